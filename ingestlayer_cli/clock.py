@@ -1,0 +1,72 @@
+"""The one clock. Times are whole milliseconds since 1970-01-01 UTC, durations are milliseconds."""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+# RFC 3339, section 5.6; `T` and `Z` may be lower case there, and a space may stand for `T`.
+RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """Wall-clock time. Tests put a clock of their own in its place."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def sleep(self, duration: int) -> None:
+        time.sleep(duration / 1000)
+
+
+def format_time(at: int) -> str:
+    """Return RFC 3339 in UTC with milliseconds: `2026-11-03T09:30:00.000Z`."""
+    seconds, millis = divmod(at, 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{millis:03d}Z"
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Read an RFC 3339 time; ValueError says what is wrong with it."""
+    if not RFC_3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 time with an offset, like 2026-11-03T09:30:00Z")
+    # datetime reads at most six digits of a fraction; the rest is below our resolution.
+    whole = re.sub(r"(\.\d{6})\d+", r"\1", text.upper().replace(" ", "T"))
+    try:
+        return datetime.fromisoformat(whole)
+    except ValueError as error:
+        raise ValueError(f"not a time of the calendar: {error}") from None
+
+
+def parse_time(text: str, now: int) -> int:
+    """Read RFC 3339, `2h ago`, `2h` (the same), `now`, or a date (its start in UTC)."""
+    text = text.strip()
+    if text == "now":
+        return now
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        text += "T00:00:00Z"
+    if text[4:5] == "-":
+        return (parse_rfc3339(text).astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
+    try:
+        return now - parse_duration(text.removesuffix("ago").rstrip())
+    except ValueError:
+        raise ValueError(f"{text!r} is neither an RFC 3339 time nor a duration like `2h ago`") from None
+
+
+def parse_duration(text: str) -> int:
+    """Read `30s 5m 1h 24h 7d`, always with a unit, into milliseconds; ValueError otherwise."""
+    match = re.fullmatch(r"(\d{1,9}) ?(ms|s|m|h|d)", text)
+    if not match:
+        raise ValueError(f"{text!r} is not a duration: write a number and a unit, like 30s 5m 1h 24h 7d")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def format_duration(duration: int) -> str:
+    """Return the shortest exact form: `90000` is `90s`, `86400000` is `1d`."""
+    for unit in ("d", "h", "m", "s"):
+        if duration and duration % UNITS[unit] == 0:
+            return f"{duration // UNITS[unit]}{unit}"
+    return f"{duration}ms"

@@ -1,0 +1,100 @@
+"""The error family and the exit codes. One boundary, in `main.py`, turns them into words or JSON."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+
+class Exit(IntEnum):
+    """What the process answers; sysexits.h where it has a fitting number."""
+
+    OK = 0
+    FOUND = 1
+    USAGE = 2
+    REJECTED = 65
+    DEAD = 69
+    DEFECT = 70
+    WAITING = 75
+    CONFIG = 78
+    INTERRUPTED = 130
+
+
+# When several hold, the first of these wins.
+PRECEDENCE = (Exit.DEFECT, Exit.CONFIG, Exit.REJECTED, Exit.DEAD, Exit.WAITING)
+
+
+def gravest(codes: Iterable[Exit]) -> Exit:
+    """Return the code that wins by `PRECEDENCE`; `Exit.OK` when none of them is there."""
+    held = set(codes)
+    return next((code for code in PRECEDENCE if code in held), Exit.OK)
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: where (a field, a flag, file:line:column) and what."""
+
+    path: str
+    problem: str
+
+
+class IngestlayerError(Exception):
+    """Base of all errors that a user may see: what is wrong, what to do, and where.
+
+    `hint` is the remedy (may be empty); `details` lists single problems, all of them at once.
+    """
+
+    kind = "defect"
+    exit_code = Exit.DEFECT
+
+    def __init__(self, message: str, hint: str = "", details: Iterable[Problem] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = list(details)
+
+    def document(self) -> dict[str, Any]:
+        """Return the error as the JSON document that every command prints with `--json`."""
+        details = [{"path": path, "problem": problem} for path, problem in self.details]
+        error = {"kind": self.kind, "message": self.message, "hint": self.hint, "details": details}
+        return {"error": error}
+
+
+class UsageError(IngestlayerError):
+    """Wrong flags or arguments."""
+
+    kind = "usage"
+    exit_code = Exit.USAGE
+
+
+class ProjectError(IngestlayerError):
+    """The project's files are wrong or missing; `details` names file:line:column of each problem."""
+
+    kind = "project"
+    exit_code = Exit.CONFIG
+
+
+class StoreError(IngestlayerError):
+    """The store cannot be opened, read or written."""
+
+    kind = "store"
+    exit_code = Exit.CONFIG
+
+
+class RejectedError(IngestlayerError):
+    """The event was not accepted.
+
+    `kind` is one of json, size, type, undeclared, schema, key, timestamp, conflict.
+    """
+
+    exit_code = Exit.REJECTED
+
+    def __init__(self, kind: str, message: str, hint: str = "", details: Iterable[Problem] = ()) -> None:
+        super().__init__(message, hint, details)
+        self.kind = kind
+
+
+def near_miss(word: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean "x"?)` for the closest of `known`, or nothing when none is close."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f' (did you mean "{close[0]}"?)' if close else ""
