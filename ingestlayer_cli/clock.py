@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 # RFC 3339, section 5.6; `T` and `Z` may be lower case there, and a space may stand for `T`.
-RFC_3339 = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEARS = (-62_135_596_800_000, 253_402_300_800_000)  # from year 1 until before year 10000
 
 
 class Clock:
@@ -25,8 +24,7 @@ class Clock:
 
 def format_time(at: int) -> str:
     """Return RFC 3339 in UTC with milliseconds: `2026-11-03T09:30:00.000Z`."""
-    seconds, millis = divmod(at, 1000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{millis:03d}Z"
+    return (_EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
@@ -41,32 +39,44 @@ def parse_rfc3339(text: str) -> datetime:
         raise ValueError(f"not a time of the calendar: {error}") from None
 
 
+def parse_date_or_time(text: str) -> datetime:
+    """Read `2026-11-03`, the start of that day in UTC, or an RFC 3339 time; ValueError otherwise."""
+    return parse_rfc3339(text + "T00:00:00Z" if len(text) == 10 else text)
+
+
 def parse_time(text: str, now: int) -> int:
     """Read RFC 3339, `2h ago`, `2h` (the same), `now`, or a date (its start in UTC)."""
     text = text.strip()
     if text == "now":
         return now
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        text += "T00:00:00Z"
     if text[4:5] == "-":
-        return (parse_rfc3339(text).astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
-    try:
-        return now - parse_duration(text.removesuffix("ago").rstrip())
-    except ValueError:
-        raise ValueError(f"{text!r} is neither an RFC 3339 time nor a duration like `2h ago`") from None
+        at = (parse_date_or_time(text) - _EPOCH) // timedelta(milliseconds=1)
+    else:
+        try:
+            at = now - parse_duration(text.removesuffix("ago").rstrip())
+        except ValueError:
+            raise ValueError(f"{_shown(text)} is neither an RFC 3339 time nor a duration like `2h ago`") from None
+    if not _YEARS[0] <= at < _YEARS[1]:
+        raise ValueError(f"{_shown(text)} is outside the years 1 to 9999")
+    return at
 
 
 def parse_duration(text: str) -> int:
     """Read `30s 5m 1h 24h 7d`, always with a unit, into milliseconds; ValueError otherwise."""
-    match = re.fullmatch(r"(\d{1,9}) ?(ms|s|m|h|d)", text)
+    match = re.fullmatch(r"(\d{1,9}) ?(ms|s|m|h|d)", text, re.ASCII)
     if not match:
-        raise ValueError(f"{text!r} is not a duration: write a number and a unit, like 30s 5m 1h 24h 7d")
+        raise ValueError(f"{_shown(text)} is not a duration: write a number and a unit, like 30s 5m 1h 24h 7d")
     return int(match[1]) * UNITS[match[2]]
 
 
 def format_duration(duration: int) -> str:
     """Return the shortest exact form: `90000` is `90s`, `86400000` is `1d`."""
-    for unit in ("d", "h", "m", "s"):
-        if duration and duration % UNITS[unit] == 0:
+    units = ("d", "h", "m", "s") if duration else ("s",)
+    for unit in units:
+        if duration % UNITS[unit] == 0:
             return f"{duration // UNITS[unit]}{unit}"
     return f"{duration}ms"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:59] + "…")

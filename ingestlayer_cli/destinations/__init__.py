@@ -1,0 +1,1 @@
+"""Destinations: one file each. Composing is pure; delivering classifies what came back."""

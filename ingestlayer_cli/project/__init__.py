@@ -1,0 +1,131 @@
+"""The project as the program runs it: what `check` compiled, from the cache when no file has changed."""
+
+import json
+import os
+import time
+from typing import Any
+
+from .. import __version__
+from ..errors import ProjectError
+from ..events import Declaration
+from .find import FILE, find
+
+FOLDERS = ("events", "pipelines")
+HOME = ".ingestlayer"
+
+# A file changed this short ago could change again without its time moving: its cache is not kept.
+_GRAIN = 50_000_000  # nanoseconds
+
+
+__all__ = ["Project", "check", "find", "load"]
+
+
+class Project:
+    """A checked project. Paths are absolute; times in milliseconds."""
+
+    def __init__(self, root: str, data: dict[str, Any]) -> None:
+        self.root = root
+        self.slack: dict[str, Any] = data["slack"]
+        self.entities: dict[str, dict[str, Any]] = data["entities"]
+        self.pipelines: list[dict[str, Any]] = data["pipelines"]
+        self.accepts_undeclared: bool = data["events"]["undeclared"] == "accept"
+        self.retention: int = data["store"]["retention"]
+        self.store_path = os.path.join(root, data["store"]["path"])
+        self.home = os.path.join(root, HOME)
+        self._declarations: dict[str, dict[str, Any]] = data["declarations"]
+        self._compiled: dict[str, Declaration | None] = {}
+
+    @property
+    def types(self) -> list[str]:
+        """The declared event types."""
+        return list(self._declarations)
+
+    def declaration(self, type_: str) -> Declaration | None:
+        """Return the compiled declaration of an event type, if it has one."""
+        try:
+            return self._compiled[type_]
+        except KeyError:
+            data = self._declarations.get(type_)
+            self._compiled[type_] = Declaration(data) if data else None
+        except TypeError:  # a batch may hold anything where a type belongs
+            return None
+        return self._compiled[type_]
+
+
+def load(path: str | None = None, *, keep: bool = True) -> Project:
+    """Find and load a project; ProjectError lists every problem of its files.
+
+    `keep=False` leaves the cache as it is: a preview writes nothing.
+    """
+    root = find(path)
+    try:
+        files = _stamps(root, _names(root))
+    except OSError as error:
+        raise ProjectError(f"{error.filename} cannot be read: {error.strerror}", "check its permissions") from None
+    return Project(root, _cached(root, files) or check(root, keep=keep))
+
+
+def check(root: str, *, keep: bool = True) -> dict[str, Any]:
+    """Read and check every file of a project, whatever the cache says; returns its compiled data."""
+    from .check import Checker
+
+    started = time.time_ns()
+    checker = Checker(root)
+    data = checker.run()
+    stamps = _stamps(root, checker.files + checker.others)
+    if keep and all(stamp[2] < started - _GRAIN for stamp in stamps):
+        _keep(root, {"version": __version__, "files": stamps, "project": data})
+    return data
+
+
+def _names(root: str) -> list[str]:
+    """Return the project's TOML files, relative, in a fixed order."""
+    names = [FILE]
+    for folder in FOLDERS:
+        path = os.path.join(root, folder)
+        if os.path.isdir(path):
+            names += [f"{folder}/{name}" for name in sorted(os.listdir(path)) if name.endswith(".toml")]
+    return names
+
+
+def _stamps(root: str, names: list[str]) -> list[list[Any]]:
+    stamps: list[list[Any]] = []
+    for name in names:
+        try:
+            found = os.stat(os.path.join(root, name))
+            stamps.append([name, found.st_size, found.st_mtime_ns])
+        except FileNotFoundError:
+            stamps.append([name, -1, 0])
+    return stamps
+
+
+def _cached(root: str, files: list[list[Any]]) -> dict[str, Any] | None:
+    """Return the kept project when it was made of these very files; anything odd about it counts as none."""
+    try:
+        with open(_cache_path(root), encoding="utf-8") as file:
+            kept = json.load(file)
+        same = kept["version"] == __version__ and kept["files"][: len(files)] == files
+        others = kept["files"][len(files) :]  # what the TOML files name: blocks files
+        fresh = same and all(not name.endswith(".toml") for name, *_ in others)
+        data = kept["project"] if fresh and _stamps(root, [name for name, *_ in others]) == others else None
+        return data if isinstance(data, dict) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _keep(root: str, kept: dict[str, Any]) -> None:
+    """Write the cache in one move. A folder that cannot be written costs time, no more."""
+    path = _cache_path(root)
+    part = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(part, "w", encoding="utf-8") as file:
+            json.dump(kept, file, separators=(",", ":"))
+        os.replace(part, path)
+    except OSError:
+        if os.path.exists(part):
+            os.unlink(part)
+
+
+def _cache_path(root: str) -> str:
+    return os.path.join(root, HOME, "project.json")

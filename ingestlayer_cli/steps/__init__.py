@@ -1,0 +1,1 @@
+"""Steps: one file each. What they may touch comes through their `Context`."""

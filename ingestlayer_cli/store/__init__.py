@@ -1,0 +1,187 @@
+"""The store: one SQLite file, the only place that speaks SQL.
+
+WAL with `synchronous=FULL`: what a transaction committed survives a power cut; readers never wait for a
+writer. Every write goes through `Store.transaction()`.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import StoreError
+from ..events import Event, Seen
+from .schema import APPLICATION_ID, MIGRATIONS, VERSION
+from .transaction import Transaction, remembered, stored_event
+
+BUSY_SECONDS = 60
+_EVENT = "SELECT id, type, received_at, source, key, payload FROM events"
+
+
+class Store:
+    """An open store. Not for sharing between threads."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self.connection = connection
+        self.path = path
+        self._versions: dict[tuple[str, str], int] = {}
+        self._lanes: dict[str, int] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Hold the only write transaction; commit at the end, roll everything back on any exception."""
+        with errors(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            transaction = Transaction(self.connection, self._versions, self._lanes)
+            try:
+                yield transaction
+                transaction.flush()
+                self.connection.execute("COMMIT")
+            except BaseException:
+                # Numbers that were handed out inside may not exist now.
+                self._versions.clear()
+                self._lanes.clear()
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def select(self, sql: str, *values: Any) -> list[Any]:
+        with errors(self.path):
+            return self.connection.execute(sql, values).fetchall()
+
+    def event(self, id_: str) -> Event | None:
+        """Return a stored event by its whole id."""
+        rows = self.select(f"{_EVENT} WHERE id = ?", id_)
+        return stored_event(rows[0]) if rows else None
+
+    def events(self, type_: str | None, limit: int) -> list[Event]:
+        """Return the newest stored events, newest first."""
+        where, values = ("WHERE type = ?", [type_]) if type_ else ("", [])
+        rows = self.select(f"{_EVENT} {where} ORDER BY seq DESC LIMIT ?", *values, limit)
+        return [stored_event(row) for row in rows]
+
+    def events_starting(self, prefix: str) -> list[Event]:
+        """Return the events whose id starts so, two at most."""
+        rows = self.select(f"{_EVENT} WHERE id >= ? AND id < ? LIMIT 2", prefix, prefix + "\uffff")
+        return [stored_event(row) for row in rows]
+
+    def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
+        """Return the latest remembrance of a key strictly between two times."""
+        with errors(self.path):
+            return remembered(self.connection, scope, key, after, before)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def open_store(path: str) -> Store:
+    """Open a store, making or migrating it when needed; StoreError says what is in the way."""
+    with errors(path):
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the store's folder {os.path.dirname(path)} cannot be made: {error.strerror}",
+                "make it writable, or set [store] path in ingestlayer.toml",
+            ) from None
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != VERSION:
+                _migrate(connection, path, version)
+        except BaseException:
+            connection.close()
+            raise
+        return Store(connection, path)
+
+
+def open_to_read(path: str) -> Store | None:
+    """Open an existing store of today's version for reading alone; None when there is none."""
+    if not os.path.exists(path):
+        return None
+    with errors(path):
+        connection = sqlite3.connect(f"file:{_uri(path)}?mode=ro", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        _check_ours(connection, path, version)
+        if version != VERSION:
+            connection.close()
+            return None
+        return Store(connection, path)
+
+
+def _uri(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(path)
+
+
+def _migrate(connection: sqlite3.Connection, path: str, version: int) -> None:
+    _check_ours(connection, path, version)
+    if version == 0:
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have been first.
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for script in MIGRATIONS[version:]:
+            for statement in _statements(script):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script: executescript would commit the transaction that makes a migration whole."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _check_ours(connection: sqlite3.Connection, path: str, version: int) -> None:
+    if version > VERSION:
+        raise StoreError(
+            f"the store {path} is of version {version}, this program knows {VERSION}",
+            "it was made by a newer ingestlayer: upgrade this one (pip install -U ingestlayer-cli)",
+        )
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    foreign = version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application not in (0, APPLICATION_ID) or foreign:
+        raise StoreError(f"{path} is a database of another program", "set [store] path in ingestlayer.toml")
+
+
+@contextmanager
+def errors(path: str) -> Iterator[None]:
+    """Turn what SQLite says into words with a remedy."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        said = str(error)
+        for words, message, hint in _ERRORS:
+            if words in said:
+                raise StoreError(f"the store {path} {message}", hint) from error
+        raise StoreError(f"the store {path} failed: {said}", "nothing was written") from error
+
+
+_ERRORS = [
+    ("disk is full", "has no room: the disk is full", "free some space; nothing was accepted, so emit again"),
+    ("readonly", "cannot be written", "check the permissions of the file and of its folder"),
+    ("unable to open", "cannot be opened", "check the permissions of the file and of its folder"),
+    ("not a database", "is not a SQLite database", "move it away, or set [store] path in ingestlayer.toml"),
+    ("malformed", "is damaged", "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"),
+    (
+        "locked",
+        f"is held by another process for over {BUSY_SECONDS} s",
+        "look for a process that is stuck; then try again",
+    ),
+    ("disk I/O", "cannot be read or written", "check the disk; nothing was accepted, so emit again"),
+]

@@ -1,0 +1,66 @@
+"""The Typer app: one line per command. Loaded for everything but a plain `emit` or `preview`."""
+
+from typing import Annotated
+
+import typer
+
+from . import __version__
+from .commands import deliver, events, init, settings, validate
+from .commands.event_command import EventCommand
+
+app = typer.Typer(
+    name="ingestlayer",
+    help="Know in Slack the moment something worth acting on happens to a customer.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ingestlayer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    project: Annotated[
+        str | None,
+        typer.Option("-C", metavar="PATH", help="The project: its folder or its ingestlayer.toml."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    settings.project = project or settings.project
+    settings.debug = debug or settings.debug
+
+
+@app.command("emit", cls=EventCommand, add_help_option=True)
+def emit(ctx: typer.Context) -> int:
+    """Accept an event: store it, run the pipelines, send the messages.
+
+    ingestlayer emit usage.limit_reached --customer acme --metric api-calls --limit 10000 --used 10250 --plan pro
+    """
+    from .commands.emit import run
+
+    return run(settings, ctx.args)
+
+
+@app.command("preview", cls=EventCommand)
+def preview(ctx: typer.Context) -> int:
+    """Show what emit would do and how the message will look; write nothing, send nothing.
+
+    With only TYPE: the [example] of its declaration.
+    """
+    from .commands.preview import run
+
+    return run(settings, ctx.args)
+
+
+app.command("deliver")(deliver.deliver)
+app.command("init")(init.init)
+app.command("validate")(validate.validate)
+app.add_typer(events.app, name="events")

@@ -1,0 +1,104 @@
+"""`emit --batch`: many events from a file or stdin, streaming."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import BinaryIO
+
+from .. import flow
+from ..batch import Csv, Ndjson
+from ..console import Progress, note, say, say_json
+from ..document import Document
+from ..errors import Exit, RejectedError, UsageError
+from ..project import Project
+from ..runtime import Runtime
+from .arguments import Arguments
+from .show import drawing
+
+
+def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) -> Exit:
+    """Accept every line that is an event; report the others."""
+    for flag in ("--data", "--key", "--timestamp"):
+        if arguments.on(flag):
+            raise UsageError(f"{flag} is for one event; a batch has them in its lines")
+    if arguments.assignments:
+        raise UsageError(f"{arguments.assignments[0].flag} sets a field of one event; a batch has them in its lines")
+    as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
+    name = arguments.options["--batch"]
+    progress = Progress("events", quiet)
+    with ExitStack() as stack:
+        file = _open(stack, name)
+        reader = _reader(project, arguments, name, file)
+        rejected = _rejects(stack, arguments.options.get("--rejects"))
+        runtime = stack.enter_context(Runtime(project, show=drawing(as_json or quiet)))
+        result = flow.emit_batch(
+            runtime,
+            reader.chunks(),
+            deliver,
+            wait,
+            rejected,
+            lambda so_far: progress.at(so_far["accepted"] + so_far["duplicates"] + so_far["rejected"]),
+        )
+    progress.end()
+    if as_json:
+        say_json(result)
+    elif not quiet:
+        _say(result)
+    if not as_json:
+        _note_rejects(name, result)
+    return flow.exit_code(result, deliver)
+
+
+def _open(stack: ExitStack, name: str) -> BinaryIO:
+    if name == "-":
+        return sys.stdin.buffer
+    try:
+        return stack.enter_context(open(name, "rb"))
+    except OSError as error:
+        raise UsageError(f"--batch {name}: {error.strerror}") from None
+
+
+def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -> Ndjson | Csv:
+    ending = os.path.splitext(name)[1].lower()
+    source = arguments.options.get("--source", "cli")
+    if ending == ".csv":
+        if not arguments.type:
+            raise UsageError("a CSV batch needs the event type: emit TYPE --batch FILE.csv")
+        return Csv(file, arguments.type, project.declaration(arguments.type), source)
+    if ending in (".ndjson", ".jsonl") or name == "-":
+        return Ndjson(file, arguments.type or None, source)
+    raise UsageError(f"--batch {name}: a batch is a .ndjson, .jsonl or .csv file, or - for NDJSON from stdin")
+
+
+def _rejects(stack: ExitStack, name: str | None) -> Callable[[flow.Line, RejectedError], None] | None:
+    if name is None:
+        return None
+    try:
+        file = stack.enter_context(open(name, "w", encoding="utf-8", errors="backslashreplace"))  # noqa: SIM115
+    except OSError as error:
+        raise UsageError(f"--rejects {name}: {error.strerror}") from None
+
+    def write(line: flow.Line, error: RejectedError) -> None:
+        row = {"line": line.number, **error.document()["error"], "raw": line.text.decode("utf-8", "backslashreplace")}
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    return write
+
+
+def _say(result: Document) -> None:
+    say(
+        f"{result['accepted']:,} accepted, {result['duplicates']:,} duplicates, {result['rejected']:,} rejected",
+        "bold",
+    )
+    for title in ("runs", "deliveries"):
+        words = ", ".join(f"{count:,} {name}" for name, count in result[title].items() if count)
+        say(f"  {title}: {words or 'none'}")
+
+
+def _note_rejects(name: str, result: Document) -> None:
+    for reject in result["rejects"][:10]:
+        note(f"{name}:{reject['line']}: {reject['kind']}: {reject['message']}", "red")
+    if result["rejected"] > 10:
+        note(f"… and {result['rejected'] - 10:,} more: --rejects FILE keeps them all")

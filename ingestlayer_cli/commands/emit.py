@@ -1,0 +1,94 @@
+"""`emit`: accept an event, or a batch of them."""
+
+import sys
+
+from .. import flow
+from ..clock import parse_duration
+from ..console import note, say, say_json
+from ..document import Document
+from ..errors import Exit, UsageError
+from ..gate import Raw
+from ..project import Project, load
+from ..runtime import Runtime
+from . import Settings
+from .arguments import EMIT, Arguments, check_declared, parse
+from .show import drawing
+
+
+def run(settings: Settings, args: list[str]) -> Exit:
+    """Run `emit` with its arguments and return the exit code."""
+    project = load(settings.project, keep="--dry-run" not in args)
+    arguments = parse(args, EMIT, project.declaration)
+    if arguments.on("--dry-run"):
+        from .preview import show
+
+        return show(project, arguments)
+    deliver, wait = not arguments.on("--no-deliver"), _wait(arguments)
+    if arguments.on("--batch"):
+        from .batch import run_batch
+
+        return run_batch(project, arguments, deliver, wait)
+    raw = read_event(project, arguments)
+    as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
+    with Runtime(project, show=drawing(as_json or quiet)) as runtime:
+        result = flow.emit(runtime, raw, deliver, wait)
+    if as_json:
+        say_json(result)
+    elif not quiet:
+        _say(project, result)
+    if not as_json:
+        for hint in dict.fromkeys(result.hints):
+            note(f"hint: {hint}", "yellow")
+    return flow.exit_code(result, deliver)
+
+
+def read_event(project: Project, arguments: Arguments) -> Raw:
+    """Return the raw event that the arguments mean."""
+    if not arguments.type:
+        raise UsageError(
+            "which event?", f"ingestlayer emit TYPE …; declared here: {', '.join(project.types) or 'none'}"
+        )
+    declaration = project.declaration(arguments.type)
+    check_declared(arguments, declaration, project.accepts_undeclared)
+    return arguments.raw(declaration)
+
+
+def _wait(arguments: Arguments) -> int:
+    if not arguments.on("--wait"):
+        return flow.WAIT
+    try:
+        return parse_duration(arguments.options["--wait"])
+    except ValueError as error:
+        raise UsageError(f"--wait: {error}") from None
+
+
+def _say(project: Project, result: Document) -> None:
+    event = result["event"]
+    if result["status"] == "duplicate":
+        say(f"duplicate of {event['id']}, received {event['received_at']}: nothing is sent", "bold")
+        say(f"  idempotency key {event['idempotency_key']}")
+        if result["differs"]:
+            say(f"  differs from the first in: {', '.join(result['differs'])}")
+        return
+    say(f"accepted {event['id']} {event['type']}", "bold")
+    for run in result["runs"]:
+        say(f"  {run['pipeline']}")
+        if run["outcome"] != "queued":
+            by = f" by {run['dropped_by']}" if run["dropped_by"] else ""
+            say(f"    {run['outcome']}{by}: {run['reason']}", "red" if run["outcome"] == "failed" else "")
+        for delivery in run["deliveries"]:
+            error = f": {delivery['error']}" if delivery["error"] else ""
+            style = {"delivered": "green", "dead": "red"}.get(delivery["status"], "yellow")
+            say(f"    {delivery['target']} {delivery['status']}{error}", style)
+        for skipped in run["skipped"]:
+            say(f"    {skipped['target']} skipped: {skipped['reason']}", "dim")
+    if not result["runs"]:
+        note(f"warning: {_unmatched(project, event['type'])}", "yellow")
+    sys.stdout.flush()
+
+
+def _unmatched(project: Project, type_: str) -> str:
+    from ..project.match import matches
+
+    idle = [f"{p['name']} is {p['status']}" for p in project.pipelines if matches(p["match"], type_)]
+    return f"no active pipeline matches {type_}" + (f" ({', '.join(idle)})" if idle else "")

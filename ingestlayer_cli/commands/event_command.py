@@ -1,0 +1,86 @@
+"""`emit` and `preview` for Typer: help and completion from the table by which their arguments are read."""
+
+from collections.abc import Callable
+from typing import Any
+
+from typer.core import TyperArgument, TyperCommand, TyperOption
+
+from ..errors import IngestlayerError
+from ..events import Field
+from ..project import Project, load
+from . import settings
+from .arguments import EMIT, PREVIEW, option_name
+
+_TABLES = {"emit": EMIT, "preview": PREVIEW}
+
+
+class EventCommand(TyperCommand):
+    """Adds the fields of the typed event to the options; leaves reading the arguments to `arguments.py`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not (ctx.resilient_parsing or "--help" in args):
+            ctx.args = args
+            return args
+        ctx.meta["event"] = _params(str(self.name), args)
+        return list(super().parse_args(ctx, [arg for arg in args if ctx.resilient_parsing or arg == "--help"]))
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [*ctx.meta.get("event", []), *super().get_params(ctx)]
+
+
+def _params(command: str, args: list[str]) -> list[Any]:
+    project = _project(args)
+    types = project.types if project else []
+    params: list[Any] = [
+        TyperArgument(
+            param_decls=["type"],
+            metavar="TYPE",
+            help="The event type; its fields are options, see `TYPE --help`.",
+            autocompletion=_starting(types),
+        ),
+        TyperArgument(
+            param_decls=["assignments"],
+            metavar="[FIELD=TEXT|FIELD:=JSON]...",
+            nargs=-1,
+            help="Fields of the event, as texts (typed by the declaration) or as JSON.",
+        ),
+    ]
+    declaration = next((project.declaration(arg) for arg in args if arg in types), None) if project else None
+    if declaration is not None:
+        params += [_field_option(field, declaration.type) for field in declaration.fields.values()]
+    for option in _TABLES[command]:
+        names = [option.flag, option.short] if option.short else [option.flag]
+        if option.metavar:
+            params.append(TyperOption(param_decls=names, metavar=option.metavar, help=option.help))
+        else:
+            params.append(TyperOption(param_decls=names, is_flag=True, default=False, help=option.help))
+    return params
+
+
+def _project(args: list[str]) -> Project | None:
+    try:
+        return load(settings.project, keep=False)
+    except IngestlayerError:
+        return None
+
+
+def _field_option(field: Field, type_: str) -> TyperOption:
+    values = [str(value) for value in field.values or ()]
+    if field.type == "boolean":
+        values = ["true", "false"]
+    metavar = "|".join(values) if field.values else field.type.upper()
+    words = field.description or ("" if field.optional else "required")
+    return TyperOption(
+        param_decls=[option_name(field.name)],
+        metavar=metavar,
+        help=f"{words} (optional)" if field.optional and words else words or "optional",
+        autocompletion=_starting(values),
+        rich_help_panel=f"Fields of {type_}",
+    )
+
+
+def _starting(values: list[str]) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [value for value in values if value.startswith(incomplete)]
+
+    return complete

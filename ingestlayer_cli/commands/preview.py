@@ -1,0 +1,120 @@
+"""`preview`: what emit would do and how the message will look; writes nothing, sends nothing."""
+
+import json
+from typing import Any
+
+from .. import flow
+from ..console import note, say, say_json
+from ..document import Document
+from ..errors import Exit, ProjectError, UsageError
+from ..gate import Raw
+from ..project import Project, load
+from ..runtime import Runtime
+from . import Settings
+from .arguments import PREVIEW, Arguments, parse
+from .emit import read_event
+
+BUILDER = "https://app.slack.com/block-kit-builder"
+
+
+def run(settings: Settings, args: list[str]) -> Exit:
+    """Run `preview` with its arguments and return the exit code."""
+    project = load(settings.project, keep=False)
+    return show(project, parse(args, PREVIEW, project.declaration))
+
+
+def show(project: Project, arguments: Arguments) -> Exit:
+    """Preview the event that the arguments mean."""
+    with Runtime(project, keep=False) as runtime:
+        result, twin = _previewed(runtime, arguments)
+    if arguments.on("--json"):
+        say_json(result)
+    elif arguments.on("--blocks"):
+        _say_blocks(result)
+    elif arguments.on("--link"):
+        _say_links(result)
+    else:
+        _draw(result, arguments)
+    if twin and not arguments.on("--quiet"):
+        note(
+            f"note: {twin} already took this idempotency key: emit would answer duplicate and send nothing",
+            "yellow",
+        )
+    failed = any(run["outcome"] == "failed" for run in result["runs"])
+    return Exit.CONFIG if failed else Exit.OK
+
+
+def _previewed(runtime: Runtime, arguments: Arguments) -> tuple[Document, str | None]:
+    """Return the preview, and the id of the event that already has its key."""
+    if arguments.on("--event"):
+        id_ = arguments.options["--event"]
+        event = runtime.stored.event(id_) if runtime.stored else None
+        if event is None:
+            raise UsageError(f"there is no event {id_} in the store", "`ingestlayer events list` shows the latest")
+        return flow.preview_event(runtime, event), None
+    raw = _raw(runtime.project, arguments)
+    return flow.preview(runtime, raw)
+
+
+def _raw(project: Project, arguments: Arguments) -> Raw:
+    """Return the event to preview: the declaration's example when only a type is given."""
+    raw = read_event(project, arguments)
+    if arguments.assignments or arguments.on("--data"):
+        return raw
+    declaration = project.declaration(arguments.type)
+    if declaration is None or declaration.example is None:
+        if declaration is None:
+            return raw  # the gate says that it is not declared
+        raise ProjectError(
+            f"{arguments.type} has no [example] to preview",
+            f"add one to its declaration, or give the fields: ingestlayer preview {arguments.type} --help",
+        )
+    return raw._replace(payload=declaration.example)
+
+
+def _messages(result: Document) -> list[dict[str, Any]]:
+    return [message for run in result["runs"] for message in run["messages"]]
+
+
+def _say_blocks(result: Document) -> None:
+    """Print {"blocks": […]} as the Block Kit Builder takes it; a list when there are several messages."""
+    found = [{"blocks": message["body"]["blocks"]} for message in _messages(result)]
+    say_json(found[0] if len(found) == 1 else found)
+    if not found:
+        note("no message: `ingestlayer preview` without --blocks says why", "yellow")
+
+
+def _say_links(result: Document) -> None:
+    from urllib.parse import quote
+
+    for message in _messages(result):
+        blocks = json.dumps({"blocks": message["body"]["blocks"]}, ensure_ascii=False, separators=(",", ":"))
+        say(f"{BUILDER}#{quote(blocks)}")
+    if not _messages(result):
+        note("no message: `ingestlayer preview` without --link says why", "yellow")
+
+
+def _draw(result: Document, arguments: Arguments) -> None:
+    from rich.console import Console
+
+    from ..render.preview import preview
+
+    drawn = preview(result)
+    title = f"ingestlayer preview {result['event']['type']}"
+    for flag in ("--svg", "--html"):
+        if arguments.on(flag):
+            from ..render import picture
+
+            text = picture.svg(drawn, title) if flag == "--svg" else picture.html(drawn, title)
+            _write(arguments.options[flag], text, flag)
+    if not (arguments.on("--quiet") or arguments.on("--svg") or arguments.on("--html")):
+        Console().print(*drawn, sep="\n")
+
+
+def _write(path: str, text: str, flag: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{flag} {path}: {error.strerror}") from None
+    note(f"wrote {path}")

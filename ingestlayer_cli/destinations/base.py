@@ -1,0 +1,76 @@
+"""What a destination is, and what may come of a delivery."""
+
+from typing import Any, NamedTuple, Protocol
+
+from ..events import Event
+from ..expressions import Condition, Scope
+from ..families import Section
+
+
+class Sent(NamedTuple):
+    """The destination took the message; `receipt` is what it said (Slack: channel and ts)."""
+
+    receipt: dict[str, str]
+
+
+class Retry(NamedTuple):
+    """It did not take the message and may later; `after` is what it asked for, in milliseconds."""
+
+    why: str
+    after: int | None = None
+
+
+class Refused(NamedTuple):
+    """It will never take this message as it is; `hint` is the remedy."""
+
+    why: str
+    hint: str = ""
+
+
+class Unknown(NamedTuple):
+    """The request left and no answer came: it may or may not have taken the message."""
+
+    why: str
+
+
+class NotConnected(NamedTuple):
+    """Nothing can be sent over this connection until someone mends it; no attempt is counted."""
+
+    why: str
+    hint: str = ""
+
+
+Result = Sent | Retry | Refused | Unknown | NotConnected
+
+
+class Composing(NamedTuple):
+    """What a message is composed from."""
+
+    event: Event
+    pipeline: str
+    scope: Scope
+    delivery_id: str
+    connection: str
+
+
+class Destination(Section):
+    """One destination of a pipeline."""
+
+    when: Condition | None = None
+
+    def target(self, scope: Scope) -> str:
+        """Return where the message goes, for people: `#alerts`."""
+        raise NotImplementedError
+
+    def compose(self, composing: Composing) -> dict[str, Any]:
+        """Return the body that is stored and sent. Pure."""
+        raise NotImplementedError
+
+
+class Sender(Protocol):
+    """Sends the bodies of one kind of destination over the project's connection, `name`."""
+
+    name: str
+
+    def send(self, target: str, body: dict[str, Any]) -> Result:
+        """Send one message and classify what came of it; never raises for what the other side does."""

@@ -1,0 +1,321 @@
+"""`EntityFile`: find one row of a file by its key, and see the file change."""
+
+import os
+import stat
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
+
+from ingestlayer_cli.entities.records import Format, Place, format_of
+from ingestlayer_cli.errors import Problem, ProjectError, near_miss
+
+if TYPE_CHECKING:
+    from ingestlayer_cli.entities.index import Index
+
+INDEX_FROM = 256 * 1024  # bytes; a smaller file is kept in memory
+ROWS_KEPT = 10_000  # rows that were looked up last
+READ_AHEAD = 256 * 1024  # bytes
+# Two changes within one tick of the kernel's clock leave the same mtime: a younger file may change unseen.
+TICK = 50_000_000  # nanoseconds
+
+
+class Row(NamedTuple):
+    """One row of an entity file."""
+
+    values: dict[str, Any]
+    """Every column, typed. An empty CSV cell is None; a value that does not fit its type stays as it is."""
+    line: int
+    """The line where the record starts, from 1 (CSV, NDJSON); the ordinal of the record, from 1 (JSON)."""
+    duplicates: tuple[int, ...] = ()
+    """The lines (ordinals) of the later records with the same key; this row is the first one."""
+
+
+class _Stamp(NamedTuple):
+    size: int  # bytes
+    changed: int  # mtime, nanoseconds
+    inode: int
+
+
+class _Stale(Exception):
+    """The file changed under our hands, or the index does not fit it."""
+
+
+class EntityFile:
+    """The rows of one CSV, JSON or NDJSON file by the text of their key column.
+
+    Of a file below `index_from` bytes the places of all keys are kept in memory. A larger one gets a side
+    index in `index_dir`, made at the first look-up; when `index_dir` is None or cannot be written, the first
+    look-up reads the file through and later ones use a temporary index of this process. Memory does not grow
+    with a CSV or NDJSON file; a JSON document is held as text while it is indexed or read through, not later.
+
+    Not for several threads at once. Close it, or use it in a `with` statement.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        path: str,
+        key: str,
+        types: dict[str, str],
+        index_dir: str | None,
+        *,
+        index_from: int = INDEX_FROM,
+    ) -> None:
+        """`types` maps columns to string, number, integer, boolean, date or datetime."""
+        self.kind = kind
+        self.path = path
+        self.name = os.path.basename(path)
+        self.key = key
+        self.types = types
+        self._index_path = _index_path(index_dir, kind) if index_dir is not None else None
+        self._index_from = index_from
+        # All of this is about the file of this stamp: how to read it, the places of its keys (None: no index
+        # can be had), the rows looked up last, what is wrong with it, and how often it was read through.
+        self._stamp: _Stamp | None = None
+        self._file: BinaryIO | None = None
+        self._format: Format
+        self._places: dict[str, list[Place]] | Index | None = None
+        self._rows: OrderedDict[str, Row | None] = OrderedDict()
+        self._error: ProjectError | None = None
+        self._passes = 0
+
+    def get(self, key: str) -> Row | None:
+        """Return the first row whose key is `key`, or None.
+
+        Raises ProjectError when the file is missing, no readable file, not UTF-8 or broken, has an
+        unknown ending, or lacks the key column.
+        """
+        for rebuild in (False, True):
+            try:
+                return self._get(key, rebuild)
+            except _Stale:
+                self.close()
+        # It changes faster than it is indexed: one pass over it is the best answer there is.
+        return self._scan(key)
+
+    def problems(self) -> list[Problem]:
+        """Return what is wrong in the whole file: `name:line:column` and what, in the order of the file.
+
+        That is invalid UTF-8, broken CSV or JSON, a missing key column, records that are no objects, have
+        too many cells or no key, keys that stood before, values that do not fit `types`, and columns that
+        stand twice or that only `types` has. A file that cannot be read is one problem. The first 1,000
+        are named, the rest is counted in a last one.
+        """
+        from sqlite3 import Error
+
+        from ingestlayer_cli.entities.check import check_file
+
+        try:
+            self._stat()
+            return check_file(self.path, self.key, self.types)
+        except ProjectError as error:
+            return [Problem(self.name, error.message)]
+        except (OSError, Error) as error:
+            return [Problem(self.name, f"could not be checked: {error}")]
+
+    def close(self) -> None:
+        """Let go of the file and its index. A later `get` opens them again."""
+        if self._places is not None and not isinstance(self._places, dict):
+            self._places.close()
+        if self._file:
+            self._file.close()
+        self._file = self._places = self._stamp = self._error = None
+        self._rows.clear()
+        self._passes = 0
+
+    def __enter__(self) -> "EntityFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _get(self, key: str, rebuild: bool) -> Row | None:
+        found = self._stat()
+        if found != self._stamp or rebuild:
+            self.close()
+            self._open(found, rebuild)
+        if self._error:
+            raise ProjectError(self._error.message, self._error.hint, self._error.details)
+        if key in self._rows:
+            self._rows.move_to_end(key)
+            row = self._rows[key]
+        else:
+            row = self._read(key, found)
+            self._rows[key] = row
+            if len(self._rows) > ROWS_KEPT:
+                self._rows.popitem(last=False)
+        # The caller may change its dict; the kept one stays as the file has it.
+        return row and row._replace(values=dict(row.values))
+
+    def _open(self, stamp: _Stamp, rebuild: bool) -> None:
+        """Find the places of the keys in the file of `stamp`; _Stale when it changes meanwhile."""
+        settled = abs(time.time_ns() - stamp.changed) > TICK
+        self._format = self._new_format()
+        try:
+            self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - kept open for the rows
+        except OSError as error:
+            self._refuse_file(error)
+        self._check_unchanged(stamp)
+        try:
+            if stamp.size < self._index_from:
+                self._places = self._places_in_memory()
+            else:
+                self._places = self._open_index(stamp, rebuild, settled)
+        except ProjectError as error:
+            self._error = error
+        # Also an error may only be that somebody is writing the file at this moment.
+        self._check_unchanged(stamp)
+        self._stamp = stamp if settled else None
+
+    def _places_in_memory(self) -> dict[str, list[Place]]:
+        places: dict[str, list[Place]] = {}
+        for key, place in self._keyed():
+            places.setdefault(key, []).append(place)
+        return places
+
+    def _open_index(self, stamp: _Stamp, rebuild: bool, settled: bool) -> "Index | None":
+        from sqlite3 import Error
+
+        from ingestlayer_cli.entities.index import build_index, open_index, with_progress
+
+        if self._index_path is None:
+            return None
+        identity = f"{tuple(stamp)} {self.key!r}"
+        index = None if rebuild else open_index(self._index_path, identity)
+        if index:
+            with self._buffered() as file:
+                self._format.prepare(file)
+            return index
+        try:
+            keyed = with_progress(self.name, self._keyed())
+            return build_index(self._index_path, identity if settled else "unsettled", keyed)
+        except (OSError, Error):
+            return None
+
+    def _keyed(self) -> Iterator[tuple[str, Place]]:
+        with self._buffered() as file:
+            for key, record in self._format.keyed(file):
+                yield key, record[:3]
+
+    def _buffered(self) -> BinaryIO:
+        if self._file is None:
+            raise _Stale
+        return open(self._file.fileno(), "rb", buffering=READ_AHEAD, closefd=False)
+
+    def _read(self, key: str, stamp: _Stamp) -> Row | None:
+        """Read the row of `key` from its place; _Stale when something else stands there."""
+        if self._places is None:
+            self._index_for_now()
+        if self._places is None:
+            return self._read_through(key, stamp)
+        places = self._find(key)
+        if not places:
+            return None
+        number, start, length = places[0]
+        value = self._parse(start, length, stamp.size)
+        if self._format.key_of(value) != key:
+            raise _Stale
+        self._check_unchanged(stamp)
+        return Row(self._format.values(value), number, tuple(place[0] for place in places[1:]))
+
+    def _read_through(self, key: str, stamp: _Stamp) -> Row | None:
+        try:
+            return self._scan(key)
+        except ProjectError as error:
+            self._error = error
+            raise
+        finally:
+            self._check_unchanged(stamp)
+
+    def _index_for_now(self) -> None:
+        """Build an index for this process at the second look-up; a single one is faster without."""
+        from sqlite3 import Error
+
+        from ingestlayer_cli.entities.index import build_private_index, with_progress
+
+        self._passes += 1
+        if self._passes == 2:
+            with suppress(Error):  # no room for it: go on reading the file through
+                self._places = build_private_index(with_progress(self.name, self._keyed()))
+
+    def _find(self, key: str) -> list[Place]:
+        if isinstance(self._places, dict):
+            return self._places.get(key, [])
+        from sqlite3 import Error
+
+        try:
+            return self._places.find(key) if self._places else []
+        except Error:
+            raise _Stale from None
+
+    def _parse(self, start: int, length: int, size: int) -> Any:
+        if self._file is None or not 0 <= start <= start + length <= size:
+            raise _Stale
+        self._file.seek(start)
+        try:
+            return self._format.parse(self._file.read(length))
+        except ValueError:
+            raise _Stale from None
+
+    def _scan(self, key: str) -> Row | None:
+        """Read the whole file for one row."""
+        file_format = self._new_format()
+        first = None
+        later = []
+        try:
+            with open(self.path, "rb", buffering=READ_AHEAD) as file:
+                for found, record in file_format.keyed(file):
+                    if found == key and first is None:
+                        first = record
+                    elif found == key:
+                        later.append(record.number)
+        except OSError as error:
+            self._refuse_file(error)
+        return Row(file_format.values(first.value), first.number, tuple(later)) if first else None
+
+    def _new_format(self) -> Format:
+        return format_of(self.path)(self.key, self.types, self._refuse)
+
+    def _stat(self) -> _Stamp:
+        try:
+            found = os.stat(self.path)
+        except (OSError, ValueError) as error:  # ValueError: a null character in the path
+            self._refuse_file(error)
+        if stat.S_ISREG(found.st_mode):
+            return _stamp_of(found)
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise ProjectError(f"{self.path} is {what}", self._remedy())
+
+    def _check_unchanged(self, stamp: _Stamp) -> None:
+        if self._file is None or _stamp_of(os.fstat(self._file.fileno())) != stamp:
+            raise _Stale
+
+    def _refuse(self, line: int, column: int, problem: str, remedy: str) -> NoReturn:
+        place = f"{self.name}:{line}:{column}"
+        hint = remedy or "Correct this place; `ingestlayer validate` lists every problem of the file."
+        raise ProjectError(f"{place}: {problem}", hint, [Problem(place, problem)])
+
+    def _refuse_file(self, error: OSError | ValueError) -> NoReturn:
+        if isinstance(error, FileNotFoundError):
+            others = []
+            with suppress(OSError):
+                others = os.listdir(os.path.dirname(self.path) or ".")
+            miss = near_miss(self.name, others)
+            raise ProjectError(f"{self.path} does not exist{miss}", self._remedy()) from None
+        why = getattr(error, "strerror", None) or str(error)
+        raise ProjectError(f"{self.path} cannot be read: {why}", self._remedy()) from None
+
+    def _remedy(self) -> str:
+        return f'Correct "file" of [entities.{self.kind}] in ingestlayer.toml, or put a readable file there.'
+
+
+def _stamp_of(found: os.stat_result) -> _Stamp:
+    return _Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def _index_path(folder: str, kind: str) -> str:
+    # A kind may hold characters that no file name can.
+    name = "".join(letter if letter.isalnum() or letter in "-_" else f"%{ord(letter):x}%" for letter in kind)
+    return os.path.join(os.path.abspath(folder), f"{name}.index")

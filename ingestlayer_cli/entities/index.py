@@ -1,0 +1,168 @@
+"""The side index of a large entity file: the place of every key, in a small SQLite file of its own.
+
+It is derived data: whatever is wrong with it, it is built again. It is written once under another name
+and renamed into place, so that a reader sees a whole index or none, and builders do not disturb each other.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from ingestlayer_cli import __version__
+from ingestlayer_cli.entities.records import Place
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+# Raise it with every change of the schema or of what a place means.
+VERSION = f"1 {__version__}"
+ABANDONED = 3600  # seconds: an unfinished index older than this has lost its builder
+SHOW_AFTER = 1.0  # seconds
+COUNT_EVERY = 20_000  # records
+
+
+class Index:
+    """Keys and their places. Methods raise sqlite3.Error when the index is damaged."""
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+
+    def find(self, key: str) -> list[Place]:
+        """Return the places of `key` in the order of the file."""
+        found = self._connection.execute(
+            "SELECT number, start, length FROM place WHERE key = ? ORDER BY number", (_stored(key),)
+        )
+        return found.fetchall()
+
+    def duplicates(self) -> Iterator[tuple[str, int, Place]]:
+        """Yield each key that stood earlier, the number of its first record and the place of this one."""
+        found = self._connection.execute(
+            "SELECT key, first, number, start, length FROM place JOIN"
+            " (SELECT key, min(number) AS first FROM place GROUP BY key HAVING count(*) > 1) USING (key)"
+            " WHERE number > first ORDER BY number"
+        )
+        for key, first, number, start, length in found:
+            yield key.decode("utf-8", "surrogatepass"), first, (number, start, length)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def open_index(path: str, identity: str) -> Index | None:
+    """Open the index at `path`; None when there is none, or a damaged one, or one of another identity."""
+    import sqlite3
+
+    # Immutable: no locks and no journal, so it also opens in a folder that cannot be written.
+    escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    connection = None
+    try:
+        connection = sqlite3.connect(f"file:{escaped}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        if connection.execute("SELECT identity FROM source").fetchone() == (f"{VERSION} {identity}",):
+            return Index(connection)
+    except sqlite3.Error:
+        pass
+    if connection:
+        connection.close()
+    return None
+
+
+def build_index(path: str, identity: str, keyed: Iterable[tuple[str, Place]]) -> Index:
+    """Build the index at `path` and open it; its folder is made when it is missing.
+
+    Raises OSError or sqlite3.Error when it cannot be written.
+    """
+    import sqlite3
+
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    _sweep(path)
+    unfinished = f"{path}.{os.urandom(6).hex()}.tmp"
+    try:
+        build_private_index(keyed, unfinished, identity).close()
+        _sync(unfinished)
+        os.replace(unfinished, path)
+    except BaseException:
+        if os.path.exists(unfinished):
+            os.unlink(unfinished)
+        raise
+    index = open_index(path, identity)
+    if index is None:
+        raise sqlite3.OperationalError(f"{path} was replaced by an index of something else")
+    return index
+
+
+def build_private_index(keyed: Iterable[tuple[str, Place]], path: str = "", identity: str = "") -> Index:
+    """Build an index that is SQLite's own temporary file and ends with this process.
+
+    Raises sqlite3.Error when there is no room for it.
+    """
+    import sqlite3
+
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        # Nothing to protect: a build that is cut short is never renamed into place.
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE source (identity TEXT)")
+        connection.execute("INSERT INTO source VALUES (?)", (f"{VERSION} {identity}",))
+        connection.execute("CREATE TABLE place (key BLOB, number INTEGER, start INTEGER, length INTEGER)")
+        rows = ((_stored(key), *place) for key, place in keyed)
+        connection.executemany("INSERT INTO place VALUES (?, ?, ?, ?)", rows)
+        # Made last, it is sorted once instead of being grown at random places.
+        connection.execute("CREATE INDEX place_of ON place (key, number)")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return Index(connection)
+
+
+def with_progress(name: str, keyed: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place]]:
+    """Yield from `keyed`; tell a terminal on stderr how far it is once it takes over a second."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield from keyed
+        return
+    from time import monotonic
+
+    began = monotonic()
+    shown = False
+    try:
+        for count, item in enumerate(keyed):
+            if count % COUNT_EVERY == 0 and monotonic() - began > SHOW_AFTER:
+                shown = True
+                _draw(f"\rReading {name}: {count:,} records")
+            yield item
+    finally:
+        if shown:
+            _draw("\r\x1b[K")
+
+
+def _draw(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def _stored(key: str) -> bytes:
+    # As bytes: a text with half a surrogate pair, which JSON can hold, is none to SQLite.
+    return key.encode("utf-8", "surrogatepass")
+
+
+def _sync(path: str) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sweep(path: str) -> None:
+    """Remove what killed builders left."""
+    from contextlib import suppress
+    from time import time
+
+    folder, name = os.path.split(path)
+    for other in os.listdir(folder):
+        if other.startswith(f"{name}.") and other.endswith(".tmp"):
+            with suppress(OSError):
+                leftover = os.path.join(folder, other)
+                if time() - os.stat(leftover).st_mtime > ABANDONED:
+                    os.unlink(leftover)

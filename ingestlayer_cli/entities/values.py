@@ -1,0 +1,121 @@
+"""What a cell or a JSON value becomes under the type that the project declares for its column."""
+
+from math import isfinite
+from typing import Any
+
+# How each type is described to someone whose cell does not fit it.
+WANTED = {
+    "string": "a text",
+    "number": "a number like 499 or 12.5",
+    "integer": "a whole number like 499",
+    "boolean": "a boolean (true or false)",
+    "date": "a date like 2026-11-03",
+    "datetime": "an RFC 3339 time with an offset, like 2026-11-03T09:30:00Z",
+}
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def typed(value: Any, kind: str) -> Any:
+    """Return `value` as `kind`, or as it is when it does not fit: a bad cell never stops a look-up.
+
+    Dates and times stay the text they are.
+    """
+    if kind in ("date", "datetime"):
+        return value
+    try:
+        return fit(value, kind)
+    except ValueError:
+        return value
+
+
+def fit(value: Any, kind: str) -> Any:
+    """Return `value` (a text or a JSON value) as `kind`; ValueError when it does not fit. None fits all."""
+    if value is None:
+        return None
+    if kind == "string":
+        return _string(value)
+    if kind == "boolean":
+        return _boolean(value)
+    if kind in ("number", "integer"):
+        return _number(value, whole=kind == "integer")
+    if kind == "date":
+        return _date(value)
+    if kind == "datetime":
+        return _datetime(value)
+    return value
+
+
+def key_text(value: Any) -> str | None:
+    """Return the text that a key is compared by (42 is `42`, true is `true`), None when it can be no key."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    try:
+        return str(value) if isinstance(value, int | float) else None
+    except ValueError:  # Python refuses to write integers of thousands of digits
+        return None
+
+
+def _string(value: Any) -> str:
+    text = value if isinstance(value, str) else key_text(value)
+    if text is None:
+        raise ValueError
+    return text
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    found = BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError
+    return found
+
+
+def _number(value: Any, whole: bool) -> int | float:
+    if isinstance(value, str):
+        value = _parse_number(value, whole)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    if whole and isinstance(value, float):
+        if not value.is_integer():
+            raise ValueError
+        return int(value)
+    return value
+
+
+def _parse_number(text: str, whole: bool) -> int | float:
+    # int() and float() also take `1_000` and the digits of other scripts.
+    if "_" in text or not text.isascii():
+        raise ValueError
+    try:
+        return int(text)
+    except ValueError:
+        if whole:
+            raise
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError
+    return number
+
+
+def _date(value: Any) -> str:
+    from datetime import date
+
+    # fromisoformat() also takes 20261103 and 2026-W45-2.
+    if not isinstance(value, str) or len(value) != 10 or value[4] != "-" or value[7] != "-":
+        raise ValueError
+    date.fromisoformat(value)
+    return value
+
+
+def _datetime(value: Any) -> str:
+    from ingestlayer_cli.clock import parse_rfc3339
+
+    if not isinstance(value, str):
+        raise ValueError
+    parse_rfc3339(value)
+    return value

@@ -1,0 +1,491 @@
+"""The expression language of `when`, `filter`, keys and `${…}`: parse once, run many times.
+
+A parsed expression is plain data (nested lists, so that the project's cache can hold it):
+`["ref", ["event", "used"]]`, `["lit", 1]`, `["list", [node, …]]`, `["not", node]`, `["neg", node]` and
+`[operator, left, right]`. `evaluator` turns it into a function of a scope, `{"event": {…}, "entity": {…}}`.
+
+A missing ref is null. Null propagates through arithmetic and ordered comparisons; `and or not` are
+three-valued (Kleene); `== !=` are total, so that `== null` tests for it. A text where a number is needed and
+a division by zero are null too; numeric strings count as numbers there. Two dates or times compare as such.
+"""
+
+import math
+import operator
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .clock import parse_date_or_time
+
+Node = list[Any]
+Scope = dict[str, Any]
+Evaluator = Callable[[Scope], Any]
+
+ROOTS = ("event", "entity")
+MAX_LENGTH = 2_000
+MAX_NESTING = 20
+MAX_OPERATORS = 100
+CONSTANTS = {"null": None, "true": True, "false": False}
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
+    r"|(?P<string>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+    r"|(?P<name>\$?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)"
+    r"|(?P<op>==|!=|<=|>=|[-+*/%<>()\[\],|}])"
+    r"|(?P<end>$))",
+    re.ASCII | re.DOTALL,
+)
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_ESCAPES = {"n": "\n", "t": "\t"}
+_PRECEDENCE = {"or": 1, "and": 2, "not": 3, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6, "neg": 7}
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in", "contains")
+_NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+_NEGATED |= {"in": "not in", "contains": "does not contain"}
+
+
+class ExpressionError(ValueError):
+    """What is wrong with an expression or template, and at which character of it (0-based)."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+# Parsing --------------------------------------------------------------------------------------------------
+
+
+def parse(text: str) -> Node:
+    """Parse a whole text; ExpressionError with the position otherwise."""
+    parser = Parser(text, bare=False)
+    node = parser.expression()
+    parser.expect("end", "the end")
+    return node
+
+
+class Parser:
+    """Recursive descent over one text. Templates use it too, from the character after `${`."""
+
+    def __init__(self, text: str, start: int = 0, bare: bool = False) -> None:
+        if len(text) > MAX_LENGTH:
+            raise ExpressionError(f"longer than {MAX_LENGTH} characters", MAX_LENGTH)
+        self.text = text
+        self.bare = bare  # inside ${…} a ref may stand without its dollar sign
+        self.at = start
+        self.kind = self.value = ""
+        self.start = start
+        self.open = 0  # parentheses and lists around this place
+        self.operators = 0
+        self.advance()
+
+    def advance(self) -> None:
+        match = _TOKEN.match(self.text, self.at)
+        if match is None or match.lastgroup is None:
+            start = len(self.text) - len(self.text[self.at :].lstrip())
+            if self.text[start] in "'\"":
+                raise ExpressionError("the text is not closed by its quote", start)
+            raise ExpressionError(f"{self.text[start]!r} is not part of the expression language", start)
+        self.kind, self.value = match.lastgroup, match[match.lastgroup]
+        self.start, self.at = match.start(match.lastgroup), match.end()
+
+    def error(self, wanted: str) -> ExpressionError:
+        found = "the end" if self.kind == "end" else repr(self.value)
+        return ExpressionError(f"expected {wanted}, found {found}", self.start)
+
+    def expect(self, value: str, wanted: str = "") -> None:
+        if value not in (self.kind, self.value if self.kind in ("op", "name") else ""):
+            raise self.error(wanted or repr(value))
+        if self.kind != "end":
+            self.advance()
+
+    def take(self, *words: str) -> str:
+        """Consume the current operator or word when it is one of these, and return it."""
+        if self.kind not in ("op", "name") or self.value not in words:
+            return ""
+        word = self.value
+        self.operators += 1
+        if self.operators > MAX_OPERATORS:
+            raise ExpressionError(f"more than {MAX_OPERATORS} operators", self.start)
+        self.advance()
+        return word
+
+    def expression(self) -> Node:
+        self.open += 1
+        if self.open > MAX_NESTING:
+            raise ExpressionError(f"nested deeper than {MAX_NESTING}", self.start)
+        node = self.disjunction()
+        self.open -= 1
+        return node
+
+    def binary(self, operand: Callable[[], Node], *operators: str) -> Node:
+        node = operand()
+        while word := self.take(*operators):
+            node = [word, node, operand()]
+        return node
+
+    def disjunction(self) -> Node:
+        return self.binary(self.conjunction, "or")
+
+    def conjunction(self) -> Node:
+        return self.binary(self.negation, "and")
+
+    def negation(self) -> Node:
+        return ["not", self.negation()] if self.take("not") else self.comparison()
+
+    def comparison(self) -> Node:
+        left = self.sum()
+        word = self.take(*_COMPARISONS)
+        if not word:
+            return left
+        node = [word, left, self.sum()]
+        if self.kind in ("op", "name") and self.value in _COMPARISONS:
+            raise ExpressionError("comparisons do not chain: write a < b and b < c", self.start)
+        return node
+
+    def sum(self) -> Node:
+        return self.binary(self.product, "+", "-")
+
+    def product(self) -> Node:
+        return self.binary(self.factor, "*", "/", "%")
+
+    def factor(self) -> Node:
+        return ["neg", self.factor()] if self.take("-") else self.atom()
+
+    def atom(self) -> Node:
+        kind, value, start = self.kind, self.value, self.start
+        if kind == "number":
+            self.advance()
+            return ["lit", self.literal_number(value, start)]
+        if kind == "string":
+            self.advance()
+            return ["lit", re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), value[1:-1], flags=re.DOTALL)]
+        if kind == "name" and value not in ("and", "or", "in", "contains", "not"):
+            return self.name()
+        if self.take("("):
+            node = self.expression()
+            self.expect(")")
+            return node
+        if self.take("["):
+            return ["list", self.items()]
+        raise self.error("a value")
+
+    def literal_number(self, text: str, start: int) -> float:
+        value = to_number(text)
+        if value is None:
+            raise ExpressionError("the number is too large", start)
+        return value
+
+    def name(self) -> Node:
+        value, start = self.value, self.start
+        self.advance()
+        if value in CONSTANTS:
+            return ["lit", CONSTANTS[value]]
+        if self.kind == "op" and self.value == "(":
+            raise ExpressionError("there are no calls; in ${…} a filter follows a bar: value | number", start)
+        return ["ref", ref_path(value, start, self.bare)]
+
+    def items(self) -> list[Node]:
+        found: list[Node] = []
+        while not self.take("]"):
+            if found:
+                self.expect(",", "',' or ']'")
+            found.append(self.expression())
+        return found
+
+
+def ref_path(name: str, start: int, bare: bool = False) -> list[str]:
+    """Split `$event.used` into its path; ExpressionError for an unknown root or a missing dollar sign."""
+    path = name.removeprefix("$").split(".")
+    if path[0] not in ROOTS:
+        from .errors import near_miss
+
+        if not name.startswith("$"):
+            raise ExpressionError(f"{name!r} is no value: write text in quotes, a ref as $event.…", start)
+        full = [".".join(["$" + root, *path[1:]]) for root in ROOTS]
+        hint = near_miss(name, full) or f": it starts with one of {', '.join('$' + r for r in ROOTS)}"
+        raise ExpressionError(f"unknown ref {name}{hint}", start)
+    if not (bare or name.startswith("$")):
+        raise ExpressionError(f'a ref starts with a dollar sign (did you mean "${name}"?)', start)
+    return path
+
+
+def refs(node: Node) -> list[list[str]]:
+    """Return the paths of all refs in a node, in their order, each once."""
+    if node[0] == "ref":
+        return [node[1]]
+    if node[0] == "lit":
+        return []
+    children = node[1] if node[0] == "list" else node[1:]
+    found = [path for child in children for path in refs(child)]
+    return [path for index, path in enumerate(found) if path not in found[:index]]
+
+
+# Running --------------------------------------------------------------------------------------------------
+
+
+def to_number(value: Any) -> int | float | None:
+    """Return a number for a number or a numeric string, else None; never a bool, NaN or infinity."""
+    kind = type(value)
+    if kind is int or kind is float:
+        return _bounded(value)
+    if kind is not str or len(value) > 400 or not _NUMBER.fullmatch(value):
+        return None
+    try:
+        return _bounded(int(value))
+    except ValueError:
+        return _bounded(float(value))
+
+
+def _bounded(value: Any) -> int | float | None:
+    """Keep whole numbers within 64 bits exact, larger ones as floats; nothing that is not finite."""
+    if type(value) is int:
+        if -(1 << 63) <= value < 1 << 63:
+            return value
+        try:
+            value = float(value)
+        except OverflowError:
+            return None
+    return value if math.isfinite(value) else None
+
+
+def truth(value: Any) -> bool | None:
+    """Return the three-valued truth of a value: null stays null, empty and zero are false."""
+    return None if value is None else bool(value)
+
+
+def equal(left: Any, right: Any) -> bool:
+    """JSON equality: 1 equals 1.0, but neither true nor "1"."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(equal, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(left[k], right[k]) for k in left)
+    return bool(left == right)
+
+
+def _moment(value: Any) -> Any:
+    """Return something ordered for a date or an RFC 3339 time, else None."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse_date_or_time(value)
+    except ValueError:
+        return None
+
+
+def _contains(whole: Any, part: Any) -> bool | None:
+    if isinstance(whole, list):
+        return any(equal(item, part) for item in whole)
+    if isinstance(whole, str):
+        return part in whole if isinstance(part, str) else None
+    if isinstance(whole, dict):
+        return part in whole if isinstance(part, str) else None
+    return None
+
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "%": operator.mod,
+}
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_TOTAL: dict[str, Callable[[Any, Any], bool | None]] = {
+    "==": equal,
+    "!=": lambda left, right: not equal(left, right),
+    "in": lambda part, whole: _contains(whole, part),
+    "contains": _contains,
+}
+
+
+def evaluator(node: Node) -> Evaluator:
+    """Turn a parsed expression into a function of a scope. It never raises and never runs long."""
+    kind = node[0]
+    if kind == "lit":
+        value = node[1]
+        return lambda scope: value
+    if kind == "ref":
+        return _getter(node[1])
+    if kind == "list":
+        items = [evaluator(item) for item in node[1]]
+        return lambda scope: [item(scope) for item in items]
+    left = evaluator(node[1])
+    if kind == "not":
+        return lambda scope: None if (value := truth(left(scope))) is None else not value
+    if kind == "neg":
+        return lambda scope: None if (value := to_number(left(scope))) is None else -value
+    right = evaluator(node[2])
+    if kind in ("and", "or"):
+        return _logic(kind == "or", left, right)
+    if kind in _ARITHMETIC:
+        return _arithmetic(_ARITHMETIC[kind], left, right)
+    if kind in _ORDER:
+        return _ordered(_ORDER[kind], left, right)
+    total = _TOTAL[kind]
+    return lambda scope: total(left(scope), right(scope))
+
+
+def _getter(path: list[str]) -> Evaluator:
+    root, *names = path
+    if len(names) == 1:
+        name = names[0]
+        return lambda scope: scope[root].get(name)
+
+    def get(scope: Scope) -> Any:
+        value = scope[root]
+        for name in names:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(name)
+        return value
+
+    return get
+
+
+def _logic(decisive: bool, left: Evaluator, right: Evaluator) -> Evaluator:
+    """`or` is decided by a true side, `and` by a false one; else a null side makes it null."""
+
+    def run(scope: Scope) -> bool | None:
+        first = truth(left(scope))
+        if first is decisive:
+            return decisive
+        second = truth(right(scope))
+        if second is decisive:
+            return decisive
+        return None if first is None or second is None else not decisive
+
+    return run
+
+
+def _arithmetic(operate: Callable[[Any, Any], Any], left: Evaluator, right: Evaluator) -> Evaluator:
+    def run(scope: Scope) -> int | float | None:
+        first, second = to_number(left(scope)), to_number(right(scope))
+        if first is None or second is None:
+            return None
+        try:
+            return _bounded(operate(first, second))
+        except (ZeroDivisionError, OverflowError):
+            return None
+
+    return run
+
+
+def _ordered(compare: Callable[[Any, Any], bool], left: Evaluator, right: Evaluator) -> Evaluator:
+    def run(scope: Scope) -> bool | None:
+        first, second = left(scope), right(scope)
+        a, b = to_number(first), to_number(second)
+        if a is None or b is None:
+            a, b = _moment(first), _moment(second)
+            if a is None or b is None:
+                return None
+        return compare(a, b)
+
+    return run
+
+
+# Saying it ------------------------------------------------------------------------------------------------
+
+
+def source(node: Node) -> str:
+    """Write a node as an expression again; fields of the event by their bare names, as people read them."""
+    return _written(node, lambda path: ".".join(path[1:] if path[0] == "event" and path[1:] else path))
+
+
+def _written(node: Node, ref: Callable[[list[str]], str]) -> str:
+    kind = node[0]
+    if kind == "lit":
+        return show(node[1])
+    if kind == "ref":
+        return ref(node[1])
+    if kind == "list":
+        return "[" + ", ".join(_written(item, ref) for item in node[1]) + "]"
+    sides = [_written(side, ref) for side in node[1:]]
+    level = _PRECEDENCE.get(kind, 4)
+    for index, side in enumerate(node[1:]):
+        inner = 8 if side[0] in ("lit", "ref", "list") else _PRECEDENCE.get(side[0], 4)
+        if inner < level or (inner == level and (index == 1 or level == 4)):
+            sides[index] = f"({sides[index]})"
+    if kind in ("not", "neg"):
+        return ("not " if kind == "not" else "-") + sides[0]
+    return sides[0] + (kind if kind in "*/%" else f" {kind} ") + sides[1]
+
+
+def show(value: Any) -> str:
+    """Show a value inside an explanation: texts in quotes, long ones cut, whole floats without `.0`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
+    if isinstance(value, int):
+        return str(value)
+    text = str(value)
+    text = text if len(text) <= 60 else text[:59] + "…"
+    return repr(text) if isinstance(value, str) else text
+
+
+class Condition:
+    """A compiled condition: whether it holds for a scope, and the same with the values put in."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._evaluate = evaluator(node)
+        self._explain: Callable[[Scope], str] | None = None
+
+    def holds(self, scope: Scope) -> bool:
+        return bool(self._evaluate(scope))
+
+    def explain(self, scope: Scope) -> str:
+        """Return e.g. `used/limit = 9700/10000 = 0.97 < 1`, and which refs were null."""
+        if self._explain is None:
+            self._explain = _explainer(self.node)
+        text = self._explain(scope)
+        if self._evaluate(scope) is not None:
+            return text
+        nulls = ["$" + ".".join(path) for path in refs(self.node) if _getter(path)(scope) is None]
+        if not nulls:
+            return f"{text}: null, for want of a number"
+        return f"{text}: {' and '.join(nulls)} {'is' if len(nulls) == 1 else 'are'} null"
+
+
+def _explainer(node: Node) -> Callable[[Scope], str]:
+    kind = node[0]
+    if kind in ("and", "or"):
+        left, right = _explainer(node[1]), _explainer(node[2])
+        return lambda scope: f"{left(scope)} {kind} {right(scope)}"
+    if kind == "not":
+        inner = _explainer(node[1])
+        return lambda scope: f"not ({inner(scope)})"
+    if kind not in _COMPARISONS:
+        return _side(node)
+    left, right, holds = _side(node[1]), _side(node[2], mirrored=True), evaluator(node)
+
+    def explain(scope: Scope) -> str:
+        relation = _NEGATED[kind] if holds(scope) is False else kind
+        return f"{left(scope)} {relation} {right(scope)}"
+
+    return explain
+
+
+def _side(node: Node, mirrored: bool = False) -> Callable[[Scope], str]:
+    """Explain one side: `used/limit = 10250/10000 = 1.025`; the right side reads the other way round."""
+    words, value = source(node), evaluator(node)
+    if not refs(node):
+        return lambda scope: words
+    simple = node[0] == "ref"
+
+    def explain(scope: Scope) -> str:
+        steps = [words, show(value(scope))]
+        if not simple:
+            steps.insert(1, _written(node, lambda path: show(_getter(path)(scope))))
+        return " = ".join(reversed(steps) if mirrored else steps)
+
+    return explain

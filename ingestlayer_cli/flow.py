@@ -1,0 +1,311 @@
+"""The whole program in a few functions: read this file to learn it.
+
+    raw input ─▶ gate ─▶ [ one transaction: store event · run pipelines · queue deliveries ] ─▶ outbox ─▶ Slack
+
+`emit` and `emit_batch` accept and deliver, `preview` runs the same code and writes nothing, `deliver` sends
+what waits. Results are the documents that `--json` prints.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from .document import Document
+from .errors import Exit, Problem, RejectedError, gravest
+from .events import Declaration, Event, encode
+from .gate import Raw, encoded
+from .outbox import Said
+from .pipeline import Run
+from .runtime import NoMemory, Runtime
+from .store import outbox as rows
+from .store.outbox import Wanted
+from .store.transaction import First, NewDelivery, Transaction, first_with_key
+
+WAIT = 10_000  # milliseconds that emit waits for its own deliveries
+
+
+# Accepting ------------------------------------------------------------------------------------------------
+
+
+def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> Document:
+    """Accept one event, run its pipelines and send its messages; RejectedError when it is refused.
+
+    A refused event is kept as a dead letter.
+    """
+    now = runtime.clock.now()
+    try:
+        event = runtime.gate.admit(raw, now)
+        payload = encoded(event)
+        with runtime.store.transaction() as transaction:
+            runs = _accept(runtime, transaction, event, payload, now)
+            queued = transaction.queued
+    except RejectedError as error:
+        with runtime.store.transaction() as transaction:
+            _bury(transaction, raw, _as_text(raw), error, now, None)
+        raise
+    if isinstance(runs, First):
+        return _duplicate(runs.event, event)
+    if deliver and queued:
+        _send_own(runtime, [queued], now + wait)
+    return _accepted(runtime, event, runs, queued)
+
+
+def _accept(runtime: Runtime, transaction: Transaction, event: Event, payload: str, now: int) -> list[Run] | First:
+    """Store an event with its runs and messages, or return the event that took its key first."""
+    if event.key is not None:
+        declaration = runtime.project.declaration(event.type)
+        first = transaction.first_with_key(event.type, event.key, now - _window(declaration))
+        if first is not None:
+            _check_conflict(declaration, first.event, event)
+            return first
+    number = transaction.add_event(event, payload, now)
+    runs = []
+    for index, pipeline in enumerate(runtime.pipelines(event.type), start=1):
+        run = pipeline.run(event, runtime.entities, transaction)
+        version = transaction.version(pipeline.name, pipeline.version, pipeline.text, now)
+        transaction.add_run(number, index, version, run.outcome, run.dropped_by, run.reason, run.stored_trace())
+        for message in run.messages:
+            delivery = NewDelivery(message.id, run.pipeline, message.destination, message.target, message.body)
+            transaction.add_delivery(number, index, delivery, now)
+        for item in run.to_remember:
+            transaction.remember(item, event.id)
+        runs.append(run)
+    return runs
+
+
+def _window(declaration: Declaration | None) -> int:
+    """Return how long a key is taken; 24 hours where no declaration says otherwise."""
+    return declaration.window if declaration else 86_400_000
+
+
+def _check_conflict(declaration: Declaration | None, first: Event, event: Event) -> None:
+    if declaration is None or not declaration.rejects_difference:
+        return
+    if names := differing(first, event):
+        raise RejectedError(
+            "conflict",
+            f"{first.id} already took the idempotency key {event.key} with another {', '.join(names)}",
+            'the declaration says on_difference = "reject": give this event a key of its own, or correct it',
+            [Problem(name, "differs from the first event's") for name in names],
+        )
+
+
+def differing(first: Event, event: Event) -> list[str]:
+    """Return the names of the payload fields whose values are not the first event's."""
+    names = {**first.payload, **event.payload}
+    missing = object()
+    return [name for name in names if first.payload.get(name, missing) != event.payload.get(name, missing)]
+
+
+def _bury(transaction: Transaction, raw: Raw, text: str, error: RejectedError, now: int, line: int | None) -> None:
+    """Keep a refused event as a dead letter."""
+    details = [{"path": path, "problem": _sound(problem)} for path, problem in error.details]
+    type_, source, message = (_sound(str(part))[:1000] for part in (raw.type, raw.source, error.message))
+    transaction.add_dead_letter(now, error.kind, type_, source, line, message, details, _sound(text))
+
+
+def _as_text(raw: Raw) -> str:
+    """Return what a sender gave, for its dead letter."""
+    given = {"type": raw.type, "payload": raw.payload, "idempotency_key": raw.key, "timestamp": raw.timestamp}
+    try:
+        return encode(given)
+    except (ValueError, RecursionError):
+        return "it cannot be written as JSON"
+
+
+def _sound(text: str) -> str:
+    """Make a text storable as UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+# Batches --------------------------------------------------------------------------------------------------
+
+
+class Line(NamedTuple):
+    """One line of a batch: what it holds, or why it cannot be read, and its text for the dead letter."""
+
+    number: int
+    raw: Raw | None
+    error: RejectedError | None
+    text: bytes
+
+
+def emit_batch(
+    runtime: Runtime,
+    chunks: Iterable[list[Line]],
+    deliver: bool = True,
+    wait: int = WAIT,
+    rejected: Callable[[Line, RejectedError], None] | None = None,
+    progress: Callable[[Document], None] | None = None,
+) -> Document:
+    """Accept many events, one transaction a chunk, then send their messages.
+
+    `rejected` is called for each refused line, `progress` after each chunk with the counts so far.
+    """
+    runs = {"queued": 0, "dropped": 0, "failed": 0}
+    result = Document(accepted=0, duplicates=0, rejected=0, runs=runs, deliveries={}, rejects=[])
+    queued: list[range] = []
+    for chunk in chunks:
+        refused: list[tuple[Line, RejectedError]] = []
+        with runtime.store.transaction() as transaction:
+            now = runtime.clock.now()
+            for line in chunk:
+                try:
+                    _count(result, _accept_line(runtime, transaction, line, now))
+                except RejectedError as rejection:
+                    refused.append((line, rejection))
+                    raw, text = line.raw or Raw("", None), line.text.decode("utf-8", "backslashreplace")
+                    _bury(transaction, raw, text, rejection, now, line.number)
+            if transaction.queued:
+                queued.append(transaction.queued)
+        # Told only now: what a transaction refused and then lost would be told twice.
+        for line, why in refused:
+            _reject(result, line, why)
+            if rejected is not None:
+                rejected(line, why)
+        if progress is not None:
+            progress(result)
+    if deliver and queued:
+        _send_own(runtime, queued, runtime.clock.now() + wait)
+    result["deliveries"] = rows.counts(runtime.store, queued)
+    result.exit_codes += _batch_codes(result, deliver)
+    return result
+
+
+def _count(result: Document, runs: list[Run] | First) -> None:
+    if isinstance(runs, First):
+        result["duplicates"] += 1
+        return
+    result["accepted"] += 1
+    for run in runs:
+        result["runs"][run.outcome] += 1
+        if run.error and run.error.exit_code not in result.exit_codes:
+            result.exit_codes.append(run.error.exit_code)
+            result.hints.append(f"{run.pipeline}: {run.error.message}")
+
+
+def _reject(result: Document, line: Line, error: RejectedError) -> None:
+    result["rejected"] += 1
+    if len(result["rejects"]) < 100:
+        result["rejects"].append({"line": line.number, "kind": error.kind, "message": error.message})
+
+
+def _accept_line(runtime: Runtime, transaction: Transaction, line: Line, now: int) -> list[Run] | First:
+    if line.raw is None:
+        raise line.error or RejectedError("json", "the line cannot be read")
+    event = runtime.gate.admit(line.raw, now)
+    return _accept(runtime, transaction, event, encoded(event), now)
+
+
+def _batch_codes(result: Document, deliver: bool) -> Iterator[Exit]:
+    if result["rejected"]:
+        yield Exit.REJECTED
+    deliveries = result["deliveries"]
+    if deliveries["dead"]:
+        yield Exit.DEAD
+    if deliver and (deliveries["pending"] or deliveries["retrying"] or deliveries["unknown"]):
+        yield Exit.WAITING
+
+
+# Previewing -----------------------------------------------------------------------------------------------
+
+
+def preview(runtime: Runtime, raw: Raw) -> tuple[Document, str | None]:
+    """Show what emit would do with an event; writes nothing, sends nothing, needs no token.
+
+    The second value is the id of the event that already has its idempotency key.
+    """
+    now = runtime.clock.now()
+    event = runtime.gate.admit(raw, now)
+    first = None
+    if runtime.stored is not None and event.key is not None:
+        after = now - _window(runtime.project.declaration(event.type))
+        first = first_with_key(runtime.stored.connection, event.type, event.key, after)
+    return preview_event(runtime, event), first.event.id if first else None
+
+
+def preview_event(runtime: Runtime, event: Event) -> Document:
+    """Show what the pipelines as they are now would do with a (stored) event."""
+    memory = runtime.stored if runtime.stored is not None else NoMemory()
+    runs = [pipeline.run(event, runtime.entities, memory) for pipeline in runtime.pipelines(event.type)]
+    return Document(event=event.document(), runs=[_previewed(run) for run in runs])
+
+
+def _previewed(run: Run) -> dict[str, Any]:
+    return {
+        "pipeline": run.pipeline,
+        "outcome": run.outcome,
+        "dropped_by": run.dropped_by,
+        "reason": run.reason,
+        "trace": run.trace,
+        "messages": [
+            {"destination": m.destination, "target": m.target, "when": m.when, "body": json.loads(m.body)}
+            for m in run.messages
+        ],
+        "skipped": run.skipped,
+    }
+
+
+# Delivering -----------------------------------------------------------------------------------------------
+
+
+def deliver(runtime: Runtime, wanted: Wanted, said: Said | None = None) -> Document:
+    """Send everything that is due, once."""
+    runtime.outbox.send(wanted, runtime.clock.now(), said)
+    return Document()
+
+
+def _send_own(runtime: Runtime, queued: list[range], until: int) -> None:
+    """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
+    if runtime.project.slack["connection"] == "terminal":
+        runtime.outbox.send(Wanted(queued=tuple(queued)), until)
+    else:
+        runtime.outbox.send(Wanted(lanes=rows.lanes_of(runtime.store, queued)), until)
+
+
+# Results --------------------------------------------------------------------------------------------------
+
+
+def _duplicate(first: Event, event: Event) -> Document:
+    return Document(status="duplicate", differs=differing(first, event), event=first.document(), runs=[])
+
+
+def _accepted(runtime: Runtime, event: Event, runs: list[Run], queued: range) -> Document:
+    states = rows.states(runtime.store, queued) if queued else []
+    result = Document(
+        status="accepted",
+        differs=[],
+        event=event.document(),
+        runs=[
+            {
+                "pipeline": run.pipeline,
+                "version": run.version,
+                "outcome": run.outcome,
+                "dropped_by": run.dropped_by,
+                "reason": run.reason,
+                "skipped": run.skipped,
+                "deliveries": [
+                    {name: state[name] for name in ("id", "destination", "target", "status", "attempts", "error")}
+                    for state in states
+                    if state["run"] == number
+                ],
+            }
+            for number, run in enumerate(runs, start=1)
+        ],
+    )
+    result.exit_codes = [run.error.exit_code for run in runs if run.error]
+    result.hints = [run.error.hint for run in runs if run.error and run.error.hint]
+    result.hints += [state["hint"] for state in states if state["hint"]]
+    return result
+
+
+def exit_code(result: Document, delivering: bool = True) -> Exit:
+    """Return what the process answers for a result of emit."""
+    codes = list(result.exit_codes)
+    for run in result.get("runs", []) if isinstance(result.get("runs"), list) else []:
+        statuses = {delivery["status"] for delivery in run["deliveries"]}
+        if "dead" in statuses:
+            codes.append(Exit.DEAD)
+        if delivering and statuses & {"pending", "retrying", "unknown"}:
+            codes.append(Exit.WAITING)
+    return gravest(codes)

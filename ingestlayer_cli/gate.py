@@ -1,0 +1,160 @@
+"""The gate: what becomes an event and what is refused, by which rule. Pure: nothing is read or written."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .clock import parse_time
+from .errors import Problem, RejectedError, near_miss
+from .events import TYPES, Declaration, Event, encode, new_event_id, unsound
+
+MAX_PAYLOAD = 1 << 20  # bytes of JSON
+MAX_TYPE = 200
+MAX_KEY = 512
+_TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Raw(NamedTuple):
+    """What a sender gave, before any check."""
+
+    type: str
+    payload: Any
+    key: str | None = None
+    timestamp: str | None = None
+    source: str = "cli"
+
+
+class Gate:
+    """Admits events by the project's declarations."""
+
+    def __init__(
+        self, types: list[str], declaration: Callable[[str], Declaration | None], accept_undeclared: bool
+    ) -> None:
+        self._types = types
+        self._declaration = declaration
+        self._accept_undeclared = accept_undeclared
+
+    def admit(self, raw: Raw, now: int) -> Event:
+        """Return the event that this input is; RejectedError names the rule and every problem."""
+        declaration = self._declaration(raw.type)
+        if declaration is None:
+            self._check_undeclared(raw)
+        elif not isinstance(raw.payload, dict):
+            raise RejectedError("schema", f"the payload must be a JSON object, not {_kind(raw.payload)}")
+        elif problems := declaration.problems(raw.payload):
+            raise _schema(raw.type, problems)
+        received_at = now if raw.timestamp is None else _received_at(raw.timestamp, now)
+        event = Event(new_event_id(now), raw.type, received_at, raw.source, raw.key, raw.payload)
+        if raw.key is not None:
+            _check_key(raw.key)
+        elif declaration is not None and declaration.key is not None:
+            event = event._replace(key=_derived_key(declaration, event))
+        return event
+
+    def _check_undeclared(self, raw: Raw) -> None:
+        if not isinstance(raw.type, str) or len(raw.type) > MAX_TYPE or not _TYPE.fullmatch(raw.type):
+            raise RejectedError(
+                "type",
+                f"{_short(raw.type)} is not an event type",
+                f"write dotted words of letters, digits, _ and -, at most {MAX_TYPE} characters: usage.limit_reached",
+            )
+        if not self._accept_undeclared:
+            raise RejectedError(
+                "undeclared",
+                f"the event type {raw.type} is not declared{near_miss(raw.type, self._types)}",
+                _declaration_to_write(raw),
+            )
+        if not isinstance(raw.payload, dict):
+            raise RejectedError("schema", f"the payload must be a JSON object, not {_kind(raw.payload)}")
+        if problems := list(unsound(raw.payload)):
+            raise _schema(raw.type, problems)
+
+
+def read_payload(text: str | bytes, what: str) -> Any:
+    """Parse JSON strictly (no NaN); RejectedError of kind `json` or `size` names `what` and the place."""
+    if len(text) > MAX_PAYLOAD:
+        raise RejectedError("size", f"{what} is larger than {MAX_PAYLOAD:,} bytes")
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise RejectedError("json", f"{what} is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
+        raise RejectedError("json", f"{what} is not JSON: {error.msg} at {place}") from None
+    except UnicodeDecodeError as error:
+        raise RejectedError("json", f"{what} is not UTF-8 at byte {error.start + 1}") from None
+    except ValueError as error:
+        raise RejectedError("json", f"{what} is not JSON: {error}") from None
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is not a JSON number")
+
+
+def encoded(event: Event) -> str:
+    """Return the payload as the store keeps it; RejectedError when it is too large."""
+    text = encode(event.payload)
+    if len(text) > MAX_PAYLOAD:
+        raise RejectedError("size", f"the payload is larger than {MAX_PAYLOAD:,} bytes")
+    return text
+
+
+def _schema(type_: str, problems: list[Problem]) -> RejectedError:
+    first = f"{problems[0].path} {problems[0].problem}".strip()
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    hint = f"the declared fields: ingestlayer emit {type_} --help"
+    return RejectedError("schema", f"{type_} does not fit its declaration: {first}{more}", hint, problems)
+
+
+def _received_at(timestamp: Any, now: int) -> int:
+    try:
+        if not isinstance(timestamp, str):
+            raise ValueError(f"{_short(timestamp)} is not a text")
+        return parse_time(timestamp, now)
+    except (ValueError, OverflowError) as error:
+        hint = "write RFC 3339 (2026-11-03T09:30:00Z) or a duration (2h ago)"
+        raise RejectedError("timestamp", f"the timestamp is unreadable: {error}", hint) from None
+
+
+def _check_key(key: Any) -> None:
+    if not isinstance(key, str) or not key.strip() or len(key) > MAX_KEY or _UNPRINTABLE.search(key):
+        hint = f"a key is 1 to {MAX_KEY} printable characters, like acme:api-calls:2026-11"
+        raise RejectedError("key", f"{_short(key)} is not an idempotency key", hint)
+
+
+def _derived_key(declaration: Declaration, event: Event) -> str:
+    scope = event.scope()
+    key = declaration.key.key(scope) if declaration.key else None
+    if key is None:
+        missing = [".".join(path) for path in declaration.key_refs if scope["event"].get(path[1]) is None]
+        needs = " and ".join(f"${name}" for name in missing) or "a value that came out null"
+        hint = "give the event that field, or a key of its own with --key"
+        raise RejectedError("key", f"the declared idempotency key needs {needs}", hint)
+    _check_key(key)
+    return key
+
+
+def _declaration_to_write(raw: Raw) -> str:
+    """Return the declaration that would admit this event, from its own fields."""
+    lines = [f"write events/{raw.type}.toml:", "", f'type = "{raw.type}"', "[fields]"]
+    if isinstance(raw.payload, dict):
+        for name, value in list(raw.payload.items())[:40]:
+            kind = next(
+                (kind for kind in ("boolean", "number", "object", "array") if TYPES[kind].fits(value)),
+                "string",
+            )
+            bare = re.fullmatch(r"[A-Za-z0-9_-]+", name)
+            lines.append(f'{name if bare else json.dumps(name)} = "{kind}"')
+    return "\n".join([*lines, "", 'or set [events] undeclared = "accept" in ingestlayer.toml'])
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _short(value: Any) -> str:
+    text = ascii(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:40]}… ({len(text):,} characters)"

@@ -1,0 +1,87 @@
+"""The entry point and the one error boundary.
+
+cron starts `emit` thousands of times a day: its arguments are read here without Typer (30 ms). Everything
+else, and every `--help`, goes through the Typer app.
+"""
+
+import os
+import sys
+
+from . import console
+from .commands import settings
+from .errors import Exit, IngestlayerError, UsageError
+
+DIRECT = ("emit", "preview")
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: list[str]) -> int:
+    """Run one command line and return the exit code; every error ends here, in words or as JSON."""
+    console.prepare()
+    try:
+        code = _dispatch(args)
+        sys.stdout.flush()
+        return code
+    except IngestlayerError as error:
+        console.say_error(error, "--json" in args)
+        if settings.debug:
+            raise
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.note("interrupted: what was accepted is safe", "yellow")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader left (`| head`). Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except Exception as error:
+        if settings.debug:
+            raise
+        defect = IngestlayerError(
+            f"a defect of ours: {type(error).__name__}: {error}", "run it with --debug, and tell us"
+        )
+        console.say_error(defect, "--json" in args)
+        return Exit.DEFECT
+
+
+def _dispatch(args: list[str]) -> int:
+    rest = _own_options(args)
+    if rest and rest[0] in DIRECT and "--help" not in rest and "_INGESTLAYER_COMPLETE" not in os.environ:
+        if rest[0] == "emit":
+            from .commands.emit import run as command
+        else:
+            from .commands.preview import run as command
+        return command(settings, rest[1:])
+    return _typer(args)
+
+
+def _own_options(args: list[str]) -> list[str]:
+    """Take `-C PATH` and `--debug` from before the command; return the rest."""
+    rest = list(args)
+    while rest and rest[0] in ("-C", "--debug"):
+        if rest.pop(0) == "--debug":
+            settings.debug = True
+        elif rest:
+            settings.project = rest.pop(0)
+        else:
+            raise UsageError("-C needs a path")
+    return rest
+
+
+def _typer(args: list[str]) -> int:
+    from typer import Abort
+    from typer.exceptions import TyperException
+
+    from .app import app
+
+    try:
+        answer = app(args, prog_name="ingestlayer", standalone_mode=False)
+    except TyperException as error:
+        raise UsageError(error.format_message(), "ingestlayer --help") from None
+    except Abort:
+        return Exit.INTERRUPTED
+    return answer if isinstance(answer, int) else Exit.OK

@@ -1,0 +1,254 @@
+"""What may stand in a project's files, as pydantic models. Loaded only when a file has changed."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
+
+from .. import expressions, families, templates
+from ..clock import parse_duration
+from ..errors import near_miss
+from ..events import TYPES
+from ..expressions import Condition, ExpressionError
+from ..templates import Template
+
+
+def problem(message: str, offset: int | None = None) -> PydanticCustomError:
+    """Return a validation error with our words, and the character of the value that it is about."""
+    context: dict[str, Any] = {"words": message, "offset": offset}
+    return PydanticCustomError("ingestlayer", "{words}", context)
+
+
+def _duration(value: Any) -> int:
+    if not isinstance(value, str):
+        raise problem(f"must be a duration in quotes with a unit, like 30s 5m 1h 24h 7d, not {value!r}", 0)
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise problem(str(error), 0) from None
+
+
+def _condition(value: Any) -> dict[str, Any]:
+    return {"$condition": _language(expressions.parse, value, "an expression")}
+
+
+def _template(value: Any) -> dict[str, Any]:
+    return {"$template": _language(templates.parse, value, "a text")}
+
+
+def _language(parse: Any, value: Any, words: str) -> Any:
+    if not isinstance(value, str):
+        raise problem(f"must be {words} in quotes, not {value!r}", 0)
+    try:
+        return parse(value)
+    except ExpressionError as error:
+        raise problem(error.message, error.offset) from None
+
+
+def _json_file(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        raise problem(f"must be the name of a JSON file, not {value!r}", 0)
+    source: Any = info.context  # the file that names this one
+    try:
+        with open(os.path.join(source.root, value), encoding="utf-8-sig") as file:
+            data = json.load(file)
+    except OSError as error:
+        raise problem(f"{value} cannot be read: {error.strerror}", 0) from None
+    except (ValueError, RecursionError) as error:
+        raise problem(f"{value} is not JSON: {error}", 0) from None
+    source.others.append(value)
+    return _texts_compiled(data, value)
+
+
+def _texts_compiled(data: Any, place: str) -> Any:
+    """Make every text of a JSON document that holds a dollar sign a template."""
+    if isinstance(data, dict):
+        return {name: _texts_compiled(value, f"{place}/{name}") for name, value in data.items()}
+    if isinstance(data, list):
+        return [_texts_compiled(value, f"{place}/{index}") for index, value in enumerate(data)]
+    if isinstance(data, str) and "$" in data:
+        try:
+            return {"$template": templates.parse(data)}
+        except ExpressionError as error:
+            raise problem(f"{place}: {error.message} (character {error.offset + 1})", 0) from None
+    return data
+
+
+Duration = Annotated[int, PlainValidator(_duration)]
+Json = Annotated[Any, PlainValidator(_json_file)]
+Prose = Annotated[dict[str, Any], PlainValidator(_template)]
+
+# What an annotation of a Section is in a file, and what it compiles to.
+_ANNOTATIONS: dict[Any, Any] = {
+    families.Duration: Duration,
+    families.JsonFile: Json,
+    Condition: Annotated[dict[str, Any], PlainValidator(_condition)],
+    Template: Prose,
+}
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    def given(self) -> dict[str, Any]:
+        """Return the keys that the file has, with their checked values."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
+
+
+def section_model(cls: type[families.Section], **more: Any) -> type[Strict]:
+    """Return the pydantic model of a section: its annotations, ours replaced by what files hold."""
+    keys: dict[str, Any] = dict(more)
+    for name, annotation in get_type_hints(cls).items():
+        if get_origin(annotation) is not ClassVar:
+            keys[name] = (_in_files(annotation), getattr(cls, name, ...))
+    return create_model(cls.__name__, __base__=Strict, __doc__=cls.__doc__, **keys)
+
+
+def _in_files(annotation: Any) -> Any:
+    if annotation in _ANNOTATIONS:
+        return _ANNOTATIONS[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, families.Section):
+        return Annotated[section_model(annotation), AfterValidator(_compiled_by(annotation))]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is None or origin is Literal:
+        return annotation
+    if origin in (list, dict):
+        return origin[tuple(_in_files(argument) for argument in arguments)]
+    # `X | None`: in a file the key is there or it is not; TOML has no null.
+    return next(_in_files(argument) for argument in arguments if argument is not type(None))
+
+
+def _compiled_by(cls: type[families.Section]) -> Callable[[Strict], dict[str, Any]]:
+    def check(value: Strict) -> dict[str, Any]:
+        try:
+            return cls.compiled(value.given())
+        except ValueError as error:
+            raise problem(str(error)) from None
+
+    return check
+
+
+def _matching(pattern: str, words: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value, re.ASCII):
+            raise problem(f'"{value}" is not {words}', 0)
+        return value
+
+    return AfterValidator(check)
+
+
+EventType = Annotated[str, _matching(r"[\w-]+(\.[\w-]+)*", "an event type: dotted words of letters, digits, _ and -")]
+Match = Annotated[str, _matching(r"[\w-]+(\.[\w-]+)*(\.\*)?", 'an event type, or the start of some like "usage.*"')]
+EntityFile = Annotated[str, _matching(r".+\.(csv|json|ndjson|jsonl)", "a .csv, .json or .ndjson file")]
+Url = Annotated[str, _matching(r"https?://.+", "an http or https address")]
+
+
+# ingestlayer.toml -----------------------------------------------------------------------------------------
+
+
+class StoreTable(Strict):
+    path: str = Field(default=".ingestlayer/store.db", min_length=1)
+    retention: Duration = 90 * 86_400_000
+
+
+class SlackTable(Strict):
+    connection: Literal["terminal", "bot", "webhook"] = "terminal"
+    api_url: Url = "https://slack.com/api/"
+
+
+class EventsTable(Strict):
+    undeclared: Literal["reject", "accept"] = "reject"
+
+
+class EntityTable(Strict):
+    file: EntityFile
+    key: str = Field(min_length=1)
+    types: dict[str, Literal["string", "number", "integer", "boolean", "date", "datetime"]] = {}
+
+
+class ProjectFile(Strict):
+    """ingestlayer.toml"""
+
+    store: StoreTable = StoreTable()
+    slack: SlackTable = SlackTable()
+    events: EventsTable = EventsTable()
+    entities: dict[str, EntityTable] = {}
+
+
+# events/TYPE.toml -----------------------------------------------------------------------------------------
+
+
+class _FieldTable(Strict):
+    type: str | None = None
+    enum: Annotated[list[str | int | float], Field(min_length=1)] | None = None
+    optional: bool = False
+    description: str = ""
+
+
+def _field(value: Any) -> list[Any]:
+    """Read `"string?"` or `{ enum = […] }` into [type, optional, enum values, description]."""
+    if isinstance(value, str):
+        return [_field_type(value.removesuffix("?")), value.endswith("?"), None, ""]
+    if not isinstance(value, dict):
+        raise problem(f'must be a type like "string" or "number?", or {{ enum = […] }}, not {value!r}', 0)
+    try:
+        table = _FieldTable.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise problem(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if table.enum is not None:
+        kind = "string" if all(isinstance(item, str) for item in table.enum) else "number"
+        return [kind, table.optional, table.enum, table.description]
+    if table.type is None:
+        raise problem('needs `type = "…"` or `enum = […]`')
+    optional = table.optional or table.type.endswith("?")
+    return [_field_type(table.type.removesuffix("?")), optional, None, table.description]
+
+
+def _field_type(name: str) -> str:
+    if name not in TYPES:
+        raise problem(f'unknown type "{name}"{near_miss(name, TYPES)}: there are {", ".join(TYPES)}', 0)
+    return name
+
+
+class IdempotencyTable(Strict):
+    key: Prose | None = None
+    window: Duration = 86_400_000
+    on_difference: Literal["accept", "reject"] = "accept"
+
+
+class EventFile(Strict):
+    """events/TYPE.toml"""
+
+    type: Annotated[EventType, Field(max_length=200)]
+    description: str = ""
+    fields: dict[str, Annotated[Any, PlainValidator(_field)]]
+    idempotency: IdempotencyTable = IdempotencyTable()
+    example: dict[str, Any] | None = None
+
+
+# pipelines/NAME.toml --------------------------------------------------------------------------------------
+
+
+class PipelineFile(Strict):
+    """pipelines/NAME.toml"""
+
+    description: str = ""
+    match: list[Match] = []
+    status: Literal["active", "paused", "draft"] = "active"
+    steps: list[Any] = []
+    destinations: list[Any] = []
+    tests: list[dict[str, Any]] = []

@@ -1,0 +1,118 @@
+"""What one call of the program works with: the project, the clock, the store, the entity files; opened when used."""
+
+import os
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from .clock import Clock
+from .entities import EntityFile, Row
+from .errors import Problem, ProjectError
+from .events import Seen
+from .gate import Gate
+from .outbox import Outbox
+from .pipeline import Pipeline
+from .project import Project
+from .project.match import matches
+from .store import Store, open_store, open_to_read
+
+
+class EntityFiles:
+    """The entity files of a project, by kind."""
+
+    def __init__(self, project: Project, *, keep_index: bool) -> None:
+        self._project = project
+        self._index = project.home if keep_index else None
+        self._files: dict[str, EntityFile] = {}
+
+    def get(self, kind: str, key: str) -> Row | None:
+        return self._file(kind).get(key)
+
+    def name(self, kind: str) -> str:
+        return self._file(kind).name
+
+    def problems(self, kind: str) -> list[Problem]:
+        """Return every problem of one kind's file."""
+        return self._file(kind).problems()
+
+    def _file(self, kind: str) -> EntityFile:
+        if kind not in self._files:
+            table = self._project.entities.get(kind)
+            if table is None:
+                raise ProjectError(f"there is no [entities.{kind}] in ingestlayer.toml")
+            path = os.path.join(self._project.root, table["file"])
+            self._files[kind] = EntityFile(kind, path, table["key"], table["types"], self._index)
+        return self._files[kind]
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+
+class NoMemory:
+    """The memory of a store that is not there."""
+
+    def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
+        return None
+
+
+def _draw_nothing(target: str, body: dict[str, Any]) -> None:
+    pass
+
+
+class Runtime:
+    """Opened for one call; `close()` it, or use it in a `with`.
+
+    `show` draws a message of the terminal connection; `keep=False` writes nothing beside the store.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        clock: Clock | None = None,
+        show: Callable[[str, dict[str, Any]], None] = _draw_nothing,
+        keep: bool = True,
+    ) -> None:
+        self.project = project
+        self.clock = clock or Clock()
+        self.show = show
+        self.entities = EntityFiles(project, keep_index=keep)
+        self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
+        self._pipelines: dict[str, list[Pipeline]] = {}
+
+    @cached_property
+    def store(self) -> Store:
+        return open_store(self.project.store_path)
+
+    @cached_property
+    def stored(self) -> Store | None:
+        """The store for reading alone, when there is one."""
+        return open_to_read(self.project.store_path)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.store, self.project.slack, self.clock, self.show)
+
+    def pipelines(self, type_: str) -> list[Pipeline]:
+        """Return the active pipelines that match an event type, compiled."""
+        if type_ not in self._pipelines:
+            connection = self.project.slack["connection"]
+            self._pipelines[type_] = [
+                Pipeline(data, connection)
+                for data in self.project.pipelines
+                if data["status"] == "active" and matches(data["match"], type_)
+            ]
+        return self._pipelines[type_]
+
+    def close(self) -> None:
+        for name in ("store", "stored"):
+            store = self.__dict__.get(name)
+            if store is not None:
+                store.close()
+        self.entities.close()
+
+    def __enter__(self) -> "Runtime":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,38 @@
+"""dedupe: one message for a key inside a window."""
+
+from ..clock import format_duration, format_time
+from ..events import Remembered
+from ..families import Duration
+from ..templates import Template
+from .base import Context, Drop, Step
+
+
+class Dedupe(Step):
+    """Drops an event whose key this pipeline let through less than `window` before or after it.
+
+    The window runs on the events' own `received_at`, so that a backfill behaves as it would have then. A key
+    is remembered only when the run queues a message. A key with a null in it is not deduplicated.
+
+        [[steps]]
+        use = "dedupe"
+        key = "$event.customer_id:$event.metric"
+        window = "24h"
+    """
+
+    key: Template
+    window: Duration
+
+    def __call__(self, context: Context) -> Drop | None:
+        key = self.key.key(context.scope)
+        if key is None:
+            context.note = "the key is null: not deduplicated"
+            return None
+        at = context.event.received_at
+        scope = f"{context.pipeline}/dedupe"
+        seen = context.memory.seen(scope, key, at - self.window, at + self.window)
+        if seen is None:
+            context.to_remember.append(Remembered(scope, key, at))
+            context.note = f"{key} is new in {format_duration(self.window)}"
+            return None
+        ends = format_time(seen.at + self.window)
+        return Drop(f"{key} was let through by {seen.event_id}; the window ends {ends}")

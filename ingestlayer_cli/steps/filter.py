@@ -1,0 +1,76 @@
+"""filter: keep an event or drop it."""
+
+from typing import Any, Literal
+
+from ..expressions import Condition, parse
+from ..families import Section
+from .base import Context, Drop, Step
+
+
+class Comparison(Section):
+    """One comparison of a filter's `conditions`."""
+
+    field: str
+    op: Literal["==", "!=", ">", "<", ">=", "<=", "contains", "in"]
+    value: Any
+
+
+class Filter(Step):
+    """Keeps the events for which the condition holds; a condition that ends null does not hold.
+
+    Either an expression:
+
+        [[steps]]
+        use = "filter"
+        when = "$event.metric == 'seats' or $event.used / $event.limit >= 0.8"
+
+    or a list of comparisons, joined by `combinator` ("and" unless it says "or"); `field` is a ref:
+
+        [[steps]]
+        use = "filter"
+        combinator = "and"
+        conditions = [{ field = "$event.used", op = ">=", value = 100 }]
+    """
+
+    when: Condition | None = None
+    combinator: Literal["and", "or"] = "and"
+    conditions: list[Comparison] = []
+
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if ("when" in values) == bool(values.get("conditions")):
+            raise ValueError("needs either `when` or `conditions`")
+        if "when" in values:
+            if "combinator" in values:
+                raise ValueError("`combinator` joins `conditions`; write and / or inside `when`")
+            return values
+        nodes = [[row["op"], _ref(row["field"]), _operand(row["value"])] for row in values["conditions"]]
+        node = nodes[0]
+        for right in nodes[1:]:
+            node = [values.get("combinator", "and"), node, right]
+        return {"when": {"$condition": node}}
+
+    def __call__(self, context: Context) -> Drop | None:
+        if self.when is None:
+            raise TypeError("a filter that was not checked")
+        context.note = self.when.explain(context.scope)
+        return None if self.when.holds(context.scope) else Drop(context.note)
+
+
+def _ref(field: str) -> Any:
+    """Read `$event.used`, `event.used` or, for a field of the event, `used`."""
+    name = field.removeprefix("$")
+    node = parse(f"${name}" if name.split(".")[0] in ("event", "entity") else f"$event.{name}")
+    if node[0] != "ref":
+        raise ValueError(f'"{field}" is not a ref')
+    return node
+
+
+def _operand(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("$"):
+        return _ref(value)
+    if isinstance(value, list):
+        return ["list", [_operand(item) for item in value]]
+    if isinstance(value, str | int | float | bool):
+        return ["lit", value]
+    raise ValueError(f"cannot compare with {value!r}")

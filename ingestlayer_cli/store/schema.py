@@ -1,0 +1,105 @@
+"""The store's schema. `MIGRATIONS[n]` brings a store of version n to version n + 1; all times in milliseconds."""
+
+APPLICATION_ID = 0x494C5952  # "ILYR": tells our stores from any other SQLite file
+
+_VERSION_1 = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,            -- the order of acceptance
+    id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    received_at INTEGER NOT NULL,       -- the event's own time, maybe backdated
+    accepted_at INTEGER NOT NULL,       -- the wall clock
+    source TEXT NOT NULL,
+    key TEXT,                           -- idempotency key
+    payload TEXT NOT NULL               -- JSON, whole
+) STRICT;
+CREATE INDEX events_by_key ON events (key) WHERE key IS NOT NULL;
+
+CREATE TABLE dead_letters (             -- what was refused, with the rule
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    type TEXT NOT NULL,
+    source TEXT NOT NULL,
+    line INTEGER,                       -- of a batch
+    message TEXT NOT NULL,
+    details TEXT NOT NULL,              -- JSON: [{path, problem}]
+    raw TEXT NOT NULL                   -- what came
+) STRICT;
+
+CREATE TABLE pipeline_versions (
+    seq INTEGER PRIMARY KEY,
+    pipeline TEXT NOT NULL,
+    version TEXT NOT NULL,              -- a hash of the text
+    text TEXT NOT NULL,
+    first_used INTEGER NOT NULL,
+    UNIQUE (pipeline, version)
+) STRICT;
+
+CREATE TABLE runs (                     -- one pipeline on one event
+    event INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    version INTEGER NOT NULL,           -- pipeline_versions.seq
+    outcome TEXT NOT NULL,              -- queued dropped failed
+    dropped_by TEXT,
+    reason TEXT,
+    trace TEXT NOT NULL,                -- JSON: [{step, verdict, note}]
+    PRIMARY KEY (event, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE memory (                   -- what dedupe and its like remember
+    scope TEXT NOT NULL,                -- pipeline/step
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,                -- received_at of the event that left it
+    event_id TEXT NOT NULL,
+    PRIMARY KEY (scope, key, at)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lanes (                    -- one per channel: its pace, for all processes
+    seq INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,          -- destination target
+    free_at INTEGER NOT NULL DEFAULT 0, -- when the next message may go
+    busy_until INTEGER                  -- lease of the message in hand
+) STRICT;
+
+CREATE TABLE deliveries (               -- the outbox: one per event, pipeline, destination
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    event INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    pipeline TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    target TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    body TEXT NOT NULL,                 -- JSON, as it is sent
+    status TEXT NOT NULL,               -- pending retrying delivered dead unknown
+    queued_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    lease_by TEXT,
+    lease_until INTEGER,
+    error TEXT,
+    hint TEXT,
+    receipt TEXT,                       -- JSON: what the destination said
+    settled_at INTEGER
+) STRICT;
+CREATE INDEX deliveries_by_event ON deliveries (event);
+CREATE INDEX deliveries_waiting ON deliveries (lane, due_at, seq)
+    WHERE status IN ('pending', 'retrying') AND lease_until IS NULL;
+CREATE INDEX deliveries_unknown ON deliveries (due_at) WHERE status = 'unknown';
+CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE lease_until IS NOT NULL;
+
+CREATE TABLE attempts (
+    delivery INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    took INTEGER NOT NULL,
+    outcome TEXT NOT NULL,              -- sent retry refused unknown
+    error TEXT,
+    process TEXT NOT NULL,
+    PRIMARY KEY (delivery, number)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS = [_VERSION_1]
+VERSION = len(MIGRATIONS)

@@ -1,0 +1,176 @@
+"""One write transaction: what it adds is gathered and written with few statements at its end.
+
+Look-ups see what the transaction itself has added. Because it holds the only write lock, it can number its
+rows itself.
+"""
+
+import json
+import sqlite3
+from typing import Any, NamedTuple
+
+from ..events import Event, Remembered, Seen, encode
+
+
+class First(NamedTuple):
+    """The event that took an idempotency key first. `accepted_at` is in milliseconds."""
+
+    event: Event
+    accepted_at: int
+
+
+class NewDelivery(NamedTuple):
+    """A composed message to queue."""
+
+    id: str
+    pipeline: str
+    destination: str
+    target: str
+    body: str
+
+
+class Transaction:
+    """See the module. Made by `Store.transaction()` alone."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, versions: dict[tuple[str, str], int], lanes: dict[str, int]
+    ) -> None:
+        self.connection = connection
+        self._known_versions = versions
+        self._known_lanes = lanes
+        self._events: list[tuple[Any, ...]] = []
+        self._runs: list[tuple[Any, ...]] = []
+        self._deliveries: list[tuple[Any, ...]] = []
+        self._keys: dict[tuple[str, str], First] = {}
+        self._memory: dict[tuple[str, str], list[Seen]] = {}
+        self._next_event = self._number("SELECT max(seq) FROM events")
+        self._next_delivery = self.first_delivery = self._number("SELECT max(seq) FROM deliveries")
+
+    def _number(self, sql: str) -> int:
+        return (self.connection.execute(sql).fetchone()[0] or 0) + 1
+
+    # Events -------------------------------------------------------------------------------------------
+
+    def first_with_key(self, type_: str, key: str, after: int) -> First | None:
+        """Return the newest event of a type with this idempotency key accepted after a time."""
+        held = self._keys.get((type_, key))
+        if held is not None:
+            return held if held.accepted_at > after else None
+        return first_with_key(self.connection, type_, key, after)
+
+    def add_event(self, event: Event, payload: str, now: int) -> int:
+        """Store an event whole and return its number."""
+        number = self._next_event
+        self._next_event += 1
+        row = (number, event.id, event.type, event.received_at, now, event.source, event.key, payload)
+        self._events.append(row)
+        if event.key is not None:
+            self._keys[event.type, event.key] = First(event, now)
+        return number
+
+    def add_dead_letter(
+        self,
+        at: int,
+        kind: str,
+        type_: str,
+        source: str,
+        line: int | None,
+        message: str,
+        details: list[dict[str, str]],
+        raw: str,
+    ) -> None:
+        self.connection.execute(
+            "INSERT INTO dead_letters (at, kind, type, source, line, message, details, raw) VALUES (?,?,?,?,?,?,?,?)",
+            (at, kind, type_, source, line, message, encode(details), raw),
+        )
+
+    # Runs ---------------------------------------------------------------------------------------------
+
+    def version(self, pipeline: str, version: str, text: str, now: int) -> int:
+        """Return the number of a pipeline's version, keeping its text the first time."""
+        known = self._known_versions.get((pipeline, version))
+        if known is None:
+            self.connection.execute(
+                "INSERT OR IGNORE INTO pipeline_versions (pipeline, version, text, first_used) VALUES (?,?,?,?)",
+                (pipeline, version, text, now),
+            )
+            select = "SELECT seq FROM pipeline_versions WHERE pipeline = ? AND version = ?"
+            known = int(self.connection.execute(select, (pipeline, version)).fetchone()[0])
+            self._known_versions[pipeline, version] = known
+        return known
+
+    def add_run(self, event: int, number: int, version: int, *told: str | None) -> None:
+        """Add a run; `told` is its outcome, dropped_by, reason and trace."""
+        self._runs.append((event, number, version, *told))
+
+    def add_delivery(self, event: int, run: int, delivery: NewDelivery, now: int) -> None:
+        lane = self._lane(f"{delivery.destination} {delivery.target}")
+        id_, pipeline, destination, target, body = delivery
+        row = (self._next_delivery, id_, event, run, pipeline, destination, target, lane, body, now, now)
+        self._deliveries.append(row)
+        self._next_delivery += 1
+
+    def _lane(self, name: str) -> int:
+        known = self._known_lanes.get(name)
+        if known is None:
+            self.connection.execute("INSERT OR IGNORE INTO lanes (name) VALUES (?)", (name,))
+            row = self.connection.execute("SELECT seq FROM lanes WHERE name = ?", (name,)).fetchone()
+            known = int(row[0])
+            self._known_lanes[name] = known
+        return known
+
+    @property
+    def queued(self) -> range:
+        """The numbers of the deliveries that this transaction queues."""
+        return range(self.first_delivery, self._next_delivery)
+
+    # Memory of steps ----------------------------------------------------------------------------------
+
+    def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
+        """Return the latest remembrance of a key strictly between two times."""
+        held = [seen for seen in self._memory.get((scope, key), ()) if after < seen.at < before]
+        if held:
+            return max(held, key=lambda seen: seen.at)
+        return remembered(self.connection, scope, key, after, before)
+
+    def remember(self, item: Remembered, event_id: str) -> None:
+        self._memory.setdefault((item.scope, item.key), []).append(Seen(event_id, item.at))
+
+    # The end ------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        many = self.connection.executemany
+        many("INSERT INTO events VALUES (?,?,?,?,?,?,?,?)", self._events)
+        many("INSERT INTO runs VALUES (?,?,?,?,?,?,?)", self._runs)
+        many(
+            "INSERT INTO deliveries (seq, id, event, run, pipeline, destination, target, lane, body, status,"
+            " queued_at, due_at) VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?)",
+            self._deliveries,
+        )
+        memory = ((*key, seen.at, seen.event_id) for key, held in self._memory.items() for seen in held)
+        many("INSERT OR IGNORE INTO memory VALUES (?,?,?,?)", memory)
+
+
+def first_with_key(connection: sqlite3.Connection, type_: str, key: str, after: int) -> First | None:
+    """Return the newest stored event of a type with this idempotency key accepted after a time."""
+    row = connection.execute(
+        "SELECT id, type, received_at, source, key, payload, accepted_at FROM events"
+        " WHERE key = ? AND type = ? AND accepted_at > ? ORDER BY seq DESC LIMIT 1",
+        (key, type_, after),
+    ).fetchone()
+    return First(stored_event(row), row[6]) if row else None
+
+
+def stored_event(row: Any) -> Event:
+    """Make an event of a row that starts with id, type, received_at, source, key, payload."""
+    id_, type_, received_at, source, key, payload, *_ = row
+    return Event(id_, type_, received_at, source, key, json.loads(payload))
+
+
+def remembered(connection: sqlite3.Connection, scope: str, key: str, after: int, before: int) -> Seen | None:
+    """Return the latest stored remembrance of a key strictly between two times."""
+    row = connection.execute(
+        "SELECT event_id, at FROM memory WHERE scope = ? AND key = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1",
+        (scope, key, after, before),
+    ).fetchone()
+    return Seen(*row) if row else None
