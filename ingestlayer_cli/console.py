@@ -18,6 +18,11 @@ def prepare() -> None:
             stream.reconfigure(errors="replace")
 
 
+def close_stdout() -> None:
+    """Throw away what is still printed: the reader left, and Python would complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def coloured(stream: TextIO) -> bool:
     """Say whether to colour: NO_COLOR (https://no-color.org), FORCE_COLOR and TERM=dumb are respected."""
     if os.environ.get("NO_COLOR"):

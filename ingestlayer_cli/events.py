@@ -190,16 +190,20 @@ def unsound(value: Any, path: str = "", depth: int = 0) -> Iterator[Problem]:
     elif isinstance(value, dict):
         for name, inner in value.items():
             if not _is_text(name):
-                yield Problem(path, f"has a name that is not Unicode text: {name!a}")
-            yield from unsound(inner, f"{path}.{name}" if path else name, depth + 1)
+                yield Problem(path, f"has a name that is not Unicode text: {ascii(name)[:60]}")
+            yield from unsound(inner, f"{path}.{printable(name)}" if path else printable(name), depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from unsound(inner, f"{path}[{index}]", depth + 1)
     elif isinstance(value, str):
         if not _is_text(value):
             yield Problem(path, "is not Unicode text (it has a lone surrogate)")
-    elif not isinstance(value, bool | None) and not _is_number(value):
-        yield Problem(path, "is a number that JSON or 64 bits cannot hold")
+    elif isinstance(value, int | float):
+        if not isinstance(value, bool) and not _is_number(value):
+            yield Problem(path, "is a number that JSON or 64 bits cannot hold")
+    elif value is not None:
+        remedy = f': write it as a text, "{value.isoformat()}"' if hasattr(value, "isoformat") else ""
+        yield Problem(path, f"is of type {type(value).__name__}, which JSON does not have{remedy}")
 
 
 # Declarations ---------------------------------------------------------------------------------------------
@@ -220,7 +224,8 @@ class Field(NamedTuple):
             if type(value) is not bool and not isinstance(value, dict | list) and value in self.values:
                 return None
             listed = ", ".join(map(str, self.values))
-            return f"{_shown(value)} is not one of {listed}{near_miss(str(value), map(str, self.values))}"
+            near = near_miss(value, map(str, self.values)) if isinstance(value, str) and len(value) < 100 else ""
+            return f"{_shown(value)} is not one of {listed}{near}"
         if TYPES[self.type].fits(value):
             deep = next(unsound(value), None) if self.type in ("object", "array") else None
             return deep and f"{deep.path} {deep.problem}".strip()
@@ -238,7 +243,16 @@ class Field(NamedTuple):
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=not isinstance(value, str) or not _is_text(value))
+    try:
+        text = json.dumps(value, ensure_ascii=not (isinstance(value, str) and value.isprintable()))
+    except (TypeError, ValueError, RecursionError):  # not JSON at all, or no end to it
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def printable(name: Any) -> str:
+    """Return the name of a field as a message may show it, whatever characters it has."""
+    text = name if isinstance(name, str) and name.isprintable() else ascii(name).strip("'\"")
     return text if len(text) <= 80 else text[:79] + "…"
 
 
@@ -254,12 +268,7 @@ class Declaration:
         self.window: int = data["window"]
         self.rejects_difference: bool = data["on_difference"] == "reject"
         self.example: dict[str, Any] | None = data["example"]
-        self._simple = [
-            (name, TYPES[field.type].fits if field.values is None else frozenset(field.values).__contains__)
-            for name, field in self.fields.items()
-            if field.type not in ("object", "array") and not field.optional
-            if field.values is None or field.type == "string"
-        ]
+        self._required = [(name, _quick_check(field)) for name, field in self.fields.items() if not field.optional]
 
     def problems(self, payload: dict[str, Any]) -> list[Problem]:
         """Return every problem of a payload; none means that it fits the declaration."""
@@ -273,16 +282,26 @@ class Declaration:
                     found.append(Problem(name, problem))
             elif not field.optional:
                 found.append(Problem(name, "is required" if name not in payload else "is required, not null"))
-        unknown = [name for name in payload if name not in self.fields]
-        return found + [
-            Problem(ascii(name)[1:-1], f"is not a declared field{near_miss(name, self.fields)}") for name in unknown
-        ]
+        for name in payload:
+            if name not in self.fields:
+                # Looking for near misses takes long among thousands, and helps nobody there.
+                near = near_miss(name, self.fields) if isinstance(name, str) and len(found) < 100 else ""
+                found.append(Problem(printable(name), f"is not a declared field{near}"))
+        return found
 
     def _fits(self, payload: dict[str, Any]) -> bool:
-        """Answer the common case quickly: exactly the required scalar fields, each of its type."""
-        if len(payload) != len(self._simple):
+        """Answer the common case quickly: exactly the required fields, each of its type."""
+        if len(payload) != len(self._required):
             return False
         try:
-            return all([fits(payload[name]) for name, fits in self._simple])  # noqa: C419 (a list is faster)
+            return all([fits(payload[name]) for name, fits in self._required])  # noqa: C419 (a list is faster)
         except (KeyError, TypeError):
             return False
+
+
+def _quick_check(field: Field) -> Callable[[Any], bool]:
+    if field.values is not None and all(isinstance(value, str) for value in field.values):
+        return frozenset(field.values).__contains__
+    if field.values is not None or field.type in ("object", "array"):
+        return lambda value: field.problem(value) is None
+    return TYPES[field.type].fits

@@ -35,7 +35,10 @@ _TOKEN = re.compile(
     r"|(?P<end>$))",
     re.ASCII | re.DOTALL,
 )
+_SPACE = re.compile(r"\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+# What other languages write, and how it is written here.
+_INSTEAD = {"=": "write ==", "&": "write and", "!": "write not", "${": "write $event.… without braces"}
 _ESCAPES = {"n": "\n", "t": "\t"}
 _PRECEDENCE = {"or": 1, "and": 2, "not": 3, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6, "neg": 7}
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in", "contains")
@@ -59,6 +62,9 @@ def parse(text: str) -> Node:
     """Parse a whole text; ExpressionError with the position otherwise."""
     parser = Parser(text, bare=False)
     node = parser.expression()
+    if parser.kind == "op" and parser.value == "|":
+        words = "'|' is not part of a condition: write or; filters stand in ${…} of texts"
+        raise ExpressionError(words, parser.start)
     parser.expect("end", "the end")
     return node
 
@@ -67,9 +73,8 @@ class Parser:
     """Recursive descent over one text. Templates use it too, from the character after `${`."""
 
     def __init__(self, text: str, start: int = 0, bare: bool = False) -> None:
-        if len(text) > MAX_LENGTH:
-            raise ExpressionError(f"longer than {MAX_LENGTH} characters", MAX_LENGTH)
         self.text = text
+        self.limit = start + MAX_LENGTH
         self.bare = bare  # inside ${…} a ref may stand without its dollar sign
         self.at = start
         self.kind = self.value = ""
@@ -81,19 +86,27 @@ class Parser:
     def advance(self) -> None:
         match = _TOKEN.match(self.text, self.at)
         if match is None or match.lastgroup is None:
-            start = len(self.text) - len(self.text[self.at :].lstrip())
-            if self.text[start] in "'\"":
+            space = _SPACE.match(self.text, self.at)
+            start = space.end() if space else self.at
+            char = self.text[start]
+            if char in "'\"":
                 raise ExpressionError("the text is not closed by its quote", start)
-            raise ExpressionError(f"{self.text[start]!r} is not part of the expression language", start)
+            instead = _INSTEAD.get(self.text[start : start + 2]) or _INSTEAD.get(char)
+            remedy = f": {instead}" if instead else ""
+            raise ExpressionError(f"{char!r} is not part of the expression language{remedy}", start)
         self.kind, self.value = match.lastgroup, match[match.lastgroup]
         self.start, self.at = match.start(match.lastgroup), match.end()
+        if self.at > self.limit:
+            raise ExpressionError(f"longer than {MAX_LENGTH} characters", self.limit)
 
     def error(self, wanted: str) -> ExpressionError:
         found = "the end" if self.kind == "end" else repr(self.value)
+        if self.value == "not" and re.match(r"\s+(in|contains)\b", self.text[self.at :]):
+            found += ": write not (a in b)"
         return ExpressionError(f"expected {wanted}, found {found}", self.start)
 
     def expect(self, value: str, wanted: str = "") -> None:
-        if value not in (self.kind, self.value if self.kind in ("op", "name") else ""):
+        if value != ("end" if self.kind == "end" else self.value if self.kind == "op" else ""):
             raise self.error(wanted or repr(value))
         if self.kind != "end":
             self.advance()
@@ -417,14 +430,16 @@ def _written(node: Node, ref: Callable[[list[str]], str]) -> str:
     return sides[0] + (kind if kind in "*/%" else f" {kind} ") + sides[1]
 
 
-def show(value: Any) -> str:
-    """Show a value inside an explanation: texts in quotes, long ones cut, whole floats without `.0`."""
+def show(value: Any, exact: bool = False) -> str:
+    """Show a value inside an explanation: texts in quotes, long ones cut, floats in six digits unless `exact`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
+        if exact:
+            return repr(value)
+        return f"{value:.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
     if isinstance(value, int):
         return str(value)
     text = str(value)
@@ -443,6 +458,10 @@ class Condition:
     def holds(self, scope: Scope) -> bool:
         return bool(self._evaluate(scope))
 
+    def judge(self, scope: Scope) -> tuple[bool, str]:
+        """Return whether it holds, and why."""
+        return self.holds(scope), self.explain(scope)
+
     def explain(self, scope: Scope) -> str:
         """Return e.g. `used/limit = 9700/10000 = 0.97 < 1`, and which refs were null."""
         if self._explain is None:
@@ -459,33 +478,54 @@ class Condition:
 def _explainer(node: Node) -> Callable[[Scope], str]:
     kind = node[0]
     if kind in ("and", "or"):
-        left, right = _explainer(node[1]), _explainer(node[2])
-        return lambda scope: f"{left(scope)} {kind} {right(scope)}"
+        left, right = (_explainer(side) for side in node[1:])
+        # `or` binds less than `and`
+        a, b = ("({})" if kind == "and" and side[0] == "or" else "{}" for side in node[1:])
+        return lambda scope: f"{a.format(left(scope))} {kind} {b.format(right(scope))}"
     if kind == "not":
         inner = _explainer(node[1])
         return lambda scope: f"not ({inner(scope)})"
     if kind not in _COMPARISONS:
-        return _side(node)
+        side = _side(node)
+        return lambda scope: side(scope, False)
+    return _comparison_explainer(node)
+
+
+def _comparison_explainer(node: Node) -> Callable[[Scope], str]:
+    kind = node[0]
     left, right, holds = _side(node[1]), _side(node[2], mirrored=True), evaluator(node)
+    values = [evaluator(side) for side in node[1:]]
 
     def explain(scope: Scope) -> str:
-        relation = _NEGATED[kind] if holds(scope) is False else kind
-        return f"{left(scope)} {relation} {right(scope)}"
+        held = holds(scope)
+        relation = _NEGATED[kind] if held is False else kind
+        # `0.9999999 < 1` must not read `1 < 1`
+        exact = held is not None and _misleads(kind, [value(scope) for value in values], held)
+        return f"{left(scope, exact)} {relation} {right(scope, exact)}"
 
     return explain
 
 
-def _side(node: Node, mirrored: bool = False) -> Callable[[Scope], str]:
+def _misleads(kind: str, values: list[Any], held: bool) -> bool:
+    """Say whether two numbers, as `show` rounds them, would stand in another relation than they do."""
+    if not any(type(value) is float for value in values):
+        return False
+    compare = _ORDER.get(kind) or _TOTAL[kind]
+    numbers = [to_number(show(value) if type(value) is float else value) for value in values]
+    return None not in numbers and bool(compare(*numbers)) is not held
+
+
+def _side(node: Node, mirrored: bool = False) -> Callable[[Scope, bool], str]:
     """Explain one side: `used/limit = 10250/10000 = 1.025`; the right side reads the other way round."""
     words, value = source(node), evaluator(node)
     if not refs(node):
-        return lambda scope: words
+        return lambda scope, exact: words
     simple = node[0] == "ref"
 
-    def explain(scope: Scope) -> str:
-        steps = [words, show(value(scope))]
+    def explain(scope: Scope, exact: bool) -> str:
+        steps = [words, show(value(scope), exact)]
         if not simple:
-            steps.insert(1, _written(node, lambda path: show(_getter(path)(scope))))
+            steps.insert(1, _written(node, lambda path: show(_getter(path)(scope), exact)))
         return " = ".join(reversed(steps) if mirrored else steps)
 
     return explain

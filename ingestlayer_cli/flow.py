@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .document import Document
 from .errors import Exit, Problem, RejectedError, gravest
 from .events import Declaration, Event, encode
-from .gate import Raw, encoded
+from .gate import Raw
 from .outbox import Said
 from .pipeline import Run
 from .runtime import NoMemory, Runtime
@@ -34,8 +34,7 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     """
     now = runtime.clock.now()
     try:
-        event = runtime.gate.admit(raw, now)
-        payload = encoded(event)
+        event, payload = runtime.gate.admit(raw, now)
         with runtime.store.transaction() as transaction:
             runs = _accept(runtime, transaction, event, payload, now)
             queued = transaction.queued
@@ -146,19 +145,10 @@ def emit_batch(
     result = Document(accepted=0, duplicates=0, rejected=0, runs=runs, deliveries={}, rejects=[])
     queued: list[range] = []
     for chunk in chunks:
-        refused: list[tuple[Line, RejectedError]] = []
-        with runtime.store.transaction() as transaction:
-            now = runtime.clock.now()
-            for line in chunk:
-                try:
-                    _count(result, _accept_line(runtime, transaction, line, now))
-                except RejectedError as rejection:
-                    refused.append((line, rejection))
-                    raw, text = line.raw or Raw("", None), line.text.decode("utf-8", "backslashreplace")
-                    _bury(transaction, raw, text, rejection, now, line.number)
-            if transaction.queued:
-                queued.append(transaction.queued)
-        # Told only now: what a transaction refused and then lost would be told twice.
+        now = runtime.clock.now()
+        # The gate is pure: what it takes long for does not hold the store.
+        admitted = [(line, _admitted(runtime, line, now)) for line in chunk]
+        refused = _accept_chunk(runtime, admitted, now, result, queued)
         for line, why in refused:
             _reject(result, line, why)
             if rejected is not None:
@@ -190,11 +180,45 @@ def _reject(result: Document, line: Line, error: RejectedError) -> None:
         result["rejects"].append({"line": line.number, "kind": error.kind, "message": error.message})
 
 
-def _accept_line(runtime: Runtime, transaction: Transaction, line: Line, now: int) -> list[Run] | First:
-    if line.raw is None:
-        raise line.error or RejectedError("json", "the line cannot be read")
-    event = runtime.gate.admit(line.raw, now)
-    return _accept(runtime, transaction, event, encoded(event), now)
+def _admitted(runtime: Runtime, line: Line, now: int) -> tuple[Event, str] | RejectedError:
+    """Return the event of a line with its payload as JSON, or why it is none."""
+    try:
+        if line.raw is None:
+            return line.error or RejectedError("json", "the line cannot be read")
+        return runtime.gate.admit(line.raw, now)
+    except RejectedError as error:
+        return error
+
+
+def _accept_chunk(
+    runtime: Runtime,
+    admitted: list[tuple[Line, tuple[Event, str] | RejectedError]],
+    now: int,
+    result: Document,
+    queued: list[range],
+) -> list[tuple[Line, RejectedError]]:
+    """Accept what the gate admitted, in one transaction; return what was refused, all of it kept as dead letters."""
+    refused: list[tuple[Line, RejectedError]] = []
+    outcomes: list[list[Run] | First] = []
+    runtime.entities.refresh()
+    with runtime.store.transaction() as transaction:
+        events = [item for _, item in admitted if not isinstance(item, RejectedError)]
+        transaction.look_up([event.key for event, _ in events if event.key is not None])
+        for line, item in admitted:
+            try:
+                if isinstance(item, RejectedError):
+                    raise item
+                outcomes.append(_accept(runtime, transaction, *item, now))
+            except RejectedError as error:
+                refused.append((line, error))
+                text = line.text.decode("utf-8", "backslashreplace")
+                _bury(transaction, line.raw or Raw("", None), text, error, now, line.number)
+    # Counted only now: a transaction that failed has accepted nothing.
+    for outcome in outcomes:
+        _count(result, outcome)
+    if transaction.queued:
+        queued.append(transaction.queued)
+    return refused
 
 
 def _batch_codes(result: Document, deliver: bool) -> Iterator[Exit]:
@@ -216,7 +240,7 @@ def preview(runtime: Runtime, raw: Raw) -> tuple[Document, str | None]:
     The second value is the id of the event that already has its idempotency key.
     """
     now = runtime.clock.now()
-    event = runtime.gate.admit(raw, now)
+    event, _ = runtime.gate.admit(raw, now)
     first = None
     if runtime.stored is not None and event.key is not None:
         after = now - _window(runtime.project.declaration(event.type))
@@ -237,7 +261,7 @@ def _previewed(run: Run) -> dict[str, Any]:
         "outcome": run.outcome,
         "dropped_by": run.dropped_by,
         "reason": run.reason,
-        "trace": run.trace,
+        "trace": [{**entry, "set": changed} for entry, changed in zip(run.trace, run.sets, strict=True)],
         "messages": [
             {"destination": m.destination, "target": m.target, "when": m.when, "body": json.loads(m.body)}
             for m in run.messages

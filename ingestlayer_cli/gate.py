@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 from .clock import parse_time
 from .errors import Problem, RejectedError, near_miss
 from .events import TYPES, Declaration, Event, encode, new_event_id, unsound
+from .expressions import evaluator
 
 MAX_PAYLOAD = 1 << 20  # bytes of JSON
 MAX_TYPE = 200
 MAX_KEY = 512
+MAX_LISTED = 500  # fields in the declaration that a rejection proposes
 _TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -36,8 +38,8 @@ class Gate:
         self._declaration = declaration
         self._accept_undeclared = accept_undeclared
 
-    def admit(self, raw: Raw, now: int) -> Event:
-        """Return the event that this input is; RejectedError names the rule and every problem."""
+    def admit(self, raw: Raw, now: int) -> tuple[Event, str]:
+        """Return the event and its payload as JSON; RejectedError names the rule and every problem."""
         declaration = self._declaration(raw.type)
         if declaration is None:
             self._check_undeclared(raw)
@@ -45,13 +47,17 @@ class Gate:
             raise RejectedError("schema", f"the payload must be a JSON object, not {_kind(raw.payload)}")
         elif problems := declaration.problems(raw.payload):
             raise _schema(raw.type, problems)
+        _check_source(raw.source)
         received_at = now if raw.timestamp is None else _received_at(raw.timestamp, now)
         event = Event(new_event_id(now), raw.type, received_at, raw.source, raw.key, raw.payload)
         if raw.key is not None:
             _check_key(raw.key)
         elif declaration is not None and declaration.key is not None:
             event = event._replace(key=_derived_key(declaration, event))
-        return event
+        text = encode(event.payload)
+        if _too_large(text):
+            raise RejectedError("size", f"the payload is larger than {MAX_PAYLOAD:,} bytes")
+        return event, text
 
     def _check_undeclared(self, raw: Raw) -> None:
         if not isinstance(raw.type, str) or len(raw.type) > MAX_TYPE or not _TYPE.fullmatch(raw.type):
@@ -69,15 +75,15 @@ class Gate:
         if not isinstance(raw.payload, dict):
             raise RejectedError("schema", f"the payload must be a JSON object, not {_kind(raw.payload)}")
         if problems := list(unsound(raw.payload)):
-            raise _schema(raw.type, problems)
+            raise RejectedError("schema", f"the payload of {raw.type} {_first(problems)}", details=problems)
 
 
 def read_payload(text: str | bytes, what: str) -> Any:
     """Parse JSON strictly (no NaN); RejectedError of kind `json` or `size` names `what` and the place."""
-    if len(text) > MAX_PAYLOAD:
+    if _too_large(text):
         raise RejectedError("size", f"{what} is larger than {MAX_PAYLOAD:,} bytes")
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return _decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except RecursionError:
         raise RejectedError("json", f"{what} is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -86,26 +92,32 @@ def read_payload(text: str | bytes, what: str) -> Any:
     except UnicodeDecodeError as error:
         raise RejectedError("json", f"{what} is not UTF-8 at byte {error.start + 1}") from None
     except ValueError as error:
-        raise RejectedError("json", f"{what} is not JSON: {error}") from None
+        # json says it only of NaN and the like, and of numbers with thousands of digits
+        words = "it holds a number of too many digits" if "limit" in str(error) else str(error)
+        raise RejectedError("json", f"{what} is not JSON: {words}") from None
 
 
 def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is not a JSON number")
 
 
-def encoded(event: Event) -> str:
-    """Return the payload as the store keeps it; RejectedError when it is too large."""
-    text = encode(event.payload)
-    if len(text) > MAX_PAYLOAD:
-        raise RejectedError("size", f"the payload is larger than {MAX_PAYLOAD:,} bytes")
-    return text
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode
+
+
+def _too_large(text: str | bytes) -> bool:
+    if len(text) * 4 <= MAX_PAYLOAD:
+        return False
+    return len(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")) > MAX_PAYLOAD
 
 
 def _schema(type_: str, problems: list[Problem]) -> RejectedError:
-    first = f"{problems[0].path} {problems[0].problem}".strip()
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     hint = f"the declared fields: ingestlayer emit {type_} --help"
-    return RejectedError("schema", f"{type_} does not fit its declaration: {first}{more}", hint, problems)
+    return RejectedError("schema", f"{type_} does not fit its declaration: {_first(problems)}", hint, problems)
+
+
+def _first(problems: list[Problem]) -> str:
+    first = f"{problems[0].path} {problems[0].problem}".strip()
+    return first + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
 
 
 def _received_at(timestamp: Any, now: int) -> int:
@@ -124,15 +136,25 @@ def _check_key(key: Any) -> None:
         raise RejectedError("key", f"{_short(key)} is not an idempotency key", hint)
 
 
+def _check_source(source: Any) -> None:
+    if not isinstance(source, str) or len(source) > MAX_TYPE or _UNPRINTABLE.search(source):
+        hint = f"a source is at most {MAX_TYPE} printable characters, like billing-cron"
+        raise RejectedError("schema", f"{_short(source)} is not the name of a source", hint)
+
+
 def _derived_key(declaration: Declaration, event: Event) -> str:
     scope = event.scope()
     key = declaration.key.key(scope) if declaration.key else None
     if key is None:
-        missing = [".".join(path) for path in declaration.key_refs if scope["event"].get(path[1]) is None]
+        missing = [".".join(path) for path in declaration.key_refs if evaluator(["ref", path])(scope) is None]
         needs = " and ".join(f"${name}" for name in missing) or "a value that came out null"
         hint = "give the event that field, or a key of its own with --key"
         raise RejectedError("key", f"the declared idempotency key needs {needs}", hint)
-    _check_key(key)
+    try:
+        _check_key(key)
+    except RejectedError as error:
+        words = f"the declared idempotency key came out unusable: {error.message}"
+        raise RejectedError("key", words, error.hint) from None
     return key
 
 
@@ -140,21 +162,28 @@ def _declaration_to_write(raw: Raw) -> str:
     """Return the declaration that would admit this event, from its own fields."""
     lines = [f"write events/{raw.type}.toml:", "", f'type = "{raw.type}"', "[fields]"]
     if isinstance(raw.payload, dict):
-        for name, value in list(raw.payload.items())[:40]:
-            kind = next(
-                (kind for kind in ("boolean", "number", "object", "array") if TYPES[kind].fits(value)),
-                "string",
-            )
-            bare = re.fullmatch(r"[A-Za-z0-9_-]+", name)
-            lines.append(f'{name if bare else json.dumps(name)} = "{kind}"')
+        for name, value in list(raw.payload.items())[:MAX_LISTED]:
+            kinds = ("boolean", "number", "object", "array")
+            kind = "string?" if value is None else next((k for k in kinds if TYPES[k].fits(value)), "string")
+            lines.append(f'{_toml_key(str(name))} = "{kind}"')
+        if len(raw.payload) > MAX_LISTED:
+            lines.append(f"# … and {len(raw.payload) - MAX_LISTED} more")
     return "\n".join([*lines, "", 'or set [events] undeclared = "accept" in ingestlayer.toml'])
+
+
+def _toml_key(name: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        return name
+    # TOML's texts are JSON's, but for characters beyond 16 bits and for DEL
+    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
+    number = "a number" if isinstance(value, int | float) else f"a value of type {type(value).__name__}"
+    return names.get(type(value), number)
 
 
 def _short(value: Any) -> str:
-    text = ascii(value) if isinstance(value, str) else str(value)
+    text = repr(value) if isinstance(value, str) else _kind(value)
     return text if len(text) <= 60 else f"{text[:40]}… ({len(text):,} characters)"

@@ -12,6 +12,7 @@ from .commands import settings
 from .errors import Exit, IngestlayerError, UsageError
 
 DIRECT = ("emit", "preview")
+HELP = {"-h", "--help"}
 
 
 def main() -> None:
@@ -22,6 +23,7 @@ def main() -> None:
 def run(args: list[str]) -> int:
     """Run one command line and return the exit code; every error ends here, in words or as JSON."""
     console.prepare()
+    code: int = Exit.OK
     try:
         code = _dispatch(args)
         sys.stdout.flush()
@@ -36,8 +38,11 @@ def run(args: list[str]) -> int:
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # The reader left (`| head`). Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
+        console.close_stdout()
+        return code
+    except SystemExit as left:
+        # Typer and Rich leave with 1 when the reader left; completion leaves with 0.
+        return Exit.OK if left.code in (None, 0, 1) else Exit.DEFECT
     except Exception as error:
         if settings.debug:
             raise
@@ -50,7 +55,7 @@ def run(args: list[str]) -> int:
 
 def _dispatch(args: list[str]) -> int:
     rest = _own_options(args)
-    if rest and rest[0] in DIRECT and "--help" not in rest and "_INGESTLAYER_COMPLETE" not in os.environ:
+    if rest and rest[0] in DIRECT and not HELP.intersection(rest) and "_INGESTLAYER_COMPLETE" not in os.environ:
         if rest[0] == "emit":
             from .commands.emit import run as command
         else:
@@ -81,6 +86,8 @@ def _typer(args: list[str]) -> int:
     try:
         answer = app(args, prog_name="ingestlayer", standalone_mode=False)
     except TyperException as error:
+        if not error.format_message():  # no command was given, and the help is printed
+            return Exit.USAGE
         raise UsageError(error.format_message(), "ingestlayer --help") from None
     except Abort:
         return Exit.INTERRUPTED

@@ -2,8 +2,6 @@
 
 import json
 import os
-import random
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +30,7 @@ class Outbox:
         self._clock = clock
         self._show = show
         self._senders: dict[str, Sender] = {}
-        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._owner = f"{os.uname().nodename}:{os.getpid()}"
         self.broken: dict[str, NotConnected] = {}  # by destination: what nothing more is sent to
 
     def send(self, wanted: Wanted, until: int, said: Said | None = None) -> None:
@@ -91,5 +89,7 @@ def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
     if claimed.attempts >= len(CURVE):
         why = f"{result.why}; given up after {claimed.attempts + 1} attempts"
         return Attempt(at, took, "retry", "dead", True, now, why, "when it is mended: ingestlayer deliveries retry")
+    import random
+
     pause = CURVE[claimed.attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
     return Attempt(at, took, "retry", "retrying", True, now + round(pause), result.why)

@@ -6,7 +6,7 @@ from . import families
 from .destinations.base import Composing, Destination
 from .errors import IngestlayerError
 from .events import Event, Remembered, delivery_id, encode
-from .steps.base import Context, Drop, Entities, Memory, Step
+from .steps.base import Context, Entities, Memory, Step
 
 
 class Message(NamedTuple):
@@ -22,7 +22,8 @@ class Message(NamedTuple):
 class Run(NamedTuple):
     """What one pipeline did with one event.
 
-    `trace` is [{step, verdict, note, set}], `skipped` is [{destination, target, reason}].
+    `trace` is [{step, verdict, note}], `sets` what each of these steps changed, by ref; `skipped` is
+    [{destination, target, reason}].
     """
 
     pipeline: str
@@ -30,7 +31,8 @@ class Run(NamedTuple):
     outcome: str  # queued dropped failed
     dropped_by: str | None
     reason: str | None
-    trace: list[dict[str, Any]]
+    trace: list[dict[str, str]]
+    sets: list[dict[str, Any]]
     messages: list[Message]
     skipped: list[dict[str, str]]
     to_remember: list[Remembered]
@@ -38,9 +40,8 @@ class Run(NamedTuple):
 
     def stored_trace(self) -> str:
         """Return the trace as the store keeps it, the destinations' decisions at its end."""
-        steps = [{"step": e["step"], "verdict": e["verdict"], "note": e["note"]} for e in self.trace]
         sent = [{"destination": m.destination, "target": m.target, "note": m.when} for m in self.messages]
-        return encode([*steps, *sent, *self.skipped])
+        return encode(self.trace + sent + self.skipped)
 
 
 class Pipeline:
@@ -64,52 +65,54 @@ class Pipeline:
     def run(self, event: Event, entities: Entities, memory: Memory) -> Run:
         """Run the pipeline. What goes wrong inside is the run's outcome, so that no other run is blocked."""
         context = Context(self.name, event, entities, memory)
-        trace: list[dict[str, Any]] = []
+        trace: list[dict[str, str]] = []
+        sets: list[dict[str, Any]] = []
         try:
             for kind, step in self._steps:
                 context.note, context.set = "", {}
-                entry = {"step": kind, "verdict": "error", "note": "", "set": context.set}
-                trace.append(entry)
+                trace.append({"step": kind, "verdict": "error", "note": ""})
+                sets.append(context.set)
                 dropped = step(context)
-                entry["note"] = dropped.reason if isinstance(dropped, Drop) else context.note
-                entry["verdict"] = "drop" if dropped else "continue"
-                entry["set"] = context.set
-                if dropped:
-                    return self._ended(context, trace, "dropped", kind, dropped.reason)
-            return self._composed(context, trace)
+                sets[-1] = context.set
+                if dropped is not None:
+                    trace[-1] = {"step": kind, "verdict": "drop", "note": dropped.reason}
+                    return self._dropped(kind, dropped.reason, trace, sets, [])
+                trace[-1] = {"step": kind, "verdict": "continue", "note": context.note}
+            return self._composed(context, trace, sets)
         except Exception as error:
-            return self._failed(context, trace, error)
+            return self._failed(error, trace, sets)
 
-    def _composed(self, context: Context, trace: list[dict[str, Any]]) -> Run:
+    def _composed(self, context: Context, trace: list[dict[str, str]], sets: list[dict[str, Any]]) -> Run:
         messages: list[Message] = []
         skipped: list[dict[str, str]] = []
+        event, scope = context.event, context.scope
         for kind, salt, destination in self._destinations:
-            target, when, reason = destination.target(context.scope), destination.when, ""
-            if when is not None:
-                reason = when.explain(context.scope)
-                if not when.holds(context.scope):
-                    skipped.append({"destination": kind, "target": target, "reason": reason})
+            target, when = destination.target(scope), ""
+            if destination.when is not None:
+                holds, when = destination.when.judge(scope)
+                if not holds:
+                    skipped.append({"destination": kind, "target": target, "reason": when})
                     continue
-            id_ = delivery_id(context.event.id, salt)
-            composing = Composing(context.event, self.name, context.scope, id_, self._connection)
-            messages.append(Message(id_, kind, target, encode(destination.compose(composing)), reason))
-        if messages:
-            run = self._ended(context, trace, "queued", None, None)
-            return run._replace(messages=messages, skipped=skipped, to_remember=context.to_remember)
-        reason = "no destination's condition held" if skipped else "the pipeline has no destination"
-        return self._ended(context, trace, "dropped", None, reason)._replace(skipped=skipped)
+            id_ = delivery_id(event.id, salt)
+            body = destination.compose(Composing(event, self.name, scope, target, id_, self._connection))
+            messages.append(Message(id_, kind, target, encode(body), when))
+        if not messages:
+            reason = "no destination's condition held" if skipped else "the pipeline has no destination"
+            return self._dropped(None, reason, trace, sets, skipped)
+        told = (self.name, self.version, "queued", None, None)
+        return Run(*told, trace, sets, messages, skipped, context.to_remember)
 
-    def _ended(
+    def _dropped(
         self,
-        context: Context,
-        trace: list[dict[str, Any]],
-        outcome: str,
-        dropped_by: str | None,
-        reason: str | None,
+        by: str | None,
+        reason: str,
+        trace: list[dict[str, str]],
+        sets: list[dict[str, Any]],
+        skipped: list[dict[str, str]],
     ) -> Run:
-        return Run(self.name, self.version, outcome, dropped_by, reason, trace, [], [], [])
+        return Run(self.name, self.version, "dropped", by, reason, trace, sets, [], skipped, [])
 
-    def _failed(self, context: Context, trace: list[dict[str, Any]], error: Exception) -> Run:
+    def _failed(self, error: Exception, trace: list[dict[str, str]], sets: list[dict[str, Any]]) -> Run:
         if isinstance(error, IngestlayerError):
             known = error
         else:
@@ -117,4 +120,5 @@ class Pipeline:
             known.__cause__ = error
         if trace and trace[-1]["verdict"] == "error":
             trace[-1]["note"] = known.message
-        return self._ended(context, trace, "failed", None, known.message)._replace(error=known)
+        told = (self.name, self.version, "failed", None, known.message)
+        return Run(*told, trace, sets, [], [], [], known)

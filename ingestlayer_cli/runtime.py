@@ -24,9 +24,19 @@ class EntityFiles:
         self._project = project
         self._index = project.home if keep_index else None
         self._files: dict[str, EntityFile] = {}
+        self._rows: dict[tuple[str, str], Row | None] = {}
 
     def get(self, kind: str, key: str) -> Row | None:
-        return self._file(kind).get(key)
+        """Return a row or None; the same one until `refresh()`."""
+        try:
+            return self._rows[kind, key]
+        except KeyError:
+            row = self._rows[kind, key] = self._file(kind).get(key)
+            return row
+
+    def refresh(self) -> None:
+        """Forget the rows, so that a changed file is seen."""
+        self._rows.clear()
 
     def name(self, kind: str) -> str:
         return self._file(kind).name

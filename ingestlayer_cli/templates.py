@@ -6,6 +6,7 @@ again: a value that holds `$event.x` or `<!channel>` stays just that, and the ca
 every value and to no literal text.
 """
 
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -119,11 +120,14 @@ def _number(value: Any) -> Any:
 
 def _percent(value: Any) -> Any:
     number = to_number(value)
-    return value if number is None else _trimmed(f"{number * 100:,.1f}") + "%"
+    if number is None or not math.isfinite(number * 100):
+        return value
+    return _trimmed(f"{number * 100:,.1f}") + "%"
 
 
 def _trimmed(text: str) -> str:
-    return text.rstrip("0").rstrip(".")
+    text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def _time(form: str) -> Filter:
@@ -139,7 +143,7 @@ def _time(form: str) -> Filter:
 @lru_cache(maxsize=256)
 def _formatted(text: str, form: str) -> str:
     try:
-        return parse_date_or_time(text).astimezone(UTC).strftime(form)
+        return _written(parse_date_or_time(text).astimezone(UTC), form)
     except (ValueError, OverflowError):
         return text
 
@@ -147,9 +151,14 @@ def _formatted(text: str, form: str) -> str:
 def _formatted_unix(value: Any, form: str) -> Any:
     seconds = to_number(value)
     try:
-        return value if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime(form)
+        return value if seconds is None else _written(datetime.fromtimestamp(seconds, UTC), form)
     except (ValueError, OverflowError, OSError):
         return value
+
+
+def _written(moment: datetime, form: str) -> str:
+    # strftime does not fill up the years before 1000 everywhere, and `0001-01-01` is a usual stand-in for none
+    return moment.strftime(form.replace("%Y", f"{moment.year:04}"))
 
 
 def _truncate(value: Any, length: int) -> str:

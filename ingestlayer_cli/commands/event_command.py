@@ -11,6 +11,7 @@ from ..project import Project, load
 from . import settings
 from .arguments import EMIT, PREVIEW, option_name
 
+HELP = {"-h", "--help"}
 _TABLES = {"emit": EMIT, "preview": PREVIEW}
 
 
@@ -18,18 +19,19 @@ class EventCommand(TyperCommand):
     """Adds the fields of the typed event to the options; leaves reading the arguments to `arguments.py`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not (ctx.resilient_parsing or "--help" in args):
+        if not (ctx.resilient_parsing or HELP.intersection(args)):
             ctx.args = args
             return args
-        ctx.meta["event"] = _params(str(self.name), args)
-        return list(super().parse_args(ctx, [arg for arg in args if ctx.resilient_parsing or arg == "--help"]))
+        # Completion does not call the program's own callback: its -C is known to the context alone.
+        named = ctx.parent.params.get("project") if ctx.parent else None
+        ctx.meta["event"] = _params(str(self.name), args, _project(named or settings.project))
+        return list(super().parse_args(ctx, [arg for arg in args if ctx.resilient_parsing or arg in HELP]))
 
     def get_params(self, ctx: Any) -> list[Any]:
         return [*ctx.meta.get("event", []), *super().get_params(ctx)]
 
 
-def _params(command: str, args: list[str]) -> list[Any]:
-    project = _project(args)
+def _params(command: str, args: list[str], project: Project | None) -> list[Any]:
     types = project.types if project else []
     params: list[Any] = [
         TyperArgument(
@@ -57,9 +59,9 @@ def _params(command: str, args: list[str]) -> list[Any]:
     return params
 
 
-def _project(args: list[str]) -> Project | None:
+def _project(path: str | None) -> Project | None:
     try:
-        return load(settings.project, keep=False)
+        return load(path, keep=False)
     except IngestlayerError:
         return None
 
@@ -79,8 +81,8 @@ def _field_option(field: Field, type_: str) -> TyperOption:
     )
 
 
-def _starting(values: list[str]) -> Callable[[str], list[str]]:
-    def complete(incomplete: str) -> list[str]:
+def _starting(values: list[str]) -> Callable[[Any, list[str], str], list[str]]:
+    def complete(_context: Any, _args: list[str], incomplete: str) -> list[str]:
         return [value for value in values if value.startswith(incomplete)]
 
     return complete

@@ -1,7 +1,10 @@
 """Drawing messages on the terminal. Rich is loaded when the first one is drawn."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
+
+from ..console import close_stdout
 
 
 def drawing(silent: bool) -> Callable[[str, dict[str, Any]], None]:
@@ -19,4 +22,12 @@ def draw(target: str, body: dict[str, Any]) -> None:
 
     from ..render.slack import message
 
-    Console().print(message(body, target))
+    console = Console()
+    with console.capture() as drawn:
+        console.print(message(body, target))
+    try:
+        sys.stdout.write(drawn.get())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader left (`| head`). Its delivery is in hand: it must be recorded, and so must the next ones.
+        close_stdout()

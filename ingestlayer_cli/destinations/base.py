@@ -49,6 +49,7 @@ class Composing(NamedTuple):
     event: Event
     pipeline: str
     scope: Scope
+    target: str
     delivery_id: str
     connection: str
 

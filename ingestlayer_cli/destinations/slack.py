@@ -93,7 +93,7 @@ class Slack(Destination):
         # Slack drops metadata whose event_type is not of letters, digits and underscores.
         payload = {"event_id": event.id, "event_type": event.type, "delivery_id": composing.delivery_id}
         metadata = {"event_type": re.sub(r"\W", "_", event.type), "event_payload": payload}
-        return {"channel": self.target(composing.scope), **body, "metadata": metadata}
+        return {"channel": composing.target, **body, "metadata": metadata}
 
     def _fallback(self, composing: Composing) -> str:
         """Return the plain text for notifications."""

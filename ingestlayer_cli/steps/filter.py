@@ -53,8 +53,8 @@ class Filter(Step):
     def __call__(self, context: Context) -> Drop | None:
         if self.when is None:
             raise TypeError("a filter that was not checked")
-        context.note = self.when.explain(context.scope)
-        return None if self.when.holds(context.scope) else Drop(context.note)
+        holds, context.note = self.when.judge(context.scope)
+        return None if holds else Drop(context.note)
 
 
 def _ref(field: str) -> Any:

@@ -41,6 +41,7 @@ class Transaction:
         self._runs: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
         self._keys: dict[tuple[str, str], First] = {}
+        self._looked_up: set[str] = set()
         self._memory: dict[tuple[str, str], list[Seen]] = {}
         self._next_event = self._number("SELECT max(seq) FROM events")
         self._next_delivery = self.first_delivery = self._number("SELECT max(seq) FROM deliveries")
@@ -55,7 +56,19 @@ class Transaction:
         held = self._keys.get((type_, key))
         if held is not None:
             return held if held.accepted_at > after else None
+        if key in self._looked_up:
+            return None
         return first_with_key(self.connection, type_, key, after)
+
+    def look_up(self, keys: list[str]) -> None:
+        """Read what is stored under many keys at once, for `first_with_key`."""
+        rows = self.connection.execute(
+            "SELECT id, type, received_at, source, key, payload, accepted_at FROM events"
+            " WHERE key IN (SELECT value FROM json_each(?)) ORDER BY seq",
+            (encode(keys),),
+        )
+        self._keys.update({(row[1], row[4]): First(stored_event(row), row[6]) for row in rows})
+        self._looked_up.update(keys)
 
     def add_event(self, event: Event, payload: str, now: int) -> int:
         """Store an event whole and return its number."""
