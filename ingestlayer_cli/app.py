@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .commands import deliver, events, init, settings, validate
+from .commands import deliver, deliveries, events, init, settings, store, validate
 from .commands.event_command import EventCommand
 
 app = typer.Typer(
@@ -64,4 +64,6 @@ def preview(ctx: typer.Context) -> int:
 app.command("deliver")(deliver.deliver)
 app.command("init")(init.init)
 app.command("validate")(validate.validate)
+app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(events.app, name="events")
+app.add_typer(store.app, name="store")

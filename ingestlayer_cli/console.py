@@ -59,6 +59,12 @@ def say_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=indent) + "\n")
 
 
+def say_json_line(document: Any) -> None:
+    """Print one line of NDJSON, at once: somebody may be reading along."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
 def say_error(error: IngestlayerError, as_json: bool) -> None:
     """Print an error: what, where, and what to do."""
     if as_json:

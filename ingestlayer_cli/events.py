@@ -224,7 +224,8 @@ class Field(NamedTuple):
             if type(value) is not bool and not isinstance(value, dict | list) and value in self.values:
                 return None
             listed = ", ".join(map(str, self.values))
-            near = near_miss(value, map(str, self.values)) if isinstance(value, str) and len(value) < 100 else ""
+            words = [word for word in self.values if isinstance(word, str)]
+            near = near_miss(value, words) if isinstance(value, str) and len(value) < 100 else ""
             return f"{_shown(value)} is not one of {listed}{near}"
         if TYPES[self.type].fits(value):
             deep = next(unsound(value), None) if self.type in ("object", "array") else None

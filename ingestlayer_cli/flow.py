@@ -18,9 +18,11 @@ from .outbox import Said
 from .pipeline import Run
 from .runtime import NoMemory, Runtime
 from .store import outbox as rows
-from .store.outbox import Wanted
+from .store.outbox import Attempt, Claimed, Doubtful, Wanted
 from .store.transaction import First, NewDelivery, Transaction, first_with_key
 
+POLL = 500  # milliseconds between two looks of `deliver --watch`
+BROKEN = 30_000  # and when the connection is refused
 WAIT = 10_000  # milliseconds that emit waits for its own deliveries
 
 
@@ -64,7 +66,9 @@ def _accept(runtime: Runtime, transaction: Transaction, event: Event, payload: s
         version = transaction.version(pipeline.name, pipeline.version, pipeline.text, now)
         transaction.add_run(number, index, version, run.outcome, run.dropped_by, run.reason, run.stored_trace())
         for message in run.messages:
-            delivery = NewDelivery(message.id, run.pipeline, message.destination, message.target, message.body)
+            delivery = NewDelivery(
+                message.id, run.pipeline, message.destination, message.target, message.body, message.retry
+            )
             transaction.add_delivery(number, index, delivery, now)
         for item in run.to_remember:
             transaction.remember(item, event.id)
@@ -273,18 +277,46 @@ def _previewed(run: Run) -> dict[str, Any]:
 # Delivering -----------------------------------------------------------------------------------------------
 
 
-def deliver(runtime: Runtime, wanted: Wanted, said: Said | None = None) -> Document:
-    """Send everything that is due, once."""
-    runtime.outbox.send(wanted, runtime.clock.now(), said)
-    return Document()
+def deliver(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int | None = None) -> Document:
+    """Send everything that is due, once, and settle what is unknown. The result counts what still waits."""
+    outcomes: dict[str, int] = {}
+
+    def heard(row: Claimed | Doubtful, attempt: Attempt) -> None:
+        outcomes[attempt.status] = outcomes.get(attempt.status, 0) + 1
+        if attempt.hint and attempt.hint not in result.hints:
+            result.hints.append(attempt.hint)
+        if said is not None:
+            said(row, attempt)
+
+    result = Document()
+    runtime.outbox.reconcile(heard)
+    runtime.outbox.send(wanted, runtime.clock.now(), None, heard, limit)
+    waiting = rows.still_waiting(runtime.store, wanted)
+    result.update(outcomes=outcomes, waiting=waiting)
+    result.exit_codes = [Exit.DEAD] * ("dead" in outcomes) + [Exit.WAITING] * bool(waiting)
+    return result
+
+
+def watch(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int | None = None) -> Document:
+    """Deliver again and again until the outbox is stopped."""
+    outbox = runtime.outbox
+    while True:
+        result = deliver(runtime, wanted, said, limit)
+        if outbox.stopped:
+            return result
+        pause = BROKEN if outbox.broken else POLL
+        outbox.mended()
+        until = runtime.clock.now() + pause
+        while not outbox.stopped and runtime.clock.now() < until:
+            runtime.clock.sleep(POLL)
 
 
 def _send_own(runtime: Runtime, queued: list[range], until: int) -> None:
     """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
     if runtime.project.slack["connection"] == "terminal":
-        runtime.outbox.send(Wanted(queued=tuple(queued)), until)
+        runtime.outbox.send(Wanted(queued=tuple(queued)), until, until)
     else:
-        runtime.outbox.send(Wanted(lanes=rows.lanes_of(runtime.store, queued)), until)
+        runtime.outbox.send(Wanted(lanes=rows.lanes_of(runtime.store, queued)), until, until)
 
 
 # Results --------------------------------------------------------------------------------------------------

@@ -1,24 +1,32 @@
-"""The outbox: claim a delivery, send it, record what came of it. The only place that retries."""
+"""The outbox: claim a delivery, send it, record what came of it. The only place that retries.
+
+Every row is claimed with a lease before it is sent, so no two processes send the same one. A sender that
+vanishes leaves `unknown`; `reconcile` settles that by the channel's history, or as `on_unknown` says.
+"""
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
 from . import families
 from .clock import Clock
-from .destinations.base import NotConnected, Refused, Result, Retry, Sender, Sent, Unknown
+from .destinations.base import CannotTell, NotConnected, Refused, Result, Retry, Sender, Sent, Unknown
+from .processes import identity, vanished
 from .store import Store
 from .store import outbox as rows
-from .store.outbox import Attempt, Claimed, Wanted
+from .store.outbox import Attempt, Claimed, Doubtful, Wanted
 
 LEASE = 60_000  # milliseconds; a sending takes at most a connection's and a read's time-out
-PACE = 1_000  # Slack: about one message per second per channel
 CURVE = (30_000, 120_000, 600_000, 3_600_000)  # after the first, second, … failed attempt; then dead
 JITTER = 0.1
+WINDOW = 60_000  # how long after it was sent a message may still turn up in the channel's history
+WORKERS = 8  # channels that are sent to at once
+LOOK_AGAIN = 10_000  # between two looks of one process into a channel's history
+PATIENCE = 60_000  # a channel that is held for longer is left to the next call
+NAP = 250  # milliseconds; the longest sleep before a stop is noticed
 
 Show = Callable[[str, dict[str, Any]], None]
-Said = Callable[[Claimed, Attempt], None]
+Said = Callable[[Claimed | Doubtful, Attempt], None]
 
 
 class Outbox:
@@ -30,39 +38,172 @@ class Outbox:
         self._clock = clock
         self._show = show
         self._senders: dict[str, Sender] = {}
-        self._owner = f"{os.uname().nodename}:{os.getpid()}"
-        self.broken: dict[str, NotConnected] = {}  # by destination: what nothing more is sent to
+        self._owner = identity()
+        self._looked: dict[int, int] = {}  # when each lane's history was last looked through
+        self._held: set[int] = set()  # what was said to be held
+        self.broken: NotConnected | None = None  # why nothing more is sent
+        self.stopped = False
 
-    def send(self, wanted: Wanted, until: int, said: Said | None = None) -> None:
-        """Send every wanted delivery that is due, waiting for paced channels up to the time `until`."""
-        rows.expire(self._store, self._clock.now(), "the process that was sending it vanished")
-        while not self.broken:
-            now = self._clock.now()
-            pace = 0 if self._slack["connection"] == "terminal" else PACE
-            claimed = rows.claim(self._store, wanted, now, LEASE, pace, self._owner)
-            if claimed is not None:
-                attempt = self._attempt(claimed)
-                if said is not None:
-                    said(claimed, attempt)
-                continue
-            at = rows.next_at(self._store, wanted, until)
-            if at is None or at > until:
-                return
-            self._clock.sleep(max(at - now, 10))
+    def mended(self) -> None:
+        """Try the connection once more: somebody may have mended it."""
+        self.broken = None
+        self._senders.clear()
 
-    def _attempt(self, claimed: Claimed) -> Attempt:
-        at = self._clock.now()
-        result = self._sender(claimed.destination).send(claimed.target, json.loads(claimed.body))
+    def stop(self) -> None:
+        """Finish what is in hand and return from `send`."""
+        self.stopped = True
+
+    def send(
+        self,
+        wanted: Wanted,
+        due_by: int,
+        until: int | None = None,
+        said: Said | None = None,
+        limit: int | None = None,
+    ) -> int:
+        """Send the wanted deliveries that are due by a time; return how many.
+
+        Paced channels are waited for up to the time `until`, or as long as none of them is held for over `PATIENCE`.
+        """
+        self.expire()
+        if self._slack["connection"] == "terminal":
+            return self._send_in_turn(wanted, said, limit)
+        return self._send_at_once(wanted, due_by, until, said, limit)
+
+    def _send_in_turn(self, wanted: Wanted, said: Said | None, limit: int | None) -> int:
+        """One after the other, in the order of acceptance: for the terminal."""
+        sent = 0
+        while not self._over(sent, limit) and (claimed := self._claim(wanted)) is not None:
+            at = self._clock.now()
+            self._record(claimed, self._deliver(claimed), at, said)
+            sent += 1
+        return sent
+
+    def _send_at_once(
+        self, wanted: Wanted, due_by: int, until: int | None, said: Said | None, limit: int | None
+    ) -> int:
+        """Several channels at a time; only the sending itself is done by other threads."""
+        from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+        sent = 0
+        in_hand: dict[Future[Result], tuple[Claimed, int]] = {}
+        with ThreadPoolExecutor(WORKERS) as pool:
+            try:
+                while True:
+                    pause = self._pause(wanted, due_by, until) if not self._over(sent, limit) else None
+                    if pause == 0 and len(in_hand) < WORKERS and (claimed := self._claim(wanted)) is not None:
+                        self._sender(claimed.destination)  # made here: threads share it
+                        in_hand[pool.submit(self._deliver, claimed)] = claimed, self._clock.now()
+                        sent += 1
+                    elif in_hand:
+                        for future in wait(in_hand, NAP / 1000, FIRST_COMPLETED).done:
+                            claimed, at = in_hand.pop(future)
+                            self._record(claimed, future.result(), at, said)
+                    elif pause is None:
+                        return sent
+                    else:
+                        self._clock.sleep(min(max(pause, 1), NAP))
+            finally:
+                # Interrupted or broken: what is in hand is finished and recorded.
+                for future, (claimed, at) in in_hand.items():
+                    self._record(claimed, future.result(), at, said)
+
+    def _over(self, sent: int, limit: int | None) -> bool:
+        return self.stopped or self.broken is not None or (limit is not None and sent >= limit)
+
+    def _pause(self, wanted: Wanted, due_by: int, until: int | None) -> int | None:
+        """Return how long until a wanted delivery may go; None when that is not waited for."""
+        now = self._clock.now()
+        at = rows.next_at(self._store, wanted, due_by)
+        if at is None or at > (now + PATIENCE if until is None else until):
+            return None
+        return max(at - now, 0)
+
+    def _claim(self, wanted: Wanted) -> Claimed | None:
+        pace = 0 if self._slack["connection"] == "terminal" else self._slack["pace"]
+        return rows.claim(self._store, wanted, self._clock.now(), LEASE, pace, self._owner)
+
+    def _deliver(self, claimed: Claimed) -> Result:
+        return self._sender(claimed.destination).send(claimed.target, json.loads(claimed.body))
+
+    def _record(self, claimed: Claimed, result: Result, at: int, said: Said | None) -> None:
         attempt = _judged(result, claimed, at, self._clock.now())
         if isinstance(result, NotConnected):
-            self.broken[claimed.destination] = result
+            self.broken = result
         rows.record(self._store, claimed, attempt, self._owner)
-        return attempt
+        if said is not None:
+            said(claimed, attempt)
 
     def _sender(self, kind: str) -> Sender:
         if kind not in self._senders:
             self._senders[kind] = families.member("destinations", kind).sender(self._slack, self._show)
         return self._senders[kind]
+
+    # What may or may not have arrived -----------------------------------------------------------------
+
+    def expire(self) -> None:
+        """Make what a vanished process had in hand `unknown`."""
+        now = self._clock.now()
+        for row in rows.leased(self._store):
+            if row.lease_by == self._owner:
+                continue
+            if row.lease_until <= now or vanished(row.lease_by):
+                why = "the process that was sending it vanished"
+                rows.abandon(
+                    self._store, row, Attempt(now, 0, "unknown", "unknown", True, now, why, _look(row.id, row.target))
+                )
+
+    def reconcile(self, said: Said | None = None) -> None:
+        """Settle what is `unknown`: by the channel's history where it can be read, else as `on_unknown` says."""
+        self.expire()
+        by_lane: dict[int, list[Doubtful]] = {}
+        for row in rows.doubtful(self._store):
+            by_lane.setdefault(row.lane, []).append(row)
+        now = self._clock.now()
+        for lane, doubtful in by_lane.items():
+            if now - self._looked.get(lane, 0) >= LOOK_AGAIN:
+                self._looked[lane] = now
+                self._reconcile_lane(doubtful, said)
+
+    def _reconcile_lane(self, doubtful: list[Doubtful], said: Said | None) -> None:
+        first = doubtful[0]
+        since = min(row.since for row in doubtful)
+        ids = [row.id for row in doubtful]
+        found = self._sender(first.destination).find(first.target, first.channel, ids, since)
+        for row in doubtful:
+            now = self._clock.now()
+            if isinstance(found, CannotTell):
+                attempt = self._undecided(row, found.why, now)
+            elif row.id in found.receipts:
+                receipt = found.receipts[row.id]
+                attempt = Attempt(now, 0, "found", "delivered", False, now, receipt=receipt)
+            elif now - row.since >= WINDOW:
+                why = "it is not in the channel's history: it is sent again"
+                attempt = Attempt(now, 0, "resend", "retrying", False, now, why)
+            else:
+                continue  # it may still turn up
+            if attempt.status != "unknown":
+                rows.settle_row(self._store, row.seq, attempt, self._owner)
+            elif row.seq in self._held:
+                continue
+            else:
+                self._held.add(row.seq)
+            if said is not None:
+                said(row, attempt)
+
+    def _undecided(self, row: Doubtful, why: str, now: int) -> Attempt:
+        if self._slack["on_unknown"] == "resend":
+            return Attempt(now, 0, "resend", "retrying", False, now, f'{why}; on_unknown = "resend"')
+        why = f"it may or may not have arrived: {why}"
+        return Attempt(now, 0, "held", "unknown", False, now, why, _look(row.id, row.target))
+
+
+def _look(id_: str, target: str) -> str:
+    """Return the remedy for a delivery that may or may not have arrived."""
+    return (
+        f"is it in {target}? then `ingestlayer deliveries settle {id_} --delivered`, else"
+        f" `ingestlayer deliveries retry {id_}`; `ingestlayer deliver` looks by itself where it may read the channel"
+    )
 
 
 def _judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
@@ -73,10 +214,10 @@ def _judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
     if isinstance(result, Refused):
         return Attempt(at, took, "refused", "dead", True, now, result.why, result.hint)
     if isinstance(result, Unknown):
-        return Attempt(at, took, "unknown", "unknown", True, now, result.why)
+        return Attempt(at, took, "unknown", "unknown", True, now, result.why, _look(claimed.id, claimed.target))
     if isinstance(result, NotConnected):
         status = "retrying" if claimed.attempts else "pending"
-        return Attempt(at, took, "not connected", status, False, now, result.why, result.hint)
+        return Attempt(at, took, "not-connected", status, False, now, result.why, result.hint)
     return _retried(result, claimed, at, now)
 
 
@@ -86,10 +227,12 @@ def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
     if result.after is not None:
         free = now + result.after
         return Attempt(at, took, "retry", "retrying", False, now, result.why, lane_free_at=free)
-    if claimed.attempts >= len(CURVE):
+    curve = CURVE if claimed.retry is None else claimed.retry
+    if claimed.attempts >= len(curve):
         why = f"{result.why}; given up after {claimed.attempts + 1} attempts"
-        return Attempt(at, took, "retry", "dead", True, now, why, "when it is mended: ingestlayer deliveries retry")
+        hint = f"when it is mended: ingestlayer deliveries retry {claimed.id}"
+        return Attempt(at, took, "retry", "dead", True, now, why, hint)
     import random
 
-    pause = CURVE[claimed.attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
+    pause = curve[claimed.attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
     return Attempt(at, took, "retry", "retrying", True, now + round(pause), result.why)

@@ -17,6 +17,7 @@ class Message(NamedTuple):
     target: str
     body: str
     when: str  # the condition that held, with its values; empty without one
+    retry: list[families.Duration] | None
 
 
 class Run(NamedTuple):
@@ -95,7 +96,7 @@ class Pipeline:
                     continue
             id_ = delivery_id(event.id, salt)
             body = destination.compose(Composing(event, self.name, scope, target, id_, self._connection))
-            messages.append(Message(id_, kind, target, encode(body), when))
+            messages.append(Message(id_, kind, target, encode(body), when, destination.retry))
         if not messages:
             reason = "no destination's condition held" if skipped else "the pipeline has no destination"
             return self._dropped(None, reason, trace, sets, skipped)

@@ -33,6 +33,12 @@ class EventCommand(TyperCommand):
 
 def _params(command: str, args: list[str], project: Project | None) -> list[Any]:
     types = project.types if project else []
+    type_ = next((arg for arg in args if arg in types), "")
+    declaration = project.declaration(type_) if project else None
+    fields = declaration.fields if declaration else {}
+    own = {option.flag for option in _TABLES[command]}
+    taken = [f"{name}=" for name in fields if option_name(name) in own]
+    hidden = f" Options of the command hide these fields: {', '.join(taken)}" if taken else ""
     params: list[Any] = [
         TyperArgument(
             param_decls=["type"],
@@ -44,12 +50,12 @@ def _params(command: str, args: list[str], project: Project | None) -> list[Any]
             param_decls=["assignments"],
             metavar="[FIELD=TEXT|FIELD:=JSON]...",
             nargs=-1,
-            help="Fields of the event, as texts (typed by the declaration) or as JSON.",
+            help="Fields of the event, as texts (typed by the declaration) or as JSON." + hidden,
         ),
     ]
-    declaration = next((project.declaration(arg) for arg in args if arg in types), None) if project else None
-    if declaration is not None:
-        params += [_field_option(field, declaration.type) for field in declaration.fields.values()]
+    for field in fields.values():
+        if option_name(field.name) not in own:
+            params.append(_field_option(field, type_))
     for option in _TABLES[command]:
         names = [option.flag, option.short] if option.short else [option.flag]
         if option.metavar:

@@ -5,17 +5,19 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handli
 """
 
 import os
+import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.error import URLError
 
-from .base import NotConnected, Refused, Result, Retry, Sender, Sent, Unknown
+from .base import CannotTell, Found, NotConnected, Refused, Result, Retry, Sender, Sent, Unknown
 
 Show = Callable[[str, dict[str, Any]], None]
 
 TIMEOUT = 10  # seconds, for the connection and for each read
+SKEW = 300_000  # milliseconds by which Slack's clock and ours may differ
 EXCERPT = 200  # characters of an answer that are kept
 
 _CONNECT_HINT = "give a working bot token in SLACK_BOT_TOKEN; what waits goes out with `ingestlayer deliver`"
@@ -63,6 +65,13 @@ _LATER = {
 }
 
 
+_HISTORY_HINTS = {
+    "missing_scope": ": the token needs channels:history",
+    "not_in_channel": ": invite the bot",
+    "channel_not_found": ": invite the bot",
+}
+
+
 def connect(settings: dict[str, Any], show: Show) -> Sender:
     """Return the sender of a project's `[slack]` table."""
     if settings["connection"] == "terminal":
@@ -81,6 +90,9 @@ class Disconnected:
         self.name = connection
         self._variable = variable
 
+    def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
+        return CannotTell(f"Slack is not connected: {self._variable} is not set")
+
     def send(self, target: str, body: dict[str, Any]) -> Result:
         hint = f"set {self._variable}; what waits goes out with `ingestlayer deliver`"
         return NotConnected(f"Slack is not connected: {self._variable} is not set", hint)
@@ -97,6 +109,9 @@ class Terminal:
     def send(self, target: str, body: dict[str, Any]) -> Result:
         self._show(target, body)
         return Sent({"connection": "terminal"})
+
+    def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
+        return CannotTell("a terminal keeps no history")
 
 
 class Bot:
@@ -124,6 +139,54 @@ class Bot:
             return _lost(error, self._secret)
         return Sent({"channel": str(answer.get("channel", "")), "ts": str(answer.get("ts", ""))})
 
+    def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
+        """Look through conversations.history, whose messages carry the delivery's id in their metadata."""
+        from slack_sdk.errors import SlackApiError
+
+        try:
+            channel = channel or self._channel_id(target)
+            if channel is None:
+                return CannotTell(f"no channel {target} is to be seen")
+            return Found(self._receipts(channel, set(ids), (since - SKEW) / 1000))
+        except SlackApiError as error:
+            _, _, data, _ = _answer_of(error.response)
+            code = str(data.get("error", "no answer"))
+            return CannotTell(f"the channel's history cannot be read ({code}{_HISTORY_HINTS.get(code, '')})")
+        except Exception as error:
+            return CannotTell(f"the channel's history cannot be read ({_clean(str(error), self._secret)})")
+
+    def _receipts(self, channel: str, ids: set[str], oldest: float) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        query = {"channel": channel, "oldest": f"{oldest:.6f}", "include_all_metadata": True, "limit": 200}
+        for page in self._pages("conversations.history", query):
+            for message in page["messages"]:
+                id_ = message.get("metadata", {}).get("event_payload", {}).get("delivery_id")
+                if id_ in ids:
+                    found[id_] = {"channel": channel, "ts": str(message["ts"])}
+        return found
+
+    def _channel_id(self, name: str) -> str | None:
+        """Return the id of a channel; chat.postMessage alone takes names."""
+        if re.fullmatch(r"[CGD][A-Z0-9]{6,}", name):
+            return name
+        query = {"limit": 200, "exclude_archived": True, "types": "public_channel"}
+        for page in self._pages("conversations.list", query):
+            for channel in page["channels"]:
+                if channel["name"] == name.removeprefix("#"):
+                    return str(channel["id"])
+        return None
+
+    def _pages(self, method: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the pages of a method (https://docs.slack.dev/apis/web-api/pagination)."""
+        cursor = ""
+        while True:
+            answer = self._client.api_call(method, http_verb="GET", params={**query, "cursor": cursor})
+            page = answer.data if isinstance(answer.data, dict) else {}
+            yield page
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return
+
 
 class Webhook:
     """An incoming webhook: its channel is the one that it was made for."""
@@ -144,6 +207,9 @@ class Webhook:
         if answer.status_code == 200 and answer.body == "ok":
             return Sent({"connection": "webhook"})
         return _classified(answer.status_code, dict(answer.headers), {}, answer.body, self._secret)
+
+    def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
+        return CannotTell("a webhook cannot read the channel")
 
 
 def _silent() -> Any:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..events import Event
 from ..expressions import Condition, Scope
-from ..families import Section
+from ..families import Duration, Section
 
 
 class Sent(NamedTuple):
@@ -58,6 +58,7 @@ class Destination(Section):
     """One destination of a pipeline."""
 
     when: Condition | None = None
+    retry: list[Duration] | None = None  # pauses after the first, second, … failed attempt; then it is dead
 
     def target(self, scope: Scope) -> str:
         """Return where the message goes, for people: `#alerts`."""
@@ -68,6 +69,18 @@ class Destination(Section):
         raise NotImplementedError
 
 
+class Found(NamedTuple):
+    """What a look into the channel's history found: the receipts of those delivery ids that are there."""
+
+    receipts: dict[str, dict[str, str]]
+
+
+class CannotTell(NamedTuple):
+    """The history cannot be read."""
+
+    why: str
+
+
 class Sender(Protocol):
     """Sends the bodies of one kind of destination over the project's connection, `name`."""
 
@@ -75,3 +88,9 @@ class Sender(Protocol):
 
     def send(self, target: str, body: dict[str, Any]) -> Result:
         """Send one message and classify what came of it; never raises for what the other side does."""
+
+    def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
+        """Look for messages by their delivery ids, sent after `since` (milliseconds); never raises.
+
+        `channel` is the id that an earlier receipt named, if any.
+        """

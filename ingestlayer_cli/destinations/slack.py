@@ -15,6 +15,7 @@ from .base import Composing, Destination, Sender
 # Ids that may be mentioned as they are: users (U, W) and user groups (S).
 _USER = re.compile(r"[UW][A-Z0-9]{5,20}", re.ASCII)
 _GROUP = re.compile(r"S[A-Z0-9]{5,20}", re.ASCII)
+_LONG = 250
 
 
 class Button(Section):
@@ -44,6 +45,10 @@ class Message(Section):
                 raise ValueError("the blocks file must hold a list of Block Kit blocks")
             if not 1 <= len(blocks) <= kit.MAX_BLOCKS:
                 raise ValueError(f"the blocks file has {len(blocks)} blocks; a message takes 1 to {kit.MAX_BLOCKS}")
+            if idle := [name for name in ("fields", "context", "buttons") if values.get(name)]:
+                raise ValueError(
+                    f"`blocks` is the whole message: {', '.join(idle)} would not show; put them into the file"
+                )
         if len(values.get("buttons", [])) > kit.MAX_BUTTONS:
             raise ValueError(f"a message takes at most {kit.MAX_BUTTONS} buttons")
         return values
@@ -86,8 +91,8 @@ class Slack(Destination):
 
     def compose(self, composing: Composing) -> dict[str, Any]:
         event, way = composing.event, f"`ingestlayer events show {composing.event.id}`"
-        blocks = self._own_blocks(composing.scope) or self._blocks(composing, way)
-        body = {"text": self._fallback(composing), "blocks": kit.fit(blocks, way)}
+        blocks = self._own_blocks(composing, way) if self._message.blocks else self._blocks(composing, way)
+        body = {"text": self._fallback(composing), "blocks": blocks}
         if composing.connection == "webhook":  # its channel is fixed, and it takes no metadata
             return body
         # Slack drops metadata whose event_type is not of letters, digits and underscores.
@@ -98,32 +103,39 @@ class Slack(Destination):
     def _fallback(self, composing: Composing) -> str:
         """Return the plain text for notifications."""
         parts = [self._message.title, self._message.text]
-        said = [text for part in parts if part and (text := part.render(composing.scope, kit.escape).strip())]
+        said = [text for part in parts if part and (text := kit.said(part, composing.scope).strip())]
         return kit.clip(": ".join(said) or composing.event.type, kit.MAX_FALLBACK)
 
-    def _own_blocks(self, scope: Scope) -> list[kit.Block]:
-        return _rendered(self._message.blocks, scope) if self._message.blocks else []
+    def _own_blocks(self, composing: Composing, way: str) -> list[kit.Block]:
+        """Return the blocks of the author's file; a mention comes after them."""
+        blocks = kit.mend(_rendered(self._message.blocks, composing.scope))
+        mention = self._mention(composing.scope)
+        return kit.fit([*blocks, kit.section(mention)] if mention else blocks, way)
 
     def _blocks(self, composing: Composing, way: str) -> list[kit.Block]:
         event, scope, message = composing.event, composing.scope, self._message
-        title = message.title.render(scope, kit.escape) if message.title else ""
-        blocks = [kit.header(title if title.strip() else event.type)]
-        text = message.text.render(scope, kit.escape) if message.text else ""
-        lines = [line for line in (text.strip(), self._mention(scope)) if line]
-        if lines:
+        title = kit.said(message.title, scope).strip() if message.title else ""
+        blocks = [kit.header(title or event.type)]
+        text = kit.said(message.text, scope).strip() if message.text else ""
+        lines = [line for line in (text, self._mention(scope)) if line]
+        if len(text) > _LONG:  # it may be cut, and whom it is for must not be lost
+            blocks += [kit.section(line) for line in lines]
+        elif lines:
             blocks.append(kit.section("\n".join(lines)))
-        pairs = [(name, value.render(scope, kit.escape)) for name, value in message.fields.items()]
+        pairs = [(name, kit.said(value, scope)) for name, value in message.fields.items()]
         if not (message.fields or message.text):
             pairs = [(kit.escape(name), kit.escape(as_text(value))) for name, value in event.payload.items()]
         blocks += kit.fields(pairs, way)
         buttons, notes = self._buttons(scope)
         if buttons:
             blocks.append({"type": "actions", "elements": buttons})
-        if message.context and (said := message.context.render(scope, kit.escape).strip()):
-            notes.insert(0, said)
+        if notes:
+            blocks.append(kit.context("\n".join(notes)))
+        if message.context and (said := kit.said(message.context, scope).strip()):
+            blocks.append(kit.context(said))
         at = received_text(event.received_at)
         where = f"{kit.escape(composing.pipeline)} · {at[:10]} {at[11:16]} UTC · {event.id}"
-        return [*blocks, kit.context([*notes, where])]
+        return kit.fit([*blocks, kit.context(where)], way, sum(len(button["url"]) for button in buttons))
 
     def _mention(self, scope: Scope) -> str:
         owner = self.mention.render(scope).strip() if self.mention else ""
@@ -137,14 +149,17 @@ class Slack(Destination):
         """Return the buttons, and a note for each whose link Slack would refuse."""
         found: list[kit.Block] = []
         notes = []
+        room = kit.MAX_URLS
         for number, row in enumerate(self._message.buttons):
-            label, url = row.text.render(scope, kit.escape), _url(row.url, scope)
-            if kit.is_url(url):
+            label, url = kit.said(row.text, scope), kit.url(row.url, scope)
+            problem = kit.url_problem(url)
+            if problem is None and len(url) > room:
+                problem = "the links of this message are too long together"
+            if problem is None:
+                room -= len(url)
                 found.append(kit.button(label, url, number, row.style))
             else:
-                notes.append(
-                    f"no button “{label}”: its link is no http(s) address of at most {kit.MAX_URL:,} characters"
-                )
+                notes.append(kit.no_button(label, problem))
         return found, notes
 
     @classmethod
@@ -155,15 +170,13 @@ class Slack(Destination):
         return connect(settings, show)
 
 
-def _url(template: Template, scope: Scope) -> str:
-    """Values inside a URL are percent-encoded; one that starts it may be a whole address."""
-    return template.render(scope, None if template.starts_with_value else kit.quote).strip()
-
-
-def _rendered(data: Any, scope: Scope, name: str = "") -> Any:
-    """Render every template of a blocks file; URLs by their own rule."""
+def _rendered(data: Any, scope: Scope, name: str = "", rich: bool = False) -> Any:
+    """Render every template of a blocks file; URLs by their own rule, and rich text without markup."""
     if isinstance(data, Template):
-        return _url(data, scope) if name in ("url", "image_url") else data.render(scope, kit.escape)
+        if name in ("url", "image_url"):
+            return kit.url(data, scope)
+        return data.render(scope, kit.literal) if rich else kit.said(data, scope)
     if isinstance(data, dict):
-        return {key: _rendered(value, scope, key) for key, value in data.items()}
-    return [_rendered(value, scope, name) for value in data] if isinstance(data, list) else data
+        rich = rich or data.get("type") == "rich_text"
+        return {key: _rendered(value, scope, key, rich) for key, value in data.items()}
+    return [_rendered(value, scope, name, rich) for value in data] if isinstance(data, list) else data

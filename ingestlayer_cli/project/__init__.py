@@ -40,6 +40,11 @@ class Project:
         """The declared event types."""
         return list(self._declarations)
 
+    @property
+    def longest_window(self) -> int:
+        """The longest declared idempotency window."""
+        return max((data["window"] for data in self._declarations.values()), default=0)
+
     def declaration(self, type_: str) -> Declaration | None:
         """Return the compiled declaration of an event type, if it has one."""
         try:

@@ -1,12 +1,14 @@
 """Reading and checking a project's files: every problem of every file at once, else compiled plain data."""
 
+import copy
 import hashlib
 import json
 import os
 import re
 import tomllib
 from collections.abc import Iterable
-from typing import Any, get_args
+from itertools import pairwise
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -36,23 +38,31 @@ class SourceFile:
         self._positions: Positions | None = None
         try:
             with open(os.path.join(root, name), "rb") as file:
-                self.text = file.read().decode("utf-8-sig")
+                raw = file.read()
+            self.text = raw.decode("utf-8-sig")
             self.data = tomllib.loads(self.text)
             self._positions = Positions(self.text)
         except UnicodeDecodeError as error:
-            self.report((), f"is not UTF-8 (byte {error.start + 1})")
+            before = raw[: error.start]
+            place = f"{name}:{before.count(10) + 1}:{error.start - before.rfind(10)}"
+            problems.append(Problem(place, f"is not UTF-8: byte {raw[error.start]:#04x}"))
         except OSError as error:
             self.report((), f"cannot be read: {error.strerror}")
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-            line, column = place.groups() if place else (str(self.text.count("\n") + 1), "1")
-            words = re.sub(r" \(at .*\)", "", str(error))
+        except (ValueError, RecursionError) as error:
+            found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+            line, column = found.groups() if found else (str(self.text.count("\n") + 1), "1")
+            words = re.sub(r" \(at .*\)|; use sys.*", "", str(error))
             problems.append(Problem(f"{name}:{line}:{column}", f"is not TOML: {words}"))
 
-    def text_at(self, path: Path) -> str:
-        """Return the text from a value's first character to the end of its line."""
-        line, column = self._positions.place(path, 0) if self._positions else (1, 1)
-        return self.text.split("\n")[line - 1][column - 1 :]
+    def value_at(self, path: Path) -> str:
+        """Return the text at a path, or nothing when there is none."""
+        value: Any = self.data
+        for part in path:
+            try:
+                value = value[part]
+            except (LookupError, TypeError):
+                return ""
+        return value if isinstance(value, str) else ""
 
     def report(self, path: Path, words: str, offset: int | None = None) -> None:
         line, column = self._positions.place(path, offset) if self._positions else (1, 1)
@@ -67,6 +77,19 @@ class SourceFile:
                 self._report_item(model, base, item)
             return None
 
+    def sound_part(self, model: type[schema.Strict], data: Any) -> Any:
+        """Validate what is left without the keys that are wrong: they are reported, the rest can still be checked."""
+        try:
+            return model.model_validate(data, context=self)
+        except ValidationError as error:
+            rest = copy.deepcopy(data)
+            for item in error.errors():
+                _remove(rest, item["loc"])
+        try:
+            return model.model_validate(rest, context=self)
+        except ValidationError:
+            return None
+
     def _report_item(self, model: type[BaseModel], base: Path, item: Any) -> None:
         path: Path = (*base, *item["loc"])
         kind, context, value = item["type"], item.get("ctx", {}), item["input"]
@@ -79,11 +102,39 @@ class SourceFile:
         elif kind == "missing":
             self.report(path, f'the key "{path[-1]}" is missing')
         elif kind == "literal_error":
-            near = near_miss(str(value), re.findall(r"'([^']*)'", context["expected"]))
+            expected = re.findall(r"'([^']*)'", context["expected"])
+            near = near_miss(value, expected) if isinstance(value, str) and value[:1].isalpha() else ""
             self.report(path, f"{_at(path, base)}must be {context['expected']}, not {value!r}{near}", 0)
         else:
-            words = item["msg"].replace("Input should be", "must be").replace("valid dictionary", "table")
-            self.report(path, f"{_at(path, base)}{words}, not {value!r}"[:300], 0)
+            words = _WORDS.get(kind) or item["msg"].replace("Input should be", "must be")
+            shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:59] + "…"
+            self.report(path, f"{_at(path, base)}{words.format(**context)}, not {shown}", 0)
+
+
+# Kinds of pydantic's errors in our words.
+_WORDS = {
+    "string_type": "must be a text in quotes",
+    "list_type": "must be a list in brackets",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "string_too_short": "must have at least {min_length} character",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} characters",
+}
+
+
+def _remove(data: Any, path: tuple[str | int, ...]) -> None:
+    """Take the key of a problem out of a table; a list that holds the problem goes as a whole."""
+    for part, then in pairwise(path):
+        if not (isinstance(then, str) and isinstance(data, dict) and isinstance(data.get(part), dict)):
+            break
+        data = data[part]
+    else:
+        part = path[-1]
+    if isinstance(data, dict):
+        data.pop(part, None)
 
 
 def _at(path: Path, base: Path) -> str:
@@ -94,11 +145,19 @@ def _at(path: Path, base: Path) -> str:
 
 def _keys_at(model: type[BaseModel] | None, path: Path) -> list[str]:
     """Return the keys that the table at a path may have."""
-    current = model
+    annotation: Any = model
     for part in path:
-        if current is not None and part in current.model_fields:
-            current = _model_in(current.model_fields[str(part)].annotation)
-    return list(current.model_fields) if current is not None else []
+        inside = _model_in(annotation)
+        if _is_table_of(annotation) or isinstance(part, int) or inside is None:
+            annotation = inside  # the table's own name, or the number of an item
+        elif part in inside.model_fields:
+            annotation = inside.model_fields[part].annotation
+    inside = _model_in(annotation)
+    return list(inside.model_fields) if inside is not None else []
+
+
+def _is_table_of(annotation: Any) -> bool:
+    return get_origin(annotation) is dict
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -123,22 +182,28 @@ class Checker:
     def run(self) -> dict[str, Any]:
         """Return the compiled project; ProjectError with every problem."""
         self.settings = self._read(FILE, schema.ProjectFile)[1]
-        events = [self._read(name, schema.EventFile) for name in self._names("events")]
-        for source, declaration in events:
+        broken = self.settings is None
+        for name in self._names("events"):
+            source, declaration = self._read(name, schema.EventFile)
+            if declaration is None and source.data is not None:
+                part = source.sound_part(schema.EventFile, source.data)
+                declaration = part if part and part.fields.keys() == source.data["fields"].keys() else None
             if declaration is not None:
                 self._declaration(source, declaration)
-        # What did not compile may declare anything: one mistake is reported once.
-        broken = self.settings is None or any(declaration is None for _, declaration in events)
+            else:
+                broken = True  # What did not compile may declare anything: one mistake is reported once.
         self._undeclared_too = broken or (self.settings is not None and self.settings.events.undeclared == "accept")
         for name in self._names("pipelines"):
             source, pipeline = self._read(name, schema.PipelineFile)
+            if pipeline is None and source.data is not None:
+                pipeline = source.sound_part(schema.PipelineFile, source.data)
             if pipeline is not None:
                 self._pipeline(source, pipeline)
         if not (self.pipelines or self.problems):
             words = "there is no pipeline: write pipelines/NAME.toml, or start from `ingestlayer init`"
             self.problems.append(Problem("pipelines:1:1", words))
         if self.problems or self.settings is None:
-            raise project_error(self.problems)
+            raise project_error(_in_order(self.problems))
         settings = self.settings.model_dump()
         return {
             **settings,
@@ -181,7 +246,7 @@ class Checker:
                 source.report(at, f"${'.'.join(path)}: an idempotency key knows $event only", 0)
             else:
                 self._check_field(source, at, path, [compiled])
-        for item in Declaration(compiled).problems(checked.example) if checked.example else []:
+        for item in Declaration(compiled).problems(checked.example) if checked.example is not None else []:
             source.report(("example", item.path), f"example: {item.path} {item.problem}")
         self.declarations[checked.type] = compiled
 
@@ -195,7 +260,15 @@ class Checker:
         for at, language, parts in families.language(compiled):
             for path in template_refs(parts) if language == "$template" else refs(parts):
                 self._check_ref(source, at, path, declared)
+        for index, data in enumerate(compiled["steps"]):
+            kind = data["kind"] if data and data["use"] == "enrich.entity" else None
+            if kind is not None and self.settings is not None and kind not in self.settings.entities:
+                near = near_miss(kind, self.settings.entities)
+                words = f"there is no [entities.{kind}] in {FILE}{near}"
+                source.report(("steps", index, "kind"), words, 0)
         for index, data in enumerate(compiled["destinations"]):
+            if data is None:
+                continue
             digest = hashlib.sha256(f"{name}\n{index}\n{data['use']}".encode()).digest()
             data["salt"] = int.from_bytes(digest[:10], "big")
         self.others.extend(source.others)
@@ -211,8 +284,8 @@ class Checker:
             return found if exact else None
         for index, pattern in enumerate(match):
             if not any(matches([pattern], type_) for type_ in self.declarations):
-                near = near_miss(pattern, self.declarations)
-                source.report(("match", index), f'no declaration matches "{pattern}"{near}', 0)
+                words = near_miss(pattern, self.declarations) or f": write events/{pattern.removesuffix('.*')}.toml"
+                source.report(("match", index), f'no declaration matches "{pattern}"{words}', 0)
         return found or None
 
     def _check_ref(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]] | None) -> None:
@@ -233,11 +306,12 @@ class Checker:
     def _report_ref(self, source: SourceFile, at: Path, path: list[str], words: str, known: Iterable[str]) -> None:
         text = ".".join(path)
         near = near_miss("$" + text, [".".join(["$" + path[0], name, *path[2:]]) for name in known])
-        source.report(at, f"${text}: {words}{near}", max(source.text_at(at).find(text), 0))
+        found = re.search(rf"\$?\b{re.escape(text)}(?!\w|\.[A-Za-z_])", source.value_at(at))
+        source.report(at, f"${text}: {words}{near}", found.start() if found else 0)
 
-    def _members(self, source: SourceFile, family: str, tables: list[Any]) -> list[dict[str, Any]]:
-        found = [self._member(source, family, index, table) for index, table in enumerate(tables)]
-        return [data for data in found if data is not None]
+    def _members(self, source: SourceFile, family: str, tables: list[Any]) -> list[Any]:
+        """Compile each member; None stands for one that cannot be, so that the others keep their places."""
+        return [self._member(source, family, index, table) for index, table in enumerate(tables)]
 
     def _member(self, source: SourceFile, family: str, index: int, table: Any) -> dict[str, Any] | None:
         base: Path = (family, index)
@@ -251,7 +325,10 @@ class Checker:
             source.report((*base, "use"), f'unknown {family[:-1]} "{kind}"{listed}', 0)
             return None
         cls = families.member(family, kind)
-        checked = source.check(schema.section_model(cls, use=(str, ...)), table, base)
+        model = schema.section_model(cls, use=(str, ...))
+        checked = source.check(model, table, base)
+        is_whole = checked is not None
+        checked = checked or source.sound_part(model, table)
         if checked is None:
             return None
         values = checked.given()
@@ -259,8 +336,17 @@ class Checker:
         try:
             return {"use": kind, **cls.compiled(values)}
         except ValueError as error:
-            source.report(base, f"{kind}: {error}")
+            if is_whole:
+                source.report(base, f"{kind}: {error}")
             return None
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """Return the problems file by file, as the files were read, each file's from its top to its end."""
+    places = [problem.path.rsplit(":", 2) for problem in problems]
+    files = list(dict.fromkeys(file for file, *_ in places))
+    keys = [(files.index(file), int(line), int(column)) for file, line, column in places]
+    return [problem for _, problem in sorted(zip(keys, problems, strict=True), key=lambda pair: pair[0])]
 
 
 def project_error(problems: list[Problem]) -> ProjectError:

@@ -9,6 +9,9 @@ _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
 _KEY = re.compile(r"[A-Za-z0-9_-]+|\"(?:[^\"\\]|\\.)*\"|'[^']*'")
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\]|\\.)*"|\'[^\']*\'', re.DOTALL)
+# One character of a value as the file writes it: an escape, a joined line end, a line break, anything else.
+_ESCAPED = re.compile(r"(?:\\[ \t]*\r?\n[ \t\r\n]*)*(?:\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\.|\r\n|.)", re.DOTALL)
+_PLAIN = re.compile(r"\r\n|.", re.DOTALL)
 _SCALAR = re.compile(r"[^,\]\}#\r\n]*")
 
 
@@ -38,8 +41,21 @@ class Positions:
         while known and known not in self._found:
             known = known[:-1]
         position = self._found.get(known, Position(0, 0))
-        at = position.key if offset is None or known != path else position.value + offset
+        at = position.key if offset is None or known != path else self._inside(position.value, offset)
         return self._text.count("\n", 0, at) + 1, at - self._text.rfind("\n", 0, at)
+
+    def _inside(self, at: int, offset: int) -> int:
+        """Return where the character `offset` of a value stands, counting each escape as the one that it is."""
+        quote = self._text[at - 1 : at]
+        if quote not in ("'", '"') or offset == 0:
+            return at + offset
+        if self._text.startswith(quote * 3, at - 3):
+            at += len(re.match(r"\r?\n|", self._text[at : at + 2])[0])  # type: ignore[index]
+        character = _ESCAPED if quote == '"' else _PLAIN
+        for _ in range(offset):
+            match = character.match(self._text, at)
+            at = match.end() if match else at
+        return at
 
     def _skip(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self._text, self._at)

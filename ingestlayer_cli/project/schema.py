@@ -67,7 +67,11 @@ def _json_file(value: Any, info: ValidationInfo) -> Any:
             data = json.load(file)
     except OSError as error:
         raise problem(f"{value} cannot be read: {error.strerror}", 0) from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise problem(f"{value} is nested too deeply", 0) from None
+    except UnicodeDecodeError as error:
+        raise problem(f"{value} is not UTF-8 (byte {error.start + 1})", 0) from None
+    except ValueError as error:
         raise problem(f"{value} is not JSON: {error}", 0) from None
     source.others.append(value)
     return _texts_compiled(data, value)
@@ -167,6 +171,9 @@ class StoreTable(Strict):
 class SlackTable(Strict):
     connection: Literal["terminal", "bot", "webhook"] = "terminal"
     api_url: Url = "https://slack.com/api/"
+    # What becomes of a message that may or may not have arrived, when Slack's history cannot be read.
+    on_unknown: Literal["hold", "resend"] = "hold"
+    pace: Duration = 1_000  # Slack: about one message per second per channel
 
 
 class EventsTable(Strict):
@@ -198,6 +205,14 @@ class _FieldTable(Strict):
     description: str = ""
 
 
+_FIELD_KEYS = {
+    "type": 'a type like "string" or "number?"',
+    "enum": "a list of texts or numbers",
+    "optional": "true or false",
+    "description": "a text",
+}
+
+
 def _field(value: Any) -> list[Any]:
     """Read `"string?"` or `{ enum = […] }` into [type, optional, enum values, description]."""
     if isinstance(value, str):
@@ -207,15 +222,20 @@ def _field(value: Any) -> list[Any]:
     try:
         table = _FieldTable.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise problem(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    if table.enum is not None:
-        kind = "string" if all(isinstance(item, str) for item in table.enum) else "number"
-        return [kind, table.optional, table.enum, table.description]
-    if table.type is None:
+        name = str(error.errors()[0]["loc"][0])
+        if name not in _FIELD_KEYS:
+            near = near_miss(name, _FIELD_KEYS) or f": there are {', '.join(_FIELD_KEYS)}"
+            raise problem(f'unknown key "{name}"{near}') from None
+        raise problem(f"{name} must be {_FIELD_KEYS[name]}, not {value[name]!r}") from None
+    if table.type is None and table.enum is None:
         raise problem('needs `type = "…"` or `enum = […]`')
-    optional = table.optional or table.type.endswith("?")
-    return [_field_type(table.type.removesuffix("?")), optional, None, table.description]
+    kind = None if table.type is None else _field_type(table.type.removesuffix("?"))
+    optional = table.optional or (table.type or "").endswith("?")
+    for item in table.enum or []:
+        if kind and not TYPES[kind].fits(item):
+            raise problem(f"enum: {item!r} is not {TYPES[kind].words}, as `type` says")
+    texts = all(isinstance(item, str) for item in table.enum or [])
+    return [kind or ("string" if texts else "number"), optional, table.enum, table.description]
 
 
 def _field_type(name: str) -> str:

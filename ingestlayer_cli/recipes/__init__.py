@@ -31,12 +31,13 @@ def write(recipe: str, directory: str) -> tuple[list[str], list[str]]:
         target = ".gitignore" if name == "gitignore" else name
         path = os.path.join(directory, target)
         try:
+            if os.path.lexists(path):
+                kept.append(target)
+                continue
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             with open(path, "xb") as file:
                 file.write(content)
             created.append(target)
-        except FileExistsError:
-            kept.append(target)
         except OSError as error:
             raise UsageError(
                 f"{path} cannot be written: {error.strerror}", "name a folder that you may write"

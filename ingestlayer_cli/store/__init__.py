@@ -98,16 +98,13 @@ def open_store(path: str) -> Store:
 
 
 def open_to_read(path: str) -> Store | None:
-    """Open an existing store of today's version for reading alone; None when there is none."""
+    """Open an existing store for reading alone; None when there is none."""
     if not os.path.exists(path):
         return None
     with errors(path):
         connection = sqlite3.connect(f"file:{_uri(path)}?mode=ro", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         _check_ours(connection, path, version)
-        if version != VERSION:
-            connection.close()
-            return None
         return Store(connection, path)
 
 
@@ -121,6 +118,8 @@ def _migrate(connection: sqlite3.Connection, path: str, version: int) -> None:
     _check_ours(connection, path, version)
     if version == 0:
         connection.execute("PRAGMA journal_mode = WAL")
+    else:
+        _copy(connection, f"{path}.v{version}")
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have been first.
@@ -135,6 +134,17 @@ def _migrate(connection: sqlite3.Connection, path: str, version: int) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _copy(connection: sqlite3.Connection, path: str) -> None:
+    """Keep a whole copy of the store as it was before its migration."""
+    part = f"{path}.{os.getpid()}"
+    copy = sqlite3.connect(part)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
+    os.replace(part, path)
 
 
 def _statements(script: str) -> Iterator[str]:

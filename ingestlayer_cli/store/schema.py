@@ -101,5 +101,12 @@ CREATE TABLE attempts (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS = [_VERSION_1]
+_VERSION_2 = """
+ALTER TABLE deliveries ADD COLUMN retry TEXT;   -- JSON: its destination's own pauses, in milliseconds
+ALTER TABLE lanes ADD COLUMN channel TEXT;      -- the id that the destination gave the channel
+CREATE INDEX deliveries_open ON deliveries (status, seq) WHERE status <> 'delivered';
+DROP INDEX deliveries_unknown;
+"""
+
+MIGRATIONS = [_VERSION_1, _VERSION_2]
 VERSION = len(MIGRATIONS)

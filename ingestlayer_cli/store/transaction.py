@@ -6,6 +6,7 @@ rows itself.
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..events import Event, Remembered, Seen, encode
@@ -26,6 +27,7 @@ class NewDelivery(NamedTuple):
     destination: str
     target: str
     body: str
+    retry: Sequence[int] | None = None
 
 
 class Transaction:
@@ -117,8 +119,9 @@ class Transaction:
 
     def add_delivery(self, event: int, run: int, delivery: NewDelivery, now: int) -> None:
         lane = self._lane(f"{delivery.destination} {delivery.target}")
-        id_, pipeline, destination, target, body = delivery
-        row = (self._next_delivery, id_, event, run, pipeline, destination, target, lane, body, now, now)
+        id_, pipeline, destination, target, body, retry = delivery
+        pauses = encode(retry) if retry is not None else None
+        row = (self._next_delivery, id_, event, run, pipeline, destination, target, lane, body, now, now, pauses)
         self._deliveries.append(row)
         self._next_delivery += 1
 
@@ -157,7 +160,7 @@ class Transaction:
         many("INSERT INTO runs VALUES (?,?,?,?,?,?,?)", self._runs)
         many(
             "INSERT INTO deliveries (seq, id, event, run, pipeline, destination, target, lane, body, status,"
-            " queued_at, due_at) VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?)",
+            " queued_at, due_at, retry) VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?,?)",
             self._deliveries,
         )
         memory = ((*key, seen.at, seen.event_id) for key, held in self._memory.items() for seen in held)

@@ -1,0 +1,158 @@
+"""`deliveries`: the outbox, for its operator."""
+
+from typing import Annotated, Any
+
+import typer
+
+from .options import Json
+
+app = typer.Typer(help="The outbox: what was sent, what waits and why.", no_args_is_help=True)
+
+Status = Annotated[
+    str | None, typer.Option("--status", metavar="STATUS", help="pending, retrying, delivered, dead or unknown.")
+]
+Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Queued since: a time, or `2d`.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, or the starts of them.")]
+
+
+@app.command("list")
+def list_deliveries(
+    status: Status = None,
+    since: Since = None,
+    pipeline: Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="Of this pipeline.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="To this channel.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    json: Json = False,
+) -> int:
+    """List deliveries, newest first; with no option those that are not delivered."""
+    from ..console import say, say_json_line
+    from ..store import deliveries
+
+    with _open() as runtime:
+        selection = _selection(runtime, status, since, pipeline, channel)
+        found = deliveries.find(runtime.store, selection, limit)
+    for row in found:
+        if json:
+            say_json_line(row)
+        else:
+            due = f"  next {row['next_at']}" if row["next_at"] else ""
+            why = f"  {row['error']}" if row["error"] else ""
+            say(f"{row['id']}  {row['queued_at']}  {row['target']}  {row['status']} ({row['attempts']}){due}{why}")
+    if not found and not json:
+        say("nothing waits" if selection.open_only else "no such delivery")
+    return 0
+
+
+@app.command()
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The delivery's id, or the start of it.")], json: Json = False
+) -> int:
+    """Show one delivery: its state, every attempt, and its body."""
+    from ..console import say, say_json
+    from ..store import deliveries
+
+    with _open() as runtime:
+        row = _one(runtime, id_)
+        document = deliveries.whole(runtime.store, row["id"])
+    if json:
+        say_json(document)
+        return 0
+    for name, value in document.items():
+        if name not in ("attempts_made", "body"):
+            say(f"{name:12} {value if value is not None else '-'}")
+    for attempt in document["attempts_made"]:
+        why = f": {attempt['error']}" if attempt["error"] else ""
+        say(f"  {attempt['at']}  {attempt['outcome']} in {attempt['took_ms']} ms by {attempt['process']}{why}")
+    return 0
+
+
+@app.command()
+def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json = False) -> int:  # noqa: B006
+    """Send deliveries again that are dead, unknown or waiting: by ids, or by --status and --since."""
+    from ..console import note, say, say_json
+    from ..errors import UsageError
+    from ..store import deliveries
+
+    if bool(ids) == bool(status):
+        raise UsageError("name deliveries by their ids or by --status", "deliveries retry --status dead --since 2d")
+    if status == "delivered":
+        raise UsageError("what is delivered is not sent again")
+    with _open() as runtime:
+        if ids:
+            chosen = [_one(runtime, id_) for id_ in ids]
+        else:
+            chosen = deliveries.find(runtime.store, _selection(runtime, status, since, None, None), None)
+        if delivered := [row["id"] for row in chosen if row["status"] == "delivered"]:
+            raise UsageError(f"{delivered[0]} is delivered and is not sent again")
+        now = runtime.clock.now()
+        count = deliveries.retry(runtime.store, [row["id"] for row in chosen], now)
+    if json:
+        say_json({"retrying": count})
+    else:
+        say(f"{count:,} due again")
+        note("now: ingestlayer deliver")
+    return 0
+
+
+@app.command()
+def settle(
+    ids: Ids,
+    delivered: Annotated[bool, typer.Option("--delivered", help="The message is in the channel.")] = False,
+    dead: Annotated[bool, typer.Option("--dead", help="Give it up.")] = False,
+    json: Json = False,
+) -> int:
+    """Say what became of deliveries that are not settled; nothing is sent."""
+    from ..console import say, say_json
+    from ..errors import UsageError
+    from ..store import deliveries
+
+    if delivered == dead:
+        raise UsageError("say what became of it: --delivered or --dead")
+    with _open() as runtime:
+        chosen = [_one(runtime, id_) for id_ in ids]
+        if settled := [row["id"] for row in chosen if row["status"] in ("delivered",)]:
+            raise UsageError(f"{settled[0]} is delivered already")
+        now = runtime.clock.now()
+        status = "delivered" if delivered else "dead"
+        for row in chosen:
+            deliveries.settle(runtime.store, row["id"], status, now)
+    if json:
+        say_json({"settled": [row["id"] for row in chosen], "status": status})
+    else:
+        say(f"{len(chosen):,} {status}")
+    return 0
+
+
+def _open() -> Any:
+    from ..project import load
+    from ..runtime import Runtime
+    from . import settings
+
+    return Runtime(load(settings.project))
+
+
+def _one(runtime: Any, prefix: str) -> dict[str, Any]:
+    """Return the one delivery whose id starts so."""
+    from ..errors import UsageError
+    from ..store import deliveries
+
+    found = deliveries.starting(runtime.store, prefix)
+    if len(found) != 1:
+        words = f"{prefix} is the start of several deliveries" if found else f"there is no delivery {prefix}"
+        raise UsageError(words, "`ingestlayer deliveries list` shows those that wait")
+    return found[0]
+
+
+def _selection(runtime: Any, status: str | None, since: str | None, pipeline: str | None, channel: str | None) -> Any:
+    from ..clock import parse_time
+    from ..errors import UsageError, near_miss
+    from ..store.deliveries import Selection
+    from ..store.outbox import STATUSES
+
+    if status is not None and status not in STATUSES:
+        raise UsageError(f"--status {status}: there are {', '.join(STATUSES)}{near_miss(status, STATUSES)}")
+    try:
+        after = parse_time(since, runtime.clock.now()) if since else None
+    except ValueError as error:
+        raise UsageError(f"--since: {error}") from None
+    return Selection(status, after, pipeline, channel)

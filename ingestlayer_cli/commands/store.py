@@ -1,0 +1,83 @@
+"""`store`: upkeep of the store."""
+
+from typing import Annotated, Any
+
+import typer
+
+from .options import Json
+
+app = typer.Typer(help="The store: what it holds, forgetting what is old.", no_args_is_help=True)
+
+
+@app.command()
+def info(json: Json = False) -> int:
+    """Show counts, sizes, the oldest delivery that waits, and check the file's integrity."""
+    from ..console import say, say_json
+    from ..errors import Exit
+    from ..store import upkeep
+
+    with _open() as runtime:
+        found = upkeep.info(runtime.store)
+    if json:
+        say_json(found)
+    else:
+        for name, value in found.items():
+            words = ", ".join(f"{count:,} {key}" for key, count in value.items()) if isinstance(value, dict) else value
+            shown = f"{value:,}" if isinstance(value, int) else ("-" if words is None else words)
+            say(f"{name.replace('_', ' '):16} {shown or '-'}")
+    return Exit.OK if found["integrity"] == "ok" else Exit.CONFIG
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="DURATION", help="Else the project's [store] retention.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Forget settled events that are older than the retention; what waits is never removed."""
+    from ..clock import format_duration, parse_duration
+    from ..console import Progress, note, say, say_json
+    from ..errors import UsageError
+    from ..store import upkeep
+
+    with _open() as runtime:
+        try:
+            wanted = parse_duration(older_than) if older_than else runtime.project.retention
+        except ValueError as error:
+            raise UsageError(f"--older-than: {error}") from None
+        # An event is its idempotency key's memory: it stays for as long as any declared window.
+        age = max(wanted, runtime.project.longest_window)
+        if age > wanted:
+            note(f"note: the longest idempotency window is {format_duration(age)}: nothing younger is forgotten")
+        progress = Progress("events", json)
+        removed = upkeep.prune(runtime.store, runtime.clock.now() - age, progress.at)
+        progress.end()
+    if json:
+        say_json({"removed": removed})
+    else:
+        say(f"{removed:,} events removed")
+    return 0
+
+
+@app.command()
+def vacuum(json: Json = False) -> int:
+    """Give free space back to the disk. Emitters wait meanwhile."""
+    from ..console import say, say_json
+    from ..store import upkeep
+
+    with _open() as runtime:
+        before, after = upkeep.vacuum(runtime.store)
+    if json:
+        say_json({"bytes_before": before, "bytes_after": after})
+    else:
+        say(f"{before:,} bytes before, {after:,} after")
+    return 0
+
+
+def _open() -> Any:
+    from ..project import load
+    from ..runtime import Runtime
+    from . import settings
+
+    return Runtime(load(settings.project))
