@@ -1,6 +1,7 @@
 """Reading a batch: lines into raw events, in chunks, in memory that does not grow with the file."""
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -36,6 +37,10 @@ def numbered_lines(file: BinaryIO) -> Iterator[list[tuple[int, bytes | None]]]:
         yield [(number + 1, None if too_long else rest)]
 
 
+def _too_long() -> RejectedError:
+    return RejectedError("size", f"the line is larger than {MAX_PAYLOAD:,} bytes")
+
+
 class Ndjson:
     """Envelopes {type, payload, idempotency_key?, timestamp?}, or payloads of one given type."""
 
@@ -51,7 +56,7 @@ class Ndjson:
     def _line(self, number: int, line: bytes | None) -> Line:
         try:
             if line is None:
-                raise RejectedError("size", f"the line is larger than {MAX_PAYLOAD:,} bytes")
+                raise _too_long()
             return Line(number, self._raw(read_payload(line, "the line")), None, line)
         except RejectedError as error:
             return Line(number, None, error, line or b"")
@@ -72,20 +77,19 @@ class Csv:
     """Rows of one declared type; cells are read by the types of its fields, an empty cell is an absent field."""
 
     def __init__(self, file: BinaryIO, type_: str, declaration: Declaration | None, source: str) -> None:
-        self._file = file
+        self._source_lines = numbered_lines(file)
         self._type = type_
         self._fields = declaration.fields if declaration else {}
         self._source = source
         self._header: list[str] = []
-        self._at = 0
-        self._record: list[tuple[int, bytes]] = []  # the lines of the record that is being read
-        self._again: list[tuple[int, bytes]] = []  # lines to read once more
+        self._record: list[tuple[int, bytes | None]] = []  # the lines of the record that is being read
+        self._waiting: deque[tuple[int, bytes | None]] = deque()  # lines that are at hand
 
     def chunks(self) -> Iterator[list[Line]]:
         chunk: list[Line] = []
         for line in self._rows():
             chunk.append(line)
-            if len(chunk) >= CHUNK:
+            if len(chunk) >= CHUNK or not self._waiting:
                 yield chunk
                 chunk = []
         if chunk:
@@ -94,6 +98,7 @@ class Csv:
     def _rows(self) -> Iterator[Line]:
         import csv
 
+        csv.field_size_limit(MAX_PAYLOAD)
         rows = csv.reader(self._lines(), strict=True)
         while True:
             self._record.clear()
@@ -101,7 +106,7 @@ class Csv:
                 cells = next(rows)
             except StopIteration:
                 return
-            except (csv.Error, UnicodeDecodeError) as error:
+            except (csv.Error, UnicodeDecodeError, RejectedError) as error:
                 yield self._refused(error)
                 rows = csv.reader(self._lines(), strict=True)
                 continue
@@ -113,25 +118,26 @@ class Csv:
     def _refused(self, error: Exception) -> Line:
         """Refuse the first line of a broken record and read the others again: a quote may have eaten them."""
         (number, line), *others = self._record
-        self._again = others + self._again
-        return Line(number, None, RejectedError("csv", f"the row cannot be read: {error}"), line)
+        self._waiting.extendleft(reversed(others))
+        if line is None and isinstance(error, RejectedError):
+            return Line(number, None, error, b"")
+        words = "a quote is opened and not closed, or not at the end of its cell" if others else str(error)
+        return Line(number, None, RejectedError("csv", f"the row cannot be read: {words}"), line or b"")
 
     def _lines(self) -> Iterator[str]:
         while True:
-            if self._again:
-                number, line = self._again.pop(0)
-            else:
-                line = self._file.readline(MAX_PAYLOAD)
-                if not line:
-                    return
-                self._at += 1
-                number = self._at
-                line = line.removeprefix(_BOM) if number == 1 else line
+            if not self._waiting:
+                self._waiting.extend(next(self._source_lines, ()))
+            if not self._waiting:
+                return
+            number, line = self._waiting.popleft()
             self._record.append((number, line))
-            yield line.decode("utf-8")
+            if line is None:
+                raise _too_long()
+            yield line.decode("utf-8") + "\n"
 
     def _line(self, cells: list[str]) -> Line:
-        number, text = self._record[0][0], b"".join(line for _, line in self._record)
+        number, text = self._record[0][0], b"\n".join(line or b"" for _, line in self._record)
         if len(cells) > len(self._header):
             words = f"the row has {len(cells)} cells, the header {len(self._header)}"
             return Line(number, None, RejectedError("csv", words), text)

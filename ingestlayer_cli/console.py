@@ -50,6 +50,7 @@ def say(text: str = "", style: str = "") -> None:
 def note(text: str, style: str = "") -> None:
     """Print a hint, a warning or progress on stderr."""
     text = safe(text)
+    sys.stdout.flush()  # on a terminal, results and notes come in the order in which they were said
     sys.stderr.write((styled(text, style, sys.stderr) if style else text) + "\n")
 
 

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import count
 from typing import Any, NamedTuple
 
 from .clock import format_time, parse_date_or_time, parse_rfc3339
@@ -24,8 +25,20 @@ received_text = lru_cache(maxsize=64)(format_time)
 
 
 def new_event_id(now: int) -> str:
-    """Return `evt_` and a ULID: 48 bits of milliseconds, 80 random bits."""
-    return "evt_" + _ulid(now, int.from_bytes(os.urandom(10), "big"))
+    """Return `evt_` and a ULID: 48 bits of milliseconds, 80 random bits; within a millisecond they count up."""
+    global _series
+    moment, start, numbers = _series
+    number = next(numbers)
+    if moment != now or number >= 1 << 20:
+        random = os.urandom(10)
+        start = "evt_" + _ulid(now, int.from_bytes(random, "big"))[:-4]
+        number = int.from_bytes(random[-2:], "big")
+        _series = now, start, count(number + 1)
+    return start + _PAIRS[number >> 10] + _PAIRS[number & 1023]
+
+
+# The ids of one millisecond: when, what they start with, and the last 20 bits of the next.
+_series: tuple[int, str, Iterator[int]] = (-1, "", count())
 
 
 def delivery_id(event_id: str, salt: int) -> str:

@@ -20,6 +20,7 @@ from .clock import parse_date_or_time
 Node = list[Any]
 Scope = dict[str, Any]
 Evaluator = Callable[[Scope], Any]
+Comparison = Callable[[Any, Any], bool | None]
 
 ROOTS = ("event", "entity")
 MAX_LENGTH = 2_000
@@ -40,10 +41,7 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 # What other languages write, and how it is written here.
 _INSTEAD = {"=": "write ==", "&": "write and", "!": "write not", "${": "write $event.… without braces"}
 _ESCAPES = {"n": "\n", "t": "\t"}
-_PRECEDENCE = {"or": 1, "and": 2, "not": 3, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6, "neg": 7}
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in", "contains")
-_NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
-_NEGATED |= {"in": "not in", "contains": "does not contain"}
 
 
 class ExpressionError(ValueError):
@@ -223,14 +221,11 @@ def ref_path(name: str, start: int, bare: bool = False) -> list[str]:
 
 
 def refs(node: Node) -> list[list[str]]:
-    """Return the paths of all refs in a node, in their order, each once."""
+    """Return the paths of all refs in a node, in the order in which they are written."""
     if node[0] == "ref":
         return [node[1]]
-    if node[0] == "lit":
-        return []
-    children = node[1] if node[0] == "list" else node[1:]
-    found = [path for child in children for path in refs(child)]
-    return [path for index, path in enumerate(found) if path not in found[:index]]
+    children = [] if node[0] == "lit" else node[1] if node[0] == "list" else node[1:]
+    return [path for child in children for path in refs(child)]
 
 
 # Running --------------------------------------------------------------------------------------------------
@@ -304,18 +299,6 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "/": operator.truediv,
     "%": operator.mod,
 }
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-_TOTAL: dict[str, Callable[[Any, Any], bool | None]] = {
-    "==": equal,
-    "!=": lambda left, right: not equal(left, right),
-    "in": lambda part, whole: _contains(whole, part),
-    "contains": _contains,
-}
 
 
 def evaluator(node: Node) -> Evaluator:
@@ -325,7 +308,7 @@ def evaluator(node: Node) -> Evaluator:
         value = node[1]
         return lambda scope: value
     if kind == "ref":
-        return _getter(node[1])
+        return getter(node[1])
     if kind == "list":
         items = [evaluator(item) for item in node[1]]
         return lambda scope: [item(scope) for item in items]
@@ -339,13 +322,11 @@ def evaluator(node: Node) -> Evaluator:
         return _logic(kind == "or", left, right)
     if kind in _ARITHMETIC:
         return _arithmetic(_ARITHMETIC[kind], left, right)
-    if kind in _ORDER:
-        return _ordered(_ORDER[kind], left, right)
-    total = _TOTAL[kind]
-    return lambda scope: total(left(scope), right(scope))
+    compare = COMPARISONS[kind]
+    return lambda scope: compare(left(scope), right(scope))
 
 
-def _getter(path: list[str]) -> Evaluator:
+def getter(path: list[str]) -> Evaluator:
     root, *names = path
     if len(names) == 1:
         name = names[0]
@@ -363,23 +344,24 @@ def _getter(path: list[str]) -> Evaluator:
 
 
 def _logic(decisive: bool, left: Evaluator, right: Evaluator) -> Evaluator:
-    """`or` is decided by a true side, `and` by a false one; else a null side makes it null."""
+    return lambda scope: kleene(decisive, left(scope), right(scope))
 
-    def run(scope: Scope) -> bool | None:
-        first = truth(left(scope))
-        if first is decisive:
-            return decisive
-        second = truth(right(scope))
-        if second is decisive:
-            return decisive
-        return None if first is None or second is None else not decisive
 
-    return run
+def kleene(decisive: bool, left: Any, right: Any) -> bool | None:
+    """Join two truths: `or` is decided by a true side, `and` by a false one; else a null side makes it null."""
+    first, second = truth(left), truth(right)
+    if first is decisive or second is decisive:
+        return decisive
+    return None if first is None or second is None else not decisive
 
 
 def _arithmetic(operate: Callable[[Any, Any], Any], left: Evaluator, right: Evaluator) -> Evaluator:
     def run(scope: Scope) -> int | float | None:
-        first, second = to_number(left(scope)), to_number(right(scope))
+        first, second = left(scope), right(scope)
+        if type(first) is not int:
+            first = to_number(first)
+        if type(second) is not int:
+            second = to_number(second)
         if first is None or second is None:
             return None
         try:
@@ -390,9 +372,15 @@ def _arithmetic(operate: Callable[[Any, Any], Any], left: Evaluator, right: Eval
     return run
 
 
-def _ordered(compare: Callable[[Any, Any], bool], left: Evaluator, right: Evaluator) -> Evaluator:
-    def run(scope: Scope) -> bool | None:
-        first, second = left(scope), right(scope)
+_NUMERIC = (int, float)
+
+
+def _ordering(compare: Callable[[Any, Any], bool]) -> Comparison:
+    """Make the ordered comparison of two values: as numbers, else as dates or times, else null."""
+
+    def run(first: Any, second: Any) -> bool | None:
+        if type(first) in _NUMERIC and type(second) in _NUMERIC:  # the usual case
+            return compare(first, second)
         a, b = to_number(first), to_number(second)
         if a is None or b is None:
             a, b = _moment(first), _moment(second)
@@ -403,129 +391,13 @@ def _ordered(compare: Callable[[Any, Any], bool], left: Evaluator, right: Evalua
     return run
 
 
-# Saying it ------------------------------------------------------------------------------------------------
-
-
-def source(node: Node) -> str:
-    """Write a node as an expression again; fields of the event by their bare names, as people read them."""
-    return _written(node, lambda path: ".".join(path[1:] if path[0] == "event" and path[1:] else path))
-
-
-def _written(node: Node, ref: Callable[[list[str]], str]) -> str:
-    kind = node[0]
-    if kind == "lit":
-        return show(node[1])
-    if kind == "ref":
-        return ref(node[1])
-    if kind == "list":
-        return "[" + ", ".join(_written(item, ref) for item in node[1]) + "]"
-    sides = [_written(side, ref) for side in node[1:]]
-    level = _PRECEDENCE.get(kind, 4)
-    for index, side in enumerate(node[1:]):
-        inner = 8 if side[0] in ("lit", "ref", "list") else _PRECEDENCE.get(side[0], 4)
-        if inner < level or (inner == level and (index == 1 or level == 4)):
-            sides[index] = f"({sides[index]})"
-    if kind in ("not", "neg"):
-        return ("not " if kind == "not" else "-") + sides[0]
-    return sides[0] + (kind if kind in "*/%" else f" {kind} ") + sides[1]
-
-
-def show(value: Any, exact: bool = False) -> str:
-    """Show a value inside an explanation: texts in quotes, long ones cut, floats in six digits unless `exact`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        if exact:
-            return repr(value)
-        return f"{value:.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
-    if isinstance(value, int):
-        return str(value)
-    text = str(value)
-    text = text if len(text) <= 60 else text[:59] + "…"
-    return repr(text) if isinstance(value, str) else text
-
-
-class Condition:
-    """A compiled condition: whether it holds for a scope, and the same with the values put in."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self._evaluate = evaluator(node)
-        self._explain: Callable[[Scope], str] | None = None
-
-    def holds(self, scope: Scope) -> bool:
-        return bool(self._evaluate(scope))
-
-    def judge(self, scope: Scope) -> tuple[bool, str]:
-        """Return whether it holds, and why."""
-        return self.holds(scope), self.explain(scope)
-
-    def explain(self, scope: Scope) -> str:
-        """Return e.g. `used/limit = 9700/10000 = 0.97 < 1`, and which refs were null."""
-        if self._explain is None:
-            self._explain = _explainer(self.node)
-        text = self._explain(scope)
-        if self._evaluate(scope) is not None:
-            return text
-        nulls = ["$" + ".".join(path) for path in refs(self.node) if _getter(path)(scope) is None]
-        if not nulls:
-            return f"{text}: null, for want of a number"
-        return f"{text}: {' and '.join(nulls)} {'is' if len(nulls) == 1 else 'are'} null"
-
-
-def _explainer(node: Node) -> Callable[[Scope], str]:
-    kind = node[0]
-    if kind in ("and", "or"):
-        left, right = (_explainer(side) for side in node[1:])
-        # `or` binds less than `and`
-        a, b = ("({})" if kind == "and" and side[0] == "or" else "{}" for side in node[1:])
-        return lambda scope: f"{a.format(left(scope))} {kind} {b.format(right(scope))}"
-    if kind == "not":
-        inner = _explainer(node[1])
-        return lambda scope: f"not ({inner(scope)})"
-    if kind not in _COMPARISONS:
-        side = _side(node)
-        return lambda scope: side(scope, False)
-    return _comparison_explainer(node)
-
-
-def _comparison_explainer(node: Node) -> Callable[[Scope], str]:
-    kind = node[0]
-    left, right, holds = _side(node[1]), _side(node[2], mirrored=True), evaluator(node)
-    values = [evaluator(side) for side in node[1:]]
-
-    def explain(scope: Scope) -> str:
-        held = holds(scope)
-        relation = _NEGATED[kind] if held is False else kind
-        # `0.9999999 < 1` must not read `1 < 1`
-        exact = held is not None and _misleads(kind, [value(scope) for value in values], held)
-        return f"{left(scope, exact)} {relation} {right(scope, exact)}"
-
-    return explain
-
-
-def _misleads(kind: str, values: list[Any], held: bool) -> bool:
-    """Say whether two numbers, as `show` rounds them, would stand in another relation than they do."""
-    if not any(type(value) is float for value in values):
-        return False
-    compare = _ORDER.get(kind) or _TOTAL[kind]
-    numbers = [to_number(show(value) if type(value) is float else value) for value in values]
-    return None not in numbers and bool(compare(*numbers)) is not held
-
-
-def _side(node: Node, mirrored: bool = False) -> Callable[[Scope, bool], str]:
-    """Explain one side: `used/limit = 10250/10000 = 1.025`; the right side reads the other way round."""
-    words, value = source(node), evaluator(node)
-    if not refs(node):
-        return lambda scope, exact: words
-    simple = node[0] == "ref"
-
-    def explain(scope: Scope, exact: bool) -> str:
-        steps = [words, show(value(scope), exact)]
-        if not simple:
-            steps.insert(1, _written(node, lambda path: show(_getter(path)(scope), exact)))
-        return " = ".join(reversed(steps) if mirrored else steps)
-
-    return explain
+COMPARISONS: dict[str, Comparison] = {
+    "==": equal,
+    "!=": lambda left, right: not equal(left, right),
+    "<": _ordering(operator.lt),
+    "<=": _ordering(operator.le),
+    ">": _ordering(operator.gt),
+    ">=": _ordering(operator.ge),
+    "in": lambda part, whole: _contains(whole, part),
+    "contains": _contains,
+}

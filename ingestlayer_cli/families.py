@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, NewType
 
-from .expressions import Condition
+from .conditions import Condition
 from .templates import Template
 
 # In TOML `24h`; compiled and at run time whole milliseconds.

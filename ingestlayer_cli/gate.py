@@ -147,7 +147,7 @@ def _derived_key(declaration: Declaration, event: Event) -> str:
     key = declaration.key.key(scope) if declaration.key else None
     if key is None:
         missing = [".".join(path) for path in declaration.key_refs if evaluator(["ref", path])(scope) is None]
-        needs = " and ".join(f"${name}" for name in missing) or "a value that came out null"
+        needs = " and ".join(f"${name}" for name in dict.fromkeys(missing)) or "a value that came out null"
         hint = "give the event that field, or a key of its own with --key"
         raise RejectedError("key", f"the declared idempotency key needs {needs}", hint)
     try:

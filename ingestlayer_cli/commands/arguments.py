@@ -39,6 +39,7 @@ EMIT = [
     Option("--dry-run", "", "Show what would happen, like `preview`."),
     Option("--wait", "DURATION", "How long to wait for its own deliveries; 10s unless given."),
     Option("--batch", "FILE|-", "Many events: .ndjson, .jsonl or .csv, or NDJSON from stdin."),
+    Option("--format", "csv|ndjson", "What a batch holds; its ending says so unless given."),
     Option("--rejects", "FILE", "Where the refused lines of a batch go, as NDJSON."),
     *OUTPUT,
 ]

@@ -11,11 +11,14 @@ from .. import flow
 from ..batch import Csv, Ndjson
 from ..console import Progress, note, say, say_json
 from ..document import Document
-from ..errors import Exit, RejectedError, UsageError
+from ..errors import Exit, RejectedError, UsageError, near_miss
 from ..project import Project
 from ..runtime import Runtime
 from .arguments import Arguments
 from .show import drawing
+
+
+_FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 
 
 def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) -> Exit:
@@ -31,7 +34,7 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
     with ExitStack() as stack:
         file = _open(stack, name)
         reader = _reader(project, arguments, name, file)
-        rejected = _rejects(stack, arguments.options.get("--rejects"))
+        rejected = _rejects(stack, arguments.options.get("--rejects"), file)
         runtime = stack.enter_context(Runtime(project, show=drawing(as_json or quiet)))
         result = flow.emit_batch(
             runtime,
@@ -61,21 +64,25 @@ def _open(stack: ExitStack, name: str) -> BinaryIO:
 
 
 def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -> Ndjson | Csv:
-    ending = os.path.splitext(name)[1].lower()
+    form = arguments.options.get("--format") or _FORMATS.get(os.path.splitext(name)[1].lower(), "")
     source = arguments.options.get("--source", "cli")
-    if ending == ".csv":
+    if form == "csv":
         if not arguments.type:
             raise UsageError("a CSV batch needs the event type: emit TYPE --batch FILE.csv")
         return Csv(file, arguments.type, project.declaration(arguments.type), source)
-    if ending in (".ndjson", ".jsonl") or name == "-":
+    if form == "ndjson" or (name == "-" and not form):
         return Ndjson(file, arguments.type or None, source)
-    raise UsageError(f"--batch {name}: a batch is a .ndjson, .jsonl or .csv file, or - for NDJSON from stdin")
+    if form:
+        raise UsageError(f"--format {form}{near_miss(form, _FORMATS.values())}", "write csv or ndjson")
+    raise UsageError(f"--batch {name}: a batch is a .ndjson, .jsonl or .csv file", "or say which with --format")
 
 
-def _rejects(stack: ExitStack, name: str | None) -> Callable[[flow.Line, RejectedError], None] | None:
+def _rejects(stack: ExitStack, name: str | None, batch: BinaryIO) -> Callable[[flow.Line, RejectedError], None] | None:
     if name is None:
         return None
     try:
+        if os.path.exists(name) and os.path.samestat(os.stat(name), os.fstat(batch.fileno())):
+            raise UsageError(f"--rejects {name} would overwrite the batch", "name another file")
         file = stack.enter_context(open(name, "w", encoding="utf-8", errors="backslashreplace"))  # noqa: SIM115
     except OSError as error:
         raise UsageError(f"--rejects {name}: {error.strerror}") from None

@@ -9,6 +9,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from http.client import InvalidURL
 from typing import Any
 from urllib.error import URLError
 
@@ -18,19 +19,33 @@ Show = Callable[[str, dict[str, Any]], None]
 
 TIMEOUT = 10  # seconds, for the connection and for each read
 SKEW = 300_000  # milliseconds by which Slack's clock and ours may differ
+MAX_PAUSE = 3_600_000  # milliseconds
 EXCERPT = 200  # characters of an answer that are kept
 
 _CONNECT_HINT = "give a working bot token in SLACK_BOT_TOKEN; what waits goes out with `ingestlayer deliver`"
 _MISSING = "check the channel's name in the pipeline; a private channel needs the bot: /invite @ingestlayer there"
+_REINSTALL = "then install the app again and put its new token into SLACK_BOT_TOKEN"
+_NEW_WEBHOOK = "make a new webhook and set SLACK_WEBHOOK_URL; what waits goes out with `ingestlayer deliver`"
+_LOOK = "look at the message with `ingestlayer preview --event EVENT --blocks`"
+_NOT_SLACK = "no Slack answered: look at [slack] api_url, SLACK_WEBHOOK_URL and any proxy in between"
 _REMEDIES = {
+    "missing_scope": f"add the scope under OAuth & Permissions of the Slack app, {_REINSTALL}",
     "channel_not_found": _MISSING,
     "not_in_channel": "invite the bot: type /invite @ingestlayer in the channel",
     "is_archived": "unarchive the channel in Slack, or name another in the pipeline",
     "channel_is_archived": "unarchive the channel in Slack, or make a webhook for another",
-    "invalid_blocks": "look at the message with `ingestlayer preview --blocks`",
-    "msg_too_long": "look at the message with `ingestlayer preview --blocks`",
+    "invalid_blocks": _LOOK,
+    "invalid_blocks_format": _LOOK,
+    "invalid_payload": _LOOK,
+    "msg_blocks_too_long": _LOOK,
+    "msg_too_long": _LOOK,
     "restricted_action": "a workspace setting keeps the bot from posting there: ask an admin",
-    "no_service": "the webhook is gone: make a new one and set SLACK_WEBHOOK_URL",
+    "action_prohibited": "a workspace setting keeps the webhook from posting there: ask an admin",
+}
+# What these say of a webhook: its channel is its own.
+_WEBHOOK_REMEDIES = {
+    "channel_not_found": f"the webhook's channel is gone: {_NEW_WEBHOOK}",
+    "no_service": f"the webhook is gone: {_NEW_WEBHOOK}",
 }
 # The connection itself is refused: every other message would be, too.
 _CONNECTION = {
@@ -72,6 +87,11 @@ _HISTORY_HINTS = {
 }
 
 
+_TOKEN = re.compile(r"[!-~]+")
+_ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]*", re.IGNORECASE | re.ASCII)
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,60}")
+
+
 def connect(settings: dict[str, Any], show: Show) -> Sender:
     """Return the sender of a project's `[slack]` table."""
     if settings["connection"] == "terminal":
@@ -79,23 +99,28 @@ def connect(settings: dict[str, Any], show: Show) -> Sender:
     name = "SLACK_BOT_TOKEN" if settings["connection"] == "bot" else "SLACK_WEBHOOK_URL"
     secret = os.environ.get(name, "").strip()
     if not secret:
-        return Disconnected(settings["connection"], name)
+        return Disconnected(settings["connection"], f"{name} is not set", f"set {name}")
+    # What does not fit a request would be told with its text: by urllib, in a traceback.
+    if settings["connection"] == "bot" and not _TOKEN.fullmatch(secret):
+        return Disconnected("bot", f"{name} holds no token", f"set {name} to the bot token, xoxb-…")
+    if settings["connection"] == "webhook" and not _ADDRESS.fullmatch(secret):
+        return Disconnected("webhook", f"{name} holds no address", f"set {name} to https://hooks.slack.com/services/…")
     return Bot(secret, settings["api_url"]) if settings["connection"] == "bot" else Webhook(secret)
 
 
 class Disconnected:
-    """No secret: everything waits."""
+    """No secret, or none that could be one: everything waits."""
 
-    def __init__(self, connection: str, variable: str) -> None:
+    def __init__(self, connection: str, why: str, remedy: str) -> None:
         self.name = connection
-        self._variable = variable
+        self._why = f"Slack is not connected: {why}"
+        self._remedy = remedy
 
     def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
-        return CannotTell(f"Slack is not connected: {self._variable} is not set")
+        return CannotTell(self._why)
 
     def send(self, target: str, body: dict[str, Any]) -> Result:
-        hint = f"set {self._variable}; what waits goes out with `ingestlayer deliver`"
-        return NotConnected(f"Slack is not connected: {self._variable} is not set", hint)
+        return NotConnected(self._why, f"{self._remedy}; what waits goes out with `ingestlayer deliver`")
 
 
 class Terminal:
@@ -126,7 +151,7 @@ class Bot:
         self._client = WebClient(
             token, base_url=api_url.rstrip("/") + "/", timeout=TIMEOUT, retry_handlers=[], logger=_silent()
         )
-        self._secret = token
+        self._secret = (token,)
 
     def send(self, target: str, body: dict[str, Any]) -> Result:
         from slack_sdk.errors import SlackApiError
@@ -197,7 +222,8 @@ class Webhook:
         from slack_sdk.webhook import WebhookClient
 
         self._client = WebhookClient(url, timeout=TIMEOUT, retry_handlers=[], logger=_silent())
-        self._secret = url
+        # Error pages like to repeat the path, which is the secret.
+        self._secret = url, url.partition("://")[2].partition("/")[2]
 
     def send(self, target: str, body: dict[str, Any]) -> Result:
         try:
@@ -206,7 +232,7 @@ class Webhook:
             return _lost(error, self._secret)
         if answer.status_code == 200 and answer.body == "ok":
             return Sent({"connection": "webhook"})
-        return _classified(answer.status_code, dict(answer.headers), {}, answer.body, self._secret)
+        return _classified(answer.status_code, dict(answer.headers), {}, answer.body, self._secret, _WEBHOOK_REMEDIES)
 
     def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
         return CannotTell("a webhook cannot read the channel")
@@ -229,38 +255,51 @@ def _answer_of(response: Any) -> tuple[int, dict[str, Any], dict[str, Any], str]
     return response.status_code, dict(response.headers), data, str(data or response.data)
 
 
-def _classified(status: int, headers: dict[str, Any], data: dict[str, Any], text: str, secret: str) -> Result:
-    """Say what an answer means for the delivery."""
+def _classified(
+    status: int,
+    headers: dict[str, Any],
+    data: dict[str, Any],
+    text: str,
+    secret: tuple[str, ...],
+    remedies: dict[str, str] | None = None,
+) -> Result:
+    """Say what an answer means for the delivery; `remedies` tells it of a webhook."""
     excerpt = _clean(text, secret)
-    code = str(data.get("error") or "") or (excerpt.strip() if status in (400, 403, 404, 410) else "")
+    code = str(data.get("error") or "") or (excerpt if _CODE.fullmatch(excerpt) else "")
     if status == 429 or code in ("ratelimited", "rate_limited"):
         after = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
-        return Retry("Slack asks to slow down (429)", _seconds(after))
+        return Retry(f"Slack asks to slow down ({status if status == 429 else code})", _milliseconds(after))
     if status >= 500 or code in _LATER:
-        return Retry(f"Slack had an error ({code or status}): {excerpt}")
+        return Retry(f"Slack had an error ({code or status}): {excerpt}".removesuffix(": "))
     if code in _CONNECTION:
         needed = f" (needs {data['needed']})" if data.get("needed") else ""
-        return NotConnected(f"Slack refused the connection: {code}{needed}", _REMEDIES.get(code, _CONNECT_HINT))
-    if not data and status == 200:
+        hint = remedies.get(code, _NEW_WEBHOOK) if remedies else _REMEDIES.get(code, _CONNECT_HINT)
+        return NotConnected(f"Slack refused the connection: {code}{needed}", hint)
+    if status == 200 and not data.get("error"):
         return Unknown(f"Slack's answer could not be read: {excerpt}")
+    if not code:
+        return NotConnected(f"the answer is not Slack's ({status}): {excerpt}", _NOT_SLACK)
     pointers = "; ".join(map(str, (data.get("response_metadata") or {}).get("messages", [])))
-    why = f"Slack refused the message: {code or status}" + (f" ({_clean(pointers, secret)})" if pointers else "")
-    return Refused(why, _REMEDIES.get(code, ""))
+    why = f"Slack refused the message: {code}" + (f" ({_clean(pointers, secret)})" if pointers else "")
+    return Refused(why, {**_REMEDIES, **(remedies or {})}.get(code, ""))
 
 
-def _seconds(value: Any) -> int | None:
-    value = value[0] if isinstance(value, list) else value
+def _milliseconds(seconds: Any) -> int | None:
+    """Read Retry-After; a nonsensical one cannot hold a channel for days."""
+    seconds = seconds[0] if isinstance(seconds, list) else seconds
     try:
-        return max(int(float(value) * 1000), 0)
+        return min(max(int(float(seconds) * 1000), 0), MAX_PAUSE)
     except (TypeError, ValueError, OverflowError):
         return None
 
 
-def _lost(error: Exception, secret: str) -> Result:
+def _lost(error: Exception, secret: tuple[str, ...]) -> Result:
     """Tell a request that never left from one that may have arrived.
 
     urllib wraps what fails while it connects and sends in URLError; what comes later arrives bare.
     """
+    if type(error) in (InvalidURL, UnicodeError, UnicodeEncodeError):  # no request was made of this address
+        return NotConnected(f"Slack cannot be reached at this address ({type(error).__name__})", _NOT_SLACK)
     reason = error.reason if isinstance(error, URLError) else None
     words = _clean(f"{type(reason or error).__name__}: {reason or error}", secret)
     safe = (socket.gaierror, ConnectionRefusedError, ssl.SSLError, TimeoutError)
@@ -269,6 +308,8 @@ def _lost(error: Exception, secret: str) -> Result:
     return Unknown(f"the connection was lost after the request left ({words})")
 
 
-def _clean(text: str, secret: str) -> str:
+def _clean(text: str, secret: tuple[str, ...]) -> str:
     """Return an excerpt of one line that cannot hold the secret."""
-    return " ".join(text.replace(secret, "[secret]").split())[:EXCERPT]
+    for part in secret:
+        text = text.replace(part, "[secret]") if part else text
+    return " ".join(text.split())[:EXCERPT]

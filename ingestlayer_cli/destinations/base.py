@@ -2,8 +2,9 @@
 
 from typing import Any, NamedTuple, Protocol
 
+from ..conditions import Condition
 from ..events import Event
-from ..expressions import Condition, Scope
+from ..expressions import Scope
 from ..families import Duration, Section
 
 

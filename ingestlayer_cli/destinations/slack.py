@@ -135,7 +135,7 @@ class Slack(Destination):
             blocks.append(kit.context(said))
         at = received_text(event.received_at)
         where = f"{kit.escape(composing.pipeline)} · {at[:10]} {at[11:16]} UTC · {event.id}"
-        return kit.fit([*blocks, kit.context(where)], way, sum(len(button["url"]) for button in buttons))
+        return kit.fit([*blocks, kit.context(where)], way, sum(2 * len(button["url"]) for button in buttons))
 
     def _mention(self, scope: Scope) -> str:
         owner = self.mention.render(scope).strip() if self.mention else ""

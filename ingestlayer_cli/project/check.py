@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 
 from .. import families
 from ..errors import Problem, ProjectError, near_miss
@@ -50,7 +50,9 @@ class SourceFile:
             self.report((), f"cannot be read: {error.strerror}")
         except (ValueError, RecursionError) as error:
             found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-            line, column = found.groups() if found else (str(self.text.count("\n") + 1), "1")
+            line, column = found.groups() if found else ("1", "1")
+            if "(at end of document)" in str(error):
+                line, column = str(self.text.count("\n") + 1), str(len(self.text) - self.text.rfind("\n"))
             words = re.sub(r" \(at .*\)|; use sys.*", "", str(error))
             problems.append(Problem(f"{name}:{line}:{column}", f"is not TOML: {words}"))
 
@@ -85,8 +87,10 @@ class SourceFile:
             rest = copy.deepcopy(data)
             for item in error.errors():
                 _remove(rest, item["loc"])
+        required = [name for name, field in model.model_fields.items() if field.is_required()]
+        optional: dict[str, Any] = {name: (Any, None) for name in required if name not in rest}
         try:
-            return model.model_validate(rest, context=self)
+            return create_model("Part", __base__=model, **optional).model_validate(rest, context=self)
         except ValidationError:
             return None
 
@@ -187,7 +191,8 @@ class Checker:
             source, declaration = self._read(name, schema.EventFile)
             if declaration is None and source.data is not None:
                 part = source.sound_part(schema.EventFile, source.data)
-                declaration = part if part and part.fields.keys() == source.data["fields"].keys() else None
+                is_told = part and part.type and part.fields and part.fields.keys() == source.data["fields"].keys()
+                declaration = part if is_told else None
             if declaration is not None:
                 self._declaration(source, declaration)
             else:
@@ -258,10 +263,10 @@ class Checker:
         }
         declared = self._declared_for(source, checked.match)
         for at, language, parts in families.language(compiled):
-            for path in template_refs(parts) if language == "$template" else refs(parts):
+            for path in _once(template_refs(parts) if language == "$template" else refs(parts)):
                 self._check_ref(source, at, path, declared)
         for index, data in enumerate(compiled["steps"]):
-            kind = data["kind"] if data and data["use"] == "enrich.entity" else None
+            kind = data.get("kind") if data and data["use"] == "enrich.entity" else None
             if kind is not None and self.settings is not None and kind not in self.settings.entities:
                 near = near_miss(kind, self.settings.entities)
                 words = f"there is no [entities.{kind}] in {FILE}{near}"
@@ -305,7 +310,9 @@ class Checker:
 
     def _report_ref(self, source: SourceFile, at: Path, path: list[str], words: str, known: Iterable[str]) -> None:
         text = ".".join(path)
-        near = near_miss("$" + text, [".".join(["$" + path[0], name, *path[2:]]) for name in known])
+        at_name = 2 if path[1] == "payload" else 1
+        full = [".".join([*path[:at_name], name, *path[at_name + 1 :]]) for name in known]
+        near = near_miss("$" + text, [f"${name}" for name in full])
         found = re.search(rf"\$?\b{re.escape(text)}(?!\w|\.[A-Za-z_])", source.value_at(at))
         source.report(at, f"${text}: {words}{near}", found.start() if found else 0)
 
@@ -327,18 +334,20 @@ class Checker:
         cls = families.member(family, kind)
         model = schema.section_model(cls, use=(str, ...))
         checked = source.check(model, table, base)
-        is_whole = checked is not None
-        checked = checked or source.sound_part(model, table)
         if checked is None:
-            return None
+            part = source.sound_part(model, table)
+            return None if part is None else part.given()
         values = checked.given()
         del values["use"]
         try:
             return {"use": kind, **cls.compiled(values)}
         except ValueError as error:
-            if is_whole:
-                source.report(base, f"{kind}: {error}")
+            source.report(base, f"{kind}: {error}")
             return None
+
+
+def _once(paths: list[list[str]]) -> list[list[str]]:
+    return [path for index, path in enumerate(paths) if path not in paths[:index]]
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

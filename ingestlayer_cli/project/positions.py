@@ -1,6 +1,7 @@
 """Where each key and value of a TOML text stands: tomllib keeps no positions, and errors need them."""
 
 import re
+import tomllib
 from typing import NamedTuple
 
 Path = tuple[str | int, ...]
@@ -9,8 +10,9 @@ _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
 _KEY = re.compile(r"[A-Za-z0-9_-]+|\"(?:[^\"\\]|\\.)*\"|'[^']*'")
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\]|\\.)*"|\'[^\']*\'', re.DOTALL)
-# One character of a value as the file writes it: an escape, a joined line end, a line break, anything else.
-_ESCAPED = re.compile(r"(?:\\[ \t]*\r?\n[ \t\r\n]*)*(?:\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\.|\r\n|.)", re.DOTALL)
+# One character of a value as the file writes it; and the end of a line that goes on in the next.
+_ESCAPED = re.compile(r"\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|\\.|\r\n|.", re.DOTALL)
+_JOINED = re.compile(r"(?:\\[ \t]*\r?\n[ \t\r\n]*)*")
 _PLAIN = re.compile(r"\r\n|.", re.DOTALL)
 _SCALAR = re.compile(r"[^,\]\}#\r\n]*")
 
@@ -49,13 +51,13 @@ class Positions:
         quote = self._text[at - 1 : at]
         if quote not in ("'", '"') or offset == 0:
             return at + offset
-        if self._text.startswith(quote * 3, at - 3):
-            at += len(re.match(r"\r?\n|", self._text[at : at + 2])[0])  # type: ignore[index]
-        character = _ESCAPED if quote == '"' else _PLAIN
+        if self._text.startswith(quote * 3, at - 3) and self._text[at : at + 2].startswith(("\n", "\r\n")):
+            at = self._text.index("\n", at) + 1
+        is_basic = quote == '"'
         for _ in range(offset):
-            match = character.match(self._text, at)
-            at = match.end() if match else at
-        return at
+            at = _end(_JOINED, self._text, at) if is_basic else at
+            at = _end(_ESCAPED if is_basic else _PLAIN, self._text, at)
+        return _end(_JOINED, self._text, at) if is_basic else at
 
     def _skip(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self._text, self._at)
@@ -96,7 +98,7 @@ class Positions:
         names = []
         while True:
             self._skip(_SPACE)
-            names.append(self._skip(_KEY).strip("\"'"))
+            names.append(_name(self._skip(_KEY)))
             self._skip(_SPACE)
             if self._at >= len(self._text) or self._text[self._at] != ".":
                 return names
@@ -141,3 +143,13 @@ class Positions:
                 index += 1
             self._skip(_BLANK)
         self._at += 1
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    match = pattern.match(text, at)
+    return match.end() if match else at
+
+
+def _name(written: str) -> str:
+    """Return a key without its quotes and escapes."""
+    return next(iter(tomllib.loads(f"{written} = 0"))) if written[0] in "\"'" else written

@@ -20,9 +20,10 @@ from pydantic_core import PydanticCustomError
 
 from .. import expressions, families, templates
 from ..clock import parse_duration
+from ..conditions import Condition
 from ..errors import near_miss
 from ..events import TYPES
-from ..expressions import Condition, ExpressionError
+from ..expressions import ExpressionError
 from ..templates import Template
 
 

@@ -2,7 +2,8 @@
 
 from typing import Any, Literal
 
-from ..expressions import Condition, parse
+from ..conditions import Condition
+from ..expressions import parse
 from ..families import Section
 from .base import Context, Drop, Step
 

@@ -1,0 +1,106 @@
+"""Every command that the README shows is run, and what it shows is what comes out.
+
+UPDATE_README=1 writes the outputs anew.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
+VARYING = [
+    (re.compile(r"\b(evt|dlv)_[0-9A-Z]{26}"), r"\1_01KAPTE000MEXAMPLE00000000"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "2026-11-03T09:30:00.000Z"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "2026-11-03 09:30 UTC"),
+    (re.compile(r"APP   \d\d:\d\d"), "APP   09:30"),
+    (re.compile(r"(acme:api-calls|globex:seats):\d{4}-\d\d"), r"\1:2026-11"),
+]
+
+
+def normal(text: str) -> str:
+    """Put fixed ids and times of the same length in place of those that vary."""
+    for pattern, instead in VARYING:
+        text = pattern.sub(instead, text)
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip() + "\n"
+
+
+class Shell:
+    """Runs the README's commands one after the other, in the folder where the last `cd` led."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        kept = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
+        self.environment = {**kept, "PATH": path, "COLUMNS": "80", "LC_ALL": "C.UTF-8"}
+
+    def run(self, command: str) -> str:
+        if command.startswith("cd "):
+            self.folder = self.folder / command[3:]
+            return ""
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return done.stdout
+
+
+def played(block: str, shell: Shell) -> str:
+    """Return a block with its commands and what they print now."""
+    commands = [line for line in block.splitlines() if line.startswith("$ ")]
+    shown = ""
+    for command in commands:
+        output = shell.run(command[2:])
+        shown += command + "\n" + (normal(output) if output.strip() else "")
+    return shown
+
+
+def test_the_console_blocks_show_what_the_commands_print(tmp_path: Path) -> None:
+    shell, text = Shell(tmp_path), README.read_text()
+    now = BLOCK.sub(lambda match: played(match[0], shell), text)
+    if os.environ.get("UPDATE_README"):
+        README.write_text(now)
+    assert now == text
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    from ingestlayer_cli.errors import Exit
+
+    table = README.read_text().partition("## Exit codes")[2].partition("##")[0]
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == list(Exit)
+
+
+def test_the_crontab_has_four_lines_of_known_commands() -> None:
+    block = README.read_text().partition("```crontab\n")[2].partition("```")[0]
+    assert len(block.splitlines()) == 4
+    for command in re.findall(r"bin/ingestlayer (\w+)", block):
+        script = str(Path(sys.executable).parent / "ingestlayer")
+        assert subprocess.run([script, command, "--help"], capture_output=True).returncode == 0
+
+
+def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    Shell(tmp_path).run("ingestlayer init")
+    monkeypatch.chdir(tmp_path)
+    code = README.read_text().partition("```python\n")[2].partition("```")[0]
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("accepted evt_")
+
+
+def test_the_picture_is_what_preview_draws(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shell.run("ingestlayer init")
+    picture = README.parent / "examples" / "usage-limits" / "preview.svg"
+    command = "ingestlayer preview usage.limit_reached --timestamp 2026-11-03T09:30:00Z --svg preview.svg"
+    shell.run(command)
+    now = normal((tmp_path / "preview.svg").read_text())
+    if os.environ.get("UPDATE_README"):
+        picture.write_text(now)
+    assert picture.read_text() == now
