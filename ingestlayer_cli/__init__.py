@@ -1,3 +1,28 @@
-"""Know in Slack the moment something worth acting on happens to a customer."""
+"""Know in Slack the moment something worth acting on happens to a customer.
+
+    from ingestlayer_cli import ingest
+    result = ingest("usage.limit_reached", {"customer_id": "acme", ...})
+
+What is imported from here is loaded when it is first used: the command line starts without it.
+"""
+
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+__all__ = ["IngestError", "__version__", "ingest", "ingest_batch"]
+
+if TYPE_CHECKING:
+    from .api import ingest, ingest_batch
+    from .errors import IngestlayerError as IngestError
+else:
+
+    def __getattr__(name: str) -> object:
+        if name == "IngestError":
+            from .errors import IngestlayerError
+
+            return IngestlayerError
+        if name in __all__:
+            from . import api
+
+            return getattr(api, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

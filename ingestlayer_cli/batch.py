@@ -57,20 +57,23 @@ class Ndjson:
         try:
             if line is None:
                 raise _too_long()
-            return Line(number, self._raw(read_payload(line, "the line")), None, line)
+            raw = raw_event(read_payload(line, "the line"), self._type, self._source)
+            return Line(number, raw, None, line)
         except RejectedError as error:
             return Line(number, None, error, line or b"")
 
-    def _raw(self, data: Any) -> Raw:
-        if self._type is not None:
-            return Raw(self._type, data, source=self._source)
-        if not isinstance(data, dict) or not isinstance(data.get("type"), str):
-            hint = 'a line is {"type": …, "payload": {…}}; for lines that are payloads: emit TYPE --batch …'
-            raise RejectedError("schema", "the line is no envelope with a type", hint)
-        if unknown := data.keys() - _ENVELOPE:
-            raise RejectedError("schema", f"the envelope has an unknown key: {', '.join(sorted(unknown))}")
-        payload = data.get("payload", {})
-        return Raw(data["type"], payload, data.get("idempotency_key"), data.get("timestamp"), self._source)
+
+def raw_event(data: Any, type_: str | None, source: str) -> Raw:
+    """Read an envelope, or a payload when the type is given; RejectedError for what is neither."""
+    if type_ is not None:
+        return Raw(type_, data, source=source)
+    if not isinstance(data, dict) or not isinstance(data.get("type"), str):
+        hint = 'a line is {"type": …, "payload": {…}}; for lines that are payloads: emit TYPE --batch …'
+        raise RejectedError("schema", "the line is no envelope with a type", hint)
+    if unknown := data.keys() - _ENVELOPE:
+        raise RejectedError("schema", f"the envelope has an unknown key: {', '.join(sorted(map(str, unknown)))}")
+    payload = data.get("payload", {})
+    return Raw(data["type"], payload, data.get("idempotency_key"), data.get("timestamp"), source)
 
 
 class Csv:

@@ -90,6 +90,7 @@ class RejectedError(IngestlayerError):
     def __init__(self, kind: str, message: str, hint: str = "", details: Iterable[Problem] = ()) -> None:
         super().__init__(message, hint, details)
         self.kind = kind
+        self.text = ""  # what came, when it could not be read
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:

@@ -41,8 +41,7 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
             runs = _accept(runtime, transaction, event, payload, now)
             queued = transaction.queued
     except RejectedError as error:
-        with runtime.store.transaction() as transaction:
-            _bury(transaction, raw, _as_text(raw), error, now, None)
+        bury(runtime, raw, _as_text(raw), error)
         raise
     if isinstance(runs, First):
         return _duplicate(runs.event, event)
@@ -100,6 +99,12 @@ def differing(first: Event, event: Event) -> list[str]:
     return [name for name in names if first.payload.get(name, missing) != event.payload.get(name, missing)]
 
 
+def bury(runtime: Runtime, raw: Raw, text: str, error: RejectedError) -> None:
+    """Keep a refused event, whose `text` is what came, as a dead letter."""
+    with runtime.store.transaction() as transaction:
+        _bury(transaction, raw, text, error, runtime.clock.now(), None)
+
+
 def _bury(transaction: Transaction, raw: Raw, text: str, error: RejectedError, now: int, line: int | None) -> None:
     """Keep a refused event as a dead letter."""
     details = [{"path": path, "problem": _sound(problem)} for path, problem in error.details]
@@ -112,7 +117,7 @@ def _as_text(raw: Raw) -> str:
     given = {"type": raw.type, "payload": raw.payload, "idempotency_key": raw.key, "timestamp": raw.timestamp}
     try:
         return encode(given)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         return "it cannot be written as JSON"
 
 
@@ -256,7 +261,10 @@ def preview_event(runtime: Runtime, event: Event) -> Document:
     """Show what the pipelines as they are now would do with a (stored) event."""
     memory = runtime.stored if runtime.stored is not None else NoMemory()
     runs = [pipeline.run(event, runtime.entities, memory) for pipeline in runtime.pipelines(event.type)]
-    return Document(event=event.document(), runs=[_previewed(run) for run in runs])
+    result = Document(event=event.document(), runs=[_previewed(run) for run in runs])
+    result.exit_codes = [run.error.exit_code for run in runs if run.error]
+    result.hints = [run.error.hint for run in runs if run.error and run.error.hint]
+    return result
 
 
 def _previewed(run: Run) -> dict[str, Any]:
@@ -289,20 +297,21 @@ def deliver(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: i
             said(row, attempt)
 
     result = Document()
-    runtime.outbox.reconcile(heard)
-    runtime.outbox.send(wanted, runtime.clock.now(), None, heard, limit)
+    runtime.outbox.reconcile(wanted, heard)
+    sent = runtime.outbox.send(wanted, runtime.clock.now(), None, heard, limit)
     waiting = rows.still_waiting(runtime.store, wanted)
-    result.update(outcomes=outcomes, waiting=waiting)
+    result.update(sent=sent, outcomes=outcomes, waiting=waiting)
     result.exit_codes = [Exit.DEAD] * ("dead" in outcomes) + [Exit.WAITING] * bool(waiting)
     return result
 
 
 def watch(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int | None = None) -> Document:
-    """Deliver again and again until the outbox is stopped."""
+    """Deliver again and again until the outbox is stopped, or so many are sent."""
     outbox = runtime.outbox
     while True:
         result = deliver(runtime, wanted, said, limit)
-        if outbox.stopped:
+        limit = None if limit is None else limit - result["sent"]
+        if outbox.stopped or limit == 0:
             return result
         pause = BROKEN if outbox.broken else POLL
         outbox.mended()
@@ -313,10 +322,10 @@ def watch(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int
 
 def _send_own(runtime: Runtime, queued: list[range], until: int) -> None:
     """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
-    if runtime.project.slack["connection"] == "terminal":
-        runtime.outbox.send(Wanted(queued=tuple(queued)), until, until)
-    else:
-        runtime.outbox.send(Wanted(lanes=rows.lanes_of(runtime.store, queued)), until, until)
+    wanted = Wanted(queued=tuple(queued))
+    if runtime.project.slack["connection"] != "terminal":
+        wanted = wanted._replace(lanes=rows.lanes_of(runtime.store, queued))
+    runtime.outbox.send(wanted, until, until)
 
 
 # Results --------------------------------------------------------------------------------------------------
@@ -328,6 +337,11 @@ def _duplicate(first: Event, event: Event) -> Document:
 
 def _accepted(runtime: Runtime, event: Event, runs: list[Run], queued: range) -> Document:
     states = rows.states(runtime.store, queued) if queued else []
+    broken = runtime.outbox.broken if queued else None
+    for state in states:
+        if broken is not None and state["status"] == "pending" and state["error"] is None:
+            # An older message of its channel met the trouble first.
+            state.update(error=broken.why, hint=broken.hint)
     result = Document(
         status="accepted",
         differs=[],

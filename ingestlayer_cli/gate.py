@@ -85,16 +85,18 @@ def read_payload(text: str | bytes, what: str) -> Any:
     try:
         return _decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except RecursionError:
-        raise RejectedError("json", f"{what} is nested too deeply") from None
+        words = "is nested too deeply"
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
-        raise RejectedError("json", f"{what} is not JSON: {error.msg} at {place}") from None
+        words = f"is not JSON: {error.msg} at {place}"
     except UnicodeDecodeError as error:
-        raise RejectedError("json", f"{what} is not UTF-8 at byte {error.start + 1}") from None
+        words = f"is not UTF-8 at byte {error.start + 1}"
     except ValueError as error:
         # json says it only of NaN and the like, and of numbers with thousands of digits
-        words = "it holds a number of too many digits" if "limit" in str(error) else str(error)
-        raise RejectedError("json", f"{what} is not JSON: {words}") from None
+        words = f"is not JSON: {'a number has too many digits' if 'limit' in str(error) else error}"
+    refusal = RejectedError("json", f"{what} {words}", 'JSON quotes names and texts: {"plan": "pro"}')
+    refusal.text = text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
+    raise refusal
 
 
 def _no_constant(word: str) -> None:

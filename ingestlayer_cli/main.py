@@ -34,7 +34,12 @@ def run(args: list[str]) -> int:
             raise
         return error.exit_code
     except KeyboardInterrupt:
-        console.note("interrupted: what was accepted is safe", "yellow")
+        if "--json" in args:
+            stopped = IngestlayerError("interrupted: what was accepted is safe")
+            stopped.kind = "interrupted"
+            console.say_error(stopped, True)
+        else:
+            console.note("interrupted: what was accepted is safe", "yellow")
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # The reader left (`| head`). Python would complain once more when it flushes at exit.

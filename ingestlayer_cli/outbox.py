@@ -24,6 +24,8 @@ WORKERS = 8  # channels that are sent to at once
 LOOK_AGAIN = 10_000  # between two looks of one process into a channel's history
 PATIENCE = 60_000  # a channel that is held for longer is left to the next call
 NAP = 250  # milliseconds; the longest sleep before a stop is noticed
+LOOK = 50  # and before a channel that another process has in hand is looked at again
+FIRST = 1_000  # how long the others wait for the first answer of a connection
 
 Show = Callable[[str, dict[str, Any]], None]
 Said = Callable[[Claimed | Doubtful, Attempt], None]
@@ -35,18 +37,21 @@ class Outbox:
     def __init__(self, store: Store, slack: dict[str, Any], clock: Clock, show: Show) -> None:
         self._store = store
         self._slack = slack
+        self._pace: int = 0 if slack["connection"] == "terminal" else slack["pace"]
         self._clock = clock
         self._show = show
         self._senders: dict[str, Sender] = {}
         self._owner = identity()
         self._looked: dict[int, int] = {}  # when each lane's history was last looked through
         self._held: set[int] = set()  # what was said to be held
+        self._answered = False  # whether the connection has taken or refused a message
         self.broken: NotConnected | None = None  # why nothing more is sent
         self.stopped = False
 
     def mended(self) -> None:
         """Try the connection once more: somebody may have mended it."""
         self.broken = None
+        self._answered = False
         self._senders.clear()
 
     def stop(self) -> None:
@@ -64,6 +69,7 @@ class Outbox:
         """Send the wanted deliveries that are due by a time; return how many.
 
         Paced channels are waited for up to the time `until`, or as long as none of them is held for over `PATIENCE`.
+        A call that wants what it queued is done as soon as that is settled or due later.
         """
         self.expire()
         if self._slack["connection"] == "terminal":
@@ -91,7 +97,8 @@ class Outbox:
             try:
                 while True:
                     pause = self._pause(wanted, due_by, until) if not self._over(sent, limit) else None
-                    if pause == 0 and len(in_hand) < WORKERS and (claimed := self._claim(wanted)) is not None:
+                    free = pause == 0 and self._has_room([at for _, at in in_hand.values()])
+                    if free and (claimed := self._claim(wanted)) is not None:
                         self._sender(claimed.destination)  # made here: threads share it
                         in_hand[pool.submit(self._deliver, claimed)] = claimed, self._clock.now()
                         sent += 1
@@ -111,25 +118,41 @@ class Outbox:
     def _over(self, sent: int, limit: int | None) -> bool:
         return self.stopped or self.broken is not None or (limit is not None and sent >= limit)
 
+    def _has_room(self, in_hand: list[int]) -> bool:
+        """Say whether one more may be sent at once; the first goes alone: a refused connection is one error."""
+        now = self._clock.now()
+        return len(in_hand) < WORKERS and (self._answered or all(now - at > FIRST for at in in_hand))
+
     def _pause(self, wanted: Wanted, due_by: int, until: int | None) -> int | None:
         """Return how long until a wanted delivery may go; None when that is not waited for."""
         now = self._clock.now()
-        at = rows.next_at(self._store, wanted, due_by)
+        if wanted.lanes and not rows.own_open(self._store, wanted, due_by):
+            return None
+        at = rows.next_at(self._store, wanted, now, due_by, now + LOOK)
+        if at is None and wanted.lanes:
+            at = now + LOOK  # all that is left is in the hand of some process, maybe of this one
         if at is None or at > (now + PATIENCE if until is None else until):
             return None
         return max(at - now, 0)
 
     def _claim(self, wanted: Wanted) -> Claimed | None:
-        pace = 0 if self._slack["connection"] == "terminal" else self._slack["pace"]
-        return rows.claim(self._store, wanted, self._clock.now(), LEASE, pace, self._owner)
+        return rows.claim(self._store, wanted, self._clock.now(), LEASE, self._pace, self._owner)
 
     def _deliver(self, claimed: Claimed) -> Result:
+        if self._clock.now() >= claimed.lease_until:
+            # The machine slept: others may have taken it up.
+            return Retry("this process was held up for longer than its lease; nothing was sent", 0)
         return self._sender(claimed.destination).send(claimed.target, json.loads(claimed.body))
 
     def _record(self, claimed: Claimed, result: Result, at: int, said: Said | None) -> None:
-        attempt = _judged(result, claimed, at, self._clock.now())
+        now = self._clock.now()
+        attempt = _judged(result, claimed, at, now)
         if isinstance(result, NotConnected):
             self.broken = result
+        else:
+            self._answered = True
+            # Paced from here on, not from when it was sent: on its way it may have been slower than the next.
+            attempt = attempt._replace(lane_free_at=max(attempt.lane_free_at, now + self._pace))
         rows.record(self._store, claimed, attempt, self._owner)
         if said is not None:
             said(claimed, attempt)
@@ -145,64 +168,83 @@ class Outbox:
         """Make what a vanished process had in hand `unknown`."""
         now = self._clock.now()
         for row in rows.leased(self._store):
-            if row.lease_by == self._owner:
-                continue
             if row.lease_until <= now or vanished(row.lease_by):
+                # It was sent, if it was, after it was claimed: the history is looked through from there on.
+                claimed_at = row.lease_until - LEASE
                 why = "the process that was sending it vanished"
-                rows.abandon(
-                    self._store, row, Attempt(now, 0, "unknown", "unknown", True, now, why, _look(row.id, row.target))
-                )
+                hint = _look(row.id, row.target)
+                gone = Attempt(claimed_at, max(now - claimed_at, 0), "unknown", "unknown", True, now, why, hint)
+                rows.abandon(self._store, row, gone)
 
-    def reconcile(self, said: Said | None = None) -> None:
+    def reconcile(self, wanted: Wanted, said: Said | None = None) -> None:
         """Settle what is `unknown`: by the channel's history where it can be read, else as `on_unknown` says."""
         self.expire()
         by_lane: dict[int, list[Doubtful]] = {}
-        for row in rows.doubtful(self._store):
+        for row in rows.doubtful(self._store, wanted):
             by_lane.setdefault(row.lane, []).append(row)
-        now = self._clock.now()
         for lane, doubtful in by_lane.items():
-            if now - self._looked.get(lane, 0) >= LOOK_AGAIN:
+            now = self._clock.now()
+            if now - self._looked.get(lane, 0) >= LOOK_AGAIN and not self.stopped:
                 self._looked[lane] = now
                 self._reconcile_lane(doubtful, said)
 
     def _reconcile_lane(self, doubtful: list[Doubtful], said: Said | None) -> None:
         first = doubtful[0]
-        since = min(row.since for row in doubtful)
+        since = min(row.sent_at for row in doubtful)
         ids = [row.id for row in doubtful]
+        # What is not there by now, a minute after the last that could have happened, will never be.
+        looked_at = self._clock.now()
         found = self._sender(first.destination).find(first.target, first.channel, ids, since)
         for row in doubtful:
             now = self._clock.now()
             if isinstance(found, CannotTell):
                 attempt = self._undecided(row, found.why, now)
             elif row.id in found.receipts:
-                receipt = found.receipts[row.id]
-                attempt = Attempt(now, 0, "found", "delivered", False, now, receipt=receipt)
-            elif now - row.since >= WINDOW:
-                why = "it is not in the channel's history: it is sent again"
-                attempt = Attempt(now, 0, "resend", "retrying", False, now, why)
+                attempt = Attempt(now, 0, "found", "delivered", False, now, receipt=found.receipts[row.id])
+            elif looked_at - row.noticed_at >= WINDOW:
+                attempt = _again(row, "it is not in the channel's history", now)
             else:
                 continue  # it may still turn up
-            if attempt.status != "unknown":
-                rows.settle_row(self._store, row.seq, attempt, self._owner)
-            elif row.seq in self._held:
-                continue
-            else:
+            if attempt.status == "unknown":
+                if row.seq in self._held:
+                    continue
                 self._held.add(row.seq)
+            elif not rows.settle_row(self._store, row, attempt, self._owner):
+                continue  # another process was quicker
             if said is not None:
                 said(row, attempt)
 
     def _undecided(self, row: Doubtful, why: str, now: int) -> Attempt:
         if self._slack["on_unknown"] == "resend":
-            return Attempt(now, 0, "resend", "retrying", False, now, f'{why}; on_unknown = "resend"')
+            return _again(row, f'{why}; on_unknown = "resend"', now)
         why = f"it may or may not have arrived: {why}"
-        return Attempt(now, 0, "held", "unknown", False, now, why, _look(row.id, row.target))
+        return Attempt(now, 0, "held", "unknown", False, now, why, _ask(row.id, row.target))
+
+
+def _again(row: Doubtful, why: str, now: int) -> Attempt:
+    """Send a delivery again that did not arrive, unless its attempts are used up."""
+    if row.attempts > len(CURVE if row.retry is None else row.retry):
+        why = f"{why}; given up after {row.attempts} attempts"
+        return Attempt(now, 0, "given-up", "dead", False, now, why, _mended(row.id))
+    return Attempt(now, 0, "resend", "retrying", False, now, f"{why}: it is sent again")
+
+
+def _mended(id_: str) -> str:
+    return f"when it is mended: ingestlayer deliveries retry {id_}"
+
+
+def _ask(id_: str, target: str) -> str:
+    """Return the remedy for a delivery of which only a person can say whether it arrived."""
+    return (
+        f"is it in {target}? then `ingestlayer deliveries settle {id_} --delivered`, else"
+        f" `ingestlayer deliveries retry {id_}`"
+    )
 
 
 def _look(id_: str, target: str) -> str:
     """Return the remedy for a delivery that may or may not have arrived."""
     return (
-        f"is it in {target}? then `ingestlayer deliveries settle {id_} --delivered`, else"
-        f" `ingestlayer deliveries retry {id_}`; `ingestlayer deliver` looks by itself where it may read the channel"
+        f"`ingestlayer deliver` looks whether it arrived, where it may read the channel; or say it: {_ask(id_, target)}"
     )
 
 
@@ -217,7 +259,7 @@ def _judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
         return Attempt(at, took, "unknown", "unknown", True, now, result.why, _look(claimed.id, claimed.target))
     if isinstance(result, NotConnected):
         status = "retrying" if claimed.attempts else "pending"
-        return Attempt(at, took, "not-connected", status, False, now, result.why, result.hint)
+        return Attempt(at, took, "not-connected", status, False, claimed.due_at, result.why, result.hint)
     return _retried(result, claimed, at, now)
 
 
@@ -226,12 +268,11 @@ def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
     took = now - at
     if result.after is not None:
         free = now + result.after
-        return Attempt(at, took, "retry", "retrying", False, now, result.why, lane_free_at=free)
+        return Attempt(at, took, "retry", "retrying", False, claimed.due_at, result.why, lane_free_at=free)
     curve = CURVE if claimed.retry is None else claimed.retry
     if claimed.attempts >= len(curve):
         why = f"{result.why}; given up after {claimed.attempts + 1} attempts"
-        hint = f"when it is mended: ingestlayer deliveries retry {claimed.id}"
-        return Attempt(at, took, "retry", "dead", True, now, why, hint)
+        return Attempt(at, took, "retry", "dead", True, now, why, _mended(claimed.id))
     import random
 
     pause = curve[claimed.attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)

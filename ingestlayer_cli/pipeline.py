@@ -53,7 +53,10 @@ class Pipeline:
         self.version: str = data["version"]
         self.text: str = data["text"]
         self._connection = connection
-        self._steps: list[tuple[str, Step]] = [(row["use"], families.build("steps", row)) for row in data["steps"]]
+        self._steps: list[tuple[str, str, Step]] = [
+            (row["use"], place, families.build("steps", row))
+            for row, place in zip(data["steps"], _places(data["name"], data["steps"]), strict=True)
+        ]
         self._destinations: list[tuple[str, int, Destination]] = [
             (
                 row["use"],
@@ -69,7 +72,7 @@ class Pipeline:
         trace: list[dict[str, str]] = []
         sets: list[dict[str, Any]] = []
         try:
-            for kind, step in self._steps:
+            for kind, context.place, step in self._steps:
                 context.note, context.set = "", {}
                 trace.append({"step": kind, "verdict": "error", "note": ""})
                 sets.append(context.set)
@@ -123,3 +126,9 @@ class Pipeline:
             trace[-1]["note"] = known.message
         told = (self.name, self.version, "failed", None, known.message)
         return Run(*told, trace, sets, [], [], [], known)
+
+
+def _places(pipeline: str, steps: list[dict[str, Any]]) -> list[str]:
+    """Name each step by its kind and its number among those: an edit beside it leaves it its memory."""
+    kinds = [row["use"] for row in steps]
+    return [f"{pipeline}/{kind}/{kinds[: index + 1].count(kind)}" for index, kind in enumerate(kinds)]

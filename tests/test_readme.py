@@ -86,7 +86,9 @@ def test_the_crontab_has_four_lines_of_known_commands() -> None:
         assert subprocess.run([script, command, "--help"], capture_output=True).returncode == 0
 
 
-def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     Shell(tmp_path).run("ingestlayer init")
     monkeypatch.chdir(tmp_path)
     code = README.read_text().partition("```python\n")[2].partition("```")[0]

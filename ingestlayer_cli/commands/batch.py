@@ -17,7 +17,6 @@ from ..runtime import Runtime
 from .arguments import Arguments
 from .show import drawing
 
-
 _FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 
 

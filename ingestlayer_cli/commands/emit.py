@@ -6,7 +6,7 @@ from .. import flow
 from ..clock import parse_duration
 from ..console import note, say, say_json
 from ..document import Document
-from ..errors import Exit, UsageError
+from ..errors import Exit, RejectedError, UsageError
 from ..gate import Raw
 from ..project import Project, load
 from ..runtime import Runtime
@@ -28,13 +28,19 @@ def run(settings: Settings, args: list[str]) -> Exit:
         from .batch import run_batch
 
         return run_batch(project, arguments, deliver, wait)
-    raw = read_event(project, arguments)
     as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
     with Runtime(project, show=drawing(as_json or quiet)) as runtime:
+        try:
+            raw = read_event(project, arguments)
+        except RejectedError as error:  # it never came to the gate
+            flow.bury(runtime, Raw(arguments.type, None), error.text, error)
+            raise
         result = flow.emit(runtime, raw, deliver, wait)
     if as_json:
         say_json(result)
-    elif not quiet:
+    elif quiet:
+        _say_trouble(result)
+    else:
         _say(project, result)
     if not as_json:
         for hint in dict.fromkeys(result.hints):
@@ -85,6 +91,16 @@ def _say(project: Project, result: Document) -> None:
     if not result["runs"]:
         note(f"warning: {_unmatched(project, event['type'])}", "yellow")
     sys.stdout.flush()
+
+
+def _say_trouble(result: Document) -> None:
+    """Say on stderr what went wrong after the event was accepted: all that `-q` prints."""
+    for run in result["runs"]:
+        if run["outcome"] == "failed":
+            note(f"error: {run['pipeline']}: {run['reason']}", "red")
+        for delivery in run["deliveries"]:
+            if delivery["error"]:
+                note(f"error: {delivery['target']} {delivery['status']}: {delivery['error']}", "red")
 
 
 def _unmatched(project: Project, type_: str) -> str:

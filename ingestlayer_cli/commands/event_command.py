@@ -53,9 +53,7 @@ def _params(command: str, args: list[str], project: Project | None) -> list[Any]
             help="Fields of the event, as texts (typed by the declaration) or as JSON." + hidden,
         ),
     ]
-    for field in fields.values():
-        if option_name(field.name) not in own:
-            params.append(_field_option(field, type_))
+    params += [_field_option(field, type_) for field in fields.values() if option_name(field.name) not in own]
     for option in _TABLES[command]:
         names = [option.flag, option.short] if option.short else [option.flag]
         if option.metavar:

@@ -22,7 +22,7 @@ def list_events(
     from . import settings
 
     with Runtime(load(settings.project)) as runtime:
-        events = runtime.stored.events(type_, limit) if runtime.stored else []
+        events = runtime.store.events(type_, limit)
     for event in events:
         document = event.document()
         if json:
@@ -45,7 +45,7 @@ def show(
     from . import settings
 
     with Runtime(load(settings.project)) as runtime:
-        found = runtime.stored.events_starting(id_) if runtime.stored else []
+        found = runtime.store.events_starting(id_)
     if len(found) != 1:
         words = f"{id_} is the start of several events" if found else f"there is no event {id_}"
         raise UsageError(words, "`ingestlayer events list` shows the latest")

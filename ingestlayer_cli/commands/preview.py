@@ -6,7 +6,7 @@ from typing import Any
 from .. import flow
 from ..console import note, say, say_json
 from ..document import Document
-from ..errors import Exit, ProjectError, UsageError
+from ..errors import Exit, ProjectError, UsageError, gravest
 from ..gate import Raw
 from ..project import Project, load
 from ..runtime import Runtime
@@ -40,8 +40,9 @@ def show(project: Project, arguments: Arguments) -> Exit:
             f"note: {twin} already took this idempotency key: emit would answer duplicate and send nothing",
             "yellow",
         )
-    failed = any(run["outcome"] == "failed" for run in result["runs"])
-    return Exit.CONFIG if failed else Exit.OK
+    for hint in dict.fromkeys(result.hints):
+        note(f"hint: {hint}", "yellow")
+    return gravest(result.exit_codes)
 
 
 def _previewed(runtime: Runtime, arguments: Arguments) -> tuple[Document, str | None]:

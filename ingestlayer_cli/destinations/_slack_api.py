@@ -9,7 +9,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from http.client import InvalidURL
+from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.error import URLError
 
@@ -89,6 +89,7 @@ _HISTORY_HINTS = {
 
 _TOKEN = re.compile(r"[!-~]+")
 _ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]*", re.IGNORECASE | re.ASCII)
+_NOT_JSON = "Received a response in a non-JSON format: "
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,60}")
 
 
@@ -252,6 +253,9 @@ def _answer_of(response: Any) -> tuple[int, dict[str, Any], dict[str, Any], str]
     if isinstance(response, dict):  # the body was not JSON
         return response["status"], dict(response["headers"]), {}, str(response["body"])
     data = response.data if isinstance(response.data, dict) else {}
+    said = str(data.get("error", ""))
+    if said.startswith(_NOT_JSON):  # the SDK's words, not Slack's
+        return response.status_code, dict(response.headers), {}, said.removeprefix(_NOT_JSON)
     return response.status_code, dict(response.headers), data, str(data or response.data)
 
 
@@ -265,17 +269,19 @@ def _classified(
 ) -> Result:
     """Say what an answer means for the delivery; `remedies` tells it of a webhook."""
     excerpt = _clean(text, secret)
-    code = str(data.get("error") or "") or (excerpt if _CODE.fullmatch(excerpt) else "")
+    said = str(data["error"]) if data.get("error") else excerpt
+    code = said if _CODE.fullmatch(said) else ""
     if status == 429 or code in ("ratelimited", "rate_limited"):
         after = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
         return Retry(f"Slack asks to slow down ({status if status == 429 else code})", _milliseconds(after))
     if status >= 500 or code in _LATER:
-        return Retry(f"Slack had an error ({code or status}): {excerpt}".removesuffix(": "))
+        where = f" ({status})" if status >= 500 else ""
+        return Retry(f"Slack had an error{where}: {code or excerpt}".removesuffix(": "))
     if code in _CONNECTION:
         needed = f" (needs {data['needed']})" if data.get("needed") else ""
         hint = remedies.get(code, _NEW_WEBHOOK) if remedies else _REMEDIES.get(code, _CONNECT_HINT)
         return NotConnected(f"Slack refused the connection: {code}{needed}", hint)
-    if status == 200 and not data.get("error"):
+    if status == 200 and not (data and code):
         return Unknown(f"Slack's answer could not be read: {excerpt}")
     if not code:
         return NotConnected(f"the answer is not Slack's ({status}): {excerpt}", _NOT_SLACK)
@@ -303,6 +309,8 @@ def _lost(error: Exception, secret: tuple[str, ...]) -> Result:
     reason = error.reason if isinstance(error, URLError) else None
     words = _clean(f"{type(reason or error).__name__}: {reason or error}", secret)
     safe = (socket.gaierror, ConnectionRefusedError, ssl.SSLError, TimeoutError)
+    if not isinstance(error, OSError | HTTPException):
+        return Unknown(f"Slack's answer could not be read ({words})")
     if isinstance(reason, safe) or (isinstance(reason, OSError) and not isinstance(reason, ConnectionError)):
         return Retry(f"Slack could not be reached ({words})")
     return Unknown(f"the connection was lost after the request left ({words})")

@@ -10,6 +10,7 @@ from ..expressions import Scope
 from ..families import JsonFile, Section
 from ..templates import Template, as_text
 from . import _blocks as kit
+from . import _text as texts
 from .base import Composing, Destination, Sender
 
 # Ids that may be mentioned as they are: users (U, W) and user groups (S).
@@ -103,8 +104,8 @@ class Slack(Destination):
     def _fallback(self, composing: Composing) -> str:
         """Return the plain text for notifications."""
         parts = [self._message.title, self._message.text]
-        said = [text for part in parts if part and (text := kit.said(part, composing.scope).strip())]
-        return kit.clip(": ".join(said) or composing.event.type, kit.MAX_FALLBACK)
+        said = [text for part in parts if part and (text := texts.said(part, composing.scope).strip())]
+        return texts.clip(": ".join(said) or composing.event.type, kit.MAX_FALLBACK)
 
     def _own_blocks(self, composing: Composing, way: str) -> list[kit.Block]:
         """Return the blocks of the author's file; a mention comes after them."""
@@ -114,27 +115,27 @@ class Slack(Destination):
 
     def _blocks(self, composing: Composing, way: str) -> list[kit.Block]:
         event, scope, message = composing.event, composing.scope, self._message
-        title = kit.said(message.title, scope).strip() if message.title else ""
+        title = texts.said(message.title, scope).strip() if message.title else ""
         blocks = [kit.header(title or event.type)]
-        text = kit.said(message.text, scope).strip() if message.text else ""
+        text = texts.said(message.text, scope).strip() if message.text else ""
         lines = [line for line in (text, self._mention(scope)) if line]
         if len(text) > _LONG:  # it may be cut, and whom it is for must not be lost
             blocks += [kit.section(line) for line in lines]
         elif lines:
             blocks.append(kit.section("\n".join(lines)))
-        pairs = [(name, kit.said(value, scope)) for name, value in message.fields.items()]
+        pairs = [(name, texts.said(value, scope)) for name, value in message.fields.items()]
         if not (message.fields or message.text):
-            pairs = [(kit.escape(name), kit.escape(as_text(value))) for name, value in event.payload.items()]
+            pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in event.payload.items()]
         blocks += kit.fields(pairs, way)
         buttons, notes = self._buttons(scope)
         if buttons:
             blocks.append({"type": "actions", "elements": buttons})
         if notes:
             blocks.append(kit.context("\n".join(notes)))
-        if message.context and (said := kit.said(message.context, scope).strip()):
+        if message.context and (said := texts.said(message.context, scope).strip()):
             blocks.append(kit.context(said))
         at = received_text(event.received_at)
-        where = f"{kit.escape(composing.pipeline)} · {at[:10]} {at[11:16]} UTC · {event.id}"
+        where = f"{texts.escape(composing.pipeline)} · {at[:10]} {at[11:16]} UTC · {event.id}"
         return kit.fit([*blocks, kit.context(where)], way, sum(2 * len(button["url"]) for button in buttons))
 
     def _mention(self, scope: Scope) -> str:
@@ -143,7 +144,7 @@ class Slack(Destination):
             return f"cc <@{owner}>"
         if _GROUP.fullmatch(owner):
             return f"cc <!subteam^{owner}>"
-        return f"cc {kit.escape(owner)}" if owner else ""
+        return f"cc {texts.escape(owner)}" if owner else ""
 
     def _buttons(self, scope: Scope) -> tuple[list[kit.Block], list[str]]:
         """Return the buttons, and a note for each whose link Slack would refuse."""
@@ -151,8 +152,8 @@ class Slack(Destination):
         notes = []
         room = kit.MAX_URLS
         for number, row in enumerate(self._message.buttons):
-            label, url = kit.said(row.text, scope), kit.url(row.url, scope)
-            problem = kit.url_problem(url)
+            label, url = texts.said(row.text, scope), texts.url(row.url, scope)
+            problem = texts.url_problem(url)
             if problem is None and len(url) > room:
                 problem = "the links of this message are too long together"
             if problem is None:
@@ -174,9 +175,10 @@ def _rendered(data: Any, scope: Scope, name: str = "", rich: bool = False) -> An
     """Render every template of a blocks file; URLs by their own rule, and rich text without markup."""
     if isinstance(data, Template):
         if name in ("url", "image_url"):
-            return kit.url(data, scope)
-        return data.render(scope, kit.literal) if rich else kit.said(data, scope)
+            return texts.url(data, scope)
+        return data.render(scope, texts.literal) if rich else texts.said(data, scope)
     if isinstance(data, dict):
         rich = rich or data.get("type") == "rich_text"
-        return {key: _rendered(value, scope, key, rich) for key, value in data.items()}
+        rendered = {key: _rendered(value, scope, key, rich) for key, value in data.items()}
+        return kit.leaf(rendered) if rich else rendered
     return [_rendered(value, scope, name, rich) for value in data] if isinstance(data, list) else data

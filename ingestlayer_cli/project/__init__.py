@@ -33,7 +33,7 @@ class Project:
         self.store_path = os.path.join(root, data["store"]["path"])
         self.home = os.path.join(root, HOME)
         self._declarations: dict[str, dict[str, Any]] = data["declarations"]
-        self._compiled: dict[str, Declaration | None] = {}
+        self._compiled: dict[str, Declaration] = {}
 
     @property
     def types(self) -> list[str]:
@@ -47,13 +47,11 @@ class Project:
 
     def declaration(self, type_: str) -> Declaration | None:
         """Return the compiled declaration of an event type, if it has one."""
-        try:
-            return self._compiled[type_]
-        except KeyError:
-            data = self._declarations.get(type_)
-            self._compiled[type_] = Declaration(data) if data else None
-        except TypeError:  # a batch may hold anything where a type belongs
+        # A batch may hold anything where a type belongs.
+        if not isinstance(type_, str) or type_ not in self._declarations:
             return None
+        if type_ not in self._compiled:
+            self._compiled[type_] = Declaration(self._declarations[type_])
         return self._compiled[type_]
 
 
@@ -72,7 +70,7 @@ def load(path: str | None = None, *, keep: bool = True) -> Project:
 
 def check(root: str, *, keep: bool = True) -> dict[str, Any]:
     """Read and check every file of a project, whatever the cache says; returns its compiled data."""
-    from .check import Checker
+    from .checker import Checker
 
     started = time.time_ns()
     checker = Checker(root)
@@ -114,7 +112,7 @@ def _cached(root: str, files: list[list[Any]]) -> dict[str, Any] | None:
         fresh = same and all(not name.endswith(".toml") for name, *_ in others)
         data = kept["project"] if fresh and _stamps(root, [name for name, *_ in others]) == others else None
         return data if isinstance(data, dict) else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -1,13 +1,19 @@
 """A preview drawn: the trace of each pipeline, then its messages as they will look."""
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from .slack import clean, message
+
+LONGEST = 400  # characters of a value
+MOST = 20  # values that a step set
 
 _MARKS = {"continue": ("✓", "green"), "drop": ("✗", "yellow"), "error": ("✗", "red")}
 
@@ -15,15 +21,18 @@ _MARKS = {"continue": ("✓", "green"), "drop": ("✗", "yellow"), "error": ("�
 def preview(result: dict[str, Any]) -> list[RenderableType]:
     """Return what to print for the document of a preview."""
     event = result["event"]
-    head = Text.assemble((event["type"], "bold"), "  ", (event["received_at"], "dim"))
-    if event["idempotency_key"]:
-        head.append(clean(f"\nkey {event['idempotency_key']}"), "dim")
+    head = Text.assemble((clean(event["type"]), "bold"), "  ", (event["received_at"], "dim"))
     drawn: list[RenderableType] = [head]
+    if event["payload"]:
+        drawn.append(_line(", ".join(f"{name} {_shown(value)}" for name, value in event["payload"].items())))
+    if event["idempotency_key"]:
+        drawn.append(Text(clean(f"idempotency key {event['idempotency_key']}"), "dim"))
     if not result["runs"]:
-        drawn.append(Text("no active pipeline matches this event", "yellow"))
+        drawn += [Text(), Text("no active pipeline matches this event: nothing would be sent", "yellow")]
     for run in result["runs"]:
         drawn += [Text(), Text(clean(run["pipeline"]), "bold"), _trace(run)]
-        drawn += [message(sent["body"], sent["target"], _time(event)) for sent in run["messages"]]
+        for sent in run["messages"]:
+            drawn += [Text(), message(sent["body"], sent["target"], _time(event))]
     return drawn
 
 
@@ -35,30 +44,74 @@ def _trace(run: dict[str, Any]) -> RenderableType:
     """Draw a line a step and a destination: a mark, its name, and what it had to say."""
     table = Table.grid(padding=(0, 1), pad_edge=False)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", max_width=30)
     table.add_column(overflow="fold")
     for entry in run["trace"]:
         mark, style = _MARKS[entry["verdict"]]
-        words = {"drop": "drops: ", "error": "fails: "}.get(entry["verdict"], "")
-        table.add_row(Text(mark, style), entry["step"], Text(clean(words + entry["note"])))
-        for name, value in entry["set"].items():
-            table.add_row("", "", Text(clean(f"${name} = {_values(value)}"), "dim"))
+        words = {"drop": "drops the event: ", "error": "fails: "}.get(entry["verdict"], "")
+        table.add_row(Text(mark, style), Text(clean(entry["step"])), Text(clean(words + entry["note"])))
+        for ref in _refs(entry["set"]):
+            table.add_row("", "", ref)
     for sent in run["messages"]:
-        table.add_row(Text("✓", "green"), Text(clean(sent["target"])), Text(clean(_held(sent["when"], "✓"))))
+        when = f"{sent['when']}  ✓" if sent["when"] else "always"
+        table.add_row(Text("✓", "green"), _place(sent["target"]), Text(clean(when)))
     for skipped in run["skipped"]:
         table.add_row(
-            Text("✗", "dim"),
-            Text(clean(skipped["target"]), "dim"),
-            Text(clean(_held(skipped["reason"], "✗ skipped")), "dim"),
+            Text("–", "dim"), _place(skipped["target"], "dim"), Text(clean(f"skipped: {skipped['reason']}"), "dim")
         )
-    if run["outcome"] != "queued" and not run["dropped_by"]:
-        table.add_row("", Text(run["outcome"], "yellow"), Text(clean(run["reason"] or "")))
-    return Padding(table, (0, 0, 0, 2))
+    _add_outcome(table, run)
+    return _Trimmed(Padding(table, (0, 0, 0, 2), expand=False))
 
 
-def _held(condition: str, mark: str) -> str:
-    return f"{condition}  {mark}" if condition else "always"
+class _Trimmed:
+    """Something without the blanks at its lines' ends: previews are pasted into issues and chats."""
+
+    def __init__(self, inside: RenderableType) -> None:
+        self.inside = inside
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in console.render_lines(self.inside, options, pad=False):
+            while line and not line[-1].text.strip():
+                line.pop()
+            yield from line[:-1]
+            if line:
+                yield line[-1]._replace(text=line[-1].text.rstrip())
+            yield Segment.line()
 
 
-def _values(row: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {'null' if value is None else value}" for name, value in row.items())
+def _add_outcome(table: Table, run: dict[str, Any]) -> None:
+    """Say what came of a run without messages, unless a step has said it."""
+    if run["messages"] or run["dropped_by"] or any(entry["verdict"] == "error" for entry in run["trace"]):
+        return
+    word, style = ("fails", "red") if run["outcome"] == "failed" else ("sends nothing", "yellow")
+    table.add_row(Text("✗", style), Text(word, style), Text(clean(run["reason"] or "")))
+
+
+def _place(target: str, style: str = "") -> Text:
+    return Text(" ".join(clean(target).split()), style)
+
+
+def _refs(changed: dict[str, Any]) -> Iterator[Text]:
+    """Draw what a step set, a line a value, as a template may name it: `$entity.customer.mrr  1900`."""
+    for name, value in changed.items():
+        rows = list(value.items()) if isinstance(value, dict) else [("", value)]
+        for key, inner in rows[:MOST]:
+            ref = f"${name}.{key}" if key else f"${name}"
+            yield _line(f"{ref} = {_shown(inner)}")
+        if len(rows) > MOST:
+            yield _line(f"… {len(rows) - MOST:,} more")
+
+
+def _line(text: str) -> Text:
+    """One dim line; what is longer than a few lines of a terminal is cut visibly."""
+    text = " ".join(clean(text).split())
+    return Text(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…", "dim", overflow="fold")
+
+
+def _shown(value: Any) -> str:
+    """Show a value as people write it; lists and objects as JSON."""
+    if isinstance(value, str):
+        return value if value else '""'
+    if value is None or isinstance(value, bool | list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)

@@ -35,6 +35,7 @@ class Context:
 
     def __init__(self, pipeline: str, event: Event, entities: Entities, memory: Memory) -> None:
         self.pipeline = pipeline
+        self.place = ""  # the name of the running step in its pipeline, under which it may remember
         self.event = event
         self.entities = entities
         self.memory = memory

@@ -28,9 +28,9 @@ class Dedupe(Step):
             context.note = "the key is null: not deduplicated"
             return None
         at = context.event.received_at
-        scope = f"{context.pipeline}/dedupe"
+        scope = context.place
         seen = context.memory.seen(scope, key, at - self.window, at + self.window)
-        if seen is None:
+        if seen is None or seen.event_id == context.event.id:  # previewed or replayed, it does not meet itself
             context.to_remember.append(Remembered(scope, key, at))
             context.note = f"{key} is new in {format_duration(self.window)}"
             return None

@@ -98,11 +98,14 @@ def open_store(path: str) -> Store:
 
 
 def open_to_read(path: str) -> Store | None:
-    """Open an existing store for reading alone; None when there is none."""
+    """Open an existing store for reading alone, leaving no trace; None when there is none."""
     if not os.path.exists(path):
         return None
+    # A reader of a WAL store makes its -wal and -shm files, unless it may take the file for immutable: while no
+    # process has the store open (there is no -wal), it is.
+    how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
     with errors(path):
-        connection = sqlite3.connect(f"file:{_uri(path)}?mode=ro", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+        connection = sqlite3.connect(f"file:{_uri(path)}?{how}", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         _check_ours(connection, path, version)
         return Store(connection, path)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from ..clock import format_time
 from ..processes import identity
 from . import Store
-from .outbox import Attempt, settle_row
+from .outbox import Attempt, settle_by_hand
 
 _COLUMNS = (
     "d.seq, d.id, e.id, d.pipeline, d.destination, d.target, d.status, d.attempts, d.queued_at,"
@@ -102,8 +102,7 @@ def retry(store: Store, ids: list[str], now: int) -> int:
         ).rowcount
 
 
-def settle(store: Store, id_: str, status: str, now: int) -> None:
-    """Record the operator's word: delivered or dead."""
-    seq = store.select("SELECT seq FROM deliveries WHERE id = ?", id_)[0][0]
-    attempt = Attempt(now, 0, "settled", status, False, now, None if status == "delivered" else "given up by hand")
-    settle_row(store, seq, attempt, identity())
+def settle(store: Store, id_: str, status: str, now: int) -> bool:
+    """Record the operator's word: delivered or dead; False when it is delivered or being sent."""
+    why = None if status == "delivered" else "given up by hand"
+    return settle_by_hand(store, id_, Attempt(now, 0, "settled", status, False, now, why), identity())

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from . import Store
 
 _WAITING = "w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
+_WAIT_IN_LANE = "FROM deliveries w INDEXED BY deliveries_waiting WHERE w.lane = l.seq"
 
 
 class Claimed(NamedTuple):
@@ -18,6 +19,7 @@ class Claimed(NamedTuple):
     target: str
     body: str
     attempts: int
+    due_at: int
     lease_until: int
     retry: list[int] | None  # the pauses of its destination, in milliseconds
 
@@ -26,26 +28,45 @@ class Wanted(NamedTuple):
     """Which deliveries a sender cares for; all of them when nothing is set."""
 
     queued: tuple[range, ...] = ()  # those with these numbers alone
-    lanes: tuple[int, ...] = ()  # all of these lanes
+    lanes: tuple[int, ...] = ()  # of `queued`: in these, what was accepted before is wanted too
     pipeline: str | None = None
-    target: str | None = None
+    target: str | None = None  # with its # or without
+
+    def filters(self) -> tuple[list[str], list[Any]]:
+        """Return SQL terms over a delivery `w`, and their values."""
+        terms: list[str] = []
+        values: list[Any] = []
+        if self.pipeline is not None:
+            terms.append("w.pipeline = ?")
+            values.append(self.pipeline)
+        if self.target is not None:
+            terms.append("w.target IN (?, '#' || ?)")
+            values += [self.target] * 2
+        return terms, values
 
     def condition(self) -> tuple[str, list[Any]]:
-        """Return SQL over a delivery `w`, and its values."""
-        terms: list[str] = [_WAITING]
-        values: list[Any] = []
-        if self.queued:
-            terms.append("(" + " OR ".join(["w.seq BETWEEN ? AND ?"] * len(self.queued)) + ")")
-            values += [bound for numbers in self.queued for bound in (numbers[0], numbers[-1])]
-        for column, value in (("pipeline", self.pipeline), ("target", self.target)):
-            if value is not None:
-                terms.append(f"w.{column} = ?")
-                values.append(value)
-        return " AND ".join(terms), values
+        """Return SQL over a waiting delivery `w`, and its values."""
+        terms, values = self.filters()
+        if self.lanes:
+            terms.append("w.seq <= ?")
+            values.append(self.queued[-1][-1])
+        elif self.queued:
+            terms.append(_OWN)
+            values += self.own()
+        return " AND ".join([_WAITING, *terms]), values
 
-    def of_lanes(self) -> str:
-        """Return SQL over a lane `l`; its values are `lanes`."""
-        return f" AND l.seq IN ({','.join('?' * len(self.lanes))})" if self.lanes else ""
+    def own(self) -> list[Any]:
+        """Return the values of `_OWN`."""
+        spans = [[numbers[0], numbers[-1]] for numbers in self.queued]
+        return [spans[0][0], spans[-1][1], json.dumps(spans)]
+
+    def of_lanes(self) -> tuple[str, list[Any]]:
+        """Return SQL over a lane `l`, and its values."""
+        return (" AND l.seq IN (SELECT value FROM json_each(?))", [json.dumps(self.lanes)]) if self.lanes else ("", [])
+
+
+# A batch has a span of numbers for each of its transactions: more than there may be terms in an expression.
+_OWN = "w.seq BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM json_each(?) WHERE w.seq BETWEEN value ->> 0 AND value ->> 1)"
 
 
 def lanes_of(store: Store, queued: list[range]) -> tuple[int, ...]:
@@ -58,44 +79,75 @@ def lanes_of(store: Store, queued: list[range]) -> tuple[int, ...]:
 
 
 def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: int, owner: str) -> Claimed | None:
-    """Claim the oldest due delivery of a free lane, reserve the lane's next slot, and return it.
+    """Claim of what is due in a free lane what was accepted first, reserve the lane's next slot, and return it.
 
     Its cost depends on the number of lanes, not of deliveries: settled ones are not in the index.
     """
     condition, values = wanted.condition()
+    of_lanes, lanes = wanted.of_lanes()
     with store.transaction() as transaction:
         execute = transaction.connection.execute
         row = execute(
-            "SELECT d.seq, d.id, d.lane, d.destination, d.target, d.body, d.attempts, d.retry FROM lanes l"
-            " JOIN deliveries d ON d.seq = (SELECT w.seq FROM deliveries w WHERE w.lane = l.seq"
-            f" AND {condition} AND w.due_at <= ? ORDER BY w.due_at, w.seq LIMIT 1)"
-            f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{wanted.of_lanes()}"
-            " ORDER BY d.due_at, d.seq LIMIT 1",
-            (*values, now, now, now, *wanted.lanes),
+            "SELECT d.seq, d.id, d.lane, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry FROM lanes l"
+            f" JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
+            f" AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1)"
+            f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{of_lanes} ORDER BY d.seq LIMIT 1",
+            (*values, now, now, now, *lanes),
         ).fetchone()
         if row is None:
             return None
-        seq, id_, lane, destination, target, body, attempts, retry = row
-        pauses = json.loads(retry) if retry else None
-        claimed = Claimed(seq, id_, lane, destination, target, body, attempts, now + lease, pauses)
-        execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, now + lease, claimed.seq))
-        execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (now + pace, now + lease, claimed.lane))
+        seq, id_, lane, destination, target, body, attempts, due_at, retry = row
+        until, pauses = now + lease, _pauses(retry)
+        claimed = Claimed(seq, id_, lane, destination, target, body, attempts, due_at, until, pauses)
+        execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
+        execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (now + pace, until, lane))
         return claimed
 
 
-def next_at(store: Store, wanted: Wanted, until: int) -> int | None:
-    """Return when the next wanted delivery that is due by `until` may go, or None when there is none."""
+def _pauses(text: str | None) -> list[int] | None:
+    found: list[int] | None = json.loads(text) if text else None
+    return found
+
+
+def next_at(store: Store, wanted: Wanted, now: int, due_by: int, look: int) -> int | None:
+    """Return when the next wanted delivery that is due by a time may go, or None when there is none.
+
+    A lane that is in some process's hand may be free at any moment: `look` is when to look again.
+    """
     condition, values = wanted.condition()
+    of_lanes, lanes = wanted.of_lanes()
     rows = store.select(
-        "SELECT min(max(l.free_at, coalesce(l.busy_until, 0), d.due_at)) FROM lanes l"
-        " JOIN deliveries d ON d.seq = (SELECT w.seq FROM deliveries w WHERE w.lane = l.seq"
-        f" AND {condition} AND w.due_at <= ? ORDER BY w.due_at, w.seq LIMIT 1) WHERE 1{wanted.of_lanes()}",
+        "SELECT min(max(free_at, due_at, min(busy_until, ?))) FROM ("
+        "SELECT l.free_at, coalesce(l.busy_until, 0) AS busy_until, coalesce("
+        f"(SELECT w.due_at {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1),"
+        f"(SELECT min(w.due_at) {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ?)) AS due_at"
+        f" FROM lanes l WHERE 1{of_lanes}) WHERE due_at IS NOT NULL",
+        look,
         *values,
-        until,
-        *wanted.lanes,
+        now,
+        *values,
+        due_by,
+        *lanes,
     )
     found: int | None = rows[0][0]
     return found
+
+
+def own_open(store: Store, wanted: Wanted, due_by: int) -> bool:
+    """Say whether some of what a call itself queued is in some process's hand, or due by a time."""
+    lanes, own = json.dumps(wanted.lanes), wanted.own()
+    return bool(
+        store.select(
+            "SELECT EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_waiting"
+            f" WHERE w.lane IN (SELECT value FROM json_each(?)) AND {_WAITING} AND {_OWN} AND w.due_at <= ?)"
+            " OR EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_leased"
+            f" WHERE w.lease_until IS NOT NULL AND {_OWN})",
+            lanes,
+            *own,
+            due_by,
+            *own,
+        )[0][0]
+    )
 
 
 class Attempt(NamedTuple):
@@ -118,12 +170,13 @@ def record(store: Store, claimed: Claimed, attempt: Attempt, owner: str) -> None
 
     A sender that was so slow that it was taken for vanished still knows what came of its attempt.
     """
+    arrived = attempt.status == "delivered"
     with store.transaction() as transaction:
         execute = transaction.connection.execute
         ours = execute(
-            "UPDATE deliveries SET lease_by = NULL, lease_until = NULL"
-            " WHERE seq = ? AND (lease_by = ? OR (lease_by IS NULL AND status = 'unknown'))",
-            (claimed.seq, owner),
+            "UPDATE deliveries SET lease_by = NULL, lease_until = NULL WHERE seq = ? AND ((lease_by = ? AND"
+            " lease_until = ?) OR (lease_by IS NULL AND (status = 'unknown' OR (? AND status <> 'delivered'))))",
+            (claimed.seq, owner, claimed.lease_until, arrived),
         ).rowcount
         if ours:
             _settle(execute, claimed.seq, attempt)
@@ -135,11 +188,32 @@ def record(store: Store, claimed: Claimed, attempt: Attempt, owner: str) -> None
         _keep_attempt(execute, claimed.seq, attempt, owner)
 
 
-def settle_row(store: Store, seq: int, attempt: Attempt, owner: str) -> None:
-    """Record what became of a delivery without sending it: reconciled, or told by its operator."""
+def settle_row(store: Store, row: "Doubtful", attempt: Attempt, owner: str) -> bool:
+    """Record what became of a delivery that was `unknown`, unless another process was quicker."""
     with store.transaction() as transaction:
-        _settle(transaction.connection.execute, seq, attempt)
-        _keep_attempt(transaction.connection.execute, seq, attempt, owner)
+        execute = transaction.connection.execute
+        same = execute(
+            "SELECT 1 FROM deliveries d WHERE seq = ? AND status = 'unknown' AND lease_until IS NULL"
+            " AND ? = coalesce((SELECT max(number) FROM attempts a WHERE a.delivery = d.seq), 0)",
+            (row.seq, row.last_attempt),
+        ).fetchone()
+        if same:
+            _settle(execute, row.seq, attempt)
+            _keep_attempt(execute, row.seq, attempt, owner)
+        return bool(same)
+
+
+def settle_by_hand(store: Store, id_: str, attempt: Attempt, owner: str) -> bool:
+    """Record the operator's word on a delivery; False when it is delivered, or in some process's hand."""
+    with store.transaction() as transaction:
+        execute = transaction.connection.execute
+        found = execute(
+            "SELECT seq FROM deliveries WHERE id = ? AND status <> 'delivered' AND lease_until IS NULL", (id_,)
+        ).fetchone()
+        if found:
+            _settle(execute, found[0], attempt)
+            _keep_attempt(execute, found[0], attempt, owner)
+        return bool(found)
 
 
 def _settle(execute: Any, seq: int, attempt: Attempt) -> None:
@@ -203,7 +277,7 @@ def abandon(store: Store, row: Leased, attempt: Attempt) -> None:
 
 
 class Doubtful(NamedTuple):
-    """A delivery that may or may not have arrived. `since` is when it was last sent, in milliseconds."""
+    """A delivery that may or may not have arrived. Times in milliseconds."""
 
     seq: int
     id: str
@@ -211,17 +285,27 @@ class Doubtful(NamedTuple):
     destination: str
     target: str
     channel: str | None
-    since: int
+    attempts: int
+    last_attempt: int  # its number; another one means that another process took it up
+    sent_at: int
+    noticed_at: int  # when nothing more could come of it
+    retry: list[int] | None
 
 
-def doubtful(store: Store) -> list[Doubtful]:
-    """Return the deliveries that are `unknown`, in their order."""
+def doubtful(store: Store, wanted: Wanted) -> list[Doubtful]:
+    """Return the wanted deliveries that are `unknown`, in their order."""
+    terms, values = wanted.filters()
+    where = " AND ".join(["w.status = 'unknown'", *terms])
     rows = store.select(
-        "SELECT d.seq, d.id, d.lane, d.destination, d.target, l.channel,"
-        " coalesce((SELECT max(at) FROM attempts a WHERE a.delivery = d.seq AND a.outcome = 'unknown'), d.queued_at)"
-        " FROM deliveries d JOIN lanes l ON l.seq = d.lane WHERE d.status = 'unknown' ORDER BY d.seq"
+        "SELECT w.seq, w.id, w.lane, w.destination, w.target, l.channel, w.attempts,"
+        " coalesce((SELECT max(number) FROM attempts a WHERE a.delivery = w.seq), 0),"
+        " coalesce(a.at, w.queued_at), coalesce(a.at + a.took, w.queued_at), w.retry"
+        " FROM deliveries w JOIN lanes l ON l.seq = w.lane LEFT JOIN attempts a ON a.delivery = w.seq AND a.number ="
+        " (SELECT max(number) FROM attempts b WHERE b.delivery = w.seq AND b.outcome = 'unknown')"
+        f" WHERE {where} ORDER BY w.seq",
+        *values,
     )
-    return [Doubtful(*row) for row in rows]
+    return [Doubtful(*row)._replace(retry=_pauses(row[-1])) for row in rows]
 
 
 def states(store: Store, queued: range) -> list[dict[str, Any]]:
@@ -254,10 +338,17 @@ def counts(store: Store, queued: list[range]) -> dict[str, int]:
 
 def still_waiting(store: Store, wanted: Wanted) -> dict[str, int]:
     """Count what is wanted and neither delivered nor dead, by status."""
-    condition, values = wanted._replace(lanes=(), queued=()).condition()
-    rows = store.select(
-        "SELECT w.status, count(*) FROM deliveries w WHERE w.status IN ('pending', 'retrying', 'unknown')"
-        f" AND ({condition.replace(_WAITING, '1')}) GROUP BY w.status",
+    terms, values = wanted.filters()
+    where = " AND ".join(["w.status IN ('pending', 'retrying', 'unknown')", *terms])
+    return dict(store.select(f"SELECT w.status, count(*) FROM deliveries w WHERE {where} GROUP BY w.status", *values))
+
+
+def soonest(store: Store, wanted: Wanted) -> int | None:
+    """Return when the next of what waits may go; None when nothing does."""
+    terms, values = wanted.filters()
+    where = " AND ".join([_WAITING, *terms])
+    found: int | None = store.select(
+        f"SELECT min(max(w.due_at, l.free_at)) FROM deliveries w JOIN lanes l ON l.seq = w.lane WHERE {where}",
         *values,
-    )
-    return dict(rows)
+    )[0][0]
+    return found

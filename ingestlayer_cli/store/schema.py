@@ -106,6 +106,9 @@ ALTER TABLE deliveries ADD COLUMN retry TEXT;   -- JSON: its destination's own p
 ALTER TABLE lanes ADD COLUMN channel TEXT;      -- the id that the destination gave the channel
 CREATE INDEX deliveries_open ON deliveries (status, seq) WHERE status <> 'delivered';
 DROP INDEX deliveries_unknown;
+DROP INDEX deliveries_waiting;                  -- of what is due, the oldest goes first: by seq, not by due_at
+CREATE INDEX deliveries_waiting ON deliveries (lane, seq, due_at)
+    WHERE status IN ('pending', 'retrying') AND lease_until IS NULL;
 """
 
 MIGRATIONS = [_VERSION_1, _VERSION_2]

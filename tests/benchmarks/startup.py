@@ -9,7 +9,7 @@ from itertools import count, repeat
 from .tools import SCRIPT, compile_all, example, interleaved
 
 RUNS = 30
-EVENT = "--customer acme --metric api-calls --limit 10000 --used 10250 --plan pro".split()
+EVENT = ["--customer", "acme", "--metric", "api-calls", "--limit", "10000", "--used", "10250", "--plan", "pro"]
 
 
 def emits(project: str) -> Iterator[list[str]]:

@@ -46,9 +46,7 @@ def test_a_number_and_its_text_are_the_same_key(tmp_path: Path) -> None:
         ("datetime", "2026-11-03"),
     ],
 )
-def test_a_cell_that_does_not_fit_its_type_is_named_with_its_place(
-    tmp_path: Path, kind: str, text: str
-) -> None:
+def test_a_cell_that_does_not_fit_its_type_is_named_with_its_place(tmp_path: Path, kind: str, text: str) -> None:
     path = write(tmp_path, "c.csv", f"customer_id,x\na,{text}\n")
     ((place, problem),) = problems(path, {"x": kind})
     assert place == "c.csv:2:3"

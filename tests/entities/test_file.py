@@ -94,9 +94,7 @@ def test_a_byte_order_mark_and_crlf_do_not_show(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["c.json", "c.ndjson"])
 def test_a_byte_order_mark_before_json_does_not_show(tmp_path: Path, name: str) -> None:
-    content = (
-        '{"customer_id": {"x": "é"}}' if name == "c.json" else '{"customer_id": "customer_id", "x": "é"}'
-    )
+    content = '{"customer_id": {"x": "é"}}' if name == "c.json" else '{"customer_id": "customer_id", "x": "é"}'
     path = write(tmp_path, name, b"\xef\xbb\xbf" + content.encode())
     assert look_up(path, "customer_id") == Row({"customer_id": "customer_id", "x": "é"}, 1)
 
@@ -333,9 +331,6 @@ def test_a_file_that_becomes_unreadable_and_comes_back_is_found(tmp_path: Path) 
 
 def test_importing_the_room_loads_nothing_that_is_only_sometimes_needed() -> None:
     heavy = {"csv", "json", "sqlite3", "dataclasses", "pathlib", "inspect", "pydantic", "rich", "difflib"}
-    code = (
-        "import sys; before = set(sys.modules); import ingestlayer_cli.entities;"
-        "print(*(set(sys.modules) - before))"
-    )
+    code = "import sys; before = set(sys.modules); import ingestlayer_cli.entities;print(*(set(sys.modules) - before))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert heavy.isdisjoint(answer.stdout.split())

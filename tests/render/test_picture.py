@@ -121,9 +121,7 @@ def test_hostile_values_stay_text_in_an_svg() -> None:
 
 
 def test_hostile_values_stay_text_in_html() -> None:
-    tags = Tags(
-        html([message(blocks({"type": "section", "text": mrkdwn(HOSTILE)}), HOSTILE), HOSTILE], HOSTILE)
-    )
+    tags = Tags(html([message(blocks({"type": "section", "text": mrkdwn(HOSTILE)}), HOSTILE), HOSTILE], HOSTILE))
     assert tags.seen <= {"html", "head", "meta", "title", "style", "body", "pre", "span", "a"}
     assert "{x} {0} [red]r[/red]" in tags.words
 

@@ -167,9 +167,7 @@ def test_a_button_is_a_hyperlink_where_the_terminal_has_them() -> None:
 
 
 def test_an_ascii_terminal_gets_ascii() -> None:
-    body = blocks(
-        *USAGE["blocks"][:4], {"type": "divider"}, {"type": "section", "text": mrkdwn("> q\n```x```")}
-    )
+    body = blocks(*USAGE["blocks"][:4], {"type": "divider"}, {"type": "section", "text": mrkdwn("> q\n```x```")})
     raw = io.BytesIO()
     console = Console(file=io.TextIOWrapper(raw, encoding="ascii"), width=60, _environ={})
     console.print(message(body, "#alerts"))
@@ -225,9 +223,7 @@ ACTING = [
 WIDE = ["東", "👩\u200d👩\u200d👧"]
 BITS = st.sampled_from([*SIGNS, *ACTING, *WIDE])
 TEXTS = st.text() | st.lists(BITS | st.text(max_size=3), max_size=12).map("".join)
-KINDS = st.sampled_from(
-    ["header", "section", "actions", "context", "image", "rich_text", "mrkdwn", "button", "text"]
-)
+KINDS = st.sampled_from(["header", "section", "actions", "context", "image", "rich_text", "mrkdwn", "button", "text"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXTS,
     lambda inner: (

@@ -445,9 +445,7 @@ class _Checker:
 
     def url(self, value: Any, at: str) -> None:
         """URLs of buttons and images: at most 3,000 characters, and http or https."""
-        if self.string(value, at, MAX_URL) and not re.fullmatch(
-            r"https?://[^\s<>/?#][^\s<>\x00-\x1f\x7f]*", value
-        ):
+        if self.string(value, at, MAX_URL) and not re.fullmatch(r"https?://[^\s<>/?#][^\s<>\x00-\x1f\x7f]*", value):
             self.add(at, "must be an http or https URL")
 
     def identifier(self, value: Any, at: str, seen: Counter[str]) -> None:

@@ -111,16 +111,7 @@ class Slow:
 
 
 Fault = (
-    Ok
-    | Status
-    | RateLimited
-    | Hang
-    | HangAfterStore
-    | ResetBeforeStore
-    | ResetAfterStore
-    | Garbage
-    | SlackError
-    | Slow
+    Ok | Status | RateLimited | Hang | HangAfterStore | ResetBeforeStore | ResetAfterStore | Garbage | SlackError | Slow
 )
 
 # What the workspace holds
@@ -537,9 +528,7 @@ class SlackStandin:
         _check({key: value for key, value in body.items() if (key, value) != ("metadata", {})})
         kept = {"metadata": message.body["metadata"]} if "metadata" in message.body else {}
         message.body = {**kept, **body}
-        updated = Message(
-            channel.name, message.ts, message.body, time.monotonic(), call.method, message.thread_ts
-        )
+        updated = Message(channel.name, message.ts, message.body, time.monotonic(), call.method, message.thread_ts)
         self.updates.append(updated)
         self._write(updated)
         shown = _shown(message, all_metadata=True)
@@ -934,9 +923,7 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        thread = threading.Thread(
-            target=self.process_request_thread, args=(request, client_address), daemon=True
-        )
+        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
         with self._lock:
             self._open[request] = thread
         thread.start()

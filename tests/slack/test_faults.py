@@ -163,9 +163,7 @@ def test_a_slow_answer_is_right_and_late(slack: SlackStandin, client: WebClient)
 
 
 @pytest.mark.parametrize("fault", [ResetAfterStore(), HangAfterStore(60), Garbage("<html>", stored=True)])
-def test_a_fault_after_storing_lets_a_refusal_through(
-    slack: SlackStandin, client: WebClient, fault: Fault
-) -> None:
+def test_a_fault_after_storing_lets_a_refusal_through(slack: SlackStandin, client: WebClient, fault: Fault) -> None:
     slack.script.append(fault)
     assert failed(client, blocks=WRONG_BLOCKS)["error"] == "invalid_blocks"
 
@@ -245,17 +243,13 @@ def test_a_paced_client_is_never_limited(slack: SlackStandin, client: WebClient)
         time.sleep(1 / 20)
 
 
-def test_a_webhook_shares_the_rate_of_its_channel(
-    slack: SlackStandin, client: WebClient, hook: WebhookClient
-) -> None:
+def test_a_webhook_shares_the_rate_of_its_channel(slack: SlackStandin, client: WebClient, hook: WebhookClient) -> None:
     slack.enforce_rate = 1
     client.chat_postMessage(channel="#alerts", text="a")
     assert hook.send(text="a").status_code == 429
 
 
-def test_every_request_is_counted_with_its_status(
-    slack: SlackStandin, client: WebClient, hook: WebhookClient
-) -> None:
+def test_every_request_is_counted_with_its_status(slack: SlackStandin, client: WebClient, hook: WebhookClient) -> None:
     slack.script.append(Status(500))
     client.auth_test()
     failed(client)

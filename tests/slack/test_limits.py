@@ -210,9 +210,7 @@ RIGHT: dict[str, list[Json]] = {
                 {
                     "type": "rich_text_list",
                     "style": "bullet",
-                    "elements": [
-                        {"type": "rich_text_section", "elements": [{"type": "user", "user_id": "U1"}]}
-                    ],
+                    "elements": [{"type": "rich_text_section", "elements": [{"type": "user", "user_id": "U1"}]}],
                 },
             ],
         }
@@ -227,9 +225,7 @@ def test_a_right_block_is_posted(client: WebClient, blocks: list[Json]) -> None:
 
 def test_an_emoji_outside_the_basic_plane_counts_as_two_characters(client: WebClient) -> None:
     with pytest.raises(SlackApiError, match="no more than 150 characters"):
-        client.chat_postMessage(
-            channel="#test", text="x", blocks=[{"type": "header", "text": plain("😀" * 76)}]
-        )
+        client.chat_postMessage(channel="#test", text="x", blocks=[{"type": "header", "text": plain("😀" * 76)}])
 
 
 def heavy(size: int) -> list[Json]:
@@ -313,9 +309,7 @@ def test_a_wrong_argument_is_refused_with_its_code(client: WebClient, code: str,
 
 
 def test_a_relative_icon_url_is_a_problem() -> None:
-    assert problems({"text": "a", "icon_url": "/a.png"}) == [
-        "must be an http or https URL [json-pointer:/icon_url]"
-    ]
+    assert problems({"text": "a", "icon_url": "/a.png"}) == ["must be an http or https URL [json-pointer:/icon_url]"]
 
 
 def test_metadata_with_a_dotted_type_is_a_problem() -> None:

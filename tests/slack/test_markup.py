@@ -53,9 +53,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("problem", "text"), [(problem, text) for problem in WRONG for text in WRONG[problem]]
-)
+@pytest.mark.parametrize(("problem", "text"), [(problem, text) for problem in WRONG for text in WRONG[problem]])
 def test_wrong_markup_is_a_problem_in_every_kind_of_text(problem: str, text: str) -> None:
     for body in ({"text": text}, in_section(text), in_plain(text)):
         found = problems(body)
@@ -69,9 +67,7 @@ def test_a_quote_mark_is_unescaped_in_plain_text() -> None:
 
 def test_control_characters_in_alt_text_are_a_problem() -> None:
     picture = {"type": "image", "image_url": "https://a.example/b", "alt_text": "a\x00"}
-    assert problems({"blocks": [picture]}) == [
-        "control characters are not allowed [json-pointer:/blocks/0/alt_text]"
-    ]
+    assert problems({"blocks": [picture]}) == ["control characters are not allowed [json-pointer:/blocks/0/alt_text]"]
 
 
 @given(st.text(min_size=1, max_size=200))

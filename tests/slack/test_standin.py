@@ -190,9 +190,7 @@ def test_a_reply_needs_its_parent(client: WebClient) -> None:
         ("text/plain", "{}", "invalid_post_type"),
     ],
 )
-def test_a_body_that_can_not_be_read_is_refused(
-    slack: SlackStandin, content_type: str, body: str, code: str
-) -> None:
+def test_a_body_that_can_not_be_read_is_refused(slack: SlackStandin, content_type: str, body: str, code: str) -> None:
     answer = post(slack.url + "chat.postMessage", body, content_type)
     assert json.loads(answer) == {"ok": False, "error": code}
 
@@ -247,9 +245,7 @@ def test_an_update_is_held_to_the_same_blocks(client: WebClient, posted: Message
     assert answer["error"] == "invalid_blocks"
 
 
-def test_a_webhook_message_can_not_be_updated(
-    slack: SlackStandin, client: WebClient, hook: WebhookClient
-) -> None:
+def test_a_webhook_message_can_not_be_updated(slack: SlackStandin, client: WebClient, hook: WebhookClient) -> None:
     hook.send(text="a")
     answer = refused(client.chat_update, channel="C0000000001", ts=slack.messages[0].ts, text="b")
     assert answer["error"] == "cant_update_message"
@@ -333,9 +329,7 @@ def test_history_is_between_oldest_and_latest(client: WebClient) -> None:
 
 def test_history_includes_its_ends_when_asked(client: WebClient) -> None:
     stamps = [client.chat_postMessage(channel="#alerts", text=text)["ts"] for text in "abc"]
-    history = client.conversations_history(
-        channel="C0000000001", oldest=stamps[0], latest=stamps[1], inclusive=True
-    )
+    history = client.conversations_history(channel="C0000000001", oldest=stamps[0], latest=stamps[1], inclusive=True)
     assert [message["text"] for message in history["messages"]] == ["b", "a"]
 
 
@@ -440,9 +434,7 @@ def test_a_webhook_answers_invalid_payload_to_what_is_no_object(slack: SlackStan
 
 
 def test_a_webhook_takes_a_form_with_a_payload(slack: SlackStandin) -> None:
-    answer = post(
-        slack.webhook_url, "payload=%7B%22text%22%3A%22a%22%7D", "application/x-www-form-urlencoded"
-    )
+    answer = post(slack.webhook_url, "payload=%7B%22text%22%3A%22a%22%7D", "application/x-www-form-urlencoded")
     assert (answer, slack.messages[0].body) == ("ok", {"text": "a"})
 
 
@@ -456,9 +448,7 @@ def test_a_webhook_takes_a_form_with_a_payload(slack: SlackStandin) -> None:
         ("user_not_found", 400),
     ],
 )
-def test_a_webhook_refuses_as_it_is_set_to(
-    slack: SlackStandin, hook: WebhookClient, code: str, status: int
-) -> None:
+def test_a_webhook_refuses_as_it_is_set_to(slack: SlackStandin, hook: WebhookClient, code: str, status: int) -> None:
     slack.webhook.refusal = code
     answer = hook.send(text="a")
     assert (answer.status_code, answer.body) == (status, code)

@@ -246,7 +246,7 @@ class Checker:
             "example": checked.example,
         }
         at: Path = ("idempotency", "key")
-        for path in key_refs:
+        for path in _once(key_refs):
             if path[0] != "event":
                 source.report(at, f"${'.'.join(path)}: an idempotency key knows $event only", 0)
             else:

@@ -1,0 +1,79 @@
+"""The Python interface: what `emit` and `emit --batch` do, for programs."""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from . import flow
+from .batch import CHUNK, raw_event
+from .document import Document
+from .errors import RejectedError
+from .events import encode
+from .gate import Raw
+from .project import load
+from .runtime import Runtime
+
+SOURCE = "python"
+
+
+def ingest(
+    type: str,
+    payload: dict[str, Any],
+    *,
+    idempotency_key: str | None = None,
+    timestamp: str | datetime | None = None,
+    project: str | os.PathLike[str] | None = None,
+) -> Document:
+    """Accept one event, run its pipelines and send its messages, as `ingestlayer emit` does.
+
+    `timestamp` is when it happened: RFC 3339, `2h ago`, or a datetime with a time zone. `project` is the
+    project's folder; without it, as on the command line, INGESTLAYER_PROJECT or the nearest one upward. The
+    result is the document of `emit --json`, its names also attributes. IngestError says why an event is refused.
+    """
+    raw = Raw(type, payload, idempotency_key, _text(timestamp), SOURCE)
+    with Runtime(load(_path(project))) as runtime:
+        return flow.emit(runtime, raw)
+
+
+def ingest_batch(
+    events: Iterable[dict[str, Any]],
+    *,
+    type: str | None = None,
+    project: str | os.PathLike[str] | None = None,
+) -> Document:
+    """Accept many events, in transactions of 1,000, as `ingestlayer emit --batch` does.
+
+    An event is {"type", "payload", "idempotency_key"?, "timestamp"?}, or a payload when `type` is given. A refused
+    one stops no other: the result, the document of `emit --batch --json`, counts them and names the first 100 by
+    their number, from 1. Whatever `events` itself raises is raised here; what was accepted before it stays.
+    """
+    with Runtime(load(_path(project))) as runtime:
+        return flow.emit_batch(runtime, _chunks(events, type))
+
+
+def _chunks(events: Iterable[Any], type_: str | None) -> Iterator[list[flow.Line]]:
+    lines = (_line(number, event, type_) for number, event in enumerate(events, start=1))
+    while chunk := list(islice(lines, CHUNK)):
+        yield chunk
+
+
+def _line(number: int, event: Any, type_: str | None) -> flow.Line:
+    try:
+        text = encode(event).encode("utf-8", "backslashreplace")
+    except (TypeError, ValueError, RecursionError):
+        text = repr(event)[:1000].encode("utf-8", "backslashreplace")
+    try:
+        raw = raw_event(event, type_, SOURCE)
+    except RejectedError as error:
+        return flow.Line(number, None, error, text)
+    return flow.Line(number, raw._replace(timestamp=_text(raw.timestamp)), None, text)
+
+
+def _text(timestamp: Any) -> Any:
+    return timestamp.isoformat() if isinstance(timestamp, datetime) else timestamp
+
+
+def _path(project: str | os.PathLike[str] | None) -> str | None:
+    return None if project is None else os.fspath(project)

@@ -1,0 +1,1 @@
+"""The Slack destination, against a strict stand-in over real HTTP on loopback."""

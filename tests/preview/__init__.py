@@ -1,0 +1,1 @@
+"""`preview`: what emit would do, and how the message will look."""

@@ -1,0 +1,76 @@
+"""Every project under examples/ runs as it is."""
+
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ingestlayer_cli import recipes
+from tests.cli.support import Folder, ingestlayer
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+RECIPES = Path(recipes.__file__).parent
+PROJECTS = sorted(path.parent for path in EXAMPLES.rglob("ingestlayer.toml"))
+SHOWN_AS = {"usage-limits": "usage-limit-hits"}  # the example of a recipe, by their folders
+
+each = pytest.mark.parametrize("example", PROJECTS, ids=lambda path: path.name)
+
+
+@pytest.fixture
+def copy(example: Path, tmp_path: Path) -> Folder:
+    """A copy of an example, without a store that somebody left in it."""
+    shutil.copytree(example, tmp_path / "project", ignore=shutil.ignore_patterns(".ingestlayer"))
+    return Folder(tmp_path / "project")
+
+
+def test_there_are_examples() -> None:
+    assert [path.name for path in PROJECTS if path.name in SHOWN_AS] == list(SHOWN_AS)
+
+
+@each
+def test_an_example_is_valid(copy: Folder) -> None:
+    result = copy.run("validate", "--json")
+    assert (result.code, result.json) == (0, {"problems": []})
+
+
+@each
+def test_the_events_of_an_example_are_accepted_and_end_in_messages(copy: Folder) -> None:
+    result = copy.run("emit", "--batch", "events.ndjson", "--json")
+    assert result.code == 0, result
+    assert result.json["accepted"] > 0
+    assert result.json["runs"]["failed"] == 0
+    assert result.json["deliveries"]["delivered"] > 0
+
+
+@each
+def test_the_declared_examples_of_an_example_can_be_previewed(example: Path, copy: Folder) -> None:
+    for file in sorted((example / "events").glob("*.toml")):
+        declaration = tomllib.loads(file.read_text())
+        if "example" in declaration:
+            result = copy.run("preview", declaration["type"], "--json")
+            assert result.code == 0
+            assert result.json["runs"]
+
+
+@each
+def test_an_example_ignores_its_store_in_git(example: Path) -> None:
+    assert ".ingestlayer/" in (example / ".gitignore").read_text().splitlines()
+
+
+@pytest.mark.parametrize(("example", "recipe"), SHOWN_AS.items())
+def test_an_example_has_the_files_of_its_recipe_but_more_customers(example: str, recipe: str) -> None:
+    for name in recipes.files(recipe):
+        ours = EXAMPLES / example / (".gitignore" if name == "gitignore" else name)
+        theirs = RECIPES / recipe / name
+        if name == "customers.csv":
+            assert ours.read_bytes().startswith(theirs.read_bytes())
+            assert len(ours.read_bytes()) > len(theirs.read_bytes())
+        else:
+            assert ours.read_bytes() == theirs.read_bytes(), name
+
+
+@pytest.mark.parametrize("recipe", recipes.names())
+def test_every_recipe_makes_a_valid_project(recipe: str, tmp_path: Path) -> None:
+    assert ingestlayer("init", "project", "--recipe", recipe, cwd=tmp_path).code == 0
+    assert ingestlayer("validate", cwd=tmp_path / "project").code == 0

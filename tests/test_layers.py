@@ -1,0 +1,106 @@
+"""Imports inside the package point down only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "ingestlayer_cli"
+
+# A room (a module, or a folder with all its modules) may import the rooms of lower lines, and itself.
+LAYERS = [
+    ["errors", "clock", "processes"],
+    ["expressions"],
+    ["templates", "conditions"],
+    ["events"],
+    ["families", "entities", "store"],
+    ["steps", "destinations", "project"],
+    ["gate", "pipeline", "outbox"],
+    ["document", "runtime"],
+    ["flow"],
+    ["batch"],
+    ["api"],
+    ["console", "render", "recipes"],
+    ["commands"],
+    ["app"],
+    ["main"],
+    ["__main__"],
+]
+RANKS = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def parts_of(path: Path) -> tuple[str, ...]:
+    """Return the dotted name of a module below the package, in parts."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def room_of(path: Path) -> str:
+    """Return the room of a module; the package itself is none."""
+    return (parts_of(path) or ("",))[0]
+
+
+def imported(path: Path) -> set[tuple[int, str]]:
+    """Return (line, room) of every import of our own; `from . import __version__` is of no room."""
+    found = set()
+    inside = parts_of(path) if path.name == "__init__.py" else parts_of(path)[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [name.name.split(".") for name in node.names if name.name.startswith("ingestlayer_cli.")]
+            found |= {(node.lineno, parts[1]) for parts in names}
+        elif isinstance(node, ast.ImportFrom):
+            base: tuple[str, ...] = tuple((node.module or "").split(".")) if node.module else ()
+            if node.level:
+                base = inside[: len(inside) - node.level + 1] + base
+            elif base[:1] == ("ingestlayer_cli",):
+                base = base[1:]
+            else:
+                continue
+            rooms = {base[0]} if base else {name.name for name in node.names} - {"__version__"}
+            found |= {(node.lineno, room) for room in rooms}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: ".".join(parts_of(path)) or "ingestlayer_cli")
+def test_a_module_imports_only_what_is_below_it(path: Path) -> None:
+    room = room_of(path)
+    if not room:  # the package is the door for programs: it imports, lazily, what it likes
+        return
+    upward = [
+        f"{path.name}:{line} imports {other}"
+        for line, other in sorted(imported(path))
+        if other != room and RANKS[other] >= RANKS[room]
+    ]
+    assert upward == []
+
+
+def test_every_room_has_a_rank_and_every_rank_a_room() -> None:
+    assert {room_of(path) for path in MODULES} - {""} == set(RANKS)
+
+
+def test_the_families_do_not_know_each_others_members() -> None:
+    for path in [*(PACKAGE / "steps").glob("*.py"), *(PACKAGE / "destinations").glob("*.py")]:
+        allowed = {"base", *(other.stem for other in path.parent.glob("_*.py"))}
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                names = {node.module} if node.module else {name.name for name in node.names}
+                assert names <= allowed, f"{path.name}:{node.lineno}"
+
+
+def test_sqlite_is_spoken_in_the_store_and_in_the_side_index_alone() -> None:
+    speakers = {room_of(path) for path in MODULES if "sqlite3" in path.read_text().replace("`sqlite3", "")}
+    assert speakers == {"store", "entities"}
+
+
+def test_time_is_told_by_the_clock_alone() -> None:
+    callers = set()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in (
+                "time.time",
+                "datetime.now",
+                "datetime.utcnow",
+            ):
+                callers.add(path.name)
+    assert callers == set()
