@@ -4,19 +4,31 @@ import os
 from functools import lru_cache
 
 
-@lru_cache(maxsize=1)
 def identity() -> str:
     """Return `host:pid` and, on Linux, what tells this process from any other that ever had its pid here."""
-    return "/".join([f"{os.uname().nodename}:{os.getpid()}", *_marks(os.getpid())])
+    return _identity(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _identity(pid: int) -> str:
+    """Return it for a pid: a forked process is another one."""
+    return "/".join([f"{os.uname().nodename}:{pid}", *_marks(pid)])
 
 
 def vanished(other: str) -> bool:
     """Say whether a process is surely gone; False when that cannot be told from here (another machine)."""
     name, *marks = other.split("/")
-    host, _, pid = name.partition(":")
+    host, _, pid = name.rpartition(":")
     if len(marks) != 3 or host != os.uname().nodename or marks[:2] != _marks(os.getpid())[:2]:
         return False
-    return _marks(int(pid)) != marks
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # somebody else's
+    found = _marks(int(pid))  # none where /proc hides the processes of others
+    return bool(found) and found != marks
 
 
 def _marks(pid: int) -> list[str]:

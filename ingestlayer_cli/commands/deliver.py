@@ -26,42 +26,63 @@ def deliver(
     from ..runtime import Runtime
     from ..store.outbox import Wanted
     from . import settings
+    from .deliveries import check_known
     from .show import drawing
 
     progress = Progress("deliveries", quiet or json)
     count = 0
+    hints: set[str] = set()
 
     def said(row: Any, attempt: Any) -> None:
         nonlocal count
         count += 1
+        progress.end()
         if json or not quiet:
             _say(row, attempt, json)
+        if attempt.hint and attempt.hint not in hints and not json:
+            hints.add(attempt.hint)
+            # With -q the hint is all that is said: it needs its reason.
+            note(
+                f"hint: {attempt.hint}" if not quiet else f"{row.target} {row.id} {attempt.error}: {attempt.hint}",
+                "yellow",
+            )
         progress.at(count)
 
     with Runtime(load(settings.project), show=drawing(json or quiet)) as runtime:
+        wanted = Wanted(pipeline=pipeline, target=channel)
+        check_known(runtime, pipeline, channel)
         # SIGTERM, as from systemd: the messages in hand are finished, then the process ends.
-        before = signal.signal(signal.SIGTERM, lambda *_: runtime.outbox.stop())
+        outbox = runtime.outbox
+        before = signal.signal(signal.SIGTERM, lambda *_: outbox.stop())
         try:
-            run = flow.watch if watch else flow.deliver
-            result = run(runtime, Wanted(pipeline=pipeline, target=channel), said, limit)
+            result = (flow.watch if watch else flow.deliver)(runtime, wanted, said, limit)
         finally:
             signal.signal(signal.SIGTERM, before)
-        stopped = runtime.outbox.stopped
+        stopped, waiting = outbox.stopped, result["waiting"]
+        soonest = _soonest(runtime, wanted) if waiting and not (json or quiet) else ""
     progress.end()
-    if not json:
-        for hint in result.hints:
-            note(f"hint: {hint}", "yellow")
-        if result["waiting"] and not quiet:
-            words = ", ".join(f"{count:,} {status}" for status, count in result["waiting"].items())
-            note(f"still waiting: {words}; see `ingestlayer deliveries list`")
+    if not json and not quiet:
+        if waiting:
+            words = ", ".join(f"{count:,} {status}" for status, count in waiting.items())
+            note(f"still waiting: {words}{soonest}; see `ingestlayer deliveries list`")
+        elif not count:
+            note("nothing is due")
     return 0 if stopped else flow.exit_code(result)
+
+
+def _soonest(runtime: Any, wanted: Any) -> str:
+    from ..clock import format_time
+    from ..store.outbox import soonest
+
+    at = soonest(runtime.store, wanted)
+    return f", the next at {format_time(at)}" if at is not None and at > runtime.clock.now() else ""
 
 
 def _say(row: Any, attempt: Any, json: bool) -> None:
     from ..clock import format_time
     from ..console import say, say_json_line
 
-    next_at = format_time(attempt.due_at) if attempt.status == "retrying" else None
+    next_at = format_time(max(attempt.due_at, attempt.lane_free_at)) if attempt.status == "retrying" else None
     if json:
         document = {
             "id": row.id,

@@ -25,21 +25,25 @@ def list_deliveries(
     json: Json = False,
 ) -> int:
     """List deliveries, newest first; with no option those that are not delivered."""
-    from ..console import say, say_json_line
+    from ..console import note, say, say_json_line
     from ..store import deliveries
 
     with _open() as runtime:
         selection = _selection(runtime, status, since, pipeline, channel)
         found = deliveries.find(runtime.store, selection, limit)
+        count = deliveries.count(runtime.store, selection) if len(found) == limit else len(found)
     for row in found:
         if json:
             say_json_line(row)
         else:
             due = f"  next {row['next_at']}" if row["next_at"] else ""
+            due = f"  in hand of {row['in_hand_of']}" if row["in_hand_of"] else due
             why = f"  {row['error']}" if row["error"] else ""
             say(f"{row['id']}  {row['queued_at']}  {row['target']}  {row['status']} ({row['attempts']}){due}{why}")
     if not found and not json:
         say("nothing waits" if selection.open_only else "no such delivery")
+    if count > len(found) and not json:
+        note(f"the newest {len(found):,} of {count:,}; --limit shows more")
     return 0
 
 
@@ -84,13 +88,17 @@ def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json 
             chosen = deliveries.find(runtime.store, _selection(runtime, status, since, None, None), None)
         if delivered := [row["id"] for row in chosen if row["status"] == "delivered"]:
             raise UsageError(f"{delivered[0]} is delivered and is not sent again")
+        runtime.outbox.expire()  # what a killed process had in hand is free
         now = runtime.clock.now()
         count = deliveries.retry(runtime.store, [row["id"] for row in chosen], now)
     if json:
         say_json({"retrying": count})
     else:
         say(f"{count:,} due again")
-        note("now: ingestlayer deliver")
+        if count < len(chosen):
+            note(f"{len(chosen) - count:,} not: they are being sent at this moment")
+        if count:
+            note("to send them now: ingestlayer deliver")
     return 0
 
 
@@ -112,14 +120,16 @@ def settle(
         chosen = [_one(runtime, id_) for id_ in ids]
         if settled := [row["id"] for row in chosen if row["status"] in ("delivered",)]:
             raise UsageError(f"{settled[0]} is delivered already")
+        runtime.outbox.expire()  # what a killed process had in hand is free
         now = runtime.clock.now()
         status = "delivered" if delivered else "dead"
-        for row in chosen:
-            deliveries.settle(runtime.store, row["id"], status, now)
+        settled = [row["id"] for row in chosen if deliveries.settle(runtime.store, row["id"], status, now)]
+        if busy := [row["id"] for row in chosen if row["id"] not in settled]:
+            raise UsageError(f"{busy[0]} is being sent at this moment", "look at it again when that is done")
     if json:
-        say_json({"settled": [row["id"] for row in chosen], "status": status})
+        say_json({"settled": settled, "status": status})
     else:
-        say(f"{len(chosen):,} {status}")
+        say(f"{len(settled):,} {status}")
     return 0
 
 
@@ -141,6 +151,19 @@ def _one(runtime: Any, prefix: str) -> dict[str, Any]:
         words = f"{prefix} is the start of several deliveries" if found else f"there is no delivery {prefix}"
         raise UsageError(words, "`ingestlayer deliveries list` shows those that wait")
     return found[0]
+
+
+def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> None:
+    """Refuse a pipeline or a channel that nothing is of: a slip of the pen is not "nothing is due"."""
+    from ..errors import UsageError, near_miss
+    from ..store import deliveries
+
+    names = [data["name"] for data in runtime.project.pipelines]
+    if pipeline is not None and pipeline not in names and pipeline not in deliveries.open_pipelines(runtime.store):
+        raise UsageError(f"--pipeline {pipeline}: there is none of this name{near_miss(pipeline, names)}")
+    if channel is not None and channel.removeprefix("#") not in (known := deliveries.channels(runtime.store)):
+        near = near_miss(channel.removeprefix("#"), known)
+        raise UsageError(f"--channel {channel}: nothing was ever sent there{near}")
 
 
 def _selection(runtime: Any, status: str | None, since: str | None, pipeline: str | None, channel: str | None) -> Any:

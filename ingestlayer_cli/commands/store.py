@@ -46,12 +46,16 @@ def prune(
             wanted = parse_duration(older_than) if older_than else runtime.project.retention
         except ValueError as error:
             raise UsageError(f"--older-than: {error}") from None
-        # An event is its idempotency key's memory: it stays for as long as any declared window.
-        age = max(wanted, runtime.project.longest_window)
+        # An event is its idempotency key's memory: it stays for as long as any window; undeclared types have a day.
+        project = runtime.project
+        age = max(wanted, project.longest_window, 86_400_000 if project.accepts_undeclared else 0)
         if age > wanted:
-            note(f"note: the longest idempotency window is {format_duration(age)}: nothing younger is forgotten")
+            note(f"note: an idempotency window is {format_duration(age)} long: nothing younger is forgotten")
+        windows = (step.get("window") for pipeline in project.pipelines for step in pipeline["steps"])
+        remembered = max(age, *(window for window in windows if isinstance(window, int)), 0)
+        now = runtime.clock.now()
         progress = Progress("events", json)
-        removed = upkeep.prune(runtime.store, runtime.clock.now() - age, progress.at)
+        removed = upkeep.prune(runtime.store, now - age, now - remembered, progress.at)
         progress.end()
     if json:
         say_json({"removed": removed})

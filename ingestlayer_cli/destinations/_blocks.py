@@ -29,7 +29,11 @@ MAX_ELEMENTS = 10  # of a context
 
 # The steps in which texts are shortened until the whole message fits.
 _LIMITS = (MAX_TEXT, 2_000, 1_400, 1_000, 700, 500, 350, 250, 180, 120, 75)
-_AROUND = 130  # what stands around a text in the JSON of the blocks that are made here, at most
+# With so few characters of texts and links in all, and so short a title and labels, blocks that are made here
+# cannot meet a limit, whatever the characters are and however JSON writes them.
+SMALL = 900
+SMALL_TITLE = MAX_HEADER // 2
+SMALL_LABEL = MAX_LABEL // 2
 
 
 def plain(text: str) -> Block:
@@ -127,25 +131,18 @@ def no_button(label: str, problem: str) -> str:
 # Fitting --------------------------------------------------------------------------------------------------
 
 
-def fit(blocks: list[Block], way: str, links: int | None = None) -> list[Block]:
+def fit(blocks: list[Block], way: str) -> list[Block]:
     """Return the blocks with every text within its limit, and the whole within the limits of a message.
 
-    Their texts are changed in place. `links` is the length of all URLs in blocks that were made here: the usual
-    small message of these need not be measured.
+    Their texts are changed in place.
     """
     if len(blocks) > MAX_BLOCKS:
         left_out = len(blocks) - MAX_BLOCKS + 1
         blocks = [*blocks[: MAX_BLOCKS - 1], context(_more(left_out, "block", way))]
     texts = list(_texts(blocks))
-    total, fits = 0, True
-    for holder, name, limit in texts:
+    for holder, name, _ in texts:
         words = tidy(holder[name], holder["type"] == "mrkdwn")
-        holder[name] = words = words if words.strip() else "—"
-        weight = 2 * len(words)  # at most: quotes, line ends and characters beyond 16 bits count two
-        total += weight + _AROUND
-        fits = fits and weight <= limit
-    if links is not None and fits and total + links <= MAX_TOTAL:
-        return blocks
+        holder[name] = words if words.strip() else "—"
     return _shortened(blocks, texts, way)
 
 

@@ -44,7 +44,7 @@ def literal(value: str) -> str:
     return _CONTROL.sub("", value)
 
 
-def said(template: Template, scope: Scope) -> str:
+def said(template: Template, scope: Scope, quotes: bool = True) -> str:
     """Render a template for Slack: what its author wrote as a mention or link is one, values never are.
 
     `<$event.url|Open>` is a link when the value is an address, and these very characters otherwise.
@@ -52,7 +52,7 @@ def said(template: Template, scope: Scope) -> str:
     text = template.render(scope, escape)
     if "<" in text or ">" in text:  # the author's: values have none
         text = _MARKUP.sub(_marked_up, template.render(scope, _marked)).translate(_UNMARK)
-    return tidy(text, quotes=True) if "&" in text or not text.isprintable() else text
+    return text if text.isprintable() and "&" not in text and ">" not in text else tidy(text, quotes)
 
 
 _UNMARK: dict[int, str | None] = {ord(_OPEN): None, ord(_CLOSE): None, ord(_BAR): "|"}

@@ -83,6 +83,7 @@ class Slack(Destination):
         super().__init__(**values)
         message = values.get("message") or {}
         self._message = Message(**{**message, "buttons": [Button(**row) for row in message.get("buttons", [])]})
+        self._fields = [(texts.tidy(name, quotes=True), value) for name, value in self._message.fields.items()]
 
     def target(self, scope: Scope) -> str:
         channel = self.channel.render(scope).strip()
@@ -92,8 +93,15 @@ class Slack(Destination):
 
     def compose(self, composing: Composing) -> dict[str, Any]:
         event, way = composing.event, f"`ingestlayer events show {composing.event.id}`"
-        blocks = self._own_blocks(composing, way) if self._message.blocks else self._blocks(composing, way)
-        body = {"text": self._fallback(composing), "blocks": blocks}
+        scope, message = composing.scope, self._message
+        title = texts.said(message.title, scope, quotes=False).strip() if message.title else ""
+        text = texts.said(message.text, scope).strip() if message.text else ""
+        if self._message.blocks:
+            blocks = self._own_blocks(composing, way)
+        else:
+            blocks = self._blocks(composing, title or event.type, text, way)
+        fallback = texts.clip(": ".join(filter(None, (title, text))) or event.type, kit.MAX_FALLBACK)
+        body = {"text": fallback, "blocks": blocks}
         if composing.connection == "webhook":  # its channel is fixed, and it takes no metadata
             return body
         # Slack drops metadata whose event_type is not of letters, digits and underscores.
@@ -101,42 +109,31 @@ class Slack(Destination):
         metadata = {"event_type": re.sub(r"\W", "_", event.type), "event_payload": payload}
         return {"channel": composing.target, **body, "metadata": metadata}
 
-    def _fallback(self, composing: Composing) -> str:
-        """Return the plain text for notifications."""
-        parts = [self._message.title, self._message.text]
-        said = [text for part in parts if part and (text := texts.said(part, composing.scope).strip())]
-        return texts.clip(": ".join(said) or composing.event.type, kit.MAX_FALLBACK)
-
     def _own_blocks(self, composing: Composing, way: str) -> list[kit.Block]:
         """Return the blocks of the author's file; a mention comes after them."""
         blocks = kit.mend(_rendered(self._message.blocks, composing.scope))
         mention = self._mention(composing.scope)
         return kit.fit([*blocks, kit.section(mention)] if mention else blocks, way)
 
-    def _blocks(self, composing: Composing, way: str) -> list[kit.Block]:
+    def _blocks(self, composing: Composing, title: str, text: str, way: str) -> list[kit.Block]:
         event, scope, message = composing.event, composing.scope, self._message
-        title = texts.said(message.title, scope).strip() if message.title else ""
-        blocks = [kit.header(title or event.type)]
-        text = texts.said(message.text, scope).strip() if message.text else ""
-        lines = [line for line in (text, self._mention(scope)) if line]
-        if len(text) > _LONG:  # it may be cut, and whom it is for must not be lost
-            blocks += [kit.section(line) for line in lines]
-        elif lines:
-            blocks.append(kit.section("\n".join(lines)))
-        pairs = [(name, texts.said(value, scope)) for name, value in message.fields.items()]
-        if not (message.fields or message.text):
+        mention = self._mention(scope)
+        # A long text may be cut, and whom it is for must not be lost.
+        lines = [text, mention] if len(text) > _LONG else ["\n".join(filter(None, (text, mention)))]
+        pairs = [(name, texts.said(value, scope)) for name, value in self._fields]
+        if not (pairs or message.text):
             pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in event.payload.items()]
-        blocks += kit.fields(pairs, way)
         buttons, notes = self._buttons(scope)
-        if buttons:
-            blocks.append({"type": "actions", "elements": buttons})
-        if notes:
-            blocks.append(kit.context("\n".join(notes)))
-        if message.context and (said := texts.said(message.context, scope).strip()):
-            blocks.append(kit.context(said))
+        context = texts.said(message.context, scope).strip() if message.context else ""
         at = received_text(event.received_at)
         where = f"{texts.escape(composing.pipeline)} · {at[:10]} {at[11:16]} UTC · {event.id}"
-        return kit.fit([*blocks, kit.context(where)], way, sum(2 * len(button["url"]) for button in buttons))
+        blocks = [kit.header(title), *(kit.section(line) for line in lines if line), *kit.fields(pairs, way)]
+        if buttons:
+            blocks.append({"type": "actions", "elements": buttons})
+        blocks += [kit.context(line) for line in ("\n".join(notes), context, where) if line]
+        said = [*lines, *notes, context, where, *(words for pair in pairs for words in pair)]
+        small = _is_small(title, said, buttons)
+        return blocks if small else kit.fit(blocks, way)
 
     def _mention(self, scope: Scope) -> str:
         owner = self.mention.render(scope).strip() if self.mention else ""
@@ -152,13 +149,13 @@ class Slack(Destination):
         notes = []
         room = kit.MAX_URLS
         for number, row in enumerate(self._message.buttons):
-            label, url = texts.said(row.text, scope), texts.url(row.url, scope)
+            label, url = texts.said(row.text, scope, quotes=False), texts.url(row.url, scope)
             problem = texts.url_problem(url)
             if problem is None and len(url) > room:
                 problem = "the links of this message are too long together"
             if problem is None:
                 room -= len(url)
-                found.append(kit.button(label, url, number, row.style))
+                found.append(kit.button(label.strip() or "—", url, number, row.style))
             else:
                 notes.append(kit.no_button(label, problem))
         return found, notes
@@ -169,6 +166,14 @@ class Slack(Destination):
         from ._slack_api import connect
 
         return connect(settings, show)
+
+
+def _is_small(title: str, said: list[str], buttons: list[kit.Block]) -> bool:
+    """Say whether a message is so small, as nearly all are, that no limit of Slack's need be looked at."""
+    labels = [button["text"]["text"] for button in buttons]
+    if len(title) > kit.SMALL_TITLE or any(len(label) > kit.SMALL_LABEL for label in labels):
+        return False
+    return sum(map(len, said)) + sum(len(button["url"]) for button in buttons) <= kit.SMALL
 
 
 def _rendered(data: Any, scope: Scope, name: str = "", rich: bool = False) -> Any:

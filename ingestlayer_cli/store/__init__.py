@@ -6,8 +6,9 @@ writer. Every write goes through `Store.transaction()`.
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from ..errors import StoreError
@@ -88,9 +89,8 @@ def open_store(path: str) -> Store:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous = FULL")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version != VERSION:
-                _migrate(connection, path, version)
+            if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                _migrate(connection, path)
         except BaseException:
             connection.close()
             raise
@@ -106,8 +106,9 @@ def open_to_read(path: str) -> Store | None:
     how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
     with errors(path):
         connection = sqlite3.connect(f"file:{_uri(path)}?{how}", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        _check_ours(connection, path, version)
+        if _version(connection, path) == 0:  # it is just being made
+            connection.close()
+            return None
         return Store(connection, path)
 
 
@@ -117,16 +118,14 @@ def _uri(path: str) -> str:
     return quote(path)
 
 
-def _migrate(connection: sqlite3.Connection, path: str, version: int) -> None:
-    _check_ours(connection, path, version)
-    if version == 0:
-        connection.execute("PRAGMA journal_mode = WAL")
-    else:
-        _copy(connection, f"{path}.v{version}")
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
+    if _version(connection, path) == 0:
+        _use_wal(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        # Another process may have been first.
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        version = _version(connection, path)  # another process may have been first
+        if 0 < version < VERSION:
+            _copy(path, f"{path}.v{version}")
         for script in MIGRATIONS[version:]:
             for statement in _statements(script):
                 connection.execute(statement)
@@ -139,15 +138,27 @@ def _migrate(connection: sqlite3.Connection, path: str, version: int) -> None:
         raise
 
 
-def _copy(connection: sqlite3.Connection, path: str) -> None:
-    """Keep a whole copy of the store as it was before its migration."""
-    part = f"{path}.{os.getpid()}"
-    copy = sqlite3.connect(part)
-    try:
-        connection.backup(copy)
-    finally:
-        copy.close()
-    os.replace(part, path)
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. SQLite does not wait for the others that want the same: it fails at once."""
+    ends = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends:
+                raise
+        time.sleep(0.01)
+
+
+def _copy(path: str, copy: str) -> None:
+    """Keep a whole copy of the store as it is before its migration, whose lock is held."""
+    part = f"{copy}.part"
+    if os.path.exists(part):  # of one that was killed
+        os.unlink(part)
+    with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(part)) as new:
+        old.backup(new)
+    os.replace(part, copy)
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -160,16 +171,25 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def _check_ours(connection: sqlite3.Connection, path: str, version: int) -> None:
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    """Return the version of a store, 0 for an empty file; StoreError when it is not ours or newer than us."""
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")  # one state of the file: another process may be making it
+    try:
+        names = ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
+        version, application, tables = (connection.execute(sql).fetchone()[0] for sql in names)
+    finally:
+        if alone:
+            connection.execute("COMMIT")
+    if application != APPLICATION_ID and (application or version or tables):
+        raise StoreError(f"{path} is a database of another program", "set [store] path in ingestlayer.toml")
     if version > VERSION:
         raise StoreError(
             f"the store {path} is of version {version}, this program knows {VERSION}",
             "it was made by a newer ingestlayer: upgrade this one (pip install -U ingestlayer-cli)",
         )
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    foreign = version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if application not in (0, APPLICATION_ID) or foreign:
-        raise StoreError(f"{path} is a database of another program", "set [store] path in ingestlayer.toml")
+    return int(version)
 
 
 @contextmanager

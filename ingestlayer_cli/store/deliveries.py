@@ -36,10 +36,12 @@ class Selection(NamedTuple):
             if value is not None:
                 terms.append(f"d.{column} ?")
                 values.append(value)
-        for column, text in (("pipeline", self.pipeline), ("target", self.target)):
-            if text is not None:
-                terms.append(f"d.{column} = ?")
-                values.append(text)
+        if self.pipeline is not None:
+            terms.append("d.pipeline = ?")
+            values.append(self.pipeline)
+        if self.target is not None:  # with its # or without
+            terms.append("d.target IN (?, '#' || ?)")
+            values += [self.target] * 2
         return " AND ".join(terms), values
 
 
@@ -50,6 +52,21 @@ def find(store: Store, selection: Selection, limit: int | None) -> list[dict[str
         f"SELECT {_COLUMNS}{_FROM} WHERE {where} ORDER BY d.seq DESC LIMIT ?", *values, -1 if limit is None else limit
     )
     return [_document(row) for row in rows]
+
+
+def count(store: Store, selection: Selection) -> int:
+    where, values = selection.where()
+    return int(store.select(f"SELECT count(*) FROM deliveries d WHERE {where}", *values)[0][0])
+
+
+def open_pipelines(store: Store) -> list[str]:
+    """Return the pipelines of what is not delivered."""
+    return [name for (name,) in store.select("SELECT DISTINCT pipeline FROM deliveries WHERE status <> 'delivered'")]
+
+
+def channels(store: Store) -> list[str]:
+    """Return where anything was ever to go, without #."""
+    return [name.partition(" ")[2].removeprefix("#") for (name,) in store.select("SELECT name FROM lanes")]
 
 
 def starting(store: Store, prefix: str) -> list[dict[str, Any]]:

@@ -36,10 +36,11 @@ def info(store: Store) -> dict[str, Any]:
     }
 
 
-def prune(store: Store, before: int, progress: Callable[[int], None] | None = None) -> int:
+def prune(store: Store, before: int, memory_before: int, progress: Callable[[int], None] | None = None) -> int:
     """Forget events accepted before a time, with all that hangs on them; return how many.
 
-    What is not settled stays, with its event. Many short transactions: emitters go on meanwhile.
+    What is not settled stays, with its event; so does what steps remember of the events that stay, or since
+    `memory_before`. Many short transactions: emitters go on meanwhile.
     """
     removed = last = 0
     while True:
@@ -53,10 +54,38 @@ def prune(store: Store, before: int, progress: Callable[[int], None] | None = No
             removed += _forget(transaction.connection, first, last, before)
         if progress is not None:
             progress(removed)
-    with store.transaction() as transaction:
-        transaction.connection.execute("DELETE FROM memory WHERE at < ?", (before,))
-        transaction.connection.execute("DELETE FROM dead_letters WHERE at < ?", (before,))
+    _forget_memory(store, memory_before)
+    _forget_dead_letters(store, before)
     return removed
+
+
+def _forget_memory(store: Store, before: int) -> None:
+    scope, key, at = "", "", -(1 << 62)
+    while rows := store.select(
+        "SELECT scope, key, at, at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id) FROM memory"
+        " WHERE (scope, key, at) > (?, ?, ?) ORDER BY scope, key, at LIMIT ?",
+        *(before, scope, key, at, 10 * CHUNK),
+    ):
+        scope, key, at, _ = rows[-1]
+        if going := [row[:3] for row in rows if row[3]]:
+            with store.transaction() as transaction:
+                # An event that came meanwhile may have left the same again.
+                transaction.connection.executemany(
+                    "DELETE FROM memory WHERE scope = ? AND key = ? AND at = ?"
+                    " AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id)",
+                    going,
+                )
+
+
+def _forget_dead_letters(store: Store, before: int) -> None:
+    count = CHUNK
+    while count == CHUNK:
+        with store.transaction() as transaction:
+            count = transaction.connection.execute(
+                "DELETE FROM dead_letters WHERE seq IN"
+                " (SELECT seq FROM dead_letters WHERE at < ? ORDER BY seq LIMIT ?)",
+                (before, CHUNK),
+            ).rowcount
 
 
 def _forget(connection: sqlite3.Connection, first: int, last: int, before: int) -> int:
