@@ -57,8 +57,9 @@ def _accept(runtime: Runtime, transaction: Transaction, event: Event, payload: s
         first = transaction.first_with_key(event.type, event.key, now - _window(declaration))
         if first is not None:
             _check_conflict(declaration, first.event, event)
+            transaction.add_duplicate(first.event.id, now)
             return first
-    number = transaction.add_event(event, payload, now)
+    number = transaction.add_event(event, payload, transaction.line_up(runtime.project.line_up), now)
     runs = []
     for index, pipeline in enumerate(runtime.pipelines(event.type), start=1):
         run = pipeline.run(event, runtime.entities, transaction)

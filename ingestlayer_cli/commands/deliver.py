@@ -21,7 +21,7 @@ def deliver(
     What may or may not have arrived is looked up in the channel's history.
     """
     from .. import flow
-    from ..console import Progress, note
+    from ..console import Progress, note, say
     from ..project import load
     from ..runtime import Runtime
     from ..store.outbox import Wanted
@@ -37,20 +37,21 @@ def deliver(
         nonlocal count
         count += 1
         progress.end()
-        if json or not quiet:
-            _say(row, attempt, json)
+        if json:
+            _say_json(row, attempt)
+        elif not quiet:
+            say(*_words(row, attempt))
+        elif attempt.status in ("dead", "unknown") or attempt.outcome == "not-connected":
+            note(*_words(row, attempt))  # cron mails what is on stderr
         if attempt.hint and attempt.hint not in hints and not json:
             hints.add(attempt.hint)
-            # With -q the hint is all that is said: it needs its reason.
-            note(
-                f"hint: {attempt.hint}" if not quiet else f"{row.target} {row.id} {attempt.error}: {attempt.hint}",
-                "yellow",
-            )
+            note(f"hint: {attempt.hint}", "yellow")
         progress.at(count)
 
     with Runtime(load(settings.project), show=drawing(json or quiet)) as runtime:
         wanted = Wanted(pipeline=pipeline, target=channel)
-        check_known(runtime, pipeline, channel)
+        if doubt := check_known(runtime, pipeline, channel):
+            note(f"warning: {doubt}", "yellow")
         # SIGTERM, as from systemd: the messages in hand are finished, then the process ends.
         outbox = runtime.outbox
         before = signal.signal(signal.SIGTERM, lambda *_: outbox.stop())
@@ -78,23 +79,30 @@ def _soonest(runtime: Any, wanted: Any) -> str:
     return f", the next at {format_time(at)}" if at is not None and at > runtime.clock.now() else ""
 
 
-def _say(row: Any, attempt: Any, json: bool) -> None:
+def _next_at(attempt: Any) -> str | None:
     from ..clock import format_time
-    from ..console import say, say_json_line
 
-    next_at = format_time(max(attempt.due_at, attempt.lane_free_at)) if attempt.status == "retrying" else None
-    if json:
-        document = {
-            "id": row.id,
-            "destination": row.destination,
-            "target": row.target,
-            "outcome": attempt.outcome,
-            "status": attempt.status,
-            "error": attempt.error,
-            "next_at": next_at,
-        }
-        say_json_line(document)
-        return
+    return format_time(max(attempt.due_at, attempt.lane_free_at)) if attempt.status == "retrying" else None
+
+
+def _say_json(row: Any, attempt: Any) -> None:
+    from ..console import say_json_line
+
+    document = {
+        "id": row.id,
+        "destination": row.destination,
+        "target": row.target,
+        "outcome": attempt.outcome,
+        "status": attempt.status,
+        "error": attempt.error,
+        "next_at": _next_at(attempt),
+    }
+    say_json_line(document)
+
+
+def _words(row: Any, attempt: Any) -> tuple[str, str]:
+    """Return a line for people, and its style."""
     why = f": {attempt.error}" if attempt.error else ""
+    next_at = _next_at(attempt)
     style = {"delivered": "green", "dead": "red"}.get(attempt.status, "yellow")
-    say(f"{row.target} {attempt.status} {row.id}{why}" + (f"; next at {next_at}" if next_at else ""), style)
+    return f"{row.target} {attempt.status} {row.id}{why}" + (f"; next at {next_at}" if next_at else ""), style

@@ -153,17 +153,18 @@ def _one(runtime: Any, prefix: str) -> dict[str, Any]:
     return found[0]
 
 
-def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> None:
-    """Refuse a pipeline or a channel that nothing is of: a slip of the pen is not "nothing is due"."""
+def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> str | None:
+    """Refuse a pipeline that there is not; return a warning for a channel that nothing ever went to."""
     from ..errors import UsageError, near_miss
     from ..store import deliveries
 
     names = [data["name"] for data in runtime.project.pipelines]
     if pipeline is not None and pipeline not in names and pipeline not in deliveries.open_pipelines(runtime.store):
         raise UsageError(f"--pipeline {pipeline}: there is none of this name{near_miss(pipeline, names)}")
-    if channel is not None and channel.removeprefix("#") not in (known := deliveries.channels(runtime.store)):
-        near = near_miss(channel.removeprefix("#"), known)
-        raise UsageError(f"--channel {channel}: nothing was ever sent there{near}")
+    name = channel.removeprefix("#") if channel is not None else None
+    if name is not None and name not in (known := deliveries.channels(runtime.store)):
+        return f"--channel {channel}: nothing ever went there{near_miss(name, known)}"
+    return None
 
 
 def _selection(runtime: Any, status: str | None, since: str | None, pipeline: str | None, channel: str | None) -> Any:

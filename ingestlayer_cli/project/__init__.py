@@ -28,6 +28,10 @@ class Project:
         self.slack: dict[str, Any] = data["slack"]
         self.entities: dict[str, dict[str, Any]] = data["entities"]
         self.pipelines: list[dict[str, Any]] = data["pipelines"]
+        # Kept with each event: which pipelines there were.
+        self.line_up = json.dumps(
+            [{name: row[name] for name in ("name", "version", "status", "match")} for row in self.pipelines]
+        )
         self.accepts_undeclared: bool = data["events"]["undeclared"] == "accept"
         self.retention: int = data["store"]["retention"]
         self.store_path = os.path.join(root, data["store"]["path"])

@@ -27,14 +27,14 @@ class Store:
         self.connection = connection
         self.path = path
         self._versions: dict[tuple[str, str], int] = {}
-        self._lanes: dict[str, int] = {}
+        self._numbers: dict[tuple[str, str], int] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Hold the only write transaction; commit at the end, roll everything back on any exception."""
         with errors(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(self.connection, self._versions, self._lanes)
+            transaction = Transaction(self.connection, self._versions, self._numbers)
             try:
                 yield transaction
                 transaction.flush()
@@ -42,7 +42,7 @@ class Store:
             except BaseException:
                 # Numbers that were handed out inside may not exist now.
                 self._versions.clear()
-                self._lanes.clear()
+                self._numbers.clear()
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise

@@ -111,5 +111,18 @@ CREATE INDEX deliveries_waiting ON deliveries (lane, seq, due_at)
     WHERE status IN ('pending', 'retrying') AND lease_until IS NULL;
 """
 
-MIGRATIONS = [_VERSION_1, _VERSION_2]
+_VERSION_3 = """
+CREATE TABLE line_ups (                 -- the pipelines that there were when an event was accepted
+    seq INTEGER PRIMARY KEY,
+    pipelines TEXT NOT NULL UNIQUE      -- JSON: [{name, version, status, match}]
+) STRICT;
+ALTER TABLE events ADD COLUMN line_up INTEGER;
+ALTER TABLE events ADD COLUMN duplicates INTEGER NOT NULL DEFAULT 0;    -- how often its key came again
+ALTER TABLE events ADD COLUMN last_duplicate_at INTEGER;
+CREATE INDEX events_by_time ON events (received_at);
+CREATE INDEX events_by_type ON events (type, received_at);
+ALTER TABLE runs ADD COLUMN replayed_at INTEGER;                        -- null: the run of its acceptance
+"""
+
+MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3]
 VERSION = len(MIGRATIONS)

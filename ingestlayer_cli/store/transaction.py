@@ -34,16 +34,17 @@ class Transaction:
     """See the module. Made by `Store.transaction()` alone."""
 
     def __init__(
-        self, connection: sqlite3.Connection, versions: dict[tuple[str, str], int], lanes: dict[str, int]
+        self, connection: sqlite3.Connection, versions: dict[tuple[str, str], int], numbers: dict[tuple[str, str], int]
     ) -> None:
         self.connection = connection
         self._known_versions = versions
-        self._known_lanes = lanes
+        self._known_numbers = numbers
         self._events: list[tuple[Any, ...]] = []
         self._runs: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
         self._keys: dict[tuple[str, str], First] = {}
         self._looked_up: set[str] = set()
+        self._duplicates: dict[str, tuple[int, int]] = {}
         self._memory: dict[tuple[str, str], list[Seen]] = {}
         self._next_event = self._number("SELECT max(seq) FROM events")
         self._next_delivery = self.first_delivery = self._number("SELECT max(seq) FROM deliveries")
@@ -72,15 +73,24 @@ class Transaction:
         self._keys.update({(row[1], row[4]): First(stored_event(row), row[6]) for row in rows})
         self._looked_up.update(keys)
 
-    def add_event(self, event: Event, payload: str, now: int) -> int:
-        """Store an event whole and return its number."""
+    def add_event(self, event: Event, payload: str, line_up: int, now: int) -> int:
+        """Store an event whole and return its number; `line_up` is the pipelines that there are."""
         number = self._next_event
         self._next_event += 1
-        row = (number, event.id, event.type, event.received_at, now, event.source, event.key, payload)
+        row = (number, event.id, event.type, event.received_at, now, event.source, event.key, payload, line_up)
         self._events.append(row)
         if event.key is not None:
             self._keys[event.type, event.key] = First(event, now)
         return number
+
+    def add_duplicate(self, event_id: str, now: int) -> None:
+        """Count one more event that came with the key of a first one."""
+        count, _ = self._duplicates.get(event_id, (0, 0))
+        self._duplicates[event_id] = count + 1, now
+
+    def line_up(self, pipelines: str) -> int:
+        """Return the number of a line-up of pipelines, keeping it the first time."""
+        return self._numbered("line_ups", "pipelines", pipelines)
 
     def add_dead_letter(
         self,
@@ -126,12 +136,15 @@ class Transaction:
         self._next_delivery += 1
 
     def _lane(self, name: str) -> int:
-        known = self._known_lanes.get(name)
+        return self._numbered("lanes", "name", name)
+
+    def _numbered(self, table: str, column: str, value: str) -> int:
+        """Return the number of a row by its unique value, adding it the first time."""
+        known = self._known_numbers.get((table, value))
         if known is None:
-            self.connection.execute("INSERT OR IGNORE INTO lanes (name) VALUES (?)", (name,))
-            row = self.connection.execute("SELECT seq FROM lanes WHERE name = ?", (name,)).fetchone()
-            known = int(row[0])
-            self._known_lanes[name] = known
+            self.connection.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (value,))
+            row = self.connection.execute(f"SELECT seq FROM {table} WHERE {column} = ?", (value,)).fetchone()
+            known = self._known_numbers[table, value] = int(row[0])
         return known
 
     @property
@@ -156,8 +169,19 @@ class Transaction:
     def flush(self) -> None:
         """Write what was gathered."""
         many = self.connection.executemany
-        many("INSERT INTO events VALUES (?,?,?,?,?,?,?,?)", self._events)
-        many("INSERT INTO runs VALUES (?,?,?,?,?,?,?)", self._runs)
+        many(
+            "INSERT INTO events (seq, id, type, received_at, accepted_at, source, key, payload, line_up)"
+            " VALUES (?,?,?,?,?,?,?,?,?)",
+            self._events,
+        )
+        many(
+            "INSERT INTO runs (event, number, version, outcome, dropped_by, reason, trace) VALUES (?,?,?,?,?,?,?)",
+            self._runs,
+        )
+        many(
+            "UPDATE events SET duplicates = duplicates + ?, last_duplicate_at = ? WHERE id = ?",
+            [(count, at, id_) for id_, (count, at) in self._duplicates.items()],
+        )
         many(
             "INSERT INTO deliveries (seq, id, event, run, pipeline, destination, target, lane, body, status,"
             " queued_at, due_at, retry) VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?,?)",

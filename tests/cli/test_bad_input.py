@@ -21,7 +21,7 @@ EVENT = f"events/{USAGE}.toml"
 
 def broken(project: Folder) -> list[str]:
     """Return the problems for which `emit` refuses a project, each with its place."""
-    result = project.emit(*ACME)
+    result = project.here("emit", USAGE, *ACME)
     assert (result.code, result.out) == (78, ""), result
     assert "ingestlayer validate" in result.err
     assert not project.store.exists()
