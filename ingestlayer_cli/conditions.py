@@ -34,7 +34,7 @@ class Condition:
             return bool(value), words
         nulls = list(dict.fromkeys("$" + ".".join(path) for path in refs(self.node) if getter(path)(scope) is None))
         if not nulls:
-            return False, f"{words}: null, for want of a number"
+            return False, f"{words}: null (no number, or a division by zero)"
         return False, f"{words}: {' and '.join(nulls)} {'is' if len(nulls) == 1 else 'are'} null"
 
 

@@ -93,7 +93,9 @@ def _typer(args: list[str]) -> int:
     except TyperException as error:
         if not error.format_message():  # no command was given, and the help is printed
             return Exit.USAGE
-        raise UsageError(error.format_message(), "ingestlayer --help") from None
+        raise UsageError(
+            error.format_message(), "see `ingestlayer --help`; a command's options come after it"
+        ) from None
     except Abort:
         return Exit.INTERRUPTED
     return answer if isinstance(answer, int) else Exit.OK

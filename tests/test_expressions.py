@@ -527,8 +527,8 @@ def test_a_false_comparison_shows_the_relation_that_holds(text: str, event: dict
         ("$event.a / $event.b > 1", {"a": 1}, "a/b = 1/null = null > 1: $event.b is null"),
         ("$event.a > $event.b", {}, "a = null > null = b: $event.a and $event.b are null"),
         ("$event.a + $event.a > 1", {}, "a + a = null + null = null > 1: $event.a is null"),
-        ("$event.a > 1", {"a": "soon"}, "a = 'soon' > 1: null, for want of a number"),
-        ("$event.a / $event.b > 1", {"a": 1, "b": 0}, "a/b = 1/0 = null > 1: null, for want of a number"),
+        ("$event.a > 1", {"a": "soon"}, "a = 'soon' > 1: null (no number, or a division by zero)"),
+        ("$event.a / $event.b > 1", {"a": 1, "b": 0}, "a/b = 1/0 = null > 1: null (no number, or a division by zero)"),
     ],
 )
 def test_an_explanation_of_null_names_the_ref_or_the_want(text: str, event: dict[str, Any], words: str) -> None:

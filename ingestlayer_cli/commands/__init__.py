@@ -1,5 +1,7 @@
 """Commands: read arguments, call one function of the flow, show the result."""
 
+from typing import Any
+
 
 class Settings:
     """The options before the command."""
@@ -10,3 +12,11 @@ class Settings:
 
 
 settings = Settings()
+
+
+def open_runtime() -> Any:
+    """Return the runtime of the project that the command line means; a `with` closes it."""
+    from ..project import load
+    from ..runtime import Runtime
+
+    return Runtime(load(settings.project))

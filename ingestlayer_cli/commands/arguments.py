@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import RejectedError, UsageError, near_miss
 from ..events import Declaration, Field
 from ..gate import Raw, read_payload
+from ..project import Project
 
 
 class Option(NamedTuple):
@@ -182,7 +183,7 @@ class _Parser:
 
     def _next(self, flag: str) -> str:
         if not self._rest or self._rest[-1].partition("=")[0] in self._own:
-            raise UsageError(f"{flag} needs a value")
+            raise UsageError(f"{flag} needs a value", f"a value that looks like an option is given as {flag}=VALUE")
         return self._rest.pop()
 
 
@@ -220,7 +221,7 @@ def _data(given: str) -> Any:
     return read_payload(given, "--data")
 
 
-def check_declared(arguments: Arguments, declaration: Declaration | None, accepts_undeclared: bool) -> None:
+def _check_declared(arguments: Arguments, declaration: Declaration | None, accepts_undeclared: bool) -> None:
     """Refuse options for the fields of an event that is accepted without a declaration: they are guesses."""
     if declaration is None and accepts_undeclared:
         for item in arguments.assignments:
@@ -229,3 +230,14 @@ def check_declared(arguments: Arguments, declaration: Declaration | None, accept
                     f"unknown option {item.flag}: {arguments.type} is not declared",
                     f"set the fields of an undeclared event as {item.name}=text or {item.name}:=json",
                 )
+
+
+def read_event(project: Project, arguments: Arguments) -> Raw:
+    """Return the raw event that the arguments mean."""
+    if not arguments.type:
+        raise UsageError(
+            "which event?", f"ingestlayer emit TYPE …; declared here: {', '.join(project.types) or 'none'}"
+        )
+    declaration = project.declaration(arguments.type)
+    _check_declared(arguments, declaration, project.accepts_undeclared)
+    return arguments.raw(declaration)

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from . import open_runtime
 from .options import Json
 
 app = typer.Typer(help="The outbox: what was sent, what waits and why.", no_args_is_help=True)
@@ -28,7 +29,7 @@ def list_deliveries(
     from ..console import note, say, say_json_line
     from ..store import deliveries
 
-    with _open() as runtime:
+    with open_runtime() as runtime:
         selection = _selection(runtime, status, since, pipeline, channel)
         found = deliveries.find(runtime.store, selection, limit)
         count = deliveries.count(runtime.store, selection) if len(found) == limit else len(found)
@@ -55,7 +56,7 @@ def show(
     from ..console import say, say_json
     from ..store import deliveries
 
-    with _open() as runtime:
+    with open_runtime() as runtime:
         row = _one(runtime, id_)
         document = deliveries.whole(runtime.store, row["id"])
     if json:
@@ -81,7 +82,7 @@ def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json 
         raise UsageError("name deliveries by their ids or by --status", "deliveries retry --status dead --since 2d")
     if status == "delivered":
         raise UsageError("what is delivered is not sent again")
-    with _open() as runtime:
+    with open_runtime() as runtime:
         if ids:
             chosen = [_one(runtime, id_) for id_ in ids]
         else:
@@ -116,7 +117,7 @@ def settle(
 
     if delivered == dead:
         raise UsageError("say what became of it: --delivered or --dead")
-    with _open() as runtime:
+    with open_runtime() as runtime:
         chosen = [_one(runtime, id_) for id_ in ids]
         if settled := [row["id"] for row in chosen if row["status"] in ("delivered",)]:
             raise UsageError(f"{settled[0]} is delivered already")
@@ -131,14 +132,6 @@ def settle(
     else:
         say(f"{len(settled):,} {status}")
     return 0
-
-
-def _open() -> Any:
-    from ..project import load
-    from ..runtime import Runtime
-    from . import settings
-
-    return Runtime(load(settings.project))
 
 
 def _one(runtime: Any, prefix: str) -> dict[str, Any]:

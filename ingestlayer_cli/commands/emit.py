@@ -11,7 +11,7 @@ from ..gate import Raw
 from ..project import Project, load
 from ..runtime import Runtime
 from . import Settings
-from .arguments import EMIT, Arguments, check_declared, parse
+from .arguments import EMIT, Arguments, parse, read_event
 from .show import drawing
 
 
@@ -46,17 +46,6 @@ def run(settings: Settings, args: list[str]) -> Exit:
         for hint in dict.fromkeys(result.hints):
             note(f"hint: {hint}", "yellow")
     return flow.exit_code(result, deliver)
-
-
-def read_event(project: Project, arguments: Arguments) -> Raw:
-    """Return the raw event that the arguments mean."""
-    if not arguments.type:
-        raise UsageError(
-            "which event?", f"ingestlayer emit TYPE …; declared here: {', '.join(project.types) or 'none'}"
-        )
-    declaration = project.declaration(arguments.type)
-    check_declared(arguments, declaration, project.accepts_undeclared)
-    return arguments.raw(declaration)
 
 
 def _wait(arguments: Arguments) -> int:

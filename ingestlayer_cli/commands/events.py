@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from . import open_runtime
 from .options import Json
 
 app = typer.Typer(help="The stored events.", no_args_is_help=True)
@@ -17,11 +18,8 @@ def list_events(
 ) -> int:
     """List the newest events, newest first."""
     from ..console import say, say_json
-    from ..project import load
-    from ..runtime import Runtime
-    from . import settings
 
-    with Runtime(load(settings.project)) as runtime:
+    with open_runtime() as runtime:
         events = runtime.store.events(type_, limit)
     for event in events:
         document = event.document()
@@ -40,11 +38,8 @@ def show(
     """Show one event whole."""
     from ..console import say, say_json
     from ..errors import UsageError
-    from ..project import load
-    from ..runtime import Runtime
-    from . import settings
 
-    with Runtime(load(settings.project)) as runtime:
+    with open_runtime() as runtime:
         found = runtime.store.events_starting(id_)
     if len(found) != 1:
         words = f"{id_} is the start of several events" if found else f"there is no event {id_}"

@@ -11,8 +11,7 @@ from ..gate import Raw
 from ..project import Project, load
 from ..runtime import Runtime
 from . import Settings
-from .arguments import PREVIEW, Arguments, parse
-from .emit import read_event
+from .arguments import PREVIEW, Arguments, parse, read_event
 
 BUILDER = "https://app.slack.com/block-kit-builder"
 

@@ -1,9 +1,10 @@
 """`store`: upkeep of the store."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from . import open_runtime
 from .options import Json
 
 app = typer.Typer(help="The store: what it holds, forgetting what is old.", no_args_is_help=True)
@@ -16,7 +17,7 @@ def info(json: Json = False) -> int:
     from ..errors import Exit
     from ..store import upkeep
 
-    with _open() as runtime:
+    with open_runtime() as runtime:
         found = upkeep.info(runtime.store)
     if json:
         say_json(found)
@@ -41,7 +42,7 @@ def prune(
     from ..errors import UsageError
     from ..store import upkeep
 
-    with _open() as runtime:
+    with open_runtime() as runtime:
         try:
             wanted = parse_duration(older_than) if older_than else runtime.project.retention
         except ValueError as error:
@@ -70,18 +71,10 @@ def vacuum(json: Json = False) -> int:
     from ..console import say, say_json
     from ..store import upkeep
 
-    with _open() as runtime:
+    with open_runtime() as runtime:
         before, after = upkeep.vacuum(runtime.store)
     if json:
         say_json({"bytes_before": before, "bytes_after": after})
     else:
         say(f"{before:,} bytes before, {after:,} after")
     return 0
-
-
-def _open() -> Any:
-    from ..project import load
-    from ..runtime import Runtime
-    from . import settings
-
-    return Runtime(load(settings.project))

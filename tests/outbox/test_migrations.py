@@ -45,7 +45,8 @@ def make_version_1(path: Path, rows: int = 0) -> None:
     connection.execute("INSERT INTO runs VALUES (1, 1, 1, 'queued', NULL, NULL, '[]')")
     connection.execute("INSERT INTO lanes VALUES (1, 'slack #alerts', 0, NULL)")
     connection.execute(
-        "INSERT INTO deliveries (seq, id, event, run, pipeline, destination, target, lane, body, status, queued_at, due_at)"
+        "INSERT INTO deliveries"
+        " (seq, id, event, run, pipeline, destination, target, lane, body, status, queued_at, due_at)"
         " VALUES (1, 'dlv_01OLD', 1, 1, 'limits', 'slack', '#alerts', 1, ?, 'pending', 1, 1)",
         (BODY,),
     )
