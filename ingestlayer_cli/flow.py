@@ -314,8 +314,10 @@ def watch(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int
         limit = None if limit is None else limit - result["sent"]
         if outbox.stopped or limit == 0:
             return result
-        pause = BROKEN if outbox.broken else POLL
-        outbox.mended()
+        pause = POLL
+        if outbox.broken:
+            pause = BROKEN
+            outbox.mended()
         until = runtime.clock.now() + pause
         while not outbox.stopped and runtime.clock.now() < until:
             runtime.clock.sleep(POLL)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from ingestlayer_cli.clock import parse_duration
+from ingestlayer_cli.store import deliveries
 from ingestlayer_cli.store.outbox import Wanted
 from tests.outbox.support import FakeClock, Folder, posted, posts
 from tests.slack.standin import Garbage, RateLimited, SlackError, SlackStandin, Status
@@ -136,8 +137,8 @@ def test_after_retry_by_hand_all_attempts_are_before_it(project: Folder, slack: 
     slack.script.extend([Status(500)] * 7)
     project.accept([0], clock=clock)
     list(pauses(project, clock))
-    project.run("deliveries", "retry", project.delivery["id"])
-    clock.at = FakeClock().at
+    with project.runtime(clock) as runtime:
+        assert deliveries.retry(runtime.store, [project.delivery["id"]], clock.at) == 1
     assert_about(list(pauses(project, clock)), CURVE[:2])
     assert (project.delivery["status"], project.delivery["attempts"]) == ("delivered", 3)
 

@@ -110,7 +110,7 @@ def test_two_deliverers_that_look_at_the_same_time_send_it_again_once(project: F
             deliver(other)  # the other one looks, sends it and is done
             return found
 
-        sender.find = find  # type: ignore[method-assign]
+        sender.find = find  # type: ignore[method-assign, assignment]
         deliver(one)
     assert (len(slack.messages), project.statuses()) == (1, {"delivered": 1})
 
@@ -128,7 +128,7 @@ def test_two_that_look_send_it_once_even_if_the_other_does_not_know_again(projec
             deliver(other)
             return found
 
-        sender.find = find  # type: ignore[method-assign]
+        sender.find = find  # type: ignore[method-assign, assignment]
         deliver(one)
     project.deliver()
     assert (len(slack.messages), project.statuses()) == (1, {"delivered": 1})
@@ -142,8 +142,6 @@ def test_a_sender_that_was_taken_for_vanished_still_records_that_it_arrived(
     project.accept([0])
     began = FakeClock()
     with project.runtime(began) as slow:
-        thread = threading.Thread(target=lambda: None)
-        thread.start()
         sender = slow.outbox._sender("slack")
         send = sender.send
 
