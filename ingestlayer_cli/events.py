@@ -216,13 +216,14 @@ def unsound(value: Any, path: str = "", depth: int = 0) -> Iterator[Problem]:
 
 
 class Field(NamedTuple):
-    """One declared field. `values` are the enum's, in their order, or None."""
+    """One declared field. `values` are the enum's, in their order, or None; `max_length` is a text's, or None."""
 
     name: str
     type: str
     optional: bool = False
     values: list[Any] | None = None
     description: str = ""
+    max_length: int | None = None
 
     def problem(self, value: Any) -> str | None:
         """Say what is wrong with a JSON value of this field, or None."""
@@ -234,6 +235,8 @@ class Field(NamedTuple):
             near = near_miss(value, words) if isinstance(value, str) and len(value) < 100 else ""
             return f"{_shown(value)} is not one of {listed}{near}"
         if TYPES[self.type].fits(value):
+            if self.max_length is not None and len(value) > self.max_length:
+                return f"has {len(value):,} characters, {self.max_length:,} at most"
             deep = next(unsound(value), None) if self.type in ("object", "array") else None
             return deep and f"{deep.path} {deep.problem}".strip()
         broken = next(unsound(value), None)
@@ -309,6 +312,6 @@ class Declaration:
 def _quick_check(field: Field) -> Callable[[Any], bool]:
     if field.values is not None and all(isinstance(value, str) for value in field.values):
         return frozenset(field.values).__contains__
-    if field.values is not None or field.type in ("object", "array"):
+    if field.values is not None or field.max_length is not None or field.type in ("object", "array"):
         return lambda value: field.problem(value) is None
     return TYPES[field.type].fits

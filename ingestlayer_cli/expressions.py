@@ -272,7 +272,7 @@ def equal(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def _moment(value: Any) -> Any:
+def moment(value: Any) -> Any:
     """Return something ordered for a date or an RFC 3339 time, else None."""
     if not isinstance(value, str):
         return None
@@ -383,7 +383,7 @@ def _ordering(compare: Callable[[Any, Any], bool]) -> Comparison:
             return compare(first, second)
         a, b = to_number(first), to_number(second)
         if a is None or b is None:
-            a, b = _moment(first), _moment(second)
+            a, b = moment(first), moment(second)
             if a is None or b is None:
                 return None
         return compare(a, b)

@@ -30,7 +30,7 @@ def test_there_are_examples() -> None:
 
 @each
 def test_an_example_is_valid(copy: Folder) -> None:
-    result = copy.run("validate", "--json")
+    result = copy.run("validate", "--strict", "--json")
     assert (result.code, result.json) == (0, {"problems": []})
 
 
@@ -73,4 +73,4 @@ def test_an_example_has_the_files_of_its_recipe_but_more_customers(example: str,
 @pytest.mark.parametrize("recipe", recipes.names())
 def test_every_recipe_makes_a_valid_project(recipe: str, tmp_path: Path) -> None:
     assert ingestlayer("init", "project", "--recipe", recipe, cwd=tmp_path).code == 0
-    assert ingestlayer("validate", cwd=tmp_path / "project").code == 0
+    assert ingestlayer("validate", "--strict", cwd=tmp_path / "project").code == 0

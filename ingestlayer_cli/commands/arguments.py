@@ -46,7 +46,7 @@ EMIT = [
 ]
 PREVIEW = [
     *EVENT,
-    Option("--event", "ID", "A stored event."),
+    Option("--event", "ID", "A stored event: its id, the start of it, or @last."),
     Option("--blocks", "", "Print the Block Kit JSON alone."),
     Option("--link", "", "Print a link that opens the message in Slack's Block Kit Builder."),
     Option("--svg", "FILE", "Write a picture."),

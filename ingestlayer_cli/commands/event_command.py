@@ -76,6 +76,8 @@ def _field_option(field: Field, type_: str) -> TyperOption:
         values = ["true", "false"]
     metavar = "|".join(values) if field.values else field.type.upper()
     words = field.description or ("" if field.optional else "required")
+    if field.max_length is not None:
+        words = f"{words}{', ' if words else ''}at most {field.max_length:,} characters"
     return TyperOption(
         param_decls=[option_name(field.name)],
         metavar=metavar,

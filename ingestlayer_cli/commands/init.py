@@ -16,9 +16,11 @@ def init(
 ) -> int:
     """Write a small, commented, working project. Files that are there stay as they are."""
     from ..console import note, say, say_json
+    from ..project.jsonschema import refresh
     from ..recipes import write
 
     created, kept = write(recipe, directory)
+    refresh(directory)
     if json:
         say_json({"directory": directory, "recipe": recipe, "created": created, "kept": kept})
         return 0

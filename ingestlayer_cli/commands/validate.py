@@ -1,33 +1,74 @@
 """`validate`: every problem of the project's files."""
 
 import os
+from typing import Annotated, Any
+
+import typer
 
 from .options import Json
 
+Strict = Annotated[bool, typer.Option("--strict", help="Make warnings fail, too.")]
+Schema = Annotated[
+    str | None,
+    typer.Option("--schema", metavar="pipeline|event|project", help="Print the JSON Schema of such a file instead."),
+]
 
-def validate(json: Json = False) -> int:
-    """Check every file of the project, entity files too, and list every problem with its place."""
-    from ..console import note, say, say_json
-    from ..errors import Exit, Problem, ProjectError
-    from ..project import Project, check, find
-    from ..runtime import EntityFiles
+
+def validate(strict: Strict = False, schema: Schema = None, json: Json = False) -> int:
+    """Check every file of the project, entity files too, and list every problem with its place.
+
+    Beyond the syntax: columns that no entity file has, conditions that never hold, channels that get an event
+    twice, declarations and entities that nothing uses, texts that can get longer than Slack shows.
+    """
+    from ..console import note, say_json
+    from ..errors import Exit
+    from ..project import find
+    from ..project.inspect import inspect
+    from ..project.jsonschema import refresh
     from . import settings
 
+    if schema is not None:
+        return _print_schema(schema)
     root = find(settings.project)
-    problems: list[Problem] = []
-    try:
-        project = Project(root, check(root))
-    except ProjectError as error:
-        problems = error.details
-    else:
-        entities = EntityFiles(project, keep_index=True)
-        problems = [problem for kind in project.entities for problem in entities.problems(kind)]
-        entities.close()
+    refresh(root)
+    findings = inspect(root)
+    errors = sum(found.severity == "error" for found in findings)
     if json:
-        say_json({"problems": [{"path": path, "problem": problem} for path, problem in problems]})
+        say_json({"problems": [found.document() for found in findings]})
     else:
-        for path, problem in problems:
-            say(f"{path}: {problem}")
-        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}" if problems else "no problems"
-        note(f"{os.path.relpath(root)}: {count}", "red" if problems else "green")
-    return Exit.FOUND if problems else Exit.OK
+        _say(findings, root)
+        count = _count(errors, len(findings) - errors)
+        note(f"{os.path.relpath(root)}: {count}", "red" if errors else "yellow" if findings else "green")
+    return Exit.FOUND if errors or (strict and findings) else Exit.OK
+
+
+def _say(findings: list[Any], root: str) -> None:
+    if not findings:
+        return
+    from shutil import get_terminal_size
+
+    from ..console import say
+    from ..render.problems import draw
+
+    for found, (message, *source) in draw(findings, root, get_terminal_size().columns):
+        say(message, "red" if found.severity == "error" else "yellow")
+        for line in source:
+            say(line, "dim")
+
+
+def _count(errors: int, warnings: int) -> str:
+    counts = [(errors, "problem"), (warnings, "warning")]
+    said = [f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in counts if count]
+    return ", ".join(said) or "no problems"
+
+
+def _print_schema(name: str) -> int:
+    from ..console import say_json
+    from ..errors import UsageError, near_miss
+    from ..project.jsonschema import KINDS, schema_of
+
+    if name not in KINDS:
+        known = ", ".join(KINDS)
+        raise UsageError(f"--schema {name}: there is no such schema{near_miss(name, KINDS)}", f"there are {known}")
+    say_json(schema_of(name))
+    return 0

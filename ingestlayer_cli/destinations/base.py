@@ -1,6 +1,7 @@
 """What a destination is, and what may come of a delivery."""
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ..conditions import Condition
 from ..events import Event
@@ -53,10 +54,23 @@ class Composing(NamedTuple):
     target: str
     delivery_id: str
     connection: str
+    mark: str = ""  # what a replayed message says of itself
+
+
+class Limit(NamedTuple):
+    """How many characters a template's text may have, values counted by `measure`, and what happens beyond."""
+
+    most: int
+    measure: Callable[[str], int]
+    beyond: str
+    starts_whole: bool = False  # a value at the very start is taken as it is
 
 
 class Destination(Section):
-    """One destination of a pipeline."""
+    """One destination of a pipeline. `limits` has the keys of its templates; `*` stands for any name or number."""
+
+    limits: ClassVar[dict[tuple[str, ...], Limit]] = {}
+    redirectable: ClassVar[bool] = False  # whether its target is a channel, which a replay may replace
 
     when: Condition | None = None
     retry: list[Duration] | None = None  # pauses after the first, second, … failed attempt; then it is dead

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..errors import ProjectError
 from ..events import received_text
@@ -11,12 +11,20 @@ from ..families import JsonFile, Section
 from ..templates import Template, as_text
 from . import _blocks as kit
 from . import _text as texts
-from .base import Composing, Destination, Sender
+from .base import Composing, Destination, Limit, Sender
 
 # Ids that may be mentioned as they are: users (U, W) and user groups (S).
 _USER = re.compile(r"[UW][A-Z0-9]{5,20}", re.ASCII)
 _GROUP = re.compile(r"S[A-Z0-9]{5,20}", re.ASCII)
 _LONG = 250
+
+
+def _written(value: str) -> int:
+    return texts.size(texts.escape(value))
+
+
+def _in_url(value: str) -> int:
+    return len(texts.quote(value))
 
 
 class Button(Section):
@@ -75,9 +83,22 @@ class Slack(Destination):
     `blocks = "file.json"` in the message gives the Block Kit blocks themselves, every text in them a template.
     """
 
+    redirectable: ClassVar[bool] = True
+
     channel: Template
     mention: Template | None = None
     message: Message | None = None
+
+    limits: ClassVar[dict[tuple[str, ...], Limit]] = {
+        ("message", "title"): Limit(kit.MAX_HEADER, _written, "Slack shows {most}"),
+        ("message", "text"): Limit(kit.MAX_TEXT, _written, "Slack shows {most}"),
+        ("message", "fields", "*"): Limit(kit.MAX_FIELD, _written, "Slack shows {most}"),
+        ("message", "context"): Limit(kit.MAX_TEXT, _written, "Slack shows {most}"),
+        ("message", "buttons", "*", "text"): Limit(kit.MAX_LABEL, _written, "Slack shows {most}"),
+        ("message", "buttons", "*", "url"): Limit(
+            texts.MAX_URL, _in_url, "Slack takes {most}, there will be no button", True
+        ),
+    }
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
@@ -110,10 +131,13 @@ class Slack(Destination):
         return {"channel": composing.target, **body, "metadata": metadata}
 
     def _own_blocks(self, composing: Composing, way: str) -> list[kit.Block]:
-        """Return the blocks of the author's file; a mention comes after them."""
+        """Return the blocks of the author's file; a mention and the mark of a replay come after them."""
         blocks = kit.mend(_rendered(self._message.blocks, composing.scope))
         mention = self._mention(composing.scope)
-        return kit.fit([*blocks, kit.section(mention)] if mention else blocks, way)
+        more = [kit.section(mention)] if mention else []
+        if composing.mark:
+            more.append(kit.context(composing.mark))
+        return kit.fit([*blocks, *more], way)
 
     def _blocks(self, composing: Composing, title: str, text: str, way: str) -> list[kit.Block]:
         event, scope, message = composing.event, composing.scope, self._message
@@ -127,6 +151,7 @@ class Slack(Destination):
         context = texts.said(message.context, scope).strip() if message.context else ""
         at = received_text(event.received_at)
         where = f"{texts.escape(composing.pipeline)} · {at[:10]} {at[11:16]} UTC · {event.id}"
+        where += f" · {composing.mark}" if composing.mark else ""
         blocks = [kit.header(title), *(kit.section(line) for line in lines if line), *kit.fields(pairs, way)]
         if buttons:
             blocks.append({"type": "actions", "elements": buttons})

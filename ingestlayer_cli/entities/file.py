@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
-from ingestlayer_cli.entities.records import Format, Place, format_of
+from ingestlayer_cli.entities.records import Csv, Format, Place, Record, format_of
 from ingestlayer_cli.errors import Problem, ProjectError, near_miss
 
 if TYPE_CHECKING:
@@ -114,6 +114,34 @@ class EntityFile:
             return [Problem(self.name, error.message)]
         except (OSError, Error) as error:
             return [Problem(self.name, f"could not be checked: {error}")]
+
+    def columns(self) -> list[str]:
+        """Return the columns: of a CSV file the header's, else those of all records. Raises as `get`."""
+        file_format = self._new_format()
+        found: dict[str, None] = {}
+        for record in self._records(file_format):
+            found.update(dict.fromkeys(file_format.columns_of(record.value)))
+            if isinstance(file_format, Csv):
+                break
+        header = file_format.columns if isinstance(file_format, Csv) else ()
+        return [name for name in found or dict.fromkeys(header) if name]
+
+    def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every record as its place, `line 7` or `record 7`, and its typed columns. Raises as `get`."""
+        from ingestlayer_cli.entities.index import with_progress
+
+        file_format = self._new_format()
+        for record in with_progress(self.name, self._records(file_format)):
+            if isinstance(record.value, dict | list) and file_format.columns_of(record.value):
+                yield file_format.where(record.number).partition(" ")[2], file_format.values(record.value)
+
+    def _records(self, file_format: Format) -> Iterator[Record]:
+        self._stat()
+        try:
+            with open(self.path, "rb", buffering=READ_AHEAD) as file:
+                yield from file_format.records(file)
+        except OSError as error:
+            self._refuse_file(error)
 
     def close(self) -> None:
         """Let go of the file and its index. A later `get` opens them again."""

@@ -7,7 +7,7 @@ and renamed into place, so that a reader sees a whole index or none, and builder
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ingestlayer_cli import __version__
 from ingestlayer_cli.entities.records import Place
@@ -20,6 +20,8 @@ VERSION = f"1 {__version__}"
 ABANDONED = 3600  # seconds: an unfinished index older than this has lost its builder
 SHOW_AFTER = 1.0  # seconds
 COUNT_EVERY = 20_000  # records
+
+Item = TypeVar("Item")
 
 
 class Index:
@@ -119,7 +121,7 @@ def build_private_index(keyed: Iterable[tuple[str, Place]], path: str = "", iden
     return Index(connection)
 
 
-def with_progress(name: str, keyed: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place]]:
+def with_progress(name: str, keyed: Iterable[Item]) -> Iterator[Item]:
     """Yield from `keyed`; tell a terminal on stderr how far it is once it takes over a second."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield from keyed

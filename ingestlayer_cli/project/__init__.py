@@ -3,12 +3,15 @@
 import json
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import ProjectError
 from ..events import Declaration
 from .find import FILE, find
+
+if TYPE_CHECKING:
+    from .checker import Checker
 
 FOLDERS = ("events", "pipelines")
 HOME = ".ingestlayer"
@@ -17,7 +20,7 @@ HOME = ".ingestlayer"
 _GRAIN = 50_000_000  # nanoseconds
 
 
-__all__ = ["Project", "check", "find", "load"]
+__all__ = ["Project", "check", "find", "load", "read"]
 
 
 class Project:
@@ -74,15 +77,21 @@ def load(path: str | None = None, *, keep: bool = True) -> Project:
 
 def check(root: str, *, keep: bool = True) -> dict[str, Any]:
     """Read and check every file of a project, whatever the cache says; returns its compiled data."""
+    return read(root, keep=keep).compiled()
+
+
+def read(root: str, *, keep: bool = True) -> "Checker":
+    """Read and check every file of a project; the result holds what is compiled and what is wrong."""
     from .checker import Checker
 
     started = time.time_ns()
     checker = Checker(root)
-    data = checker.run()
-    stamps = _stamps(root, checker.files + checker.others)
-    if keep and all(stamp[2] < started - _GRAIN for stamp in stamps):
-        _keep(root, {"version": __version__, "files": stamps, "project": data})
-    return data
+    checker.read()
+    if keep and checker.is_sound:
+        stamps = _stamps(root, checker.files + checker.others)
+        if all(stamp[2] < started - _GRAIN for stamp in stamps):
+            _keep(root, {"version": __version__, "files": stamps, "project": checker.compiled()})
+    return checker
 
 
 def _names(root: str) -> list[str]:

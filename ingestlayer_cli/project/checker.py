@@ -1,16 +1,10 @@
 """Reading and checking a project's files: every problem of every file at once, else compiled plain data."""
 
-import copy
 import hashlib
 import json
 import os
-import re
-import tomllib
 from collections.abc import Iterable
-from itertools import pairwise
-from typing import Any, get_args, get_origin
-
-from pydantic import BaseModel, ValidationError, create_model
+from typing import Any
 
 from .. import families
 from ..errors import Problem, ProjectError, near_miss
@@ -20,154 +14,9 @@ from ..templates import template_refs
 from . import schema
 from .find import FILE
 from .match import matches
-from .positions import Path, Positions
-
-ENVELOPE = ("id", "type", "received_at", "source", "payload", "idempotency_key")
-
-
-class SourceFile:
-    """One file of the project while it is checked. Its problems go to the list that all files share."""
-
-    def __init__(self, root: str, name: str, problems: list[Problem]) -> None:
-        self.root = root
-        self.name = name
-        self.problems = problems
-        self.data: dict[str, Any] | None = None
-        self.text = ""
-        self.others: list[str] = []  # files that this one names and that are compiled with it
-        self._positions: Positions | None = None
-        try:
-            with open(os.path.join(root, name), "rb") as file:
-                raw = file.read()
-            self.text = raw.decode("utf-8-sig")
-            self.data = tomllib.loads(self.text)
-            self._positions = Positions(self.text)
-        except UnicodeDecodeError as error:
-            before = raw[: error.start]
-            place = f"{name}:{before.count(10) + 1}:{error.start - before.rfind(10)}"
-            problems.append(Problem(place, f"is not UTF-8: byte {raw[error.start]:#04x}"))
-        except OSError as error:
-            self.report((), f"cannot be read: {error.strerror}")
-        except (ValueError, RecursionError) as error:
-            found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-            line, column = found.groups() if found else ("1", "1")
-            if "(at end of document)" in str(error):
-                line, column = str(self.text.count("\n") + 1), str(len(self.text) - self.text.rfind("\n"))
-            words = re.sub(r" \(at .*\)|; use sys.*", "", str(error))
-            problems.append(Problem(f"{name}:{line}:{column}", f"is not TOML: {words}"))
-
-    def value_at(self, path: Path) -> str:
-        """Return the text at a path, or nothing when there is none."""
-        value: Any = self.data
-        for part in path:
-            try:
-                value = value[part]
-            except (LookupError, TypeError):
-                return ""
-        return value if isinstance(value, str) else ""
-
-    def report(self, path: Path, words: str, offset: int | None = None) -> None:
-        line, column = self._positions.place(path, offset) if self._positions else (1, 1)
-        self.problems.append(Problem(f"{self.name}:{line}:{column}", words))
-
-    def check(self, model: type[schema.Strict], data: Any, base: Path = ()) -> Any:
-        """Validate data by a model; report every problem and return None when there is one."""
-        try:
-            return model.model_validate(data, context=self)
-        except ValidationError as error:
-            for item in error.errors():
-                self._report_item(model, base, item)
-            return None
-
-    def sound_part(self, model: type[schema.Strict], data: Any) -> Any:
-        """Validate what is left without the keys that are wrong: they are reported, the rest can still be checked."""
-        try:
-            return model.model_validate(data, context=self)
-        except ValidationError as error:
-            rest = copy.deepcopy(data)
-            for item in error.errors():
-                _remove(rest, item["loc"])
-        required = [name for name, field in model.model_fields.items() if field.is_required()]
-        optional: dict[str, Any] = {name: (Any, None) for name in required if name not in rest}
-        try:
-            return create_model("Part", __base__=model, **optional).model_validate(rest, context=self)
-        except ValidationError:
-            return None
-
-    def _report_item(self, model: type[BaseModel], base: Path, item: Any) -> None:
-        path: Path = (*base, *item["loc"])
-        kind, context, value = item["type"], item.get("ctx", {}), item["input"]
-        if kind == "ingestlayer":
-            self.report(path, _at(path, base) + context["words"], context["offset"])
-        elif kind == "extra_forbidden":
-            known = _keys_at(model, item["loc"][:-1])
-            listed = near_miss(str(path[-1]), known) or f": there are {', '.join(known)}"
-            self.report(path, f'unknown key "{path[-1]}"{listed}')
-        elif kind == "missing":
-            self.report(path, f'the key "{path[-1]}" is missing')
-        elif kind == "literal_error":
-            expected = re.findall(r"'([^']*)'", context["expected"])
-            near = near_miss(value, expected) if isinstance(value, str) and value[:1].isalpha() else ""
-            self.report(path, f"{_at(path, base)}must be {context['expected']}, not {value!r}{near}", 0)
-        else:
-            words = _WORDS.get(kind) or item["msg"].replace("Input should be", "must be")
-            shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:59] + "…"
-            self.report(path, f"{_at(path, base)}{words.format(**context)}, not {shown}", 0)
-
-
-# Kinds of pydantic's errors in our words.
-_WORDS = {
-    "string_type": "must be a text in quotes",
-    "list_type": "must be a list in brackets",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "bool_type": "must be true or false",
-    "int_type": "must be a whole number",
-    "string_too_short": "must have at least {min_length} character",
-    "string_too_long": "must have at most {max_length} characters",
-    "too_long": "must have at most {max_length} characters",
-}
-
-
-def _remove(data: Any, path: tuple[str | int, ...]) -> None:
-    """Take the key of a problem out of a table; a list that holds the problem goes as a whole."""
-    for part, then in pairwise(path):
-        if not (isinstance(then, str) and isinstance(data, dict) and isinstance(data.get(part), dict)):
-            break
-        data = data[part]
-    else:
-        part = path[-1]
-    if isinstance(data, dict):
-        data.pop(part, None)
-
-
-def _at(path: Path, base: Path) -> str:
-    """Name the key that a problem is about: `channel: `, `message.title: `."""
-    names = [str(part) for part in path[len(base) :] if isinstance(part, str)]
-    return f"{'.'.join(names)}: " if names else ""
-
-
-def _keys_at(model: type[BaseModel] | None, path: Path) -> list[str]:
-    """Return the keys that the table at a path may have."""
-    annotation: Any = model
-    for part in path:
-        inside = _model_in(annotation)
-        if _is_table_of(annotation) or isinstance(part, int) or inside is None:
-            annotation = inside  # the table's own name, or the number of an item
-        elif part in inside.model_fields:
-            annotation = inside.model_fields[part].annotation
-    inside = _model_in(annotation)
-    return list(inside.model_fields) if inside is not None else []
-
-
-def _is_table_of(annotation: Any) -> bool:
-    return get_origin(annotation) is dict
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+from .outcomes import ENVELOPE
+from .positions import Path
+from .source import SourceFile
 
 
 class Checker:
@@ -181,10 +30,30 @@ class Checker:
         self.settings: schema.ProjectFile | None = None
         self.declarations: dict[str, dict[str, Any]] = {}
         self.pipelines: list[dict[str, Any]] = []
+        self.sources: dict[str, SourceFile] = {}
+        # By the pipeline's name: the declarations of the events that it may get; None: undeclared ones, too.
+        self.declared: dict[str, list[dict[str, Any]] | None] = {}
         self._undeclared_too = False  # whether events without a declaration may come
 
     def run(self) -> dict[str, Any]:
+        """Read the files and return the compiled project; ProjectError with every problem."""
+        self.read()
+        return self.compiled()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong with what was read."""
+        return not self.problems and self.settings is not None
+
+    def compiled(self) -> dict[str, Any]:
         """Return the compiled project; ProjectError with every problem."""
+        if self.problems or self.settings is None:
+            raise project_error(self.problems)
+        settings = self.settings.model_dump()
+        return {**settings, "declarations": self.declarations, "pipelines": self.pipelines}
+
+    def read(self) -> None:
+        """Read and compile what can be; `problems` has the rest, file by file."""
         self.settings = self._read(FILE, schema.ProjectFile)[1]
         broken = self.settings is None
         for name in self._names("events"):
@@ -207,14 +76,7 @@ class Checker:
         if not (self.pipelines or self.problems):
             words = "there is no pipeline: write pipelines/NAME.toml, or start from `ingestlayer init`"
             self.problems.append(Problem("pipelines:1:1", words))
-        if self.problems or self.settings is None:
-            raise project_error(_in_order(self.problems))
-        settings = self.settings.model_dump()
-        return {
-            **settings,
-            "declarations": self.declarations,
-            "pipelines": self.pipelines,
-        }
+        self.problems = in_order(self.problems)
 
     def _names(self, folder: str) -> list[str]:
         path = os.path.join(self.root, folder)
@@ -224,7 +86,7 @@ class Checker:
 
     def _read(self, name: str, model: type[schema.Strict]) -> tuple[SourceFile, Any]:
         self.files.append(name)
-        source = SourceFile(self.root, name, self.problems)
+        source = self.sources[name] = SourceFile(self.root, name, self.problems)
         return source, None if source.data is None else source.check(model, source.data)
 
     def _declaration(self, source: SourceFile, checked: schema.EventFile) -> None:
@@ -261,7 +123,7 @@ class Checker:
             "steps": self._members(source, "steps", checked.steps),
             "destinations": self._members(source, "destinations", checked.destinations),
         }
-        declared = self._declared_for(source, checked.match)
+        declared = self.declared[name] = self._declared_for(source, checked.match)
         for at, language, parts in families.language(compiled):
             for path in _once(template_refs(parts) if language == "$template" else refs(parts)):
                 self._check_ref(source, at, path, declared)
@@ -302,19 +164,28 @@ class Checker:
                 self._report_ref(source, at, path, f"there is no [entities.{path[1]}]", kinds)
 
     def _check_field(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]]) -> None:
-        names = {field[0] for declaration in declared for field in declaration["fields"]}
-        field = path[2:3] if path[1:2] == ["payload"] else path[1:2]
-        if field and field[0] not in names and (path[1] == "payload" or field[0] not in ENVELOPE):
+        fields: dict[str, list[str]] = {}
+        for declaration in declared:
+            for name, kind, *_ in declaration["fields"]:
+                fields.setdefault(name, []).append(kind)
+        in_payload = path[1:2] == ["payload"]
+        name, *inside = path[2 if in_payload else 1 :] or [""]
+        is_envelope = not in_payload and name in ENVELOPE
+        if name and name not in fields and not is_envelope:
             where = " or ".join(sorted(declaration["file"] for declaration in declared))
-            self._report_ref(source, at, path, f"{where} declares no such field", names)
+            self._report_ref(source, at, path, f"{where} declares no such field", fields)
+        elif inside and (is_envelope or "object" not in fields[name]):
+            kind = "string" if is_envelope else " or ".join(dict.fromkeys(fields[name]))
+            field = "$" + ".".join(path[: -len(inside)])
+            text = ".".join(path)
+            source.report(at, f"${text}: {field} is of type {kind}, with nothing inside", source.offset_of(at, text))
 
     def _report_ref(self, source: SourceFile, at: Path, path: list[str], words: str, known: Iterable[str]) -> None:
         text = ".".join(path)
         at_name = 2 if path[1] == "payload" else 1
         full = [".".join([*path[:at_name], name, *path[at_name + 1 :]]) for name in known]
         near = near_miss("$" + text, [f"${name}" for name in full])
-        found = re.search(rf"\$?\b{re.escape(text)}(?!\w|\.[A-Za-z_])", source.value_at(at))
-        source.report(at, f"${text}: {words}{near}", found.start() if found else 0)
+        source.report(at, f"${text}: {words}{near}", source.offset_of(at, text))
 
     def _members(self, source: SourceFile, family: str, tables: list[Any]) -> list[Any]:
         """Compile each member; None stands for one that cannot be, so that the others keep their places."""
@@ -350,7 +221,7 @@ def _once(paths: list[list[str]]) -> list[list[str]]:
     return [path for index, path in enumerate(paths) if path not in paths[:index]]
 
 
-def _in_order(problems: list[Problem]) -> list[Problem]:
+def in_order(problems: list[Problem]) -> list[Problem]:
     """Return the problems file by file, as the files were read, each file's from its top to its end."""
     places = [problem.path.rsplit(":", 2) for problem in problems]
     files = list(dict.fromkeys(file for file, *_ in places))

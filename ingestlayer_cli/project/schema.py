@@ -11,12 +11,14 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     PlainValidator,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     create_model,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
 from .. import expressions, families, templates
 from ..clock import parse_duration
@@ -25,6 +27,7 @@ from ..errors import near_miss
 from ..events import TYPES
 from ..expressions import ExpressionError
 from ..templates import Template
+from .tests_schema import Test
 
 
 def problem(message: str, offset: int | None = None) -> PydanticCustomError:
@@ -92,15 +95,32 @@ def _texts_compiled(data: Any, place: str) -> Any:
     return data
 
 
-Duration = Annotated[int, PlainValidator(_duration)]
-Json = Annotated[Any, PlainValidator(_json_file)]
-Prose = Annotated[dict[str, Any], PlainValidator(_template)]
+def _described(description: str, **more: Any) -> WithJsonSchema:
+    """Return what the JSON Schema says of a text that we read ourselves."""
+    return WithJsonSchema({"type": "string", "description": description, **more})
+
+
+Duration = Annotated[
+    int,
+    PlainValidator(_duration),
+    _described("A number and a unit: 30s 5m 1h 24h 7d", pattern=r"^[0-9]{1,9} ?(ms|s|m|h|d)$"),
+]
+Json = Annotated[Any, PlainValidator(_json_file), _described("The name of a JSON file of the project")]
+Prose = Annotated[
+    dict[str, Any],
+    PlainValidator(_template),
+    _described("A text with $event.field, $entity.kind.column, and ${ expression | filter }; $$ is a dollar sign"),
+]
 
 # What an annotation of a Section is in a file, and what it compiles to.
 _ANNOTATIONS: dict[Any, Any] = {
     families.Duration: Duration,
     families.JsonFile: Json,
-    Condition: Annotated[dict[str, Any], PlainValidator(_condition)],
+    Condition: Annotated[
+        dict[str, Any],
+        PlainValidator(_condition),
+        _described("A condition: $event.used / $event.limit >= 0.8 and $event.plan in ['pro', 'team']"),
+    ],
     Template: Prose,
 }
 
@@ -146,19 +166,29 @@ def _compiled_by(cls: type[families.Section]) -> Callable[[Strict], dict[str, An
     return check
 
 
-def _matching(pattern: str, words: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value, re.ASCII):
-            raise problem(f'"{value}" is not {words}', 0)
+class _Matching:
+    """A text of one form; editors are told its pattern."""
+
+    def __init__(self, pattern: str, words: str) -> None:
+        self._pattern = pattern
+        self._words = words
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+        return {**handler(core), "pattern": f"^({self._pattern})$".replace(r"\w", "A-Za-z0-9_")}
+
+    def _check(self, value: str) -> str:
+        if not re.fullmatch(self._pattern, value, re.ASCII):
+            raise problem(f'"{value}" is not {self._words}', 0)
         return value
 
-    return AfterValidator(check)
 
-
-EventType = Annotated[str, _matching(r"[\w-]+(\.[\w-]+)*", "an event type: dotted words of letters, digits, _ and -")]
-Match = Annotated[str, _matching(r"[\w-]+(\.[\w-]+)*(\.\*)?", 'an event type, or the start of some like "usage.*"')]
-EntityFile = Annotated[str, _matching(r".+\.(csv|json|ndjson|jsonl)", "a .csv, .json or .ndjson file")]
-Url = Annotated[str, _matching(r"https?://.+", "an http or https address")]
+EventType = Annotated[str, _Matching(r"[\w-]+(\.[\w-]+)*", "an event type: dotted words of letters, digits, _ and -")]
+Match = Annotated[str, _Matching(r"[\w-]+(\.[\w-]+)*(\.\*)?", 'an event type, or the start of some like "usage.*"')]
+EntityFile = Annotated[str, _Matching(r".+\.(csv|json|ndjson|jsonl)", "a .csv, .json or .ndjson file")]
+Url = Annotated[str, _Matching(r"https?://.+", "an http or https address")]
 
 
 # ingestlayer.toml -----------------------------------------------------------------------------------------
@@ -204,6 +234,7 @@ class _FieldTable(Strict):
     enum: Annotated[list[str | int | float], Field(min_length=1)] | None = None
     optional: bool = False
     description: str = ""
+    max_length: Annotated[int, Field(ge=1)] | None = None
 
 
 _FIELD_KEYS = {
@@ -211,13 +242,35 @@ _FIELD_KEYS = {
     "enum": "a list of texts or numbers",
     "optional": "true or false",
     "description": "a text",
+    "max_length": "a whole number from 1",
+}
+
+
+_FIELD_TYPES = {"type": "string", "enum": [name + mark for name in TYPES for mark in ("", "?")]}
+_FIELD_SCHEMA = {
+    "description": 'A type, "…?" is optional; or a table with enum, optional, description, max_length',
+    "anyOf": [
+        _FIELD_TYPES,
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "anyOf": [{"required": ["type"]}, {"required": ["enum"]}],
+            "properties": {
+                "type": _FIELD_TYPES,
+                "enum": {"type": "array", "minItems": 1, "items": {"type": ["string", "number"]}},
+                "optional": {"type": "boolean"},
+                "description": {"type": "string"},
+                "max_length": {"type": "integer", "minimum": 1, "description": "Of a text: characters at most"},
+            },
+        },
+    ],
 }
 
 
 def _field(value: Any) -> list[Any]:
-    """Read `"string?"` or `{ enum = […] }` into [type, optional, enum values, description]."""
+    """Read `"string?"` or `{ enum = […] }` into [type, optional, enum values, description, max length]."""
     if isinstance(value, str):
-        return [_field_type(value.removesuffix("?")), value.endswith("?"), None, ""]
+        return [_field_type(value.removesuffix("?")), value.endswith("?"), None, "", None]
     if not isinstance(value, dict):
         raise problem(f'must be a type like "string" or "number?", or {{ enum = […] }}, not {value!r}', 0)
     try:
@@ -232,11 +285,13 @@ def _field(value: Any) -> list[Any]:
         raise problem('needs `type = "…"` or `enum = […]`')
     kind = None if table.type is None else _field_type(table.type.removesuffix("?"))
     optional = table.optional or (table.type or "").endswith("?")
+    if table.max_length is not None and (table.enum or kind != "string"):
+        raise problem('max_length is of a field with type = "string" and without an enum')
     for item in table.enum or []:
         if kind and not TYPES[kind].fits(item):
             raise problem(f"enum: {item!r} is not {TYPES[kind].words}, as `type` says")
     texts = all(isinstance(item, str) for item in table.enum or [])
-    return [kind or ("string" if texts else "number"), optional, table.enum, table.description]
+    return [kind or ("string" if texts else "number"), optional, table.enum, table.description, table.max_length]
 
 
 def _field_type(name: str) -> str:
@@ -256,7 +311,7 @@ class EventFile(Strict):
 
     type: Annotated[EventType, Field(max_length=200)]
     description: str = ""
-    fields: dict[str, Annotated[Any, PlainValidator(_field)]]
+    fields: dict[str, Annotated[Any, PlainValidator(_field), WithJsonSchema(_FIELD_SCHEMA)]]
     idempotency: IdempotencyTable = IdempotencyTable()
     example: dict[str, Any] | None = None
 
@@ -272,4 +327,4 @@ class PipelineFile(Strict):
     status: Literal["active", "paused", "draft"] = "active"
     steps: list[Any] = []
     destinations: list[Any] = []
-    tests: list[dict[str, Any]] = []
+    tests: list[Test] = []

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,6 +100,11 @@ class Bench:
             return connection.execute(sql).fetchall()
         finally:
             connection.close()
+
+    def change(self, sql: str) -> None:
+        """Change the store behind the program's back."""
+        with closing(sqlite3.connect(self.root / ".ingestlayer" / "store.db", isolation_level=None)) as connection:
+            connection.execute(sql)
 
     def make_due(self) -> None:
         """Let the time pass that deliveries and channels wait for."""

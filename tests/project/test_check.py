@@ -121,7 +121,7 @@ EVENT = 'type = "usage"\n[fields]\nused = "number"\nlimit = "number"\nplan = "st
         ('type = "u"\n[fields]\na = { enm = ["x"] }', ['3:1: fields.a: unknown key "enm" (did you mean "enum"?)']),
         (
             'type = "u"\n[fields]\na = { zzz = 1 }',
-            ['3:1: fields.a: unknown key "zzz": there are type, enum, optional, description'],
+            ['3:1: fields.a: unknown key "zzz": there are type, enum, optional, description, max_length'],
         ),
         (
             'type = "u"\n[fields]\na = { type = "number", enum = ["x"] }',
