@@ -1,61 +1,248 @@
 """`events`: the stored events."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from . import open_runtime
-from .options import Json
+from .options import Json, Quiet
+from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, reading, selection
 
 app = typer.Typer(help="The stored events.", no_args_is_help=True)
+
+POLL = 500  # milliseconds between two looks of `tail -f`
+PATIENCE = 4  # looks that an event which is just being sent is waited for
 
 
 @app.command("list")
 def list_events(
-    type_: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Of this type only.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
+    type_: Type = None,
+    since: Since = None,
+    until: Until = None,
+    source: Source = None,
+    key: Key = None,
+    where: Where = None,
+    pipeline: Pipeline = None,
+    status: Status = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
     json: Json = False,
 ) -> int:
-    """List the newest events, newest first."""
-    from ..console import say, say_json
+    """List events by the time they are of, newest first."""
+    from ..console import Progress, note, say, say_json_line
+    from ..store import history
 
+    progress = Progress("events looked at")
     with open_runtime() as runtime:
-        events = runtime.store.events(type_, limit)
-    for event in events:
-        document = event.document()
+        chosen = selection(
+            runtime,
+            type_=type_,
+            since=since,
+            until=until,
+            source=source,
+            key=key,
+            where=where,
+            pipeline=pipeline,
+            status=status,
+        )
+        store = reading(runtime)
+        found = list(history.select(store, chosen, limit=limit + 1, looked=progress.at)) if store else []
+        progress.end()
         if json:
-            say_json(document)
-        else:
-            say(f"{event.id}  {document['received_at']}  {event.type}  {event.key or ''}")
+            for item in found[:limit]:
+                say_json_line(item.event.document())
+            return 0
+        for line in _lines(runtime, store, found[:limit]):
+            say(line)
+    if not found:
+        say("no such event" if any(chosen) else "no event yet")
+    if len(found) > limit:
+        note(f"the newest {limit:,}; --limit shows more")
     return 0
 
 
 @app.command()
 def show(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="The event's id, or the start of it.")],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The event's id or the start of it, or @last, @-2, ….")],
     json: Json = False,
 ) -> int:
     """Show one event whole."""
     from ..console import say, say_json
-    from ..errors import UsageError
+    from ..render.events import shown
+    from ..store import history
 
     with open_runtime() as runtime:
-        found = runtime.store.events_starting(id_)
-    if len(found) != 1:
-        words = f"{id_} is the start of several events" if found else f"there is no event {id_}"
-        raise UsageError(words, "`ingestlayer events list` shows the latest")
-    document = found[0].document()
+        document = history.named(reading(runtime), id_).event.document()
     if json:
         say_json(document)
         return 0
     for name in ("id", "type", "received_at", "source", "idempotency_key"):
         say(f"{name:16} {document[name] if document[name] is not None else '-'}")
     for name, value in document["payload"].items():
-        say(f"  {name} = {_json(value)}")
+        say(f"  {name} = {shown(value)}")
     return 0
 
 
-def _json(value: object) -> str:
-    import json
+@app.command()
+def tail(
+    count: Annotated[int, typer.Option("-n", min=0, help="So many of those that there are.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes; Ctrl-C ends it.")] = False,
+    type_: Type = None,
+    source: Source = None,
+    where: Where = None,
+    json: Json = False,
+) -> int:
+    """Show the latest events with what became of them, the newest last."""
+    from ..store import history
 
-    return json.dumps(value, ensure_ascii=False)
+    with open_runtime() as runtime:
+        chosen = selection(runtime, type_=type_, source=source, where=where)
+        store = reading(runtime)
+        last = history.newest(store) if store else 0
+        found = list(history.select(store, chosen, limit=count)) if store and count else []
+        _say_with_outcomes(runtime, store, found[::-1], json)
+        if follow:
+            _follow(runtime, chosen, last, json)
+    return 0
+
+
+@app.command()
+def export(
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="Where to; stdout unless given.")] = "-",
+    type_: Type = None,
+    since: Since = None,
+    until: Until = None,
+    source: Source = None,
+    key: Key = None,
+    where: Where = None,
+    pipeline: Pipeline = None,
+    status: Status = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Write events as `emit --batch` takes them: NDJSON, the oldest first."""
+    from ..console import Progress, note, say_json
+    from ..store import history
+
+    progress = Progress("events", quiet)
+    with open_runtime() as runtime:
+        chosen = selection(
+            runtime,
+            type_=type_,
+            since=since,
+            until=until,
+            source=source,
+            key=key,
+            where=where,
+            pipeline=pipeline,
+            status=status,
+        )
+        store = reading(runtime)
+        found = history.select(store, chosen, newest_first=False, looked=progress.at) if store else iter(())
+        count = _write(file, found)
+    progress.end()
+    if json and file != "-":
+        say_json({"exported": count, "file": file})
+    elif not quiet:
+        note(f"{count:,} events" + (f" written to {file}" if file != "-" else ""))
+    return 0
+
+
+def _write(file: str, found: Any) -> int:
+    """Write envelopes to a file, whole or not at all, or to stdout; return how many."""
+    import os
+    import sys
+
+    from ..errors import UsageError
+
+    if file == "-":
+        return _write_lines(sys.stdout, found)
+    part = f"{file}.{os.getpid()}.part"
+    try:
+        with open(part, "w", encoding="utf-8") as stream:
+            count = _write_lines(stream, found)
+        os.replace(part, file)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+    finally:
+        if os.path.exists(part):
+            os.unlink(part)
+    return count
+
+
+def _write_lines(stream: Any, found: Any) -> int:
+    from ..clock import format_time
+    from ..events import encode
+
+    count = 0
+    for count, item in enumerate(found, start=1):  # noqa: B007 (it is what is returned)
+        event = item.event
+        key = {} if event.key is None else {"idempotency_key": event.key}
+        envelope = {"type": event.type, "payload": event.payload, **key, "timestamp": format_time(event.received_at)}
+        stream.write(encode(envelope) + "\n")
+    return count
+
+
+def _follow(runtime: Any, chosen: Any, last: int, json: bool) -> None:
+    """Show what is accepted from now on. The store is opened anew for each look: it may have been made since."""
+    from ..errors import StoreError
+    from ..store import history, open_to_read
+
+    looks = failures = 0
+    while True:
+        runtime.clock.sleep(POLL)
+        try:
+            store = open_to_read(runtime.project.store_path)
+            if store is None:
+                continue
+            try:
+                last = min(last, history.newest(store))  # everything may have been pruned
+                found = history.accepted_after(store, chosen, last)
+                busy = next((at for at, item in enumerate(found) if _is_new(store, item)), len(found))
+                looks = looks + 1 if busy < len(found) else 0
+                ready = found[: busy if looks < PATIENCE else None]
+                _say_with_outcomes(runtime, store, ready, json)
+                last = ready[-1].seq if ready else last
+                failures = 0
+            finally:
+                store.close()
+        except StoreError:
+            failures += 1  # a look into a store that was just opened by its first writer may find it half written
+            if failures > PATIENCE:
+                raise
+
+
+def _is_new(store: Any, item: Any) -> bool:
+    """Say whether an event was accepted so shortly ago that nothing of it was sent yet."""
+    from ..store import history
+
+    return any(outcome.status == "pending" and not outcome.attempts for outcome in history.outcomes(store, item.seq))
+
+
+def _say_with_outcomes(runtime: Any, store: Any, found: Any, json: bool) -> None:
+    import sys
+
+    from ..console import say, say_json_line
+    from ..store import history
+
+    if json:
+        for item in found:
+            outcomes = [outcome._asdict() for outcome in history.outcomes(store, item.seq)]
+            say_json_line({**item.event.document(), "outcomes": outcomes})
+        return
+    for line in _lines(runtime, store, found):
+        say(line)
+    sys.stdout.flush()
+
+
+def _lines(runtime: Any, store: Any, found: Any) -> list[str]:
+    """Return the table of events; their ids are shortened where the place is small."""
+    from ..render.events import table, width
+    from ..store import history
+
+    if not found:
+        return []
+    wide = width()
+    ids = [item.event.id for item in found]
+    short = ids if wide is None else history.shortest(store, ids)
+    rows = [(id_, item.event, history.outcomes(store, item.seq)) for id_, item in zip(short, found, strict=True)]
+    return table(rows, runtime.clock.now(), wide)

@@ -7,6 +7,7 @@ from .. import flow
 from ..console import note, say, say_json
 from ..document import Document
 from ..errors import Exit, ProjectError, UsageError, gravest
+from ..events import Event
 from ..gate import Raw
 from ..project import Project, load
 from ..runtime import Runtime
@@ -47,13 +48,16 @@ def show(project: Project, arguments: Arguments) -> Exit:
 def _previewed(runtime: Runtime, arguments: Arguments) -> tuple[Document, str | None]:
     """Return the preview, and the id of the event that already has its key."""
     if arguments.on("--event"):
-        id_ = arguments.options["--event"]
-        event = runtime.stored.event(id_) if runtime.stored else None
-        if event is None:
-            raise UsageError(f"there is no event {id_} in the store", "`ingestlayer events list` shows the latest")
-        return flow.preview_event(runtime, event), None
+        return flow.preview_event(runtime, _stored_event(runtime, arguments.options["--event"])), None
     raw = _raw(runtime.project, arguments)
     return flow.preview(runtime, raw)
+
+
+def _stored_event(runtime: Runtime, word: str) -> Event:
+    from ..store import history
+    from .selection import reading
+
+    return history.named(reading(runtime), word).event
 
 
 def _raw(project: Project, arguments: Arguments) -> Raw:

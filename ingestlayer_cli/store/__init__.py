@@ -12,12 +12,11 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from ..errors import StoreError
-from ..events import Event, Seen
+from ..events import Seen
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION
-from .transaction import Transaction, remembered, stored_event
+from .transaction import Transaction, remembered
 
 BUSY_SECONDS = 60
-_EVENT = "SELECT id, type, received_at, source, key, payload FROM events"
 
 
 class Store:
@@ -50,22 +49,6 @@ class Store:
     def select(self, sql: str, *values: Any) -> list[Any]:
         with errors(self.path):
             return self.connection.execute(sql, values).fetchall()
-
-    def event(self, id_: str) -> Event | None:
-        """Return a stored event by its whole id."""
-        rows = self.select(f"{_EVENT} WHERE id = ?", id_)
-        return stored_event(rows[0]) if rows else None
-
-    def events(self, type_: str | None, limit: int) -> list[Event]:
-        """Return the newest stored events, newest first."""
-        where, values = ("WHERE type = ?", [type_]) if type_ else ("", [])
-        rows = self.select(f"{_EVENT} {where} ORDER BY seq DESC LIMIT ?", *values, limit)
-        return [stored_event(row) for row in rows]
-
-    def events_starting(self, prefix: str) -> list[Event]:
-        """Return the events whose id starts so, two at most."""
-        rows = self.select(f"{_EVENT} WHERE id >= ? AND id < ? LIMIT 2", prefix, prefix + "\uffff")
-        return [stored_event(row) for row in rows]
 
     def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
         """Return the latest remembrance of a key strictly between two times."""

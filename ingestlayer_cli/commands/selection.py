@@ -1,0 +1,163 @@
+"""Which stored events: the options that several commands share, and their reading."""
+
+from typing import Annotated, Any
+
+import typer
+
+Type = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Of this type: exact, or `usage.*`.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Received since: a time, or `2d`.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Received before: a time, or `2h`.")]
+Source = Annotated[str | None, typer.Option("--source", metavar="NAME", help="From this source.")]
+Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="With this idempotency key.")]
+Where = Annotated[
+    str | None, typer.Option("--where", metavar="EXPR", help="For which this holds: '$event.used > 100'.")
+]
+Pipeline = Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="That this pipeline ran on.")]
+Status = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        metavar="STATUS",
+        help="With a delivery that is pending, retrying, delivered, dead or unknown, or a run dropped or failed.",
+    ),
+]
+
+
+def reading(runtime: Any) -> Any:
+    """Return the store for reading, None when there is none yet; one of an older version is brought up to date."""
+    from ..store import history
+
+    store = runtime.stored
+    return runtime.store if store is not None and history.outdated(store) else store
+
+
+def selection(
+    runtime: Any,
+    *,
+    type_: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    source: str | None = None,
+    key: str | None = None,
+    where: str | None = None,
+    pipeline: str | None = None,
+    status: str | None = None,
+) -> Any:
+    """Return the `store.history.Selection` that the options mean; UsageError names the option and the near miss."""
+    from ..store.history import Selection
+
+    store = reading(runtime)
+    after, before = _time(runtime, "--since", since), _time(runtime, "--until", until)
+    _check_span(after, before)
+    _check_type(runtime, store, type_)
+    _check_pipeline(runtime, store, pipeline)
+    _check_status(status)
+    return Selection(type_, after, before, source, key, pipeline, status, _condition(runtime, where, type_))
+
+
+def _time(runtime: Any, flag: str, text: str | None) -> int | None:
+    from ..clock import parse_time
+    from ..errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        return parse_time(text, runtime.clock.now())
+    except (ValueError, OverflowError) as error:
+        hint = f"write {flag} 2026-11-03, {flag} 2026-11-03T09:30:00Z or {flag} 2d"
+        raise UsageError(f"{flag}: {error}", hint) from None
+
+
+def _check_span(after: int | None, before: int | None) -> None:
+    from ..clock import format_time
+    from ..errors import UsageError
+
+    if after is not None and before is not None and after >= before:
+        words = f"nothing lies between --since {format_time(after)} and --until {format_time(before)}"
+        raise UsageError(words, "--since is the earlier one")
+
+
+def _check_type(runtime: Any, store: Any, type_: str | None) -> None:
+    """Refuse a type that no event can have: neither declared nor stored; where any may come, remark on it."""
+    from ..console import note
+    from ..errors import UsageError, near_miss
+    from ..store import history
+
+    if type_ is None:
+        return
+    types = runtime.project.types
+    if type_.endswith(".*"):
+        known = any(name.startswith(type_[:-1]) for name in types)
+        near = near_miss(type_, [f"{name.rpartition('.')[0]}.*" for name in types])
+    elif "*" in type_:
+        raise UsageError(f"--type {type_}: a star stands for the end of a type alone", "--type 'usage.*'")
+    else:
+        known, near = type_ in types, near_miss(type_, types)
+    if known or (store and history.types(store, type_)):
+        return
+    words = f"--type {type_}: no event of this type is declared or stored{near}"
+    if not runtime.project.accepts_undeclared:
+        raise UsageError(words, f"there are {', '.join(sorted(types)[:20])}" if types else "")
+    note(f"note: {words}", "yellow")
+
+
+def _check_pipeline(runtime: Any, store: Any, pipeline: str | None) -> None:
+    from ..errors import UsageError, near_miss
+    from ..store import history
+
+    if pipeline is None:
+        return
+    names = {data["name"] for data in runtime.project.pipelines}
+    names |= set(history.pipelines(store)) if store else set()
+    if pipeline not in names:
+        raise UsageError(
+            f"--pipeline {pipeline}: there is none of this name{near_miss(pipeline, names)}",
+            f"there are {', '.join(sorted(names))}" if names else "",
+        )
+
+
+def _check_status(status: str | None) -> None:
+    from ..errors import UsageError, near_miss
+    from ..store.history import STATUSES
+
+    if status is not None and status not in STATUSES:
+        raise UsageError(f"--status {status}: there are {', '.join(STATUSES)}{near_miss(status, STATUSES)}")
+
+
+def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:
+    """Compile `--where`; the error shows the place, and a field that no declaration has is remarked on."""
+    from ..conditions import Condition
+    from ..errors import Problem, UsageError
+    from ..expressions import ExpressionError, parse, refs
+
+    if text is None:
+        return None
+    try:
+        node = parse(text)
+        for path in refs(node):
+            if path[0] != "event":
+                name = "$" + ".".join(path)
+                raise ExpressionError(f"{name}: stored events are chosen by $event alone", max(text.find(name), 0))
+    except ExpressionError as error:
+        shown = [Problem("", part) for part in (text, " " * error.offset + "^")] if "\n" not in text else []
+        hint = "in a shell, single quotes keep the dollar sign: --where '$event.used > 100'"
+        raise UsageError(f"--where: {error.message} at column {error.offset + 1}", hint, shown) from None
+    _remark_on_fields(runtime, refs(node), type_)
+    return Condition(node)
+
+
+def _remark_on_fields(runtime: Any, paths: list[list[str]], type_: str | None) -> None:
+    """Warn of fields that no declaration has: older events may have had them, but it is mostly a slip."""
+    from ..console import note
+    from ..errors import near_miss
+    from ..project.match import matches
+
+    if runtime.project.accepts_undeclared:
+        return
+    declarations = [
+        runtime.project.declaration(name) for name in runtime.project.types if type_ is None or matches([type_], name)
+    ]
+    known = {field for declaration in declarations if declaration for field in declaration.fields}
+    known |= {"id", "type", "received_at", "source", "idempotency_key", "payload"}
+    for name in dict.fromkeys(path[1] for path in paths if len(path) > 1 and path[1] not in known):
+        note(f"note: --where: no declaration has $event.{name}{near_miss(name, known)}", "yellow")

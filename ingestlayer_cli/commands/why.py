@@ -1,0 +1,90 @@
+"""`why`: why an event, or a delivery, went or did not go where."""
+
+from typing import Annotated, Any
+
+import typer
+
+from .options import Json
+from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, reading, selection
+
+
+def why(
+    word: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            help="An event's or a delivery's id, or the start of it; @last, @-2; an idempotency key; or a word of"
+            " what was refused.",
+        ),
+    ] = None,
+    refused: Annotated[bool, typer.Option("--refused", help="Look among what was refused alone.")] = False,
+    type_: Type = None,
+    since: Since = None,
+    until: Until = None,
+    source: Source = None,
+    key: Key = None,
+    where: Where = None,
+    pipeline: Pipeline = None,
+    status: Status = None,
+    json: Json = False,
+) -> int:
+    """Tell why an event went, or did not go, where: all that is stored of it. With options: the last that fits."""
+    from .. import why as stories
+    from ..console import say, say_json
+    from ..errors import UsageError
+    from ..project import load
+    from ..render.why import story
+    from ..runtime import Runtime
+    from . import settings
+
+    given = {
+        "type_": type_,
+        "since": since,
+        "until": until,
+        "source": source,
+        "key": key,
+        "where": where,
+        "pipeline": pipeline,
+        "status": status,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    example = "ingestlayer why @last, or ingestlayer why --where '$event.used > 100'"
+    if word is not None and options:
+        raise UsageError("name an event by its id or by options, not by both", example)
+    if word is None and not options and not refused:
+        raise UsageError("why what? Name an event, a delivery or a key", example)
+    if refused and options.keys() - {"type_"}:
+        raise UsageError("beside --refused there is --type alone", "ingestlayer why --refused --type TYPE")
+    with Runtime(load(settings.project, keep=False), keep=False) as runtime:
+        store, now = reading(runtime), runtime.clock.now()
+        if store is None:
+            raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event")
+        if refused:
+            told = stories.refused(store, word, type_)
+            if told is None:
+                raise UsageError("nothing like that was refused", "without --refused it looks among the events, too")
+        elif word is not None:
+            found = stories.find(store, word)
+            told = stories.tell(store, found[0], now, found[1]) if isinstance(found, tuple) else found
+        else:
+            told = stories.tell(store, _last(runtime, store, options), now)
+    if json:
+        say_json(told)
+    else:
+        for line, style in story(told):
+            say(line, style)
+    return 0
+
+
+def _last(runtime: Any, store: Any, options: dict[str, str]) -> Any:
+    """Return the newest event that fits."""
+    from ..console import Progress
+    from ..errors import UsageError
+    from ..store import history
+
+    progress = Progress("events looked at")
+    found = list(history.select(store, selection(runtime, **options), limit=1, looked=progress.at))
+    progress.end()
+    if not found:
+        raise UsageError("no stored event fits", "`ingestlayer events list` with the same options shows what does")
+    return found[0]

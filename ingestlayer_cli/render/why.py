@@ -1,0 +1,191 @@
+"""The story of `why` as lines of plain text: (text, style). Values are data; they come in one line, safe."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from ..console import safe
+from .events import cells, fields, width
+
+Line = tuple[str, str]
+
+WIDEST = 100
+LONGEST = 400  # characters of a value
+MOST = 30  # pipelines that had nothing to do with the event
+_VERDICTS = {"continue": "✓", "drop": "✗", "error": "✗"}
+_STATES = {
+    "delivered": ("✓", "green"),
+    "dead": ("✗", "red"),
+    "unknown": ("?", "yellow"),
+    "retrying": ("…", "yellow"),
+    "pending": ("…", "yellow"),
+}
+_ANSWERS = ("sent", "retry", "refused", "unknown")  # of a request that was made
+_OUTCOMES = {
+    "sent": "taken",
+    "retry": "not taken",
+    "refused": "refused",
+    "unknown": "no answer",
+    "not-connected": "not connected",
+    "found": "looked: it is there",
+    "resend": "looked: it is not there",
+    "held": "looked, and could not tell",
+    "given-up": "given up",
+    "settled": "settled by hand",
+}
+
+
+def story(told: dict[str, Any]) -> Iterator[Line]:
+    """Yield the lines of a story that `why.tell` or `why.refused` returned."""
+    yield from _refused(told) if told["status"] == "refused" else _accepted(told)
+    for hint in told["hints"]:
+        words, colon, command = hint.partition(": ingestlayer ")
+        yield from _wrapped("next: ", words + colon[:1], "yellow")
+        if command:  # in a line of its own, to be copied
+            yield f"      ingestlayer {_one_line(command)}", "yellow"
+
+
+def _accepted(told: dict[str, Any]) -> Iterator[Line]:
+    event, accepted = told["event"], told["accepted"]
+    yield f"{event['type']}  {event['id']}", "bold"
+    yield from _wrapped("  ", fields(event["payload"]), "dim")
+    yield from _wrapped("= ", told["summary"], "")
+    yield "", ""
+    words = f"accepted {_time(accepted['at'])} from {event['source']}"
+    if event["received_at"] != accepted["at"]:
+        words += f"; the time it is of: {_time(event['received_at'])}"
+    yield from _wrapped("✓ ", words)
+    if event["idempotency_key"] is not None:
+        yield from _wrapped("  ", f"idempotency key {event['idempotency_key']}")
+    if accepted["duplicates"]:
+        last = _time(accepted["last_duplicate_at"])
+        words = f"its key came again {_times(accepted['duplicates'])}, last {last}: duplicates, nothing sent"
+        yield from _wrapped("– ", words)
+    if conflicts := accepted["conflicts"]:
+        words = f"its key came {_times(len(conflicts))} with other values, last {_time(conflicts[0]['at'])}: refused"
+        yield from _wrapped("✗ ", words)
+    if accepted["same_key"]:
+        yield from _wrapped("  ", f"other events had this key: {', '.join(accepted['same_key'][:3])}")
+    yield from _pipelines(told)
+    yield "", ""
+
+
+def _pipelines(told: dict[str, Any]) -> Iterator[Line]:
+    asked = (told["asked"] or {}).get("delivery")
+    idle = []
+    for row in told["pipelines"]:
+        if not row["ran"]:
+            idle.append((row["pipeline"], row["why_not"] or "did not run"))
+        for run in row["runs"]:
+            yield "", ""
+            yield from _run(row["pipeline"], run, asked)
+    if idle:
+        yield "", ""
+    for name, why in idle[:MOST]:
+        yield from _wrapped("– ", f"{name} {why}", "dim")
+    if len(idle) > MOST:
+        yield f"… {len(idle) - MOST:,} more that did not run", "dim"
+    if not told["line_up_kept"]:
+        yield "", ""
+        yield from _wrapped("  ", "which other pipelines there were was not kept when this event was accepted", "dim")
+
+
+def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line]:
+    again = f", replayed {_time(run['replayed_at'])}" if run["replayed_at"] else ""
+    yield f"{pipeline}  version {run['version'][:12]}{again}", "bold"
+    names = [entry["step"] for entry in run["steps"]] + [_place(place) for place in run["destinations"]]
+    column = min(max(map(cells, names), default=0), 30)
+    for entry in run["steps"]:
+        words = {"drop": "drops the event: ", "error": "fails: "}.get(entry["verdict"], "")
+        style = {"drop": "yellow", "error": "red"}.get(entry["verdict"], "")
+        yield from _row(_VERDICTS.get(entry["verdict"], "?"), entry["step"], column, words + entry["note"], style)
+    for place in run["destinations"]:
+        if not place["chosen"]:
+            yield from _row("–", _place(place), column, f"skipped: {place['note']}", "dim")
+            continue
+        yield from _row("✓", _place(place), column, place["note"] or "always")
+        if place["delivery"] is not None:
+            yield from _delivery(place["delivery"], asked)
+    if run["outcome"] != "queued" and not run["dropped_by"] and all(e["verdict"] != "error" for e in run["steps"]):
+        words = "fails" if run["outcome"] == "failed" else "sends nothing"
+        yield from _wrapped("  ✗ ", f"{words}: {run['reason']}", "red" if words == "fails" else "yellow")
+
+
+def _delivery(row: dict[str, Any], asked: str | None) -> Iterator[Line]:
+    mark, style = _STATES.get(row["status"], ("?", ""))
+    words = f"{row['status']}  {row['id']}" + ("  (the one asked for)" if row["id"] == asked else "")
+    yield from _wrapped(f"    {mark} ", words, style)
+    for attempt in row["attempts_made"]:
+        took = f" in {attempt['took_ms']:,} ms" if attempt["outcome"] in _ANSWERS else ""
+        why = f": {attempt['error']}" if attempt["error"] else ""
+        outcome = _OUTCOMES.get(attempt["outcome"], attempt["outcome"])
+        yield from _wrapped("      ", f"{_time(attempt['at'])}  {outcome}{took} by {attempt['process']}{why}", indent=2)
+    for words in _next(row):
+        yield from _wrapped("      ", words, indent=2)
+
+
+def _next(row: dict[str, Any]) -> Iterator[str]:
+    """Yield what will come of a delivery that is not settled."""
+    if row["in_hand_of"]:
+        yield f"{row['in_hand_of']} is sending it"
+    elif row["held_until"]:
+        yield f"its channel is held until {_time(row['held_until'])}"
+    elif row["next_at"]:
+        yield f"{'due since' if row['due'] else 'next attempt'} {_time(row['next_at'])}"
+    if row["behind"]:
+        yield f"behind {row['behind']:,} older of its channel"
+    if not row["attempts_made"] and row["status"] == "pending":
+        yield "not tried yet"
+    if row["error"] and all(row["error"] != attempt["error"] for attempt in row["attempts_made"]):
+        yield row["error"]
+
+
+def _refused(told: dict[str, Any]) -> Iterator[Line]:
+    letter = told["refused"]
+    place = f", line {letter['line']:,} of a batch" if letter["line"] is not None else ""
+    yield f"{letter['type'] or 'an event without a type'}  refused", "bold"
+    yield from _wrapped("✗ ", f"{_time(letter['at'])} from {letter['source']}{place}, by the rule {letter['kind']}")
+    yield from _wrapped("  ", letter["message"], "red")
+    for problem in letter["details"]:
+        path = f"{problem['path']}: " if problem["path"] else ""
+        yield from _wrapped("    ", path + problem["problem"])
+    yield "", ""
+    yield from _wrapped("  ", f"what came: {letter['raw']}", "dim")
+    if told["others"]:
+        yield f"  {told['others']:,} more refused before it", "dim"
+    yield "", ""
+
+
+def _row(mark: str, name: str, column: int, words: str, style: str = "") -> Iterator[Line]:
+    name = _one_line(name)
+    return _wrapped(f"  {mark} {name}{' ' * (column - cells(name))}  ", words, style)
+
+
+def _place(place: dict[str, Any]) -> str:
+    return _one_line(place["target"])
+
+
+def _wrapped(start: str, words: str, style: str = "", indent: int = 0) -> Iterator[Line]:
+    """Yield a text in lines that fit, the following ones indented as the first one's text."""
+    words = _one_line(words[: 4 * LONGEST])
+    words = words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+    most = max(min(width() or 80, WIDEST), 40)
+    after = " " * (min(cells(start), most // 2) + indent)
+    lines = textwrap.wrap(
+        words, most, initial_indent=start, subsequent_indent=after, break_on_hyphens=False, drop_whitespace=True
+    )
+    for line in lines or [start.rstrip()]:
+        yield line, style
+
+
+def _one_line(text: str) -> str:
+    return " ".join(safe(text).split())
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _time(text: str) -> str:
+    """Write `2026-11-03T09:30:00.000Z` for people."""
+    return f"{text[:10]} {text[11:19]} UTC"

@@ -1,0 +1,1 @@
+"""Why an event went, or did not go, where."""
