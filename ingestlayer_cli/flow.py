@@ -46,7 +46,7 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     if isinstance(runs, First):
         return _duplicate(runs.event, event)
     if deliver and queued:
-        _send_own(runtime, [queued], now + wait)
+        send_own(runtime, [queued], now + wait)
     return _accepted(runtime, event, runs, queued)
 
 
@@ -54,34 +54,53 @@ def _accept(runtime: Runtime, transaction: Transaction, event: Event, payload: s
     """Store an event with its runs and messages, or return the event that took its key first."""
     if event.key is not None:
         declaration = runtime.project.declaration(event.type)
-        first = transaction.first_with_key(event.type, event.key, now - _window(declaration))
+        first = transaction.first_with_key(event.type, event.key, now - window(declaration))
         if first is not None:
-            _check_conflict(declaration, first.event, event)
+            check_conflict(declaration, first.event, event)
             transaction.add_duplicate(first.event.id, now)
             return first
     number = transaction.add_event(event, payload, transaction.line_up(runtime.project.line_up), now)
     runs = []
     for index, pipeline in enumerate(runtime.pipelines(event.type), start=1):
         run = pipeline.run(event, runtime.entities, transaction)
-        version = transaction.version(pipeline.name, pipeline.version, pipeline.text, now)
-        transaction.add_run(number, index, version, run.outcome, run.dropped_by, run.reason, run.stored_trace())
-        for message in run.messages:
-            delivery = NewDelivery(
-                message.id, run.pipeline, message.destination, message.target, message.body, message.retry
-            )
-            transaction.add_delivery(number, index, delivery, now)
+        keep_run(transaction, (number, index), pipeline.text, run, now)
         for item in run.to_remember:
             transaction.remember(item, event.id)
         runs.append(run)
     return runs
 
 
-def _window(declaration: Declaration | None) -> int:
+def keep_run(
+    transaction: Transaction,
+    place: tuple[int, int],
+    text: str,
+    run: Run,
+    now: int,
+    due: Iterator[int] | None = None,
+) -> None:
+    """Store a run, of a pipeline of this text, and queue its messages.
+
+    `place` is the event's number in the store and the run's among the event's. `due` is given for a replay:
+    when each of its messages may go.
+    """
+    event, number = place
+    version = transaction.version(run.pipeline, run.version, text, now)
+    told = (run.outcome, run.dropped_by, run.reason, run.stored_trace())
+    transaction.add_run(event, number, version, *told, replayed_at=None if due is None else now)
+    for message in run.messages:
+        delivery = NewDelivery(
+            message.id, run.pipeline, message.destination, message.target, message.body, message.retry
+        )
+        transaction.add_delivery(event, number, delivery, now, now if due is None else next(due))
+
+
+def window(declaration: Declaration | None) -> int:
     """Return how long a key is taken; 24 hours where no declaration says otherwise."""
     return declaration.window if declaration else 86_400_000
 
 
-def _check_conflict(declaration: Declaration | None, first: Event, event: Event) -> None:
+def check_conflict(declaration: Declaration | None, first: Event, event: Event) -> None:
+    """Refuse an event that differs from the first one of its key, where its declaration says so."""
     if declaration is None or not declaration.rejects_difference:
         return
     if names := differing(first, event):
@@ -166,9 +185,9 @@ def emit_batch(
         if progress is not None:
             progress(result)
     if deliver and queued:
-        _send_own(runtime, queued, runtime.clock.now() + wait)
+        send_own(runtime, queued, runtime.clock.now() + wait)
     result["deliveries"] = rows.counts(runtime.store, queued)
-    result.exit_codes += _batch_codes(result, deliver)
+    result.exit_codes += batch_codes(result, deliver)
     return result
 
 
@@ -231,8 +250,9 @@ def _accept_chunk(
     return refused
 
 
-def _batch_codes(result: Document, deliver: bool) -> Iterator[Exit]:
-    if result["rejected"]:
+def batch_codes(result: Document, deliver: bool) -> Iterator[Exit]:
+    """Yield the exit codes that the counts of many events and their deliveries call for."""
+    if result.get("rejected"):
         yield Exit.REJECTED
     deliveries = result["deliveries"]
     if deliveries["dead"]:
@@ -253,7 +273,7 @@ def preview(runtime: Runtime, raw: Raw) -> tuple[Document, str | None]:
     event, _ = runtime.gate.admit(raw, now)
     first = None
     if runtime.stored is not None and event.key is not None:
-        after = now - _window(runtime.project.declaration(event.type))
+        after = now - window(runtime.project.declaration(event.type))
         first = first_with_key(runtime.stored.connection, event.type, event.key, after)
     return preview_event(runtime, event), first.event.id if first else None
 
@@ -262,13 +282,14 @@ def preview_event(runtime: Runtime, event: Event) -> Document:
     """Show what the pipelines as they are now would do with a (stored) event."""
     memory = runtime.stored if runtime.stored is not None else NoMemory()
     runs = [pipeline.run(event, runtime.entities, memory) for pipeline in runtime.pipelines(event.type)]
-    result = Document(event=event.document(), runs=[_previewed(run) for run in runs])
+    result = Document(event=event.document(), runs=[previewed(run) for run in runs])
     result.exit_codes = [run.error.exit_code for run in runs if run.error]
     result.hints = [run.error.hint for run in runs if run.error and run.error.hint]
     return result
 
 
-def _previewed(run: Run) -> dict[str, Any]:
+def previewed(run: Run) -> dict[str, Any]:
+    """Return a run as the document of a preview has it."""
     return {
         "pipeline": run.pipeline,
         "outcome": run.outcome,
@@ -323,7 +344,7 @@ def watch(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int
             runtime.clock.sleep(POLL)
 
 
-def _send_own(runtime: Runtime, queued: list[range], until: int) -> None:
+def send_own(runtime: Runtime, queued: list[range], until: int) -> None:
     """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
     wanted = Wanted(queued=tuple(queued))
     if runtime.project.slack["connection"] != "terminal":

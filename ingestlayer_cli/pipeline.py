@@ -45,6 +45,21 @@ class Run(NamedTuple):
         return encode(self.trace + sent + self.skipped)
 
 
+class Replay(NamedTuple):
+    """How a replay's run differs: its number among the runs of its event, the mark and the channel of its messages."""
+
+    number: int
+    mark: str = ""
+    channel: str | None = None
+
+    def salt(self, salt: int) -> int:
+        """Return the salt of this run's delivery ids: those of the first run are taken."""
+        return salt ^ self.number * _STRIDE % (1 << 80)
+
+
+_STRIDE = 0x9E3779B97F4A7C15F39D  # odd: no two numbers of a run give one salt
+
+
 class Pipeline:
     """A compiled pipeline."""
 
@@ -66,7 +81,7 @@ class Pipeline:
             for row in data["destinations"]
         ]
 
-    def run(self, event: Event, entities: Entities, memory: Memory) -> Run:
+    def run(self, event: Event, entities: Entities, memory: Memory, replay: Replay | None = None) -> Run:
         """Run the pipeline. What goes wrong inside is the run's outcome, so that no other run is blocked."""
         context = Context(self.name, event, entities, memory)
         trace: list[dict[str, str]] = []
@@ -82,11 +97,13 @@ class Pipeline:
                     trace[-1] = {"step": kind, "verdict": "drop", "note": dropped.reason}
                     return self._dropped(kind, dropped.reason, trace, sets, [])
                 trace[-1] = {"step": kind, "verdict": "continue", "note": context.note}
-            return self._composed(context, trace, sets)
+            return self._composed(context, trace, sets, replay)
         except Exception as error:
             return self._failed(error, trace, sets)
 
-    def _composed(self, context: Context, trace: list[dict[str, str]], sets: list[dict[str, Any]]) -> Run:
+    def _composed(
+        self, context: Context, trace: list[dict[str, str]], sets: list[dict[str, Any]], replay: Replay | None
+    ) -> Run:
         messages: list[Message] = []
         skipped: list[dict[str, str]] = []
         event, scope = context.event, context.scope
@@ -97,8 +114,11 @@ class Pipeline:
                 if not holds:
                     skipped.append({"destination": kind, "target": target, "reason": when})
                     continue
-            id_ = delivery_id(event.id, salt)
-            body = destination.compose(Composing(event, self.name, scope, target, id_, self._connection))
+            if replay is not None:
+                salt = replay.salt(salt)
+                target = replay.channel if replay.channel and destination.redirectable else target
+            id_, mark = delivery_id(event.id, salt), replay.mark if replay else ""
+            body = destination.compose(Composing(event, self.name, scope, target, id_, self._connection, mark))
             messages.append(Message(id_, kind, target, encode(body), when, destination.retry))
         if not messages:
             reason = "no destination's condition held" if skipped else "the pipeline has no destination"

@@ -8,7 +8,7 @@ from typing import Any
 from .clock import Clock
 from .entities import EntityFile, Row
 from .errors import Problem, ProjectError
-from .events import Seen
+from .events import Remembered, Seen
 from .gate import Gate
 from .outbox import Outbox
 from .pipeline import Pipeline
@@ -64,6 +64,25 @@ class NoMemory:
 
     def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
         return None
+
+
+class FreshMemory:
+    """A memory that starts empty and that no store keeps: for runs that are to be as if nothing had been before."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], list[Seen]] = {}
+
+    def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
+        """Return the latest remembrance of a key strictly between two times."""
+        held = self._kept.get((scope, key), ())
+        return next((seen for seen in reversed(held) if after < seen.at < before), None)
+
+    def remember(self, items: list[Remembered], event_id: str) -> None:
+        """Remember what a run that queued asked for; runs come in the order of their events' times."""
+        for item in items:
+            held = self._kept.setdefault((item.scope, item.key), [])
+            if not held or held[-1].at != item.at:
+                held.append(Seen(event_id, item.at))
 
 
 def _draw_nothing(target: str, body: dict[str, Any]) -> None:

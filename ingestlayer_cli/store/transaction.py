@@ -123,15 +123,15 @@ class Transaction:
             self._known_versions[pipeline, version] = known
         return known
 
-    def add_run(self, event: int, number: int, version: int, *told: str | None) -> None:
+    def add_run(self, event: int, number: int, version: int, *told: str | None, replayed_at: int | None = None) -> None:
         """Add a run; `told` is its outcome, dropped_by, reason and trace."""
-        self._runs.append((event, number, version, *told))
+        self._runs.append((event, number, version, *told, replayed_at))
 
-    def add_delivery(self, event: int, run: int, delivery: NewDelivery, now: int) -> None:
+    def add_delivery(self, event: int, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
         lane = self._lane(f"{delivery.destination} {delivery.target}")
         id_, pipeline, destination, target, body, retry = delivery
         pauses = encode(retry) if retry is not None else None
-        row = (self._next_delivery, id_, event, run, pipeline, destination, target, lane, body, now, now, pauses)
+        row = (self._next_delivery, id_, event, run, pipeline, destination, target, lane, body, now, due_at, pauses)
         self._deliveries.append(row)
         self._next_delivery += 1
 
@@ -175,7 +175,8 @@ class Transaction:
             self._events,
         )
         many(
-            "INSERT INTO runs (event, number, version, outcome, dropped_by, reason, trace) VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO runs (event, number, version, outcome, dropped_by, reason, trace, replayed_at)"
+            " VALUES (?,?,?,?,?,?,?,?)",
             self._runs,
         )
         many(

@@ -1,0 +1,136 @@
+"""`backtest`: what the pipelines as they are now would have sent."""
+
+from typing import Annotated, Any
+
+import typer
+
+from .options import Json, Quiet
+from .selection import Since, Source, Status, Type, Until, Where, reading, selection
+
+
+def backtest(
+    pipeline: Annotated[
+        str | None, typer.Argument(metavar="[PIPELINE]", help="This one alone, even when it is paused or a draft.")
+    ] = None,
+    type_: Type = None,
+    since: Since = "30d",
+    until: Until = None,
+    source: Source = None,
+    where: Where = None,
+    status: Status = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Compare the messages' texts, too.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, help="Show at most so many events or texts that change.")
+    ] = 20,
+    max_posts: Annotated[
+        int | None, typer.Option("--max-posts", metavar="N", min=0, help="Exit with 1 when more messages would go out.")
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Run the pipelines as they are on disk now over stored events, and compare with what was sent.
+
+    Nothing is sent or written. Each event keeps its own time, and nothing is remembered from before the first.
+    """
+    from ..backtest import backtest as run
+    from ..console import Progress, note, say_json
+    from ..errors import Exit
+    from ..project import load
+    from ..runtime import Runtime
+    from ..store.replays import open_to_browse
+    from . import settings
+
+    texts = _Texts(limit)
+    progress = Progress("events", quiet)
+    with Runtime(load(settings.project, keep=False), keep=False) as runtime:
+        filters = {"type_": type_, "since": since, "until": until, "source": source, "where": where, "status": status}
+        chosen = selection(runtime, **filters)
+        store = reading(runtime) and open_to_browse(runtime.project.store_path)
+        try:
+            result = run(runtime, store, chosen, pipeline, diff, limit, progress.at, texts.see if diff else None)
+        finally:
+            if store is not None:
+                store.close()
+    progress.end()
+    if diff:
+        result.update(texts=texts.changed, diffs=texts.diffs)
+    posts = sum(result["messages"]["after"].values())
+    too_many = max_posts is not None and posts > max_posts
+    if json:
+        say_json(result)
+    elif not quiet:
+        _say(result)
+    for hint in [] if json else result.hints:
+        note(f"warning: {hint}", "yellow")
+    if too_many and not json:
+        note(f"error: {posts:,} messages would go out, --max-posts is {max_posts:,}", "red")
+    return Exit.FOUND if too_many else Exit.OK
+
+
+class _Texts:
+    """Gathers the messages whose text changes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.changed = 0
+        self.diffs: list[dict[str, Any]] = []
+
+    def see(self, pair: Any) -> None:
+        import json
+        from collections import Counter
+        from difflib import unified_diff
+
+        from ..render.plain import lines
+
+        sides: list[dict[tuple[str, int], str]] = []
+        for side in (pair.before, pair.after):
+            numbers: Counter[str] = Counter()
+            found = {}
+            for target, body in zip(side.targets, side.bodies, strict=True):
+                found[target, numbers[target]] = body
+                numbers[target] += 1
+            sides.append(found)
+        for place in dict.fromkeys([*sides[0], *sides[1]]):
+            old, new = (lines(json.loads(side[place])) if place in side else [] for side in sides)
+            if old != new:
+                self.changed += 1
+                if len(self.diffs) < self._limit:
+                    text = list(unified_diff(old, new, "sent", "now", lineterm="", n=1))
+                    row = {"event": pair.event.id, "pipeline": pair.pipeline, "target": place[0], "diff": text}
+                    self.diffs.append(row)
+
+
+def _say(result: Any) -> None:
+    from ..console import say
+
+    before, after = result["messages"]["before"], result["messages"]["after"]
+    say(f"{result['events']:,} events: {sum(before.values()):,} → {sum(after.values()):,} messages", "bold")
+    for target in sorted({*before, *after}):
+        say(f"  {target} {before.get(target, 0):,} → {after.get(target, 0):,}")
+    failed = result["runs"]["after"]["failed"]
+    if failed:
+        say(f"  {failed:,} runs fail", "red")
+    say(f"{result['changed']:,} outcomes change")
+    for change in result["changes"]:
+        say(f"  {change['event']} {change['type']} {change['received_at']} {change['pipeline']}")
+        for sign, name in (("-", "before"), ("+", "after")):
+            say(f"    {sign} {_words(change[name])}", "red" if sign == "-" else "green")
+    if result["changed"] > len(result["changes"]):
+        say(f"  … and {result['changed'] - len(result['changes']):,} more: --limit shows them", "dim")
+    if "diffs" in result:
+        _say_diffs(result)
+
+
+def _words(side: Any) -> str:
+    told = ", ".join(side["targets"]) or side["outcome"] or "nothing"
+    return f"{told}: {side['reason']}" if side["reason"] else told
+
+
+def _say_diffs(result: Any) -> None:
+    from ..console import say
+
+    say(f"{result['texts']:,} texts change")
+    for row in result["diffs"]:
+        say(f"  {row['event']} {row['pipeline']} {row['target']}", "bold")
+        for line in row["diff"]:
+            say(f"    {line}", {"-": "red", "+": "green"}.get(line[:1], ""))

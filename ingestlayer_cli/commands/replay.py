@@ -1,0 +1,205 @@
+"""`replay`: send stored events again."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from .options import Json, Quiet
+from .selection import Since, Status, Type, Until, Where, reading, selection
+
+
+def replay(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Events: ids, or the starts of them, or @last.")
+    ] = None,
+    type_: Type = None,
+    since: Since = None,
+    until: Until = None,
+    where: Where = None,
+    status: Status = None,
+    pipeline: Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="Run this pipeline alone.")] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", metavar="FILE", help="The stored events of a file of `events export`.")
+    ] = None,
+    original: Annotated[
+        bool, typer.Option("--original", help="In the version that each event first ran under.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also to destinations that took the event.")] = False,
+    channel: Annotated[
+        str | None, typer.Option("--channel", metavar="NAME", help="Send every Slack message here instead.")
+    ] = None,
+    rate: Annotated[str | None, typer.Option("--rate", metavar="N/s", help="At most so many: `2/s`, `30/m`.")] = None,
+    quiet_mark: Annotated[
+        bool, typer.Option("--quiet-mark", help="Do not say in the messages that they are replayed.")
+    ] = False,
+    expect: Annotated[
+        int | None, typer.Option("--expect", metavar="N", min=0, help="Refuse unless it is so many events.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    no_deliver: Annotated[bool, typer.Option("--no-deliver", help="Leave the messages in the outbox.")] = False,
+    wait: Annotated[str | None, typer.Option("--wait", metavar="DURATION", help="Wait so long for them.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Run stored events through the pipelines again, and send what their destinations did not take.
+
+    Pipelines run as they are now, on each event's own time, with nothing remembered from before. The plan is shown
+    first.
+    """
+    from ..clock import parse_duration
+    from ..console import Progress, note, say_json
+    from ..errors import Exit, UsageError
+    from ..flow import WAIT, exit_code
+    from ..project import load
+    from ..replay import Options, choose, plan
+    from ..replay import replay as run
+    from ..runtime import Runtime
+    from ..store.replays import open_to_browse
+    from . import settings
+    from .show import drawing
+
+    filters: dict[str, Any] = {"type_": type_, "since": since, "until": until, "where": where, "status": status}
+    _check_source(ids, any(filters.values()), file, pipeline)
+    try:
+        until_sent = WAIT if wait is None else parse_duration(wait)
+    except ValueError as error:
+        raise UsageError(f"--wait: {error}") from None
+    project = load(settings.project, keep=not dry_run)
+    options = Options(pipeline, original, again, _channel(project, channel), _interval(project, rate), not quiet_mark)
+    with Runtime(project, show=drawing(json or quiet), keep=not dry_run) as runtime:
+        chosen = selection(runtime, pipeline=pipeline, **filters)
+        store = reading(runtime) and open_to_browse(project.store_path)
+        if store is None:
+            raise UsageError("there is no event in the store", "`ingestlayer emit` accepts the first")
+        try:
+            named = _named(store, ids, file)
+            progress = Progress("events looked at", quiet)
+            numbers = choose(runtime, store, chosen, options, progress.at) if named is None else named
+            progress.end()
+            progress = Progress("events planned", quiet)
+            result = plan(runtime, store, numbers, options, progress.at)
+            progress.end()
+        finally:
+            store.close()
+        if not quiet and not json:
+            _say_plan(result, options)
+        if expect is not None and expect != len(numbers):
+            raise UsageError(
+                f"--expect {expect:,}: it is {_count(len(numbers), 'event')}",
+                "nothing was sent; look at the plan again",
+            )
+        if not dry_run and numbers:
+            if not yes and not _asked(result):
+                note("nothing was sent")
+                return Exit.INTERRUPTED
+            progress = Progress("events", quiet)
+            result = run(runtime, numbers, options, not no_deliver, until_sent, progress.at)
+            progress.end()
+    if json:
+        say_json(result)
+    elif not quiet and not dry_run and numbers:
+        _say_result(result)
+    for hint in [] if json else result.hints:
+        note(f"hint: {hint}", "yellow")
+    return exit_code(result)
+
+
+def _check_source(ids: list[str] | None, filtered: bool, file: str | None, pipeline: str | None) -> None:
+    """Refuse two ways of choosing at once, and none: everything is replayed when it is said."""
+    from ..errors import UsageError
+
+    given = [name for name, on in (("ids", ids), ("filters", filtered), ("--file", file)) if on]
+    if not given and pipeline is None:
+        hint = "name them by id, or choose some: --since 2d, --type TYPE, --status dead; all of them: --until now"
+        raise UsageError("which events?", hint)
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} both choose the events", "give one of them")
+
+
+def _channel(project: Any, channel: str | None) -> str | None:
+    """Return the channel that all messages go to, with its #; an id stays as it is."""
+    import re
+
+    from ..errors import UsageError
+
+    if channel is None:
+        return None
+    if project.slack["connection"] == "webhook":
+        raise UsageError("--channel: a webhook posts to its own channel alone", 'it needs connection = "bot"')
+    if not (name := channel.strip()).removeprefix("#"):
+        raise UsageError("--channel: which one?", "--channel '#test'")
+    return name if name.startswith("#") or re.fullmatch(r"[CGD][A-Z0-9]{8,}", name, re.ASCII) else f"#{name}"
+
+
+def _interval(project: Any, rate: str | None) -> int:
+    """Return the milliseconds between two messages; on a terminal nothing is too fast."""
+    import re
+
+    from ..errors import UsageError
+
+    if rate is None:
+        return 0
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)/([smh])", rate, re.ASCII)
+    if not found or not float(found[1]):
+        raise UsageError(f"--rate {rate}: not a rate", "write 2/s or 30/m")
+    if project.slack["connection"] == "terminal":
+        return 0
+    return round({"s": 1_000, "m": 60_000, "h": 3_600_000}[found[2]] / float(found[1]))
+
+
+def _named(store: Any, ids: list[str] | None, file: str | None) -> list[int] | None:
+    """Return the numbers of the events that are named, in the order of their times; None when none is."""
+    from ..errors import UsageError
+    from ..replay import read_file
+    from ..store import history
+
+    if file is not None:
+        try:
+            with sys.stdin.buffer if file == "-" else open(file, "rb") as source:
+                return read_file(store, source, file)
+        except OSError as error:
+            raise UsageError(f"--file {file}: {error.strerror}") from None
+    if ids:
+        found = {(item.event.received_at, item.seq) for item in (history.named(store, word) for word in ids)}
+        return [number for _, number in sorted(found)]
+    return None
+
+
+def _asked(result: Any) -> bool:
+    """Return what a person answers; UsageError where there is none."""
+    from ..errors import UsageError
+
+    messages = sum(result["messages"].values())
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            f"this would send {_count(messages, 'message')} of {_count(result['events'], 'event')}: say --yes",
+            "--dry-run shows the plan alone; --expect N refuses when it is another count of events",
+        )
+    return typer.confirm(f"Send {_count(messages, 'message')}?", err=True)
+
+
+def _say_plan(result: Any, options: Any) -> None:
+    from ..console import say
+
+    runs = ", ".join(f"{count:,} {name}" for name, count in result["runs"].items() if count)
+    say(f"{_count(result['events'], 'event')}, {_count(sum(result['messages'].values()), 'message')}", "bold")
+    for target, count in sorted(result["messages"].items()):
+        say(f"  {target} {count:,}")
+    if result["skipped"]:
+        say(f"  {_count(result['skipped'], 'message')} skipped: the destination already took the event (--again sends)")
+    say(f"  runs: {runs or 'none'}", "dim")
+
+
+def _say_result(result: Any) -> None:
+    from ..console import note, say
+
+    words = ", ".join(f"{count:,} {name}" for name, count in result["deliveries"].items() if count)
+    say(f"replayed {_count(result['events'], 'event')}; deliveries: {words or 'none'}", "bold")
+    if result["deliveries"]["pending"] or result["deliveries"]["retrying"]:
+        note("what waits is sent by `ingestlayer deliver --watch`")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
