@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .commands import deliver, deliveries, events, init, settings, store, validate
+from .commands import (
+    backtest,
+    deliver,
+    deliveries,
+    events,
+    init,
+    pipelines,
+    replay,
+    settings,
+    store,
+    test,
+    validate,
+    why,
+)
 from .commands.event_command import EventCommand
 
 app = typer.Typer(
@@ -61,9 +74,14 @@ def preview(ctx: typer.Context) -> int:
     return run(settings, ctx.args)
 
 
+app.command("backtest")(backtest.backtest)
 app.command("deliver")(deliver.deliver)
 app.command("init")(init.init)
+app.command("replay")(replay.replay)
+app.command("test")(test.run)
 app.command("validate")(validate.validate)
+app.command("why")(why.why)
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(events.app, name="events")
+app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(store.app, name="store")

@@ -60,10 +60,10 @@ def _trace(run: dict[str, Any]) -> RenderableType:
             Text("–", "dim"), _place(skipped["target"], "dim"), Text(clean(f"skipped: {skipped['reason']}"), "dim")
         )
     _add_outcome(table, run)
-    return _Trimmed(Padding(table, (0, 0, 0, 2), expand=False))
+    return Trimmed(Padding(table, (0, 0, 0, 2), expand=False))
 
 
-class _Trimmed:
+class Trimmed:
     """Something without the blanks at its lines' ends: previews are pasted into issues and chats."""
 
     def __init__(self, inside: RenderableType) -> None:

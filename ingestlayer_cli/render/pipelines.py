@@ -1,0 +1,124 @@
+"""Pipelines for a terminal: each with its counts, or one drawn as a tree."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.text import Text
+from rich.tree import Tree
+
+from .slack import clean
+
+_STATUSES = {"active": "green", "paused": "yellow", "draft": "dim"}
+_OUTCOMES = {"queued": "green", "dropped": "dim", "failed": "red"}
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def listed(rows: Iterable[dict[str, Any]]) -> Iterator[RenderableType]:
+    """Yield the pipelines of a list, a few lines each."""
+    for index, row in enumerate(rows):
+        if index:
+            yield Text()
+        yield _head(row)
+        yield _indented(_matches(row["match"]))
+        yield _indented(Text(_since(row), "dim"))
+        yield from _counts(row)
+
+
+def shown(row: dict[str, Any]) -> Iterator[RenderableType]:
+    """Yield one pipeline whole."""
+    yield _head(row)
+    if row["description"]:
+        yield Text(_one_line(row["description"]), overflow="fold")
+    yield Text(_one_line(row["file"]), "dim", overflow="fold")
+    yield Text()
+    yield _tree(row)
+    yield Text()
+    yield from _counts(row)
+    yield Text()
+    yield Text("versions", "bold")
+    if not any(version["current"] for version in row["versions"]):
+        yield _indented(Text(f"{row['version']}  the file as it is now, not used yet"))
+    for version in row["versions"]:
+        current = "  the file as it is now" if version["current"] else ""
+        yield _indented(Text(f"{version['version']}  first used {_minute(version['first_used'])}{current}"))
+
+
+def _head(row: dict[str, Any]) -> Text:
+    return Text.assemble((_one_line(row["name"]), "bold"), "  ", (row["status"], _STATUSES[row["status"]]))
+
+
+def _matches(match: list[str]) -> Text:
+    return Text(_one_line(f"matches {', '.join(match) or 'every type'}"), overflow="fold")
+
+
+def _since(row: dict[str, Any]) -> str:
+    used = f"since {_minute(row['since'])}" if row["since"] else "not used yet"
+    return f"version {row['version']} {used}"
+
+
+def _minute(time: str) -> str:
+    return f"{time[:10]} {time[11:16]} UTC"
+
+
+def _counts(row: dict[str, Any]) -> Iterator[RenderableType]:
+    counts = {"24 h": row["last_24h"], " 7 d": row["last_7d"]}
+    widths = {name: max(len(f"{count[name]:,}") for count in counts.values()) for name in _OUTCOMES}
+    for span, count in counts.items():
+        line = Text(span)
+        for name, style in _OUTCOMES.items():
+            line.append(f"  {count[name]:>{widths[name]},} {name}", style if count[name] else "dim")
+        if span == " 7 d":
+            line.append(f"   {sparkline([sum(day.values()) for day in row['days']])}")
+        yield _indented(line)
+
+
+def sparkline(counts: list[int]) -> str:
+    """Draw numbers as bars, the greatest as the highest; nothing at all is a dot."""
+    most = max(counts, default=0)
+    return "".join(_BARS[(count * len(_BARS) - 1) // most] if count else "·" for count in counts)
+
+
+def _tree(row: dict[str, Any]) -> Tree:
+    """Draw match → steps → conditions → channels, the texts as their author wrote them."""
+    tree = Tree(_matches(row["match"]))
+    at = tree
+    for step in row["steps"]:
+        at = at.add(_step(step))
+    for destination in row["destinations"]:
+        branch = at.add(Text(_one_line(f"when {destination['when']}"))) if "when" in destination else at
+        branch.add(_destination(destination))
+    if not row["destinations"]:
+        at.add(Text("no destination: it posts nothing", "yellow"))
+    return tree
+
+
+def _destination(table: dict[str, Any]) -> Text:
+    message = table.get("message") or {}
+    said = message.get("title") or message.get("text") or message.get("blocks") if isinstance(message, dict) else ""
+    line = Text.assemble((_one_line(str(table["use"])), "bold"), " ", _one_line(str(table.get("channel", ""))))
+    if table.get("mention"):
+        line.append(f"  mentions {_one_line(str(table['mention']))}")
+    if said:
+        line.append(f"\n{_one_line(str(said))}", "dim")
+    return line
+
+
+def _step(table: dict[str, Any]) -> Text:
+    """Draw a step: its kind, and its keys a line each."""
+    line = Text.assemble((_one_line(str(table["use"])), "bold"))
+    for name, value in table.items():
+        if name != "use":
+            written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            line.append(f"\n{_one_line(name)} {_one_line(written)}", "dim")
+    return line
+
+
+def _one_line(text: str) -> str:
+    return " ".join(clean(text).split())
+
+
+def _indented(line: Text) -> RenderableType:
+    return Padding(line, (0, 0, 0, 2), expand=False)
