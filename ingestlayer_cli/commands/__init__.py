@@ -14,9 +14,12 @@ class Settings:
 settings = Settings()
 
 
-def open_runtime() -> Any:
-    """Return the runtime of the project that the command line means; a `with` closes it."""
+def open_runtime(keep: bool = True) -> Any:
+    """Return the runtime of the project that the command line means; a `with` closes it.
+
+    `keep=False` is for commands that read, and leave no file behind.
+    """
     from ..project import load
     from ..runtime import Runtime
 
-    return Runtime(load(settings.project))
+    return Runtime(load(settings.project, keep=keep), keep=keep)

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from . import open_runtime
 from .options import Json, Quiet
 from .selection import Since, Source, Status, Type, Until, Where, reading, selection
 
@@ -35,14 +36,11 @@ def backtest(
     from ..backtest import backtest as run
     from ..console import Progress, note, say_json
     from ..errors import Exit
-    from ..project import load
-    from ..runtime import Runtime
     from ..store.replays import open_to_browse
-    from . import settings
 
     texts = _Texts(limit)
     progress = Progress("events", quiet)
-    with Runtime(load(settings.project, keep=False), keep=False) as runtime:
+    with open_runtime(keep=False) as runtime:
         filters = {"type_": type_, "since": since, "until": until, "source": source, "where": where, "status": status}
         chosen = selection(runtime, **filters)
         store = reading(runtime) and open_to_browse(runtime.project.store_path)

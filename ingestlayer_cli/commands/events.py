@@ -32,7 +32,7 @@ def list_events(
     from ..store import history
 
     progress = Progress("events looked at")
-    with open_runtime() as runtime:
+    with open_runtime(keep=False) as runtime:
         chosen = selection(
             runtime,
             type_=type_,
@@ -70,7 +70,7 @@ def show(
     from ..render.events import shown
     from ..store import history
 
-    with open_runtime() as runtime:
+    with open_runtime(keep=False) as runtime:
         document = history.named(reading(runtime), id_).event.document()
     if json:
         say_json(document)
@@ -94,7 +94,7 @@ def tail(
     """Show the latest events with what became of them, the newest last."""
     from ..store import history
 
-    with open_runtime() as runtime:
+    with open_runtime(keep=False) as runtime:
         chosen = selection(runtime, type_=type_, source=source, where=where)
         store = reading(runtime)
         last = history.newest(store) if store else 0
@@ -124,7 +124,7 @@ def export(
     from ..store import history
 
     progress = Progress("events", quiet)
-    with open_runtime() as runtime:
+    with open_runtime(keep=False) as runtime:
         chosen = selection(
             runtime,
             type_=type_,

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from . import open_runtime
 from .options import Json
 from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, reading, selection
 
@@ -32,10 +33,7 @@ def why(
     from .. import why as stories
     from ..console import say, say_json
     from ..errors import UsageError
-    from ..project import load
     from ..render.why import story
-    from ..runtime import Runtime
-    from . import settings
 
     given = {
         "type_": type_,
@@ -55,7 +53,7 @@ def why(
         raise UsageError("why what? Name an event, a delivery or a key", example)
     if refused and options.keys() - {"type_"}:
         raise UsageError("beside --refused there is --type alone", "ingestlayer why --refused --type TYPE")
-    with Runtime(load(settings.project, keep=False), keep=False) as runtime:
+    with open_runtime(keep=False) as runtime:
         store, now = reading(runtime), runtime.clock.now()
         if store is None:
             raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event")
