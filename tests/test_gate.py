@@ -478,7 +478,7 @@ def test_json_is_read_from_text_and_bytes(text: str | bytes) -> None:
         ('{\n"a" 1}', "json", "--data is not JSON: Expecting ':' delimiter at line 2, column 5"),
         ('{"a": NaN}', "json", "--data is not JSON: NaN is not a JSON number"),
         ("[-Infinity]", "json", "--data is not JSON: -Infinity is not a JSON number"),
-        ("1" * 5000, "json", "--data is not JSON: it holds a number of too many digits"),
+        ("1" * 5000, "json", "--data is not JSON: a number has too many digits"),
         (b'"\xff"', "json", "--data is not UTF-8 at byte 2"),
         ("[" * 200_000, "json", "--data is nested too deeply"),
         ('"' + "x" * MAX_PAYLOAD + '"', "size", "--data is larger than 1,048,576 bytes"),
