@@ -17,6 +17,9 @@ VARYING = [
     (re.compile(r"\b(evt|dlv)_[0-9A-Z]{26}"), r"\1_01KAPTE000MEXAMPLE00000000"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "2026-11-03T09:30:00.000Z"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "2026-11-03 09:30 UTC"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"), "2026-11-03 09:30:00 UTC"),
+    (re.compile(r"taken in \d+ ms by \S+"), "taken in 24 ms by myhost:4711"),
+    (re.compile(r"in \d+\.\d\d s"), "in 0.01 s"),
     (re.compile(r"APP   \d\d:\d\d"), "APP   09:30"),
     (re.compile(r"(acme:api-calls|globex:seats):\d{4}-\d\d"), r"\1:2026-11"),
 ]

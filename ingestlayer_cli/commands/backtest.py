@@ -108,7 +108,7 @@ def _say(result: Any) -> None:
     failed = result["runs"]["after"]["failed"]
     if failed:
         say(f"  {failed:,} runs fail", "red")
-    say(f"{result['changed']:,} outcomes change")
+    say("1 outcome changes" if result["changed"] == 1 else f"{result['changed']:,} outcomes change")
     for change in result["changes"]:
         say(f"  {change['event']} {change['type']} {change['received_at']} {change['pipeline']}")
         for sign, name in (("-", "before"), ("+", "after")):

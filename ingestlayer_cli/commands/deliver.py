@@ -103,6 +103,8 @@ def _say_json(row: Any, attempt: Any) -> None:
 def _words(row: Any, attempt: Any) -> tuple[str, str]:
     """Return a line for people, and its style."""
     why = f": {attempt.error}" if attempt.error else ""
+    if attempt.outcome == "found":
+        why = ": it is in the channel's history"
     next_at = _next_at(attempt)
     style = {"delivered": "green", "dead": "red"}.get(attempt.status, "yellow")
     return f"{row.target} {attempt.status} {row.id}{why}" + (f"; next at {next_at}" if next_at else ""), style

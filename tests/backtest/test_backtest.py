@@ -40,7 +40,7 @@ def test_an_edit_is_told_event_by_event_with_both_reasons(project: Project) -> N
     result = project.here("backtest")
     assert result.code == 0
     lines = result.out.splitlines()
-    assert lines[:3] == ["4 events: 2 → 3 messages", "  #alerts 2 → 3", "1 outcomes change"]
+    assert lines[:3] == ["4 events: 2 → 3 messages", "  #alerts 2 → 3", "1 outcome changes"]
     assert project.ids[1] in lines[3]
     assert lines[4:] == ["    - dropped: no destination's condition held", "    + #alerts"]
 

@@ -33,6 +33,13 @@ def test_what_is_found_is_delivered_with_its_ts(project: Folder, slack: SlackSta
     assert slack.messages[0].ts in project.delivery["receipt"]
 
 
+def test_what_is_found_is_told_as_found(project: Folder, slack: SlackStandin) -> None:
+    make_unknown(project, slack, TAKEN)
+    result = project.run("deliver")
+    assert result.code == 0
+    assert result.out == f"#alerts delivered {project.delivery['id']}: it is in the channel's history\n"
+
+
 def test_what_is_not_found_is_sent_a_minute_later_and_not_before(project: Folder, slack: SlackStandin) -> None:
     clock = FakeClock()
     make_unknown(project, slack, LOST, clock=clock)
