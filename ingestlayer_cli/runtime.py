@@ -16,12 +16,16 @@ from .project import Project
 from .project.match import matches
 from .store import Store, open_store, open_to_read
 
+DAY = 86_400_000  # milliseconds
+
 
 class EntityFiles:
     """The entity files of a project, by kind."""
 
-    def __init__(self, project: Project, *, keep_index: bool) -> None:
+    def __init__(self, project: Project, clock: Clock, *, keep_index: bool) -> None:
         self._project = project
+        self._clock = clock
+        self._names: dict[str, str] = {}
         self._index = project.home if keep_index else None
         self._files: dict[str, EntityFile] = {}
         self._rows: dict[tuple[str, str], Row | None] = {}
@@ -37,9 +41,15 @@ class EntityFiles:
     def refresh(self) -> None:
         """Forget the rows, so that a changed file is seen."""
         self._rows.clear()
+        self._names.clear()
 
     def name(self, kind: str) -> str:
-        return self._file(kind).name
+        """Return the file's name, with its age when an export of it must have been missed: over a day."""
+        if kind not in self._names:
+            file = self._file(kind)
+            days = int(self._clock.now() - os.stat(file.path).st_mtime * 1000) // DAY
+            self._names[kind] = file.name if days < 1 else f"{file.name} ({days} day{'s' * (days > 1)} old)"
+        return self._names[kind]
 
     def problems(self, kind: str) -> list[Problem]:
         """Return every problem of one kind's file."""
@@ -105,7 +115,7 @@ class Runtime:
         self.project = project
         self.clock = clock or Clock()
         self.show = show
-        self.entities = EntityFiles(project, keep_index=keep)
+        self.entities = EntityFiles(project, self.clock, keep_index=keep)
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self._pipelines: dict[str, list[Pipeline]] = {}
 

@@ -1,5 +1,7 @@
 """`enrich.entity`: the row of an entity file on `$entity.KIND`."""
 
+import os
+
 from ingestlayer_cli.errors import Exit
 from tests.steps.support import CUSTOMERS, Bench
 
@@ -20,6 +22,13 @@ def test_the_trace_names_file_and_line_and_what_was_set(bench: Bench) -> None:
         "note": "customer globex: customers.csv line 3",
         "set": {"entity.customer": {"customer_id": "globex", "name": "Globex GmbH", "mrr": None}},
     }
+
+
+def test_a_file_that_is_older_than_a_day_is_noted_with_its_age(bench: Bench) -> None:
+    bench.steps(ENRICH)
+    written = bench.clock.now() / 1000 - 12 * 86_400 - 60
+    os.utime(bench.root / "customers.csv", (written, written))
+    assert bench.traced(customer_id="globex")["note"] == "customer globex: customers.csv (12 days old) line 3"
 
 
 def test_a_missing_row_is_null_and_noted(bench: Bench) -> None:
