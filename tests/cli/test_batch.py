@@ -181,7 +181,7 @@ def test_several_types_may_share_a_batch(project: Folder) -> None:
         (b'{"type": "x", "payload": {}} trailing', "json", "column"),
         (b'{"a": NaN}', "json", "NaN"),
         (b'{"a": ' + b"9" * 5000 + b"}", "json", "the line"),
-        (b"[" * 5000 + b"]" * 5000, "json", "deep"),
+        (b"[" * 100_000 + b"]" * 100_000, "json", "deep"),
         (b'{"type": "caf\xe9"}', "json", "UTF-8"),
         (b"nope", "json", "column 1"),
     ],
