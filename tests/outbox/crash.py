@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tests.outbox.support import TOKEN, Folder, Result, envelope
 from tests.slack.standin import DEFAULT_SCOPES, SlackStandin, Slow
@@ -67,9 +66,12 @@ class Campaign:
         threads = [threading.Thread(target=self._work) for _ in range(WORKERS)]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            time.sleep(0.3)
-            self.let_settle()
+        try:
+            while any(thread.is_alive() for thread in threads):
+                time.sleep(0.3)
+                self.let_settle()
+        except BaseException as error:
+            self._failure = error  # the threads end
         for thread in threads:
             thread.join()
         if self._failure:
@@ -77,7 +79,7 @@ class Campaign:
 
     def let_settle(self, at_least: float = SETTLED) -> None:
         """Let the minute pass that a message may take to turn up in the history."""
-        if self.folder.store.exists():
+        if self._is_made():
             before = int((time.time() - at_least) * 1000)
             self.folder.sql(
                 "UPDATE attempts SET at = at - 61000 WHERE outcome = 'unknown' AND at BETWEEN ? AND ? AND EXISTS"
@@ -134,10 +136,10 @@ class Campaign:
             return False
         self._count("kills")
         me = f"{os.uname().nodename}:{process.pid}/%"
-        if self.folder.store.exists() and self._read(
+        if self._is_made() and self.folder.sql(
             "SELECT 1 FROM deliveries WHERE lease_by LIKE ?"
             " UNION SELECT 1 FROM attempts WHERE process LIKE ? AND outcome = 'unknown'",
-            (me, me),
+            *(me, me),
         ):
             self._count("killed with a message in hand")
         return True
@@ -172,20 +174,16 @@ class Campaign:
 
     def _look(self, number: int) -> int:
         """Remember what is stored of a batch, which may never be lost again; return how many events that is."""
-        if not self.folder.store.exists():
+        if not self._is_made():
             return 0
-        rows = self._read("SELECT key, id FROM events WHERE key BETWEEN ? AND ?", (f"{number}:", f"{number}:~"))
+        rows = self.folder.sql("SELECT key, id FROM events WHERE key BETWEEN ? AND ?", f"{number}:", f"{number}:~")
         for key, id_ in rows:
             assert self._known.setdefault(key, id_) == id_, f"{key} was stored twice"
         return len(rows)
 
-    def _read(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
-        try:
-            return self.folder.sql(sql, *values)
-        except Exception as error:
-            if "no such table" in str(error):  # it is being made
-                return []
-            raise
+    def _is_made(self) -> bool:
+        """Say whether there is a store: the first processes may be killed while they make it."""
+        return self.folder.store.exists() and self.folder.sql("PRAGMA user_version") != [(0,)]
 
     def _count(self, what: str) -> None:
         with self._lock:
