@@ -78,7 +78,7 @@ def backtest(
         changed=0,
         changes=[],
     )
-    tester = _Tester(runtime, pipeline, bodies)
+    tester = _Tester(runtime, store, pipeline, bodies)
     chosen = select(store, selection, newest_first=False, looked=progress) if store is not None else iter(())
     while store is not None and (chunk := list(islice(chosen, CHUNK))):
         for pairs in tester.test(store, chunk):
@@ -94,11 +94,11 @@ def backtest(
 class _Tester:
     """Runs the pipelines with one fresh memory."""
 
-    def __init__(self, runtime: Runtime, only: str | None, bodies: bool) -> None:
+    def __init__(self, runtime: Runtime, store: Store | None, only: str | None, bodies: bool) -> None:
         self._runtime = runtime
         self._only = only
         self._bodies = bodies
-        self._memory = FreshMemory()
+        self._memory = FreshMemory(store)
         self._pipelines: dict[str, list[Pipeline]] = {}
         self.hints: list[str] = []
         names = [data["name"] for data in runtime.project.pipelines]
@@ -121,7 +121,7 @@ class _Tester:
     def _runs(self, event: Event) -> Iterator[Run]:
         for pipeline in self._of(event.type):
             run = pipeline.run(event, self._runtime.entities, self._memory)
-            self._memory.remember(run.to_remember, event.id)
+            self._memory.remember(run, event.id)
             if run.error is not None and len(self.hints) < 10:
                 words = f"{run.pipeline}: {run.error.message}"
                 self.hints += [words] if words not in self.hints else []

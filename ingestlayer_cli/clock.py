@@ -69,6 +69,17 @@ def parse_duration(text: str) -> int:
     return int(match[1]) * UNITS[match[2]]
 
 
+def period_of(at: int, period: str) -> str:
+    """Return the hour, day, week, month, quarter or year of a time, in UTC: `2026-11`."""
+    moment = _EPOCH + timedelta(milliseconds=at)
+    if period == "quarter":
+        return f"{moment.year:04}-Q{(moment.month + 2) // 3}"
+    if period == "week":
+        year, week, _ = moment.isocalendar()
+        return f"{year:04}-W{week:02}"
+    return format_time(at)[: {"hour": 13, "day": 10, "month": 7, "year": 4}[period]]
+
+
 def format_duration(duration: int) -> str:
     """Return the shortest exact form: `90000` is `90s`, `86400000` is `1d`."""
     units = ("d", "h", "m", "s") if duration else ("s",)

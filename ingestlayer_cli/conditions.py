@@ -38,6 +38,24 @@ class Condition:
         return False, f"{words}: {' and '.join(nulls)} {'is' if len(nulls) == 1 else 'are'} null"
 
 
+class Value:
+    """A compiled expression that stands for a number."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._run, self._words = evaluator(node), _side(node)
+
+    def of(self, scope: Scope) -> tuple[int | float | None, str]:
+        """Return the number, null for what is none, and how it came about: `used/limit = 9700/10000 = 0.97`."""
+        value = self._run(scope)
+        return to_number(value), self._words(scope, value, False)
+
+
+def hides(node: Node, scope: Scope, told: Scope) -> bool:
+    """Say whether what may be told of a node's values differs from what they are."""
+    return any(getter(path)(scope) != getter(path)(told) for path in refs(node))
+
+
 def _judge(node: Node) -> Judge:
     kind = node[0]
     if kind in ("and", "or"):

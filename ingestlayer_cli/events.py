@@ -78,8 +78,9 @@ class Event(NamedTuple):
         }
 
     def scope(self) -> Scope:
-        """Return what `$event` and `$entity` refer to; the envelope's own names win over payload fields."""
-        return {"event": {**self.payload, **self.document()}, "entity": {}}
+        """Return what refs refer to; the envelope's own names win over payload fields."""
+        event = {**self.payload, **self.document()}
+        return {"event": event, "entity": {}, "crossing": {}, "body": self.payload, "item": None}
 
 
 class Seen(NamedTuple):
@@ -95,6 +96,55 @@ class Remembered(NamedTuple):
     scope: str
     key: str
     at: int
+
+
+class State(NamedTuple):
+    """What a step knows of a key: plain data, the event that left it, and that event's `received_at`."""
+
+    value: dict[str, Any]
+    event_id: str
+    at: int
+
+
+class Kept(NamedTuple):
+    """A state to keep in place of the one before."""
+
+    scope: str
+    key: str
+    value: dict[str, Any]
+    at: int
+
+
+class Traits(NamedTuple):
+    """What the store knows of an entity: values by name, and of each where it is from and that event's time."""
+
+    values: dict[str, Any]
+    origins: dict[str, tuple[str, int]]
+    first_seen: int
+    last_seen: int
+
+
+class Upsert(NamedTuple):
+    """Traits to lay over those that the store has of an entity; `origin` is an event's id, or words."""
+
+    kind: str
+    key: str
+    values: dict[str, Any]
+    origin: str
+    at: int
+
+
+def merged(known: Traits | None, item: Upsert) -> Traits:
+    """Lay traits over those that are known, name by name: what an older event says of a name does not count."""
+    if known is None:
+        known = Traits({}, {}, item.at, item.at)
+    names = [name for name in item.values if name not in known.origins or known.origins[name][1] <= item.at]
+    return Traits(
+        {**known.values, **{name: item.values[name] for name in names}},
+        {**known.origins, **dict.fromkeys(names, (item.origin, item.at))},
+        min(known.first_seen, item.at),
+        max(known.last_seen, item.at),
+    )
 
 
 # Values ---------------------------------------------------------------------------------------------------

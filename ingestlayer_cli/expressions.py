@@ -2,7 +2,9 @@
 
 A parsed expression is plain data (nested lists, so that the project's cache can hold it):
 `["ref", ["event", "used"]]`, `["lit", 1]`, `["list", [node, …]]`, `["not", node]`, `["neg", node]` and
-`[operator, left, right]`. `evaluator` turns it into a function of a scope, `{"event": {…}, "entity": {…}}`.
+`[operator, left, right]`. `evaluator` turns it into a function of a scope, which has a value for each of `ROOTS`:
+`$event`, `$entity` by kind, `$crossing` after a step of that kind, `$body` as `transform` left it, and `$item`
+where a list is laid out.
 
 A missing ref is null. Null propagates through arithmetic and ordered comparisons; `and or not` are
 three-valued (Kleene); `== !=` are total, so that `== null` tests for it. A text where a number is needed and
@@ -22,7 +24,7 @@ Scope = dict[str, Any]
 Evaluator = Callable[[Scope], Any]
 Comparison = Callable[[Any, Any], bool | None]
 
-ROOTS = ("event", "entity")
+ROOTS = ("event", "entity", "crossing", "body", "item")
 MAX_LENGTH = 2_000
 MAX_NESTING = 20
 MAX_OPERATORS = 100
@@ -328,7 +330,7 @@ def evaluator(node: Node) -> Evaluator:
 
 def getter(path: list[str]) -> Evaluator:
     root, *names = path
-    if len(names) == 1:
+    if len(names) == 1 and root != "item":  # always objects
         name = names[0]
         return lambda scope: scope[root].get(name)
 

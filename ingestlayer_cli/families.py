@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, NewType
 
-from .conditions import Condition
+from .conditions import Condition, Value
 from .templates import Template
 
 # In TOML `24h`; compiled and at run time whole milliseconds.
@@ -17,6 +17,12 @@ Duration = NewType("Duration", int)
 
 # In TOML the name of a JSON file of the project; compiled its content, every text in it a template.
 JsonFile = NewType("JsonFile", list[dict[str, Any]])
+
+# In TOML any value; compiled every text in it a template, whose values are put in as JSON.
+Structure = NewType("Structure", object)
+
+# In TOML `env:NAME` or `keyring:NAME`, never the secret itself; compiled the same.
+Secret = NewType("Secret", str)
 
 
 class Section:
@@ -51,6 +57,8 @@ def thaw(data: Any) -> Any:
     if isinstance(data, dict):
         if "$condition" in data:
             return Condition(data["$condition"])
+        if "$value" in data:
+            return Value(data["$value"])
         if "$template" in data:
             return Template(data["$template"])
         return {name: thaw(value) for name, value in data.items()}
@@ -66,10 +74,10 @@ def build(family: str, data: dict[str, Any]) -> Any:
 
 
 def language(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
-    """Yield (path, "$condition" or "$template", its plain data) for each one inside compiled data."""
+    """Yield (path, "$condition", "$value" or "$template", its plain data) for each one inside compiled data."""
     if isinstance(data, dict):
         for name, value in data.items():
-            if name in ("$condition", "$template"):
+            if name in ("$condition", "$value", "$template"):
                 yield path, name, value
             else:
                 yield from language(value, (*path, name))

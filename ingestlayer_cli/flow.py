@@ -10,16 +10,17 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from .accepting import accept, as_text, bury, bury_line, differing, window
 from .document import Document
-from .errors import Exit, Problem, RejectedError, gravest
-from .events import Declaration, Event, encode
+from .errors import Exit, RejectedError, gravest
+from .events import Event
 from .gate import Raw
 from .outbox import Said
 from .pipeline import Run
 from .runtime import NoMemory, Runtime
 from .store import outbox as rows
 from .store.outbox import Attempt, Claimed, Doubtful, Wanted
-from .store.transaction import First, NewDelivery, Transaction, first_with_key
+from .store.transaction import First, first_with_key
 
 POLL = 500  # milliseconds between two looks of `deliver --watch`
 BROKEN = 30_000  # and when the connection is refused
@@ -38,112 +39,16 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     try:
         event, payload = runtime.gate.admit(raw, now)
         with runtime.store.transaction() as transaction:
-            runs = _accept(runtime, transaction, event, payload, now)
+            runs = accept(runtime, transaction, event, payload, now)
             queued = transaction.queued
     except RejectedError as error:
-        bury(runtime, raw, _as_text(raw), error)
+        bury(runtime, raw, as_text(raw), error)
         raise
     if isinstance(runs, First):
         return _duplicate(runs.event, event)
     if deliver and queued:
         send_own(runtime, [queued], now + wait)
     return _accepted(runtime, event, runs, queued)
-
-
-def _accept(runtime: Runtime, transaction: Transaction, event: Event, payload: str, now: int) -> list[Run] | First:
-    """Store an event with its runs and messages, or return the event that took its key first."""
-    if event.key is not None:
-        declaration = runtime.project.declaration(event.type)
-        first = transaction.first_with_key(event.type, event.key, now - window(declaration))
-        if first is not None:
-            check_conflict(declaration, first.event, event)
-            transaction.add_duplicate(first.event.id, now)
-            return first
-    number = transaction.add_event(event, payload, transaction.line_up(runtime.project.line_up), now)
-    runs = []
-    for index, pipeline in enumerate(runtime.pipelines(event.type), start=1):
-        run = pipeline.run(event, runtime.entities, transaction)
-        keep_run(transaction, (number, index), pipeline.text, run, now)
-        for item in run.to_remember:
-            transaction.remember(item, event.id)
-        runs.append(run)
-    return runs
-
-
-def keep_run(
-    transaction: Transaction,
-    place: tuple[int, int],
-    text: str,
-    run: Run,
-    now: int,
-    due: Iterator[int] | None = None,
-) -> None:
-    """Store a run, of a pipeline of this text, and queue its messages.
-
-    `place` is the event's number in the store and the run's among the event's. `due` is given for a replay:
-    when each of its messages may go.
-    """
-    event, number = place
-    version = transaction.version(run.pipeline, run.version, text, now)
-    told = (run.outcome, run.dropped_by, run.reason, run.stored_trace())
-    transaction.add_run(event, number, version, *told, replayed_at=None if due is None else now)
-    for message in run.messages:
-        delivery = NewDelivery(
-            message.id, run.pipeline, message.destination, message.target, message.body, message.retry
-        )
-        transaction.add_delivery(event, number, delivery, now, now if due is None else next(due))
-
-
-def window(declaration: Declaration | None) -> int:
-    """Return how long a key is taken; 24 hours where no declaration says otherwise."""
-    return declaration.window if declaration else 86_400_000
-
-
-def check_conflict(declaration: Declaration | None, first: Event, event: Event) -> None:
-    """Refuse an event that differs from the first one of its key, where its declaration says so."""
-    if declaration is None or not declaration.rejects_difference:
-        return
-    if names := differing(first, event):
-        raise RejectedError(
-            "conflict",
-            f"{first.id} already took the idempotency key {event.key} with another {', '.join(names)}",
-            'the declaration says on_difference = "reject": give this event a key of its own, or correct it',
-            [Problem(name, "differs from the first event's") for name in names],
-        )
-
-
-def differing(first: Event, event: Event) -> list[str]:
-    """Return the names of the payload fields whose values are not the first event's."""
-    names = {**first.payload, **event.payload}
-    missing = object()
-    return [name for name in names if first.payload.get(name, missing) != event.payload.get(name, missing)]
-
-
-def bury(runtime: Runtime, raw: Raw, text: str, error: RejectedError) -> None:
-    """Keep a refused event, whose `text` is what came, as a dead letter."""
-    with runtime.store.transaction() as transaction:
-        _bury(transaction, raw, text, error, runtime.clock.now(), None)
-
-
-def _bury(transaction: Transaction, raw: Raw, text: str, error: RejectedError, now: int, line: int | None) -> None:
-    """Keep a refused event as a dead letter."""
-    details = [{"path": path, "problem": _sound(problem)} for path, problem in error.details]
-    type_, source, message = (_sound(str(part))[:1000] for part in (raw.type, raw.source, error.message))
-    transaction.add_dead_letter(now, error.kind, type_, source, line, message, details, _sound(text))
-
-
-def _as_text(raw: Raw) -> str:
-    """Return what a sender gave, for its dead letter."""
-    given = {"type": raw.type, "payload": raw.payload, "idempotency_key": raw.key, "timestamp": raw.timestamp}
-    try:
-        return encode(given)
-    except (TypeError, ValueError, RecursionError):
-        return "it cannot be written as JSON"
-
-
-def _sound(text: str) -> str:
-    """Make a text storable as UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 # Batches --------------------------------------------------------------------------------------------------
@@ -237,11 +142,11 @@ def _accept_chunk(
             try:
                 if isinstance(item, RejectedError):
                     raise item
-                outcomes.append(_accept(runtime, transaction, *item, now))
+                outcomes.append(accept(runtime, transaction, *item, now))
             except RejectedError as error:
                 refused.append((line, error))
                 text = line.text.decode("utf-8", "backslashreplace")
-                _bury(transaction, line.raw or Raw("", None), text, error, now, line.number)
+                bury_line(transaction, line.raw or Raw("", None), text, error, now, line.number)
     # Counted only now: a transaction that failed has accepted nothing.
     for outcome in outcomes:
         _count(result, outcome)
@@ -298,6 +203,7 @@ def previewed(run: Run) -> dict[str, Any]:
         "trace": [{**entry, "set": changed} for entry, changed in zip(run.trace, run.sets, strict=True)],
         "messages": [
             {"destination": m.destination, "target": m.target, "when": m.when, "body": json.loads(m.body)}
+            | ({"thread": m.directions["thread"]} if "thread" in m.directions else {})
             for m in run.messages
         ],
         "skipped": run.skipped,
@@ -361,8 +267,9 @@ def _duplicate(first: Event, event: Event) -> Document:
 
 def _accepted(runtime: Runtime, event: Event, runs: list[Run], queued: range) -> Document:
     states = rows.states(runtime.store, queued) if queued else []
-    broken = runtime.outbox.broken if queued else None
+    trouble = runtime.outbox.broken if queued else {}
     for state in states:
+        broken = trouble.get(state["destination"])
         if broken is not None and state["status"] == "pending" and state["error"] is None:
             # An older message of its channel met the trouble first.
             state.update(error=broken.why, hint=broken.hint)

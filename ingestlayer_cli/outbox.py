@@ -10,7 +10,21 @@ from typing import Any
 
 from . import families
 from .clock import Clock
-from .destinations.base import CannotTell, NotConnected, Refused, Result, Retry, Sender, Sent, Unknown
+from .destinations.base import (
+    CannotTell,
+    Doubt,
+    Found,
+    Harmless,
+    NotConnected,
+    Outgoing,
+    Place,
+    Refused,
+    Result,
+    Retry,
+    Sender,
+    Sent,
+    Unknown,
+)
 from .processes import identity, vanished
 from .store import Store
 from .store import outbox as rows
@@ -37,21 +51,21 @@ class Outbox:
     def __init__(self, store: Store, slack: dict[str, Any], clock: Clock, show: Show) -> None:
         self._store = store
         self._slack = slack
-        self._pace: int = 0 if slack["connection"] == "terminal" else slack["pace"]
+        self._is_terminal: bool = slack["connection"] == "terminal"
         self._clock = clock
         self._show = show
         self._senders: dict[str, Sender] = {}
         self._owner = identity()
         self._looked: dict[int, int] = {}  # when each lane's history was last looked through
         self._held: set[int] = set()  # what was said to be held
-        self._answered = False  # whether the connection has taken or refused a message
-        self.broken: NotConnected | None = None  # why nothing more is sent
+        self._answered: set[str] = set()  # the kinds of destination that have taken or refused a message
+        self.broken: dict[str, NotConnected] = {}  # by kind of destination: why nothing more is sent there
         self.stopped = False
 
     def mended(self) -> None:
-        """Try the connection once more: somebody may have mended it."""
-        self.broken = None
-        self._answered = False
+        """Try the connections once more: somebody may have mended them."""
+        self.broken.clear()
+        self._answered.clear()
         self._senders.clear()
 
     def stop(self) -> None:
@@ -72,7 +86,7 @@ class Outbox:
         A call that wants what it queued is done as soon as that is settled or due later.
         """
         self.expire()
-        if self._slack["connection"] == "terminal":
+        if self._is_terminal:
             return self._send_in_turn(wanted, said, limit)
         return self._send_at_once(wanted, due_by, until, said, limit)
 
@@ -81,7 +95,7 @@ class Outbox:
         sent = 0
         while not self._over(sent, limit) and (claimed := self._claim(wanted)) is not None:
             at = self._clock.now()
-            self._record(claimed, self._deliver(claimed), at, said)
+            self._record(claimed, self._deliver(claimed, self._outgoing(claimed)), at, said)
             sent += 1
         return sent
 
@@ -97,10 +111,11 @@ class Outbox:
             try:
                 while True:
                     pause = self._pause(wanted, due_by, until) if not self._over(sent, limit) else None
-                    free = pause == 0 and self._has_room([at for _, at in in_hand.values()])
+                    free = pause == 0 and self._has_room(list(in_hand.values()))
                     if free and (claimed := self._claim(wanted)) is not None:
                         self._sender(claimed.destination)  # made here: threads share it
-                        in_hand[pool.submit(self._deliver, claimed)] = claimed, self._clock.now()
+                        sending = pool.submit(self._deliver, claimed, self._outgoing(claimed))
+                        in_hand[sending] = claimed, self._clock.now()
                         sent += 1
                     elif in_hand:
                         for future in wait(in_hand, NAP / 1000, FIRST_COMPLETED).done:
@@ -116,16 +131,18 @@ class Outbox:
                     self._record(claimed, future.result(), at, said)
 
     def _over(self, sent: int, limit: int | None) -> bool:
-        return self.stopped or self.broken is not None or (limit is not None and sent >= limit)
+        return self.stopped or (limit is not None and sent >= limit)
 
-    def _has_room(self, in_hand: list[int]) -> bool:
+    def _has_room(self, in_hand: list[tuple[Claimed, int]]) -> bool:
         """Say whether one more may be sent at once; the first goes alone: a refused connection is one error."""
         now = self._clock.now()
-        return len(in_hand) < WORKERS and (self._answered or all(now - at > FIRST for at in in_hand))
+        return len(in_hand) < WORKERS and all(
+            claimed.destination in self._answered or now - at > FIRST for claimed, at in in_hand
+        )
 
     def _pause(self, wanted: Wanted, due_by: int, until: int | None) -> int | None:
         """Return how long until a wanted delivery may go; None when that is not waited for."""
-        now = self._clock.now()
+        now, wanted = self._clock.now(), self._reachable(wanted)
         if wanted.lanes and not rows.own_open(self._store, wanted, due_by):
             return None
         at = rows.next_at(self._store, wanted, now, due_by, now + LOOK)
@@ -136,23 +153,39 @@ class Outbox:
         return max(at - now, 0)
 
     def _claim(self, wanted: Wanted) -> Claimed | None:
-        return rows.claim(self._store, wanted, self._clock.now(), LEASE, self._pace, self._owner)
+        return rows.claim(self._store, self._reachable(wanted), self._clock.now(), LEASE, self._pace, self._owner)
 
-    def _deliver(self, claimed: Claimed) -> Result:
+    def _reachable(self, wanted: Wanted) -> Wanted:
+        return wanted._replace(without=tuple(self.broken)) if self.broken else wanted
+
+    def _pace(self, kind: str) -> int:
+        """Return the time between two messages to one target of a kind of destination."""
+        if self._is_terminal or not families.member("destinations", kind).paced:
+            return 0
+        return int(self._slack["pace"])
+
+    def _outgoing(self, claimed: Claimed) -> Outgoing:
+        directions = claimed.directions
+        people = rows.people(self._store, directions["people"]) if "people" in directions else {}
+        head = (claimed.id, claimed.target, json.loads(claimed.body), directions)
+        return Outgoing(*head, Place(*claimed.thread) if claimed.thread else None, people)
+
+    def _deliver(self, claimed: Claimed, outgoing: Outgoing) -> Result:
         if self._clock.now() >= claimed.lease_until:
             # The machine slept: others may have taken it up.
             return Retry("this process was held up for longer than its lease; nothing was sent", 0)
-        return self._sender(claimed.destination).send(claimed.target, json.loads(claimed.body))
+        return self._sender(claimed.destination).send(outgoing)
 
     def _record(self, claimed: Claimed, result: Result, at: int, said: Said | None) -> None:
         now = self._clock.now()
         attempt = _judged(result, claimed, at, now)
         if isinstance(result, NotConnected):
-            self.broken = result
+            self.broken[claimed.destination] = result
         else:
-            self._answered = True
+            self._answered.add(claimed.destination)
             # Paced from here on, not from when it was sent: on its way it may have been slower than the next.
-            attempt = attempt._replace(lane_free_at=max(attempt.lane_free_at, now + self._pace))
+            free_at = now + self._pace(claimed.destination)
+            attempt = attempt._replace(lane_free_at=max(attempt.lane_free_at, free_at))
         rows.record(self._store, claimed, attempt, self._owner)
         if said is not None:
             said(claimed, attempt)
@@ -190,17 +223,18 @@ class Outbox:
 
     def _reconcile_lane(self, doubtful: list[Doubtful], said: Said | None) -> None:
         first = doubtful[0]
-        since = min(row.sent_at for row in doubtful)
-        ids = [row.id for row in doubtful]
+        doubts = [Doubt(_outgoing_of(row), row.sent_at) for row in doubtful]
         # What is not there by now, a minute after the last that could have happened, will never be.
         looked_at = self._clock.now()
-        found = self._sender(first.destination).find(first.target, first.channel, ids, since)
+        found = self._sender(first.destination).find(first.channel, doubts)
         for row in doubtful:
             now = self._clock.now()
             if isinstance(found, CannotTell):
                 attempt = self._undecided(row, found.why, now)
-            elif row.id in found.receipts:
+            elif isinstance(found, Found) and row.id in found.receipts:
                 attempt = Attempt(now, 0, "found", "delivered", False, now, receipt=found.receipts[row.id])
+            elif isinstance(found, Harmless):
+                attempt = _again(row, found.why, now)
             elif looked_at - row.noticed_at >= WINDOW:
                 attempt = _again(row, "it is not in the channel's history", now)
             else:
@@ -219,6 +253,11 @@ class Outbox:
             return _again(row, f'{why}; on_unknown = "resend"', now)
         why = f"it may or may not have arrived: {why}"
         return Attempt(now, 0, "held", "unknown", False, now, why, _ask(row.id, row.target))
+
+
+def _outgoing_of(row: Doubtful) -> Outgoing:
+    place = Place(*row.thread) if row.thread else None
+    return Outgoing(row.id, row.target, json.loads(row.body), row.directions, place)
 
 
 def _again(row: Doubtful, why: str, now: int) -> Attempt:
@@ -252,7 +291,8 @@ def _judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
     """Turn a destination's word into the delivery's next state."""
     took = now - at
     if isinstance(result, Sent):
-        return Attempt(at, took, "sent", "delivered", True, now, receipt=result.receipt)
+        note, receipt = result.note or None, result.receipt
+        return Attempt(at, took, "sent", "delivered", True, now, note, receipt=receipt, learned=result.learned)
     if isinstance(result, Refused):
         return Attempt(at, took, "refused", "dead", True, now, result.why, result.hint)
     if isinstance(result, Unknown):

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 from . import families
 from .destinations.base import Composing, Destination
 from .errors import IngestlayerError
-from .events import Event, Remembered, delivery_id, encode
-from .steps.base import Context, Entities, Memory, Step
+from .events import Event, Kept, Remembered, Upsert, delivery_id, encode
+from .expressions import Scope, getter
+from .steps.base import Context, Entities, Memory, Redact, Step
 
 
 class Message(NamedTuple):
@@ -18,6 +19,7 @@ class Message(NamedTuple):
     body: str
     when: str  # the condition that held, with its values; empty without one
     retry: list[families.Duration] | None
+    directions: dict[str, Any]  # what its sender needs beside the body
 
 
 class Run(NamedTuple):
@@ -36,7 +38,9 @@ class Run(NamedTuple):
     sets: list[dict[str, Any]]
     messages: list[Message]
     skipped: list[dict[str, str]]
-    to_remember: list[Remembered]
+    to_remember: list[Remembered | Kept]
+    upserts: list[Upsert]
+    not_before: int | None = None  # when the messages may go, in milliseconds
     error: IngestlayerError | None = None
 
     def stored_trace(self) -> str:
@@ -80,23 +84,26 @@ class Pipeline:
             )
             for row in data["destinations"]
         ]
+        self._redact = _all_of([step for _, _, step in self._steps if step.redacts])
 
     def run(self, event: Event, entities: Entities, memory: Memory, replay: Replay | None = None) -> Run:
         """Run the pipeline. What goes wrong inside is the run's outcome, so that no other run is blocked."""
-        context = Context(self.name, event, entities, memory)
+        context = Context(self.name, event, entities, memory, self._redact)
         trace: list[dict[str, str]] = []
         sets: list[dict[str, Any]] = []
         try:
             for kind, context.place, step in self._steps:
-                context.note, context.set = "", {}
+                context.note, context.changed = "", []
                 trace.append({"step": kind, "verdict": "error", "note": ""})
-                sets.append(context.set)
+                sets.append({})
                 dropped = step(context)
-                sets[-1] = context.set
                 if dropped is not None:
                     trace[-1] = {"step": kind, "verdict": "drop", "note": dropped.reason}
-                    return self._dropped(kind, dropped.reason, trace, sets, [])
+                    return self._dropped(context, kind, dropped.reason, trace, sets, [])
                 trace[-1] = {"step": kind, "verdict": "continue", "note": context.note}
+                if context.changed:
+                    told = context.told
+                    sets[-1] = {ref: getter(ref.split("."))(told) for ref in context.changed}
             return self._composed(context, trace, sets, replay)
         except Exception as error:
             return self._failed(error, trace, sets)
@@ -106,46 +113,67 @@ class Pipeline:
     ) -> Run:
         messages: list[Message] = []
         skipped: list[dict[str, str]] = []
-        event, scope = context.event, context.scope
+        event, mark = context.event, replay.mark if replay else ""
         for kind, salt, destination in self._destinations:
-            target, when = destination.target(scope), ""
+            scope, when = context.seen_by(kind), ""
+            target, note = destination.target(scope)
             if destination.when is not None:
-                holds, when = destination.when.judge(scope)
+                holds, when = context.judge(destination.when)
                 if not holds:
                     skipped.append({"destination": kind, "target": target, "reason": when})
                     continue
             if replay is not None:
                 salt = replay.salt(salt)
                 target = replay.channel if replay.channel and destination.redirectable else target
-            id_, mark = delivery_id(event.id, salt), replay.mark if replay else ""
-            body = destination.compose(Composing(event, self.name, scope, target, id_, self._connection, mark))
-            messages.append(Message(id_, kind, target, encode(body), when, destination.retry))
+            id_ = delivery_id(event.id, salt)
+            composing = Composing(event, self.name, scope, target, id_, self._connection, context.transformed, mark)
+            body, directions = encode(destination.compose(composing)), destination.directions(composing)
+            when = f"{when}; {note}".removeprefix("; ") if note else when
+            messages.append(Message(id_, kind, target, body, when, destination.retry, directions))
         if not messages:
             reason = "no destination's condition held" if skipped else "the pipeline has no destination"
-            return self._dropped(None, reason, trace, sets, skipped)
+            return self._dropped(context, None, reason, trace, sets, skipped)
         told = (self.name, self.version, "queued", None, None)
-        return Run(*told, trace, sets, messages, skipped, context.to_remember)
+        kept = [*context.to_remember, *context.noticed]
+        return Run(*told, trace, sets, messages, skipped, kept, context.upserts, context.not_before)
 
     def _dropped(
         self,
+        context: Context,
         by: str | None,
         reason: str,
         trace: list[dict[str, str]],
         sets: list[dict[str, Any]],
         skipped: list[dict[str, str]],
     ) -> Run:
-        return Run(self.name, self.version, "dropped", by, reason, trace, sets, [], skipped, [])
+        told = (self.name, self.version, "dropped", by, reason)
+        return Run(*told, trace, sets, [], skipped, [*context.noticed], context.upserts)
 
     def _failed(self, error: Exception, trace: list[dict[str, str]], sets: list[dict[str, Any]]) -> Run:
         if isinstance(error, IngestlayerError):
             known = error
         else:
-            known = IngestlayerError(f"a defect of ours: {type(error).__name__}: {error}", "run it with --debug")
+            # What an unforeseen error says may hold a value that is to be redacted.
+            words = "" if self._redact else f": {error}"
+            known = IngestlayerError(f"a defect of ours: {type(error).__name__}{words}", "run it with --debug")
             known.__cause__ = error
         if trace and trace[-1]["verdict"] == "error":
             trace[-1]["note"] = known.message
         told = (self.name, self.version, "failed", None, known.message)
-        return Run(*told, trace, sets, [], [], [], known)
+        return Run(*told, trace, sets, [], [], [], [], error=known)
+
+
+def _all_of(steps: list[Step]) -> Redact | None:
+    """Return what all redacting steps of a pipeline do, one after the other."""
+    if not steps:
+        return None
+
+    def redact(scope: Scope, reader: str) -> Scope:
+        for step in steps:
+            scope = step.redacted(scope, reader)
+        return scope
+
+    return redact
 
 
 def _places(pipeline: str, steps: list[dict[str, Any]]) -> list[str]:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import BinaryIO, NamedTuple
 
+from .accepting import keep_run
 from .batch import Ndjson
 from .clock import format_time, parse_time
 from .document import Document
 from .errors import IngestlayerError, Problem, ProjectError, RejectedError, UsageError
 from .events import Event, printable
-from .flow import WAIT, batch_codes, keep_run, send_own
+from .flow import WAIT, batch_codes, send_own
 from .gate import Raw
 from .pipeline import Pipeline, Replay, Run
 from .project.match import matches
@@ -149,7 +150,8 @@ def replay(
             done = list(player.play(chunk))
             for played in done:
                 if played.kept and played.run is not None:
-                    keep_run(transaction, (played.number, played.run_number), played.text, played.run, now, due)
+                    place = played.number, played.run_number
+                    keep_run(transaction, played.event, place, played.text, played.run, now, due)
         for played in done:
             _count(result, played)
             if deliver:
@@ -217,7 +219,7 @@ class _Player:
         self._store = store
         self._options = options
         self._today = format_time(now)[:10]
-        self._memory = FreshMemory()
+        self._memory = FreshMemory(store)
         self._compiled: dict[Version, Pipeline | _Broken] = {}
 
     def play(self, numbers: Sequence[int]) -> Iterator[_Played]:
@@ -241,7 +243,7 @@ class _Player:
         for pipeline in pipelines:
             how = Replay(index, mark if self._options.mark else "", self._options.channel)
             run = pipeline.run(event, self._runtime.entities, self._memory, how)
-            self._memory.remember(run.to_remember, event.id)
+            self._memory.remember(run, event.id)
             left = run if self._options.again else _untaken(run, past.taken)
             skipped = len(run.messages) - len(left.messages)
             played = head._replace(run=left, run_number=index, text=pipeline.text, skipped=skipped)
@@ -300,7 +302,7 @@ class _Broken:
         """Return a failed run."""
         error: IngestlayerError = self._error
         name, version, _ = self._version
-        return Run(name, version, "failed", None, error.message, [], [], [], [], [], error)
+        return Run(name, version, "failed", None, error.message, [], [], [], [], [], [], error=error)
 
 
 def _count(result: Document, played: _Played) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from .clock import Clock
 from .entities import EntityFile, Row
-from .errors import Problem, ProjectError
-from .events import Remembered, Seen
+from .errors import Problem
+from .events import Kept, Seen, State, Traits, merged
 from .gate import Gate
 from .outbox import Outbox
-from .pipeline import Pipeline
+from .pipeline import Pipeline, Run
 from .project import Project
 from .project.match import matches
 from .store import Store, open_store, open_to_read
@@ -35,7 +35,8 @@ class EntityFiles:
         try:
             return self._rows[kind, key]
         except KeyError:
-            row = self._rows[kind, key] = self._file(kind).get(key)
+            file = self._file(kind)
+            row = self._rows[kind, key] = file.get(key) if file else None
             return row
 
     def refresh(self) -> None:
@@ -44,22 +45,28 @@ class EntityFiles:
         self._names.clear()
 
     def name(self, kind: str) -> str:
-        """Return the file's name, with its age when an export of it must have been missed: over a day."""
+        """Return the file's name, with its age when an export of it must have been missed: over a day.
+
+        It is empty for a kind that only the store knows.
+        """
         if kind not in self._names:
             file = self._file(kind)
+            if file is None:
+                return ""
             days = int(self._clock.now() - os.stat(file.path).st_mtime * 1000) // DAY
             self._names[kind] = file.name if days < 1 else f"{file.name} ({days} day{'s' * (days > 1)} old)"
         return self._names[kind]
 
     def problems(self, kind: str) -> list[Problem]:
         """Return every problem of one kind's file."""
-        return self._file(kind).problems()
+        file = self._file(kind)
+        return file.problems() if file else []
 
-    def _file(self, kind: str) -> EntityFile:
+    def _file(self, kind: str) -> EntityFile | None:
+        table = self._project.entities.get(kind)
+        if table is None:
+            return None
         if kind not in self._files:
-            table = self._project.entities.get(kind)
-            if table is None:
-                raise ProjectError(f"there is no [entities.{kind}] in ingestlayer.toml")
             path = os.path.join(self._project.root, table["file"])
             self._files[kind] = EntityFile(kind, path, table["key"], table["types"], self._index)
         return self._files[kind]
@@ -75,21 +82,47 @@ class NoMemory:
     def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
         return None
 
+    def state(self, scope: str, key: str) -> State | None:
+        return None
+
+    def traits(self, kind: str, key: str) -> Traits | None:
+        return None
+
 
 class FreshMemory:
-    """A memory that starts empty and that no store keeps: for runs that are to be as if nothing had been before."""
+    """A memory that starts empty and that no store keeps: for runs that are to be as if nothing had been before.
 
-    def __init__(self) -> None:
+    What a store knows of entities is not memory of steps: it is there.
+    """
+
+    def __init__(self, store: Store | None = None) -> None:
+        self._store = store
         self._kept: dict[tuple[str, str], list[Seen]] = {}
+        self._states: dict[tuple[str, str], State] = {}
+        self._traits: dict[tuple[str, str], Traits] = {}
 
     def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
         """Return the latest remembrance of a key strictly between two times."""
         held = self._kept.get((scope, key), ())
         return next((seen for seen in reversed(held) if after < seen.at < before), None)
 
-    def remember(self, items: list[Remembered], event_id: str) -> None:
-        """Remember what a run that queued asked for; runs come in the order of their events' times."""
-        for item in items:
+    def state(self, scope: str, key: str) -> State | None:
+        """Return the state that was kept last of a key."""
+        return self._states.get((scope, key))
+
+    def traits(self, kind: str, key: str) -> Traits | None:
+        """Return what is known of an entity."""
+        known = self._traits.get((kind, key))
+        return known if known or self._store is None else self._store.traits(kind, key)
+
+    def remember(self, run: Run, event_id: str) -> None:
+        """Remember what a run asked for; runs come in the order of their events' times."""
+        for upsert in run.upserts:
+            self._traits[upsert.kind, upsert.key] = merged(self.traits(upsert.kind, upsert.key), upsert)
+        for item in run.to_remember:
+            if isinstance(item, Kept):
+                self._states[item.scope, item.key] = State(item.value, event_id, item.at)
+                continue
             held = self._kept.setdefault((item.scope, item.key), [])
             if not held or held[-1].at != item.at:
                 held.append(Seen(event_id, item.at))

@@ -235,6 +235,21 @@ class Template:
             found.append(as_text(value))
         return "".join(found)
 
+    def value(self, scope: Scope) -> Any:
+        """Return the value itself when the template is nothing but one, else the text."""
+        if len(self._parts) == 1 and not isinstance(self._parts[0], str):
+            return self._parts[0](scope)
+        return self.render(scope)
+
+
+def substitute(data: Any, scope: Scope) -> Any:
+    """Return JSON-like data with its templates put in as JSON: a template that is one value keeps its type."""
+    if isinstance(data, Template):
+        return data.value(scope)
+    if isinstance(data, dict):
+        return {name: substitute(value, scope) for name, value in data.items()}
+    return [substitute(value, scope) for value in data] if isinstance(data, list) else data
+
 
 def _value(part: dict[str, Any]) -> Evaluator:
     run = evaluator(part["node"])

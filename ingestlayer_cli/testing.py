@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from . import flow
+from . import accepting, flow
 from .clock import parse_time
 from .entities import Row
 from .entities.values import key_text, typed
@@ -196,7 +196,7 @@ class _Surroundings:
             event, earlier = self._run(given, f"before[{index}]", index + 1)
             if earlier.error is not None:
                 raise _NotRun(f"before[{index}]", "a run without an error", earlier.error.message)
-            self._memory.remember(earlier.to_remember, event.id)
+            self._memory.remember(earlier, event.id)
             if earlier.dropped_by != "duplicate":  # which is not accepted, and does not prolong the first one's window
                 self._accepted.append(event)
         return self._run(data.get("event", data), "event", 0)
@@ -206,7 +206,7 @@ class _Surroundings:
             event = self._admitted(given, what, number)
             first = self._first(event)
             if first is not None:
-                flow.check_conflict(self._runtime.project.declaration(event.type), first, event)
+                accepting.check_conflict(self._runtime.project.declaration(event.type), first, event)
         except RejectedError as error:
             problems = [f"{path} {problem}".strip() for path, problem in error.details[1:]]
             raise _NotRun(what, "an event that the gate admits", "\n".join([error.message, *problems])) from None
@@ -242,14 +242,14 @@ class _Surroundings:
         """Return the earlier event that took this one's key, as if each had been accepted at its own time."""
         if event.key is None:
             return None
-        window = flow.window(self._runtime.project.declaration(event.type))
+        window = accepting.window(self._runtime.project.declaration(event.type))
         after, key = event.received_at - window, (event.type, event.key)
         held = [other for other in self._accepted if (other.type, other.key) == key]
         return next((other for other in reversed(held) if after < other.received_at <= event.received_at), None)
 
     def _stopped(self, by: str, why: str) -> Run:
         told = (self._pipeline.name, self._pipeline.version, "dropped", by, why)
-        return Run(*told, [{"step": by, "verdict": "drop", "note": why}], [{}], [], [], [])
+        return Run(*told, [{"step": by, "verdict": "drop", "note": why}], [{}], [], [], [], [])
 
 
 # Comparing ------------------------------------------------------------------------------------------------

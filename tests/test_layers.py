@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "ingestlayer_cli"
 
 # A room (a module, or a folder with all its modules) may import the rooms of lower lines, and itself.
 LAYERS = [
-    ["errors", "clock", "processes"],
+    ["errors", "clock", "processes", "people", "crossings"],
     ["expressions"],
     ["templates", "conditions"],
     ["events"],
@@ -17,6 +17,7 @@ LAYERS = [
     ["steps", "destinations", "project"],
     ["gate", "pipeline", "outbox"],
     ["document", "runtime"],
+    ["accepting"],
     ["flow"],
     ["replay", "backtest", "why"],
     ["testing"],

@@ -3,6 +3,7 @@
 import sys
 
 from .. import flow
+from ..accepting import bury
 from ..clock import parse_duration
 from ..console import note, say, say_json
 from ..document import Document
@@ -33,7 +34,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
         try:
             raw = read_event(project, arguments)
         except RejectedError as error:  # it never came to the gate
-            flow.bury(runtime, Raw(arguments.type, None), error.text, error)
+            bury(runtime, Raw(arguments.type, None), error.text, error)
             raise
         result = flow.emit(runtime, raw, deliver, wait)
     if as_json:

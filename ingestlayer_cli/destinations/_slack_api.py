@@ -13,7 +13,7 @@ from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.error import URLError
 
-from .base import CannotTell, Found, NotConnected, Refused, Result, Retry, Sender, Sent, Unknown
+from .base import CannotTell, Doubt, Found, NotConnected, Outgoing, Refused, Result, Retry, Sender, Sent, Unknown
 
 Show = Callable[[str, dict[str, Any]], None]
 
@@ -117,10 +117,10 @@ class Disconnected:
         self._why = f"Slack is not connected: {why}"
         self._remedy = remedy
 
-    def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
+    def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
         return CannotTell(self._why)
 
-    def send(self, target: str, body: dict[str, Any]) -> Result:
+    def send(self, outgoing: Outgoing) -> Result:
         return NotConnected(self._why, f"{self._remedy}; what waits goes out with `ingestlayer deliver`")
 
 
@@ -132,11 +132,11 @@ class Terminal:
     def __init__(self, show: Show) -> None:
         self._show = show
 
-    def send(self, target: str, body: dict[str, Any]) -> Result:
-        self._show(target, body)
+    def send(self, outgoing: Outgoing) -> Result:
+        self._show(outgoing.target, outgoing.body)
         return Sent({"connection": "terminal"})
 
-    def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
+    def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
         return CannotTell("a terminal keeps no history")
 
 
@@ -154,26 +154,28 @@ class Bot:
         )
         self._secret = (token,)
 
-    def send(self, target: str, body: dict[str, Any]) -> Result:
+    def send(self, outgoing: Outgoing) -> Result:
         from slack_sdk.errors import SlackApiError
 
         try:
-            answer = self._client.api_call("chat.postMessage", json={"channel": target, **body})
+            answer = self._client.api_call("chat.postMessage", json={"channel": outgoing.target, **outgoing.body})
         except SlackApiError as error:
             return _classified(*_answer_of(error.response), self._secret)
         except Exception as error:
             return _lost(error, self._secret)
         return Sent({"channel": str(answer.get("channel", "")), "ts": str(answer.get("ts", ""))})
 
-    def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
+    def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
         """Look through conversations.history, whose messages carry the delivery's id in their metadata."""
         from slack_sdk.errors import SlackApiError
 
         try:
+            target = doubts[0].outgoing.target
             channel = channel or self._channel_id(target)
             if channel is None:
                 return CannotTell(f"no channel {target} is to be seen")
-            return Found(self._receipts(channel, set(ids), (since - SKEW) / 1000))
+            since = min(doubt.since for doubt in doubts)
+            return Found(self._receipts(channel, {doubt.outgoing.id for doubt in doubts}, (since - SKEW) / 1000))
         except SlackApiError as error:
             _, _, data, _ = _answer_of(error.response)
             code = str(data.get("error", "no answer"))
@@ -226,7 +228,8 @@ class Webhook:
         # Error pages like to repeat the path, which is the secret.
         self._secret = url, url.partition("://")[2].partition("/")[2]
 
-    def send(self, target: str, body: dict[str, Any]) -> Result:
+    def send(self, outgoing: Outgoing) -> Result:
+        body = outgoing.body
         try:
             answer = self._client.send_dict({"text": body["text"], "blocks": body["blocks"]})
         except Exception as error:
@@ -235,7 +238,7 @@ class Webhook:
             return Sent({"connection": "webhook"})
         return _classified(answer.status_code, dict(answer.headers), {}, answer.body, self._secret, _WEBHOOK_REMEDIES)
 
-    def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
+    def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
         return CannotTell("a webhook cannot read the channel")
 
 

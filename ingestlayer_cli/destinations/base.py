@@ -7,12 +7,18 @@ from ..conditions import Condition
 from ..events import Event
 from ..expressions import Scope
 from ..families import Duration, Section
+from ..people import Person
 
 
 class Sent(NamedTuple):
-    """The destination took the message; `receipt` is what it said (Slack: channel and ts)."""
+    """The destination took the message; `receipt` is what it said (Slack: channel and ts).
+
+    `note` tells what did not go as asked; `learned` is what it said of people.
+    """
 
     receipt: dict[str, str]
+    note: str = ""
+    learned: tuple[Person, ...] = ()
 
 
 class Retry(NamedTuple):
@@ -54,6 +60,7 @@ class Composing(NamedTuple):
     target: str
     delivery_id: str
     connection: str
+    transformed: bool = False  # whether `$body` is other than the payload
     mark: str = ""  # what a replayed message says of itself
 
 
@@ -66,46 +73,89 @@ class Limit(NamedTuple):
     starts_whole: bool = False  # a value at the very start is taken as it is
 
 
+class Target(NamedTuple):
+    """Where a message goes, for people: `#alerts`; `note` tells why there, when that is not plain."""
+
+    name: str
+    note: str = ""
+
+
 class Destination(Section):
     """One destination of a pipeline. `limits` has the keys of its templates; `*` stands for any name or number."""
 
     limits: ClassVar[dict[tuple[str, ...], Limit]] = {}
     redirectable: ClassVar[bool] = False  # whether its target is a channel, which a replay may replace
+    paced: ClassVar[bool] = False  # whether a target takes about one message per second
 
     when: Condition | None = None
     retry: list[Duration] | None = None  # pauses after the first, second, … failed attempt; then it is dead
 
-    def target(self, scope: Scope) -> str:
-        """Return where the message goes, for people: `#alerts`."""
+    def target(self, scope: Scope) -> Target:
+        """Return where the message goes; ProjectError when that cannot be told."""
         raise NotImplementedError
 
     def compose(self, composing: Composing) -> dict[str, Any]:
         """Return the body that is stored and sent. Pure."""
         raise NotImplementedError
 
+    def directions(self, composing: Composing) -> dict[str, Any]:
+        """Return what its sender needs beside the body, as plain data; `thread` is known to the outbox."""
+        return {}
+
+
+class Place(NamedTuple):
+    """The first message of a thread, as its receipt named it."""
+
+    channel: str
+    ts: str
+
+
+class Outgoing(NamedTuple):
+    """One delivery as it is sent. `people` is what is known of the addresses in its directions."""
+
+    id: str
+    target: str
+    body: dict[str, Any]
+    directions: dict[str, Any]
+    thread: Place | None = None
+    people: dict[str, Person] = {}
+
+
+class Doubt(NamedTuple):
+    """A delivery that may or may not have arrived. `since`: milliseconds; it was sent, if it was, after that."""
+
+    outgoing: Outgoing
+    since: int
+
 
 class Found(NamedTuple):
-    """What a look into the channel's history found: the receipts of those delivery ids that are there."""
+    """What a look at the other side found: the receipts of those delivery ids that are there."""
 
     receipts: dict[str, dict[str, str]]
 
 
 class CannotTell(NamedTuple):
-    """The history cannot be read."""
+    """It cannot be seen from here what arrived."""
+
+    why: str
+
+
+class Harmless(NamedTuple):
+    """To send it twice does no harm: the receiver knows a delivery by its id."""
 
     why: str
 
 
 class Sender(Protocol):
-    """Sends the bodies of one kind of destination over the project's connection, `name`."""
+    """Sends the deliveries of one kind of destination; `name` tells the connection."""
 
     name: str
 
-    def send(self, target: str, body: dict[str, Any]) -> Result:
+    def send(self, outgoing: Outgoing) -> Result:
         """Send one message and classify what came of it; never raises for what the other side does."""
 
-    def find(self, target: str, channel: str | None, ids: list[str], since: int) -> Found | CannotTell:
-        """Look for messages by their delivery ids, sent after `since` (milliseconds); never raises.
+    def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell | Harmless:
+        """Look for deliveries of one target by their ids; never raises.
 
         `channel` is the id that an earlier receipt named, if any.
         """

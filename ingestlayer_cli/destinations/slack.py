@@ -11,7 +11,7 @@ from ..families import JsonFile, Section
 from ..templates import Template, as_text
 from . import _blocks as kit
 from . import _text as texts
-from .base import Composing, Destination, Limit, Sender
+from .base import Composing, Destination, Limit, Sender, Target
 
 # Ids that may be mentioned as they are: users (U, W) and user groups (S).
 _USER = re.compile(r"[UW][A-Z0-9]{5,20}", re.ASCII)
@@ -84,6 +84,7 @@ class Slack(Destination):
     """
 
     redirectable: ClassVar[bool] = True
+    paced: ClassVar[bool] = True
 
     channel: Template
     mention: Template | None = None
@@ -106,11 +107,11 @@ class Slack(Destination):
         self._message = Message(**{**message, "buttons": [Button(**row) for row in message.get("buttons", [])]})
         self._fields = [(texts.tidy(name, quotes=True), value) for name, value in self._message.fields.items()]
 
-    def target(self, scope: Scope) -> str:
+    def target(self, scope: Scope) -> Target:
         channel = self.channel.render(scope).strip()
         if not channel:
             raise ProjectError("the destination's channel came out empty", "its template has only nulls in it")
-        return channel
+        return Target(channel)
 
     def compose(self, composing: Composing) -> dict[str, Any]:
         event, way = composing.event, f"`ingestlayer events show {composing.event.id}`"
@@ -146,7 +147,7 @@ class Slack(Destination):
         lines = [text, mention] if len(text) > _LONG else ["\n".join(filter(None, (text, mention)))]
         pairs = [(name, texts.said(value, scope)) for name, value in self._fields]
         if not (pairs or message.text):
-            pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in event.payload.items()]
+            pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in scope["body"].items()]
         buttons, notes = self._buttons(scope)
         context = texts.said(message.context, scope).strip() if message.context else ""
         at = received_text(event.received_at)

@@ -18,6 +18,8 @@ from .outcomes import ENVELOPE
 from .positions import Path
 from .source import SourceFile
 
+CROSSING = ("level", "previous", "value", "since")  # what a step of that kind puts onto $crossing
+
 
 class Checker:
     """Checks one project and holds what is compiled so far."""
@@ -33,12 +35,18 @@ class Checker:
         self.sources: dict[str, SourceFile] = {}
         # By the pipeline's name: the declarations of the events that it may get; None: undeclared ones, too.
         self.declared: dict[str, list[dict[str, Any]] | None] = {}
+        self.written: set[str] = set()  # the kinds of entities that pipelines write
         self._undeclared_too = False  # whether events without a declaration may come
 
     def run(self) -> dict[str, Any]:
         """Read the files and return the compiled project; ProjectError with every problem."""
         self.read()
         return self.compiled()
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of entities that there are: with a file, or written by a pipeline."""
+        return [*(self.settings.entities if self.settings else ()), *sorted(self.written)]
 
     @property
     def is_sound(self) -> bool:
@@ -67,12 +75,16 @@ class Checker:
             else:
                 broken = True  # What did not compile may declare anything: one mistake is reported once.
         self._undeclared_too = broken or (self.settings is not None and self.settings.events.undeclared == "accept")
+        read = []
         for name in self._names("pipelines"):
             source, pipeline = self._read(name, schema.PipelineFile)
             if pipeline is None and source.data is not None:
                 pipeline = source.sound_part(schema.PipelineFile, source.data)
             if pipeline is not None:
-                self._pipeline(source, pipeline)
+                read.append((source, pipeline))
+                self.written |= {kind for row in pipeline.steps if (kind := _written_kind(row)) is not None}
+        for source, pipeline in read:
+            self._pipeline(source, pipeline)
         if not (self.pipelines or self.problems):
             words = "there is no pipeline: write pipelines/NAME.toml, or start from `ingestlayer init`"
             self.problems.append(Problem("pipelines:1:1", words))
@@ -129,8 +141,8 @@ class Checker:
                 self._check_ref(source, at, path, declared)
         for index, data in enumerate(compiled["steps"]):
             kind = data.get("kind") if data and data["use"] == "enrich.entity" else None
-            if kind is not None and self.settings is not None and kind not in self.settings.entities:
-                near = near_miss(kind, self.settings.entities)
+            if kind is not None and self.settings is not None and kind not in self.kinds:
+                near = near_miss(kind, self.kinds)
                 words = f"there is no [entities.{kind}] in {FILE}{near}"
                 source.report(("steps", index, "kind"), words, 0)
         for index, data in enumerate(compiled["destinations"]):
@@ -159,9 +171,13 @@ class Checker:
         if path[0] == "event" and declared is not None:
             self._check_field(source, at, path, declared)
         elif path[0] == "entity" and self.settings is not None and path[1:]:
-            kinds = self.settings.entities
-            if path[1] not in kinds:
-                self._report_ref(source, at, path, f"there is no [entities.{path[1]}]", kinds)
+            if path[1] not in self.kinds:
+                self._report_ref(source, at, path, f"there is no [entities.{path[1]}]", self.kinds)
+        elif path[0] == "crossing" and path[1:] and path[1] not in CROSSING:
+            self._report_ref(source, at, path, f"a crossing has {', '.join(CROSSING)}", CROSSING)
+        elif path[0] == "item" and "blocks" not in at:
+            text = ".".join(path)
+            source.report(at, f"${text}: $item stands below a `repeat` of a blocks file", source.offset_of(at, text))
 
     def _check_field(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]]) -> None:
         fields: dict[str, list[str]] = {}
@@ -215,6 +231,12 @@ class Checker:
         except ValueError as error:
             source.report(base, f"{kind}: {error}")
             return None
+
+
+def _written_kind(row: Any) -> str | None:
+    """Return the kind that a step as it stands in a file writes."""
+    kind = row.get("kind") if isinstance(row, dict) and row.get("use") == "upsert.entity" else None
+    return kind if isinstance(kind, str) else None
 
 
 def _once(paths: list[list[str]]) -> list[list[str]]:

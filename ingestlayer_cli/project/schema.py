@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from .. import expressions, families, templates
 from ..clock import parse_duration
-from ..conditions import Condition
+from ..conditions import Condition, Value
 from ..errors import near_miss
 from ..events import TYPES
 from ..expressions import ExpressionError
@@ -47,6 +47,30 @@ def _duration(value: Any) -> int:
 
 def _condition(value: Any) -> dict[str, Any]:
     return {"$condition": _language(expressions.parse, value, "an expression")}
+
+
+def _value(value: Any) -> dict[str, Any]:
+    return {"$value": _language(expressions.parse, value, "an expression")}
+
+
+def _secret(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"(env|keyring):[\w./-]+", value, re.ASCII):
+        # The value itself is not shown: it may be the secret.
+        raise problem('must name a secret, "env:NAME" or "keyring:NAME", and never be one', 0)
+    return value
+
+
+def _structure(value: Any) -> Any:
+    return _texts_compiled(_plain(value), "")
+
+
+def _plain(value: Any) -> Any:
+    """Return a TOML value as JSON has it: dates and times are texts there."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _template(value: Any) -> dict[str, Any]:
@@ -91,7 +115,8 @@ def _texts_compiled(data: Any, place: str) -> Any:
         try:
             return {"$template": templates.parse(data)}
         except ExpressionError as error:
-            raise problem(f"{place}: {error.message} (character {error.offset + 1})", 0) from None
+            where = f"{place.strip('/')}: " if place else ""
+            raise problem(f"{where}{error.message} (character {error.offset + 1})", 0) from None
     return data
 
 
@@ -116,6 +141,17 @@ Prose = Annotated[
 _ANNOTATIONS: dict[Any, Any] = {
     families.Duration: Duration,
     families.JsonFile: Json,
+    families.Structure: Annotated[Any, PlainValidator(_structure), WithJsonSchema({})],
+    families.Secret: Annotated[
+        str,
+        PlainValidator(_secret),
+        _described("The name of a secret: env:NAME or keyring:NAME", pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$"),
+    ],
+    Value: Annotated[
+        dict[str, Any],
+        PlainValidator(_value),
+        _described("A number from refs: $event.used / $event.limit"),
+    ],
     Condition: Annotated[
         dict[str, Any],
         PlainValidator(_condition),

@@ -32,7 +32,7 @@ class Dedupe(Step):
         seen = context.memory.seen(scope, key, at - self.window, at + self.window)
         if seen is None or seen.event_id == context.event.id:  # previewed or replayed, it does not meet itself
             context.to_remember.append(Remembered(scope, key, at))
-            context.note = f"{key} is new in {format_duration(self.window)}"
+            context.note = f"{context.says(self.key, key)} is new in {format_duration(self.window)}"
             return None
         ends = format_time(seen.at + self.window)
-        return Drop(f"{key} was let through by {seen.event_id}; the window ends {ends}")
+        return Drop(f"{context.says(self.key, key)} was let through by {seen.event_id}; the window ends {ends}")

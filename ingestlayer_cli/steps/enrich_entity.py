@@ -1,11 +1,18 @@
 """enrich.entity: what is known about a customer, from a file."""
 
+from typing import Any
+
+from ..clock import format_time
+from ..events import Traits
 from ..templates import Template
 from .base import Context, Drop, Step
 
 
 class EnrichEntity(Step):
-    """Puts the row of an entity file onto `$entity.KIND`. A missing row is no error: its refs read null.
+    """Puts what is known of an entity onto `$entity.KIND`. A missing one is no error: its refs read null.
+
+    That is the row of its file, and over it, name by name, the traits that the store has: written by
+    `upsert.entity`, `entities set` or `entities import`; and `first_seen` and `last_seen` with these.
 
         [[steps]]
         use = "enrich.entity"
@@ -25,17 +32,36 @@ class EnrichEntity(Step):
 
     def __call__(self, context: Context) -> Drop | None:
         key = self.key.key(context.scope)
-        row = None if key is None else context.entities.get(self.kind, key)
-        context.scope["entity"][self.kind] = row.values if row else {}
-        if row is not None:
-            context.set = {f"entity.{self.kind}": row.values}
-            context.note = f"{self.kind} {key}: {context.entities.name(self.kind)} line {row.line}"
-            if row.duplicates:
-                others = ", ".join(map(str, row.duplicates))
-                context.note += f"; the key stands again on line {others}: the first counts"
-        elif key is None:
+        if key is None:
+            context.scope["entity"][self.kind] = {}
             context.note = f"the key is null: $entity.{self.kind} is null"
-        else:
-            where = context.entities.name(self.kind)
-            context.note = f"{self.kind} {key} is not in {where}: $entity.{self.kind} is null"
+            return None
+        row, traits = context.entities.get(self.kind, key), context.traits(self.kind, key)
+        context.scope["entity"][self.kind] = laid_over(row.values if row else {}, traits)
+        context.note = self._found(context, context.says(self.key, key), row, traits)
+        if row or traits:
+            context.changed.append(f"entity.{self.kind}")
         return None
+
+    def _found(self, context: Context, key: str, row: Any, traits: Traits | None) -> str:
+        where = context.entities.name(self.kind)
+        if not (row or traits):
+            return f"{self.kind} {key} is not in {where or 'the store'}: $entity.{self.kind} is null"
+        found = []
+        if row:
+            found.append(f"{where} line {row.line}")
+        if traits:
+            found.append(f"{', '.join(traits.values) or 'no traits'} from the store")
+        note = f"{self.kind} {key}: {'; '.join(found)}"
+        if row and row.duplicates:
+            others = ", ".join(map(str, row.duplicates))
+            note += f"; the key stands again on line {others}: the first counts"
+        return note
+
+
+def laid_over(row: dict[str, Any], traits: Traits | None) -> dict[str, Any]:
+    """Return an entity as refs see it: the store's traits over the file's row."""
+    if traits is None:
+        return row
+    seen = {"first_seen": format_time(traits.first_seen), "last_seen": format_time(traits.last_seen)}
+    return {**seen, **row, **traits.values}

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from ..conditions import Condition
-from ..expressions import parse
+from ..expressions import ROOTS, parse
 from ..families import Section
 from .base import Context, Drop, Step
 
@@ -54,14 +54,14 @@ class Filter(Step):
     def __call__(self, context: Context) -> Drop | None:
         if self.when is None:
             raise TypeError("a filter that was not checked")
-        holds, context.note = self.when.judge(context.scope)
+        holds, context.note = context.judge(self.when)
         return None if holds else Drop(context.note)
 
 
 def _ref(field: str) -> Any:
     """Read `$event.used`, `event.used` or, for a field of the event, `used`."""
     name = field.removeprefix("$")
-    node = parse(f"${name}" if name.split(".")[0] in ("event", "entity") else f"$event.{name}")
+    node = parse(f"${name}" if name.split(".")[0] in ROOTS else f"$event.{name}")
     if node[0] != "ref":
         raise ValueError(f'"{field}" is not a ref')
     return node

@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from ..errors import StoreError
-from ..events import Seen
+from ..events import Seen, State, Traits
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION
-from .transaction import Transaction, remembered
+from .transaction import Transaction, remembered, state, traits
 
 BUSY_SECONDS = 60
 
@@ -54,6 +54,16 @@ class Store:
         """Return the latest remembrance of a key strictly between two times."""
         with errors(self.path):
             return remembered(self.connection, scope, key, after, before)
+
+    def state(self, scope: str, key: str) -> State | None:
+        """Return the state that was kept last of a key."""
+        with errors(self.path):
+            return state(self.connection, scope, key)
+
+    def traits(self, kind: str, key: str) -> Traits | None:
+        """Return what the store knows of an entity."""
+        with errors(self.path):
+            return traits(self.connection, kind, key)
 
     def close(self) -> None:
         self.connection.close()

@@ -1,8 +1,10 @@
 """The outbox's rows: claiming one with a lease, and recording what came of it."""
 
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..people import Person
 from . import Store
 
 _WAITING = "w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
@@ -22,6 +24,8 @@ class Claimed(NamedTuple):
     due_at: int
     lease_until: int
     retry: list[int] | None  # the pauses of its destination, in milliseconds
+    directions: dict[str, Any]  # what its sender needs beside the body
+    thread: tuple[str, str] | None  # channel and ts of the first message of its thread, once that is delivered
 
 
 class Wanted(NamedTuple):
@@ -31,6 +35,7 @@ class Wanted(NamedTuple):
     lanes: tuple[int, ...] = ()  # of `queued`: in these, what was accepted before is wanted too
     pipeline: str | None = None
     target: str | None = None  # with its # or without
+    without: tuple[str, ...] = ()  # not to these kinds of destination
 
     def filters(self) -> tuple[list[str], list[Any]]:
         """Return SQL terms over a delivery `w`, and their values."""
@@ -42,11 +47,15 @@ class Wanted(NamedTuple):
         if self.target is not None:
             terms.append("w.target IN (?, '#' || ?)")
             values += [self.target] * 2
+        if self.without:
+            terms.append("w.destination NOT IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(self.without))
         return terms, values
 
     def condition(self) -> tuple[str, list[Any]]:
         """Return SQL over a waiting delivery `w`, and its values."""
         terms, values = self.filters()
+        terms.append(_FIRST_IN_THREAD)
         if self.lanes:
             terms.append("w.seq <= ?")
             values.append(self.queued[-1][-1])
@@ -65,6 +74,14 @@ class Wanted(NamedTuple):
         return (" AND l.seq IN (SELECT value FROM json_each(?))", [json.dumps(self.lanes)]) if self.lanes else ("", [])
 
 
+# A message of a thread waits for those before it: the first one's place must be known, and an older update must not
+# come after a newer one.
+_FIRST_IN_THREAD = (
+    "(w.thread IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread"
+    " WHERE p.thread = w.thread AND p.thread IS NOT NULL AND p.seq < w.seq"
+    " AND p.status IN ('pending', 'retrying', 'unknown')))"
+)
+
 # A batch has a span of numbers for each of its transactions: more than there may be terms in an expression.
 _OWN = "w.seq BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM json_each(?) WHERE w.seq BETWEEN value ->> 0 AND value ->> 1)"
 
@@ -78,9 +95,10 @@ def lanes_of(store: Store, queued: list[range]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: int, owner: str) -> Claimed | None:
+def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: Callable[[str], int], owner: str) -> Claimed | None:
     """Claim of what is due in a free lane what was accepted first, reserve the lane's next slot, and return it.
 
+    `pace` is the time between two messages to one target of a kind of destination.
     Its cost depends on the number of lanes, not of deliveries: settled ones are not in the index.
     """
     condition, values = wanted.condition()
@@ -88,7 +106,8 @@ def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: int, owner: 
     with store.transaction() as transaction:
         execute = transaction.connection.execute
         row = execute(
-            "SELECT d.seq, d.id, d.lane, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry FROM lanes l"
+            "SELECT d.seq, d.id, d.lane, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry, d.directions,"
+            f" {_PLACE} FROM lanes l"
             f" JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
             f" AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1)"
             f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{of_lanes} ORDER BY d.seq LIMIT 1",
@@ -96,17 +115,20 @@ def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: int, owner: 
         ).fetchone()
         if row is None:
             return None
-        seq, id_, lane, destination, target, body, attempts, due_at, retry = row
-        until, pauses = now + lease, _pauses(retry)
-        claimed = Claimed(seq, id_, lane, destination, target, body, attempts, due_at, until, pauses)
+        seq, id_, lane, destination, target, body, attempts, due_at, retry, directions, place = row
+        until, told = now + lease, (_read(retry), _read(directions) or {}, _read(place))
+        claimed = Claimed(seq, id_, lane, destination, target, body, attempts, due_at, until, *told)
         execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
-        execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (now + pace, until, lane))
+        execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (now + pace(destination), until, lane))
         return claimed
 
 
-def _pauses(text: str | None) -> list[int] | None:
-    found: list[int] | None = json.loads(text) if text else None
-    return found
+# The place of the first message of the thread of a delivery `d`, as JSON.
+_PLACE = "(SELECT json_array(t.channel, t.ts) FROM threads t WHERE t.seq = d.thread AND t.ts IS NOT NULL)"
+
+
+def _read(text: Any) -> Any:
+    return json.loads(text) if text else None
 
 
 def next_at(store: Store, wanted: Wanted, now: int, due_by: int, look: int) -> int | None:
@@ -136,14 +158,23 @@ def next_at(store: Store, wanted: Wanted, now: int, due_by: int, look: int) -> i
 def own_open(store: Store, wanted: Wanted, due_by: int) -> bool:
     """Say whether some of what a call itself queued is in some process's hand, or due by a time."""
     lanes, own = json.dumps(wanted.lanes), wanted.own()
+    # Of those before it in its thread, none may be held up for longer.
+    held_up = (
+        "EXISTS (SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread WHERE p.thread = w.thread"
+        " AND p.thread IS NOT NULL AND p.seq < w.seq AND p.status IN ('pending', 'retrying', 'unknown')"
+        " AND (p.status = 'unknown' OR (p.due_at > ? AND p.lease_until IS NULL)))"
+    )
     return bool(
         store.select(
             "SELECT EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_waiting"
-            f" WHERE w.lane IN (SELECT value FROM json_each(?)) AND {_WAITING} AND {_OWN} AND w.due_at <= ?)"
+            f" WHERE w.lane IN (SELECT value FROM json_each(?)) AND {_WAITING} AND {_OWN} AND w.due_at <= ?"
+            f" AND w.destination NOT IN (SELECT value FROM json_each(?)) AND NOT {held_up})"
             " OR EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_leased"
             f" WHERE w.lease_until IS NOT NULL AND {_OWN})",
             lanes,
             *own,
+            due_by,
+            json.dumps(wanted.without),
             due_by,
             *own,
         )[0][0]
@@ -163,6 +194,7 @@ class Attempt(NamedTuple):
     hint: str | None = None
     receipt: dict[str, str] | None = None
     lane_free_at: int = 0  # not before this
+    learned: tuple[Person, ...] = ()
 
 
 def record(store: Store, claimed: Claimed, attempt: Attempt, owner: str) -> None:
@@ -186,6 +218,7 @@ def record(store: Store, claimed: Claimed, attempt: Attempt, owner: str) -> None
             (claimed.lease_until, attempt.lane_free_at, (attempt.receipt or {}).get("channel"), claimed.lane),
         )
         _keep_attempt(execute, claimed.seq, attempt, owner)
+        transaction.connection.executemany("INSERT OR REPLACE INTO people VALUES (?,?,?,?)", attempt.learned)
 
 
 def settle_row(store: Store, row: "Doubtful", attempt: Attempt, owner: str) -> bool:
@@ -226,13 +259,19 @@ def _settle(execute: Any, seq: int, attempt: Attempt) -> None:
             attempt.status,
             attempt.due_at,
             attempt.counts,
-            attempt.error,
+            None if attempt.status == "delivered" else attempt.error,
             attempt.hint,
             receipt,
             settled,
             seq,
         ),
     )
+    if attempt.receipt and "ts" in attempt.receipt and "thread_ts" not in attempt.receipt:
+        # It is the first message of its thread now.
+        execute(
+            "UPDATE threads SET channel = ?, ts = ? WHERE seq = (SELECT thread FROM deliveries WHERE seq = ?)",
+            (attempt.receipt["channel"], attempt.receipt["ts"], seq),
+        )
 
 
 def _keep_attempt(execute: Any, seq: int, attempt: Attempt, owner: str) -> None:
@@ -290,6 +329,9 @@ class Doubtful(NamedTuple):
     sent_at: int
     noticed_at: int  # when nothing more could come of it
     retry: list[int] | None
+    body: str
+    directions: dict[str, Any]
+    thread: tuple[str, str] | None
 
 
 def doubtful(store: Store, wanted: Wanted) -> list[Doubtful]:
@@ -299,13 +341,24 @@ def doubtful(store: Store, wanted: Wanted) -> list[Doubtful]:
     rows = store.select(
         "SELECT w.seq, w.id, w.lane, w.destination, w.target, l.channel, w.attempts,"
         " coalesce((SELECT max(number) FROM attempts a WHERE a.delivery = w.seq), 0),"
-        " coalesce(a.at, w.queued_at), coalesce(a.at + a.took, w.queued_at), w.retry"
-        " FROM deliveries w JOIN lanes l ON l.seq = w.lane LEFT JOIN attempts a ON a.delivery = w.seq AND a.number ="
+        " coalesce(a.at, w.queued_at), coalesce(a.at + a.took, w.queued_at), w.retry, w.body, w.directions,"
+        f" {_PLACE.replace('d.thread', 'w.thread')} FROM deliveries w JOIN lanes l ON l.seq = w.lane"
+        " LEFT JOIN attempts a ON a.delivery = w.seq AND a.number ="
         " (SELECT max(number) FROM attempts b WHERE b.delivery = w.seq AND b.outcome = 'unknown')"
         f" WHERE {where} ORDER BY w.seq",
         *values,
     )
-    return [Doubtful(*row)._replace(retry=_pauses(row[-1])) for row in rows]
+    found = [Doubtful(*row) for row in rows]
+    return [
+        row._replace(retry=_read(row.retry), directions=_read(row.directions) or {}, thread=_read(row.thread))
+        for row in found
+    ]
+
+
+def people(store: Store, emails: list[str]) -> dict[str, Person]:
+    """Return what is known of these e-mail addresses."""
+    rows = store.select("SELECT * FROM people WHERE email IN (SELECT value FROM json_each(?))", json.dumps(emails))
+    return {row[0]: Person(*row) for row in rows}
 
 
 def states(store: Store, queued: range) -> list[dict[str, Any]]:

@@ -124,5 +124,48 @@ CREATE INDEX events_by_type ON events (type, received_at);
 ALTER TABLE runs ADD COLUMN replayed_at INTEGER;                        -- null: the run of its acceptance
 """
 
-MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3]
+_VERSION_4 = """
+CREATE TABLE states (                   -- what crossing, throttle and their like know of a key
+    scope TEXT NOT NULL,                -- pipeline/step
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,                -- JSON
+    event_id TEXT NOT NULL,             -- that left it
+    at INTEGER NOT NULL,                -- received_at of that event
+    PRIMARY KEY (scope, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE entities (                 -- traits beside those of the entity files
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    traits TEXT NOT NULL,               -- JSON: {name: value}
+    origins TEXT NOT NULL,              -- JSON: {name: [event id or words, at]}
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE threads (                  -- messages of one key that hang on the first of them
+    seq INTEGER PRIMARY KEY,
+    scope TEXT NOT NULL,                -- pipeline target
+    key TEXT NOT NULL,
+    opened_at INTEGER NOT NULL,         -- received_at of the event that began it
+    channel TEXT,                       -- of the first message, once it is delivered
+    ts TEXT
+) STRICT;
+CREATE INDEX threads_by_key ON threads (scope, key, opened_at);
+
+CREATE TABLE people (                   -- what Slack said of an e-mail address
+    email TEXT PRIMARY KEY,
+    user TEXT,                          -- its id; null: there is none
+    why TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE deliveries ADD COLUMN directions TEXT;  -- JSON: what its sender needs beside the body
+ALTER TABLE deliveries ADD COLUMN thread INTEGER;
+CREATE INDEX deliveries_in_thread ON deliveries (thread, seq)
+    WHERE thread IS NOT NULL AND status IN ('pending', 'retrying', 'unknown');
+"""
+
+MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4]
 VERSION = len(MIGRATIONS)

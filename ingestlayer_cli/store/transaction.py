@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..events import Event, Remembered, Seen, encode
+from ..events import Event, Kept, Remembered, Seen, State, Traits, Upsert, encode, merged
 
 
 class First(NamedTuple):
@@ -17,6 +17,15 @@ class First(NamedTuple):
 
     event: Event
     accepted_at: int
+
+
+class NewThread(NamedTuple):
+    """The thread that a message belongs to: that of its key, if one began less than `window` from it; times in ms."""
+
+    scope: str
+    key: str
+    at: int
+    window: int
 
 
 class NewDelivery(NamedTuple):
@@ -28,6 +37,8 @@ class NewDelivery(NamedTuple):
     target: str
     body: str
     retry: Sequence[int] | None = None
+    directions: str | None = None  # JSON
+    thread: NewThread | None = None
 
 
 class Transaction:
@@ -46,6 +57,8 @@ class Transaction:
         self._looked_up: set[str] = set()
         self._duplicates: dict[str, tuple[int, int]] = {}
         self._memory: dict[tuple[str, str], list[Seen]] = {}
+        self._states: dict[tuple[str, str], State] = {}
+        self._traits: dict[tuple[str, str], Traits] = {}
         self._next_event = self._number("SELECT max(seq) FROM events")
         self._next_delivery = self.first_delivery = self._number("SELECT max(seq) FROM deliveries")
 
@@ -129,11 +142,27 @@ class Transaction:
 
     def add_delivery(self, event: int, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
         lane = self._lane(f"{delivery.destination} {delivery.target}")
-        id_, pipeline, destination, target, body, retry = delivery
+        id_, pipeline, destination, target, body, retry, directions, new = delivery
         pauses = encode(retry) if retry is not None else None
-        row = (self._next_delivery, id_, event, run, pipeline, destination, target, lane, body, now, due_at, pauses)
+        thread = None if new is None else self._thread(new)
+        head = (self._next_delivery, id_, event, run, pipeline, destination, target, lane, body)
+        row = (*head, now, due_at, pauses, directions, thread)
         self._deliveries.append(row)
         self._next_delivery += 1
+
+    def _thread(self, new: NewThread) -> int:
+        """Return the number of the thread that a message belongs to, beginning one when there is none."""
+        scope, key, at, window = new
+        execute = self.connection.execute
+        row = execute(
+            "SELECT seq FROM threads WHERE scope = ? AND key = ? AND opened_at > ? AND opened_at < ?"
+            " ORDER BY opened_at DESC LIMIT 1",
+            (scope, key, at - window, at + window),
+        ).fetchone()
+        if row is None:
+            values = (scope, key, at)
+            row = execute("INSERT INTO threads (scope, key, opened_at) VALUES (?,?,?) RETURNING seq", values).fetchone()
+        return int(row[0])
 
     def _lane(self, name: str) -> int:
         return self._numbered("lanes", "name", name)
@@ -161,8 +190,25 @@ class Transaction:
             return max(held, key=lambda seen: seen.at)
         return remembered(self.connection, scope, key, after, before)
 
-    def remember(self, item: Remembered, event_id: str) -> None:
-        self._memory.setdefault((item.scope, item.key), []).append(Seen(event_id, item.at))
+    def state(self, scope: str, key: str) -> State | None:
+        """Return the state that was kept last of a key."""
+        return self._states.get((scope, key)) or state(self.connection, scope, key)
+
+    def remember(self, item: Remembered | Kept, event_id: str) -> None:
+        if isinstance(item, Kept):
+            self._states[item.scope, item.key] = State(item.value, event_id, item.at)
+        else:
+            self._memory.setdefault((item.scope, item.key), []).append(Seen(event_id, item.at))
+
+    # Entities -----------------------------------------------------------------------------------------
+
+    def traits(self, kind: str, key: str) -> Traits | None:
+        """Return what the store knows of an entity."""
+        return self._traits.get((kind, key)) or traits(self.connection, kind, key)
+
+    def upsert(self, item: Upsert) -> None:
+        """Lay traits over those that are known of an entity."""
+        self._traits[item.kind, item.key] = merged(self.traits(item.kind, item.key), item)
 
     # The end ------------------------------------------------------------------------------------------
 
@@ -185,11 +231,18 @@ class Transaction:
         )
         many(
             "INSERT INTO deliveries (seq, id, event, run, pipeline, destination, target, lane, body, status,"
-            " queued_at, due_at, retry) VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?,?)",
+            " queued_at, due_at, retry, directions, thread) VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?,?,?,?)",
             self._deliveries,
         )
         memory = ((*key, seen.at, seen.event_id) for key, held in self._memory.items() for seen in held)
         many("INSERT OR IGNORE INTO memory VALUES (?,?,?,?)", memory)
+        states = ((*key, encode(held.value), held.event_id, held.at) for key, held in self._states.items())
+        many("INSERT OR REPLACE INTO states (scope, key, value, event_id, at) VALUES (?,?,?,?,?)", states)
+        entities = (
+            (*key, encode(held.values), encode(held.origins), held.first_seen, held.last_seen)
+            for key, held in self._traits.items()
+        )
+        many("INSERT OR REPLACE INTO entities VALUES (?,?,?,?,?,?)", entities)
 
 
 def first_with_key(connection: sqlite3.Connection, type_: str, key: str, after: int) -> First | None:
@@ -215,3 +268,20 @@ def remembered(connection: sqlite3.Connection, scope: str, key: str, after: int,
         (scope, key, after, before),
     ).fetchone()
     return Seen(*row) if row else None
+
+
+def state(connection: sqlite3.Connection, scope: str, key: str) -> State | None:
+    """Return the stored state of a key."""
+    sql = "SELECT value, event_id, at FROM states WHERE scope = ? AND key = ?"
+    row = connection.execute(sql, (scope, key)).fetchone()
+    return State(json.loads(row[0]), row[1], row[2]) if row else None
+
+
+def traits(connection: sqlite3.Connection, kind: str, key: str) -> Traits | None:
+    """Return what is stored of an entity."""
+    sql = "SELECT traits, origins, first_seen, last_seen FROM entities WHERE kind = ? AND key = ?"
+    row = connection.execute(sql, (kind, key)).fetchone()
+    if row is None:
+        return None
+    origins = {name: (origin, at) for name, (origin, at) in json.loads(row[1]).items()}
+    return Traits(json.loads(row[0]), origins, row[2], row[3])

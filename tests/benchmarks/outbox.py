@@ -138,7 +138,7 @@ def steps_of_a_claim(store: Store) -> int:
 def claim_and_return(store: Store) -> float:
     """Claim one delivery and give it back as it was; return the seconds of the claim alone."""
     began = time.perf_counter()
-    claimed = outbox.claim(store, Wanted(), 10, 1000, 0, "benchmark")
+    claimed = outbox.claim(store, Wanted(), 10, 1000, lambda kind: 0, "benchmark")
     took = time.perf_counter() - began
     assert claimed is not None
     outbox.record(store, claimed, Attempt(1, 0, "retry", "pending", False, claimed.due_at), "benchmark")

@@ -279,6 +279,10 @@ def test_a_store_of_an_older_version_is_brought_up_to_date(full: Bench) -> None:
         "DROP INDEX events_by_time",
         "DROP INDEX events_by_type",
         "ALTER TABLE runs DROP COLUMN replayed_at",
+        "DROP INDEX deliveries_in_thread",
+        "ALTER TABLE deliveries DROP COLUMN directions",
+        "ALTER TABLE deliveries DROP COLUMN thread",
+        *(f"DROP TABLE {table}" for table in ("states", "entities", "threads", "people")),
         "PRAGMA user_version = 2",
     ):
         full.change(statement)

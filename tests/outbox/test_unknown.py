@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli.destinations.base import CannotTell, Found
+from ingestlayer_cli.destinations.base import CannotTell, Found, Harmless, Outgoing, Result
 from tests.outbox.support import FakeClock, Folder, deliver, posted, posts
 from tests.slack.standin import Garbage, HangAfterStore, SlackStandin
 
@@ -112,7 +112,7 @@ def test_two_deliverers_that_look_at_the_same_time_send_it_again_once(project: F
         sender = one.outbox._sender("slack")
         look = sender.find
 
-        def find(*args: Any) -> Found | CannotTell:
+        def find(*args: Any) -> Found | CannotTell | Harmless:
             found = look(*args)
             deliver(other)  # the other one looks, sends it and is done
             return found
@@ -129,7 +129,7 @@ def test_two_that_look_send_it_once_even_if_the_other_does_not_know_again(projec
         sender = one.outbox._sender("slack")
         look = sender.find
 
-        def find(*args: Any) -> Found | CannotTell:
+        def find(*args: Any) -> Found | CannotTell | Harmless:
             found = look(*args)
             slack.script.append(TAKEN)
             deliver(other)
@@ -152,9 +152,9 @@ def test_a_sender_that_was_taken_for_vanished_still_records_that_it_arrived(
         sender = slow.outbox._sender("slack")
         send = sender.send
 
-        def late(target: str, body: dict[str, Any]) -> Any:
+        def late(outgoing: Outgoing) -> Result:
             slack.always = None
-            result = send(target, body)
+            result = send(outgoing)
             project.deliver(FakeClock(began.at + 61_000))  # the lease is over: it is unknown to the others
             assert project.delivery["status"] == "unknown"
             return result

@@ -1,0 +1,85 @@
+"""transform: another body for the destinations."""
+
+from typing import Any
+
+from ..families import Structure
+from ..templates import substitute
+from .base import Context, Drop, Step
+
+
+class Transform(Step):
+    """Changes the body that destinations get, `$body`; without it that is the event's payload.
+
+    Either as a whole, every text in it a template. A text that is nothing but one ref or `${…}` keeps the type of
+    its value:
+
+        [[steps]]
+        use = "transform"
+        body = { account = "$event.customer_id", share = "${event.used / event.limit}" }
+
+    or in parts. Names may be paths, `usage.used`; first comes `rename`, then `remove`, then `set`:
+
+        [[steps]]
+        use = "transform"
+        rename = { customer_id = "account" }
+        remove = ["plan"]
+        set = { "usage.share" = "${event.used / event.limit | percent}" }
+
+    `$event` stays the event as it was sent. A `webhook` or `file` sends the new body in place of its own; the default
+    message of `slack` lists its fields.
+    """
+
+    body: Structure | None = None
+    rename: dict[str, str] = {}
+    remove: list[str] = []
+    set: dict[str, Structure] = {}
+
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if not values:
+            raise ValueError("needs `body`, `rename`, `remove` or `set`")
+        if "body" in values and not isinstance(values["body"], dict):
+            raise ValueError("`body` is a table")
+        return values
+
+    def __call__(self, context: Context) -> Drop | None:
+        body = context.scope["body"] if self.body is None else substitute(self.body, context.scope)
+        for old, new in self.rename.items():
+            body, value = _taken(body, old.split("."))
+            if value is not _MISSING:
+                body = _put(body, new.split("."), value)
+        for name in self.remove:
+            body, _ = _taken(body, name.split("."))
+        for name, value in self.set.items():
+            body = _put(body, name.split("."), substitute(value, context.scope))
+        context.scope["body"] = body
+        context.transformed = True
+        context.changed.append("body")
+        context.note = f"the body has {', '.join(body) or 'no fields'}"
+        return None
+
+
+_MISSING: Any = object()
+
+
+def _taken(body: dict[str, Any], path: list[str]) -> tuple[dict[str, Any], Any]:
+    """Return the body without the value at a path, and that value. The body that was given stays as it is."""
+    name, *rest = path
+    if name not in body:
+        return body, _MISSING
+    if not rest:
+        return {other: value for other, value in body.items() if other != name}, body[name]
+    inner = body[name]
+    if not isinstance(inner, dict):
+        return body, _MISSING
+    inner, value = _taken(inner, rest)
+    return {**body, name: inner}, value
+
+
+def _put(body: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
+    """Return the body with a value at a path, making the objects on the way to it."""
+    name, *rest = path
+    if not rest:
+        return {**body, name: value}
+    inner = body.get(name)
+    return {**body, name: _put(inner if isinstance(inner, dict) else {}, rest, value)}

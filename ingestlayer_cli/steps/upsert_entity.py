@@ -1,0 +1,50 @@
+"""upsert.entity: what an event tells of a customer, kept for the next one."""
+
+from typing import Any
+
+from ..events import Upsert
+from ..families import Structure
+from ..templates import Template, substitute
+from .base import Context, Drop, Step
+from .enrich_entity import laid_over
+
+
+class UpsertEntity(Step):
+    """Writes traits from the event onto an entity of the store, name by name: the others stay as they are.
+
+        [[steps]]
+        use = "upsert.entity"
+        kind = "customer"
+        external_id = "$event.customer_id"
+        traits = { plan = "$event.plan", used = "$event.used" }
+
+    They lie over what the file of `[entities.KIND]` says, for this event's later steps and messages and for all
+    events after it; a kind needs no file. A trait that is null is not written, and one that a later event has
+    written (by `received_at`) stays. `first_seen` and `last_seen` are the times of the first and the last event.
+    Traits are kept also when a later step drops the event, but not when the run fails.
+    """
+
+    kind: str
+    external_id: Template
+    traits: dict[str, Structure]
+
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if not values["kind"]:
+            raise ValueError("`kind` is empty")
+        return values
+
+    def __call__(self, context: Context) -> Drop | None:
+        key = self.external_id.key(context.scope)
+        if not key:
+            context.note = "the external id is null: nothing is written"
+            return None
+        found = {name: substitute(value, context.scope) for name, value in self.traits.items()}
+        values = {name: value for name, value in found.items() if value is not None}
+        event = context.event
+        context.upserts.append(Upsert(self.kind, key, values, event.id, event.received_at))
+        row = context.entities.get(self.kind, key)
+        context.scope["entity"][self.kind] = laid_over(row.values if row else {}, context.traits(self.kind, key))
+        context.changed.append(f"entity.{self.kind}")
+        context.note = f"{self.kind} {context.says(self.external_id, key)}: {', '.join(values) or 'no traits'} written"
+        return None
