@@ -6,6 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
+_DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+# How long a period is where it is longest.
+PERIODS = {"hour": UNITS["h"], **{period: days * UNITS["d"] for period, days in _DAYS.items()}}
+
 # RFC 3339, section 5.6; `T` and `Z` may be lower case there, and a space may stand for `T`.
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,8 +27,8 @@ class Clock:
 
 
 def format_time(at: int) -> str:
-    """Return RFC 3339 in UTC with milliseconds: `2026-11-03T09:30:00.000Z`."""
-    return (_EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds")[:23] + "Z"
+    """Return RFC 3339 in UTC with milliseconds: `2026-11-03T09:30:00.000Z`. What is after year 9999 is its end."""
+    return (_EPOCH + timedelta(milliseconds=min(at, _YEARS[1] - 1))).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:

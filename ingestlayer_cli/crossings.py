@@ -3,56 +3,70 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-
-class Reached(NamedTuple):
-    """What is known of a key in its period: the highest level that is held, since when, and of what limit."""
-
-    level: float | None = None
-    since: int | None = None  # milliseconds
-    limit: float | None = None
+_EVER = -(1 << 62)  # before all times
 
 
-class State(NamedTuple):
-    """What is known of a key after the last event that changed it, and before that event."""
+class Held(NamedTuple):
+    """What a key has reached in its period.
 
-    now: Reached = Reached()
-    before: Reached = Reached()
-    at: int = -(1 << 62)  # that event's time, in milliseconds
-    event_id: str = ""
+    `reached` has [level, since] for each level that is held, from the lowest to the highest; `limits` is what they
+    were measured against; `at` the time of the last event that changed any of it. Times in milliseconds.
+    """
 
-    def until(self, event_id: str) -> Reached:
-        """Return what was known when an event came: previewed or replayed, it does not meet itself."""
-        return self.before if self.event_id == event_id else self.now
+    reached: Sequence[list[Any]] = ()
+    limits: Sequence[float | None] = ()
+    at: int = _EVER
+
+    @property
+    def level(self) -> float | None:
+        """The highest level that is held."""
+        return self.reached[-1][0] if self.reached else None
+
+    @property
+    def since(self) -> int | None:
+        """When that was reached."""
+        return self.reached[-1][1] if self.reached else None
 
     def data(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {"now": self.now, "before": self.before}
+        return self._asdict()
 
-    @classmethod
-    def of(cls, data: dict[str, Any], at: int, event_id: str) -> "State":
-        return cls(Reached(*data["now"]), Reached(*data["before"]), at, event_id)
+    def crossed_by(self, level: float | None) -> bool:
+        """Say whether a level is newly reached."""
+        return level is not None and (self.level is None or level > self.level)
+
+    def knowing(self, levels: Sequence[float]) -> "Held":
+        """Return it with levels that an edit brought: who holds a level holds those below it, too."""
+        held = [row[0] for row in self.reached]
+        new = [[level, self.since] for level in levels if self.level is not None and level < self.level]
+        new = [row for row in new if row[0] not in held]
+        return self._replace(reached=sorted([*self.reached, *new])) if new else self
+
+    def after(self, value: float, limits: Sequence[float | None], rearm: float, at: int) -> "Held":
+        """Return what is still held, now that the value is this one, measured against these limits.
+
+        Of other limits nothing is; else every level that the value has not fallen below by more than `rearm`.
+        """
+        if not self.reached:
+            return self
+        kept = [] if list(limits) != list(self.limits) else [row for row in self.reached if value >= low(row[0], rearm)]
+        return self if len(kept) == len(self.reached) else Held(kept, self.limits, at)
+
+    def raised(self, levels: Sequence[float], value: float, limits: Sequence[float | None], at: int) -> "Held":
+        """Return what is held once a value has reached more of the (rising) levels.
+
+        An event older than the last that changed something does not change the limits.
+        """
+        new = [[level, at] for level in levels if value >= level and self.crossed_by(level)]
+        is_late = at < self.at and bool(self.reached)
+        return Held([*self.reached, *new], self.limits if is_late else limits, max(at, self.at))
 
 
 def level_of(levels: Sequence[float], value: float) -> float | None:
-    """Return the highest of the (rising) levels that a value is at."""
+    """Return the highest of the levels that a value is at."""
     return max((level for level in levels if value >= level), default=None)
 
 
-def still_held(levels: Sequence[float], rearm: float, before: Reached, value: float, limit: float | None) -> Reached:
-    """Return what is still held of what was reached, now that the value is this one of this limit.
-
-    Of another limit nothing is; else every level that the value has not fallen below by more than `rearm`.
-    """
-    if before.level is None:
-        return before
-    if limit != before.limit:
-        return Reached()
-    kept = max((level for level in levels if value >= level - rearm), default=None)
-    if kept is None:
-        return Reached()
-    return before if kept >= before.level else before._replace(level=kept)
-
-
-def crosses(level: float | None, held: Reached) -> bool:
-    """Say whether a level is newly reached."""
-    return level is not None and (held.level is None or level > held.level)
+def low(level: float, rearm: float) -> float:
+    """Return where a level is re-armed, as people subtract: 0.95 - 0.05 is 0.9, not 0.8999999999999999."""
+    return float(f"{level - rearm:.15g}")

@@ -147,6 +147,14 @@ def merged(known: Traits | None, item: Upsert) -> Traits:
     )
 
 
+def laid_over(row: dict[str, Any], traits: Traits | None) -> dict[str, Any]:
+    """Return an entity as refs see it: the store's traits over the file's row."""
+    if traits is None:
+        return row
+    seen = {"first_seen": format_time(traits.first_seen), "last_seen": format_time(traits.last_seen)}
+    return {**seen, **row, **traits.values}
+
+
 # Values ---------------------------------------------------------------------------------------------------
 
 

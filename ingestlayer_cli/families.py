@@ -24,6 +24,13 @@ Structure = NewType("Structure", object)
 # In TOML `env:NAME` or `keyring:NAME`, never the secret itself; compiled the same.
 Secret = NewType("Secret", str)
 
+# In TOML one of `redaction.ACTIONS`, or a table of them by kind of destination, "*" for the others; compiled the table.
+Actions = NewType("Actions", dict[str, str])
+
+
+# The only name of a table of compiled data that stands for an expression or a template.
+LANGUAGES = ("$condition", "$value", "$template")
+
 
 class Section:
     """A table of a project file."""
@@ -77,7 +84,7 @@ def language(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tupl
     """Yield (path, "$condition", "$value" or "$template", its plain data) for each one inside compiled data."""
     if isinstance(data, dict):
         for name, value in data.items():
-            if name in ("$condition", "$value", "$template"):
+            if name in LANGUAGES:
                 yield path, name, value
             else:
                 yield from language(value, (*path, name))

@@ -3,11 +3,12 @@
 from typing import Any, NamedTuple
 
 from . import families
+from .clock import PERIODS
 from .destinations.base import Composing, Destination
 from .errors import IngestlayerError
 from .events import Event, Kept, Remembered, Upsert, delivery_id, encode
-from .expressions import Scope, getter
-from .steps.base import Context, Entities, Memory, Redact, Step
+from .expressions import getter
+from .steps.base import Context, Entities, Memory, Step
 
 
 class Message(NamedTuple):
@@ -74,7 +75,7 @@ class Pipeline:
         self._connection = connection
         self._steps: list[tuple[str, str, Step]] = [
             (row["use"], place, families.build("steps", row))
-            for row, place in zip(data["steps"], _places(data["name"], data["steps"]), strict=True)
+            for row, place in zip(data["steps"], places(data["name"], data["steps"]), strict=True)
         ]
         self._destinations: list[tuple[str, int, Destination]] = [
             (
@@ -84,11 +85,11 @@ class Pipeline:
             )
             for row in data["destinations"]
         ]
-        self._redact = _all_of([step for _, _, step in self._steps if step.redacts])
+        self._redacting = [step for _, _, step in self._steps if step.redacts]
 
     def run(self, event: Event, entities: Entities, memory: Memory, replay: Replay | None = None) -> Run:
         """Run the pipeline. What goes wrong inside is the run's outcome, so that no other run is blocked."""
-        context = Context(self.name, event, entities, memory, self._redact)
+        context = Context(self.name, event, entities, memory, self._redacting)
         trace: list[dict[str, str]] = []
         sets: list[dict[str, Any]] = []
         try:
@@ -98,15 +99,16 @@ class Pipeline:
                 sets.append({})
                 dropped = step(context)
                 if dropped is not None:
-                    trace[-1] = {"step": kind, "verdict": "drop", "note": dropped.reason}
-                    return self._dropped(context, kind, dropped.reason, trace, sets, [])
-                trace[-1] = {"step": kind, "verdict": "continue", "note": context.note}
+                    reason = context.cleared(dropped.reason)
+                    trace[-1] = {"step": kind, "verdict": "drop", "note": reason}
+                    return self._dropped(context, kind, reason, trace, sets, [])
+                trace[-1] = {"step": kind, "verdict": "continue", "note": context.cleared(context.note)}
                 if context.changed:
                     told = context.told
                     sets[-1] = {ref: getter(ref.split("."))(told) for ref in context.changed}
             return self._composed(context, trace, sets, replay)
         except Exception as error:
-            return self._failed(error, trace, sets)
+            return self._failed(context, error, trace, sets)
 
     def _composed(
         self, context: Context, trace: list[dict[str, str]], sets: list[dict[str, Any]], replay: Replay | None
@@ -120,21 +122,22 @@ class Pipeline:
             if destination.when is not None:
                 holds, when = context.judge(destination.when)
                 if not holds:
-                    skipped.append({"destination": kind, "target": target, "reason": when})
+                    skipped.append(_cleared(context, {"destination": kind, "target": target, "reason": when}))
                     continue
             if replay is not None:
                 salt = replay.salt(salt)
                 target = replay.channel if replay.channel and destination.redirectable else target
             id_ = delivery_id(event.id, salt)
-            composing = Composing(event, self.name, scope, target, id_, self._connection, context.transformed, mark)
+            seen = context.event_seen_by(kind)
+            composing = Composing(seen, self.name, scope, target, id_, self._connection, context.transformed, mark)
             body, directions = encode(destination.compose(composing)), destination.directions(composing)
-            when = f"{when}; {note}".removeprefix("; ") if note else when
+            when = context.cleared(f"{when}; {note}".removeprefix("; ") if note else when)
             messages.append(Message(id_, kind, target, body, when, destination.retry, directions))
         if not messages:
             reason = "no destination's condition held" if skipped else "the pipeline has no destination"
             return self._dropped(context, None, reason, trace, sets, skipped)
         told = (self.name, self.version, "queued", None, None)
-        kept = [*context.to_remember, *context.noticed]
+        kept = [*context.noticed, *context.to_remember]
         return Run(*told, trace, sets, messages, skipped, kept, context.upserts, context.not_before)
 
     def _dropped(
@@ -149,13 +152,17 @@ class Pipeline:
         told = (self.name, self.version, "dropped", by, reason)
         return Run(*told, trace, sets, [], skipped, [*context.noticed], context.upserts)
 
-    def _failed(self, error: Exception, trace: list[dict[str, str]], sets: list[dict[str, Any]]) -> Run:
+    def _failed(
+        self, context: Context, error: Exception, trace: list[dict[str, str]], sets: list[dict[str, Any]]
+    ) -> Run:
         if isinstance(error, IngestlayerError):
             known = error
+            known.message, known.hint = context.cleared(known.message), context.cleared(known.hint)
+        elif self._redacting:
+            # What an unforeseen error says may hold a value that is to be redacted, and so may its traceback.
+            known = IngestlayerError(f"a defect of ours: {type(error).__name__}", "run it with --debug")
         else:
-            # What an unforeseen error says may hold a value that is to be redacted.
-            words = "" if self._redact else f": {error}"
-            known = IngestlayerError(f"a defect of ours: {type(error).__name__}{words}", "run it with --debug")
+            known = IngestlayerError(f"a defect of ours: {type(error).__name__}: {error}", "run it with --debug")
             known.__cause__ = error
         if trace and trace[-1]["verdict"] == "error":
             trace[-1]["note"] = known.message
@@ -163,20 +170,31 @@ class Pipeline:
         return Run(*told, trace, sets, [], [], [], [], error=known)
 
 
-def _all_of(steps: list[Step]) -> Redact | None:
-    """Return what all redacting steps of a pipeline do, one after the other."""
-    if not steps:
-        return None
-
-    def redact(scope: Scope, reader: str) -> Scope:
-        for step in steps:
-            scope = step.redacted(scope, reader)
-        return scope
-
-    return redact
+def _cleared(context: Context, entry: dict[str, str]) -> dict[str, str]:
+    """Return an entry of the trace without what the pipeline redacts."""
+    return {name: context.cleared(text) for name, text in entry.items()}
 
 
-def _places(pipeline: str, steps: list[dict[str, Any]]) -> list[str]:
+def memories(pipelines: list[dict[str, Any]]) -> tuple[int, list[str]]:
+    """Return for how many milliseconds steps and threads of compiled pipelines remember at most.
+
+    And the places of the steps that remember for ever.
+    """
+    longest, forever = 0, []
+    for pipeline in pipelines:
+        steps = pipeline["steps"]
+        for place, data in zip(places(pipeline["name"], steps), steps, strict=True):
+            if data["use"] == "crossing" and "period" not in data:
+                forever.append(place)
+            longest = max(longest, data.get("window", 0), PERIODS.get(data.get("period"), 0))
+        for data in pipeline["destinations"]:
+            if "thread" in data:
+                default = families.member("destinations", data["use"]).thread_window
+                longest = max(longest, data.get("thread_window", default))
+    return longest, forever
+
+
+def places(pipeline: str, steps: list[dict[str, Any]]) -> list[str]:
     """Name each step by its kind and its number among those: an edit beside it leaves it its memory."""
     kinds = [row["use"] for row in steps]
     return [f"{pipeline}/{kind}/{kinds[: index + 1].count(kind)}" for index, kind in enumerate(kinds)]

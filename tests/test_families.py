@@ -105,9 +105,8 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_near_miss(family: str, 
 @each
 def test_a_value_of_the_wrong_kind_is_refused_with_its_key(family: str, kind: str, tmp_path: Path) -> None:
     text = examples(family, kind)[0]
-    key = next(
-        name for name, value in tomllib.loads(text)[family][0].items() if name != "use" and isinstance(value, str)
-    )
+    data = tomllib.loads(text)[family][0]
+    key = next(name for name, value in data.items() if name != "use" and isinstance(value, str | dict))
     found = problems(tmp_path, re.sub(rf"^{key} = .*$", f"{key} = [7]", text, count=1, flags=re.MULTILINE))
     assert any(key in item and "[7]" in item for item in found), found
 

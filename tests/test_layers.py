@@ -10,14 +10,14 @@ PACKAGE = Path(__file__).parents[1] / "ingestlayer_cli"
 # A room (a module, or a folder with all its modules) may import the rooms of lower lines, and itself.
 LAYERS = [
     ["errors", "clock", "processes", "people", "crossings"],
-    ["expressions"],
+    ["expressions", "secrets"],
     ["templates", "conditions"],
-    ["events"],
+    ["events", "redaction"],
     ["families", "entities", "store"],
     ["steps", "destinations", "project"],
     ["gate", "pipeline", "outbox"],
     ["document", "runtime"],
-    ["accepting"],
+    ["accepting", "entity_store"],
     ["flow"],
     ["replay", "backtest", "why"],
     ["testing"],

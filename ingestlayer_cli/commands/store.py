@@ -40,6 +40,7 @@ def prune(
     from ..clock import format_duration, parse_duration
     from ..console import Progress, note, say, say_json
     from ..errors import UsageError
+    from ..pipeline import memories
     from ..store import upkeep
 
     with open_runtime() as runtime:
@@ -52,11 +53,10 @@ def prune(
         age = max(wanted, project.longest_window, 86_400_000 if project.accepts_undeclared else 0)
         if age > wanted:
             note(f"note: an idempotency window is {format_duration(age)} long: nothing younger is forgotten")
-        windows = (step.get("window") for pipeline in project.pipelines for step in pipeline["steps"])
-        remembered = max(age, *(window for window in windows if isinstance(window, int)), 0)
+        longest, forever = memories(project.pipelines)
         now = runtime.clock.now()
         progress = Progress("events", json)
-        removed = upkeep.prune(runtime.store, now - age, now - remembered, progress.at)
+        removed = upkeep.prune(runtime.store, now - age, now - max(age, longest), progress.at, forever)
         progress.end()
     if json:
         say_json({"removed": removed})

@@ -11,7 +11,7 @@ from ..errors import Problem, ProjectError, near_miss
 from ..events import Declaration
 from ..expressions import refs
 from ..templates import template_refs
-from . import schema
+from . import matrix, schema
 from .find import FILE
 from .match import matches
 from .outcomes import ENVELOPE
@@ -85,6 +85,7 @@ class Checker:
                 self.written |= {kind for row in pipeline.steps if (kind := _written_kind(row)) is not None}
         for source, pipeline in read:
             self._pipeline(source, pipeline)
+        matrix.spread(self.pipelines)
         if not (self.pipelines or self.problems):
             words = "there is no pipeline: write pipelines/NAME.toml, or start from `ingestlayer init`"
             self.problems.append(Problem("pipelines:1:1", words))
@@ -150,6 +151,7 @@ class Checker:
                 continue
             digest = hashlib.sha256(f"{name}\n{index}\n{data['use']}".encode()).digest()
             data["salt"] = int.from_bytes(digest[:10], "big")
+        matrix.check(self, source, compiled, declared)
         self.others.extend(source.others)
         version = hashlib.sha256((source.text + json.dumps(compiled)).encode()).hexdigest()[:12]
         head = {"name": name, "version": version, "status": checked.status, "match": checked.match}

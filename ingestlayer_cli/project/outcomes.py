@@ -5,7 +5,7 @@ comparison with an unknown in it may be true, false or null, but the same in eve
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -27,16 +27,23 @@ class Unknown(NamedTuple):
 ANY, NUMBER, MOMENT, OTHER = Unknown(True, True), Unknown(True, False), Unknown(False, True), Unknown(False, False)
 _OF_TYPE = {"number": NUMBER, "integer": NUMBER, "date": MOMENT, "datetime": MOMENT, "object": OTHER, "array": OTHER}
 
+_OF_CROSSING = {"previous": NUMBER, "value": NUMBER, "since": MOMENT}
+
 # The values that the ref with this path may have.
 Domain = Callable[[list[str]], "list[Any] | Unknown"]
 
 
-def domain_of(declaration: dict[str, Any] | None) -> Domain:
-    """Return what the refs may be for events of a compiled declaration; None stands for undeclared events."""
+def domain_of(declaration: dict[str, Any] | None, levels: Sequence[float] = ()) -> Domain:
+    """Return what the refs may be for events of a compiled declaration; None stands for undeclared events.
+
+    `levels` are those of the pipeline's crossing steps.
+    """
     fields = {row[0]: Field(*row) for row in declaration["fields"]} if declaration else {}
 
     def domain(path: list[str]) -> list[Any] | Unknown:
         names = path[2:] if path[1:2] == ["payload"] else path[1:]
+        if path[0] == "crossing" and levels and path[1:]:
+            return [*levels, None] if path[1] == "level" else _OF_CROSSING.get(path[1], ANY)
         if path[0] != "event":
             return ANY
         if not names:

@@ -26,6 +26,7 @@ from ..conditions import Condition, Value
 from ..errors import near_miss
 from ..events import TYPES
 from ..expressions import ExpressionError
+from ..redaction import ACTIONS
 from ..templates import Template
 from .tests_schema import Test
 
@@ -54,10 +55,33 @@ def _value(value: Any) -> dict[str, Any]:
 
 
 def _secret(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"(env|keyring):[\w./-]+", value, re.ASCII):
+    if not isinstance(value, str):
+        raise problem(f'must name a secret in quotes, "env:NAME" or "keyring:NAME", not {value!r}', 0)
+    if not re.fullmatch(r"(env|keyring):[\w./-]+", value, re.ASCII):
         # The value itself is not shown: it may be the secret.
         raise problem('must name a secret, "env:NAME" or "keyring:NAME", and never be one', 0)
     return value
+
+
+def _actions(value: Any) -> dict[str, str]:
+    """Read `"mask"` or `{ slack = "mask", webhook = "keep" }` into a table; "*" stands for the other kinds."""
+    if not isinstance(value, dict):
+        return {"*": _action(value, "")}
+    kinds = families.kinds("destinations")
+    for kind in value:
+        if kind != "*" and kind not in kinds:
+            known = near_miss(kind, kinds) or f': there are {", ".join(kinds)} and "*" for the others'
+            raise problem(f'unknown kind of destination "{kind}"{known}')
+    if not value:
+        raise problem("the table is empty: say what each kind of destination gets")
+    return {kind: _action(action, f"{kind}: ") for kind, action in value.items()}
+
+
+def _action(value: Any, where: str) -> str:
+    if value not in ACTIONS:
+        known = (isinstance(value, str) and near_miss(value, ACTIONS)) or ""
+        raise problem(f"{where}must be {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, not {value!r}{known}", 0)
+    return str(value)
 
 
 def _structure(value: Any) -> Any:
@@ -108,6 +132,9 @@ def _json_file(value: Any, info: ValidationInfo) -> Any:
 def _texts_compiled(data: Any, place: str) -> Any:
     """Make every text of a JSON document that holds a dollar sign a template."""
     if isinstance(data, dict):
+        for name in families.LANGUAGES:
+            if name in data:
+                raise problem(f"{name} cannot be a name here", 0)
         return {name: _texts_compiled(value, f"{place}/{name}") for name, value in data.items()}
     if isinstance(data, list):
         return [_texts_compiled(value, f"{place}/{index}") for index, value in enumerate(data)]
@@ -137,6 +164,19 @@ Prose = Annotated[
     _described("A text with $event.field, $entity.kind.column, and ${ expression | filter }; $$ is a dollar sign"),
 ]
 
+_ACTIONS_SCHEMA = {
+    "description": 'What becomes of it, or a table of that by kind of destination, "*" for the others',
+    "anyOf": [
+        {"enum": [*ACTIONS]},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"enum": [*families.kinds("destinations"), "*"]},
+            "additionalProperties": {"enum": [*ACTIONS]},
+        },
+    ],
+}
+
 # What an annotation of a Section is in a file, and what it compiles to.
 _ANNOTATIONS: dict[Any, Any] = {
     families.Duration: Duration,
@@ -147,6 +187,7 @@ _ANNOTATIONS: dict[Any, Any] = {
         PlainValidator(_secret),
         _described("The name of a secret: env:NAME or keyring:NAME", pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$"),
     ],
+    families.Actions: Annotated[dict[str, str], PlainValidator(_actions), WithJsonSchema(_ACTIONS_SCHEMA)],
     Value: Annotated[
         dict[str, Any],
         PlainValidator(_value),

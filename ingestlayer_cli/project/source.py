@@ -98,8 +98,10 @@ class SourceFile:
     def _report_item(self, model: type[BaseModel], base: Path, item: Any) -> None:
         path: Path = (*base, *item["loc"])
         kind, context, value = item["type"], item.get("ctx", {}), item["input"]
+        is_hushed = not _SECRET_PLACES.isdisjoint(path) and _has_text(value)
         if kind == "ingestlayer":
-            self.report(path, _at(path, base) + context["words"], context["offset"])
+            words = context["words"].partition(", not ")[0] if is_hushed else context["words"]
+            self.report(path, _at(path, base) + words, context["offset"])
         elif kind == "extra_forbidden":
             known = _keys_at(model, item["loc"][:-1])
             listed = near_miss(str(path[-1]), known) or f": there are {', '.join(known)}"
@@ -113,8 +115,19 @@ class SourceFile:
         else:
             words = _WORDS.get(kind) or item["msg"].replace("Input should be", "must be")
             shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:59] + "…"
-            self.report(path, f"{_at(path, base)}{words.format(**context)}, not {shown}", 0)
+            shown = "" if is_hushed else f", not {shown}"
+            self.report(path, f"{_at(path, base)}{words.format(**context)}{shown}", 0)
 
+
+def _has_text(value: Any) -> bool:
+    """Say whether a value may hold a secret."""
+    if isinstance(value, dict | list):
+        return any(_has_text(inner) for inner in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str)
+
+
+# What stands there is not shown: people write secrets there.
+_SECRET_PLACES = {"auth", "headers", "secret"}
 
 # Kinds of pydantic's errors in our words.
 _WORDS = {

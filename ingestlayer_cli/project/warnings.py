@@ -1,6 +1,7 @@
 """The checks beyond syntax: what is well written and still cannot be meant."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from typing import Any
 
@@ -19,18 +20,24 @@ from .positions import Path
 from .source import SourceFile
 
 _TAKE_NULL = {"default", "json"}  # filters that make something of null
+CHANGED = ("entity", "crossing", "body")  # the roots of refs that steps change
+SEEN = ("first_seen", "last_seen")  # what the store has of every entity that it knows
 
 Columns = Callable[[str], list[str] | None]
 
 
 class PipelineChecks:
-    """The checks of one pipeline by itself. `columns` returns those of an entity kind; None: not known."""
+    """The checks of one pipeline by itself. `columns` returns those of a kind's file; None: not known."""
 
     def __init__(self, checker: Checker, pipeline: dict[str, Any], columns: Columns) -> None:
         self.pipeline = pipeline
         self.columns = columns
         self.source: SourceFile = checker.sources[f"pipelines/{pipeline['name']}.toml"]
-        self.kinds = checker.settings.entities if checker.settings else {}
+        self.kinds = checker.kinds
+        self.files = checker.settings.entities if checker.settings else {}
+        self.traits = _traits(checker)
+        self.bodies = _bodies(checker, pipeline)
+        self.connection = checker.settings.slack.connection if checker.settings else ""
         self.domains = domains_of(checker, pipeline)
         self.found: list[Finding] = []
 
@@ -41,37 +48,84 @@ class PipelineChecks:
             for path in _once(template_refs(data) if language == "$template" else refs(data)):
                 if path[0] == "entity" and path[1:] and path[1] in self.kinds:
                     self._entity_ref(at, path)
+                elif path[0] == "crossing":
+                    self._only_after(at, path, [_is(step, "crossing") for step in self.pipeline["steps"]], "crossing")
+                elif path[0] == "body" and path[1:]:
+                    self._body_ref(at, path)
             if sound and language == "$template":
                 self._template(at, data)
         if sound:
+            self._steps()
+            self._destinations()
             self._reach()
+            for index, data in enumerate(self.pipeline["destinations"]):
+                if data["use"] == "slack":
+                    self._slack(("destinations", index), data)
         return self.found
 
     def note(self, at: Path, words: str, offset: int | None = 0, severity: Severity = "error") -> None:
         self.found.append(finding(self.source.place(at, offset), words, severity))
 
-    # Entities
+    # Refs to what steps leave
+
+    def _only_after(self, at: Path, path: list[str], steps: list[bool], use: str, kind: str = "") -> None:
+        """Warn of a ref that no step before it has given a value; `steps` says which of them do that."""
+        text = ".".join(path)
+        offset = self.source.offset_of(at, text)
+        if True not in steps:
+            if None not in self.pipeline["steps"]:
+                which = f' with kind = "{kind}"' if kind else ""
+                words = f'${text} is always null: no step before it is `use = "{use}"`{which}'
+                self.note(at, words, offset, "warning")
+        elif at[0] == "steps" and isinstance(at[1], int) and at[1] <= steps.index(True):
+            words = f"${text} is always null here: step {steps.index(True) + 1} puts {kind or 'it'} onto"
+            self.note(at, f"{words} ${path[0]} only then", offset, "warning")
 
     def _entity_ref(self, at: Path, path: list[str]) -> None:
         text, kind = ".".join(path), path[1]
         offset = self.source.offset_of(at, text)
-        enriched = [index for index, step in enumerate(self.pipeline["steps"]) if enriches(step) == kind]
-        if not enriched:
-            if None not in self.pipeline["steps"]:
-                words = f'${text} is always null: no step before it is `use = "enrich.entity"` with kind = "{kind}"'
-                self.note(at, words, offset, "warning")
-        elif at[0] == "steps" and isinstance(at[1], int) and at[1] <= enriched[0]:
-            words = f"${text} is always null here: step {enriched[0] + 1} puts {kind} onto $entity only then"
-            self.note(at, words, offset, "warning")
-        columns = self.columns(kind)
-        if columns is None or len(path) < 3:
+        self._only_after(at, path, [enriches(step) == kind for step in self.pipeline["steps"]], "enrich.entity", kind)
+        traits = [*self.traits.get(kind, ()), *SEEN]
+        if len(path) < 3 or path[2] in traits:
             return
-        file = self.kinds[kind].file
+        if kind not in self.files:
+            near = near_miss(f"${text}", [f"$entity.{kind}.{name}" for name in traits])
+            self.note(at, f"${text}: no pipeline writes {path[2]} onto {kind}{near}", offset, "warning")
+            return
+        columns = self.columns(kind)
+        if columns is None:
+            return
+        file = self.files[kind].file
         if path[2] not in columns:
-            full = [".".join(["$entity", kind, name, *path[3:]]) for name in columns]
+            full = [".".join(["$entity", kind, name, *path[3:]]) for name in [*columns, *self.traits.get(kind, ())]]
             self.note(at, f"${text}: {file} has no column {path[2]}{near_miss(f'${text}', full)}", offset)
         elif len(path) > 3 and file.lower().endswith(".csv"):
             self.note(at, f"${text}: ${'.'.join(path[:3])} is a cell, with nothing inside", offset)
+
+    def _body_ref(self, at: Path, path: list[str]) -> None:
+        index = at[1] if at[0] == "steps" and isinstance(at[1], int) else len(self.pipeline["steps"])
+        names = self.bodies[index]
+        if names is not None and path[1] not in names:
+            text = ".".join(path)
+            near = near_miss(f"${text}", [".".join(["$body", name, *path[2:]]) for name in names])
+            self.note(at, f"${text}: the body has no {path[1]} here{near}", self.source.offset_of(at, text))
+
+    # Steps
+
+    def _steps(self) -> None:
+        for index, step in enumerate(self.pipeline["steps"]):
+            names = self.bodies[index]
+            if _is(step, "transform") and names is not None and "body" not in step:
+                gone = [("rename", name, name) for name in step.get("rename", {})]
+                gone += [("remove", number, name) for number, name in enumerate(step.get("remove", []))]
+                for key, place, name in gone:
+                    if name.split(".")[0] not in names | _first(step.get("rename", {}).values()):
+                        words = f"{key}: the body has no {name}{near_miss(name, names)}"
+                        self.note(("steps", index, key, place), words, 0 if key == "remove" else None, "warning")
+            new = step["kind"] if _is(step, "upsert.entity") and step["kind"] not in self.files else ""
+            if near := near_miss(new, self.files):
+                words = f"there is no [entities.{new}] in {FILE}{near}: it is a kind of its own"
+                self.note(("steps", index, "kind"), words, 0, "warning")
 
     # Values
 
@@ -114,12 +168,46 @@ class PipelineChecks:
             listed = near or f": it is one of {', '.join(show(value) for value in values)}"
             yield f"${'.'.join(ref[1])} is never {show(other[1])}{listed}", other[1]
 
+    # Slack
+
+    def _slack(self, at: Path, data: dict[str, Any]) -> None:
+        """Look for a channel that may come out null, and for what a webhook cannot do."""
+        channel = data["channel"]["$template"]
+        named = template_refs(channel)
+        if named and "channel_default" not in data:
+            text = ".".join(named[0])
+            words = f"${text} may be null or no channel, and then the run fails: give a channel_default"
+            self.note((*at, "channel"), words, self.source.offset_of((*at, "channel"), text), "warning")
+        if self.connection != "webhook":
+            return
+        words = 'with [slack] connection = "webhook"'
+        if "thread" in data:
+            self.note((*at, "thread"), f"{words} there are no threads: messages are posted plainly", 0, "warning")
+        for name in ("username", "icon", "unfurl"):
+            if name in data:
+                self.note((*at, name), f"{words} {name} is left out: an incoming webhook takes none", 0, "warning")
+        if isinstance(channel[0], str) and channel[0].startswith("@"):
+            self.note((*at, "channel"), f"{words} there are no direct messages: it goes to its channel", 0, "warning")
+
+    # Destinations
+
+    def _destinations(self) -> None:
+        """Pass on what destinations say of themselves; none may write into what the project reads."""
+        read = [os.path.normpath(table.file) for table in self.files.values()]
+        for index, data in enumerate(self.pipeline["destinations"]):
+            for key, words in families.member("destinations", data["use"]).warnings(data):
+                self.note(("destinations", index, key), words, severity="warning")
+            path = "".join(map(str, data["path"]["$template"])) if data["use"] == "file" else ""
+            if path and os.path.normpath(path) in read:
+                words = f"{path} is read as an entity file: name another for what is written"
+                self.note(("destinations", index, "path"), words)
+
     # Reach
 
     def _reach(self) -> None:
         """Look for filters that let nothing through, and destinations that nothing reaches."""
         before: list[Node] = []
-        passed = 0  # steps that may have changed what a ref to an entity reads
+        passed = 0  # steps that may have changed what a ref to one of `CHANGED` reads
         for index, step in enumerate(self.pipeline["steps"]):
             if step["use"] != "filter":
                 passed += 1
@@ -156,22 +244,67 @@ class PipelineChecks:
 
 
 def enriches(step: dict[str, Any] | None) -> str | None:
-    """Return the kind of entity that a step looks up."""
-    return step.get("kind") if step and step.get("use") == "enrich.entity" else None
+    """Return the kind of entity that a step puts onto $entity."""
+    return step.get("kind") if step and (_is(step, "enrich.entity") or _is(step, "upsert.entity")) else None
+
+
+def _is(step: dict[str, Any] | None, kind: str) -> bool:
+    return step is not None and step.get("use") == kind
+
+
+def _traits(checker: Checker) -> dict[str, set[str]]:
+    """Return the names of the traits that pipelines write, by the kind of entity."""
+    found: dict[str, set[str]] = {}
+    for pipeline in checker.pipelines:
+        for step in pipeline["steps"]:
+            if _is(step, "upsert.entity") and isinstance(step.get("kind"), str):
+                found.setdefault(step["kind"], set()).update(step.get("traits") or ())
+    return found
+
+
+def _bodies(checker: Checker, pipeline: dict[str, Any]) -> list[set[str] | None]:
+    """Return the names that `$body` has before each step and after the last one; None where they are not known."""
+    declared = checker.declared.get(pipeline["name"])
+    names = None if declared is None else {row[0] for data in declared for row in data["fields"]}
+    found = [names]
+    for step in pipeline["steps"]:
+        if step is None:
+            names = None
+        elif step["use"] == "transform":
+            names = _transformed(names, step)
+        found.append(names)
+    return found
+
+
+def _transformed(names: set[str] | None, step: dict[str, Any]) -> set[str] | None:
+    if "body" in step:
+        names = set(step["body"])
+    if names is None:
+        return None
+    rename = step.get("rename", {})
+    names = (names - set(rename)) | _first(rename.values())
+    return (names - set(step.get("remove", []))) | _first(step.get("set", {}))
+
+
+def _first(paths: Iterable[str]) -> set[str]:
+    """Return the first name of each path."""
+    return {path.split(".")[0] for path in paths}
 
 
 def domains_of(checker: Checker, pipeline: dict[str, Any]) -> list[Domain]:
     """Return what refs may be, for each declaration that a pipeline may get."""
     declared = checker.declared.get(pipeline["name"])
-    return [domain_of(None)] if declared is None else [domain_of(data) for data in declared]
+    known = [step["levels"] for step in pipeline["steps"] if _is(step, "crossing") and "levels" in step]
+    levels = [level for rows in known for level in rows] if None not in pipeline["steps"] else []
+    return [domain_of(data, levels) for data in ([None] if declared is None else declared)]
 
 
 def _after(node: Node, passed: int) -> Node:
-    """Return the node with its refs to entities told apart from those after other steps."""
+    """Return the node with its refs to what steps change told apart from those after other steps."""
     if node[0] == "lit":
         return node
     if node[0] == "ref":
-        return ["ref", [*node[1], f"after {passed}"]] if node[1][0] == "entity" else node
+        return ["ref", [*node[1], f"after {passed}"]] if node[1][0] in CHANGED else node
     if node[0] == "list":
         return ["list", [_after(item, passed) for item in node[1]]]
     return [node[0], *[_after(child, passed) for child in node[1:]]]

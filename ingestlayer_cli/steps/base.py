@@ -1,15 +1,15 @@
 """What a step is and what it sees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ..conditions import Condition, Value, hides, source
 from ..events import Event, Kept, Remembered, Seen, State, Traits, Upsert, merged
 from ..expressions import Node, Scope
 from ..families import Section
+from ..redaction import REDACTED
 from ..templates import Template
 
-REDACTED = "[redacted]"
 TRACE = "trace"  # the reader of what a run tells of itself
 
 
@@ -42,19 +42,53 @@ class Entities(Protocol):
         """Return the file's name, for people; empty for a kind without one."""
 
 
-# What a reader (a kind of destination, or `TRACE`) may see of a scope.
-Redact = Callable[[Scope, str], Scope]
+# Puts something onto a scope, made from what that scope has.
+Put = Callable[[Scope], None]
+
+
+class Redaction(Protocol):
+    """What a reader (a kind of destination, or `TRACE`) may see of one event."""
+
+    scope: Scope  # as it is before the first step
+
+    def settle(self, scope: Scope, before: Scope) -> None:
+        """Redact what a step has put onto a scope that was like `before`."""
+
+    def text(self, text: str) -> str:
+        """Return a text as the reader may see it."""
+
+
+class _View:
+    """The scope of one reader, brought up to date when it is looked at."""
+
+    def __init__(self, scope: Scope, steps: "list[Step]", reader: str) -> None:
+        self.redactions: list[Redaction] = []
+        for step in steps:
+            self.redactions.append(step.redaction(scope, reader))
+            scope = self.redactions[-1].scope
+        self._scope = {**scope, "entity": {}, "learned": {}}
+        self._done = 0
+
+    def after(self, puts: list[Put]) -> Scope:
+        """Return the scope after these, of which it has seen the first ones before."""
+        for put in puts[self._done :]:
+            before = {**self._scope, "entity": {**self._scope["entity"]}}
+            put(self._scope)
+            for redaction in self.redactions:
+                redaction.settle(self._scope, before)
+        self._done = len(puts)
+        return self._scope
 
 
 class Context:
     """One run of one pipeline on one event.
 
     A step's `note`, and what it `changed`, are kept in the trace. They may tell of values only what `told`, `says`
-    and `judge` give: a pipeline may redact some.
+    and `judge` give: a pipeline may redact some. For the same reason steps change the scope by `put` alone.
     """
 
     def __init__(
-        self, pipeline: str, event: Event, entities: Entities, memory: Memory, redact: Redact | None = None
+        self, pipeline: str, event: Event, entities: Entities, memory: Memory, redacting: "Sequence[Step]" = ()
     ) -> None:
         self.pipeline = pipeline
         self.place = ""  # the name of the running step in its pipeline, under which it may remember
@@ -62,6 +96,7 @@ class Context:
         self.entities = entities
         self.memory = memory
         self.scope: Scope = event.scope()
+        self.scope["learned"] = {}  # by kind, what of $entity is from the store
         self.to_remember: list[Remembered | Kept] = []  # once the run has queued a message
         self.noticed: list[Kept] = []  # also when the run drops the event
         self.upserts: list[Upsert] = []  # also when the run drops the event
@@ -69,11 +104,37 @@ class Context:
         self.not_before: int | None = None  # when messages may go, in milliseconds
         self.note = ""  # what the step has to say
         self.changed: list[str] = []  # the refs that the step changed
-        self._redact = redact
+        self._redacting = list(redacting)
+        self._views: dict[str, _View] = {}
+        self._puts: list[Put] = []
+
+    def put(self, put: Put) -> None:
+        """Change the scope, and the scope of every reader: what is made of a redacted value is made anew there."""
+        put(self.scope)
+        if self._redacting:
+            self._puts.append(put)
 
     def seen_by(self, reader: str) -> Scope:
         """Return the scope as a kind of destination may see it."""
-        return self.scope if self._redact is None else self._redact(self.scope, reader)
+        return self._view(reader).after(self._puts) if self._redacting else self.scope
+
+    def event_seen_by(self, reader: str) -> Event:
+        """Return the event as a kind of destination may see it."""
+        if not self._redacting:
+            return self.event
+        seen = self.seen_by(reader)["event"]
+        return self.event._replace(source=seen["source"], key=seen["idempotency_key"], payload=seen["payload"])
+
+    def cleared(self, text: str) -> str:
+        """Return a text that the run tells of itself without what its pipeline redacts."""
+        for redaction in self._view(TRACE).redactions if self._redacting and text else ():
+            text = redaction.text(text)
+        return text
+
+    def _view(self, reader: str) -> _View:
+        if reader not in self._views:
+            self._views[reader] = _View(self.event.scope(), self._redacting, reader)
+        return self._views[reader]
 
     @property
     def told(self) -> Scope:
@@ -82,7 +143,7 @@ class Context:
 
     def says(self, template: Template, text: str | None) -> str:
         """Return a template's text, which is `text`, as the trace may show it."""
-        return str(text if self._redact is None else template.key(self.told))
+        return str(text) if not self._redacting else template.key(self.told) or REDACTED
 
     def judge(self, condition: Condition) -> tuple[bool, str]:
         """Return whether a condition holds, and why, as the trace may show it."""
@@ -97,7 +158,7 @@ class Context:
         return number, f"{source(value.node)} = {REDACTED}" if self._hides(value.node) else words
 
     def _hides(self, node: Node) -> bool:
-        return self._redact is not None and hides(node, self.scope, self.told)
+        return bool(self._redacting) and hides(node, self.scope, self.told)
 
     def traits(self, kind: str, key: str) -> Traits | None:
         """Return what the store knows of an entity, and this run has learned of it."""
@@ -111,11 +172,20 @@ class Context:
 class Step(Section):
     """One step of a pipeline; calling it continues (None) or ends the run (`Drop`)."""
 
-    redacts: ClassVar[bool] = False  # whether it has `redacted`
+    redacts: ClassVar[bool] = False  # whether it has a `redaction`
 
     def __call__(self, context: Context) -> Drop | None:
         raise NotImplementedError
 
-    def redacted(self, scope: Scope, reader: str) -> Scope:
-        """Return the scope as a reader may see it. It holds for the whole pipeline, wherever the step stands."""
+    def redaction(self, scope: Scope, reader: str) -> Redaction:
+        """Return what a reader may see of an event's scope. It holds for the whole pipeline, wherever the step stands.
+
+        ProjectError when that cannot be told: then nothing is sent.
+        """
         raise NotImplementedError
+
+
+def know(scope: Scope, kind: str, values: dict[str, Any], traits: Traits | None = None) -> None:
+    """Put what is known of an entity onto a scope; `traits` is what of it the store has."""
+    scope["entity"][kind] = values
+    scope["learned"][kind] = traits.values if traits else {}

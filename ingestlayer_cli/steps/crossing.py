@@ -1,13 +1,14 @@
 """crossing: only what newly reaches a level; a customer over the line all month is one message, not thousands."""
 
+from collections.abc import Iterator
 from math import isfinite
 from typing import Any, Literal
 
 from ..clock import format_time, period_of
 from ..conditions import Value, show
-from ..crossings import Reached, State, crosses, level_of, still_held
+from ..crossings import Held, level_of
 from ..events import Kept
-from ..expressions import evaluator, to_number
+from ..expressions import Node, evaluator, refs, to_number
 from ..templates import Template
 from .base import Context, Drop, Step
 
@@ -24,15 +25,16 @@ class Crossing(Step):
         rearm = 0.05
 
     A jump over two levels passes once, with the higher. A level that was reached can be reached again when the
-    value has fallen below that level less `rearm`, when the limit (what `value` divides by) is another, and when a
-    new `period` begins: an hour, day, week, month, quarter or year, in UTC; without it there is one for ever.
+    value has fallen below that level less `rearm` (in the unit of the levels), when the limit (what `value` divides
+    by) is another, and when a new `period` begins: an hour, day, week, month, quarter or year, in UTC; without it
+    there is one for ever.
 
     Later steps and messages have `$crossing.level` and `$crossing.value`, and of the level that was held before
     `$crossing.previous` and `$crossing.since`, when that was reached; both are null without one.
 
     A level counts as reached only when the run queues a message. A value that is null reaches nothing; a key with
     a null in it has no memory, so that each of its events at a level passes. An event older than the last one that
-    changed something can raise the level, but not lower it.
+    changed something can raise the level, but neither lower it nor change the limit.
     """
 
     value: Value
@@ -43,8 +45,7 @@ class Crossing(Step):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        node = self.value.node
-        self._limit = evaluator(node[2]) if node[0] == "/" else None
+        self._limits = [evaluator(node) for node in _divisors(self.value.node)]
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -64,34 +65,57 @@ class Crossing(Step):
         if key is None:
             if level is None:
                 return Drop(f"{words}, below {show(self.levels[0])}")
-            self._pass(context, Reached(), level, value, f"{words}; the key is null: it has no memory")
+            self._pass(context, Held(), level, value, f"{words}; the key is null: it has no memory")
             return None
-        at, limit = context.event.received_at, to_number(self._limit(context.scope)) if self._limit else None
+        at, limits = context.event.received_at, [to_number(run(context.scope)) for run in self._limits]
         place = key if self.period is None else f"{period_of(at, self.period)} {key}"
-        kept = context.memory.state(context.place, place)
-        state = State.of(kept.value, kept.at, kept.event_id) if kept else State()
-        before = held = state.until(context.event.id)
-        if at >= state.at:
-            held = still_held(self.levels, self.rearm, before, value, limit)
-        if level is not None and crosses(level, held):
-            now = State(Reached(level, at, limit), before)
-            context.to_remember.append(Kept(context.place, place, now.data(), max(at, state.at)))
-            self._pass(context, held, level, value, words)
-            return None
+        before = self._before(context, place)
+        held = before if at < before.at else before.after(value, limits, self.rearm, at)
         if held != before:
-            context.noticed.append(Kept(context.place, place, State(held, before).data(), at))
-        return Drop(self._why(words, level, held, before))
+            context.noticed += self._kept(context, place, held, before)
+        if level is None or not held.crossed_by(level):
+            return Drop(self._why(words, level, held, before))
+        context.to_remember += self._kept(context, place, held.raised(self.levels, value, limits, at), before)
+        self._pass(context, held, level, value, words)
+        return None
 
-    def _pass(self, context: Context, held: Reached, level: float, value: float, words: str) -> None:
+    def _before(self, context: Context, place: str) -> Held:
+        """Return what was held when the event came: previewed, it does not meet itself."""
+        kept = context.memory.state(context.place, place)
+        if kept is None:
+            return Held()
+        held = Held(**kept.value)
+        if context.event.received_at <= held.at:  # a newer one has changed nothing yet
+            own = context.memory.state(f"{context.place}/before", context.event.id)
+            if own is not None and own.value["place"] == place:
+                held = Held(**own.value["held"])
+        return held.knowing(self.levels)
+
+    def _kept(self, context: Context, place: str, held: Held, before: Held) -> Iterator[Kept]:
+        """Yield what to keep: what is held now, and for a preview of this event what was held before it."""
+        yield Kept(context.place, place, held.data(), held.at)
+        own = {"place": place, "held": before.data()}
+        yield Kept(f"{context.place}/before", context.event.id, own, context.event.received_at)
+
+    def _pass(self, context: Context, held: Held, level: float, value: float, words: str) -> None:
         since = None if held.since is None else format_time(held.since)
-        context.scope["crossing"] = {"level": level, "previous": held.level, "value": value, "since": since}
+        found = {"level": level, "previous": held.level, "value": value, "since": since}
+        # Where what the value is made of is redacted, it is null.
+        context.put(lambda scope: scope.update(crossing={**found, "value": self.value.of(scope)[0]}))
         context.changed.append("crossing")
         context.note = f"{words} newly reaches {show(level)}"
 
-    def _why(self, words: str, level: float | None, held: Reached, before: Reached) -> str:
+    def _why(self, words: str, level: float | None, held: Held, before: Held) -> str:
         """Say why nothing is newly reached."""
         why = f"{words}, below {show(self.levels[0])}"
-        if level is not None and held.level is not None:
-            since = "" if held.since is None else f" since {format_time(held.since)}"
-            why = f"{words}: {show(held.level)} is reached{since}"
+        if level is not None and held.since is not None:
+            why = f"{words}: {show(held.level)} is reached since {format_time(held.since)}"
         return why if held.level == before.level else f"{why}; {show(before.level)} can be reached again"
+
+
+def _divisors(node: Node) -> Iterator[Node]:
+    """Yield what an expression divides by, where that has refs."""
+    if node[0] == "/" and refs(node[2]):
+        yield node[2]
+    for child in node[1:] if node[0] not in ("lit", "ref", "list") else ():
+        yield from _divisors(child)

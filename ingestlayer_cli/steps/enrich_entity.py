@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from ..clock import format_time
-from ..events import Traits
+from ..events import Traits, laid_over
 from ..templates import Template
-from .base import Context, Drop, Step
+from .base import Context, Drop, Step, know
 
 
 class EnrichEntity(Step):
@@ -33,11 +32,12 @@ class EnrichEntity(Step):
     def __call__(self, context: Context) -> Drop | None:
         key = self.key.key(context.scope)
         if key is None:
-            context.scope["entity"][self.kind] = {}
+            context.put(lambda scope: know(scope, self.kind, {}))
             context.note = f"the key is null: $entity.{self.kind} is null"
             return None
         row, traits = context.entities.get(self.kind, key), context.traits(self.kind, key)
-        context.scope["entity"][self.kind] = laid_over(row.values if row else {}, traits)
+        values = laid_over(row.values if row else {}, traits)
+        context.put(lambda scope: know(scope, self.kind, values, traits))
         context.note = self._found(context, context.says(self.key, key), row, traits)
         if row or traits:
             context.changed.append(f"entity.{self.kind}")
@@ -57,11 +57,3 @@ class EnrichEntity(Step):
             others = ", ".join(map(str, row.duplicates))
             note += f"; the key stands again on line {others}: the first counts"
         return note
-
-
-def laid_over(row: dict[str, Any], traits: Traits | None) -> dict[str, Any]:
-    """Return an entity as refs see it: the store's traits over the file's row."""
-    if traits is None:
-        return row
-    seen = {"first_seen": format_time(traits.first_seen), "last_seen": format_time(traits.last_seen)}
-    return {**seen, **row, **traits.values}

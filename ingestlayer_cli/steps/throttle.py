@@ -2,11 +2,13 @@
 
 from typing import Any, Literal
 
-from ..clock import format_duration, format_time
-from ..events import Kept, State
+from ..clock import UNITS, format_duration, format_time
+from ..events import Kept
 from ..families import Duration
 from ..templates import Template
 from .base import Context, Drop, Step
+
+LONGEST = 36_500 * UNITS["d"]
 
 
 class Throttle(Step):
@@ -21,7 +23,8 @@ class Throttle(Step):
 
     Windows follow one another without a gap, on the events' own `received_at`: of `1h`, each full hour in UTC. With
     `mode = "delay"` the messages over `max` go in the next window that has room, in their order; to wait is no
-    attempt. An event counts only when its run queues a message. A key with a null in it is not throttled.
+    attempt, and where that window has passed, as in a backfill, they go at once. An event counts only when its run
+    queues a message. A key with a null in it is not throttled.
     """
 
     key: Template
@@ -29,12 +32,16 @@ class Throttle(Step):
     window: Duration
     mode: Literal["drop", "delay"] = "drop"
 
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self._length = format_duration(self.window)
+
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
         if values["max"] < 1:
             raise ValueError("`max` is 1 or more")
-        if values["window"] < 1:
-            raise ValueError("`window` is longer than nothing")
+        if not 0 < values["window"] <= LONGEST:
+            raise ValueError(f"`window` is longer than nothing, and {format_duration(LONGEST)} at most")
         return values
 
     def __call__(self, context: Context) -> Drop | None:
@@ -43,37 +50,41 @@ class Throttle(Step):
             context.note = "the key is null: not throttled"
             return None
         at = context.event.received_at
-        start = at - at % self.window
-        place = key if self.mode == "delay" else f"{start} {key}"
-        kept = context.memory.state(context.place, place)
-        before = _before(kept, context.event.id)
-        slot, count = self._next(start, *before)
-        told, full = context.says(self.key, key), f"{self.max} in {format_duration(self.window)}"
-        if count > self.max:
-            return Drop(f"{told} had {full}; the window ends {format_time(start + self.window)}")
-        value = {"now": [slot, count], "before": before}
-        context.to_remember.append(Kept(context.place, place, value, at))
-        context.note = f"{told}: {count} of {full}"
+        if self.mode == "delay" and context.not_before is not None:
+            at = max(at, context.not_before)  # it goes when an earlier step lets it
+        start = slot = at - at % self.window
+        told, most = context.says(self.key, key), f"{self.max} in {self._length}"
+        full: list[Kept] = []
+        while True:
+            kept = self._window(context, slot, key)
+            if kept.value["count"] < self.max:
+                break
+            if self.mode == "drop":
+                return Drop(f"{told} had {most}; the window ends {format_time(start + self.window)}")
+            full.append(kept)
+            slot = kept.value["next"]
+        count = kept.value["count"] + 1
+        context.to_remember.append(kept._replace(value={**kept.value, "count": count}))
+        own = {"window": kept.key, "before": kept.value}
+        context.to_remember.append(Kept(f"{context.place}/before", context.event.id, own, at))
+        context.note = f"{told}: {count} of {most}"
         if slot > start:
-            context.not_before = max(slot, context.not_before or 0)
-            context.note = f"{told} had {full}: delayed until {format_time(slot)}"
+            # The next event need not look through the full windows again.
+            skips = [window._replace(value={**window.value, "next": slot}) for window in full]
+            context.to_remember += [skip for skip, window in zip(skips, full, strict=True) if skip != window]
+            context.not_before = slot
+            context.note = f"{told} had {most}: delayed until {format_time(slot)}"
         return None
 
-    def _next(self, start: int, last: int, count: int) -> tuple[int, int]:
-        """Return the window that an event of the one from `start` goes in, and which one of that window it is.
+    def _window(self, context: Context, slot: int, key: str) -> Kept:
+        """Return what is known of the window that begins at `slot`: how many went in it, and which one is next.
 
-        So far `count` went in the window `last`. Who delays never comes back to an earlier one: order is kept.
+        That is as it was when the event came: previewed, it does not meet itself.
         """
-        if last < start:
-            return start, 1
-        if self.mode == "drop" or count < self.max:
-            return last, count + 1
-        return last + self.window, 1
-
-
-def _before(kept: State | None, event_id: str) -> list[int]:
-    """Return the last window and how many went in it, before an event: it does not meet itself."""
-    if kept is None:
-        return [-(1 << 62), 0]
-    found: list[int] = kept.value["before" if kept.event_id == event_id else "now"]
-    return found
+        name = f"{self._length} {slot} {key}"
+        kept = context.memory.state(context.place, name)
+        if kept is None:
+            return Kept(context.place, name, {"count": 0, "next": slot + self.window}, slot)
+        own = context.memory.state(f"{context.place}/before", context.event.id)
+        met = own is not None and own.value["window"] == name
+        return Kept(context.place, name, own.value["before"] if own is not None and met else kept.value, slot)

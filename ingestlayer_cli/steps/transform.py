@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..expressions import Scope
 from ..families import Structure
 from ..templates import substitute
 from .base import Context, Drop, Step
@@ -17,7 +18,8 @@ class Transform(Step):
         use = "transform"
         body = { account = "$event.customer_id", share = "${event.used / event.limit}" }
 
-    or in parts. Names may be paths, `usage.used`; first comes `rename`, then `remove`, then `set`:
+    or in parts. Names may be paths, `usage.used`; first comes `rename`, of all names at once, then `remove`, then
+    `set`:
 
         [[steps]]
         use = "transform"
@@ -38,25 +40,36 @@ class Transform(Step):
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
         if not values:
             raise ValueError("needs `body`, `rename`, `remove` or `set`")
-        if "body" in values and not isinstance(values["body"], dict):
-            raise ValueError("`body` is a table")
+        body = values.get("body", {})
+        if not isinstance(body, dict) or "$template" in body:
+            raise ValueError(f"body must be a table, not {'a text' if isinstance(body, dict) else repr(body)}")
+        rename = values.get("rename", {})
+        for name in [*rename, *rename.values(), *values.get("remove", []), *values.get("set", {})]:
+            if not all(name.split(".")):
+                raise ValueError(f'"{name}" is neither a name nor a path of names')
         return values
 
     def __call__(self, context: Context) -> Drop | None:
-        body = context.scope["body"] if self.body is None else substitute(self.body, context.scope)
+        context.put(self._put_body)
+        context.transformed = True
+        context.changed.append("body")
+        context.note = f"the body has {', '.join(context.scope['body']) or 'no fields'}"
+        return None
+
+    def _put_body(self, scope: Scope) -> None:
+        body = scope["body"] if self.body is None else substitute(self.body, scope)
+        moved = []
         for old, new in self.rename.items():
             body, value = _taken(body, old.split("."))
+            moved.append((new, value))
+        for new, value in moved:
             if value is not _MISSING:
                 body = _put(body, new.split("."), value)
         for name in self.remove:
             body, _ = _taken(body, name.split("."))
         for name, value in self.set.items():
-            body = _put(body, name.split("."), substitute(value, context.scope))
-        context.scope["body"] = body
-        context.transformed = True
-        context.changed.append("body")
-        context.note = f"the body has {', '.join(body) or 'no fields'}"
-        return None
+            body = _put(body, name.split("."), substitute(value, scope))
+        scope["body"] = body
 
 
 _MISSING: Any = object()

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from ..events import Upsert
+from ..events import Upsert, laid_over
 from ..families import Structure
 from ..templates import Template, substitute
-from .base import Context, Drop, Step
-from .enrich_entity import laid_over
+from .base import Context, Drop, Step, know
 
 
 class UpsertEntity(Step):
@@ -37,14 +36,16 @@ class UpsertEntity(Step):
     def __call__(self, context: Context) -> Drop | None:
         key = self.external_id.key(context.scope)
         if not key:
-            context.note = "the external id is null: nothing is written"
+            context.note = "the external id is null or empty: nothing is written"
             return None
         found = {name: substitute(value, context.scope) for name, value in self.traits.items()}
-        values = {name: value for name, value in found.items() if value is not None}
+        written = {name: value for name, value in found.items() if value is not None}
         event = context.event
-        context.upserts.append(Upsert(self.kind, key, values, event.id, event.received_at))
+        context.upserts.append(Upsert(self.kind, key, written, event.id, event.received_at))
         row = context.entities.get(self.kind, key)
-        context.scope["entity"][self.kind] = laid_over(row.values if row else {}, context.traits(self.kind, key))
+        traits = context.traits(self.kind, key)
+        values = laid_over(row.values if row else {}, traits)
+        context.put(lambda scope: know(scope, self.kind, values, traits))
         context.changed.append(f"entity.{self.kind}")
-        context.note = f"{self.kind} {context.says(self.external_id, key)}: {', '.join(values) or 'no traits'} written"
+        context.note = f"{self.kind} {context.says(self.external_id, key)}: {', '.join(written) or 'no traits'} written"
         return None

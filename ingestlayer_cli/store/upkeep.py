@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..clock import format_time
@@ -10,7 +10,10 @@ from . import Store, errors
 from .schema import VERSION
 
 CHUNK = 500  # events a transaction: an emitter never waits long for one
-TABLES = ("events", "runs", "deliveries", "attempts", "memory", "dead_letters", "pipeline_versions")
+TABLES = (
+    *("events", "runs", "deliveries", "attempts", "threads", "memory", "states", "entities", "people"),
+    *("dead_letters", "pipeline_versions"),
+)
 
 
 def info(store: Store) -> dict[str, Any]:
@@ -36,11 +39,18 @@ def info(store: Store) -> dict[str, Any]:
     }
 
 
-def prune(store: Store, before: int, memory_before: int, progress: Callable[[int], None] | None = None) -> int:
+def prune(
+    store: Store,
+    before: int,
+    memory_before: int,
+    progress: Callable[[int], None] | None = None,
+    forever: Sequence[str] = (),
+) -> int:
     """Forget events accepted before a time, with all that hangs on them; return how many.
 
-    What is not settled stays, with its event; so does what steps remember of the events that stay, or since
-    `memory_before`. Many short transactions: emitters go on meanwhile.
+    What is not settled stays, with its event; so do what steps remember and threads of the events that stay, or since
+    `memory_before`. States of a scope that is `forever` and what is known of entities are never forgotten. Many
+    short transactions: emitters go on meanwhile.
     """
     removed = last = 0
     while True:
@@ -55,7 +65,10 @@ def prune(store: Store, before: int, memory_before: int, progress: Callable[[int
         if progress is not None:
             progress(removed)
     _forget_memory(store, memory_before)
-    _forget_dead_letters(store, before)
+    _forget_states(store, memory_before, forever)
+    _forget_threads(store, memory_before)
+    _forget_rows(store, "dead_letters", "seq", before)
+    _forget_rows(store, "people", "email", before)
     return removed
 
 
@@ -77,14 +90,48 @@ def _forget_memory(store: Store, before: int) -> None:
                 )
 
 
-def _forget_dead_letters(store: Store, before: int) -> None:
+def _forget_states(store: Store, before: int, forever: Sequence[str]) -> None:
+    scope, key = "", ""
+    while rows := store.select(
+        "SELECT scope, key, at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id) FROM states"
+        " WHERE (scope, key) > (?, ?) ORDER BY scope, key LIMIT ?",
+        *(before, scope, key, 10 * CHUNK),
+    ):
+        scope, key, _ = rows[-1]
+        if going := [(*row[:2], before) for row in rows if row[2] and row[0] not in forever]:
+            with store.transaction() as transaction:
+                # An event that came meanwhile may have left another.
+                transaction.connection.executemany(
+                    "DELETE FROM states WHERE scope = ? AND key = ? AND at < ?"
+                    " AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id)",
+                    going,
+                )
+
+
+def _forget_threads(store: Store, before: int) -> None:
+    """Forget the threads that began before a time and of whose messages none is left."""
+    old = {seq for (seq,) in store.select("SELECT seq FROM threads WHERE opened_at < ?", before)}
+    if old:
+        old -= {seq for (seq,) in store.select("SELECT DISTINCT thread FROM deliveries WHERE thread IS NOT NULL")}
+    going = sorted(old)
+    for start in range(0, len(going), CHUNK):
+        with store.transaction() as transaction:
+            # A message that came meanwhile may hang on it; by the index of those that are not settled.
+            transaction.connection.executemany(
+                "DELETE FROM threads WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM deliveries d"
+                " WHERE d.thread = threads.seq AND d.thread IS NOT NULL"
+                " AND d.status IN ('pending', 'retrying', 'unknown'))",
+                [(seq,) for seq in going[start : start + CHUNK]],
+            )
+
+
+def _forget_rows(store: Store, table: str, key: str, before: int) -> None:
+    """Forget what a table has from before a time; it has nothing that other rows hang on."""
     count = CHUNK
     while count == CHUNK:
         with store.transaction() as transaction:
             count = transaction.connection.execute(
-                "DELETE FROM dead_letters WHERE seq IN"
-                " (SELECT seq FROM dead_letters WHERE at < ? ORDER BY seq LIMIT ?)",
-                (before, CHUNK),
+                f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE at < ? LIMIT ?)", (before, CHUNK)
             ).rowcount
 
 

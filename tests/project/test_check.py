@@ -285,7 +285,7 @@ def test_a_broken_declaration_is_one_problem_and_not_one_more_per_ref_to_it(tmp_
                 "6:45: message.fields.B: must be a text in quotes, not 5",
                 '7:12: the key "url" is missing',
                 '7:26: unknown key "ulr" (did you mean "url"?)',
-                "7:49: message.buttons.text: unknown ref $x: it starts with one of $event, $entity;"
+                "7:49: message.buttons.text: unknown ref $x: it starts with one of $event, $entity, $crossing, $body, $item;"
                 " a dollar sign itself is $$",
                 "7:74: message.buttons.style: must be 'primary' or 'danger', not 'red'",
             ],
@@ -310,12 +310,12 @@ def test_a_mistake_in_a_pipeline(tmp_path: Path, text: str, found: list[str]) ->
 
 def test_a_step_that_is_no_table_is_told_what_a_step_is(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, {"pipelines/alert.toml": 'steps = ["dedupe"]\n' + DESTINATION})
-    assert found.startswith('pipelines/alert.toml:1:10: needs `use = "…"`: there are dedupe, enrich.entity, filter')
+    assert found.startswith('pipelines/alert.toml:1:10: needs `use = "…"`: there are crossing, dedupe, enrich.entity')
 
 
 def test_a_kind_that_is_like_none_is_told_all_there_are(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, {"pipelines/alert.toml": '[[steps]]\nuse = "zzz"\n' + DESTINATION})
-    assert found.startswith('pipelines/alert.toml:2:8: unknown step "zzz": there are dedupe, enrich.entity, filter')
+    assert found.startswith('pipelines/alert.toml:2:8: unknown step "zzz": there are crossing, dedupe, enrich.entity')
 
 
 def test_a_bad_ref_is_told_once_for_each_text_that_has_it(tmp_path: Path) -> None:
@@ -373,7 +373,7 @@ BLOCKS = DESTINATION + '[destinations.message]\nblocks = "b.json"\n'
             "5:11: message.blocks: b.json/blocks/0/text/text: expected '|' or '}', found the end (character 15)",
         ),
         (
-            '[{"type": "section", "text": {"text": "$event.usd"}}]',
+            '[{"type": "section", "text": {"type": "mrkdwn", "text": "$event.usd"}}]',
             '5:1: $event.usd: events/usage.toml declares no such field (did you mean "$event.used"?)',
         ),
     ],
