@@ -82,7 +82,7 @@ def sparkline(counts: list[int]) -> str:
 
 
 def _tree(row: dict[str, Any]) -> Tree:
-    """Draw match → steps → conditions → channels, the texts as their author wrote them."""
+    """Draw match → steps → conditions → destinations, the texts as their author wrote them."""
     tree = Tree(_matches(row["match"]))
     at = tree
     for step in row["steps"]:
@@ -98,12 +98,19 @@ def _tree(row: dict[str, Any]) -> Tree:
 def _destination(table: dict[str, Any]) -> Text:
     message = table.get("message") or {}
     said = message.get("title") or message.get("text") or message.get("blocks") if isinstance(message, dict) else ""
-    line = Text.assemble((_one_line(str(table["use"])), "bold"), " ", _one_line(str(table.get("channel", ""))))
+    line = Text.assemble((_one_line(str(table["use"])), "bold"), " ", _one_line(_target(table)))
     if table.get("mention"):
         line.append(f"  mentions {_one_line(str(table['mention']))}")
     if said:
         line.append(f"\n{_one_line(str(said))}", "dim")
     return line
+
+
+def _target(table: dict[str, Any]) -> str:
+    """Return where a destination sends to, as its author wrote it; of an address without its query."""
+    if "url" in table:
+        return str(table["url"]).partition("?")[0]
+    return str(table.get("channel", table.get("path", "")))
 
 
 def _step(table: dict[str, Any]) -> Text:

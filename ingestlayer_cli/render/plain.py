@@ -1,14 +1,21 @@
-"""A message's words, one line each: for comparing two of them."""
+"""A body's words, one line each: for comparing two of them."""
 
 from collections.abc import Iterator
 from typing import Any
 
+from . import data
 from .slack import plain
 
 
 def lines(body: dict[str, Any]) -> list[str]:
-    """Return the lines of a message, without its markup; ids of events and deliveries are data like any other."""
-    return [line for block in body.get("blocks", []) for line in _words(block)]
+    """Return the lines of a message, without its markup, or of a body that is none, as JSON.
+
+    Ids of events and deliveries are data like any other.
+    """
+    blocks = body.get("blocks")
+    if isinstance(blocks, list) and all(isinstance(block, dict) and "type" in block for block in blocks):
+        return [line for block in blocks for line in _words(block)]
+    return data.lines(body)
 
 
 def _words(data: Any) -> Iterator[str]:

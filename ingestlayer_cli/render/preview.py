@@ -10,6 +10,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from ..destinations.base import in_thread
+from .data import document
 from .slack import clean, message
 
 LONGEST = 400  # characters of a value
@@ -32,8 +34,15 @@ def preview(result: dict[str, Any]) -> list[RenderableType]:
     for run in result["runs"]:
         drawn += [Text(), Text(clean(run["pipeline"]), "bold"), _trace(run)]
         for sent in run["messages"]:
-            drawn += [Text(), message(sent["body"], sent["target"], _time(event))]
+            drawn += [Text(), _body(sent, _time(event))]
     return drawn
+
+
+def _body(sent: dict[str, Any], at: str) -> RenderableType:
+    """Draw a message as Slack will show it, and any other body as the data that it is."""
+    if sent["destination"] == "slack":
+        return message(sent["body"], sent["target"], at)
+    return document(sent["body"], sent["destination"], sent["target"])
 
 
 def _time(event: dict[str, Any]) -> str:
@@ -55,6 +64,8 @@ def _trace(run: dict[str, Any]) -> RenderableType:
     for sent in run["messages"]:
         when = f"{sent['when']}  ✓" if sent["when"] else "always"
         table.add_row(Text("✓", "green"), _place(sent["target"]), Text(clean(when)))
+        if "thread" in sent:
+            table.add_row("", "", _line(in_thread(sent)))
     for skipped in run["skipped"]:
         table.add_row(
             Text("–", "dim"), _place(skipped["target"], "dim"), Text(clean(f"skipped: {skipped['reason']}"), "dim")

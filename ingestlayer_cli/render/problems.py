@@ -1,6 +1,7 @@
 """Findings as people read them: the message, the line of the file, and a caret under the place."""
 
 import os
+import re
 from collections.abc import Iterator
 
 from rich.cells import cell_len
@@ -9,6 +10,11 @@ from ..project.findings import Finding
 
 MARGIN = "  "
 _LONGEST = 10_000  # characters of a line around the place that are looked at
+# A line in which a secret may stand, whatever else is wrong with it: it is not shown.
+_TELLING = re.compile(
+    r"(auth|authorization|headers|secret|token|password|cookie|credentials?|api[-_]?key|salt)[\"']?\s*=|//[^/?#]*@",
+    re.IGNORECASE,
+)
 
 
 def draw(findings: list[Finding], root: str, width: int) -> Iterator[tuple[Finding, list[str]]]:
@@ -42,7 +48,7 @@ def _source_lines(findings: list[Finding], root: str) -> dict[tuple[str, int], s
 
 
 def _pointed(line: str, found: Finding, width: int) -> list[str]:
-    if not line.strip():
+    if not line.strip() or _TELLING.search(line):
         return []
     at = min(found.column - 1, len(line))
     far = max(at - _LONGEST, 0)

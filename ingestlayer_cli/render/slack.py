@@ -168,7 +168,7 @@ def _code(source: str) -> Panel:
 def message(body: dict[str, Any], target: str, at: str = "") -> RenderableType:
     """The body of a chat.postMessage or webhook call as it will look in `target` (at the time `at`)."""
     content = Table.grid(Column(width=3), Column(ratio=1, overflow="fold"), expand=True, padding=(0, 1, 0, 0))
-    content.add_row(_Avatar(), Group(_author(body, at), *_content(body)))
+    content.add_row(_Avatar(_icon(body)), Group(_author(body, at), *_content(body)))
     title = Text(clean(target) or "Slack", Style(bold=True, dim=False))
     return Panel(content, title=title, title_align="left", border_style=_DIM, padding=(1, 1), width=WIDTH)
 
@@ -176,9 +176,19 @@ def message(body: dict[str, Any], target: str, at: str = "") -> RenderableType:
 def _author(body: dict[str, Any], at: str) -> Text:
     text = _text().append(clean(body.get("username")) or "ingestlayer", _BOLD)
     text.append("  ").append(" APP ", Style(reverse=True, dim=True))
-    for word in (clean(at), "in a thread" if body.get("thread_ts") else ""):
+    icon = clean(body.get("icon_emoji")) if not _icon(body) else ""  # one of the workspace's own
+    if url := clean(body.get("icon_url")):
+        text.append("  ").append("[icon]", _DIM + link(url)).append(f" {url}", _DIM + link(url))
+    for word in (icon, clean(at), "in a thread" if body.get("thread_ts") else ""):
         text.append(f"  {word}" if word else "", _DIM)
     return text
+
+
+def _icon(body: dict[str, Any]) -> str:
+    """The emoji in place of the app's icon; "" when there is none that a terminal knows."""
+    code = clean(body.get("icon_emoji"))
+    drawn = _emoji(code)
+    return drawn if drawn != code and cell_len(drawn) <= 2 else ""
 
 
 def _content(body: dict[str, Any]) -> Iterator[RenderableType]:
@@ -254,14 +264,18 @@ def _actions(block: dict[str, Any]) -> Iterator[RenderableType]:
 
 def _context(block: dict[str, Any]) -> Iterator[RenderableType]:
     parts = [
-        _text().append(f"[{clean(element.get('alt_text')) or 'image'}]")
-        if element.get("type") == "image"
-        else _words(element)
+        _small_image(element) if element.get("type") == "image" else _words(element)
         for element in _dicts(block.get("elements"))
     ]
     text = Text("  ", overflow="fold").join(parts)
     text.style = _DIM
     yield text
+
+
+def _small_image(element: dict[str, Any]) -> Text:
+    url = clean(element.get("image_url")).replace("\n", "")
+    text = _text().append(f"[{clean(element.get('alt_text')) or 'image'}]", link(url))
+    return text.append(f" {url}", link(url)) if url else text
 
 
 def _divider(block: dict[str, Any]) -> Iterator[RenderableType]:
@@ -347,7 +361,16 @@ _BLOCKS: dict[str, Callable[[dict[str, Any]], Iterable[RenderableType]]] = {
 
 
 class _Avatar:
+    """The app's icon, or the emoji in place of it."""
+
+    def __init__(self, icon: str) -> None:
+        self.icon = icon
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.icon and not options.ascii_only:
+            yield Segment(self.icon)
+            yield Segment.line()
+            return
         lines = ("[i]",) if options.ascii_only else ("▟█▙", "▜█▛")
         for line in lines:
             yield Segment(line, Style(color="magenta"))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..console import safe
+from ..destinations.base import in_thread
 from .events import cells, fields, width
 
 Line = tuple[str, str]
@@ -115,6 +116,8 @@ def _delivery(row: dict[str, Any], asked: str | None) -> Iterator[Line]:
     mark, style = _STATES.get(row["status"], ("?", ""))
     words = f"{row['status']}  {row['id']}" + ("  (the one asked for)" if row["id"] == asked else "")
     yield from _wrapped(f"    {mark} ", words, style)
+    if row["thread"] is not None:
+        yield from _wrapped("      ", in_thread(row), indent=2)
     for attempt in row["attempts_made"]:
         took = f" in {attempt['took_ms']:,} ms" if attempt["outcome"] in _ANSWERS else ""
         why = f": {attempt['error']}" if attempt["error"] else ""
@@ -132,6 +135,8 @@ def _next(row: dict[str, Any]) -> Iterator[str]:
         yield f"its channel is held until {_time(row['held_until'])}"
     elif row["next_at"]:
         yield f"{'due since' if row['due'] else 'next attempt'} {_time(row['next_at'])}"
+    if row["waits_for"]:
+        yield f"waits for {row['waits_for']}, which is before it in its thread"
     if row["behind"]:
         yield f"behind {row['behind']:,} older of its channel"
     if not row["attempts_made"] and row["status"] == "pending":

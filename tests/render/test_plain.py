@@ -15,5 +15,6 @@ def test_the_words_of_every_block_come_in_their_order() -> None:
     assert lines({"blocks": blocks}) == ["Acme *is* out", "Plan", "<pro>", "Open", "  https://crm.example/1"]
 
 
-def test_a_message_without_blocks_has_no_lines() -> None:
-    assert lines({"text": "fallback"}) == []
+def test_a_body_that_is_no_message_comes_as_indented_json() -> None:
+    body = {"account": "Zürich", "blocks": [1]}
+    assert lines(body) == ["{", '  "account": "Zürich",', '  "blocks": [', "    1", "  ]", "}"]
