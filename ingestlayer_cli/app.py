@@ -9,6 +9,7 @@ from .commands import (
     backtest,
     deliver,
     deliveries,
+    entities,
     events,
     init,
     pipelines,
@@ -82,6 +83,7 @@ app.command("test")(test.run)
 app.command("validate")(validate.validate)
 app.command("why")(why.why)
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(entities.app, name="entities")
 app.add_typer(events.app, name="events")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(store.app, name="store")

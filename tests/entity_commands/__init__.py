@@ -1,0 +1,1 @@
+"""`entities get|list|set|import`, run as the program."""
