@@ -203,7 +203,7 @@ def previewed(run: Run) -> dict[str, Any]:
         "trace": [{**entry, "set": changed} for entry, changed in zip(run.trace, run.sets, strict=True)],
         "messages": [
             {"destination": m.destination, "target": m.target, "when": m.when, "body": json.loads(m.body)}
-            | ({"thread": m.directions["thread"]} if "thread" in m.directions else {})
+            | {name: m.directions[name] for name in ("thread", "update") if name in m.directions}
             for m in run.messages
         ],
         "skipped": run.skipped,
@@ -267,9 +267,8 @@ def _duplicate(first: Event, event: Event) -> Document:
 
 def _accepted(runtime: Runtime, event: Event, runs: list[Run], queued: range) -> Document:
     states = rows.states(runtime.store, queued) if queued else []
-    trouble = runtime.outbox.broken if queued else {}
     for state in states:
-        broken = trouble.get(state["destination"])
+        broken = runtime.outbox.trouble(state["destination"], state["target"])
         if broken is not None and state["status"] == "pending" and state["error"] is None:
             # An older message of its channel met the trouble first.
             state.update(error=broken.why, hint=broken.hint)

@@ -48,18 +48,20 @@ Said = Callable[[Claimed | Doubtful, Attempt], None]
 class Outbox:
     """Sends what waits in a store, over the project's connections."""
 
-    def __init__(self, store: Store, slack: dict[str, Any], clock: Clock, show: Show) -> None:
+    def __init__(self, store: Store, slack: dict[str, Any], clock: Clock, show: Show, root: str) -> None:
         self._store = store
         self._slack = slack
         self._is_terminal: bool = slack["connection"] == "terminal"
         self._clock = clock
         self._show = show
+        self._root = root  # the project's folder
         self._senders: dict[str, Sender] = {}
         self._owner = identity()
         self._looked: dict[int, int] = {}  # when each lane's history was last looked through
         self._held: set[int] = set()  # what was said to be held
         self._answered: set[str] = set()  # the kinds of destination that have taken or refused a message
-        self.broken: dict[str, NotConnected] = {}  # by kind of destination: why nothing more is sent there
+        # By kind of destination, and target where each is a connection of its own: why nothing more is sent there.
+        self.broken: dict[tuple[str, str], NotConnected] = {}
         self.stopped = False
 
     def mended(self) -> None:
@@ -67,6 +69,10 @@ class Outbox:
         self.broken.clear()
         self._answered.clear()
         self._senders.clear()
+
+    def trouble(self, kind: str, target: str) -> NotConnected | None:
+        """Return why nothing more is sent to a target."""
+        return self.broken.get((kind, "")) or self.broken.get((kind, target))
 
     def stop(self) -> None:
         """Finish what is in hand and return from `send`."""
@@ -87,16 +93,21 @@ class Outbox:
         """
         self.expire()
         if self._is_terminal:
-            return self._send_in_turn(wanted, said, limit)
+            return self._send_in_turn(wanted, due_by, until, said, limit)
         return self._send_at_once(wanted, due_by, until, said, limit)
 
-    def _send_in_turn(self, wanted: Wanted, said: Said | None, limit: int | None) -> int:
+    def _send_in_turn(
+        self, wanted: Wanted, due_by: int, until: int | None, said: Said | None, limit: int | None
+    ) -> int:
         """One after the other, in the order of acceptance: for the terminal."""
         sent = 0
-        while not self._over(sent, limit) and (claimed := self._claim(wanted)) is not None:
-            at = self._clock.now()
-            self._record(claimed, self._deliver(claimed, self._outgoing(claimed)), at, said)
-            sent += 1
+        while not self._over(sent, limit) and (pause := self._pause(wanted, due_by, until)) is not None:
+            if pause == 0 and (claimed := self._claim(wanted)) is not None:
+                at = self._clock.now()
+                self._record(claimed, self._deliver(claimed, self._outgoing(claimed)), at, said)
+                sent += 1
+            else:  # it is in the hand of another process, or held
+                self._clock.sleep(min(max(pause, 1), NAP))
         return sent
 
     def _send_at_once(
@@ -165,10 +176,15 @@ class Outbox:
         return int(self._slack["pace"])
 
     def _outgoing(self, claimed: Claimed) -> Outgoing:
-        directions = claimed.directions
-        people = rows.people(self._store, directions["people"]) if "people" in directions else {}
-        head = (claimed.id, claimed.target, json.loads(claimed.body), directions)
-        return Outgoing(*head, Place(*claimed.thread) if claimed.thread else None, people)
+        return self._outgoing_of(claimed)._replace(overtaken=claimed.overtaken)
+
+    def _outgoing_of(self, row: Claimed | Doubtful) -> Outgoing:
+        now, people = self._clock.now(), {}
+        if emails := row.directions.get("people"):
+            known = rows.people(self._store, emails)
+            people = {email: person for email, person in known.items() if person.is_fresh(now)}
+        place = Place(*row.thread) if row.thread else None
+        return Outgoing(row.id, row.target, json.loads(row.body), row.directions, place, people, at=now)
 
     def _deliver(self, claimed: Claimed, outgoing: Outgoing) -> Result:
         if self._clock.now() >= claimed.lease_until:
@@ -180,7 +196,8 @@ class Outbox:
         now = self._clock.now()
         attempt = _judged(result, claimed, at, now)
         if isinstance(result, NotConnected):
-            self.broken[claimed.destination] = result
+            apart = families.member("destinations", claimed.destination).apart
+            self.broken[claimed.destination, claimed.target if apart else ""] = result
         else:
             self._answered.add(claimed.destination)
             # Paced from here on, not from when it was sent: on its way it may have been slower than the next.
@@ -192,7 +209,7 @@ class Outbox:
 
     def _sender(self, kind: str) -> Sender:
         if kind not in self._senders:
-            self._senders[kind] = families.member("destinations", kind).sender(self._slack, self._show)
+            self._senders[kind] = families.member("destinations", kind).sender(self._slack, self._show, self._root)
         return self._senders[kind]
 
     # What may or may not have arrived -----------------------------------------------------------------
@@ -223,7 +240,7 @@ class Outbox:
 
     def _reconcile_lane(self, doubtful: list[Doubtful], said: Said | None) -> None:
         first = doubtful[0]
-        doubts = [Doubt(_outgoing_of(row), row.sent_at) for row in doubtful]
+        doubts = [Doubt(self._outgoing_of(row), row.sent_at) for row in doubtful]
         # What is not there by now, a minute after the last that could have happened, will never be.
         looked_at = self._clock.now()
         found = self._sender(first.destination).find(first.channel, doubts)
@@ -253,11 +270,6 @@ class Outbox:
             return _again(row, f'{why}; on_unknown = "resend"', now)
         why = f"it may or may not have arrived: {why}"
         return Attempt(now, 0, "held", "unknown", False, now, why, _ask(row.id, row.target))
-
-
-def _outgoing_of(row: Doubtful) -> Outgoing:
-    place = Place(*row.thread) if row.thread else None
-    return Outgoing(row.id, row.target, json.loads(row.body), row.directions, place)
 
 
 def _again(row: Doubtful, why: str, now: int) -> Attempt:
@@ -308,12 +320,14 @@ def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
     took = now - at
     if result.after is not None:
         free = now + result.after
-        return Attempt(at, took, "retry", "retrying", False, claimed.due_at, result.why, lane_free_at=free)
+        told = (result.why, result.hint or None)
+        return Attempt(at, took, "retry", "retrying", False, claimed.due_at, *told, lane_free_at=free)
     curve = CURVE if claimed.retry is None else claimed.retry
     if claimed.attempts >= len(curve):
         why = f"{result.why}; given up after {claimed.attempts + 1} attempts"
-        return Attempt(at, took, "retry", "dead", True, now, why, _mended(claimed.id))
+        hint = "; ".join(filter(None, (result.hint, _mended(claimed.id))))
+        return Attempt(at, took, "retry", "dead", True, now, why, hint)
     import random
 
     pause = curve[claimed.attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
-    return Attempt(at, took, "retry", "retrying", True, now + round(pause), result.why)
+    return Attempt(at, took, "retry", "retrying", True, now + round(pause), result.why, result.hint or None)

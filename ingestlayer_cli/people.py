@@ -2,11 +2,20 @@
 
 from typing import NamedTuple
 
+_HOUR = 3_600_000  # milliseconds
+# How long an answer holds: somebody who is there rarely goes, somebody who is not may come, a scope may be given.
+_AGES = {"": 7 * 24 * _HOUR, "missing_scope": _HOUR}
+_AGE = 24 * _HOUR
+
 
 class Person(NamedTuple):
     """What a workspace said of an e-mail address: a user's id, or why there is none. `at` in milliseconds."""
 
     email: str
     user: str | None
-    why: str
+    why: str  # users_not_found deactivated missing_scope; empty with a user
     at: int
+
+    def is_fresh(self, now: int) -> bool:
+        """Say whether the answer still holds."""
+        return 0 <= now - self.at < _AGES.get(self.why, _AGE)

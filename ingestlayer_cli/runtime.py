@@ -35,7 +35,7 @@ class EntityFiles:
         try:
             return self._rows[kind, key]
         except KeyError:
-            file = self._file(kind)
+            file = self.file(kind)
             row = self._rows[kind, key] = file.get(key) if file else None
             return row
 
@@ -50,7 +50,7 @@ class EntityFiles:
         It is empty for a kind that only the store knows.
         """
         if kind not in self._names:
-            file = self._file(kind)
+            file = self.file(kind)
             if file is None:
                 return ""
             days = int(self._clock.now() - os.stat(file.path).st_mtime * 1000) // DAY
@@ -59,10 +59,11 @@ class EntityFiles:
 
     def problems(self, kind: str) -> list[Problem]:
         """Return every problem of one kind's file."""
-        file = self._file(kind)
+        file = self.file(kind)
         return file.problems() if file else []
 
-    def _file(self, kind: str) -> EntityFile | None:
+    def file(self, kind: str) -> EntityFile | None:
+        """Return the file of a kind; None for one that only the store knows."""
         table = self._project.entities.get(kind)
         if table is None:
             return None
@@ -163,7 +164,7 @@ class Runtime:
 
     @cached_property
     def outbox(self) -> Outbox:
-        return Outbox(self.store, self.project.slack, self.clock, self.show)
+        return Outbox(self.store, self.project.slack, self.clock, self.show, self.project.root)
 
     def pipelines(self, type_: str) -> list[Pipeline]:
         """Return the active pipelines that match an event type, compiled."""

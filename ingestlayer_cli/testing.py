@@ -24,6 +24,7 @@ from .project import Project
 from .project.match import matches
 from .project.positions import Positions
 from .runtime import FreshMemory, Runtime
+from .templates import as_text
 
 NOW = "2026-01-15T12:00:00Z"  # where a test names no time of its own
 
@@ -258,14 +259,17 @@ class _Surroundings:
 def _compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]]) -> Iterator[Failure]:
     """Yield what is not as expected. The order of channels does not count: that of destinations is no promise."""
     targets = [message.target for message in tested.messages]
+    channels = [message.target for message in tested.messages if message.destination == "slack"]
     count = f"{len(targets)}{f' ({_listed(targets)})' if targets else ''}"
-    if "channels" in expect and Counter(expect["channels"]) != Counter(targets):
-        yield Failure("channels", _listed(expect["channels"]), _listed(targets))
+    if "channels" in expect and Counter(expect["channels"]) != Counter(channels):
+        yield Failure("channels", _listed(expect["channels"]), _listed(channels))
     if "messages" in expect and expect["messages"] != len(targets):
         yield Failure("messages", str(expect["messages"]), count)
     if "dropped_by" in expect and expect["dropped_by"] != tested.dropped_by:
         yield Failure("dropped_by", expect["dropped_by"], _dropper(tested))
-    texts = "\n\n".join("\n".join(_texts(body["blocks"])) for body in bodies)
+    in_slack = [message.destination == "slack" for message in tested.messages]
+    told = zip(bodies, in_slack, strict=True)
+    texts = "\n\n".join("\n".join(_texts(body["blocks"]) if slack else _values(body)) for body, slack in told)
     for words in expect.get("contains", []):
         if words not in texts:
             yield Failure("contains", words, texts if bodies else "no message")
@@ -275,7 +279,9 @@ def _compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]])
         elif not bodies:
             yield Failure("not_contains", f"a message without {words}", "no message")
     if "fields" in expect:
-        yield from _compared_fields(expect["fields"], bodies)
+        told = zip(bodies, in_slack, strict=True)
+        found = [dict(_fields(body["blocks"]) if slack else _paths(body)) for body, slack in told]
+        yield from _compared_fields(expect["fields"], found)
 
 
 def _dropper(tested: Run) -> str:
@@ -284,9 +290,8 @@ def _dropper(tested: Run) -> str:
     return tested.dropped_by or f"not dropped by a step: {tested.reason}"
 
 
-def _compared_fields(expected: dict[str, str], bodies: list[dict[str, Any]]) -> Iterator[Failure]:
-    """Yield a failure unless one message has all the fields."""
-    found = [dict(_fields(body["blocks"])) for body in bodies]
+def _compared_fields(expected: dict[str, str], found: list[dict[str, str]]) -> Iterator[Failure]:
+    """Yield a failure unless one message has all the fields; `found` are those of each."""
     if any(expected.items() <= fields.items() for fields in found):
         return
     # Of several messages, the nearest is shown.
@@ -362,6 +367,21 @@ def _fields(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         for cell in block.get("fields", ()):
             name, _, value = _read(cell["text"], cell.get("type")).partition("\n")
             yield name.removeprefix("*").removesuffix("*"), value
+
+
+def _values(data: Any) -> Iterator[str]:
+    """Yield the values of a body that is data, as texts."""
+    for _, value in _paths(data):
+        yield value
+
+
+def _paths(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the values of a body that is data by their paths: `payload.customer_id`."""
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from _paths(value, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, as_text(data)
 
 
 # Results --------------------------------------------------------------------------------------------------

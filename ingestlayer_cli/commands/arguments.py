@@ -121,7 +121,7 @@ class _Parser:
             elif word.startswith("-") and word != "-":
                 raise UsageError(f"unknown option {word}{near_miss(word, self._short)}")
             elif "=" in word:
-                self._assignments.append(_assignment(word))
+                self._assignments.append(assignment(word))
             elif not self._type:
                 self._type, self._declaration = word, self._declared(word)
             else:
@@ -187,7 +187,8 @@ class _Parser:
         return self._rest.pop()
 
 
-def _assignment(word: str) -> Assignment:
+def assignment(word: str) -> Assignment:
+    """Read `k=v` or `k:=json`; UsageError when it has no name."""
     name, _, text = word.partition("=")
     is_json = name.endswith(":")
     name = name.removesuffix(":")

@@ -94,7 +94,7 @@ def _say_json(row: Any, attempt: Any) -> None:
         "target": row.target,
         "outcome": attempt.outcome,
         "status": attempt.status,
-        "error": attempt.error,
+        "error": None if attempt.status == "delivered" else attempt.error,
         "next_at": _next_at(attempt),
     }
     say_json_line(document)

@@ -13,7 +13,7 @@ from ..project import Project, load
 from ..runtime import Runtime
 from . import Settings
 from .arguments import EMIT, Arguments, parse, read_event
-from .show import drawing
+from .show import drawing, note_real
 
 
 def run(settings: Settings, args: list[str]) -> Exit:
@@ -78,6 +78,8 @@ def _say(project: Project, result: Document) -> None:
             say(f"    {delivery['target']} {delivery['status']}{error}", style)
         for skipped in run["skipped"]:
             say(f"    {skipped['target']} skipped: {skipped['reason']}", "dim")
+    sent = [row["destination"] for run in result["runs"] for row in run["deliveries"] if row["status"] == "delivered"]
+    note_real(project, sent, "it was sent")
     if not result["runs"]:
         note(f"warning: {_unmatched(project, event['type'])}", "yellow")
     sys.stdout.flush()

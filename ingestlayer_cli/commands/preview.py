@@ -13,6 +13,7 @@ from ..project import Project, load
 from ..runtime import Runtime
 from . import Settings
 from .arguments import PREVIEW, Arguments, parse, read_event
+from .show import note_real
 
 BUILDER = "https://app.slack.com/block-kit-builder"
 
@@ -35,6 +36,8 @@ def show(project: Project, arguments: Arguments) -> Exit:
         _say_links(result)
     else:
         _draw(result, arguments)
+        if not arguments.on("--quiet"):
+            note_real(project, [message["destination"] for message in _messages(result)], "emit sends it")
     if twin and not arguments.on("--quiet"):
         note(
             f"note: {twin} already took this idempotency key: emit would answer duplicate and send nothing",
@@ -80,22 +83,28 @@ def _messages(result: Document) -> list[dict[str, Any]]:
     return [message for run in result["runs"] for message in run["messages"]]
 
 
+def _in_slack(result: Document, flag: str) -> list[dict[str, Any]]:
+    """Return the messages that have blocks; say so when none has."""
+    messages = _messages(result)
+    found = [message for message in messages if message["destination"] == "slack"]
+    if not found:
+        what = "no message in Slack: `ingestlayer preview` without {} shows what is sent" if messages else ""
+        note((what or "no message: `ingestlayer preview` without {} says why").format(flag), "yellow")
+    return found
+
+
 def _say_blocks(result: Document) -> None:
     """Print {"blocks": […]} as the Block Kit Builder takes it; a list when there are several messages."""
-    found = [{"blocks": message["body"]["blocks"]} for message in _messages(result)]
+    found = [{"blocks": message["body"]["blocks"]} for message in _in_slack(result, "--blocks")]
     say_json(found[0] if len(found) == 1 else found)
-    if not found:
-        note("no message: `ingestlayer preview` without --blocks says why", "yellow")
 
 
 def _say_links(result: Document) -> None:
     from urllib.parse import quote
 
-    for message in _messages(result):
+    for message in _in_slack(result, "--link"):
         blocks = json.dumps({"blocks": message["body"]["blocks"]}, ensure_ascii=False, separators=(",", ":"))
         say(f"{BUILDER}#{quote(blocks)}")
-    if not _messages(result):
-        note("no message: `ingestlayer preview` without --link says why", "yellow")
 
 
 def _draw(result: Document, arguments: Arguments) -> None:

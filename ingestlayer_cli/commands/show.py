@@ -1,15 +1,23 @@
 """Drawing messages on the terminal. Rich is loaded when the first one is drawn."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..console import close_stdout
+from ..console import close_stdout, note
+from ..project import Project
 
 
 def drawing(silent: bool) -> Callable[[str, dict[str, Any]], None]:
     """Return what draws the messages of the terminal connection."""
     return _nothing if silent else draw
+
+
+def note_real(project: Project, kinds: Iterable[str], words: str) -> None:
+    """Say, where the terminal stands for Slack, that it does so for no other kind of destination."""
+    others = ", ".join(dict.fromkeys(kind for kind in kinds if kind != "slack"))
+    if others and project.slack["connection"] == "terminal":
+        note(f'note: connection = "terminal" stands for Slack alone; {others}: {words}', "dim")
 
 
 def _nothing(target: str, body: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ block, 75 a button's label; about 13,200 over all blocks, containers included, i
 with `msg_blocks_too_long`.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ FIELDS_PER_SECTION = 10
 MAX_FIELDS = 40
 MAX_BUTTONS = 25
 MAX_ELEMENTS = 10  # of a context
+MAX_NAME = 80  # of who a message is from: what Slack lets a person's name have
 
 # The steps in which texts are shortened until the whole message fits.
 _LIMITS = (MAX_TEXT, 2_000, 1_400, 1_000, 700, 500, 350, 250, 180, 120, 75)
@@ -59,7 +61,7 @@ def fields(pairs: list[tuple[str, str]], way: str) -> list[Block]:
     starts = range(0, len(cells), FIELDS_PER_SECTION)
     blocks: list[Block] = [{"type": "section", "fields": cells[start : start + FIELDS_PER_SECTION]} for start in starts]
     if len(pairs) > MAX_FIELDS:
-        blocks.append(context(_more(len(pairs) - MAX_FIELDS, "field", way)))
+        blocks.append(context(more(len(pairs) - MAX_FIELDS, "field", way)))
     return blocks
 
 
@@ -72,18 +74,11 @@ def button(label: str, url: str, number: int, style: str | None) -> Block:
     return {**block, "style": style} if style else block
 
 
-def mend(blocks: list[Block]) -> list[Block]:
-    """Take out of an author's blocks what has a link that Slack would refuse, and say so in its place."""
-    mended: list[Block] = []
-    for block in blocks:
-        notes: list[str] = []
-        kept = _without_bad_links(block, notes)
-        mended += ([kept] if kept else []) + ([context("\n".join(notes))] if notes else [])
-    return mended
+def without_bad_links(block: Block, notes: list[str]) -> Block | None:
+    """Return an author's block without the buttons and images whose links Slack would refuse; each gets a note.
 
-
-def _without_bad_links(block: Block, notes: list[str]) -> Block | None:
-    """Return the block without the buttons and images that are not fit; None when nothing is left of it."""
+    None when nothing is left of the block.
+    """
     if block.get("type") == "image" and (problem := _link_problem(block)):
         notes.append(problem)
         return None
@@ -104,10 +99,26 @@ def leaf(element: Block) -> Block:
     kind = element.get("type")
     if kind == "text" and isinstance(element.get("text"), str):
         return {**element, "text": clip(element["text"], MAX_TEXT, markup=False) or "—"}
-    if kind == "link" and (problem := url_problem(str(element.get("url")))):
-        return {"type": "text", "text": f"{clip(str(element.get('text', 'link')), MAX_LABEL)} ({problem})"}
-    empty = any(element.get(name) == "" for name in ("user_id", "usergroup_id", "channel_id", "name"))
-    return {"type": "text", "text": "—"} if empty else element
+    if kind == "link":
+        label = clip(str(element.get("text", "")), MAX_TEXT, markup=False)
+        if problem := url_problem(str(element.get("url"))):
+            return {"type": "text", "text": f"{clip(label or 'link', MAX_LABEL, markup=False)} ({problem})"}
+        return {name: value for name, value in {**element, "text": label}.items() if name != "text" or label.strip()}
+    if kind in _LEAF_IDS:
+        name, form = _LEAF_IDS[kind]
+        value = str(element.get(name, ""))
+        if not form.fullmatch(value):
+            return {"type": "text", "text": clip(value, MAX_LABEL, markup=False) if value.strip() else "—"}
+    return element
+
+
+# What rich text names, by the key that does and the form that it has.
+_LEAF_IDS = {
+    "user": ("user_id", re.compile(r"[UW][A-Z0-9]+", re.ASCII)),
+    "usergroup": ("usergroup_id", re.compile(r"S[A-Z0-9]+", re.ASCII)),
+    "channel": ("channel_id", re.compile(r"[CGD][A-Z0-9]+", re.ASCII)),
+    "emoji": ("name", re.compile(r"[^\s:<>&\x00-\x1f]{1,100}")),
+}
 
 
 def _link_problem(element: Any) -> str | None:
@@ -138,21 +149,26 @@ def fit(blocks: list[Block], way: str) -> list[Block]:
     """
     if len(blocks) > MAX_BLOCKS:
         left_out = len(blocks) - MAX_BLOCKS + 1
-        blocks = [*blocks[: MAX_BLOCKS - 1], context(_more(left_out, "block", way))]
+        blocks = [*blocks[: MAX_BLOCKS - 1], context(more(left_out, "block", way))]
     texts = list(_texts(blocks))
     for holder, name, _ in texts:
-        words = tidy(holder[name], holder["type"] == "mrkdwn")
-        holder[name] = words if words.strip() else "—"
+        kind = holder["type"]
+        words = holder[name] if kind in _LITERAL else tidy(holder[name], kind == "mrkdwn")
+        holder[name] = words if words.strip() or kind in _LITERAL else "—"
     return _shortened(blocks, texts, way)
 
 
 def _shortened(blocks: list[Block], texts: list[tuple[Block, str, int]], way: str) -> list[Block]:
     """Shorten the longest texts, step by step, until the whole fits."""
     whole = [holder[name] for holder, name, _ in texts]
+    sizes = [size(words) for words in whole]
     for step in _LIMITS:
+        if step != _LIMITS[-1] and sum(min(length, step) for length in sizes) > 2 * MAX_TOTAL:
+            continue  # far too much
         hidden = False
         for (holder, name, limit), words in zip(texts, whole, strict=True):
-            holder[name] = clip(words, min(limit, step), way)
+            literal = holder["type"] in _LITERAL
+            holder[name] = clip(words, min(limit, step), way.replace("`", "") if literal else way, markup=not literal)
             hidden = hidden or (holder[name] is not words and min(limit, step) < ROOM_FOR_WAY)
         fitted = _with_way(blocks, way) if hidden else blocks
         if size(encode(fitted)) <= MAX_TOTAL:
@@ -172,17 +188,19 @@ def _with_way(blocks: list[Block], way: str) -> list[Block]:
 def _fewer(blocks: list[Block], way: str) -> list[Block]:
     """The last resort: leave blocks out, from the end but for the last one, which says where the event is."""
     for count in range(len(blocks) - 2, -1, -1):
-        left_out = context(_more(len(blocks) - 1 - count, "block", way))
+        left_out = context(more(len(blocks) - 1 - count, "block", way))
         fitted = [*blocks[:count], left_out, blocks[-1]]
         if size(encode(fitted)) <= MAX_TOTAL:
             return fitted
-    return [context(_more(len(blocks), "block", way))]
+    return [context(more(len(blocks), "block", way))]
 
 
-def _more(count: int, noun: str, way: str) -> str:
+def more(count: int, noun: str, way: str) -> str:
+    """Return the words in place of what is left out."""
     return f"… {count:,} more {noun}{'' if count == 1 else 's'}, {way}"
 
 
+_LITERAL = ("text", "link")  # elements of rich text: an ampersand in them is one
 _KEYS = {"title": 100, "confirm": 30, "deny": 30}  # of a confirmation dialog
 
 
@@ -197,7 +215,8 @@ def _texts(data: Any, inside: str = "") -> Iterator[tuple[Block, str, int]]:
             limits = {"header": MAX_HEADER, "fields": MAX_FIELD, "button": MAX_LABEL, "image": 2_000, "dialog": 300}
             yield data, "text", limits.get(inside, _KEYS.get(inside, MAX_TEXT))
             return
-        if kind == "rich_text":  # literal texts, in which an ampersand is one
+        if kind in _LITERAL and isinstance(data.get("text"), str):
+            yield data, "text", MAX_TEXT
             return
         if kind == "image" and isinstance(data.get("alt_text"), str):
             yield data, "alt_text", 2_000

@@ -1,6 +1,6 @@
 """What a destination is, and what may come of a delivery."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ..conditions import Condition
@@ -22,10 +22,11 @@ class Sent(NamedTuple):
 
 
 class Retry(NamedTuple):
-    """It did not take the message and may later; `after` is what it asked for, in milliseconds."""
+    """It did not take the message and may later; `after` is what it asked for, in milliseconds; `hint` the remedy."""
 
     why: str
     after: int | None = None
+    hint: str = ""
 
 
 class Refused(NamedTuple):
@@ -86,6 +87,7 @@ class Destination(Section):
     limits: ClassVar[dict[tuple[str, ...], Limit]] = {}
     redirectable: ClassVar[bool] = False  # whether its target is a channel, which a replay may replace
     paced: ClassVar[bool] = False  # whether a target takes about one message per second
+    apart: ClassVar[bool] = False  # whether each target is a connection of its own, which breaks for itself
 
     when: Condition | None = None
     retry: list[Duration] | None = None  # pauses after the first, second, … failed attempt; then it is dead
@@ -102,6 +104,17 @@ class Destination(Section):
         """Return what its sender needs beside the body, as plain data; `thread` is known to the outbox."""
         return {}
 
+    @classmethod
+    def warnings(cls, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield (key, words) of what is well written in its compiled data and still doubtful, for `validate`."""
+        yield from ()
+
+
+def in_thread(directions: dict[str, Any]) -> str:
+    """Return in words the thread that a message with these directions belongs to."""
+    updated = ", whose first message is updated" if directions.get("update") else ""
+    return f"in the thread of {directions['thread']}{updated}"
+
 
 class Place(NamedTuple):
     """The first message of a thread, as its receipt named it."""
@@ -111,7 +124,10 @@ class Place(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """One delivery as it is sent. `people` is what is known of the addresses in its directions."""
+    """One delivery as it is sent. `people` is what is known of the addresses in its directions.
+
+    `overtaken`: a newer message of its thread is delivered. `at` is when it is sent, in milliseconds.
+    """
 
     id: str
     target: str
@@ -119,6 +135,8 @@ class Outgoing(NamedTuple):
     directions: dict[str, Any]
     thread: Place | None = None
     people: dict[str, Person] = {}
+    overtaken: bool = False
+    at: int = 0
 
 
 class Doubt(NamedTuple):

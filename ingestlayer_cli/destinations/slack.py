@@ -7,15 +7,19 @@ from typing import Any, ClassVar, Literal
 from ..errors import ProjectError
 from ..events import received_text
 from ..expressions import Scope
-from ..families import JsonFile, Section
+from ..families import Duration, JsonFile, Section
 from ..templates import Template, as_text
 from . import _blocks as kit
+from . import _mention as mentions
 from . import _text as texts
 from .base import Composing, Destination, Limit, Sender, Target
 
-# Ids that may be mentioned as they are: users (U, W) and user groups (S).
-_USER = re.compile(r"[UW][A-Z0-9]{5,20}", re.ASCII)
-_GROUP = re.compile(r"S[A-Z0-9]{5,20}", re.ASCII)
+# A channel's name or id: of ASCII it has letters, digits, - and _ alone. Or a person's: @ and an e-mail address or id.
+_CHANNEL = re.compile(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}")
+_PERSON = re.compile(rf"@({mentions.EMAIL.pattern}|{mentions.USER.pattern})", re.ASCII)
+_LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
+_ICON = re.compile(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
+_NO_MARKUP = str.maketrans("<>", "‹›")
 _LONG = 250
 
 
@@ -49,11 +53,9 @@ class Message(Section):
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
         blocks = values.get("blocks")
         if blocks is not None:
-            values["blocks"] = blocks = blocks.get("blocks") if isinstance(blocks, dict) else blocks
-            if not isinstance(blocks, list) or not all(isinstance(b, dict) and "type" in b for b in blocks):
-                raise ValueError("the blocks file must hold a list of Block Kit blocks")
-            if not 1 <= len(blocks) <= kit.MAX_BLOCKS:
-                raise ValueError(f"the blocks file has {len(blocks)} blocks; a message takes 1 to {kit.MAX_BLOCKS}")
+            from ._blocks_file import compiled
+
+            values["blocks"] = compiled(blocks)
             if idle := [name for name in ("fields", "context", "buttons") if values.get(name)]:
                 raise ValueError(
                     f"`blocks` is the whole message: {', '.join(idle)} would not show; put them into the file"
@@ -80,14 +82,49 @@ class Slack(Destination):
         fields = { Plan = "$event.plan" }
         buttons = [{ text = "Open account", url = "https://crm.example/$event.customer_id" }]
 
-    `blocks = "file.json"` in the message gives the Block Kit blocks themselves, every text in them a template.
+    `thread` puts messages of one key under the first of them, for `thread_window` (30d) from its event on; with
+    `update = true` the first one is edited to say what the newest does. A null key is no thread. `mention` is a list
+    of e-mail addresses (`Maya Ferro <maya@acme.com>` too), user ids and user group ids, divided by commas; who has no
+    user in Slack is named in plain text. `channel` may come from the event or the entity, and `@` before an address
+    is a direct message; `channel_default` is for what comes out as no channel or nobody.
+
+        [[destinations]]
+        use = "slack"
+        channel = "$entity.customer.slack_channel"
+        channel_default = "#customers"
+        thread = "$event.customer_id:$event.metric"
+        thread_window = "30d"
+        update = true
+        mention = "$entity.customer.csm_email"
+
+    `blocks = "file.json"` in the message gives the Block Kit blocks themselves, every text in them a template, and
+    any object of a list in them may `repeat` over a list of the event or the entity, whose elements are `$item`:
+    `{"type": "section", "repeat": "$event.items", "text": {"type": "mrkdwn", "text": "$item.name"}}`.
+
+    `username` and `icon` (`:emoji:` or an https address) are shown in place of the app's, if the token has the scope
+    chat:write.customize; without it the message is posted under the app's own. `unfurl = false` keeps Slack from
+    drawing what links lead to. An incoming webhook has none of the three.
+
+        [[destinations]]
+        use = "slack"
+        channel = "#alerts"
+        username = "Usage alerts"
+        icon = ":rotating_light:"
+        unfurl = false
     """
 
     redirectable: ClassVar[bool] = True
     paced: ClassVar[bool] = True
 
     channel: Template
+    channel_default: str | None = None
+    thread: Template | None = None
+    thread_window: Duration = Duration(30 * 86_400_000)
+    update: bool = False
     mention: Template | None = None
+    username: Template | None = None
+    icon: str | None = None
+    unfurl: bool | None = None
     message: Message | None = None
 
     limits: ClassVar[dict[tuple[str, ...], Limit]] = {
@@ -107,11 +144,48 @@ class Slack(Destination):
         self._message = Message(**{**message, "buttons": [Button(**row) for row in message.get("buttons", [])]})
         self._fields = [(texts.tidy(name, quotes=True), value) for name, value in self._message.fields.items()]
 
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if not _ICON.fullmatch(values.get("icon", ":x:")):
+            raise ValueError(f'icon: "{values["icon"]}" is none: write ":rotating_light:" or an https address')
+        for name in ("update", "thread_window"):
+            if values.get(name) and "thread" not in values:
+                raise ValueError(f'{name} is of a thread: say which messages are one, thread = "$event.customer_id"')
+        channel = values.get("channel", {}).get("$template", [])
+        if all(isinstance(part, str) for part in channel) and not _is_channel("".join(channel).strip()):
+            raise ValueError(f'channel: "{"".join(channel)}" is none: write {_LIKE}')
+        if not _is_channel(values.get("channel_default", "#some").strip()):
+            raise ValueError(f'channel_default: "{values["channel_default"]}" is none: write {_LIKE}')
+        return values
+
     def target(self, scope: Scope) -> Target:
-        channel = self.channel.render(scope).strip()
-        if not channel:
-            raise ProjectError("the destination's channel came out empty", "its template has only nulls in it")
-        return Target(channel)
+        channel, notes = (self.channel.key(scope) or "").strip(), []
+        if not _is_channel(channel):
+            why = "as no channel" if channel else "empty"
+            if mentions.EMAIL.fullmatch(channel):
+                why = "as an e-mail address: a direct message has an @ before it"
+            if self.channel_default is None:
+                raise ProjectError(
+                    f"the destination's channel came out {why}",
+                    f"a channel is {_LIKE}; give the destination a channel_default for events without one",
+                )
+            channel = self.channel_default.strip()
+            notes.append(f"channel_default, for its channel came out {why}")
+        if self.thread is not None and not self.thread.key(scope):
+            notes.append("in no thread: its key is null")
+        return Target(channel, "; ".join(notes))
+
+    def directions(self, composing: Composing) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.thread is not None and (key := self.thread.key(composing.scope)):
+            found |= {"thread": key, "window": self.thread_window} | ({"update": True} if self.update else {})
+        found |= mentions.directions(self._owners(composing.scope))
+        if mentions.EMAIL.fullmatch(email := composing.target.removeprefix("@").lower()):
+            found |= {"to": email, "people": [email, *(other for other in found.get("people", ()) if other != email)]}
+            found |= {"instead": self.channel_default.strip()} if self.channel_default else {}
+        if found and composing.connection == "webhook":
+            return {"missed": [name for name in ("thread", "mention", "to") if name in found]}
+        return found
 
     def compose(self, composing: Composing) -> dict[str, Any]:
         event, way = composing.event, f"`ingestlayer events show {composing.event.id}`"
@@ -129,16 +203,31 @@ class Slack(Destination):
         # Slack drops metadata whose event_type is not of letters, digits and underscores.
         payload = {"event_id": event.id, "event_type": event.type, "delivery_id": composing.delivery_id}
         metadata = {"event_type": re.sub(r"\W", "_", event.type), "event_payload": payload}
-        return {"channel": composing.target, **body, "metadata": metadata}
+        return {"channel": composing.target, **body, **self._looks(scope), "metadata": metadata}
+
+    def _looks(self, scope: Scope) -> dict[str, Any]:
+        """Return who the message is said to be from, and whether links in it are drawn."""
+        found: dict[str, Any] = {}
+        # A name is no markup to Slack; without the signs it can be none to anybody.
+        said = self.username.render(scope, texts.literal).translate(_NO_MARKUP) if self.username else ""
+        name = " ".join(said.split())
+        if name:
+            found["username"] = texts.clip(name, kit.MAX_NAME, markup=False)
+        if self.icon is not None:
+            found["icon_emoji" if self.icon.startswith(":") else "icon_url"] = self.icon
+        return found if self.unfurl is None else {**found, "unfurl_links": self.unfurl, "unfurl_media": self.unfurl}
 
     def _own_blocks(self, composing: Composing, way: str) -> list[kit.Block]:
         """Return the blocks of the author's file; a mention and the mark of a replay come after them."""
-        blocks = kit.mend(_rendered(self._message.blocks, composing.scope))
+        from ._blocks_file import laid_out
+
         mention = self._mention(composing.scope)
         more = [kit.section(mention)] if mention else []
         if composing.mark:
             more.append(kit.context(composing.mark))
-        return kit.fit([*blocks, *more], way)
+        room = kit.MAX_BLOCKS - len(more)
+        own = laid_out(self._message.blocks or [], composing.scope, way, room)
+        return kit.fit([*(own or [kit.context(f"nothing to show, {way}")]), *more], way)
 
     def _blocks(self, composing: Composing, title: str, text: str, way: str) -> list[kit.Block]:
         event, scope, message = composing.event, composing.scope, self._message
@@ -162,12 +251,10 @@ class Slack(Destination):
         return blocks if small else kit.fit(blocks, way)
 
     def _mention(self, scope: Scope) -> str:
-        owner = self.mention.render(scope).strip() if self.mention else ""
-        if _USER.fullmatch(owner):
-            return f"cc <@{owner}>"
-        if _GROUP.fullmatch(owner):
-            return f"cc <!subteam^{owner}>"
-        return f"cc {texts.escape(owner)}" if owner else ""
+        return mentions.line(self._owners(scope))
+
+    def _owners(self, scope: Scope) -> list[mentions.Owner]:
+        return mentions.owners(self.mention.render(scope)) if self.mention else []
 
     def _buttons(self, scope: Scope) -> tuple[list[kit.Block], list[str]]:
         """Return the buttons, and a note for each whose link Slack would refuse."""
@@ -187,11 +274,15 @@ class Slack(Destination):
         return found, notes
 
     @classmethod
-    def sender(cls, settings: dict[str, Any], show: Callable[[str, dict[str, Any]], None]) -> Sender:
+    def sender(cls, settings: dict[str, Any], show: Callable[[str, dict[str, Any]], None], root: str) -> Sender:
         """Return what sends over the connection of `[slack]`; `show` draws a message on this terminal."""
         from ._slack_api import connect
 
         return connect(settings, show)
+
+
+def _is_channel(text: str) -> bool:
+    return bool(_CHANNEL.fullmatch(text) or _PERSON.fullmatch(text)) and any(map(str.isalnum, text))
 
 
 def _is_small(title: str, said: list[str], buttons: list[kit.Block]) -> bool:
@@ -200,16 +291,3 @@ def _is_small(title: str, said: list[str], buttons: list[kit.Block]) -> bool:
     if len(title) > kit.SMALL_TITLE or any(len(label) > kit.SMALL_LABEL for label in labels):
         return False
     return sum(map(len, said)) + sum(len(button["url"]) for button in buttons) <= kit.SMALL
-
-
-def _rendered(data: Any, scope: Scope, name: str = "", rich: bool = False) -> Any:
-    """Render every template of a blocks file; URLs by their own rule, and rich text without markup."""
-    if isinstance(data, Template):
-        if name in ("url", "image_url"):
-            return texts.url(data, scope)
-        return data.render(scope, texts.literal) if rich else texts.said(data, scope)
-    if isinstance(data, dict):
-        rich = rich or data.get("type") == "rich_text"
-        rendered = {key: _rendered(value, scope, key, rich) for key, value in data.items()}
-        return kit.leaf(rendered) if rich else rendered
-    return [_rendered(value, scope, name, rich) for value in data] if isinstance(data, list) else data

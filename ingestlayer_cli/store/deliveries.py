@@ -76,8 +76,19 @@ def starting(store: Store, prefix: str) -> list[dict[str, Any]]:
 
 
 def whole(store: Store, id_: str) -> dict[str, Any]:
-    """Return one delivery with its attempts and its body."""
-    seq, body = store.select("SELECT seq, body FROM deliveries WHERE id = ?", id_)[0]
+    """Return one delivery with its attempts and its body.
+
+    `thread` is the key of its thread, `waits_for` the delivery of it that must be settled before, if any.
+    """
+    seq, body, directions, before = store.select(
+        "SELECT d.seq, d.body, d.directions, (SELECT p.id FROM deliveries p INDEXED BY deliveries_in_thread"
+        " WHERE p.thread = d.thread AND p.thread IS NOT NULL AND p.seq < d.seq"
+        " AND p.status IN ('pending', 'retrying', 'unknown') AND d.status IN ('pending', 'retrying')"
+        " ORDER BY p.seq LIMIT 1) FROM deliveries d WHERE d.id = ?",
+        id_,
+    )[0]
+    told = json.loads(directions) if directions else {}
+    threaded = {"thread": told.get("thread"), "update": told.get("update", False), "waits_for": before}
     rows = store.select(
         "SELECT at, took, outcome, error, process FROM attempts WHERE delivery = ? ORDER BY number", seq
     )
@@ -85,7 +96,7 @@ def whole(store: Store, id_: str) -> dict[str, Any]:
         {"at": format_time(at), "took_ms": took, "outcome": outcome, "error": error, "process": process.split("/")[0]}
         for at, took, outcome, error, process in rows
     ]
-    return {**starting(store, id_)[0], "attempts_made": attempts, "body": json.loads(body)}
+    return {**starting(store, id_)[0], **threaded, "attempts_made": attempts, "body": json.loads(body)}
 
 
 def _document(row: Any) -> dict[str, Any]:
@@ -109,8 +120,12 @@ def _document(row: Any) -> dict[str, Any]:
 
 
 def retry(store: Store, ids: list[str], now: int) -> int:
-    """Make deliveries due again, with all their attempts before them; return how many."""
+    """Make deliveries due again, with all their attempts before them; return how many.
+
+    Who was not in Slack, or not to be looked up, is looked up again: that is what may have been mended.
+    """
     with store.transaction() as transaction:
+        transaction.connection.execute("DELETE FROM people WHERE user IS NULL")
         rows = [(now, id_) for id_ in ids]
         return transaction.connection.executemany(
             "UPDATE deliveries SET status = 'retrying', attempts = 0, due_at = ?, settled_at = NULL, hint = NULL"

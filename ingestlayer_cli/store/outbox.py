@@ -26,6 +26,7 @@ class Claimed(NamedTuple):
     retry: list[int] | None  # the pauses of its destination, in milliseconds
     directions: dict[str, Any]  # what its sender needs beside the body
     thread: tuple[str, str] | None  # channel and ts of the first message of its thread, once that is delivered
+    overtaken: bool  # whether a newer message of its thread is delivered
 
 
 class Wanted(NamedTuple):
@@ -35,7 +36,7 @@ class Wanted(NamedTuple):
     lanes: tuple[int, ...] = ()  # of `queued`: in these, what was accepted before is wanted too
     pipeline: str | None = None
     target: str | None = None  # with its # or without
-    without: tuple[str, ...] = ()  # not to these kinds of destination
+    without: tuple[tuple[str, str], ...] = ()  # not to these (kind of destination, target); "": any target
 
     def filters(self) -> tuple[list[str], list[Any]]:
         """Return SQL terms over a delivery `w`, and their values."""
@@ -48,14 +49,18 @@ class Wanted(NamedTuple):
             terms.append("w.target IN (?, '#' || ?)")
             values += [self.target] * 2
         if self.without:
-            terms.append("w.destination NOT IN (SELECT value FROM json_each(?))")
+            terms.append(_NOT_WITHOUT)
             values.append(json.dumps(self.without))
         return terms, values
 
-    def condition(self) -> tuple[str, list[Any]]:
-        """Return SQL over a waiting delivery `w`, and its values."""
+    def condition(self, soon: int | None = None) -> tuple[str, list[Any]]:
+        """Return SQL over a waiting delivery `w`, and its values; `soon`: now, for one that may wait a little."""
         terms, values = self.filters()
-        terms.append(_FIRST_IN_THREAD)
+        if soon is None:
+            terms.append(_FIRST_IN_THREAD)
+        else:
+            terms.append(_SOON_FIRST_IN_THREAD)
+            values.append(soon)
         if self.lanes:
             terms.append("w.seq <= ?")
             values.append(self.queued[-1][-1])
@@ -80,6 +85,12 @@ _FIRST_IN_THREAD = (
     "(w.thread IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread"
     " WHERE p.thread = w.thread AND p.thread IS NOT NULL AND p.seq < w.seq"
     " AND p.status IN ('pending', 'retrying', 'unknown')))"
+)
+# The same for a sender that waits: what is in some process's hand is no obstacle for long, while its lease runs.
+_SOON_FIRST_IN_THREAD = f"{_FIRST_IN_THREAD[:-2]} AND coalesce(p.lease_until, 0) <= ?))"
+
+_NOT_WITHOUT = (
+    "NOT EXISTS (SELECT 1 FROM json_each(?) WHERE value ->> 0 = w.destination AND value ->> 1 IN ('', w.target))"
 )
 
 # A batch has a span of numbers for each of its transactions: more than there may be terms in an expression.
@@ -107,7 +118,7 @@ def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: Callable[[st
         execute = transaction.connection.execute
         row = execute(
             "SELECT d.seq, d.id, d.lane, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry, d.directions,"
-            f" {_PLACE} FROM lanes l"
+            f" {_PLACE}, {_OVERTAKEN} FROM lanes l"
             f" JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
             f" AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1)"
             f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{of_lanes} ORDER BY d.seq LIMIT 1",
@@ -115,8 +126,8 @@ def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: Callable[[st
         ).fetchone()
         if row is None:
             return None
-        seq, id_, lane, destination, target, body, attempts, due_at, retry, directions, place = row
-        until, told = now + lease, (_read(retry), _read(directions) or {}, _read(place))
+        seq, id_, lane, destination, target, body, attempts, due_at, retry, directions, place, overtaken = row
+        until, told = now + lease, (_read(retry), _read(directions) or {}, _read(place), bool(overtaken))
         claimed = Claimed(seq, id_, lane, destination, target, body, attempts, due_at, until, *told)
         execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
         execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (now + pace(destination), until, lane))
@@ -125,6 +136,14 @@ def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: Callable[[st
 
 # The place of the first message of the thread of a delivery `d`, as JSON.
 _PLACE = "(SELECT json_array(t.channel, t.ts) FROM threads t WHERE t.seq = d.thread AND t.ts IS NOT NULL)"
+
+# Whether of the thread of a delivery `d` one of a newer event is delivered: what is sent late, by hand or by a replay,
+# must not put the first message back.
+_OVERTAKEN = (
+    "EXISTS (SELECT 1 FROM threads t JOIN deliveries n ON n.seq = t.newest JOIN events newer ON newer.seq = n.event"
+    " JOIN events own ON own.seq = d.event"
+    " WHERE t.seq = d.thread AND (newer.received_at, n.seq) > (own.received_at, d.seq))"
+)
 
 
 def _read(text: Any) -> Any:
@@ -136,7 +155,7 @@ def next_at(store: Store, wanted: Wanted, now: int, due_by: int, look: int) -> i
 
     A lane that is in some process's hand may be free at any moment: `look` is when to look again.
     """
-    condition, values = wanted.condition()
+    condition, values = wanted.condition(now)
     of_lanes, lanes = wanted.of_lanes()
     rows = store.select(
         "SELECT min(max(free_at, due_at, min(busy_until, ?))) FROM ("
@@ -168,7 +187,7 @@ def own_open(store: Store, wanted: Wanted, due_by: int) -> bool:
         store.select(
             "SELECT EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_waiting"
             f" WHERE w.lane IN (SELECT value FROM json_each(?)) AND {_WAITING} AND {_OWN} AND w.due_at <= ?"
-            f" AND w.destination NOT IN (SELECT value FROM json_each(?)) AND NOT {held_up})"
+            f" AND {_NOT_WITHOUT} AND NOT {held_up})"
             " OR EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_leased"
             f" WHERE w.lease_until IS NOT NULL AND {_OWN})",
             lanes,
@@ -266,7 +285,13 @@ def _settle(execute: Any, seq: int, attempt: Attempt) -> None:
             seq,
         ),
     )
-    if attempt.receipt and "ts" in attempt.receipt and "thread_ts" not in attempt.receipt:
+    if attempt.status == "delivered":
+        execute(
+            "UPDATE threads SET newest = d.seq FROM deliveries d"
+            f" WHERE d.seq = ? AND threads.seq = d.thread AND NOT {_OVERTAKEN}",
+            (seq,),
+        )
+    if attempt.receipt and attempt.receipt.get("ts") and "thread_ts" not in attempt.receipt:
         # It is the first message of its thread now.
         execute(
             "UPDATE threads SET channel = ?, ts = ? WHERE seq = (SELECT thread FROM deliveries WHERE seq = ?)",

@@ -150,7 +150,8 @@ CREATE TABLE threads (                  -- messages of one key that hang on the 
     key TEXT NOT NULL,
     opened_at INTEGER NOT NULL,         -- received_at of the event that began it
     channel TEXT,                       -- of the first message, once it is delivered
-    ts TEXT
+    ts TEXT,
+    newest INTEGER                      -- deliveries.seq: of those that are delivered, that of the newest event
 ) STRICT;
 CREATE INDEX threads_by_key ON threads (scope, key, opened_at);
 

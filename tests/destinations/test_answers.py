@@ -175,12 +175,12 @@ def test_a_refusal_of_the_webhook_tells_the_remedy(hooked: Bench, answer: Answer
 
 
 def test_refused_blocks_are_told_with_their_pointers(bench: Bench) -> None:
-    bench.write("b.json", '[{"type": "marquee", "text": "x"}]')
+    bench.write("b.json", '[{"type": "header", "block_id": 7, "text": {"type": "plain_text", "text": "x"}}]')
     bench.message('blocks = "b.json"')
     result = bench.emit()
     assert (result.code, result.delivery["status"]) == (69, "dead")
     assert "invalid_blocks" in result.delivery["error"]
-    assert "[json-pointer:/blocks/0/type]" in result.delivery["error"]
+    assert "[json-pointer:/blocks/0/block_id]" in result.delivery["error"]
 
 
 def test_a_retry_after_within_the_waiting_time_is_waited_for(bench: Bench) -> None:

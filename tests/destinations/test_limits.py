@@ -290,6 +290,13 @@ def test_a_cut_never_splits_a_link() -> None:
         assert kept.count("<") == kept.count(">")
 
 
+@pytest.mark.parametrize("after", ["\u0301", "\u200d", "\ufe0f", "👍🏽"])
+def test_an_entity_before_a_joined_character_is_not_split_either(after: str) -> None:
+    text = escape(("&" + after) * 100)
+    for limit in range(20, 120):
+        assert re.fullmatch(rf"(&amp;({after})?)*", clip(text, limit).removesuffix("…"))
+
+
 @pytest.mark.parametrize("cluster", ["👩‍👩‍👧‍👦", "🏳️‍🌈", "🇩🇪", "👍🏽", "1️⃣", "e\u0301", "𝕏"])
 def test_a_cut_never_splits_what_is_one_character_to_a_reader(cluster: str) -> None:
     text = cluster * 100

@@ -124,6 +124,8 @@ class Channel:
     private: bool = False
     bot_is_member: bool = True
     archived: bool = False
+    with_user: str | None = None
+    """Of a direct message: the user's id."""
 
 
 @dataclass
@@ -159,6 +161,8 @@ class Message:
     at: float
     method: str
     thread_ts: str | None = None
+    deleted_at: str | None = None
+    """The ts that a message of that moment would have."""
 
     @property
     def delivery_id(self) -> str | None:
@@ -252,14 +256,19 @@ class SlackStandin:
         self.revoked: set[str] = set()
         self.webhooks: dict[str, Webhook] = {}
         self.messages: list[Message] = []
+        self.deleted: list[Message] = []
         self.updates: list[Message] = []
         self.requests: list[Request] = []
         self.script: deque[Fault] = deque()
         self.always: Fault | None = None
         self.enforce_rate: float | None = None
+        self.shows_deactivated = False
         self._channel_scripts: dict[str, deque[Fault]] = {}
+        self._method_scripts: dict[str, deque[Fault]] = {}
         self._last_post: dict[str, float] = {}
         self._last_ts = 0
+        self.clock = time.time_ns
+        """Where the ts of messages come from; a test that lets time pass puts its own there."""
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._log_path = log
@@ -343,6 +352,24 @@ class SlackStandin:
         with self._lock:
             self._channel_scripts.setdefault(channel.lstrip("#"), deque()).extend(faults)
 
+    def script_method(self, method: str, *faults: Fault) -> None:
+        """Faults for the next calls of one method, used before all others."""
+        with self._lock:
+            self._method_scripts.setdefault(method, deque()).extend(faults)
+
+    def delete(self, message: Message) -> None:
+        """Deletes a message as a user does. One with replies leaves a tombstone, under which they stay."""
+        with self._lock:
+            self.messages.remove(message)
+            self.deleted.append(message)
+            message.deleted_at = self._new_ts()
+
+    def replies_to(self, message: Message) -> list[Message]:
+        return [reply for reply in list(self.messages) if self._is_reply(reply, message)]
+
+    def _is_reply(self, reply: Message, parent: Message) -> bool:
+        return (reply.channel, reply.thread_ts) == (parent.channel, parent.ts)
+
     def posted_to(self, channel: str) -> list[Message]:
         return [message for message in self.messages if message.channel == channel.lstrip("#")]
 
@@ -362,7 +389,7 @@ class SlackStandin:
         request = Request(call.method, time.monotonic(), call.params, channel)
         with self._lock:
             self.requests.append(request)
-        fault = self._next_fault(channel) if call.method in _POSTING else Ok()
+        fault = self._next_fault(call.method, channel)
         reply = self._play(fault, call)
         if reply is None:
             if isinstance(fault, ResetBeforeStore | ResetAfterStore):
@@ -403,8 +430,12 @@ class SlackStandin:
                 return None
         return reply
 
-    def _next_fault(self, channel: str | None) -> Fault:
+    def _next_fault(self, method: str, channel: str | None) -> Fault:
         with self._lock:
+            if script := self._method_scripts.get(method):
+                return script.popleft()
+            if method not in _POSTING:
+                return Ok()
             for script in (self._channel_scripts.get(channel or ""), self.script):
                 if script:
                     return script.popleft()
@@ -480,7 +511,14 @@ class SlackStandin:
         for channel in list(self.channels.values()):
             if wanted == channel.id or (by_name and wanted.removeprefix("#") == channel.name):
                 return channel
-        return None
+        return self._direct(wanted) if by_name and any(user.id == wanted for user in self.users) else None
+
+    def _direct(self, user: str) -> Channel:
+        """The direct message with a user, opened the first time; its name here is @ and the user's id."""
+        name = f"@{user}"
+        if name not in self.channels:
+            self.channels[name] = Channel(f"D{len(self.channels) + 1:010d}", name, with_user=user)
+        return self.channels[name]
 
     def _channel(self, call: _Call, *, by_name: bool = False) -> Channel:
         """A channel the bot may see: a private one without it is not there at all."""
@@ -503,6 +541,8 @@ class SlackStandin:
     def chat_post_message(self, call: _Call) -> dict[str, Any]:
         """A channel by name or id; a public one without the bot needs chat:write.public."""
         channel = self._channel(call, by_name=True)
+        if any(user.id == channel.with_user and user.deleted for user in self.users):
+            raise _Refused("user_disabled")
         if not channel.bot_is_member and "chat:write.public" not in (call.scopes or set()):
             raise _Refused("not_in_channel")
         if channel.archived:
@@ -550,11 +590,21 @@ class SlackStandin:
         visible = [
             _channel_object(channel)
             for channel in self.channels.values()
-            if ("private_channel" if channel.private else "public_channel") in types
+            if channel.with_user is None
+            and ("private_channel" if channel.private else "public_channel") in types
             and (channel.bot_is_member or not channel.private)
             and not (channel.archived and call.flag("exclude_archived"))
         ]
         return _page(call, "channels", visible)
+
+    def conversations_open(self, call: _Call) -> dict[str, Any]:
+        """The direct message with one user; nothing happens when it is open already."""
+        user = next((user for user in self.users if user.id == call.text("users")), None)
+        if user is None:
+            raise _Refused("user_not_found")
+        if user.deleted:
+            raise _Refused("user_disabled")
+        return {"channel": {"id": self._direct(user.id).id}}
 
     def conversations_info(self, call: _Call) -> dict[str, Any]:
         channel = self._channel(call)
@@ -565,20 +615,28 @@ class SlackStandin:
         """Newest first, without replies; of metadata only the type, unless include_all_metadata."""
         channel = self._readable(call)
         found = [
-            _shown(message, all_metadata=call.flag("include_all_metadata"))
+            self._listed(call, message)
             for message in reversed(self._between(call, channel))
             if not message.thread_ts or message.body.get("reply_broadcast")
         ]
         return _page(call, "messages", found)
 
+    def _listed(self, call: _Call, message: Message) -> dict[str, Any]:
+        """A message of a list: one with replies names itself as the first of its thread; of a deleted one little is."""
+        if message in self.deleted:
+            words = {"subtype": "tombstone", "text": "This message was deleted.", "hidden": True}
+            return {"type": "message", "user": "USLACKBOT", "ts": message.ts, "thread_ts": message.ts, **words}
+        shown = _shown(message, all_metadata=call.flag("include_all_metadata"))
+        return {**shown, "thread_ts": message.ts} if self.replies_to(message) else shown
+
     def conversations_replies(self, call: _Call) -> dict[str, Any]:
         """The parent, then its replies, oldest first."""
         channel = self._readable(call)
-        parent = next((m for m in self.posted_to(channel.name) if m.ts == call.text("ts")), None)
+        parent = next((m for m in self._with_tombstones(channel) if m.ts == call.text("ts")), None)
         if parent is None:
             raise _Refused("thread_not_found")
         found = [
-            _shown(message, all_metadata=call.flag("include_all_metadata"))
+            self._listed(call, message)
             for message in self._between(call, channel)
             if parent.ts in (message.ts, message.thread_ts)
         ]
@@ -587,7 +645,8 @@ class SlackStandin:
     def _readable(self, call: _Call) -> Channel:
         """Reading needs the history scope of the channel's kind, and the bot in the channel."""
         channel = self._find(call.text("channel"), by_name=False)
-        self._need(call, "groups:history" if channel and channel.private else "channels:history")
+        kind = "im" if channel and channel.with_user else "groups" if channel and channel.private else "channels"
+        self._need(call, f"{kind}:history")
         channel = self._channel(call)
         if not channel.bot_is_member:
             raise _Refused("not_in_channel")
@@ -598,14 +657,20 @@ class SlackStandin:
         oldest, latest = _ts_number(call, "oldest", "0"), _ts_number(call, "latest", "9999999999.999999")
         return [
             message
-            for message in self.posted_to(channel.name)
+            for message in self._with_tombstones(channel)
             if oldest < _micros(message.ts) < latest
             or (call.flag("inclusive") and _micros(message.ts) in (oldest, latest))
         ]
 
+    def _with_tombstones(self, channel: Channel) -> list[Message]:
+        """The messages of a channel by their time, and the deleted ones that have replies."""
+        gone = [message for message in self.deleted if message.channel == channel.name and self.replies_to(message)]
+        return sorted(self.posted_to(channel.name) + gone, key=lambda message: _micros(message.ts))
+
     def users_lookup_by_email(self, call: _Call) -> dict[str, Any]:
         email = call.text("email").strip().lower()
-        user = next((u for u in self.users if u.email.lower() == email and not u.deleted), None)
+        found = [user for user in self.users if user.email.lower() == email]
+        user = next((user for user in found if self.shows_deactivated or not user.deleted), None)
         if user is None:
             raise _Refused("users_not_found")
         return {"user": _user_object(user, with_email=True)}
@@ -654,8 +719,12 @@ class SlackStandin:
 
     def _store(self, channel: Channel, body: dict[str, Any], method: str) -> Message:
         thread_ts = body.get("thread_ts")
-        if thread_ts and thread_ts not in [message.ts for message in self.posted_to(channel.name)]:
-            raise _Refused("thread_not_found")
+        if thread_ts and thread_ts not in [message.ts for message in self._with_tombstones(channel)]:
+            if thread_ts not in [message.ts for message in self.deleted]:
+                raise _Refused("thread_not_found")
+            # Slack posts a reply to a message that was deleted to the channel, without an error.
+            thread_ts = None
+            body = {key: value for key, value in body.items() if key != "thread_ts"}
         at = time.monotonic()
         self._hold_rate(channel, at)
         message = Message(channel.name, self._new_ts(), dict(body), at, method, thread_ts)
@@ -673,7 +742,7 @@ class SlackStandin:
             self._last_post[channel.name] = at
 
     def _new_ts(self) -> str:
-        self._last_ts = max(time.time_ns() // 1000, self._last_ts + 1)
+        self._last_ts = max(self.clock() // 1000, self._last_ts + 1)
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def _write(self, message: Message) -> None:
@@ -708,6 +777,7 @@ _METHODS = {
     "chat.update": _Method(SlackStandin.chat_update, ("chat:write",)),
     "chat.getPermalink": _Method(SlackStandin.chat_get_permalink),
     "conversations.list": _Method(SlackStandin.conversations_list),
+    "conversations.open": _Method(SlackStandin.conversations_open, ("im:write",)),
     "conversations.info": _Method(SlackStandin.conversations_info),
     "conversations.history": _Method(SlackStandin.conversations_history),
     "conversations.replies": _Method(SlackStandin.conversations_replies),
