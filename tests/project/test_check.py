@@ -285,8 +285,8 @@ def test_a_broken_declaration_is_one_problem_and_not_one_more_per_ref_to_it(tmp_
                 "6:45: message.fields.B: must be a text in quotes, not 5",
                 '7:12: the key "url" is missing',
                 '7:26: unknown key "ulr" (did you mean "url"?)',
-                "7:49: message.buttons.text: unknown ref $x: it starts with one of $event, $entity, $crossing, $body, $item;"
-                " a dollar sign itself is $$",
+                "7:49: message.buttons.text: unknown ref $x: it starts with one of $event, $entity, $crossing, $body,"
+                " $item; a dollar sign itself is $$",
                 "7:74: message.buttons.style: must be 'primary' or 'danger', not 'red'",
             ],
         ),
