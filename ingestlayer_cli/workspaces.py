@@ -1,0 +1,12 @@
+"""The workspaces of Slack: the default one, which has no name, and those of `[slack.workspaces]`."""
+
+from typing import Any
+
+
+def settings_of(slack: dict[str, Any], workspace: str) -> dict[str, Any]:
+    """Return the settings of a workspace: its own, else those of `[slack]`; `workspace` and `known` beside them."""
+    own = slack["workspaces"].get(workspace, {})
+    shared = {name: value for name, value in slack.items() if name != "workspaces"}
+    is_known = not workspace or workspace in slack["workspaces"]
+    given = {name: value for name, value in own.items() if value is not None}
+    return {**shared, **given, "workspace": workspace, "known": is_known}
