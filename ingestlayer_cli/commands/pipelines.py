@@ -110,7 +110,8 @@ def _set(name: str, status: str, json: bool) -> int:
 
     from ..console import note, say, say_json
     from ..project import find
-    from ..project.status import read, write
+    from ..project.edit import read
+    from ..project.status import write
     from . import settings
 
     root = find(settings.project)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestlayer_cli.project.status import read, write
+from ingestlayer_cli.project.edit import read
+from ingestlayer_cli.project.status import write
 from tests.cli.support import Folder
 
 DESTINATION = '[[destinations]]\nuse = "slack"\nchannel = "#a"\n'

@@ -23,11 +23,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tests.slack.blocks import refusal
 
@@ -152,6 +153,26 @@ class Webhook:
 
 
 @dataclass
+class App:
+    """An app that workspaces may install: its client secret, redirect addresses and bot scopes."""
+
+    secret: str
+    redirects: list[str]
+    scopes: set[str]
+    rotates: bool = False
+
+
+@dataclass
+class Code:
+    """What consent gave: good once, for one app and one redirect address."""
+
+    client_id: str
+    redirect: str
+    scopes: set[str]
+    used: bool = False
+
+
+@dataclass
 class Message:
     """A message in a channel. `body` is what was posted, without metadata that Slack drops."""
 
@@ -213,6 +234,7 @@ class _Call:
     """What is wrong with the request before its method is looked at."""
     hook: str | None = None
     """The webhook's path, for a post to an incoming webhook."""
+    token: str = ""
 
     def text(self, key: str, default: str = "") -> str:
         value = self.params.get(key, default)
@@ -255,6 +277,10 @@ class SlackStandin:
         self.tokens: dict[str, set[str]] = {"xoxb-test": set(DEFAULT_SCOPES)}
         self.revoked: set[str] = set()
         self.webhooks: dict[str, Webhook] = {}
+        self.apps: dict[str, App] = {}
+        self.codes: dict[str, Code] = {}
+        self.skew = 0.0
+        """Seconds by which its clock is ahead."""
         self.messages: list[Message] = []
         self.deleted: list[Message] = []
         self.updates: list[Message] = []
@@ -397,6 +423,7 @@ class SlackStandin:
             handler.close_connection = True
         else:
             request.status = reply.status
+            reply.headers.setdefault("Date", formatdate(time.time() + self.skew, usegmt=True))
             handler.answer(reply.status, reply.body, reply.headers)
 
     def _play(self, fault: Fault, call: _Call) -> _Reply | None:
@@ -467,6 +494,8 @@ class SlackStandin:
         elif raw:
             _read_api_body(call, content_type, raw)
         kind, _, token = handler.headers.get("Authorization", "").partition(" ")
+        if kind == "Basic":
+            call.params["client_id"], _, call.params["client_secret"] = base64.b64decode(token).decode().partition(":")
         self._authenticate(call, token if kind == "Bearer" else call.params.pop("token", ""))
         return call
 
@@ -476,6 +505,8 @@ class SlackStandin:
             return
         if call.method not in _METHODS:
             call.error = "unknown_method"
+        elif call.method in _WITHOUT_TOKEN:
+            return
         elif not token:
             call.error = "not_authed"
         elif token in self.revoked:
@@ -483,7 +514,7 @@ class SlackStandin:
         elif token not in self.tokens:
             call.error = "invalid_auth"
         else:
-            call.scopes = self.tokens[token]
+            call.token, call.scopes = token, self.tokens[token]
 
     def _channel_name(self, call: _Call) -> str | None:
         if call.hook is not None:
@@ -758,6 +789,51 @@ class SlackStandin:
             self._log.write(json.dumps(entry) + "\n")
             self._log.flush()
 
+    # Apps and their tokens
+
+    def add_app(self, client_id: str, secret: str, *redirects: str, rotates: bool = False) -> App:
+        app = self.apps[client_id] = App(secret, list(redirects), set(DEFAULT_SCOPES), rotates)
+        return app
+
+    def consent(self, address: str, *, allow: bool = True) -> str:
+        """What a browser does at `/oauth/v2/authorize`: returns the address that Slack sends it to."""
+        found = urlsplit(address)
+        query = dict(parse_qsl(found.query))
+        app = self.apps[query["client_id"]]
+        assert f"{found.scheme}://{found.netloc}{found.path}" == f"{self.base}/oauth/v2/authorize"
+        assert query["redirect_uri"] in app.redirects, "bad_redirect_uri"
+        if not allow:
+            return f"{query['redirect_uri']}?{urlencode({'error': 'access_denied', 'state': query['state']})}"
+        code = f"{len(self.codes) + 1}.distinctive-secret-code"
+        self.codes[code] = Code(query["client_id"], query["redirect_uri"], set(query["scope"].split(",")) & app.scopes)
+        return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
+
+    def oauth_v2_access(self, call: _Call) -> dict[str, Any]:
+        """https://docs.slack.dev/reference/methods/oauth.v2.access: client id and secret by HTTP Basic or as fields."""
+        app, code = self.apps.get(call.text("client_id")), self.codes.get(call.text("code"))
+        if app is None:
+            raise _Refused("invalid_client_id")
+        if call.text("client_secret") != app.secret:
+            raise _Refused("bad_client_secret")
+        if code is None or code.client_id != call.text("client_id"):
+            raise _Refused("invalid_code")
+        if code.used:
+            raise _Refused("code_already_used")
+        if code.redirect != call.text("redirect_uri"):
+            raise _Refused("bad_redirect_uri")
+        code.used = True
+        token = f"{'xoxe.' * app.rotates}xoxb-{len(self.tokens)}-distinctive-secret-oauth"
+        self.tokens[token] = set(code.scopes)
+        answer = {"access_token": token, "token_type": "bot", "scope": ",".join(sorted(code.scopes)), "app_id": "A000"}
+        rotating = {"refresh_token": "xoxe-1-distinctive-secret-refresh", "expires_in": 43_200} if app.rotates else {}
+        return {**answer, **rotating, "bot_user_id": "U000", "team": {"id": "T000", "name": "Stand-in"}}
+
+    def auth_revoke(self, call: _Call) -> dict[str, Any]:
+        """https://docs.slack.dev/reference/methods/auth.revoke"""
+        if not call.flag("test"):
+            self.revoked.add(call.token)
+        return {"revoked": not call.flag("test")}
+
 
 class _RateExceeded(Exception):
     def __init__(self, retry_after: int) -> None:
@@ -784,7 +860,10 @@ _METHODS = {
     "users.lookupByEmail": _Method(SlackStandin.users_lookup_by_email, ("users:read.email",)),
     "users.list": _Method(SlackStandin.users_list, ("users:read",)),
     "usergroups.list": _Method(SlackStandin.usergroups_list, ("usergroups:read",)),
+    "oauth.v2.access": _Method(SlackStandin.oauth_v2_access),
+    "auth.revoke": _Method(SlackStandin.auth_revoke),
 }
+_WITHOUT_TOKEN = {"oauth.v2.access"}
 
 
 def _read_api_body(call: _Call, content_type: str, raw: bytes) -> None:

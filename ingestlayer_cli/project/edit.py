@@ -1,0 +1,67 @@
+"""Changing one value of a TOML file where it stands: comments, order and line ends stay."""
+
+import json
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import Problem, ProjectError
+
+BOM = "\ufeff"
+
+
+def read(path: str, name: str) -> tuple[str, dict[str, Any]]:
+    """Return the text of a TOML file, line ends as they are, and its data; ProjectError names the place."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            text = file.read()
+        return text, tomllib.loads(text.removeprefix(BOM))
+    except OSError as error:
+        raise ProjectError(f"{name} cannot be read: {error.strerror}", "check its permissions") from None
+    except (ValueError, RecursionError) as error:
+        found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        place = f"{name}:{found[1]}:{found[2]}" if found else name
+        raise ProjectError(f"{name} is not TOML", "", [Problem(place, str(error))]) from None
+
+
+def replaced(text: str, place: tuple[int, int], word: str) -> str:
+    """Return a text whose quoted word at a place (line and column, from 1) is another one."""
+    line, column = place
+    at = sum(len(before) + 1 for before in text.split("\n")[: line - 1]) + column - 1
+    return text[:at] + re.sub(r"\A[^\"']*", word, text[at:])
+
+
+def told(data: dict[str, Any] | None) -> str:
+    """Return data as a text to compare, whatever the order of its tables' keys: no NaN is equal to another."""
+    return json.dumps(data or {}, sort_keys=True, default=repr)
+
+
+def parsed(lines: Iterable[str]) -> dict[str, Any] | None:
+    """Return the data of TOML text, None when it is none."""
+    try:
+        return tomllib.loads("".join(lines))
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def replace(path: str, name: str, text: str) -> None:
+    """Put a new text in the file's place in one move, with its mode; of a link, in the place of its target."""
+    target = os.path.realpath(path)
+    part = ""
+    try:
+        mode = os.stat(target).st_mode
+        handle, part = tempfile.mkstemp(prefix=".edit-", dir=os.path.dirname(target))
+        with open(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), mode & 0o7777)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    except OSError as error:
+        raise ProjectError(f"{name} cannot be written: {error.strerror}", "check the folder's permissions") from None
+    finally:
+        if part and os.path.exists(part):
+            os.unlink(part)

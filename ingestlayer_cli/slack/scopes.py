@@ -1,0 +1,58 @@
+"""What our Slack app may do, and the manifest and the link that create it.
+
+Manifests: https://docs.slack.dev/reference/app-manifest; the link that takes one is described there, too.
+"""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+# Scope: what we need it for. https://docs.slack.dev/reference/scopes
+SCOPES = {
+    "chat:write": "post messages, and edit those of a thread",
+    "chat:write.public": "post to public channels without being invited",
+    "users:read": "needed for users:read.email",
+    "users:read.email": "find the account owner to mention by an e-mail address",
+    "channels:read": "tell whether a channel is there, archived or misspelt",
+}
+RECONCILE = {"channels:history": "see whether a message arrived when its sending was cut short"}
+NEEDED = "chat:write"
+
+CREATE = "https://api.slack.com/apps?new_app=1&manifest_json="
+# Slack wants HTTPS here, and gives no bot token to apps that listen on loopback: the address that the browser is
+# sent to is copied and pasted.
+REDIRECT = "https://localhost/slack/callback"
+
+
+def wanted(reconcile: bool) -> dict[str, str]:
+    """Return the scopes with what each is for."""
+    return SCOPES | RECONCILE if reconcile else SCOPES
+
+
+def manifest(reconcile: bool = False, redirect: str = REDIRECT, name: str = "ingestlayer") -> dict[str, Any]:
+    """Return the app manifest to create the app from."""
+    return {
+        "_metadata": {"major_version": 1, "minor_version": 1},
+        "display_information": {
+            "name": name,
+            "description": "Tells the moment something worth acting on happens to a customer.",
+        },
+        "features": {"bot_user": {"display_name": name, "always_online": True}},
+        "oauth_config": {"redirect_urls": [redirect], "scopes": {"bot": list(wanted(reconcile))}},
+        "settings": {
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": False,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def creation_link(reconcile: bool = False, redirect: str = REDIRECT) -> str:
+    """Return the link that opens Slack's form for a new app, with our manifest filled in."""
+    text = json.dumps(manifest(reconcile, redirect), separators=(",", ":"))
+    return CREATE + quote(text, safe="")
+
+
+def missing(given: list[str], reconcile: bool = False) -> dict[str, str]:
+    """Return the scopes that a token does not have, with what each is for."""
+    return {scope: use for scope, use in wanted(reconcile).items() if scope not in given}

@@ -1,0 +1,93 @@
+"""A terminal of 80 columns: a real pty, in which a script types what a person would."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+# The first terminal that the leader of a session opens controls it: Ctrl-C and /dev/tty work.
+_LEADER = "import os, sys; os.open(os.ttyname(0), os.O_RDWR); os.execv(sys.argv[1], sys.argv[1:])"
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal:
+    """One program in a terminal of its own."""
+
+    def __init__(self, *command: str, cwd: Path, env: Mapping[str, str], columns: int = 80) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _LEADER, *command],
+            cwd=cwd,
+            env=dict(env),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self._seen = ""
+        self._told = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._master)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def text(self) -> str:
+        """All that was on the screen, without colours."""
+        return _ESCAPES.sub("", self._seen).replace("\r\n", "\n")
+
+    def expect(self, words: str, seconds: float = 20) -> str:
+        """Wait until words appear after those that were waited for before; return what came with them."""
+        end = time.monotonic() + seconds
+        while words not in self.text[self._told :]:
+            assert self._read(end), f"{words!r} did not come; the screen:\n{self.text}"
+        start = self._told
+        self._told = self.text.index(words, start) + len(words)
+        return self.text[start : self._told]
+
+    def type(self, text: str, end: str = "\r") -> None:
+        """Type a line, and Enter; or another `end`, such as Ctrl-C."""
+        os.write(self._master, (text + end).encode())
+
+    def wait(self, seconds: float = 20) -> int:
+        """Return the exit code, when everything was read."""
+        end = time.monotonic() + seconds
+        while self._read(end):
+            pass
+        return self._process.wait(max(end - time.monotonic(), 0.1))
+
+    def _read(self, end: float) -> bool:
+        ready, _, _ = select.select([self._master], [], [], max(end - time.monotonic(), 0))
+        data = b""
+        with contextlib.suppress(OSError):  # EIO: the last one has closed the other side
+            data = os.read(self._master, 65536) if ready else b""
+        self._seen += data.decode("utf-8", "replace")
+        return bool(data)
