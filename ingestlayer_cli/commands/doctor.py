@@ -1,0 +1,25 @@
+"""`doctor`: what is wrong with a set-up."""
+
+from .options import Json, Quiet
+
+
+def doctor(json: Json = False, quiet: Quiet = False) -> int:
+    """Look at everything that a set-up needs, and say what is wrong and what to do. Changes nothing.
+
+    Exits with 1 when something is wrong; with -q only that is printed.
+    """
+    from ..clock import Clock
+    from ..console import say_json
+    from ..doctor import examine
+    from ..errors import Exit
+    from ..render.slack_status import line
+    from . import settings
+
+    found = []
+    for finding in examine(settings.project, Clock()):
+        found.append(finding)
+        if not json and (finding.mark == "problem" or not quiet):
+            line(finding.mark, finding.words, finding.hint)
+    if json:
+        say_json({"findings": [finding._asdict() for finding in found]})
+    return Exit.FOUND if any(finding.mark == "problem" for finding in found) else Exit.OK

@@ -1,0 +1,114 @@
+"""`ingestlayer` alone: what to do next, or how the project stands."""
+
+import os
+import sys
+from typing import Any
+
+from . import Settings
+
+LAST = 5  # events that are shown
+
+WELCOME = (
+    "ingestlayer: know in Slack when something worth acting on happens to a customer",
+    "",
+    "  ingestlayer init                          a small working project, here",
+    "  ingestlayer preview usage.limit_reached   a message as it will look",
+    "  ingestlayer slack connect                 then messages go to Slack",
+    "  ingestlayer recipes                       more to be told of",
+    "",
+    "ingestlayer --help lists every command.",
+)
+
+
+def run(settings: Settings) -> int:
+    """Say what to do next outside a project; inside one, show its state."""
+    from ..console import say
+    from ..errors import ProjectError
+    from ..project import load
+    from ..project.find import find
+
+    try:
+        find(settings.project)
+    except ProjectError:
+        if settings.project or os.environ.get("INGESTLAYER_PROJECT"):
+            raise  # one was named
+        for line in WELCOME:
+            say(line)
+    else:
+        _show(load(settings.project, keep=False))
+    _offer_completion()
+    return 0
+
+
+def _show(project: Any) -> None:
+    from ..console import say
+    from ..store import open_to_read
+
+    say(project.root, "bold")
+    for data in project.pipelines:
+        match = ", ".join(data["match"]) or "every type"
+        say(f"  {data['name']}  {data['status']}  {match}", "" if data["status"] == "active" else "dim")
+    for workspace in ("", *project.workspaces):
+        say(f"connection{f' of {workspace}' if workspace else ''}: {_connection(project, workspace)}")
+    store = open_to_read(project.store_path)
+    if store is None:
+        say(f"no events yet; try: {_try(project)}")
+        return
+    try:
+        _show_store(store)
+    finally:
+        store.close()
+
+
+def _connection(project: Any, workspace: str) -> str:
+    from .. import credentials
+    from ..errors import ProjectError
+
+    connection = project.slack_of(workspace)["connection"]
+    if connection == "terminal":
+        return "terminal, messages are drawn here; to send them: ingestlayer slack connect"
+    try:
+        secret = credentials.find(project.root, connection, workspace)
+    except ProjectError as error:
+        return f"{connection}, {error.message}; {error.hint}"
+    where = f"its secret is in {secret.where}" if secret else "not connected; ingestlayer slack connect"
+    return f"{connection}, {where}"
+
+
+def _try(project: Any) -> str:
+    types = (type_ for type_ in project.types if project.declaration(type_).example is not None)
+    return f"ingestlayer preview {next(types, 'TYPE')}"
+
+
+def _show_store(store: Any) -> None:
+    from itertools import islice
+
+    from ..console import say
+    from ..store.history import Selection, select
+    from ..store.outbox import Wanted, still_waiting
+
+    waiting = still_waiting(store, Wanted())
+    words = ", ".join(f"{count:,} {status}" for status, count in waiting.items()) or "nothing"
+    say(f"waiting: {words}" + ("; to send what is due: ingestlayer deliver" if waiting else ""))
+    say("last events:")
+    for item in islice(select(store, Selection()), LAST):
+        event = item.event.document()
+        say(f"  {event['received_at'][:16].replace('T', ' ')}  {event['type']}  {event['id']}")
+    say("why one went where: ingestlayer why @last")
+
+
+def _offer_completion() -> None:
+    """Offer shell completion, once for each user and on a terminal only."""
+    from ..console import note
+    from ..credentials import make_folder, state_folder
+
+    shell = os.path.basename(os.environ.get("SHELL", ""))
+    folder = state_folder()
+    if shell not in ("bash", "zsh", "fish") or not sys.stderr.isatty() or folder is None:
+        return
+    try:
+        make_folder(folder)
+        os.close(os.open(os.path.join(folder, "completion-offered"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except OSError:
+        return  # it was offered, or that cannot be remembered: then never rather than each time
+    note(f"completion for {shell}: ingestlayer --install-completion {shell}", "dim")
