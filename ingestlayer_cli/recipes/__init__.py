@@ -1,45 +1,144 @@
-"""The built-in recipes: a folder each, with the files of a project."""
+"""The built-in recipes: a folder each, with its files for a project and `recipe.toml`, which tells what it is for.
+
+What several of them need stands once, in `common/`: the project file, the tables and files of entities, and the
+declarations that more than one listens to. So any two of them fit into one project.
+"""
 
 import os
+import tomllib
+from typing import Any, NamedTuple
 
 from ..errors import UsageError, near_miss
 
 _FOLDER = os.path.dirname(__file__)
+_COMMON = "common"
+_ABOUT = "recipe.toml"  # of the recipe itself, no file of a project
+PROJECT = "ingestlayer.toml"
+STARTER = "starter"  # what `init` makes when no recipe is named: every part of a project once
+
+
+class Recipe(NamedTuple):
+    """What a recipe is for: a title, one line and one paragraph, and the event type to try it with.
+
+    `entities` are the kinds that it looks up, `shared` the files in `common/` that it needs beside its own.
+    """
+
+    name: str
+    title: str
+    summary: str
+    description: str
+    event: str
+    entities: list[str]
+    shared: list[str]
+
+    @property
+    def sample(self) -> str:
+        """The batch to try it with, as a file of the project."""
+        return f"samples/{self.name}.ndjson"
+
+    def document(self) -> dict[str, Any]:
+        """Return it as `--json` shows it: {name, title, summary, description, event, sample, files}."""
+        told = {key: getattr(self, key) for key in ("name", "title", "summary", "description", "event", "sample")}
+        return {**told, "files": sorted(files(self.name))}
 
 
 def names() -> list[str]:
-    return sorted(name for name in os.listdir(_FOLDER) if os.path.isdir(os.path.join(_FOLDER, name)) and name[0] != "_")
+    """Return the names of all recipes, sorted; the starter is none."""
+    found = (name for name in os.listdir(_FOLDER) if os.path.isfile(os.path.join(_FOLDER, name, _ABOUT)))
+    return sorted(name for name in found if name != STARTER)
 
 
-def files(recipe: str) -> list[str]:
-    """Return the files of a recipe, relative; UsageError for an unknown one."""
-    if recipe not in names():
-        raise UsageError(f"there is no recipe {recipe}{near_miss(recipe, names())}", f"recipes: {', '.join(names())}")
-    root = os.path.join(_FOLDER, recipe)
-    found = [os.path.join(folder, name) for folder, _, inside in os.walk(root) for name in inside]
-    return sorted(os.path.relpath(path, root) for path in found)
+def about(name: str) -> Recipe:
+    """Return what a recipe is for; UsageError for an unknown one."""
+    if name not in (*names(), STARTER):
+        raise UsageError(f"there is no recipe {name}{near_miss(name, names())}", "`ingestlayer recipes` lists them")
+    data = tomllib.loads(_read(name, _ABOUT).decode())
+    head = (data["title"], data["summary"], data["description"].strip(), data["event"])
+    return Recipe(name, *head, data.get("entities", []), data.get("shared", []))
 
 
-def write(recipe: str, directory: str) -> tuple[list[str], list[str]]:
-    """Write a recipe's files below a directory; returns those created and those left as they were."""
-    created: list[str] = []
-    kept: list[str] = []
-    for name in files(recipe):
-        with open(os.path.join(_FOLDER, recipe, name), "rb") as source:
-            content = source.read()
-        # A file of that name would hide files of this repository from its own git.
-        target = ".gitignore" if name == "gitignore" else name
-        path = os.path.join(directory, target)
+def files(name: str) -> dict[str, bytes]:
+    """Return the files that a project gets, by their names in it; UsageError for an unknown recipe."""
+    recipe = about(name)
+    # A file of that name here would hide files of this repository from its own git.
+    found = {".gitignore": _read(_COMMON, "gitignore")}
+    found[PROJECT] = "\n".join([_read(_COMMON, PROJECT).decode(), *map(_table, recipe.entities)]).encode()
+    for file in map(_file, recipe.entities):
+        found[file] = _read(_COMMON, "entities", file)
+    for file in recipe.shared:
+        found[file] = _read(_COMMON, *file.split("/"))
+    for folder, _, inside in os.walk(os.path.join(_FOLDER, name)):
+        for path in (os.path.join(folder, file) for file in inside):
+            target = os.path.relpath(path, os.path.join(_FOLDER, name)).replace(os.sep, "/")
+            if target != _ABOUT:
+                found[target] = _read(path)
+    return found
+
+
+def _table(kind: str) -> str:
+    """Return the table of a kind of entities in a project file, with its comment."""
+    return _read(_COMMON, "entities", f"{kind}.toml").decode()
+
+
+def _file(kind: str) -> str:
+    """Return the name of the file that this table names."""
+    return str(tomllib.loads(_table(kind))["entities"][kind]["file"])
+
+
+def _read(*parts: str) -> bytes:
+    with open(os.path.join(_FOLDER, *parts), "rb") as file:
+        return file.read()
+
+
+class Written(NamedTuple):
+    """What became of a recipe's files: made, left as they were, and changed."""
+
+    created: list[str]
+    kept: list[str]
+    changed: list[str]
+
+
+def write(name: str, directory: str) -> Written:
+    """Write a recipe's files below a directory. What is there stays as it is.
+
+    A project file that is there gets the tables of the entities that it lacks; of those that it has, it names the
+    files. UsageError when a file cannot be written; ProjectError, before anything is, when it is no TOML.
+    """
+    wanted, written = files(name), Written([], [], [])
+    project = os.path.join(directory, PROJECT)
+    if os.path.lexists(project):
+        added, own = _add_entities(project, about(name).entities)
+        (written.changed if added else written.kept).append(PROJECT)
+        wanted = {file: wanted[file] for file in wanted if file != PROJECT and file not in own}
+    for file, content in sorted(wanted.items()):
+        path = os.path.join(directory, file)
         try:
             if os.path.lexists(path):
-                kept.append(target)
+                written.kept.append(file)
                 continue
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-            with open(path, "xb") as file:
-                file.write(content)
-            created.append(target)
+            with open(path, "xb") as made:
+                made.write(content)
+            written.created.append(file)
         except OSError as error:
-            raise UsageError(
-                f"{path} cannot be written: {error.strerror}", "name a folder that you may write"
-            ) from None
-    return created, kept
+            hint = "name a folder that you may write"
+            raise UsageError(f"{path} cannot be written: {error.strerror}", hint) from None
+    return written
+
+
+def _add_entities(path: str, kinds: list[str]) -> tuple[bool, list[str]]:
+    """Append the tables of entities that a project file lacks.
+
+    Return whether there was one, and our files for those that it has with a file of its own.
+    """
+    from ..project import edit
+
+    text, data = edit.read(path, PROJECT)
+    known = data.get("entities", {})
+    own = [_file(kind) for kind in kinds if kind in known and known[kind].get("file") != _file(kind)]
+    lacking = [_table(kind) for kind in kinds if kind not in known]
+    if lacking:
+        newline = "\r\n" if "\r\n" in text else "\n"
+        start = text if not text or text.endswith("\n") else text + newline
+        edit.replace(path, PROJECT, start + "".join(newline + table.replace("\n", newline) for table in lacking))
+    return bool(lacking), own

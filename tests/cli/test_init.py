@@ -157,13 +157,6 @@ def test_version_prints_the_version(tmp_path: Path) -> None:
     assert ingestlayer("--version", cwd=tmp_path) == (0, f"ingestlayer {__version__}\n", "")
 
 
-def test_without_a_command_the_help_is_printed_and_nothing_else(tmp_path: Path) -> None:
-    result = ingestlayer(cwd=tmp_path)
-    assert result.code == 2
-    assert "Usage: ingestlayer" in result.out + result.err
-    assert "error:" not in result.err
-
-
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize("command", [(), ("emit",), ("preview",), ("init",), ("events",), ("events", "show")])
 def test_help_is_there_under_both_its_names(tmp_path: Path, command: tuple[str, ...], flag: str) -> None:
