@@ -1,0 +1,44 @@
+"""What a source yields, and what is wrong with one."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+from ..errors import Exit, IngestlayerError
+
+
+class SourceError(IngestlayerError):
+    """A source could not be read to its end: nothing of it is believed.
+
+    `since` is the time, in milliseconds, from which on it has said nothing new, where the source knows it.
+    """
+
+    kind = "source"
+    exit_code = Exit.WAITING
+    since: int | None = None
+
+
+class Row(NamedTuple):
+    """One row: its number from 1 and its columns; or why it cannot be read."""
+
+    number: int
+    values: dict[str, Any]
+    problem: str = ""
+
+
+class Source(Protocol):
+    """Where usage is read from. Opened and closed by each `rows()`."""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+
+    @property
+    def unit(self) -> str:
+        """What its rows are counted in: `line` or `row`."""
+
+    @property
+    def columns(self) -> list[str] | None:
+        """The columns of every row, known once `rows()` has begun; None where each row has its own."""
+
+    def rows(self) -> Iterator[Row]:
+        """Yield every row; SourceError when they cannot all be read."""

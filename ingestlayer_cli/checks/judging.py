@@ -1,0 +1,286 @@
+"""Which rows of a source are at a level, and which cannot be judged. Nothing is remembered here."""
+
+import re
+from collections.abc import Callable, Container, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from ..conditions import Condition, Value, show
+from ..crossings import level_of
+from ..entities.values import key_text
+from ..errors import near_miss
+from ..expressions import Node, evaluator, refs, to_number
+from .base import Row, Source, SourceError
+
+SHOWN = 20  # rows that are kept because their values are the highest
+KEPT = 1_000  # problems that are kept; more are counted
+# What would not be told apart in a key of several parts, or is not printable.
+_UNSAFE = re.compile(r"[%:\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+Reader = Callable[[dict[str, Any]], Any]
+_WORDS = {"true": True, "false": False}
+
+
+class Judged(NamedTuple):
+    """A row whose value is known. `numbers` are what it was made of, `limits` what it was divided by."""
+
+    number: int
+    key: str
+    values: dict[str, Any]
+    numbers: dict[str, Any]
+    value: int | float
+    limits: list[int | float | None]
+    level: float | None
+
+
+class Problem(NamedTuple):
+    """A row that cannot be judged, and why."""
+
+    number: int
+    key: str | None
+    words: str
+
+
+class Judge:
+    """Judges the rows of one compiled check, once.
+
+    Memory grows by a number for each row (keys are told apart by it), and by the rows that are returned.
+    """
+
+    def __init__(self, data: dict[str, Any], only: str | None = None) -> None:
+        self.total = 0  # rows that the source has
+        self.left_out = 0  # by `where`, or by `only`
+        self.problems: list[Problem] = []
+        self.problem_count = 0
+        node = _flat(data["value"])
+        self._columns: dict[str, str] = data["columns"]
+        self._levels: list[float] = data["levels"]
+        self._value = Value(node)
+        self._run = evaluator(node)
+        self._limits = [evaluator(divisor) for divisor in divisors(node)]
+        self._operands = self._readers(dict.fromkeys(path[1] for path in refs(node)))
+        self._keys = self._readers(data["key"])
+        self._named = self._readers(self._columns)
+        self._where = None if data["where"] is None else _Where(data["where"], self._columns)
+        self._only = only
+        self._missing: dict[str, int] = {}  # how often a column was not there
+        self._seen: set[int] = set()
+        self._highest: list[tuple[int | float, int, Judged]] = []
+        self._floor: float = float("-inf")
+
+    def _readers(self, names: Iterable[str]) -> list[tuple[str, "Reader"]]:
+        return [(name, _reader(self._columns.get(name, name))) for name in names]
+
+    @property
+    def highest(self) -> list[Judged]:
+        """The rows with the highest values, the highest first."""
+        return [row for *_, row in sorted(self._highest, key=lambda item: item[:2], reverse=True)[:SHOWN]]
+
+    def words(self, row: Judged) -> str:
+        """Say how a row's value came about: `used/limit = 9700/10000 = 0.97`."""
+        return self._value.of({"row": row.numbers})[1]
+
+    def rows(
+        self, source: Source, held: Container[str], progress: Callable[[int], None] | None = None
+    ) -> Iterator[Judged]:
+        """Yield the rows that are at a level, and those with a key that is `held`; SourceError as the source does."""
+        is_checked = False
+        for row in source.rows():
+            if not is_checked:
+                is_checked = True
+                self._check_columns(source)
+            self.total += 1
+            if progress is not None and not self.total % 1000:
+                progress(self.total)
+            found = Problem(row.number, None, row.problem) if row.problem else self._row(row, held)
+            if isinstance(found, Problem):
+                self._keep(found)
+            elif found is not None:
+                yield found
+        if not is_checked:
+            self._check_columns(source)
+        for name, count in self._missing.items():
+            if count == self.total - self.left_out:
+                raise _no_column(source, name, self._columns.get(name, name), None)
+
+    def _check_columns(self, source: Source) -> None:
+        """Raise SourceError when a source whose rows have the same columns lacks one."""
+        if not source.columns:
+            return
+        wanted = [*(name for name, _ in self._operands), *(name for name, _ in self._keys)]
+        wanted += self._where.names if self._where else []
+        for name in wanted:
+            column = self._columns.get(name, name)
+            if column not in source.columns and column.partition(".")[0] not in source.columns:
+                raise _no_column(source, name, column, source.columns)
+
+    def _row(self, row: Row, held: Container[str]) -> Judged | Problem | None:
+        values = row.values
+        if self._where is not None and not self._where.holds(values):
+            self.left_out += 1
+            return None
+        parts = [read(values) for _, read in self._keys]
+        if self._only is not None and self._only not in map(key_text, parts):
+            self.left_out += 1
+            return None
+        key = key_of(parts)
+        if key is None:
+            return Problem(row.number, None, self._why_no_key(values, parts))
+        mark = hash(key)
+        if mark in self._seen:
+            return Problem(row.number, key, f"there is a row of {key} above: that one counts")
+        self._seen.add(mark)
+        numbers: dict[str, Any] = {}
+        for name, read in self._operands:
+            number = numbers[name] = to_number(read(values))
+            if number is None or number < 0:
+                return Problem(row.number, key, f"{key}: {self._why_no_number(name, read(values), values)}")
+        value = self._run({"row": numbers})
+        value = value if type(value) is float else to_number(value)
+        if value is None:
+            return Problem(row.number, key, f"{key}: {self._why_no_value(numbers)}")
+        if value < self._levels[0] and value <= self._floor and key not in held:
+            return None
+        limits = [to_number(run({"row": numbers})) for run in self._limits]
+        values = {**values, **{name: read(values) for name, read in self._named}}
+        judged = Judged(row.number, key, values, numbers, value, limits, level_of(self._levels, value))
+        if value > self._floor:
+            self._highest.append((value, -row.number, judged))
+            if len(self._highest) >= 10 * SHOWN:
+                self._highest = sorted(self._highest, key=lambda item: item[:2], reverse=True)[:SHOWN]
+                self._floor = self._highest[-1][0]
+        return judged if judged.level is not None or key in held else None
+
+    # What cannot be judged ----------------------------------------------------------------------------
+
+    def _keep(self, problem: Problem) -> None:
+        self.problem_count += 1
+        if len(self.problems) < KEPT:
+            self.problems.append(problem)
+
+    def _why_no_key(self, values: dict[str, Any], parts: list[Any]) -> str:
+        lacking = [name for (name, _), part in zip(self._keys, parts, strict=True) if part in (None, "")]
+        for name in lacking:
+            self._note_missing(name, values)
+        if lacking:
+            return f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing, and is of the key"
+        odd = next(name for (name, _), part in zip(self._keys, parts, strict=True) if not key_text(part))
+        return f"{odd} is of the key, and neither a text nor a number"
+
+    def _why_no_number(self, name: str, found: Any, values: dict[str, Any]) -> str:
+        if found is None or found == "":
+            self._note_missing(name, values)
+            return f"{name} is missing"
+        number = to_number(found)
+        if number is None:
+            return f"{name} is {show(found)}, which is no number"
+        return f"{name} is negative, {show(number)}"
+
+    def _why_no_value(self, numbers: dict[str, Any]) -> str:
+        scope = {"row": numbers}
+        if any(run(scope) == 0 for run in self._limits):
+            return f"{' and '.join(_names_of_zero(self._value.node, scope)) or 'its limit'} is 0"
+        return f"{self._value.of(scope)[1]} is no number"
+
+    def _note_missing(self, name: str, values: dict[str, Any]) -> None:
+        if self._columns.get(name, name).partition(".")[0] not in values:
+            self._missing[name] = self._missing.get(name, 0) + 1
+
+
+class _Where:
+    """The condition of a check. A CSV has texts only: what is compared with a number or a truth is read as one."""
+
+    def __init__(self, node: Node, columns: dict[str, str]) -> None:
+        node = _flat(node)
+        self.names = list(dict.fromkeys(path[1] for path in refs(node)))
+        self._condition = Condition(node)
+        kinds = _compared(node)
+        self._readers = [(name, _reader(columns.get(name, name)), kinds.get(name)) for name in self.names]
+
+    def holds(self, values: dict[str, Any]) -> bool:
+        scope = {name: _read_as(read(values), kind) for name, read, kind in self._readers}
+        return self._condition.holds({"row": scope})
+
+
+def _compared(node: Node) -> dict[str, type]:
+    """Return the columns that are compared for equality with literals that are no texts, and what those are."""
+    found: dict[str, type] = {}
+    if node[0] in ("==", "!=", "in"):
+        for one, other in ((node[1], node[2]), (node[2], node[1])):
+            literals = other[1] if other[0] == "list" else [other]
+            kinds = {type(item[1]) for item in literals if item[0] == "lit" and item[1] is not None}
+            if one[0] == "ref" and kinds and str not in kinds:
+                found[one[1][1]] = bool if kinds == {bool} else float
+    for child in node[1:] if node[0] not in ("lit", "ref", "list") else ():
+        found |= _compared(child)
+    return found
+
+
+def _read_as(value: Any, kind: type | None) -> Any:
+    if kind is None or not isinstance(value, str):
+        return value
+    if kind is bool:
+        return _WORDS.get(value.lower(), value)
+    number = to_number(value)
+    return value if number is None else number
+
+
+def key_of(parts: list[Any]) -> str | None:
+    """Return the key of its parts, so that no two are the same by chance; None when a part is missing or odd."""
+    texts = [part if type(part) is str else key_text(part) for part in parts]
+    if not all(texts):
+        return None
+    key = ":".join(texts)  # type: ignore[arg-type]  # None is not among them
+    if key.count(":") == len(texts) - 1 and "%" not in key and key.isprintable():
+        return key
+    return ":".join([_UNSAFE.sub(_escaped, text) for text in texts if text])
+
+
+def _escaped(found: "re.Match[str]") -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
+
+
+def divisors(node: Node) -> Iterator[Node]:
+    """Yield what an expression divides by, where that has refs: its limits."""
+    if node[0] == "/" and refs(node[2]):
+        yield node[2]
+    for child in node[1:] if node[0] not in ("lit", "ref", "list") else ():
+        yield from divisors(child)
+
+
+def _flat(node: Node) -> Node:
+    """Return a node in which every column has one name: `usage.total` is read before the expression runs."""
+    if node[0] == "ref":
+        return ["ref", ["row", ".".join(node[1][1:])]]
+    if node[0] == "lit":
+        return node
+    children = node[1] if node[0] == "list" else node[1:]
+    flat = [_flat(child) for child in children]
+    return ["list", flat] if node[0] == "list" else [node[0], *flat]
+
+
+def _reader(name: str) -> Reader:
+    """Return what reads a column: by its name, or inside of objects by a dotted one."""
+    if "." not in name:
+        return lambda values: values.get(name)
+
+    def read(values: dict[str, Any]) -> Any:
+        if name in values:
+            return values[name]
+        found: Any = values
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        return found
+
+    return read
+
+
+def _names_of_zero(node: Node, scope: dict[str, Any]) -> Iterator[str]:
+    for divisor in divisors(node):
+        if divisor[0] == "ref" and evaluator(divisor)(scope) == 0:
+            yield divisor[1][1]
+
+
+def _no_column(source: Source, name: str, column: str, columns: list[str] | None) -> SourceError:
+    near = near_miss(column, columns or ())
+    hint = f"its columns: {', '.join(columns[:20])}" if columns else ""
+    remedy = f'map it: columns = {{ {name} = "…" }}'
+    return SourceError(f"{source.name} has no column {column}{near}", f"{remedy}; {hint}" if hint else remedy)

@@ -1,0 +1,343 @@
+"""The sources of a check: files, stdin, a command, SQLite, PostgreSQL and JSON over HTTPS."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from ..errors import ProjectError
+from ..project.checks import FORMS, SECRET, kind_of
+from .base import Row, Source, SourceError
+from .text import Text, guess, objects_in, row_of
+
+MAX_PAGES = 10_000
+MAX_PAGE = 256 << 20  # bytes
+EXCERPT = 200  # characters of what went wrong elsewhere
+CHUNK = 1_000  # rows that a database server sends at once
+
+
+def source_of(root: str, data: dict[str, Any]) -> Source:
+    """Return the source of a compiled check. Paths are relative to the project's folder."""
+    if data["command"]:
+        return Command(root, data["command"], data["timeout"])
+    name: str = data["source"]
+    kind = kind_of(name)
+    if kind == "stdin":
+        return Stdin()
+    if kind == "http":
+        return Http(name, data)
+    if kind == "sqlite":
+        return Sqlite(root, unquote(name.removeprefix("sqlite:///")), data["query"], data["timeout"])
+    if kind == "postgres":
+        return Postgres(name, data["query"], data["timeout"])
+    return File(root, name)
+
+
+# Text -----------------------------------------------------------------------------------------------------
+
+
+class File(Text):
+    """A CSV, JSON or NDJSON file."""
+
+    def __init__(self, root: str, name: str) -> None:
+        super().__init__(name, FORMS[os.path.splitext(name)[1].lower()])
+        self.path = os.path.join(root, name)
+
+    def rows(self) -> Iterator[Row]:
+        try:
+            with open(self.path, "rb") as file:
+                yield from self.rows_in(file)
+        except OSError as error:
+            raise SourceError(f"{self.name} cannot be read: {error.strerror}", "is its export running?") from None
+
+    def changed_at(self) -> int | None:
+        """Return when it was last written, in milliseconds."""
+        try:
+            return os.stat(self.path).st_mtime_ns // 1_000_000
+        except OSError:
+            return None
+
+
+class Stdin(Text):
+    """CSV, NDJSON or a JSON list on stdin."""
+
+    def __init__(self) -> None:
+        super().__init__("stdin", "csv")
+
+    def rows(self) -> Iterator[Row]:
+        if sys.stdin is None:
+            raise SourceError("stdin is closed", "cron and systemd give none: name a file in `source`, or a `command`")
+        file: Any = sys.stdin.buffer
+        try:
+            self.form = guess(file.peek(1024))
+            yield from self.rows_in(file)
+        except OSError as error:
+            raise SourceError(f"stdin cannot be read: {error.strerror}") from None
+
+
+class Command(Text):
+    """What a command prints: CSV, NDJSON or a JSON list. It is started as it is written, without a shell."""
+
+    def __init__(self, root: str, words: list[str], timeout: int) -> None:
+        super().__init__(words[0], "csv")
+        self._root = root
+        self._words = words
+        self._seconds = timeout / 1000
+
+    def rows(self) -> Iterator[Row]:
+        import tempfile
+
+        # Nothing is believed until it has ended well, and it may print more than memory holds.
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+            code = self._run(said, complained)
+            if code:
+                complained.seek(0)
+                why = excerpt(complained.read(10_000).decode("utf-8", "replace"))
+                ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+                raise SourceError(f"{self.name} {ended}" + (f": {why}" if why else ""))
+            said.seek(0)
+            self.form = guess(said.read(1024))
+            said.seek(0)
+            file: Any = said
+            yield from self.rows_in(file)
+
+    def _run(self, said: Any, complained: Any) -> int:
+        import signal
+        import subprocess
+
+        streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": complained}
+        try:
+            # A group of its own, so that what it has started ends with it.
+            process = subprocess.Popen(self._words, cwd=self._root, start_new_session=True, **streams)  # noqa: S603
+        except OSError as error:
+            hint = "cron's PATH is short: write the whole path"
+            raise SourceError(f"{self.name} cannot be started: {error.strerror}", hint) from None
+        try:
+            return process.wait(self._seconds)
+        except subprocess.TimeoutExpired:
+            hint = 'give it more: timeout = "5m"'
+            raise SourceError(f"{self.name} took over {self._seconds:g} s", hint) from None
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+# Databases ------------------------------------------------------------------------------------------------
+
+
+class Sqlite:
+    """A query on a SQLite file, opened for reading alone."""
+
+    unit = "row"
+
+    def __init__(self, root: str, path: str, query: str, timeout: int) -> None:
+        self.name = path
+        self.columns: list[str] | None = None
+        self._path = os.path.join(root, path)
+        self._query = query
+        self._seconds = timeout / 1000
+
+    def rows(self) -> Iterator[Row]:
+        import sqlite3
+        from contextlib import closing
+        from urllib.parse import quote
+
+        if not os.path.isfile(self._path):
+            raise SourceError(f"{self.name} does not exist", "sqlite:///FILE is below the project's folder")
+        ends = time.monotonic() + self._seconds
+        address = f"file:{quote(self._path)}?mode=ro"
+        try:
+            with closing(sqlite3.connect(address, uri=True, timeout=self._seconds)) as connection:
+                connection.set_progress_handler(lambda: time.monotonic() > ends, 100_000)
+                cursor = connection.execute(self._query)
+                names = self.columns = [column[0] for column in cursor.description or ()]
+                for number, cells in enumerate(cursor, start=1):
+                    yield Row(number, dict(zip(names, cells, strict=True)))
+        except sqlite3.Error as error:
+            if str(error) == "interrupted":
+                hint = 'give it more: timeout = "5m"'
+                raise SourceError(f"{self.name}: the query took over {self._seconds:g} s", hint) from None
+            raise SourceError(f"{self.name}: {error}", "try the query with: sqlite3") from None
+
+
+class Postgres:
+    """A query on a PostgreSQL database, in a read-only transaction.
+
+    `address` is postgresql://…, or names a secret that is one.
+    """
+
+    unit = "row"
+    name = "PostgreSQL"
+
+    def __init__(self, address: str, query: str, timeout: int) -> None:
+        self.columns: list[str] | None = None
+        self._address = address
+        self._query = query
+        self._timeout = timeout
+
+    def rows(self) -> Iterator[Row]:
+        try:
+            import psycopg
+        except ImportError:
+            words = "PostgreSQL needs the package psycopg"
+            raise ProjectError(words, "pip install 'ingestlayer-cli[postgres]'") from None
+        address = _with_secrets(self._address)
+        try:
+            with psycopg.connect(address, connect_timeout=max(self._timeout // 1000, 2)) as connection:
+                connection.read_only = True
+                connection.execute("SELECT set_config('statement_timeout', %s, true)", (str(self._timeout),))
+                # A cursor of the server: rows come as they are read, and it takes nothing but a query.
+                with connection.cursor(name="ingestlayer") as cursor:
+                    cursor.itersize = CHUNK
+                    cursor.execute(self._query.encode())
+                    names = self.columns = [column.name for column in cursor.description or ()]
+                    for number, cells in enumerate(cursor, start=1):
+                        yield Row(number, dict(zip(names, map(_plain, cells), strict=True)))
+        except psycopg.Error as error:
+            words = excerpt(_without_secrets(str(error), address))
+            raise SourceError(f"PostgreSQL: {words}", "try the query with: psql") from None
+
+
+def _without_secrets(text: str, address: str) -> str:
+    """Take an address and its password out of what a driver says."""
+    text = text.replace(address, "[address]")
+    found = re.search(r"://[^:/@]*:([^@]+)@|password=('[^']*'|\S+)", address)
+    secret = next(filter(None, found.groups()), "").strip("'") if found else ""
+    for said in {secret, unquote(secret)} - {""}:
+        text = text.replace(said, "[secret]")
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a database as JSON has it."""
+    from decimal import Decimal
+
+    if value is None or isinstance(value, str | int | float | bool | list | dict):
+        return value
+    if isinstance(value, Decimal):
+        # NaN and infinity are no numbers here: they stay texts.
+        if not value.is_finite():
+            return str(value)
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+# HTTPS ----------------------------------------------------------------------------------------------------
+
+
+class Http:
+    """JSON over HTTPS; `next` names the field with the address of the next page, `rows` the one with the rows."""
+
+    unit = "row"
+    columns: list[str] | None = None
+
+    def __init__(self, url: str, data: dict[str, Any]) -> None:
+        self.name = _shown(url)
+        self._url = url
+        self._headers: dict[str, str] = data["headers"]
+        self._rows: str | None = data["rows"]
+        self._next: str | None = data["next"]
+        self._seconds = data["timeout"] / 1000
+
+    def rows(self) -> Iterator[Row]:
+        import httpx
+
+        headers = {name: _with_secrets(value) for name, value in self._headers.items()}
+        url, number, visited = self._url, 0, {self._url}
+        with httpx.Client(timeout=self._seconds, headers={"Accept": "application/json", **headers}) as client:
+            for _ in range(MAX_PAGES):
+                page = self._page(client, url)
+                for value in objects_in(_inside(page, self._rows), self.name, "name the field that has it: rows = …"):
+                    number += 1
+                    yield row_of(number, value)
+                following = _inside(page, self._next) if self._next else None
+                if not following:
+                    return
+                url = self._following(url, following)
+                if url in visited:
+                    raise SourceError(f"{self.name}: page {len(visited)} names one before it as the next")
+                visited.add(url)
+        raise SourceError(f"{self.name} has over {MAX_PAGES:,} pages", "does its next page ever end?")
+
+    def _page(self, client: Any, url: str) -> Any:
+        import json
+
+        import httpx
+
+        ends = time.monotonic() + self._seconds
+        body = b""
+        try:
+            with client.stream("GET", url) as answer:
+                parts = []
+                size = 0
+                for part in answer.iter_bytes():
+                    size += len(part)
+                    parts.append(part)
+                    if time.monotonic() > ends:
+                        raise SourceError(f"{self.name} took over {self._seconds:g} s", 'give it more: timeout = "5m"')
+                    if size > MAX_PAGE:
+                        raise SourceError(f"{self.name} answered over {MAX_PAGE >> 20} MiB", "ask for smaller pages")
+                body = b"".join(parts)
+        except httpx.TimeoutException:
+            raise SourceError(f"{self.name} took over {self._seconds:g} s", 'give it more: timeout = "5m"') from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            hint = "look at the address and the network"
+            raise SourceError(f"{self.name} cannot be read ({type(error).__name__})", hint) from None
+        if answer.status_code != 200:
+            words = f"{self.name} answered {answer.status_code}: {self._excerpt(body)}".removesuffix(": ")
+            raise SourceError(words, _HINTS.get(answer.status_code, ""))
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            raise SourceError(f"{self.name} answered no JSON: {self._excerpt(body)}") from None
+
+    def _following(self, url: str, following: Any) -> str:
+        """Return the address of the next page; it gets our headers, so it must be of the same server."""
+        found = urljoin(url, str(following))
+        if urlsplit(found)[:2] != urlsplit(self._url)[:2]:
+            raise SourceError(f"{self.name}: its next page is on another server, {urlsplit(found).netloc}")
+        return found
+
+    def _excerpt(self, body: bytes) -> str:
+        text = body[:10_000].decode("utf-8", "replace")
+        for value in self._headers.values():
+            for name in SECRET.findall(value):
+                text = text.replace(_with_secrets(name), "[secret]")
+        return excerpt(text)
+
+
+_HINTS = {
+    401: "look at `headers`",
+    403: "look at `headers`",
+    301: "write the address that it has now",
+    302: "write the address that it has now",
+    308: "write the address that it has now",
+}
+
+
+def _with_secrets(text: str) -> str:
+    """Return a text with the secrets that it names put in: `Bearer env:TOKEN`."""
+    from ..secrets import resolve
+
+    return SECRET.sub(lambda found: resolve(found[0]), text)
+
+
+def _shown(url: str) -> str:
+    """Return an address without its user and its query, which may hold a key."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _inside(data: Any, path: str | None) -> Any:
+    for name in path.split(".") if path else ():
+        data = data.get(name) if isinstance(data, dict) else None
+    return data
+
+
+def excerpt(text: str) -> str:
+    """Return the beginning of a text as one line."""
+    return " ".join(text.split())[:EXCERPT]

@@ -1,0 +1,204 @@
+"""`check`: compare usage with limits, and emit what newly reached a level. Made for cron, which starts it often."""
+
+from typing import Any
+
+from ..checks.run import Options, check
+from ..console import Progress, note, say, say_json
+from ..document import Document
+from ..errors import Exit, UsageError, gravest, near_miss
+from ..project import Project, load
+from ..runtime import Runtime
+from . import Settings
+from .arguments import OUTPUT, Arguments, Option, parse
+from .show import drawing
+
+CHECK = [
+    Option("--dry-run", "", "Show what would be emitted; write nothing, send nothing."),
+    Option("--only", "KEY", "Rows with this in their key alone."),
+    Option("--no-deliver", "", "Accept and queue; send nothing now."),
+    Option("--log", "FILE", "Append what is decided, one JSON object a line."),
+    *OUTPUT,
+]
+HELP = "see `ingestlayer check --help`"
+LISTED = 10  # problems that are shown
+BAR = 16  # cells of a full bar
+
+
+def run(settings: Settings, args: list[str]) -> Exit:
+    """Run `check` with its arguments and return the exit code."""
+    arguments = _parsed(args)
+    project = load(settings.project, keep=not arguments.on("--dry-run"))
+    chosen = _chosen(project, arguments.type)
+    as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
+    progress = Progress("rows", quiet or as_json)
+    results: list[Document] = []
+    with Runtime(project, show=drawing(as_json or quiet)) as runtime:
+        options = _options(arguments, runtime, progress)
+        for data in chosen:
+            result = check(runtime, data, options)
+            progress.end()
+            results.append(result)
+            if not as_json:
+                _say(data, result, options, quiet)
+    if as_json:
+        say_json({"checks": results})
+    return gravest(code for result in results for code in result.exit_codes)
+
+
+def _parsed(args: list[str]) -> Arguments:
+    try:
+        arguments = parse(args, CHECK, lambda _: None)
+    except UsageError as error:
+        raise UsageError(error.message, HELP) from None
+    for item in arguments.assignments:  # options that nobody knows, after the name of a check
+        flag = item.flag.partition("=")[0]
+        raise UsageError(f"unknown option {flag}{near_miss(flag, [option.flag for option in CHECK])}", HELP)
+    return arguments
+
+
+def _chosen(project: Project, name: str) -> list[dict[str, Any]]:
+    """Return the check of a name, or all of them."""
+    if not project.checks:
+        raise UsageError("the project has no [checks.NAME] in ingestlayer.toml", "see the README: usage from cron")
+    if name and name not in project.checks:
+        hint = f"there are: {', '.join(project.checks)}"
+        raise UsageError(f"there is no check {name}{near_miss(name, project.checks)}", hint)
+    chosen = [project.checks[name]] if name else list(project.checks.values())
+    piped = [data["name"] for data in chosen if data["source"] == "-"]
+    if len(piped) > 1:
+        raise UsageError(f"{' and '.join(piped)} read stdin, and there is one", "name the check: check NAME")
+    return chosen
+
+
+def _options(arguments: Arguments, runtime: Runtime, progress: Progress) -> Options:
+    decided = None
+    if arguments.on("--log") and not arguments.on("--dry-run"):
+        from ..log import Log
+
+        decided = Log(arguments.options["--log"], "check", runtime.clock).add_all
+    only, deliver = arguments.options.get("--only"), not arguments.on("--no-deliver")
+    return Options(arguments.on("--dry-run"), only, deliver, decided, progress.at)
+
+
+# What is shown --------------------------------------------------------------------------------------------
+
+
+def _say(data: dict[str, Any], result: Document, options: Options, quiet: bool) -> None:
+    """Show a table on stdout, and trouble, which is all that `-q` shows and cron mails, on stderr."""
+    if "error" in result:
+        note(f"error: {result['check']}: {result['error']['message']}", "red")
+        if result["error"]["hint"]:
+            note(f"hint: {result['error']['hint']}", "yellow")
+        if result["stale"] is not None:
+            note(f"{result['check']} says nothing since {result['stale']['since']}: check.stale is emitted", "yellow")
+    else:
+        if not quiet:
+            _say_table(data, result, options.dry_run)
+        _say_problems(result, options)
+    for hint in result.hints:
+        note(f"hint: {hint}", "yellow")
+
+
+def _say_problems(result: Document, options: Options) -> None:
+    name, unit = result["check"], result["unit"]
+    for row in result["rejects"][:LISTED]:
+        note(f"error: {name}: {unit} {row[unit]}: {row['message']}", "red")
+    for row in result["problems"][:LISTED]:
+        note(f"warning: {name}: {unit} {row[unit]}: {row['problem']}", "yellow")
+    hidden = max(result["rejected"] - LISTED, 0) + max(result["problem_count"] - LISTED, 0)
+    if hidden:
+        note(f"… and {hidden:,} more rows: --json lists them")
+    if any(row["problem"].endswith((" is 0", " is missing")) and row["key"] for row in result["problems"]):
+        note('hint: rows without a limit are left out by a condition: where = "limit > 0"', "yellow")
+    failed, deliveries = result["runs"]["failed"], result["deliveries"]
+    if failed:
+        note(f"error: {name}: {failed:,} runs of pipelines failed", "red")
+    if deliveries["dead"]:
+        note(f"error: {name}: {deliveries['dead']:,} messages were refused: ingestlayer deliveries list", "red")
+    waiting = sum(deliveries[status] for status in ("pending", "retrying", "unknown"))
+    if waiting and options.deliver:
+        note(f"warning: {name}: {waiting:,} messages still wait: ingestlayer deliver sends them", "yellow")
+    if options.only is not None and result["rows"] and result["rows"] == result["left_out"]:
+        note(f"warning: {name}: no row has {options.only} in its key", "yellow")
+
+
+def _say_table(data: dict[str, Any], result: Document, dry_run: bool) -> None:
+    from shutil import get_terminal_size
+
+    width = get_terminal_size().columns
+    left_out = f", {result['left_out']:,} left out" if result["left_out"] else ""
+    period = f", {result['period']}" if result["period"] else ""
+    say(f"{result['check']}: {result['rows']:,} rows{left_out}{period}", "bold")
+    shown = _shown(result)
+    is_ratio, top = data["value"][0] == "/", data["levels"][-1]
+    numbers = [_number(row["value"], is_ratio) for row in shown]
+    states = [_state(row, is_ratio, width) for row in shown]
+    made_of = [_made_of(row["why"]) if width >= 110 else "" for row in shown]
+    wide = [max(map(len, texts), default=0) for texts in (numbers, states, made_of)]
+    key_width = max(12, min(width - sum(wide) - BAR - 10, max((len(row["key"]) for row in shown), default=0)))
+    for row, number, state, parts in zip(shown, numbers, states, made_of, strict=True):
+        key = row["key"] if len(row["key"]) <= key_width else row["key"][: key_width - 1] + "…"
+        bar = _bar(row["value"] / top if top > 0 else 0)
+        line = f"  {key:{key_width}}  {bar}  {number:>{wide[0]}}  "
+        line += f"{parts:>{wide[2]}}  {state}" if wide[2] else state
+        say(line.rstrip(), _STYLES.get(row["state"], ""))
+    others = result["rows"] - result["left_out"] - result["problem_count"] - len(shown)
+    if others > 0:
+        say(f"  … and {others:,} more", "dim")
+    say(_counts(result, dry_run), "bold" if result["crossed"] else "")
+
+
+def _shown(result: Document) -> list[Any]:
+    """Return what crossed and what is highest, the highest first."""
+    known = {row["key"]: row for row in result["highest"]}
+    state = "new" if any(row["state"] == "new" for row in result["highest"]) else "emitted"
+    others = [row for row in result["crossed"][: len(known) or 20] if row["key"] not in known]
+    rows = [*known.values(), *({**row, "state": "new" if row["event"] is None else state} for row in others)]
+    events = {row["key"]: row["event"] for row in result["crossed"]}
+    return sorted(({**row, "event": events.get(row["key"])} for row in rows), key=lambda row: -row["value"])
+
+
+_STYLES = {"emitted": "green", "new": "green", "refused": "red", "known": "yellow"}
+
+
+def _state(row: Any, is_ratio: bool, width: int) -> str:
+    level = "" if row["level"] is None else _number(row["level"], is_ratio, exact=True)
+    if row["state"] == "emitted":
+        return f"emitted at {level}" + (f" {row['event']}" if width >= 110 and row["event"] else "")
+    words = {"new": f"would be emitted at {level}", "known": f"known at {level}", "refused": f"refused at {level}"}
+    if row["state"] == "known" and not level:
+        return ""
+    return words.get(row["state"], "")
+
+
+def _number(value: float, is_ratio: bool, exact: bool = False) -> str:
+    if is_ratio:
+        return f"{value * 100:.6g}%" if exact else f"{value:,.1%}"
+    return f"{value:,.15g}" if exact else f"{value:,.6g}"
+
+
+def _made_of(why: str) -> str:
+    """Return the numbers of `used/limit = 9700/10000 = 0.97`."""
+    parts = why.split(" = ")
+    return parts[1] if len(parts) == 3 else ""
+
+
+def _bar(part: float) -> str:
+    import sys
+
+    filled = min(max(round(part * BAR), 0), BAR)
+    full, empty = ("█", "░") if (sys.stdout.encoding or "").lower().startswith("utf") else ("#", ".")
+    return full * filled + empty * (BAR - filled)
+
+
+def _counts(result: Document, dry_run: bool) -> str:
+    new = len(result["crossed"])
+    words = [f"{new:,} newly reached a level" + (" (nothing is emitted: a dry run)" if dry_run and new else "")]
+    words += [f"{result['emitted']:,} emitted"] if new and not dry_run else []
+    words += [f"{result['known']:,} known"] if result["known"] else []
+    words += [f"{result['rejected']:,} refused"] if result["rejected"] else []
+    words += [f"{result['problem_count']:,} not judged"] if result["problem_count"] else []
+    sent = {status: count for status, count in result["deliveries"].items() if count}
+    if sent:
+        words.append("messages: " + ", ".join(f"{count:,} {status}" for status, count in sent.items()))
+    return "; ".join(words)

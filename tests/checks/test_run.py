@@ -1,0 +1,315 @@
+"""Which rows newly reach a level, and what is emitted of them."""
+
+from pathlib import Path
+
+import pytest
+
+from ingestlayer_cli.clock import parse_rfc3339
+
+from .support import DAY, HOUR, NOVEMBER, Bench, table
+
+
+def at(text: str) -> int:
+    return int(parse_rfc3339(text).timestamp()) * 1000
+
+
+# Crossing
+
+
+def test_a_row_at_a_level_is_told_once_however_often_the_check_runs(bench: Bench) -> None:
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    for _ in range(3):
+        bench.clock.sleep(HOUR)
+        assert bench.crossed() == []
+    assert bench.keys == ["api:acme:0.8:2026-11"]
+
+
+def test_each_level_is_told(bench: Bench) -> None:
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert bench.crossed(("acme", 100, 100)) == [("acme", 1)]
+    assert bench.keys == ["api:acme:0.8:2026-11", "api:acme:1:2026-11"]
+
+
+def test_a_jump_over_two_levels_is_one_event_of_the_higher(bench: Bench) -> None:
+    assert bench.crossed(("acme", 120, 100)) == [("acme", 1)]
+    assert bench.crossed(("acme", 90, 100)) == []
+    assert len(bench.events) == 1
+
+
+def test_a_new_period_tells_again(bench: Bench) -> None:
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    bench.clock.at = at("2026-12-01T00:00:00Z")
+    assert bench.crossed() == [("acme", 0.8)]
+    assert bench.keys[1] == "api:acme:0.8:2026-12"
+
+
+def test_without_a_period_there_is_one_for_ever(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table(more=""))
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    bench.clock.sleep(400 * DAY)
+    assert bench.crossed() == []
+    assert bench.keys == ["api:acme:0.8:ever"]
+
+
+def test_a_value_that_falls_below_rearm_can_be_told_again_under_a_key_of_its_own(bench: Bench) -> None:
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert bench.crossed(("acme", 76, 100)) == []  # not below 0.8 - 0.05
+    assert bench.crossed(("acme", 85, 100)) == []
+    assert bench.crossed(("acme", 74, 100)) == []
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert bench.keys == ["api:acme:0.8:2026-11", "api:acme:0.8:2026-11:1"]
+
+
+def test_another_limit_can_be_told_again(bench: Bench) -> None:
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert bench.crossed(("acme", 170, 200)) == [("acme", 0.8)]
+
+
+def test_several_levels_of_several_customers_are_one_transaction(bench: Bench) -> None:
+    rows = [(f"c{number}", 85, 100) for number in range(30)]
+    assert len(bench.crossed(*rows)) == 30
+    assert bench.select("SELECT count(DISTINCT accepted_at), count(*) FROM events") == [(1, 30)]
+
+
+def test_an_edit_of_the_levels_does_not_tell_what_is_known(bench: Bench) -> None:
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    bench.tables(table(levels="[0.5, 0.8, 1.0]"))
+    assert bench.crossed() == []
+
+
+def test_a_value_that_is_no_ratio_has_levels_of_its_own(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table(value="used", levels="[1000, 5000]"))
+    assert bench.crossed(("acme", 5001, 1)) == [("acme", 5000)]
+    assert bench.keys == ["api:acme:5000:2026-11"]
+
+
+# The clock
+
+
+def test_a_clock_that_steps_back_tells_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table(more=""))
+    bench.clock.at = at("2030-01-01T00:00:00Z")
+    assert bench.crossed(("acme", 85, 100), ("globex", 10, 100)) == [("acme", 0.8)]
+    bench.clock.at = NOVEMBER
+    assert bench.crossed(("acme", 85, 100), ("globex", 90, 100)) == [("globex", 0.8)]
+    assert bench.crossed(("acme", 10, 100), ("globex", 90, 100)) == []
+    assert bench.crossed(("acme", 85, 100), ("globex", 90, 100)) == [("acme", 0.8)]  # it was armed again meanwhile
+    assert bench.crossed(("acme", 110, 100), ("globex", 90, 100)) == [("acme", 1)]
+
+
+def test_a_clock_that_steps_back_over_the_end_of_a_period_tells_nothing_twice(bench: Bench) -> None:
+    bench.clock.at = at("2026-12-01T00:00:10Z")
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    bench.clock.at = at("2026-11-30T23:59:50Z")
+    assert bench.crossed() == [("acme", 0.8)]  # of November
+    for moment in ("2026-12-01T00:00:10Z", "2026-11-30T23:59:55Z", "2026-12-01T01:00:00Z"):
+        bench.clock.at = at(moment)
+        assert bench.crossed() == []
+
+
+@pytest.mark.parametrize("moment", ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-03-29T01:30:00Z"])
+def test_an_hour_that_is_there_twice_or_never_in_local_time_is_an_hour(tmp_path: Path, moment: str) -> None:
+    bench = Bench(tmp_path, table(more='period = "hour"'))
+    bench.clock.at = at(moment)
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert bench.crossed() == []
+    bench.clock.sleep(HOUR)
+    assert bench.crossed() == [("acme", 0.8)]
+
+
+# What is forgotten
+
+
+def test_what_is_held_outlives_store_prune(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table(more='period = "year"'))
+    bench.clock.at = at("2026-01-02T00:00:00Z")
+    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    from ingestlayer_cli.store import open_store
+    from ingestlayer_cli.store.upkeep import prune
+
+    for _ in range(10):
+        bench.clock.sleep(30 * DAY)
+        assert bench.crossed() == []
+        store = open_store(str(tmp_path / ".ingestlayer" / "store.db"))
+        prune(store, bench.clock, bench.clock.at - 20 * DAY, bench.clock.at - 20 * DAY)
+        store.close()
+    assert bench.events == []  # the event itself is gone
+    assert bench.crossed() == []
+
+
+# Keys
+
+
+def test_keys_of_several_parts_do_not_meet(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table(key='["customer_id", "metric"]'))
+    bench.csv(("a:b", "c", 9, 10), ("a", "b:c", 9, 10), columns="customer_id,metric,used,limit")
+    assert bench.crossed() == [("a%3Ab:c", 0.8), ("a:b%3Ac", 0.8)]
+    assert len(bench.keys) == 2
+
+
+@pytest.mark.parametrize("text", ["new\\nline", "nul\\u0000", "%", "tab\\t", "\\u2028", "ü", "\\ud83d\\ude00"])
+def test_any_text_can_be_a_key(tmp_path: Path, text: str) -> None:
+    bench = Bench(tmp_path, table('source = "usage.ndjson"'))
+    bench.write("usage.ndjson", f'{{"customer_id": "{text}", "used": 9, "limit": 10}}\n')
+    assert len(bench.crossed()) == 1
+    assert bench.crossed() == []
+
+
+def test_a_lone_surrogate_in_a_key_is_refused_not_a_crash(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table('source = "usage.ndjson"'))
+    bench.write("usage.ndjson", '{"customer_id": "\\ud800", "used": 9, "limit": 10}\n')
+    assert bench.run()["rejected"] == 1
+
+
+def test_long_keys_that_differ_at_their_end_are_two(bench: Bench) -> None:
+    assert len(bench.crossed(("x" * 600 + "1", 9, 10), ("x" * 600 + "2", 9, 10))) == 2
+    assert all(len(key) < 200 for key in bench.keys)
+    assert bench.crossed() == []
+
+
+def test_a_number_and_its_text_are_the_same_key(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table('source = "usage.ndjson"'))
+    bench.write("usage.ndjson", '{"customer_id": 42, "used": 9, "limit": 10}\n')
+    assert bench.crossed() == [("42", 0.8)]
+    bench.write(
+        "usage.ndjson", '{"customer_id": "42", "used": 9, "limit": 10}\n{"customer_id": 42.0, "used": 1, "limit": 1}'
+    )
+    result = bench.run()
+    assert result["crossed"] == []
+    assert [row["problem"] for row in result["problems"]] == ["there is a row of 42 above: that one counts"]
+
+
+# Rows that cannot be judged
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (("acme", 5, 0), "acme: limit is 0"),
+        (("acme", 5, ""), "acme: limit is missing"),
+        (("acme", "", 10), "acme: used is missing"),
+        (("acme", -5, 10), "acme: used is negative, -5"),
+        (("acme", 500, -1), "acme: limit is negative, -1"),
+        (("acme", "many", 10), "acme: used is 'many', which is no number"),
+        (("acme", "NaN", 10), "acme: used is 'NaN', which is no number"),
+        (("acme", "inf", 10), "acme: used is 'inf', which is no number"),
+        (("acme", "1e308", "1e-308"), "acme: used/limit = 1e+308/1e-308 = null is no number"),
+        (("", 50, 10), "customer_id is missing, and is of the key"),
+        (("acme", 50), "has 2 cells, the header 3"),
+        (("acme", 50, 10, 3), "has 4 cells, the header 3"),
+        (("globex", 500, 10), "there is a row of globex above: that one counts"),
+    ],
+)
+def test_a_bad_row_is_reported_and_the_others_count(bench: Bench, row: tuple[object, ...], problem: str) -> None:
+    bench.csv(("globex", 9, 10), row, ("hooli", 9, 10))
+    result = bench.run()
+    assert result["problems"] == [{"line": 3, "key": result["problems"][0]["key"], "problem": problem}]
+    assert [row["key"] for row in result["crossed"]] == ["globex", "hooli"]
+    assert result.exit_codes == []
+
+
+def test_where_leaves_rows_out_before_they_are_judged(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table(more="where = \"limit > 0 and plan == 'pro'\""))
+    bench.csv(("a", 9, 10, "pro"), ("b", 9, 0, "pro"), ("c", 9, 10, "free"), columns="customer_id,used,limit,plan")
+    result = bench.run()
+    assert [row["key"] for row in result["crossed"]] == ["a"]
+    assert (result["rows"], result["left_out"], result["problems"]) == (3, 2, [])
+
+
+@pytest.mark.parametrize(
+    ("where", "left"),
+    [
+        ("active == 1", ["a"]),
+        ("active != 0", ["a", "c"]),
+        ("active in [1, 2]", ["a"]),
+        ("code == '007'", ["b"]),
+        ("deleted == false", ["a"]),
+        ("customer_id != 'a'", ["b", "c"]),
+    ],
+)
+def test_where_compares_the_texts_of_a_csv_with_what_they_are_compared_with(
+    tmp_path: Path, where: str, left: list[str]
+) -> None:
+    bench = Bench(tmp_path, table(more=f'where = "{where}"'))
+    rows = (("a", 9, 10, 1, 7, "False"), ("b", 9, 10, 0, "007", "true"), ("c", 9, 10, "", "", ""))
+    bench.csv(*rows, columns="customer_id,used,limit,active,code,deleted")
+    assert [row["key"] for row in bench.run()["crossed"]] == left
+
+
+# The event
+
+
+def test_the_event_has_the_columns_and_the_crossing_that_its_declaration_names(bench: Bench) -> None:
+    bench.crossed(("acme", 85, 100))
+    bench.crossed(("acme", 100, 100))
+    assert bench.events[1][1] == {
+        "customer_id": "acme",
+        "limit": 100,
+        "used": 100,
+        "level": 1.0,
+        "previous": 0.8,
+        "value": 1.0,
+        "since": "2026-11-03T09:30:00.000Z",
+        "period": "2026-11",
+        "check": "api",
+    }
+    assert bench.select("SELECT DISTINCT source FROM events") == [("check:api",)]
+
+
+def test_columns_map_names(tmp_path: Path) -> None:
+    more = 'columns = { used = "Total Usage", limit = "Plan limit", customer_id = "Customer" }'
+    bench = Bench(tmp_path, table(more=more))
+    bench.csv(("acme", 85, 100), columns="Customer,Total Usage,Plan limit")
+    assert bench.crossed() == [("acme", 0.8)]
+    assert bench.events[0][1]["used"] == 85
+
+
+def test_a_dotted_name_reads_inside_of_json(tmp_path: Path) -> None:
+    columns = 'columns = { used = "usage.total" }'
+    bench = Bench(tmp_path, table('source = "usage.json"', value="used / plan.limit", more=columns))
+    bench.write("usage.json", '[{"customer_id": "acme", "usage": {"total": 9}, "plan": {"limit": 10}}]')
+    assert bench.crossed() == [("acme", 0.8)]
+    assert bench.events[0][1]["used"] == 9
+
+
+def test_an_event_that_its_declaration_refuses_is_reported_tried_again_and_one_dead_letter(bench: Bench) -> None:
+    bench.write("events/usage.limit.toml", 'type = "usage.limit"\n[fields]\ncustomer_id = { enum = ["acme"] }\n')
+    for _ in range(3):
+        bench.csv(("acme", 9, 10), ("globex", 9, 10))
+        result = bench.run()
+        assert (result["rejected"], set(result.exit_codes)) == (1, {65})
+        assert "globex" in result["rejects"][0]["message"]
+    assert bench.select("SELECT count(*) FROM dead_letters") == [(1,)]
+    bench.write("events/usage.limit.toml", 'type = "usage.limit"\n[fields]\ncustomer_id = "string"\n')
+    assert bench.crossed() == [("globex", 0.8)]
+    assert len(bench.events) == 2
+
+
+# Looking on
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(bench: Bench) -> None:
+    bench.csv(("acme", 85, 100))
+    before = sorted(path.name for path in bench.root.rglob("*"))
+    assert [row["key"] for row in bench.run(dry_run=True)["crossed"]] == ["acme"]
+    assert sorted(path.name for path in bench.root.rglob("*")) == before
+    assert bench.crossed() == [("acme", 0.8)]
+    assert bench.crossed(dry_run=True) == []
+
+
+def test_only_checks_the_rows_of_one_customer_and_leaves_the_others(bench: Bench) -> None:
+    assert bench.crossed(("acme", 85, 100), ("globex", 85, 100), only="globex") == [("globex", 0.8)]
+    assert bench.crossed() == [("acme", 0.8)]
+
+
+def test_the_table_has_the_highest_first(bench: Bench) -> None:
+    bench.csv(*((f"c{number}", number * 7 % 101, 100) for number in range(1, 101)))
+    result = bench.run()
+    values = [row["value"] for row in result["highest"]]
+    assert values == sorted(values, reverse=True)
+    assert (len(values), values[0]) == (20, 1.0)
+
+
+def test_the_highest_are_the_highest_of_a_thousand_rising_rows(bench: Bench) -> None:
+    bench.csv(*((f"c{number}", number, 100_000) for number in range(1, 1001)))
+    assert [row["key"] for row in bench.run()["highest"]] == [f"c{number}" for number in range(1000, 980, -1)]

@@ -1,0 +1,378 @@
+"""Where usage is read from, and what becomes of a source that fails."""
+
+import io
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from .support import Bench, table
+
+ROWS = [{"customer_id": "acme", "used": 9, "limit": 10}, {"customer_id": "globex", "used": 1, "limit": 10}]
+NDJSON = "".join(json.dumps(row) + "\n" for row in ROWS)
+
+
+def error(bench: Bench, name: str = "api") -> str:
+    result = bench.run(name)
+    assert result.exit_codes, result
+    return str(result["error"]["message"])
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("usage.csv", "customer_id,used,limit\nacme,9,10\nglobex,1,10\n"),
+        ("usage.csv", "\ufeffcustomer_id , used, limit\r\n\r\n acme, 9 ,10\r\n,,\r\nglobex,1,10"),
+        ("usage.csv", 'customer_id,used,limit,note\nacme,9,10,"two\nlines"\nglobex,1,10,\n'),
+        ("usage.json", json.dumps(ROWS)),
+        ("usage.json", json.dumps({row["customer_id"]: row for row in ROWS})),
+        ("usage.ndjson", NDJSON),
+        ("usage.jsonl", NDJSON + "\n\n"),
+        ("exports/usage.CSV", "customer_id,used,limit\nacme,9,10\nglobex,1,10\n"),
+    ],
+)
+def test_a_file_is_read_by_its_ending(tmp_path: Path, name: str, text: str) -> None:
+    bench = Bench(tmp_path, table(f'source = "{name}"'))
+    bench.write(name, text)
+    assert bench.crossed() == [("acme", 0.8)]
+    assert bench.run()["rows"] == 2
+
+
+def test_the_line_of_a_row_is_where_it_begins(bench: Bench) -> None:
+    bench.write("usage.csv", 'customer_id,used,limit\n"a\nb",9,10\n\nacme,x,10\n')
+    assert bench.run()["problems"][0]["line"] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("usage.csv", b'customer_id,used,limit\nacme,"9,10\n', "usage.csv is no CSV: line 2: unexpected end of data"),
+        ("usage.csv", b"customer_id,used,limit\nacm\xe9,9,10\n", "usage.csv is not UTF-8: byte 0xe9"),
+        ("usage.csv", b"customer;used;limit\nacme;9;10\n", "usage.csv has no column used"),
+        ("usage.csv", b"customer_id,usd,limit\n", 'usage.csv has no column used (did you mean "usd"?)'),
+        ("usage.json", b"[{", "usage.json is not JSON"),
+        ("usage.json", b'{"rows": 3}', "usage.json holds no list of objects"),
+        ("usage.json", b"[" * 100_000, "usage.json is not JSON"),
+        ("usage.json", b'[{"customer_id": "acme", "usage": 9, "limit": 1}]', "usage.json has no column used"),
+        ("usage.ndjson", b'{"id": "acme", "used": 9, "limit": 1}\n', "usage.ndjson has no column customer_id"),
+    ],
+)
+def test_a_file_that_cannot_be_believed_is_an_error(tmp_path: Path, name: str, text: bytes, words: str) -> None:
+    bench = Bench(tmp_path, table(f'source = "{name}"'))
+    (tmp_path / name).write_bytes(text)
+    assert error(bench).startswith(words)
+    assert bench.events == []
+
+
+def test_nothing_of_a_source_that_breaks_off_is_believed(bench: Bench) -> None:
+    bench.write("usage.csv", 'customer_id,used,limit\nacme,9,10\nglobex,9,"10\n')
+    assert "is no CSV" in error(bench)
+    assert bench.events == []
+
+
+def test_a_line_that_is_no_json_is_a_row_that_cannot_be_judged(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table('source = "usage.ndjson"'))
+    bench.write("usage.ndjson", NDJSON + '{"customer_id": "hoo\n[1]\n')
+    result = bench.run()
+    assert [row["line"] for row in result["problems"]] == [3, 4]
+    assert result["emitted"] == 1
+
+
+def test_a_file_that_is_not_there_is_an_error_that_names_it(bench: Bench) -> None:
+    result = bench.run()
+    assert result["error"]["message"] == "usage.csv cannot be read: No such file or directory"
+    assert result.exit_codes == [75]
+
+
+# stdin
+
+
+def test_stdin_is_csv_or_ndjson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tmp_path, table('source = "-"'))
+    for text in (NDJSON, "customer_id,used,limit\nacme,9,10\nglobex,9,10\n"):
+        stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(text.encode())))
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert bench.run()["rows"] == 2
+    monkeypatch.setattr(sys, "stdin", None)
+    assert error(bench) == "stdin is closed"
+
+
+# Commands
+
+
+def command(*words: str) -> str:
+    return f"command = {json.dumps([sys.executable, '-c', *words])}"
+
+
+@pytest.mark.parametrize("text", [NDJSON, "customer_id,used,limit\nacme,9,10\n", json.dumps(ROWS, indent=1)])
+def test_a_command_prints_ndjson_csv_or_a_json_list(tmp_path: Path, text: str) -> None:
+    bench = Bench(tmp_path, table(command(f"print({text!r})")))
+    assert bench.crossed() == [("acme", 0.8)]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            f"import sys; print({NDJSON!r}); sys.stdout.flush(); sys.exit('no\\nconnection')",
+            "ended with 1: no connection",
+        ),
+        ("import os; os.kill(os.getpid(), 9)", "was ended by signal 9"),
+    ],
+)
+def test_a_command_that_fails_is_an_error_whatever_it_printed(tmp_path: Path, code: str, words: str) -> None:
+    bench = Bench(tmp_path, table(command(code)))
+    assert error(bench) == f"{sys.executable} {words}"
+    assert bench.events == []
+
+
+def test_a_command_that_is_not_there_tells_of_path(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table('command = ["usage-export"]'))
+    result = bench.run()
+    assert result["error"]["message"] == "usage-export cannot be started: No such file or directory"
+    assert "PATH" in result["error"]["hint"]
+
+
+def test_a_command_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    code = "import subprocess; p = subprocess.Popen(['sleep', '60'])"
+    code += f"; open({str(mark)!r}, 'w').write(str(p.pid)); p.wait()"
+    bench = Bench(tmp_path, table(command(code), more='timeout = "1s"'))
+    assert error(bench) == f"{sys.executable} took over 1 s"
+    pid = int(mark.read_text())
+    ends = time.monotonic() + 5
+    while _runs(pid):
+        assert time.monotonic() < ends, "the child of the command still runs"
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_command_may_print_more_than_a_pipe_holds(tmp_path: Path) -> None:
+    code = "print('customer_id,used,limit'); [print(f'c{n},1,10') for n in range(50_000)]"
+    assert Bench(tmp_path, table(command(code))).run()["rows"] == 50_000
+
+
+def test_a_command_runs_in_the_projects_folder(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table('command = ["cat", "usage.csv"]'))
+    assert bench.crossed(("acme", 9, 10)) == [("acme", 0.8)]
+
+
+# SQLite
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "project" / "app.db"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE usage (customer TEXT, used REAL, quota INTEGER)")
+        connection.executemany("INSERT INTO usage VALUES (?,?,?)", [("acme", 9.5, 10), ("globex", 1, None)])
+        connection.commit()
+    return path
+
+
+def sqlite(query: str, more: str = "") -> str:
+    return table('source = "sqlite:///app.db"', more=f'query = "{query}"\n{more}')
+
+
+def test_a_query_on_sqlite_names_the_columns(database: Path) -> None:
+    bench = Bench(database.parent, sqlite("SELECT customer AS customer_id, used, quota AS 'limit' FROM usage"))
+    result = bench.run()
+    assert [row["key"] for row in result["crossed"]] == ["acme"]
+    assert [row["problem"] for row in result["problems"]] == ["globex: limit is missing"]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT * FROM usages", "app.db: no such table: usages"),
+        ("DELETE FROM usage", "app.db: attempt to write a readonly database"),
+        ("SELECT 1; SELECT 2", "app.db: You can only execute one statement at a time."),
+        ("SELECT customer AS customer_id, used FROM usage", "app.db has no column limit"),
+    ],
+)
+def test_a_query_that_fails_is_an_error(database: Path, query: str, words: str) -> None:
+    assert error(Bench(database.parent, sqlite(query))) == words
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM usage").fetchone() == (2,)
+
+
+def test_a_query_that_takes_too_long_is_ended(database: Path) -> None:
+    query = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+    bench = Bench(database.parent, sqlite(query, 'timeout = "200ms"'))
+    assert error(bench) == "app.db: the query took over 0.2 s"
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    assert error(Bench(tmp_path, sqlite("SELECT 1"))) == "app.db does not exist"
+    assert not (tmp_path / "app.db").exists()
+
+
+# HTTP
+
+Answer = Callable[["Handler"], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    answers: ClassVar[dict[str, Answer]]
+    seen: ClassVar[list[tuple[str, dict[str, str]]]]
+
+    def do_GET(self) -> None:
+        self.seen.append((self.path, dict(self.headers)))
+        self.answers.get(self.path, _no_such_page)(self)
+
+    def say(self, status: int, body: Any, raw: bytes | None = None) -> None:
+        data = json.dumps(body).encode() if raw is None else raw
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def _no_such_page(it: Handler) -> None:
+    it.say(404, {"error": "no such page"})
+
+
+class Server:
+    def __init__(self) -> None:
+        class Bound(Handler):
+            answers: ClassVar[dict[str, Answer]] = {}
+            seen: ClassVar[list[tuple[str, dict[str, str]]]] = []
+
+        self.handler = Bound
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def on(self, path: str, answer: Answer) -> None:
+        self.handler.answers[path] = answer
+
+    @property
+    def seen(self) -> list[tuple[str, dict[str, str]]]:
+        return self.handler.seen
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    made = Server()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_json_over_http(tmp_path: Path, server: Server) -> None:
+    server.on("/usage", lambda it: it.say(200, ROWS))
+    assert Bench(tmp_path, table(f'source = "{server.url}/usage"')).crossed() == [("acme", 0.8)]
+
+
+def test_pages_are_followed_with_the_headers_of_the_first(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METER_TOKEN", "s3cret")
+    server.on("/usage", lambda it: it.say(200, {"data": {"rows": ROWS}, "next": "/usage?page=2"}))
+    more = [{"customer_id": "hooli", "used": 9, "limit": 10}]
+    server.on("/usage?page=2", lambda it: it.say(200, {"data": {"rows": more}, "next": None}))
+    text = 'rows = "data.rows"\nnext = "next"\nheaders = { Authorization = "Bearer env:METER_TOKEN" }'
+    bench = Bench(tmp_path, table(f'source = "{server.url}/usage"', more=text))
+    assert bench.crossed() == [("acme", 0.8), ("hooli", 0.8)]
+    assert [headers["Authorization"] for _, headers in server.seen] == ["Bearer s3cret"] * 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda it: it.say(401, {"error": "bad s3cret"}), ' answered 401: {"error": "bad [secret]"}'),
+        (lambda it: it.say(500, None, b""), " answered 500"),
+        (lambda it: it.say(200, None, b"<html>\nhi"), " answered no JSON: <html> hi"),
+        (lambda it: it.say(200, {"rows": 1}), " holds no list of objects"),
+        (
+            lambda it: it.say(200, {"rows": ROWS, "next": "http://elsewhere.example/"}),
+            ": its next page is on another server, elsewhere.example",
+        ),
+        (lambda it: it.say(200, {"rows": ROWS, "next": "/usage?key=1"}), ": page 1 names one before it as the next"),
+        (lambda it: it.connection.close(), " cannot be read (RemoteProtocolError)"),
+    ],
+)
+def test_what_an_endpoint_does_wrong_is_told_without_secrets(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, answer: Answer, words: str
+) -> None:
+    monkeypatch.setenv("METER_TOKEN", "s3cret")
+    server.on("/usage?key=1", answer)
+    text = 'rows = "rows"\nnext = "next"\nheaders = { Authorization = "Bearer env:METER_TOKEN" }'
+    bench = Bench(tmp_path, table(f'source = "{server.url}/usage?key=1"', more=text))
+    assert error(bench) == f"{server.url}/usage{words}"
+    assert bench.events == []
+
+
+def test_an_endpoint_that_drips_is_not_waited_for(tmp_path: Path, server: Server) -> None:
+    def drip(it: Handler) -> None:
+        it.send_response(200)
+        it.end_headers()
+        try:
+            for _ in range(50):
+                it.wfile.write(b" ")
+                time.sleep(0.1)
+        except OSError:
+            pass
+
+    server.on("/usage", drip)
+    bench = Bench(tmp_path, table(f'source = "{server.url}/usage"', more='timeout = "500ms"'))
+    began = time.monotonic()
+    assert error(bench) == f"{server.url}/usage took over 0.5 s"
+    assert time.monotonic() - began < 3
+
+
+def test_a_secret_that_is_not_set_is_an_error_of_configuration(tmp_path: Path, server: Server) -> None:
+    text = 'headers = { Authorization = "env:NO_SUCH_TOKEN" }'
+    bench = Bench(tmp_path, table(f'source = "{server.url}/usage"', more=text))
+    result = bench.run()
+    assert (result["error"]["kind"], result.exit_codes) == ("project", [78])
+    assert "NO_SUCH_TOKEN" in result["error"]["message"]
+
+
+# Memory
+
+
+# The peak of a process counts what the one that started it held: a small one must.
+PEAK = """
+import os, resource, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+print(status, usage.ru_maxrss)
+"""
+
+
+def test_many_rows_take_memory_for_their_keys_alone(tmp_path: Path) -> None:
+    rows = 200_000
+    bench = Bench(tmp_path)
+    bench.csv(*((f"customer-{number:07}", number % 70, 100) for number in range(rows)))
+    program = Path(sys.executable).parent / "ingestlayer"
+    warm = bench.folder.run("check", "-q")
+    assert warm.code == 0, warm
+    command = [sys.executable, "-c", PEAK, str(program), "-C", str(tmp_path), "check", "-q"]
+    status, peak = map(int, subprocess.run(command, capture_output=True, check=True).stdout.split())
+    assert status == 0
+    assert peak < 60_000  # KiB; as dicts the rows would take twice as much
