@@ -56,7 +56,8 @@ def prune(
         longest, forever = memories(project.pipelines)
         now = runtime.clock.now()
         progress = Progress("events", json)
-        removed = upkeep.prune(runtime.store, now - age, now - max(age, longest), progress.at, forever)
+        ages = now - age, now - max(age, longest)
+        removed = upkeep.prune(runtime.store, runtime.clock, *ages, progress.at, forever)
         progress.end()
     if json:
         say_json({"removed": removed})

@@ -207,7 +207,7 @@ def test_what_was_said_of_people_is_forgotten_with_the_retention(project: Folder
     now = project.sql("SELECT accepted_at FROM events")[0][0]
     for number in range(1200):
         at = now - (91 if number % 100 else 89) * DAY
-        project.sql("INSERT INTO people VALUES (?, NULL, 'users_not_found', ?)", f"{number}@x.example", at)
+        project.sql("INSERT INTO people VALUES ('', ?, NULL, 'users_not_found', ?)", f"{number}@x.example", at)
     prune(project)
     assert rows(project, "people") == [12]
 
@@ -218,7 +218,7 @@ def test_what_was_said_of_people_is_forgotten_with_the_retention(project: Folder
 def test_info_counts_the_tables(project: Folder, slack: SlackStandin) -> None:
     steps(project, CROSSING + UPSERT.format(), THREAD)
     emit(project)
-    project.sql("INSERT INTO people VALUES ('a@x.example', 'U1', '', 1)")
+    project.sql("INSERT INTO people VALUES ('', 'a@x.example', 'U1', '', 1)")
     found: dict[str, Any] = project.run("store", "info", "--json").json["rows"]
     assert {name: found[name] for name in ("states", "entities", "threads", "people")} == {
         "states": 2,
