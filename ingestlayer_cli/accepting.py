@@ -59,7 +59,7 @@ def _delivery(run: Run, message: Message, at: int) -> NewDelivery:
     directions = message.directions
     thread = None
     if key := directions.get("thread"):
-        thread = NewThread(f"{run.pipeline} {message.target}", key, at, directions["window"])
+        thread = NewThread(f"{run.pipeline} {message.destination} {message.target}", key, at, directions["window"])
     told = encode(directions) if directions else None
     head = (message.id, run.pipeline, message.destination, message.target, message.body)
     return NewDelivery(*head, message.retry, told, thread)

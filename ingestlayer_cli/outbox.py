@@ -12,6 +12,7 @@ from . import families
 from .clock import Clock
 from .destinations.base import (
     CannotTell,
+    Destination,
     Doubt,
     Found,
     Harmless,
@@ -29,6 +30,7 @@ from .processes import identity, vanished
 from .store import Store
 from .store import outbox as rows
 from .store.outbox import Attempt, Claimed, Doubtful, Wanted
+from .workspaces import settings_of
 
 LEASE = 60_000  # milliseconds; a sending takes at most a connection's and a read's time-out
 CURVE = (30_000, 120_000, 600_000, 3_600_000)  # after the first, second, … failed attempt; then dead
@@ -171,9 +173,10 @@ class Outbox:
 
     def _pace(self, kind: str) -> int:
         """Return the time between two messages to one target of a kind of destination."""
-        if self._is_terminal or not families.member("destinations", kind).paced:
+        if not _member(kind).paced:
             return 0
-        return int(self._slack["pace"])
+        settings = settings_of(self._slack, _workspace(kind))
+        return 0 if settings["connection"] == "terminal" else int(settings["pace"])
 
     def _outgoing(self, claimed: Claimed) -> Outgoing:
         return self._outgoing_of(claimed)._replace(overtaken=claimed.overtaken)
@@ -181,7 +184,7 @@ class Outbox:
     def _outgoing_of(self, row: Claimed | Doubtful) -> Outgoing:
         now, people = self._clock.now(), {}
         if emails := row.directions.get("people"):
-            known = rows.people(self._store, emails)
+            known = rows.people(self._store, _workspace(row.destination), emails)
             people = {email: person for email, person in known.items() if person.is_fresh(now)}
         place = Place(*row.thread) if row.thread else None
         return Outgoing(row.id, row.target, json.loads(row.body), row.directions, place, people, at=now)
@@ -196,7 +199,7 @@ class Outbox:
         now = self._clock.now()
         attempt = _judged(result, claimed, at, now)
         if isinstance(result, NotConnected):
-            apart = families.member("destinations", claimed.destination).apart
+            apart = _member(claimed.destination).apart
             self.broken[claimed.destination, claimed.target if apart else ""] = result
         else:
             self._answered.add(claimed.destination)
@@ -209,7 +212,8 @@ class Outbox:
 
     def _sender(self, kind: str) -> Sender:
         if kind not in self._senders:
-            self._senders[kind] = families.member("destinations", kind).sender(self._slack, self._show, self._root)
+            settings = settings_of(self._slack, _workspace(kind))
+            self._senders[kind] = _member(kind).sender(settings, self._show, self._root)
         return self._senders[kind]
 
     # What may or may not have arrived -----------------------------------------------------------------
@@ -266,10 +270,19 @@ class Outbox:
                 said(row, attempt)
 
     def _undecided(self, row: Doubtful, why: str, now: int) -> Attempt:
-        if self._slack["on_unknown"] == "resend":
+        if settings_of(self._slack, _workspace(row.destination))["on_unknown"] == "resend":
             return _again(row, f'{why}; on_unknown = "resend"', now)
         why = f"it may or may not have arrived: {why}"
         return Attempt(now, 0, "held", "unknown", False, now, why, _ask(row.id, row.target))
+
+
+def _member(label: str) -> type[Destination]:
+    found: type[Destination] = families.member("destinations", families.kind_of(label))
+    return found
+
+
+def _workspace(label: str) -> str:
+    return label.partition("/")[2]
 
 
 def _again(row: Doubtful, why: str, now: int) -> Attempt:

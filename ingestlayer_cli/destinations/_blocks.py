@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..events import encode
+from ..patterns import lazy
 from ._text import ROOM_FOR_WAY, clip, size, tidy, url_problem
 
 Block = dict[str, Any]
@@ -114,10 +115,10 @@ def leaf(element: Block) -> Block:
 
 # What rich text names, by the key that does and the form that it has.
 _LEAF_IDS = {
-    "user": ("user_id", re.compile(r"[UW][A-Z0-9]+", re.ASCII)),
-    "usergroup": ("usergroup_id", re.compile(r"S[A-Z0-9]+", re.ASCII)),
-    "channel": ("channel_id", re.compile(r"[CGD][A-Z0-9]+", re.ASCII)),
-    "emoji": ("name", re.compile(r"[^\s:<>&\x00-\x1f]{1,100}")),
+    "user": ("user_id", lazy(r"[UW][A-Z0-9]+", re.ASCII)),
+    "usergroup": ("usergroup_id", lazy(r"S[A-Z0-9]+", re.ASCII)),
+    "channel": ("channel_id", lazy(r"[CGD][A-Z0-9]+", re.ASCII)),
+    "emoji": ("name", lazy(r"[^\s:<>&\x00-\x1f]{1,100}")),
 }
 
 

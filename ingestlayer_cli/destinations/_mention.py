@@ -7,6 +7,7 @@ is sent, in this one line alone.
 import re
 from typing import Any, NamedTuple
 
+from ..patterns import lazy
 from ..people import Person
 from . import _text as texts
 
@@ -14,10 +15,10 @@ MOST = 5
 LONGEST = 100  # characters of a name
 
 # Ids have a digit: WILLIAMS is a name.
-USER = re.compile(r"(?=[A-Z]+\d)[UW][A-Z0-9]{5,20}", re.ASCII)
-_GROUP = re.compile(r"(?=[A-Z]+\d)S[A-Z0-9]{5,20}", re.ASCII)
-EMAIL = re.compile(r"[^\s@<>,;|\"]{1,64}@[^\s@<>,;|\"]{1,255}")
-_NAMED = re.compile(rf"(.*?)\s*<({EMAIL.pattern})>")
+USER = lazy(r"(?=[A-Z]+\d)[UW][A-Z0-9]{5,20}", re.ASCII)
+_GROUP = lazy(r"(?=[A-Z]+\d)S[A-Z0-9]{5,20}", re.ASCII)
+EMAIL = lazy(r"[^\s@<>,;|\"]{1,64}@[^\s@<>,;|\"]{1,255}")
+_NAMED = lazy(rf"(.*?)\s*<({EMAIL.pattern})>")
 
 _WHY_NOT = {
     "users_not_found": "nobody in Slack has this address",

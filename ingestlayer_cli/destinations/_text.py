@@ -7,6 +7,7 @@ are counted as UTF-16 code units, the strictest reading of Slack's limits.
 import re
 
 from ..expressions import Scope
+from ..patterns import lazy
 from ..templates import Template
 
 MAX_URL = 3_000  # of a button or an image: https://docs.slack.dev/reference/block-kit
@@ -15,18 +16,18 @@ MAX_URL = 3_000  # of a button or an image: https://docs.slack.dev/reference/blo
 _NOWHERE = [code for code in (*range(32), *range(127, 160), *range(0xD800, 0xE000)) if code not in (9, 10)]
 _ESCAPES: dict[int, str | None] = dict.fromkeys(_NOWHERE)
 _ESCAPES |= {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_BARE_AMPERSAND = re.compile(r"&(?!amp;|lt;|gt;)")
+_CONTROL = lazy(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_BARE_AMPERSAND = lazy(r"&(?!amp;|lt;|gt;)")
 _URL_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_URL = re.compile(r"https?://[^\s<>\"/?#\x00-\x1f\x7f-\x9f\ud800-\udfff][^\s<>\"\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
+_URL = lazy(r"https?://[^\s<>\"/?#\x00-\x1f\x7f-\x9f\ud800-\udfff][^\s<>\"\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 
 # What an author may write between < and >. Values in it are marked by _OPEN and _CLOSE, a bar of theirs by _BAR.
 _OPEN, _CLOSE, _BAR = "\x02", "\x03", "\x04"
-_VALUE = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
-_MARKUP = re.compile(r"<([^<>]*)>|(^[ \t]*>{1,3})|[<>]", re.MULTILINE)
-_QUOTES = re.compile(r"^[ \t]*>{1,3}", re.MULTILINE)
-_LINK = re.compile(r"(?:https?://|mailto:|tel:|slack://)[^|\s]+")
-_MENTION = re.compile(r"!(?:channel|here|everyone)|!subteam\^\w+|!date\^\d+\^[^|]+|[@#][A-Z0-9]+")
+_VALUE = lazy(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_MARKUP = lazy(r"<([^<>]*)>|(^[ \t]*>{1,3})|[<>]", re.MULTILINE)
+_QUOTES = lazy(r"^[ \t]*>{1,3}", re.MULTILINE)
+_LINK = lazy(r"(?:https?://|mailto:|tel:|slack://)[^|\s]+")
+_MENTION = lazy(r"!(?:channel|here|everyone)|!subteam\^\w+|!date\^\d+\^[^|]+|[@#][A-Z0-9]+")
 _BROADCASTS = ("!channel", "!here", "!everyone")
 
 ROOM_FOR_WAY = 250

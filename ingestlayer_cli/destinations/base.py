@@ -109,6 +109,14 @@ class Destination(Section):
         """Yield (key, words) of what is well written in its compiled data and still doubtful, for `validate`."""
         yield from ()
 
+    @classmethod
+    def sender(cls, settings: dict[str, Any], show: Callable[[str, dict[str, Any]], None], root: str) -> "Sender":
+        """Return what sends for a project in the folder `root`; `settings` are those of the Slack workspace.
+
+        `show` draws a message on this terminal.
+        """
+        raise NotImplementedError
+
 
 def in_thread(directions: dict[str, Any]) -> str:
     """Return in words the thread that a message with these directions belongs to."""

@@ -8,6 +8,7 @@ from ..errors import ProjectError
 from ..events import received_text
 from ..expressions import Scope
 from ..families import Duration, JsonFile, Section
+from ..patterns import lazy
 from ..templates import Template, as_text
 from . import _blocks as kit
 from . import _mention as mentions
@@ -15,10 +16,10 @@ from . import _text as texts
 from .base import Composing, Destination, Limit, Sender, Target
 
 # A channel's name or id: of ASCII it has letters, digits, - and _ alone. Or a person's: @ and an e-mail address or id.
-_CHANNEL = re.compile(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}")
-_PERSON = re.compile(rf"@({mentions.EMAIL.pattern}|{mentions.USER.pattern})", re.ASCII)
+_CHANNEL = lazy(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}")
+_PERSON = lazy(rf"@({mentions.EMAIL.pattern}|{mentions.USER.pattern})", re.ASCII)
 _LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
-_ICON = re.compile(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
+_ICON = lazy(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
 _NO_MARKUP = str.maketrans("<>", "‹›")
 _LONG = 250
 
@@ -97,6 +98,8 @@ class Slack(Destination):
         update = true
         mention = "$entity.customer.csm_email"
 
+    `workspace = "sales"` posts to the workspace of `[slack.workspaces.sales]`, with a secret of its own.
+
     `blocks = "file.json"` in the message gives the Block Kit blocks themselves, every text in them a template, and
     any object of a list in them may `repeat` over a list of the event or the entity, whose elements are `$item`:
     `{"type": "section", "repeat": "$event.items", "text": {"type": "mrkdwn", "text": "$item.name"}}`.
@@ -117,6 +120,7 @@ class Slack(Destination):
     paced: ClassVar[bool] = True
 
     channel: Template
+    workspace: str = ""
     channel_default: str | None = None
     thread: Template | None = None
     thread_window: Duration = Duration(30 * 86_400_000)
@@ -278,7 +282,7 @@ class Slack(Destination):
         """Return what sends over the connection of `[slack]`; `show` draws a message on this terminal."""
         from ._slack_api import connect
 
-        return connect(settings, show)
+        return connect(settings, show, root)
 
 
 def _is_channel(text: str) -> bool:

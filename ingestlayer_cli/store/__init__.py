@@ -4,6 +4,7 @@ WAL with `synchronous=FULL`: what a transaction committed survives a power cut; 
 writer. Every write goes through `Store.transaction()`.
 """
 
+import json
 import os
 import sqlite3
 import time
@@ -60,6 +61,14 @@ class Store:
         with errors(self.path):
             return state(self.connection, scope, key)
 
+    def states(self, scope: str, start: str) -> dict[str, State]:
+        """Return the states of the keys that begin with a text, by key."""
+        rows = self.select(
+            "SELECT key, value, event_id, at FROM states WHERE scope = ? AND key >= ? AND key < ?",
+            *(scope, start, start + "\U0010ffff"),
+        )
+        return {key: State(json.loads(value), event_id, at) for key, value, event_id, at in rows}
+
     def traits(self, kind: str, key: str) -> Traits | None:
         """Return what the store knows of an entity."""
         with errors(self.path):
@@ -103,6 +112,11 @@ def open_to_read(path: str) -> Store | None:
             connection.close()
             return None
         return Store(connection, path)
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """Return the version of the SQLite library that is linked in."""
+    return sqlite3.sqlite_version_info
 
 
 def _uri(path: str) -> str:

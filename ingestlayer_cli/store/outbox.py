@@ -237,7 +237,9 @@ def record(store: Store, claimed: Claimed, attempt: Attempt, owner: str) -> None
             (claimed.lease_until, attempt.lane_free_at, (attempt.receipt or {}).get("channel"), claimed.lane),
         )
         _keep_attempt(execute, claimed.seq, attempt, owner)
-        transaction.connection.executemany("INSERT OR REPLACE INTO people VALUES (?,?,?,?)", attempt.learned)
+        workspace = claimed.destination.partition("/")[2]
+        learned = [(workspace, *person) for person in attempt.learned]
+        transaction.connection.executemany("INSERT OR REPLACE INTO people VALUES (?,?,?,?,?)", learned)
 
 
 def settle_row(store: Store, row: "Doubtful", attempt: Attempt, owner: str) -> bool:
@@ -380,9 +382,13 @@ def doubtful(store: Store, wanted: Wanted) -> list[Doubtful]:
     ]
 
 
-def people(store: Store, emails: list[str]) -> dict[str, Person]:
-    """Return what is known of these e-mail addresses."""
-    rows = store.select("SELECT * FROM people WHERE email IN (SELECT value FROM json_each(?))", json.dumps(emails))
+def people(store: Store, workspace: str, emails: list[str]) -> dict[str, Person]:
+    """Return what a workspace said of these e-mail addresses."""
+    rows = store.select(
+        "SELECT email, user, why, at FROM people WHERE workspace = ? AND email IN (SELECT value FROM json_each(?))",
+        workspace,
+        json.dumps(emails),
+    )
     return {row[0]: Person(*row) for row in rows}
 
 

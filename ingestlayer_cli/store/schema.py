@@ -156,10 +156,12 @@ CREATE TABLE threads (                  -- messages of one key that hang on the 
 CREATE INDEX threads_by_key ON threads (scope, key, opened_at);
 
 CREATE TABLE people (                   -- what Slack said of an e-mail address
-    email TEXT PRIMARY KEY,
+    workspace TEXT NOT NULL,            -- empty: the default one
+    email TEXT NOT NULL,
     user TEXT,                          -- its id; null: there is none
     why TEXT NOT NULL,
-    at INTEGER NOT NULL
+    at INTEGER NOT NULL,
+    PRIMARY KEY (workspace, email)
 ) STRICT, WITHOUT ROWID;
 
 ALTER TABLE deliveries ADD COLUMN directions TEXT;  -- JSON: what its sender needs beside the body

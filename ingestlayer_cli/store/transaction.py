@@ -59,6 +59,7 @@ class Transaction:
         self._memory: dict[tuple[str, str], list[Seen]] = {}
         self._states: dict[tuple[str, str], State] = {}
         self._traits: dict[tuple[str, str], Traits] = {}
+        self._kinds: dict[str, bool] = {}  # whether the store has traits of a kind, when it was asked
         self._next_event = self._number("SELECT max(seq) FROM events")
         self._next_delivery = self.first_delivery = self._number("SELECT max(seq) FROM deliveries")
 
@@ -204,7 +205,12 @@ class Transaction:
 
     def traits(self, kind: str, key: str) -> Traits | None:
         """Return what the store knows of an entity."""
-        return self._traits.get((kind, key)) or traits(self.connection, kind, key)
+        if kind not in self._kinds:
+            sql = "SELECT EXISTS (SELECT 1 FROM entities WHERE kind = ?)"
+            self._kinds[kind] = bool(self.connection.execute(sql, (kind,)).fetchone()[0])
+        known = self._traits.get((kind, key))
+        # Most kinds have a file and nothing in the store: a look-up for each event would be for nothing.
+        return traits(self.connection, kind, key) if known is None and self._kinds[kind] else known
 
     def upsert(self, item: Upsert) -> None:
         """Lay traits over those that are known of an entity."""
