@@ -3,6 +3,9 @@
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from .patterns import lazy
 
 UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -11,7 +14,7 @@ _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 PERIODS = {"hour": UNITS["h"], **{period: days * UNITS["d"] for period, days in _DAYS.items()}}
 
 # RFC 3339, section 5.6; `T` and `Z` may be lower case there, and a space may stand for `T`.
-RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+RFC_3339 = lazy(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEARS = (-62_135_596_800_000, 253_402_300_800_000)  # from year 1 until before year 10000
 
@@ -75,6 +78,12 @@ def parse_duration(text: str) -> int:
 
 def period_of(at: int, period: str) -> str:
     """Return the hour, day, week, month, quarter or year of a time, in UTC: `2026-11`."""
+    return _period_of(at - at % UNITS["h"], period)
+
+
+@lru_cache(maxsize=64)
+def _period_of(at: int, period: str) -> str:
+    """Return it for the start of an hour, which all periods share: thousands of events are of one."""
     moment = _EPOCH + timedelta(milliseconds=at)
     if period == "quarter":
         return f"{moment.year:04}-Q{(moment.month + 2) // 3}"

@@ -5,6 +5,8 @@ from typing import Any
 
 from .expressions import COMPARISONS, Node, Scope, evaluator, getter, kleene, refs, to_number, truth
 
+REDACTED = "[redacted]"  # in words, in place of a value that they may not tell
+
 # What a node came to, and the words for it.
 Judge = Callable[[Scope], tuple[Any, str]]
 _GAP = "\0"  # where the value of a ref goes
@@ -134,7 +136,7 @@ def _side(node: Node, mirrored: bool = False) -> Words:
 
 def source(node: Node) -> str:
     """Write a node as an expression again; fields of the event by their bare names, as people read them."""
-    return _written(node, lambda path: ".".join(path[1:] if path[0] == "event" and path[1:] else path))
+    return _written(node, lambda path: ".".join(path[1:] if path[0] in ("event", "row") and path[1:] else path))
 
 
 def _written(node: Node, ref: Callable[[list[str]], str]) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .clock import parse_date_or_time
+from .patterns import lazy
 
 Node = list[Any]
 Scope = dict[str, Any]
@@ -30,7 +31,7 @@ MAX_NESTING = 20
 MAX_OPERATORS = 100
 CONSTANTS = {"null": None, "true": True, "false": False}
 
-_TOKEN = re.compile(
+_TOKEN = lazy(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
     r"|(?P<string>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
     r"|(?P<name>\$?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)"
@@ -38,8 +39,8 @@ _TOKEN = re.compile(
     r"|(?P<end>$))",
     re.ASCII | re.DOTALL,
 )
-_SPACE = re.compile(r"\s*", re.ASCII)
-_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_SPACE = lazy(r"\s*", re.ASCII)
+_NUMBER = lazy(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 # What other languages write, and how it is written here.
 _INSTEAD = {"=": "write ==", "&": "write and", "!": "write not", "${": "write $event.… without braces"}
 _ESCAPES = {"n": "\n", "t": "\t"}
@@ -58,9 +59,12 @@ class ExpressionError(ValueError):
 # Parsing --------------------------------------------------------------------------------------------------
 
 
-def parse(text: str) -> Node:
-    """Parse a whole text; ExpressionError with the position otherwise."""
-    parser = Parser(text, bare=False)
+def parse(text: str, columns: bool = False) -> Node:
+    """Parse a whole text; ExpressionError with the position otherwise.
+
+    With `columns` a bare name is a column, a ref of the root `row`: `used / limit`.
+    """
+    parser = Parser(text, bare=False, columns=columns)
     node = parser.expression()
     if parser.kind == "op" and parser.value == "|":
         words = "'|' is not part of a condition: write or; filters stand in ${…} of texts"
@@ -72,9 +76,10 @@ def parse(text: str) -> Node:
 class Parser:
     """Recursive descent over one text. Templates use it too, from the character after `${`."""
 
-    def __init__(self, text: str, start: int = 0, bare: bool = False) -> None:
+    def __init__(self, text: str, start: int = 0, bare: bool = False, columns: bool = False) -> None:
         self.text = text
         self.limit = start + MAX_LENGTH
+        self.columns = columns
         self.bare = bare  # inside ${…} a ref may stand without its dollar sign
         self.at = start
         self.kind = self.value = ""
@@ -195,6 +200,8 @@ class Parser:
             return ["lit", CONSTANTS[value]]
         if self.kind == "op" and self.value == "(":
             raise ExpressionError("there are no calls; in ${…} a filter follows a bar: value | number", start)
+        if self.columns:
+            return ["ref", column_path(value, start)]
         return ["ref", ref_path(value, start, self.bare)]
 
     def items(self) -> list[Node]:
@@ -220,6 +227,13 @@ def ref_path(name: str, start: int, bare: bool = False) -> list[str]:
     if not (bare or name.startswith("$")):
         raise ExpressionError(f'a ref starts with a dollar sign (did you mean "${name}"?)', start)
     return path
+
+
+def column_path(name: str, start: int) -> list[str]:
+    """Return the path of a column; ExpressionError for a ref of another kind."""
+    if name.startswith("$"):
+        raise ExpressionError(f'a column has no dollar sign (did you mean "{name.rpartition(".")[2]}"?)', start)
+    return ["row", *name.split(".")]
 
 
 def refs(node: Node) -> list[list[str]]:

@@ -9,13 +9,14 @@ from .clock import parse_time
 from .errors import Problem, RejectedError, near_miss
 from .events import TYPES, Declaration, Event, encode, new_event_id, unsound
 from .expressions import evaluator
+from .patterns import lazy
 
 MAX_PAYLOAD = 1 << 20  # bytes of JSON
 MAX_TYPE = 200
 MAX_KEY = 512
 MAX_LISTED = 500  # fields in the declaration that a rejection proposes
-_TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_TYPE = lazy(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
+_UNPRINTABLE = lazy(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Raw(NamedTuple):

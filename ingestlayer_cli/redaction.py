@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-REDACTED = "[redacted]"
 ACTIONS = ("keep", "mask", "hash", "drop")
 
 _HIDDEN = "•••"

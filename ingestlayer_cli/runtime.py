@@ -29,6 +29,7 @@ class EntityFiles:
         self._index = project.home if keep_index else None
         self._files: dict[str, EntityFile] = {}
         self._rows: dict[tuple[str, str], Row | None] = {}
+        self._looked: set[str] = set()  # the kinds whose file was looked at since `refresh`
 
     def get(self, kind: str, key: str) -> Row | None:
         """Return a row or None; the same one until `refresh()`."""
@@ -36,13 +37,15 @@ class EntityFiles:
             return self._rows[kind, key]
         except KeyError:
             file = self.file(kind)
-            row = self._rows[kind, key] = file.get(key) if file else None
+            row = self._rows[kind, key] = file.get(key, kind in self._looked) if file else None
+            self._looked.add(kind)
             return row
 
     def refresh(self) -> None:
         """Forget the rows, so that a changed file is seen."""
         self._rows.clear()
         self._names.clear()
+        self._looked.clear()
 
     def name(self, kind: str) -> str:
         """Return the file's name, with its age when an export of it must have been missed: over a day.
@@ -169,9 +172,8 @@ class Runtime:
     def pipelines(self, type_: str) -> list[Pipeline]:
         """Return the active pipelines that match an event type, compiled."""
         if type_ not in self._pipelines:
-            connection = self.project.slack["connection"]
             self._pipelines[type_] = [
-                Pipeline(data, connection)
+                Pipeline(data, self.project.slack)
                 for data in self.project.pipelines
                 if data["status"] == "active" and matches(data["match"], type_)
             ]

@@ -15,11 +15,12 @@ from typing import Any
 
 from .clock import parse_date_or_time
 from .expressions import Evaluator, ExpressionError, Parser, Scope, evaluator, ref_path, refs, to_number
+from .patterns import lazy
 
 Part = str | dict[str, Any]
 Filter = Callable[..., Any]
 
-_REF = re.compile(r"\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+_REF = lazy(r"\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 # Parsing --------------------------------------------------------------------------------------------------

@@ -81,15 +81,17 @@ class EntityFile:
         self._error: ProjectError | None = None
         self._passes = 0
 
-    def get(self, key: str) -> Row | None:
+    def get(self, key: str, settled: bool = False) -> Row | None:
         """Return the first row whose key is `key`, or None.
+
+        `settled` is for a caller that has looked a moment ago whether the file has changed.
 
         Raises ProjectError when the file is missing, no readable file, not UTF-8 or broken, has an
         unknown ending, or lacks the key column.
         """
         for rebuild in (False, True):
             try:
-                return self._get(key, rebuild)
+                return self._get(key, rebuild, settled)
             except _Stale:
                 self.close()
         # It changes faster than it is indexed: one pass over it is the best answer there is.
@@ -159,8 +161,8 @@ class EntityFile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _get(self, key: str, rebuild: bool) -> Row | None:
-        found = self._stat()
+    def _get(self, key: str, rebuild: bool, settled: bool) -> Row | None:
+        found = self._stamp if settled and self._stamp is not None else self._stat()
         if found != self._stamp or rebuild:
             self.close()
             self._open(found, rebuild)

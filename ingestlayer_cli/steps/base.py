@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from ..conditions import Condition, Value, hides, source
+from ..conditions import REDACTED, Condition, Value, hides, source
 from ..events import Event, Kept, Remembered, Seen, State, Traits, Upsert, merged
 from ..expressions import Node, Scope
 from ..families import Section
-from ..redaction import REDACTED
 from ..templates import Template
 
 TRACE = "trace"  # the reader of what a run tells of itself

@@ -54,7 +54,8 @@ class Crossing(Step):
             raise ValueError("`levels` are numbers from the lowest to the highest, each once")
         if not 0 <= values.get("rearm", 0) < float("inf"):
             raise ValueError("`rearm` is a number from 0")
-        return values
+        # A level of 20 is told as 20, not as 20.0.
+        return {**values, "levels": [int(level) if level.is_integer() else level for level in levels]}
 
     def __call__(self, context: Context) -> Drop | None:
         value, words = context.number(self.value)

@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
+from ..conditions import REDACTED
 from ..expressions import Scope
 from ..families import Actions, Secret
-from ..redaction import DETECTORS, REDACTED, find, mask, rooted
+from ..redaction import DETECTORS, find, mask, rooted
 from ..templates import as_text
 from .base import TRACE, Context, Drop, Redaction, Step
 
