@@ -9,17 +9,21 @@ from .commands import (
     backtest,
     deliver,
     deliveries,
+    doctor,
     entities,
     events,
     init,
     pipelines,
+    recipes,
     replay,
     settings,
+    slack,
     store,
     test,
     validate,
     why,
 )
+from .commands.check_command import CheckCommand
 from .commands.event_command import EventCommand
 
 app = typer.Typer(
@@ -75,9 +79,22 @@ def preview(ctx: typer.Context) -> int:
     return run(settings, ctx.args)
 
 
+@app.command("check", cls=CheckCommand)
+def check(ctx: typer.Context) -> int:
+    """Compare usage with its limits, and emit an event for each row that newly reached a level in its period.
+
+    ingestlayer check api-limits -q
+    """
+    from .commands.check import run
+
+    return run(settings, ctx.args)
+
+
 app.command("backtest")(backtest.backtest)
 app.command("deliver")(deliver.deliver)
+app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
+app.command("recipes")(recipes.recipes)
 app.command("replay")(replay.replay)
 app.command("test")(test.run)
 app.command("validate")(validate.validate)
@@ -86,4 +103,5 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(entities.app, name="entities")
 app.add_typer(events.app, name="events")
 app.add_typer(pipelines.app, name="pipelines")
+app.add_typer(slack.app, name="slack")
 app.add_typer(store.app, name="store")

@@ -1,6 +1,6 @@
 """The entry point and the one error boundary.
 
-cron starts `emit` thousands of times a day: its arguments are read here without Typer (30 ms). Everything
+cron starts `emit` and `check` thousands of times a day: their arguments are read here without Typer (30 ms). Everything
 else, and every `--help`, goes through the Typer app.
 """
 
@@ -11,7 +11,7 @@ from . import console
 from .commands import settings
 from .errors import Exit, IngestlayerError, UsageError
 
-DIRECT = ("emit", "preview")
+DIRECT = ("emit", "preview", "check")
 HELP = {"-h", "--help"}
 
 
@@ -63,9 +63,15 @@ def _dispatch(args: list[str]) -> int:
     if rest and rest[0] in DIRECT and not HELP.intersection(rest) and "_INGESTLAYER_COMPLETE" not in os.environ:
         if rest[0] == "emit":
             from .commands.emit import run as command
+        elif rest[0] == "check":
+            from .commands.check import run as command
         else:
             from .commands.preview import run as command
         return command(settings, rest[1:])
+    if not rest and "_INGESTLAYER_COMPLETE" not in os.environ:
+        from .commands.start import run as start
+
+        return start(settings)
     return _typer(args)
 
 

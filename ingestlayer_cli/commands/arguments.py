@@ -42,6 +42,7 @@ EMIT = [
     Option("--batch", "FILE|-", "Many events: .ndjson, .jsonl or .csv, or NDJSON from stdin."),
     Option("--format", "csv|ndjson", "What a batch holds; its ending says so unless given."),
     Option("--rejects", "FILE", "Where the refused lines of a batch go, as NDJSON."),
+    Option("--log", "FILE", "Append what is decided, one JSON object a line."),
     *OUTPUT,
 ]
 PREVIEW = [

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .. import flow
 from ..batch import Csv, Ndjson
@@ -17,6 +17,7 @@ from ..runtime import Runtime
 from .arguments import Arguments
 from .show import drawing
 
+Rejected = Callable[[flow.Line, RejectedError], None]
 _FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 
 
@@ -33,7 +34,8 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
     with ExitStack() as stack:
         file = _open(stack, name)
         reader = _reader(project, arguments, name, file)
-        rejected = _rejects(stack, arguments.options.get("--rejects"), file)
+        log = _log(arguments)
+        rejected = _logging(log, _rejects(stack, arguments.options.get("--rejects"), file))
         runtime = stack.enter_context(Runtime(project, show=drawing(as_json or quiet)))
         result = flow.emit_batch(
             runtime,
@@ -44,6 +46,9 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
             lambda so_far: progress.at(so_far["accepted"] + so_far["duplicates"] + so_far["rejected"]),
         )
     progress.end()
+    if log is not None:
+        counts = {name: result[name] for name in ("accepted", "duplicates", "rejected", "runs", "deliveries")}
+        log.add("batch", file=name, **counts)
     if as_json:
         say_json(result)
     elif not quiet:
@@ -51,6 +56,27 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
     if not as_json:
         _note_rejects(name, result)
     return flow.exit_code(result, deliver)
+
+
+def _log(arguments: Arguments) -> Any:
+    if not arguments.on("--log"):
+        return None
+    from ..log import Log
+
+    return Log(arguments.options["--log"], "emit")
+
+
+def _logging(log: Any, rejected: Rejected | None) -> Rejected | None:
+    """Return what writes the refused lines to the log, too."""
+    if log is None:
+        return rejected
+
+    def write(line: flow.Line, error: RejectedError) -> None:
+        log.add("refused", line=line.number, kind=error.kind, why=error.message)
+        if rejected is not None:
+            rejected(line, error)
+
+    return write
 
 
 def _open(stack: ExitStack, name: str) -> BinaryIO:
@@ -76,7 +102,7 @@ def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -
     raise UsageError(f"--batch {name}: a batch is a .ndjson, .jsonl or .csv file", "or say which with --format")
 
 
-def _rejects(stack: ExitStack, name: str | None, batch: BinaryIO) -> Callable[[flow.Line, RejectedError], None] | None:
+def _rejects(stack: ExitStack, name: str | None, batch: BinaryIO) -> Rejected | None:
     if name is None:
         return None
     try:

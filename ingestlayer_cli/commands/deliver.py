@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Json, Quiet
+from .options import Json, LogFile, Quiet
 
 
 def deliver(
@@ -13,6 +13,7 @@ def deliver(
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Send at most so many.")] = None,
     pipeline: Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="Of this pipeline only.")] = None,
     channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="To this channel only.")] = None,
+    log: LogFile = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -22,6 +23,7 @@ def deliver(
     """
     from .. import flow
     from ..console import Progress, note, say
+    from ..log import Log
     from ..project import load
     from ..runtime import Runtime
     from ..store.outbox import Wanted
@@ -32,11 +34,15 @@ def deliver(
     progress = Progress("deliveries", quiet or json)
     count = 0
     hints: set[str] = set()
+    decisions = None if log is None else Log(log, "deliver")
 
     def said(row: Any, attempt: Any) -> None:
         nonlocal count
         count += 1
         progress.end()
+        if decisions is not None:
+            told = {name: getattr(row, name) for name in ("id", "destination", "target")}
+            decisions.add(attempt.status, **told, outcome=attempt.outcome, why=attempt.error)
         if json:
             _say_json(row, attempt)
         elif not quiet:

@@ -1,6 +1,7 @@
 """`emit`: accept an event, or a batch of them."""
 
 import sys
+from typing import Any
 
 from .. import flow
 from ..accepting import bury
@@ -30,13 +31,15 @@ def run(settings: Settings, args: list[str]) -> Exit:
 
         return run_batch(project, arguments, deliver, wait)
     as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
-    with Runtime(project, show=drawing(as_json or quiet)) as runtime:
-        try:
-            raw = read_event(project, arguments)
-        except RejectedError as error:  # it never came to the gate
-            bury(runtime, Raw(arguments.type, None), error.text, error)
-            raise
-        result = flow.emit(runtime, raw, deliver, wait)
+    log = _log(arguments)
+    try:
+        result = _emit(project, arguments, deliver, wait)
+    except RejectedError as error:
+        if log is not None:
+            log.add("refused", type=arguments.type, kind=error.kind, why=error.message)
+        raise
+    if log is not None:
+        log.add(**_decision(result))
     if as_json:
         say_json(result)
     elif quiet:
@@ -47,6 +50,38 @@ def run(settings: Settings, args: list[str]) -> Exit:
         for hint in dict.fromkeys(result.hints):
             note(f"hint: {hint}", "yellow")
     return flow.exit_code(result, deliver)
+
+
+def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> Document:
+    silent = arguments.on("--json") or arguments.on("--quiet")
+    with Runtime(project, show=drawing(silent)) as runtime:
+        try:
+            raw = read_event(project, arguments)
+        except RejectedError as error:  # it never came to the gate
+            bury(runtime, Raw(arguments.type, None), error.text, error)
+            raise
+        return flow.emit(runtime, raw, deliver, wait)
+
+
+def _log(arguments: Arguments) -> Any:
+    """Return the log that `--log` names, or None. It is loaded only then."""
+    if not arguments.on("--log"):
+        return None
+    from ..log import Log
+
+    return Log(arguments.options["--log"], "emit")
+
+
+def _decision(result: Document) -> dict[str, Any]:
+    """Return what was decided on an event, as the log has it."""
+    event = result["event"]
+    told = {"event": event["id"], "type": event["type"], "key": event["idempotency_key"]}
+    runs = [
+        {name: run[name] for name in ("pipeline", "outcome", "dropped_by", "reason")}
+        | {"deliveries": [{name: row[name] for name in ("id", "target", "status")} for row in run["deliveries"]]}
+        for run in result["runs"]
+    ]
+    return {"decision": result["status"], **told, "runs": runs}
 
 
 def _wait(arguments: Arguments) -> int:

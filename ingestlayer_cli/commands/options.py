@@ -5,4 +5,7 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LogFile = Annotated[
+    str | None, typer.Option("--log", metavar="FILE", help="Append what is decided, one JSON object a line.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]

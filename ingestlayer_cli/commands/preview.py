@@ -8,6 +8,7 @@ from ..console import note, say, say_json
 from ..document import Document
 from ..errors import Exit, ProjectError, UsageError, gravest
 from ..events import Event
+from ..families import kind_of
 from ..gate import Raw
 from ..project import Project, load
 from ..runtime import Runtime
@@ -86,7 +87,7 @@ def _messages(result: Document) -> list[dict[str, Any]]:
 def _in_slack(result: Document, flag: str) -> list[dict[str, Any]]:
     """Return the messages that have blocks; say so when none has."""
     messages = _messages(result)
-    found = [message for message in messages if message["destination"] == "slack"]
+    found = [message for message in messages if kind_of(message["destination"]) == "slack"]
     if not found:
         what = "no message in Slack: `ingestlayer preview` without {} shows what is sent" if messages else ""
         note((what or "no message: `ingestlayer preview` without {} says why").format(flag), "yellow")

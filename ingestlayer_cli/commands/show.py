@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..console import close_stdout, note
+from ..families import kind_of
 from ..project import Project
 
 
@@ -15,7 +16,7 @@ def drawing(silent: bool) -> Callable[[str, dict[str, Any]], None]:
 
 def note_real(project: Project, kinds: Iterable[str], words: str) -> None:
     """Say, where the terminal stands for Slack, that it does so for no other kind of destination."""
-    others = ", ".join(dict.fromkeys(kind for kind in kinds if kind != "slack"))
+    others = ", ".join(dict.fromkeys(kind for kind in kinds if kind_of(kind) != "slack"))
     if others and project.slack["connection"] == "terminal":
         note(f'note: connection = "terminal" stands for Slack alone; {others}: {words}', "dim")
 
