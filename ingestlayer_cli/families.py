@@ -45,6 +45,11 @@ class Section:
         return values
 
 
+def kind_of(label: str) -> str:
+    """Return the kind in the name of a connection: of a further Slack workspace that is `slack/NAME`."""
+    return label.partition("/")[0]
+
+
 def kinds(family: str) -> list[str]:
     """Return the kinds of the `steps` or `destinations` family, from the names of its files."""
     folder = os.path.join(os.path.dirname(__file__), family)

@@ -9,6 +9,7 @@ from .errors import IngestlayerError
 from .events import Event, Kept, Remembered, Upsert, delivery_id, encode
 from .expressions import getter
 from .steps.base import Context, Entities, Memory, Step
+from .workspaces import settings_of
 
 
 class Message(NamedTuple):
@@ -68,18 +69,17 @@ _STRIDE = 0x9E3779B97F4A7C15F39D  # odd: no two numbers of a run give one salt
 class Pipeline:
     """A compiled pipeline."""
 
-    def __init__(self, data: dict[str, Any], connection: str) -> None:
+    def __init__(self, data: dict[str, Any], slack: dict[str, Any]) -> None:
         self.name: str = data["name"]
         self.version: str = data["version"]
         self.text: str = data["text"]
-        self._connection = connection
         self._steps: list[tuple[str, str, Step]] = [
             (row["use"], place, families.build("steps", row))
             for row, place in zip(data["steps"], places(data["name"], data["steps"]), strict=True)
         ]
-        self._destinations: list[tuple[str, int, Destination]] = [
+        self._destinations: list[tuple[_Connection, int, Destination]] = [
             (
-                row["use"],
+                _connection(row, slack),
                 row["salt"],
                 families.build("destinations", {k: v for k, v in row.items() if k != "salt"}),
             )
@@ -116,23 +116,23 @@ class Pipeline:
         messages: list[Message] = []
         skipped: list[dict[str, str]] = []
         event, mark = context.event, replay.mark if replay else ""
-        for kind, salt, destination in self._destinations:
+        for (kind, label, connection), salt, destination in self._destinations:
             scope, when = context.seen_by(kind), ""
             target, note = destination.target(scope)
             if destination.when is not None:
                 holds, when = context.judge(destination.when)
                 if not holds:
-                    skipped.append(_cleared(context, {"destination": kind, "target": target, "reason": when}))
+                    skipped.append(_cleared(context, {"destination": label, "target": target, "reason": when}))
                     continue
             if replay is not None:
                 salt = replay.salt(salt)
                 target = replay.channel if replay.channel and destination.redirectable else target
             id_ = delivery_id(event.id, salt)
             seen = context.event_seen_by(kind)
-            composing = Composing(seen, self.name, scope, target, id_, self._connection, context.transformed, mark)
+            composing = Composing(seen, self.name, scope, target, id_, connection, context.transformed, mark)
             body, directions = encode(destination.compose(composing)), destination.directions(composing)
             when = context.cleared(f"{when}; {note}".removeprefix("; ") if note else when)
-            messages.append(Message(id_, kind, target, body, when, destination.retry, directions))
+            messages.append(Message(id_, label, target, body, when, destination.retry, directions))
         if not messages:
             reason = "no destination's condition held" if skipped else "the pipeline has no destination"
             return self._dropped(context, None, reason, trace, sets, skipped)
@@ -168,6 +168,20 @@ class Pipeline:
             trace[-1]["note"] = known.message
         told = (self.name, self.version, "failed", None, known.message)
         return Run(*told, trace, sets, [], [], [], [], error=known)
+
+
+class _Connection(NamedTuple):
+    """What a destination is sent over: its kind, its name as rows have it, and the connection of its workspace."""
+
+    kind: str
+    label: str
+    connection: str
+
+
+def _connection(row: dict[str, Any], slack: dict[str, Any]) -> _Connection:
+    kind, workspace = row["use"], row.get("workspace", "")
+    label = f"{kind}/{workspace}" if workspace else kind
+    return _Connection(kind, label, settings_of(slack, workspace)["connection"])
 
 
 def _cleared(context: Context, entry: dict[str, str]) -> dict[str, str]:

@@ -266,7 +266,7 @@ class _Player:
                     from .project.kept import check_kept
 
                     now = check_kept(project.root, version.pipeline, version.text)
-                self._compiled[version] = Pipeline(now, project.slack["connection"])
+                self._compiled[version] = Pipeline(now, project.slack)
             except ProjectError as error:
                 self._compiled[version] = _Broken(version, error)
         return self._compiled[version]

@@ -18,6 +18,7 @@ from .entities import Row
 from .entities.values import key_text, typed
 from .errors import ProjectError, RejectedError, near_miss
 from .events import Event
+from .families import kind_of
 from .gate import Raw
 from .pipeline import Pipeline, Run
 from .project import Project
@@ -179,7 +180,7 @@ class _Surroundings:
     def __init__(self, runtime: Runtime, case: Case) -> None:
         self._runtime = runtime
         self._case = case
-        self._pipeline = Pipeline(case.pipeline, runtime.project.slack["connection"])
+        self._pipeline = Pipeline(case.pipeline, runtime.project.slack)
         self._entities = _Entities(runtime, case.data.get("entities", {}))
         self._memory = FreshMemory()
         self._now = parse_time(case.data.get("now", NOW), 0)
@@ -259,7 +260,7 @@ class _Surroundings:
 def _compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]]) -> Iterator[Failure]:
     """Yield what is not as expected. The order of channels does not count: that of destinations is no promise."""
     targets = [message.target for message in tested.messages]
-    channels = [message.target for message in tested.messages if message.destination == "slack"]
+    channels = [message.target for message in tested.messages if kind_of(message.destination) == "slack"]
     count = f"{len(targets)}{f' ({_listed(targets)})' if targets else ''}"
     if "channels" in expect and Counter(expect["channels"]) != Counter(channels):
         yield Failure("channels", _listed(expect["channels"]), _listed(channels))
@@ -267,7 +268,7 @@ def _compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]])
         yield Failure("messages", str(expect["messages"]), count)
     if "dropped_by" in expect and expect["dropped_by"] != tested.dropped_by:
         yield Failure("dropped_by", expect["dropped_by"], _dropper(tested))
-    in_slack = [message.destination == "slack" for message in tested.messages]
+    in_slack = [kind_of(message.destination) == "slack" for message in tested.messages]
     told = zip(bodies, in_slack, strict=True)
     texts = "\n\n".join("\n".join(_texts(body["blocks"]) if slack else _values(body)) for body, slack in told)
     for words in expect.get("contains", []):

@@ -1,12 +1,20 @@
 """Projects to run the program in."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.support import Folder, copied, ingestlayer
+from tests.connect.sweep import leaks
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_secret_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """After the last test, look for secrets in everything that the tests wrote."""
+    yield
+    assert list(leaks(tmp_path_factory.getbasetemp())) == []
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +30,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(template: Path, tmp_path: Path) -> Folder:
-    """A project of the usage-limit recipe, with an empty store."""
+    """The project that `init` makes, with an empty store."""
     return copied(template, tmp_path / "project")
 
 

@@ -412,7 +412,7 @@ def test_a_condition_that_ends_null_or_empty_does_not_hold(text: str) -> None:
         ("3 > event.used", 4, 'a ref starts with a dollar sign (did you mean "$event.used"?)'),
         ("3 > $evnt.used", 4, 'unknown ref $evnt.used (did you mean "$event.used"?)'),
         ("3 > $entiy.customer", 4, 'unknown ref $entiy.customer (did you mean "$entity.customer"?)'),
-        ("3 > $used", 4, "unknown ref $used: it starts with one of $event, $entity"),
+        ("3 > $used", 4, "unknown ref $used: it starts with one of $event, $entity, $crossing, $body, $item"),
         ("number($event.used)", 0, "there are no calls; in ${…} a filter follows a bar: value | number"),
         ("1 + $event.used('x')", 4, "there are no calls; in ${…} a filter follows a bar: value | number"),
         ("$event.a = 1", 9, "'=' is not part of the expression language: write =="),

@@ -81,12 +81,20 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == list(Exit)
 
 
-def test_the_crontab_has_four_lines_of_known_commands() -> None:
-    block = README.read_text().partition("```crontab\n")[2].partition("```")[0]
-    assert len(block.splitlines()) == 4
-    for command in re.findall(r"bin/ingestlayer (\w+)", block):
-        script = str(Path(sys.executable).parent / "ingestlayer")
-        assert subprocess.run([script, command, "--help"], capture_output=True).returncode == 0
+def test_the_table_and_the_line_of_the_crontab_tell_a_crossing_once(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shell.run("ingestlayer init")
+    _, _, cron = README.read_text().partition("## Usage from cron")
+    table = cron.partition("```toml\n")[2].partition("```")[0]
+    line = cron.partition("```crontab\n")[2].partition("```")[0].strip()
+    with (tmp_path / "ingestlayer.toml").open("a") as file:
+        file.write("\n" + table)
+    (tmp_path / "usage.csv").write_text("customer_id,metric,used,limit,plan\nacme,seats,9,10,pro\n")
+    command = line.split(maxsplit=5)[5]
+    assert command.startswith("/opt/ingestlayer/bin/ingestlayer -C /srv/usage check ")
+    here = command.replace("/opt/ingestlayer/bin/", "").replace("/srv/usage", str(tmp_path))
+    assert [shell.run(here) for _ in range(3)] == ["", "", ""]
+    assert len(shell.run("ingestlayer deliveries list --status delivered").splitlines()) == 1
 
 
 def test_the_python_example_runs(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ingestlayer_cli.expressions import ExpressionError, Scope
 from ingestlayer_cli.templates import FILTERS, Template, as_text, parse, template_refs
 
+ROOTS = "$event, $entity, $crossing, $body, $item"
 EVENT = {
     "id": "evt_1",
     "name": "Ada",
@@ -236,8 +237,16 @@ def test_a_filter_follows_the_whole_expression() -> None:
     ("text", "offset", "message"),
     [
         ("$evnt.name", 0, 'unknown ref $evnt.name (did you mean "$event.name"?); a dollar sign itself is $$'),
-        ("Hi $name", 3, "unknown ref $name: it starts with one of $event, $entity; a dollar sign itself is $$"),
-        ("in $USD", 3, "unknown ref $USD: it starts with one of $event, $entity; a dollar sign itself is $$"),
+        (
+            "Hi $name",
+            3,
+            f"unknown ref $name: it starts with one of {ROOTS}; a dollar sign itself is $$",
+        ),
+        (
+            "in $USD",
+            3,
+            f"unknown ref $USD: it starts with one of {ROOTS}; a dollar sign itself is $$",
+        ),
         ("a ${", 4, "expected a value, found the end"),
         ("a ${}", 4, "expected a value, found '}'"),
         ("a ${event.name", 14, "expected '|' or '}', found the end"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..errors import ProjectError
 from ..events import Declaration
+from ..workspaces import settings_of
 from .find import FILE, find
 
 if TYPE_CHECKING:
@@ -40,7 +41,19 @@ class Project:
         self.store_path = os.path.join(root, data["store"]["path"])
         self.home = os.path.join(root, HOME)
         self._declarations: dict[str, dict[str, Any]] = data["declarations"]
+        self.checks: dict[str, dict[str, Any]] = {
+            name: {"name": name, **table} for name, table in data["checks"].items()
+        }
         self._compiled: dict[str, Declaration] = {}
+
+    @property
+    def workspaces(self) -> list[str]:
+        """The named workspaces of Slack; the default one has no name."""
+        return list(self.slack["workspaces"])
+
+    def slack_of(self, workspace: str) -> dict[str, Any]:
+        """Return the settings of a workspace: its own, else those of `[slack]`."""
+        return settings_of(self.slack, workspace)
 
     @property
     def types(self) -> list[str]:

@@ -11,7 +11,7 @@ from ..errors import Problem, ProjectError, near_miss
 from ..events import Declaration
 from ..expressions import refs
 from ..templates import template_refs
-from . import matrix, schema
+from . import checks, matrix, schema
 from .find import FILE
 from .match import matches
 from .outcomes import ENVELOPE
@@ -36,7 +36,7 @@ class Checker:
         # By the pipeline's name: the declarations of the events that it may get; None: undeclared ones, too.
         self.declared: dict[str, list[dict[str, Any]] | None] = {}
         self.written: set[str] = set()  # the kinds of entities that pipelines write
-        self._undeclared_too = False  # whether events without a declaration may come
+        self.undeclared_too = False  # whether events without a declaration may come
 
     def run(self) -> dict[str, Any]:
         """Read the files and return the compiled project; ProjectError with every problem."""
@@ -74,7 +74,9 @@ class Checker:
                 self._declaration(source, declaration)
             else:
                 broken = True  # What did not compile may declare anything: one mistake is reported once.
-        self._undeclared_too = broken or (self.settings is not None and self.settings.events.undeclared == "accept")
+        checks.declare(self)
+        self.undeclared_too = broken or (self.settings is not None and self.settings.events.undeclared == "accept")
+        checks.check(self)
         read = []
         for name in self._names("pipelines"):
             source, pipeline = self._read(name, schema.PipelineFile)
@@ -149,6 +151,10 @@ class Checker:
         for index, data in enumerate(compiled["destinations"]):
             if data is None:
                 continue
+            workspace, known = data.get("workspace"), self.settings.slack.workspaces if self.settings else {}
+            if workspace and self.settings is not None and workspace not in known:
+                words = f"there is no [slack.workspaces.{workspace}] in {FILE}{near_miss(workspace, known)}"
+                source.report(("destinations", index, "workspace"), words, 0)
             digest = hashlib.sha256(f"{name}\n{index}\n{data['use']}".encode()).digest()
             data["salt"] = int.from_bytes(digest[:10], "big")
         matrix.check(self, source, compiled, declared)
@@ -160,7 +166,7 @@ class Checker:
     def _declared_for(self, source: SourceFile, match: list[str]) -> list[dict[str, Any]] | None:
         """Return the declarations that a pipeline may get; None when undeclared events may come too."""
         found = [data for type_, data in self.declarations.items() if matches(match, type_)]
-        if self._undeclared_too:
+        if self.undeclared_too:
             exact = match and all(pattern in self.declarations for pattern in match)
             return found if exact else None
         for index, pattern in enumerate(match):
@@ -190,7 +196,7 @@ class Checker:
         name, *inside = path[2 if in_payload else 1 :] or [""]
         is_envelope = not in_payload and name in ENVELOPE
         if name and name not in fields and not is_envelope:
-            where = " or ".join(sorted(declaration["file"] for declaration in declared))
+            where = " or ".join(sorted(declaration["file"] or declaration["type"] for declaration in declared))
             self._report_ref(source, at, path, f"{where} declares no such field", fields)
         elif inside and (is_envelope or "object" not in fields[name]):
             kind = "string" if is_envelope else " or ".join(dict.fromkeys(fields[name]))

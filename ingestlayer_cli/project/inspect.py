@@ -9,7 +9,7 @@ from ..entities import EntityFile
 from ..errors import ProjectError
 from ..events import Field
 from ..templates import template_refs
-from . import read
+from . import checks, read
 from .checker import Checker
 from .find import FILE
 from .findings import Finding, finding, of_problems
@@ -17,9 +17,12 @@ from .length import Columns, longest
 from .warnings import PipelineChecks, key_fields, of_project
 
 
-def inspect(root: str) -> list[Finding]:
-    """Return every problem of a project, file by file, each file's from its top to its end."""
-    return _Inspection(read(root)).run()
+def inspect(root: str, *, keep: bool = True) -> list[Finding]:
+    """Return every problem of a project, file by file, each file's from its top to its end.
+
+    `keep=False` leaves the cache as it is.
+    """
+    return _Inspection(read(root, keep=keep)).run()
 
 
 class _Inspection:
@@ -45,8 +48,10 @@ class _Inspection:
             if sound:
                 self.found += self._lengths(pipeline)
         for declaration in self.checker.declarations.values():
-            if declaration["file"] not in self.wrong:
+            if declaration["file"] and declaration["file"] not in self.wrong:
                 self.found += key_fields(self.checker, declaration)
+        if FILE not in self.wrong:
+            self.found += checks.inspect(self.checker)
         if not self.wrong:
             self.found += of_project(self.checker)
         return self._in_order()

@@ -17,6 +17,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     create_model,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -28,6 +29,7 @@ from ..events import TYPES
 from ..expressions import ExpressionError
 from ..redaction import ACTIONS
 from ..templates import Template
+from .checks import problem_of
 from .tests_schema import Test
 
 
@@ -268,6 +270,10 @@ EntityFile = Annotated[str, _Matching(r".+\.(csv|json|ndjson|jsonl)", "a .csv, .
 Url = Annotated[str, _Matching(r"https?://.+", "an http or https address")]
 
 
+CheckName = Annotated[str, _Matching(r"[A-Za-z][\w-]{0,99}", "a name of letters, digits, _ and -, at most 100")]
+WorkspaceName = Annotated[str, _Matching(r"[A-Za-z][\w-]*", "a name of letters, digits, _ and -")]
+
+
 # ingestlayer.toml -----------------------------------------------------------------------------------------
 
 
@@ -276,12 +282,22 @@ class StoreTable(Strict):
     retention: Duration = 90 * 86_400_000
 
 
+class WorkspaceTable(Strict):
+    """A further workspace; what it does not say is as in [slack]."""
+
+    connection: Literal["terminal", "bot", "webhook"] | None = None
+    api_url: Url | None = None
+    on_unknown: Literal["hold", "resend"] | None = None
+    pace: Duration | None = None
+
+
 class SlackTable(Strict):
     connection: Literal["terminal", "bot", "webhook"] = "terminal"
     api_url: Url = "https://slack.com/api/"
     # What becomes of a message that may or may not have arrived, when Slack's history cannot be read.
     on_unknown: Literal["hold", "resend"] = "hold"
     pace: Duration = 1_000  # Slack: about one message per second per channel
+    workspaces: dict[WorkspaceName, WorkspaceTable] = {}
 
 
 class EventsTable(Strict):
@@ -294,6 +310,44 @@ class EntityTable(Strict):
     types: dict[str, Literal["string", "number", "integer", "boolean", "date", "datetime"]] = {}
 
 
+def _columns_value(value: Any) -> Any:
+    return _language(lambda text: expressions.parse(text, columns=True), value, "an expression")
+
+
+ColumnExpression = Annotated[
+    list[Any], PlainValidator(_columns_value), _described("An expression of columns: used / limit")
+]
+
+
+class CheckTable(Strict):
+    """Usage that is compared with its limit: `ingestlayer check`."""
+
+    source: str | None = Field(default=None, min_length=1)
+    command: list[str] = []
+    query: str | None = None
+    headers: dict[str, str] = {}
+    rows: str | None = None  # of JSON over HTTPS: the field that has the rows
+    next: str | None = None  # and the one with the address of the next page
+    timeout: Duration = 30_000
+    columns: dict[str, str] = {}
+    value: ColumnExpression
+    levels: Annotated[list[float], Field(min_length=1)]
+    key: Annotated[list[str], Field(min_length=1)]
+    period: Literal["hour", "day", "week", "month", "quarter", "year"] | None = None
+    rearm: Annotated[float, Field(ge=0)] = 0.05
+    where: ColumnExpression | None = None
+    emit: EventType
+    stale_after: Duration | None = None
+    may_be_empty: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> "CheckTable":
+        """Check what one key alone cannot tell."""
+        if words := problem_of(self):
+            raise problem(words)
+        return self
+
+
 class ProjectFile(Strict):
     """ingestlayer.toml"""
 
@@ -301,6 +355,7 @@ class ProjectFile(Strict):
     slack: SlackTable = SlackTable()
     events: EventsTable = EventsTable()
     entities: dict[str, EntityTable] = {}
+    checks: dict[CheckName, CheckTable] = {}
 
 
 # events/TYPE.toml -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from ..conditions import source as written
 from ..errors import near_miss
 from ..expressions import Node, equal, evaluator, refs
 from ..templates import template_refs
+from ..workspaces import settings_of
 from .checker import Checker
 from .find import FILE
 from .findings import Finding, Severity, finding
@@ -37,7 +38,7 @@ class PipelineChecks:
         self.files = checker.settings.entities if checker.settings else {}
         self.traits = _traits(checker)
         self.bodies = _bodies(checker, pipeline)
-        self.connection = checker.settings.slack.connection if checker.settings else ""
+        self.slack = checker.settings.slack.model_dump() if checker.settings else None
         self.domains = domains_of(checker, pipeline)
         self.found: list[Finding] = []
 
@@ -178,9 +179,11 @@ class PipelineChecks:
             text = ".".join(named[0])
             words = f"${text} may be null or no channel, and then the run fails: give a channel_default"
             self.note((*at, "channel"), words, self.source.offset_of((*at, "channel"), text), "warning")
-        if self.connection != "webhook":
+        workspace = data.get("workspace", "")
+        if not self.slack or settings_of(self.slack, workspace)["connection"] != "webhook":
             return
-        words = 'with [slack] connection = "webhook"'
+        table = f"slack.workspaces.{workspace}" if workspace else "slack"
+        words = f'with [{table}] connection = "webhook"'
         if "thread" in data:
             self.note((*at, "thread"), f"{words} there are no threads: messages are posted plainly", 0, "warning")
         for name in ("username", "icon", "unfurl"):
@@ -320,6 +323,8 @@ def _once(paths: list[list[str]]) -> list[list[str]]:
 def of_project(checker: Checker) -> Iterator[Finding]:
     """Yield what is declared and unused, and what is posted twice."""
     for type_, declaration in checker.declarations.items():
+        if not declaration["file"]:
+            continue
         source = checker.sources[declaration["file"]]
         if not any(matches(pipeline["match"], type_) for pipeline in checker.pipelines):
             words = f'no pipeline matches "{type_}": its events are stored and go nowhere'
@@ -363,7 +368,8 @@ def _posted_twice(checker: Checker) -> Iterator[Finding]:
         for index, data in enumerate(pipeline["destinations"] if pipeline["status"] == "active" else ()):
             channel = (data.get("channel") or {}).get("$template")
             if channel and all(isinstance(part, str) for part in channel):
-                key = data["use"], "".join(channel).strip().lstrip("#")
+                place = f"{data['use']}/{data.get('workspace', '')}"
+                key = place, "".join(channel).strip().lstrip("#")
                 posts.setdefault(key, []).append((pipeline, index))
     for (_, channel), found in posts.items():
         told = set()

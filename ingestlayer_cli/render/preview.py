@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..destinations.base import in_thread
+from ..families import kind_of
 from .data import document
 from .slack import clean, message
 
@@ -40,7 +41,7 @@ def preview(result: dict[str, Any]) -> list[RenderableType]:
 
 def _body(sent: dict[str, Any], at: str) -> RenderableType:
     """Draw a message as Slack will show it, and any other body as the data that it is."""
-    if sent["destination"] == "slack":
+    if kind_of(sent["destination"]) == "slack":
         return message(sent["body"], sent["target"], at)
     return document(sent["body"], sent["destination"], sent["target"])
 

@@ -19,7 +19,7 @@ FILES = sorted(
     path
     for root in (REPOSITORY / "examples", Path(recipes.__file__).parent)
     for path in root.rglob("*.toml")
-    if ".ingestlayer" not in path.parts
+    if ".ingestlayer" not in path.parts and path.name != "recipe.toml" and path.parent.name != "entities"
 )
 PIPELINE = {"destinations": [{"use": "slack", "channel": "#a"}]}
 EVENT = {"type": "usage", "fields": {"used": "number"}}
