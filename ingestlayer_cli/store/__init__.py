@@ -108,7 +108,12 @@ def open_to_read(path: str) -> Store | None:
     how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
     with errors(path):
         connection = sqlite3.connect(f"file:{_uri(path)}?{how}", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
-        if _version(connection, path) == 0:  # it is just being made
+        try:
+            is_made = _version(connection, path) != 0  # else another process is just making it
+        except BaseException:
+            connection.close()
+            raise
+        if not is_made:
             connection.close()
             return None
         return Store(connection, path)
