@@ -7,6 +7,7 @@ from .events import Declaration, Event, encode
 from .gate import Raw
 from .pipeline import Message, Run
 from .runtime import Runtime
+from .steps.base import Foreseen
 from .store.transaction import First, NewDelivery, NewThread, Transaction
 
 
@@ -28,6 +29,21 @@ def accept(runtime: Runtime, transaction: Transaction, event: Event, payload: st
             transaction.remember(item, event.id)
         runs.append(run)
     return runs
+
+
+def look_ahead(runtime: Runtime, transaction: Transaction, events: list[Event], now: int) -> None:
+    """Read at once what accepting these events will look up one by one."""
+    transaction.look_up([event.key for event in events if event.key is not None])
+    foreseen = Foreseen()
+    for event in events:
+        after = now - window(runtime.project.declaration(event.type))
+        if event.key is None or transaction.first_with_key(event.type, event.key, after) is None:
+            scope = event.scope()
+            for pipeline in runtime.pipelines(event.type):
+                pipeline.foresee(event, scope, foreseen)
+    for kind, keys in foreseen.rows.items():
+        runtime.entities.look_up(kind, keys)
+    transaction.look_up_memory(foreseen.rows, foreseen.states, foreseen.seen)
 
 
 def keep_run(

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from .accepting import accept, as_text, bury, bury_line, differing, window
+from .accepting import accept, as_text, bury, bury_line, differing, look_ahead, window
 from .document import Document
 from .errors import Exit, RejectedError, gravest
 from .events import Event
@@ -136,8 +136,8 @@ def _accept_chunk(
     outcomes: list[list[Run] | First] = []
     runtime.entities.refresh()
     with runtime.store.transaction() as transaction:
-        events = [item for _, item in admitted if not isinstance(item, RejectedError)]
-        transaction.look_up([event.key for event, _ in events if event.key is not None])
+        events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
+        look_ahead(runtime, transaction, events, now)
         for line, item in admitted:
             try:
                 if isinstance(item, RejectedError):
@@ -186,7 +186,7 @@ def preview(runtime: Runtime, raw: Raw) -> tuple[Document, str | None]:
 def preview_event(runtime: Runtime, event: Event) -> Document:
     """Show what the pipelines as they are now would do with a (stored) event."""
     memory = runtime.stored if runtime.stored is not None else NoMemory()
-    runs = [pipeline.run(event, runtime.entities, memory) for pipeline in runtime.pipelines(event.type)]
+    runs = [pipeline.run(event, runtime.entities, memory, with_sets=True) for pipeline in runtime.pipelines(event.type)]
     result = Document(event=event.document(), runs=[previewed(run) for run in runs])
     result.exit_codes = [run.error.exit_code for run in runs if run.error]
     result.hints = [run.error.hint for run in runs if run.error and run.error.hint]

@@ -7,8 +7,8 @@ from .clock import PERIODS
 from .destinations.base import Composing, Destination
 from .errors import IngestlayerError
 from .events import Event, Kept, Remembered, Upsert, delivery_id, encode
-from .expressions import getter
-from .steps.base import Context, Entities, Memory, Step
+from .expressions import Scope
+from .steps.base import Context, Entities, Foreseen, Memory, Step
 from .workspaces import settings_of
 
 
@@ -27,8 +27,8 @@ class Message(NamedTuple):
 class Run(NamedTuple):
     """What one pipeline did with one event.
 
-    `trace` is [{step, verdict, note}], `sets` what each of these steps changed, by ref; `skipped` is
-    [{destination, target, reason}].
+    `trace` is [{step, verdict, note}], `sets` what each of these steps changed, by ref, where that was asked for;
+    `skipped` is [{destination, target, reason}].
     """
 
     pipeline: str
@@ -85,30 +85,36 @@ class Pipeline:
             )
             for row in data["destinations"]
         ]
+        self._foreseeing = [(place, step) for _, place, step in self._steps if type(step).foresee is not Step.foresee]
         self._redacting = [step for _, _, step in self._steps if step.redacts]
 
-    def run(self, event: Event, entities: Entities, memory: Memory, replay: Replay | None = None) -> Run:
+    def foresee(self, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        """Add what a run on an event of this scope will look up."""
+        for place, step in self._foreseeing:
+            step.foresee(place, event, scope, foreseen)
+
+    def run(
+        self, event: Event, entities: Entities, memory: Memory, replay: Replay | None = None, with_sets: bool = False
+    ) -> Run:
         """Run the pipeline. What goes wrong inside is the run's outcome, so that no other run is blocked."""
         context = Context(self.name, event, entities, memory, self._redacting)
         trace: list[dict[str, str]] = []
         sets: list[dict[str, Any]] = []
+        kind = ""
         try:
             for kind, context.place, step in self._steps:
                 context.note, context.changed = "", []
-                trace.append({"step": kind, "verdict": "error", "note": ""})
-                sets.append({})
                 dropped = step(context)
+                note = context.cleared(context.note if dropped is None else dropped.reason)
+                changes = context.told_changes() if with_sets and dropped is None else {}
+                trace.append({"step": kind, "verdict": "continue" if dropped is None else "drop", "note": note})
+                sets.append(changes)
                 if dropped is not None:
-                    reason = context.cleared(dropped.reason)
-                    trace[-1] = {"step": kind, "verdict": "drop", "note": reason}
-                    return self._dropped(context, kind, reason, trace, sets, [])
-                trace[-1] = {"step": kind, "verdict": "continue", "note": context.cleared(context.note)}
-                if context.changed:
-                    told = context.told
-                    sets[-1] = {ref: getter(ref.split("."))(told) for ref in context.changed}
+                    return self._dropped(context, kind, note, trace, sets, [])
+            kind = ""
             return self._composed(context, trace, sets, replay)
         except Exception as error:
-            return self._failed(context, error, trace, sets)
+            return self._failed(context, error, kind, trace, sets)
 
     def _composed(
         self, context: Context, trace: list[dict[str, str]], sets: list[dict[str, Any]], replay: Replay | None
@@ -153,8 +159,9 @@ class Pipeline:
         return Run(*told, trace, sets, [], skipped, [*context.noticed], context.upserts)
 
     def _failed(
-        self, context: Context, error: Exception, trace: list[dict[str, str]], sets: list[dict[str, Any]]
+        self, context: Context, error: Exception, kind: str, trace: list[dict[str, str]], sets: list[dict[str, Any]]
     ) -> Run:
+        """Return the run in which an error came up, in a step of a kind or after all steps."""
         if isinstance(error, IngestlayerError):
             known = error
             known.message, known.hint = context.cleared(known.message), context.cleared(known.hint)
@@ -164,8 +171,9 @@ class Pipeline:
         else:
             known = IngestlayerError(f"a defect of ours: {type(error).__name__}: {error}", "run it with --debug")
             known.__cause__ = error
-        if trace and trace[-1]["verdict"] == "error":
-            trace[-1]["note"] = known.message
+        if kind:
+            trace.append({"step": kind, "verdict": "error", "note": known.message})
+            sets.append({})
         told = (self.name, self.version, "failed", None, known.message)
         return Run(*told, trace, sets, [], [], [], [], error=known)
 

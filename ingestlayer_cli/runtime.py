@@ -1,7 +1,7 @@
 """What one call of the program works with: the project, the clock, the store, the entity files; opened when used."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Any
 
@@ -28,22 +28,24 @@ class EntityFiles:
         self._names: dict[str, str] = {}
         self._index = project.home if keep_index else None
         self._files: dict[str, EntityFile] = {}
-        self._rows: dict[tuple[str, str], Row | None] = {}
         self._looked: set[str] = set()  # the kinds whose file was looked at since `refresh`
 
     def get(self, kind: str, key: str) -> Row | None:
-        """Return a row or None; the same one until `refresh()`."""
-        try:
-            return self._rows[kind, key]
-        except KeyError:
-            file = self.file(kind)
-            row = self._rows[kind, key] = file.get(key, kind in self._looked) if file else None
-            self._looked.add(kind)
-            return row
+        """Return a row or None. Whether its file has changed is looked at once until `refresh()`."""
+        file = self._files.get(kind) or self.file(kind)
+        if file is None:
+            return None
+        row = file.get(key, kind in self._looked)
+        self._looked.add(kind)
+        return row
+
+    def look_up(self, kind: str, keys: Collection[str]) -> None:
+        """Read many rows at once, for the calls of `get` that follow."""
+        if file := self.file(kind):
+            file.look_up(keys)
 
     def refresh(self) -> None:
-        """Forget the rows, so that a changed file is seen."""
-        self._rows.clear()
+        """Look again whether a file has changed."""
         self._names.clear()
         self._looked.clear()
 

@@ -217,7 +217,7 @@ class _Surroundings:
             return event, self._stopped("duplicate", words)
         if not matches(self._case.pipeline["match"], event.type):
             return event, self._stopped("match", f"the pipeline does not match {event.type}")
-        return event, self._pipeline.run(event, self._entities, self._memory)
+        return event, self._pipeline.run(event, self._entities, self._memory, with_sets=True)
 
     def _admitted(self, given: dict[str, Any], what: str, number: int) -> Event:
         raw = Raw(

@@ -3,8 +3,7 @@
 import os
 import stat
 import time
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from ingestlayer_cli.entities.index import Index
 
 INDEX_FROM = 256 * 1024  # bytes; a smaller file is kept in memory
-ROWS_KEPT = 10_000  # rows that were looked up last
+ROWS_KEPT = 10_000  # rows that were looked up; one more, and they are forgotten
 READ_AHEAD = 256 * 1024  # bytes
 # Two changes within one tick of the kernel's clock leave the same mtime: a younger file may change unseen.
 TICK = 50_000_000  # nanoseconds
@@ -77,7 +76,7 @@ class EntityFile:
         self._file: BinaryIO | None = None
         self._format: Format
         self._places: dict[str, list[Place]] | Index | None = None
-        self._rows: OrderedDict[str, Row | None] = OrderedDict()
+        self._rows: dict[str, Row | None] = {}
         self._error: ProjectError | None = None
         self._passes = 0
 
@@ -96,6 +95,20 @@ class EntityFile:
                 self.close()
         # It changes faster than it is indexed: one pass over it is the best answer there is.
         return self._scan(key)
+
+    def look_up(self, keys: Collection[str]) -> None:
+        """Read many rows at once, for the calls of `get` that follow; these say what is wrong, if anything is."""
+        with suppress(_Stale, ProjectError, OSError):
+            stamp = self._stat()
+            if stamp != self._stamp:
+                self.close()
+                self._open(stamp, rebuild=False)
+            wanted = [key for key in keys if key not in self._rows and key.isprintable()]
+            if self._places is None or self._error or not wanted:
+                return
+            if len(self._rows) + len(wanted) > ROWS_KEPT:
+                self._rows.clear()
+            self._rows.update(self._read(wanted, stamp))
 
     def problems(self) -> list[Problem]:
         """Return what is wrong in the whole file: `name:line:column` and what, in the order of the file.
@@ -168,16 +181,13 @@ class EntityFile:
             self._open(found, rebuild)
         if self._error:
             raise ProjectError(self._error.message, self._error.hint, self._error.details)
-        if key in self._rows:
-            self._rows.move_to_end(key)
-            row = self._rows[key]
-        else:
-            row = self._read(key, found)
-            self._rows[key] = row
-            if len(self._rows) > ROWS_KEPT:
-                self._rows.popitem(last=False)
+        if key not in self._rows:
+            if len(self._rows) >= ROWS_KEPT:
+                self._rows.clear()
+            self._rows[key] = self._read_one(key, found)
+        row = self._rows[key]
         # The caller may change its dict; the kept one stays as the file has it.
-        return row and row._replace(values=dict(row.values))
+        return row and Row(row.values.copy(), row.line, row.duplicates)
 
     def _open(self, stamp: _Stamp, rebuild: bool) -> None:
         """Find the places of the keys in the file of `stamp`; _Stale when it changes meanwhile."""
@@ -234,21 +244,25 @@ class EntityFile:
             raise _Stale
         return open(self._file.fileno(), "rb", buffering=READ_AHEAD, closefd=False)
 
-    def _read(self, key: str, stamp: _Stamp) -> Row | None:
-        """Read the row of `key` from its place; _Stale when something else stands there."""
+    def _read_one(self, key: str, stamp: _Stamp) -> Row | None:
         if self._places is None:
             self._index_for_now()
         if self._places is None:
             return self._read_through(key, stamp)
-        places = self._find(key)
-        if not places:
-            return None
-        number, start, length = places[0]
-        value = self._parse(start, length, stamp.size)
-        if self._format.key_of(value) != key:
-            raise _Stale
+        return self._read([key], stamp)[key]
+
+    def _read(self, keys: list[str], stamp: _Stamp) -> dict[str, Row | None]:
+        """Read the rows of keys from their places; _Stale when something else stands there."""
+        found = self._find(keys)
+        rows: dict[str, Row | None] = dict.fromkeys(keys)
+        values = self._parse([places[0] for places in found.values()], stamp.size)
+        for (key, places), value in zip(found.items(), values, strict=True):
+            if self._format.key_of(value) != key:
+                raise _Stale
+            later = tuple([place[0] for place in places[1:]]) if len(places) > 1 else ()
+            rows[key] = Row(self._format.values(value), places[0][0], later)
         self._check_unchanged(stamp)
-        return Row(self._format.values(value), number, tuple(place[0] for place in places[1:]))
+        return rows
 
     def _read_through(self, key: str, stamp: _Stamp) -> Row | None:
         try:
@@ -270,24 +284,33 @@ class EntityFile:
             with suppress(Error):  # no room for it: go on reading the file through
                 self._places = build_private_index(with_progress(self.name, self._keyed()))
 
-    def _find(self, key: str) -> list[Place]:
+    def _find(self, keys: list[str]) -> dict[str, list[Place]]:
+        """Return the places of the keys that are there."""
         if isinstance(self._places, dict):
-            return self._places.get(key, [])
+            known = self._places
+            return {key: known[key] for key in keys if key in known}
         from sqlite3 import Error
 
+        if self._places is None:
+            raise _Stale
         try:
-            return self._places.find(key) if self._places else []
+            if len(keys) > 1:
+                return self._places.find_all(keys)
+            return {key: places for key in keys if (places := self._places.find(key))}
         except Error:
             raise _Stale from None
 
-    def _parse(self, start: int, length: int, size: int) -> Any:
-        if self._file is None or not 0 <= start <= start + length <= size:
+    def _parse(self, places: list[Place], size: int) -> list[Any]:
+        if self._file is None or not all(0 <= start <= start + length <= size for _, start, length in places):
             raise _Stale
-        self._file.seek(start)
+        file = self._file.fileno()
         try:
-            return self._format.parse(self._file.read(length))
+            values = self._format.parse([os.pread(file, length, start) for _, start, length in places])
         except ValueError:
             raise _Stale from None
+        if len(values) != len(places):
+            raise _Stale
+        return values
 
     def _scan(self, key: str) -> Row | None:
         """Read the whole file for one row."""

@@ -6,7 +6,7 @@ and renamed into place, so that a reader sees a whole index or none, and builder
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from ingestlayer_cli import __version__
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 # Raise it with every change of the schema or of what a place means.
-VERSION = f"1 {__version__}"
+VERSION = f"2 {__version__}"
 ABANDONED = 3600  # seconds: an unfinished index older than this has lost its builder
 SHOW_AFTER = 1.0  # seconds
 COUNT_EVERY = 20_000  # records
@@ -36,6 +36,22 @@ class Index:
             "SELECT number, start, length FROM place WHERE key = ? ORDER BY number", (_stored(key),)
         )
         return found.fetchall()
+
+    def find_all(self, keys: Collection[str]) -> dict[str, list[Place]]:
+        """Return the places of each of these keys that is there; they are printable texts."""
+        from json import dumps
+
+        sql = (
+            "SELECT place.key, number, start, length FROM json_each(?)"
+            " CROSS JOIN place ON place.key = CAST(value AS BLOB)"
+        )
+        found: dict[str, list[Place]] = {}
+        # Sorted, so that neighbours are met on one page.
+        for key, number, start, length in self._connection.execute(sql, (dumps(sorted(set(keys))),)):
+            found.setdefault(key.decode(), []).append((number, start, length))
+        for places in found.values():
+            places.sort()
+        return found
 
     def duplicates(self) -> Iterator[tuple[str, int, Place]]:
         """Yield each key that stood earlier, the number of its first record and the place of this one."""
@@ -109,11 +125,14 @@ def build_private_index(keyed: Iterable[tuple[str, Place]], path: str = "", iden
         connection.execute("BEGIN")
         connection.execute("CREATE TABLE source (identity TEXT)")
         connection.execute("INSERT INTO source VALUES (?)", (f"{VERSION} {identity}",))
-        connection.execute("CREATE TABLE place (key BLOB, number INTEGER, start INTEGER, length INTEGER)")
+        columns = "key BLOB, number INTEGER, start INTEGER, length INTEGER"
+        connection.execute(f"CREATE TEMP TABLE found ({columns})")
         rows = ((_stored(key), *place) for key, place in keyed)
-        connection.executemany("INSERT INTO place VALUES (?, ?, ?, ?)", rows)
-        # Made last, it is sorted once instead of being grown at random places.
-        connection.execute("CREATE INDEX place_of ON place (key, number)")
+        connection.executemany("INSERT INTO found VALUES (?, ?, ?, ?)", rows)
+        # Sorted once, it is filled from end to end instead of being grown at random places; and a look-up is one
+        # descent of one tree.
+        connection.execute(f"CREATE TABLE place ({columns}, PRIMARY KEY (key, number)) WITHOUT ROWID")
+        connection.execute("INSERT INTO place SELECT * FROM found ORDER BY key, number")
         connection.execute("COMMIT")
     except BaseException:
         connection.close()

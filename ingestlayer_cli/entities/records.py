@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from ingestlayer_cli.entities.values import key_text, typed
+from ingestlayer_cli.entities.values import TEXTS, key_text, typed
 from ingestlayer_cli.errors import ProjectError, near_miss
 
 BOM = b"\xef\xbb\xbf"
@@ -46,8 +46,8 @@ class Format:
     def prepare(self, file: BinaryIO) -> None:
         """Read what `parse` and `values` need when `records` did not run."""
 
-    def parse(self, data: bytes) -> Any:
-        """Return the `value` of the record that `data` holds; ValueError when it holds none."""
+    def parse(self, records: list[bytes]) -> list[Any]:
+        """Return the `value` of each record, ValueError where one holds none. What they hold may be fewer or more."""
         raise NotImplementedError
 
     def columns_of(self, value: Any) -> list[str]:
@@ -95,6 +95,7 @@ class Csv(Format):
         self.columns: list[str] = []
         self.header_line = 0  # 0 until the header was read
         self._key_at: int | None = None
+        self._typed: list[tuple[str, str]] = []  # the columns whose cells are to be more than texts
 
     def records(self, file: BinaryIO) -> Iterator[Record]:
         import csv
@@ -125,11 +126,11 @@ class Csv(Format):
     def prepare(self, file: BinaryIO) -> None:
         next(self.records(file), None)
 
-    def parse(self, data: bytes) -> list[str]:
+    def parse(self, records: list[bytes]) -> list[Any]:
         import csv
 
         try:
-            return next(csv.reader([data.decode()], strict=True), [])
+            return list(csv.reader([data.decode() for data in records], strict=True))
         except csv.Error as error:
             raise ValueError(str(error)) from None
 
@@ -143,17 +144,17 @@ class Csv(Format):
 
     def values(self, value: list[str]) -> dict[str, Any]:
         cells = value + [""] * (len(self.columns) - len(value))
-        types = self.types
+        found: dict[str, Any] = {name: cell or None for name, cell in zip(self.columns, cells, strict=False)}
+        for name, kind in self._typed:
+            found[name] = typed(found[name], kind)
         # A column without a name is what a spreadsheet writes for a stray comma.
-        return {
-            name: typed(cell, types.get(name, "string")) if cell else None
-            for name, cell in zip(self.columns, cells, strict=False)
-            if name
-        }
+        found.pop("", None)
+        return found
 
     def _take_header(self, cells: list[str], line: int) -> None:
         self.columns = [cell.strip() for cell in cells]
         self.header_line = line
+        self._typed = [(name, kind) for name, kind in self.types.items() if name in self.columns and kind not in TEXTS]
         if self.key in self.columns:
             # As in `values`, the last one of two equal names counts.
             self._key_at = len(cells) - 1 - self.columns[::-1].index(self.key)
@@ -188,8 +189,8 @@ class Ndjson(Format):
                     yield Record(lines.number, start, lines.end - start, value)
             start = lines.end
 
-    def parse(self, data: bytes) -> Any:
-        return self.decoder.decode(data.decode())
+    def parse(self, records: list[bytes]) -> list[Any]:
+        return [self.decoder.decode(data.decode()) for data in records]
 
 
 class Json(Format):
@@ -220,9 +221,9 @@ class Json(Format):
         except (ValueError, RecursionError) as error:
             self.refuse(1, 1, _json_problem(error), "")
 
-    def parse(self, data: bytes) -> Any:
-        text = data.decode()
-        return self._entry(text, 0)[0] if text.startswith('"') else self.decoder.decode(text)
+    def parse(self, records: list[bytes]) -> list[Any]:
+        texts = [data.decode() for data in records]
+        return [self._entry(text, 0)[0] if text.startswith('"') else self.decoder.decode(text) for text in texts]
 
     def where(self, number: int) -> str:
         return f"in record {number}"

@@ -12,6 +12,7 @@ WANTED = {
     "date": "a date like 2026-11-03",
     "datetime": "an RFC 3339 time with an offset, like 2026-11-03T09:30:00Z",
 }
+TEXTS = ("string", "date", "datetime")  # as which a text stays what it is
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 

@@ -1,11 +1,12 @@
 """What a step is and what it sees."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ..conditions import REDACTED, Condition, Value, hides, source
 from ..events import Event, Kept, Remembered, Seen, State, Traits, Upsert, merged
-from ..expressions import Node, Scope
+from ..expressions import Node, Scope, getter
 from ..families import Section
 from ..templates import Template
 
@@ -41,6 +42,18 @@ class Entities(Protocol):
         """Return the file's name, for people; empty for a kind without one."""
 
 
+class Foreseen:
+    """What runs will look up, gathered so that it is read at once: one by one it takes several times as long.
+
+    It is a hint: what is not in it is read when it is asked for, and what nobody asks for was read in vain.
+    """
+
+    def __init__(self) -> None:
+        self.rows: defaultdict[str, set[str]] = defaultdict(set)  # keys of entities by their kind
+        self.states: defaultdict[str, set[str]] = defaultdict(set)  # keys of `Memory.state` by their scope
+        self.seen: defaultdict[str, set[str]] = defaultdict(set)  # keys of `Memory.seen` by their scope
+
+
 # Puts something onto a scope, made from what that scope has.
 Put = Callable[[Scope], None]
 
@@ -60,7 +73,7 @@ class Redaction(Protocol):
 class _View:
     """The scope of one reader, brought up to date when it is looked at."""
 
-    def __init__(self, scope: Scope, steps: "list[Step]", reader: str) -> None:
+    def __init__(self, scope: Scope, steps: "Sequence[Step]", reader: str) -> None:
         self.redactions: list[Redaction] = []
         for step in steps:
             self.redactions.append(step.redaction(scope, reader))
@@ -86,11 +99,15 @@ class Context:
     and `judge` give: a pipeline may redact some. For the same reason steps change the scope by `put` alone.
     """
 
+    place = ""  # the name of the running step in its pipeline, under which it may remember
+    note = ""  # what the step has to say
+    transformed = False  # whether $body is other than the payload
+    not_before: int | None = None  # when messages may go, in milliseconds
+
     def __init__(
         self, pipeline: str, event: Event, entities: Entities, memory: Memory, redacting: "Sequence[Step]" = ()
     ) -> None:
         self.pipeline = pipeline
-        self.place = ""  # the name of the running step in its pipeline, under which it may remember
         self.event = event
         self.entities = entities
         self.memory = memory
@@ -99,13 +116,11 @@ class Context:
         self.to_remember: list[Remembered | Kept] = []  # once the run has queued a message
         self.noticed: list[Kept] = []  # also when the run drops the event
         self.upserts: list[Upsert] = []  # also when the run drops the event
-        self.transformed = False  # whether $body is other than the payload
-        self.not_before: int | None = None  # when messages may go, in milliseconds
-        self.note = ""  # what the step has to say
         self.changed: list[str] = []  # the refs that the step changed
-        self._redacting = list(redacting)
-        self._views: dict[str, _View] = {}
-        self._puts: list[Put] = []
+        self._redacting = redacting
+        if redacting:
+            self._views: dict[str, _View] = {}
+            self._puts: list[Put] = []
 
     def put(self, put: Put) -> None:
         """Change the scope, and the scope of every reader: what is made of a redacted value is made anew there."""
@@ -126,8 +141,9 @@ class Context:
 
     def cleared(self, text: str) -> str:
         """Return a text that the run tells of itself without what its pipeline redacts."""
-        for redaction in self._view(TRACE).redactions if self._redacting and text else ():
-            text = redaction.text(text)
+        if self._redacting and text:
+            for redaction in self._view(TRACE).redactions:
+                text = redaction.text(text)
         return text
 
     def _view(self, reader: str) -> _View:
@@ -140,6 +156,10 @@ class Context:
         """The scope as the trace may show it."""
         return self.seen_by(TRACE)
 
+    def told_changes(self) -> dict[str, Any]:
+        """Return what the step changed, by ref, as the trace may show it."""
+        return {ref: getter(ref.split("."))(self.told) for ref in self.changed}
+
     def says(self, template: Template, text: str | None) -> str:
         """Return a template's text, which is `text`, as the trace may show it."""
         return str(text) if not self._redacting else template.key(self.told) or REDACTED
@@ -147,17 +167,17 @@ class Context:
     def judge(self, condition: Condition) -> tuple[bool, str]:
         """Return whether a condition holds, and why, as the trace may show it."""
         holds, words = condition.judge(self.scope)
-        if self._hides(condition.node):
+        if self._redacting and self._hides(condition.node):
             words = f"{source(condition.node)} {'holds' if holds else 'does not hold'}: a value of it is {REDACTED}"
         return holds, words
 
     def number(self, value: Value) -> tuple[int | float | None, str]:
         """Return a number, null for what is none, and how it came about, as the trace may show it."""
         number, words = value.of(self.scope)
-        return number, f"{source(value.node)} = {REDACTED}" if self._hides(value.node) else words
+        return number, f"{source(value.node)} = {REDACTED}" if self._redacting and self._hides(value.node) else words
 
     def _hides(self, node: Node) -> bool:
-        return bool(self._redacting) and hides(node, self.scope, self.told)
+        return hides(node, self.scope, self.told)
 
     def traits(self, kind: str, key: str) -> Traits | None:
         """Return what the store knows of an entity, and this run has learned of it."""
@@ -175,6 +195,9 @@ class Step(Section):
 
     def __call__(self, context: Context) -> Drop | None:
         raise NotImplementedError
+
+    def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        """Add what a call will look up, as far as that can be told from the scope before the first step."""
 
     def redaction(self, scope: Scope, reader: str) -> Redaction:
         """Return what a reader may see of an event's scope. It holds for the whole pipeline, wherever the step stands.

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from ..clock import format_time, period_of
 from ..conditions import Value, show
 from ..crossings import Held, level_of
-from ..events import Kept
-from ..expressions import Node, evaluator, refs, to_number
+from ..events import Event, Kept
+from ..expressions import Node, Scope, evaluator, refs, to_number
 from ..templates import Template
-from .base import Context, Drop, Step
+from .base import Context, Drop, Foreseen, Step
 
 
 class Crossing(Step):
@@ -46,6 +46,7 @@ class Crossing(Step):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         self._limits = [evaluator(node) for node in _divisors(self.value.node)]
+        self._lowest = show(self.levels[0])
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -65,12 +66,15 @@ class Crossing(Step):
         key = self.key.key(context.scope)
         if key is None:
             if level is None:
-                return Drop(f"{words}, below {show(self.levels[0])}")
+                return Drop(f"{words}, below {self._lowest}")
             self._pass(context, Held(), level, value, f"{words}; the key is null: it has no memory")
             return None
-        at, limits = context.event.received_at, [to_number(run(context.scope)) for run in self._limits]
-        place = key if self.period is None else f"{period_of(at, self.period)} {key}"
+        at = context.event.received_at
+        place = self._place(at, key)
         before = self._before(context, place)
+        if level is None and not before.reached:
+            return Drop(f"{words}, below {self._lowest}")
+        limits = [to_number(run(context.scope)) for run in self._limits]
         held = before if at < before.at else before.after(value, limits, self.rearm, at)
         if held != before:
             context.noticed += self._kept(context, place, held, before)
@@ -80,11 +84,18 @@ class Crossing(Step):
         self._pass(context, held, level, value, words)
         return None
 
+    def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        if key := self.key.key(scope):
+            foreseen.states[place].add(self._place(event.received_at, key))
+
+    def _place(self, at: int, key: str) -> str:
+        return key if self.period is None else f"{period_of(at, self.period)} {key}"
+
     def _before(self, context: Context, place: str) -> Held:
         """Return what was held when the event came: previewed, it does not meet itself."""
         kept = context.memory.state(context.place, place)
         if kept is None:
-            return Held()
+            return _NOTHING
         held = Held(**kept.value)
         if context.event.received_at <= held.at:  # a newer one has changed nothing yet
             own = context.memory.state(f"{context.place}/before", context.event.id)
@@ -108,10 +119,13 @@ class Crossing(Step):
 
     def _why(self, words: str, level: float | None, held: Held, before: Held) -> str:
         """Say why nothing is newly reached."""
-        why = f"{words}, below {show(self.levels[0])}"
+        why = f"{words}, below {self._lowest}"
         if level is not None and held.since is not None:
             why = f"{words}: {show(held.level)} is reached since {format_time(held.since)}"
         return why if held.level == before.level else f"{why}; {show(before.level)} can be reached again"
+
+
+_NOTHING = Held()
 
 
 def _divisors(node: Node) -> Iterator[Node]:

@@ -1,10 +1,11 @@
 """dedupe: one message for a key inside a window."""
 
 from ..clock import format_duration, format_time
-from ..events import Remembered
+from ..events import Event, Remembered
+from ..expressions import Scope
 from ..families import Duration
 from ..templates import Template
-from .base import Context, Drop, Step
+from .base import Context, Drop, Foreseen, Step
 
 
 class Dedupe(Step):
@@ -36,3 +37,7 @@ class Dedupe(Step):
             return None
         ends = format_time(seen.at + self.window)
         return Drop(f"{context.says(self.key, key)} was let through by {seen.event_id}; the window ends {ends}")
+
+    def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        if key := self.key.key(scope):
+            foreseen.seen[place].add(key)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from ..events import Traits, laid_over
+from ..events import Event, Traits, laid_over
+from ..expressions import Scope
 from ..templates import Template
-from .base import Context, Drop, Step, know
+from .base import Context, Drop, Foreseen, Step, know
 
 
 class EnrichEntity(Step):
@@ -42,6 +43,10 @@ class EnrichEntity(Step):
         if row or traits:
             context.changed.append(f"entity.{self.kind}")
         return None
+
+    def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        if key := self.key.key(scope):
+            foreseen.rows[self.kind].add(key)
 
     def _found(self, context: Context, key: str, row: Any, traits: Traits | None) -> str:
         where = context.entities.name(self.kind)

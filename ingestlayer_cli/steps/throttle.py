@@ -3,10 +3,11 @@
 from typing import Any, Literal
 
 from ..clock import UNITS, format_duration, format_time
-from ..events import Kept
+from ..events import Event, Kept
+from ..expressions import Scope
 from ..families import Duration
 from ..templates import Template
-from .base import Context, Drop, Step
+from .base import Context, Drop, Foreseen, Step
 
 LONGEST = 36_500 * UNITS["d"]
 
@@ -76,12 +77,19 @@ class Throttle(Step):
             context.note = f"{told} had {most}: delayed until {format_time(slot)}"
         return None
 
+    def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        if key := self.key.key(scope):
+            foreseen.states[place].add(self._name(event.received_at - event.received_at % self.window, key))
+
+    def _name(self, slot: int, key: str) -> str:
+        return f"{self._length} {slot} {key}"
+
     def _window(self, context: Context, slot: int, key: str) -> Kept:
         """Return what is known of the window that begins at `slot`: how many went in it, and which one is next.
 
         That is as it was when the event came: previewed, it does not meet itself.
         """
-        name = f"{self._length} {slot} {key}"
+        name = self._name(slot, key)
         kept = context.memory.state(context.place, name)
         if kept is None:
             return Kept(context.place, name, {"count": 0, "next": slot + self.window}, slot)

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from ..events import Upsert, laid_over
+from ..events import Event, Upsert, laid_over
+from ..expressions import Scope
 from ..families import Structure
 from ..templates import Template, substitute
-from .base import Context, Drop, Step, know
+from .base import Context, Drop, Foreseen, Step, know
 
 
 class UpsertEntity(Step):
@@ -49,3 +50,7 @@ class UpsertEntity(Step):
         context.changed.append(f"entity.{self.kind}")
         context.note = f"{self.kind} {context.says(self.external_id, key)}: {', '.join(written) or 'no traits'} written"
         return None
+
+    def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        if key := self.external_id.key(scope):
+            foreseen.rows[self.kind].add(key)

@@ -6,10 +6,12 @@ rows itself.
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..events import Event, Kept, Remembered, Seen, State, Traits, Upsert, encode, merged
+
+Keys = Mapping[str, Collection[str]]  # by their kind or scope
 
 
 class First(NamedTuple):
@@ -59,7 +61,10 @@ class Transaction:
         self._memory: dict[tuple[str, str], list[Seen]] = {}
         self._states: dict[tuple[str, str], State] = {}
         self._traits: dict[tuple[str, str], Traits] = {}
-        self._kinds: dict[str, bool] = {}  # whether the store has traits of a kind, when it was asked
+        # What was looked up ahead; None, or in `_unseen`: the store has nothing of it.
+        self._stored_states: dict[tuple[str, str], State | None] = {}
+        self._stored_traits: dict[tuple[str, str], Traits | None] = {}
+        self._unseen: set[tuple[str, str]] = set()
         self._next_event = self._number("SELECT max(seq) FROM events")
         self._next_delivery = self.first_delivery = self._number("SELECT max(seq) FROM deliveries")
 
@@ -184,16 +189,39 @@ class Transaction:
 
     # Memory of steps ----------------------------------------------------------------------------------
 
+    def look_up_memory(self, traits: Keys, states: Keys, seen: Keys) -> None:
+        """Read at once what is stored of many keys, by their kind or scope, for `traits`, `state` and `seen`."""
+        for kind, keys in _printable(traits):
+            found = {row[0]: _traits(row[1:]) for row in self._stored_under(_TRAITS, "entities", "kind", kind, keys)}
+            self._stored_traits.update({(kind, key): found.get(key) for key in keys})
+        for scope, keys in _printable(states):
+            held = {row[0]: _state(row[1:]) for row in self._stored_under(_STATE, "states", "scope", scope, keys)}
+            self._stored_states.update({(scope, key): held.get(key) for key in keys})
+        for scope, keys in _printable(seen):
+            known = {row[0] for row in self._stored_under("at", "memory", "scope", scope, keys)}
+            self._unseen.update({(scope, key) for key in keys if key not in known})
+
+    def _stored_under(self, columns: str, table: str, of: str, name: str, keys: list[str]) -> sqlite3.Cursor:
+        return self.connection.execute(
+            f"SELECT key, {columns} FROM {table} WHERE {of} = ? AND key IN (SELECT value FROM json_each(?))",
+            (name, encode(keys)),
+        )
+
     def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
         """Return the latest remembrance of a key strictly between two times."""
         held = [seen for seen in self._memory.get((scope, key), ()) if after < seen.at < before]
         if held:
             return max(held, key=lambda seen: seen.at)
+        if (scope, key) in self._unseen:
+            return None
         return remembered(self.connection, scope, key, after, before)
 
     def state(self, scope: str, key: str) -> State | None:
         """Return the state that was kept last of a key."""
-        return self._states.get((scope, key)) or state(self.connection, scope, key)
+        place = (scope, key)
+        if held := self._states.get(place):
+            return held
+        return self._stored_states[place] if place in self._stored_states else state(self.connection, scope, key)
 
     def remember(self, item: Remembered | Kept, event_id: str) -> None:
         if isinstance(item, Kept):
@@ -205,12 +233,10 @@ class Transaction:
 
     def traits(self, kind: str, key: str) -> Traits | None:
         """Return what the store knows of an entity."""
-        if kind not in self._kinds:
-            sql = "SELECT EXISTS (SELECT 1 FROM entities WHERE kind = ?)"
-            self._kinds[kind] = bool(self.connection.execute(sql, (kind,)).fetchone()[0])
-        known = self._traits.get((kind, key))
-        # Most kinds have a file and nothing in the store: a look-up for each event would be for nothing.
-        return traits(self.connection, kind, key) if known is None and self._kinds[kind] else known
+        place = (kind, key)
+        if known := self._traits.get(place):
+            return known
+        return self._stored_traits[place] if place in self._stored_traits else traits(self.connection, kind, key)
 
     def upsert(self, item: Upsert) -> None:
         """Lay traits over those that are known of an entity."""
@@ -251,6 +277,12 @@ class Transaction:
         many("INSERT OR REPLACE INTO entities VALUES (?,?,?,?,?,?)", entities)
 
 
+def _printable(places: Keys) -> Iterator[tuple[str, list[str]]]:
+    """Yield what can be asked for with SQLite's JSON: a text that holds a NUL, for one, ends there."""
+    for place, keys in places.items():
+        yield place, [key for key in keys if key.isprintable()]
+
+
 def first_with_key(connection: sqlite3.Connection, type_: str, key: str, after: int) -> First | None:
     """Return the newest stored event of a type with this idempotency key accepted after a time."""
     row = connection.execute(
@@ -278,16 +310,28 @@ def remembered(connection: sqlite3.Connection, scope: str, key: str, after: int,
 
 def state(connection: sqlite3.Connection, scope: str, key: str) -> State | None:
     """Return the stored state of a key."""
-    sql = "SELECT value, event_id, at FROM states WHERE scope = ? AND key = ?"
-    row = connection.execute(sql, (scope, key)).fetchone()
-    return State(json.loads(row[0]), row[1], row[2]) if row else None
+    row = connection.execute(f"SELECT {_STATE} FROM states WHERE scope = ? AND key = ?", (scope, key)).fetchone()
+    return _state(row) if row else None
+
+
+_STATE = "value, event_id, at"
+
+
+def _state(row: Sequence[Any]) -> State:
+    value, event_id, at = row
+    return State(json.loads(value), event_id, at)
 
 
 def traits(connection: sqlite3.Connection, kind: str, key: str) -> Traits | None:
     """Return what is stored of an entity."""
-    sql = "SELECT traits, origins, first_seen, last_seen FROM entities WHERE kind = ? AND key = ?"
-    row = connection.execute(sql, (kind, key)).fetchone()
-    if row is None:
-        return None
-    origins = {name: (origin, at) for name, (origin, at) in json.loads(row[1]).items()}
-    return Traits(json.loads(row[0]), origins, row[2], row[3])
+    row = connection.execute(f"SELECT {_TRAITS} FROM entities WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+    return _traits(row) if row else None
+
+
+_TRAITS = "traits, origins, first_seen, last_seen"
+
+
+def _traits(row: Sequence[Any]) -> Traits:
+    values, origins, first_seen, last_seen = row
+    told = {name: (origin, at) for name, (origin, at) in json.loads(origins).items()}
+    return Traits(json.loads(values), told, first_seen, last_seen)

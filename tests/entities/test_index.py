@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestlayer_cli.entities import EntityFile, Row
+from ingestlayer_cli.errors import ProjectError
 from tests.entities.support import ALWAYS_INDEXED, NEVER_INDEXED, look_up, write
 
 KEYS = st.one_of(st.sampled_from(["a", "b", "a,b", 'q"q', "line\nbreak", "é", " "]), st.text(max_size=4))
@@ -56,6 +57,43 @@ def test_index_scan_and_memory_agree_on_any_csv(rows: list[tuple[str, str, str]]
             wanted = expected(rows, key)
             assert (memory.values if memory else None) == (wanted[0] if wanted else None)
             assert len(memory.duplicates if memory else ()) == max(0, len(wanted) - 1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows=ROWS, form=st.sampled_from(["csv", "json", "ndjson"]), indexed=st.booleans())
+def test_many_rows_read_at_once_are_those_that_are_read_one_by_one(
+    rows: list[tuple[str, str, str]], form: str, indexed: bool
+) -> None:
+    rows = [row for row in rows if row[0] and "".join(row).strip()]
+    objects = [{"customer_id": key, "name": name, "note": note} for key, name, note in rows]
+    texts = {
+        "csv": csv_of(rows, "\n"),
+        "json": json.dumps(objects),
+        "ndjson": "".join(json.dumps(item) + "\n" for item in objects),
+    }
+    with tempfile.TemporaryDirectory() as name:
+        path = write(Path(name), f"c.{form}", texts[form])
+        index_from = ALWAYS_INDEXED if indexed else NEVER_INDEXED
+        keys = ["absent", "a\0b", *(row[0] for row in rows)]
+        with EntityFile("customer", path, "customer_id", {}, f"{name}/store", index_from=index_from) as file:
+            file.look_up(keys)
+            assert [file.get(key) for key in keys] == [look_up(path, key) for key in keys]
+
+
+def test_rows_that_were_read_ahead_are_forgotten_when_the_file_changes(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", "customer_id,name\na,old\nb,old\n")
+    with EntityFile("customer", path, "customer_id", {}, None) as file:
+        file.look_up(["a", "b"])
+        write(tmp_path, "c.csv", "customer_id,name\na,new\nb,new\n")
+        file.look_up(["b"])
+        assert [row and row.values["name"] for row in (file.get("a"), file.get("b"))] == ["new", "new"]
+
+
+def test_what_is_wrong_with_a_file_is_said_when_a_row_is_asked_for_and_not_before(tmp_path: Path) -> None:
+    with EntityFile("customer", str(tmp_path / "none.csv"), "customer_id", {}, None) as file:
+        file.look_up(["a", "b"])
+        with pytest.raises(ProjectError):
+            file.get("a")
 
 
 @settings(deadline=None, max_examples=40)
