@@ -78,6 +78,7 @@ def emit_batch(
     runs = {"queued": 0, "dropped": 0, "failed": 0}
     result = Document(accepted=0, duplicates=0, rejected=0, runs=runs, deliveries={}, rejects=[])
     queued: list[range] = []
+    runtime.store.expect_many()
     for chunk in chunks:
         now = runtime.clock.now()
         # The gate is pure: what it takes long for does not hold the store.

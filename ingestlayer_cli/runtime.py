@@ -164,8 +164,12 @@ class Runtime:
 
     @cached_property
     def stored(self) -> Store | None:
-        """The store for reading alone, when there is one."""
-        return open_to_read(self.project.store_path)
+        """The store for reading alone, when there is one; one of an older version is brought up to date first."""
+        store = open_to_read(self.project.store_path)
+        if store is not None and store.is_outdated:
+            store.close()
+            return self.store
+        return store
 
     @cached_property
     def outbox(self) -> Outbox:

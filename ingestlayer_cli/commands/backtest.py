@@ -6,7 +6,7 @@ import typer
 
 from . import open_runtime
 from .options import Json, Quiet
-from .selection import Since, Source, Status, Type, Until, Where, reading, selection
+from .selection import Since, Source, Status, Type, Until, Where, selection
 
 
 def backtest(
@@ -43,7 +43,7 @@ def backtest(
     with open_runtime(keep=False) as runtime:
         filters = {"type_": type_, "since": since, "until": until, "source": source, "where": where, "status": status}
         chosen = selection(runtime, **filters)
-        store = reading(runtime) and open_to_browse(runtime.project.store_path)
+        store = runtime.stored and open_to_browse(runtime.project.store_path)
         try:
             result = run(runtime, store, chosen, pipeline, diff, limit, progress.at, texts.see if diff else None)
         finally:

@@ -60,10 +60,9 @@ def get(kind: Kind, id_: Id, quiet: Quiet = False, json: Json = False) -> int:
     from ..console import note, say, say_json
     from ..render.entities import one
     from ..render.events import width
-    from .selection import reading
 
     with open_runtime(keep=False) as runtime:
-        document = entity_store.get(runtime, reading(runtime), kind, id_)
+        document = entity_store.get(runtime, runtime.stored, kind, id_)
     if json:
         say_json(document)
         return 0
@@ -97,14 +96,13 @@ def list_entities(
     from .. import entity_store
     from ..console import say, say_json_line
     from ..errors import UsageError
-    from .selection import reading
 
     if kind is None:
         if search or limit:
             raise UsageError("--search and --limit are for one kind", "entities list KIND --search TEXT")
         return _list_kinds(json)
     with open_runtime(keep=False) as runtime:
-        found = entity_store.listed(runtime, reading(runtime), kind, search)
+        found = entity_store.listed(runtime, runtime.stored, kind, search)
         if json:
             for row in islice(found, limit):
                 say_json_line(row)
@@ -119,10 +117,9 @@ def _list_kinds(json: bool) -> int:
     from .. import entity_store
     from ..console import note, say, say_json
     from ..render.entities import kinds
-    from .selection import reading
 
     with open_runtime(keep=False) as runtime:
-        document, now = entity_store.overview(runtime, reading(runtime)), runtime.clock.now()
+        document, now = entity_store.overview(runtime, runtime.stored), runtime.clock.now()
     if json:
         say_json(document)
         return 0
@@ -172,11 +169,10 @@ def set_(
     """
     from .. import entity_store
     from ..console import say_json
-    from .selection import reading
 
     with open_runtime() as runtime:
         # Before the store is made or written, whatever is wrong is said.
-        entity_store.check_kind(runtime.project, reading(runtime), kind)
+        entity_store.check_kind(runtime.project, runtime.stored, kind)
         values = _assigned(runtime, kind, traits or [], unset or [])
         document = entity_store.set_traits(runtime, kind, id_, values, unset or [])
     if json:
@@ -251,7 +247,6 @@ def import_(
     from .. import entity_store
     from ..console import Progress, note, say_json
     from ..errors import gravest
-    from .selection import reading
 
     progress = Progress("rows", quiet)
     done = 0
@@ -263,7 +258,7 @@ def import_(
 
     with ExitStack() as stack:
         runtime = stack.enter_context(open_runtime())
-        stored = reading(runtime)
+        stored = runtime.stored
         entity_store.check_kind(runtime.project, stored, kind)
         source = _source(stack, runtime, kind, file, key, form)
         for slip in source.slips() if not quiet else ():

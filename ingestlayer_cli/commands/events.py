@@ -6,7 +6,7 @@ import typer
 
 from . import open_runtime
 from .options import Json, Quiet
-from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, reading, selection
+from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
 
 app = typer.Typer(help="The stored events.", no_args_is_help=True)
 
@@ -44,7 +44,7 @@ def list_events(
             pipeline=pipeline,
             status=status,
         )
-        store = reading(runtime)
+        store = runtime.stored
         found = list(history.select(store, chosen, limit=limit + 1, looked=progress.at)) if store else []
         progress.end()
         if json:
@@ -71,7 +71,7 @@ def show(
     from ..store import history
 
     with open_runtime(keep=False) as runtime:
-        document = history.named(reading(runtime), id_).event.document()
+        document = history.named(runtime.stored, id_).event.document()
     if json:
         say_json(document)
         return 0
@@ -96,7 +96,7 @@ def tail(
 
     with open_runtime(keep=False) as runtime:
         chosen = selection(runtime, type_=type_, source=source, where=where)
-        store = reading(runtime)
+        store = runtime.stored
         last = history.newest(store) if store else 0
         found = list(history.select(store, chosen, limit=count)) if store and count else []
         _say_with_outcomes(runtime, store, found[::-1], json)
@@ -136,7 +136,7 @@ def export(
             pipeline=pipeline,
             status=status,
         )
-        store = reading(runtime)
+        store = runtime.stored
         found = history.select(store, chosen, newest_first=False, looked=progress.at) if store else iter(())
         count = _write(file, found)
     progress.end()

@@ -59,9 +59,8 @@ def _previewed(runtime: Runtime, arguments: Arguments) -> tuple[Document, str | 
 
 def _stored_event(runtime: Runtime, word: str) -> Event:
     from ..store import history
-    from .selection import reading
 
-    return history.named(reading(runtime), word).event
+    return history.named(runtime.stored, word).event
 
 
 def _raw(project: Project, arguments: Arguments) -> Raw:

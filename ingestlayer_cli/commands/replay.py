@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .options import Json, Quiet
-from .selection import Since, Status, Type, Until, Where, reading, selection
+from .selection import Since, Status, Type, Until, Where, selection
 
 
 def replay(
@@ -70,7 +70,7 @@ def replay(
     options = Options(pipeline, original, again, _channel(project, channel), _interval(project, rate), not quiet_mark)
     with Runtime(project, show=drawing(json or quiet), keep=not dry_run) as runtime:
         chosen = selection(runtime, pipeline=pipeline, **filters)
-        store = reading(runtime) and open_to_browse(project.store_path)
+        store = runtime.stored and open_to_browse(project.store_path)
         if store is None:
             raise UsageError("there is no event in the store", "`ingestlayer emit` accepts the first")
         try:

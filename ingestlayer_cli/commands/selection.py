@@ -23,14 +23,6 @@ Status = Annotated[
 ]
 
 
-def reading(runtime: Any) -> Any:
-    """Return the store for reading, None when there is none yet; one of an older version is brought up to date."""
-    from ..store import history
-
-    store = runtime.stored
-    return runtime.store if store is not None and history.outdated(store) else store
-
-
 def selection(
     runtime: Any,
     *,
@@ -46,7 +38,7 @@ def selection(
     """Return the `store.history.Selection` that the options mean; UsageError names the option and the near miss."""
     from ..store.history import Selection
 
-    store = reading(runtime)
+    store = runtime.stored
     after, before = _time(runtime, "--since", since), _time(runtime, "--until", until)
     _check_span(after, before)
     _check_type(runtime, store, type_)

@@ -6,7 +6,7 @@ import typer
 
 from . import open_runtime
 from .options import Json
-from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, reading, selection
+from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
 
 
 def why(
@@ -54,7 +54,7 @@ def why(
     if refused and options.keys() - {"type_"}:
         raise UsageError("beside --refused there is --type alone", "ingestlayer why --refused --type TYPE")
     with open_runtime(keep=False) as runtime:
-        store, now = reading(runtime), runtime.clock.now()
+        store, now = runtime.stored, runtime.clock.now()
         if store is None:
             raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event")
         if refused:

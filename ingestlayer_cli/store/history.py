@@ -10,13 +10,14 @@ from ..conditions import Condition
 from ..errors import Problem, UsageError, near_miss
 from ..events import Event
 from . import Store, outbox
-from .schema import VERSION
+from .schema import key_hash
 from .transaction import stored_event
 
 _COLUMNS = (
     "e.id, e.type, e.received_at, e.source, e.key, e.payload, e.seq, e.accepted_at, e.duplicates, e.last_duplicate_at"
 )
 _OPEN = "d.status = ? AND d.status <> 'delivered'"  # by the index of those that are not
+_OF_KEY = "e.key_hash = ? AND e.key = ?"
 PAGE = 1_000
 SHORTEST = 14  # characters of a shortened id
 STATUSES = (*outbox.STATUSES, "dropped", "failed")
@@ -56,10 +57,12 @@ class Selection(NamedTuple):
         elif self.type is not None:
             terms.append(f"{free}e.type = ?")
             values.append(self.type)
-        for column, value in (("source", self.source), ("key", self.key)):
-            if value is not None:
-                terms.append(f"e.{column} = ?")
-                values.append(value)
+        if self.source is not None:
+            terms.append("e.source = ?")
+            values.append(self.source)
+        if self.key is not None:
+            terms.append(_OF_KEY)
+            values += [key_hash(self.key), self.key]
         for column, at in (("received_at >=", self.since), ("received_at <", self.until)):
             if at is not None:
                 terms.append(f"{free}e.{column} ?")
@@ -195,7 +198,7 @@ def named(store: Store | None, word: str) -> Stored:
 
 def with_key(store: Store, key: str) -> list[Stored]:
     """Return the events with an idempotency key, the newest first; a hundred at most."""
-    return _rows(store, "e.key = ? ORDER BY e.seq DESC LIMIT 100", key)
+    return _rows(store, f"{_OF_KEY} ORDER BY e.seq DESC LIMIT 100", key_hash(key), key)
 
 
 def _rows(store: Store | None, where: str, *values: Any) -> list[Stored]:
@@ -245,11 +248,6 @@ def outcomes(store: Store, seq: int) -> list[Outcome]:
 
 
 # What there is ---------------------------------------------------------------------------------------------
-
-
-def outdated(store: Store) -> bool:
-    """Say whether a store that was opened for reading is of an older version."""
-    return bool(store.select("PRAGMA user_version")[0][0] < VERSION)
 
 
 def types(store: Store, pattern: str) -> list[str]:

@@ -31,13 +31,11 @@ def outcomes(store: Store, now: int) -> dict[str, list[dict[str, int]]]:
 
     A day is 24 hours, the last one ends now; an event counts where its `received_at` is. Replays are left out.
     """
-    columns = {row[1] for row in store.select("PRAGMA table_info(runs)")}
-    once = "AND r.replayed_at IS NULL" if "replayed_at" in columns else ""  # of a store that is not migrated yet
     start = now - DAYS * DAY
     rows = store.select(
         "SELECT v.pipeline, r.outcome, (e.received_at - ?1 - 1) / ?2, count(*) FROM events e"
         " JOIN runs r ON r.event = e.seq JOIN pipeline_versions v ON v.seq = r.version"
-        f" WHERE e.received_at > ?1 AND e.received_at <= ?3 {once} GROUP BY 1, 2, 3",
+        " WHERE e.received_at > ?1 AND e.received_at <= ?3 AND r.replayed_at IS NULL GROUP BY 1, 2, 3",
         start,
         DAY,
         now,

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..events import Event, Kept, Remembered, Seen, State, Traits, Upsert, encode, merged
+from .schema import key_hash
 
 Keys = Mapping[str, Collection[str]]  # by their kind or scope
 
@@ -86,20 +87,21 @@ class Transaction:
         """Read what is stored under many keys at once, for `first_with_key`."""
         rows = self.connection.execute(
             "SELECT id, type, received_at, source, key, payload, accepted_at FROM events"
-            " WHERE key IN (SELECT value FROM json_each(?)) ORDER BY seq",
-            (encode(keys),),
+            " WHERE key_hash IN (SELECT value FROM json_each(?)) ORDER BY seq",
+            (encode(sorted(map(key_hash, keys))),),
         )
-        self._keys.update({(row[1], row[4]): First(stored_event(row), row[6]) for row in rows})
         self._looked_up.update(keys)
+        self._keys.update({(row[1], row[4]): First(stored_event(row), row[6]) for row in rows})
 
     def add_event(self, event: Event, payload: str, line_up: int, now: int) -> int:
         """Store an event whole and return its number; `line_up` is the pipelines that there are."""
         number = self._next_event
         self._next_event += 1
-        row = (number, event.id, event.type, event.received_at, now, event.source, event.key, payload, line_up)
-        self._events.append(row)
-        if event.key is not None:
-            self._keys[event.type, event.key] = First(event, now)
+        id_, type_, received_at, source, key, _ = event
+        hashed = None if key is None else key_hash(key)
+        self._events.append((number, id_, type_, received_at, now, source, key, hashed, payload, line_up))
+        if key is not None:
+            self._keys[type_, key] = First(event, now)
         return number
 
     def add_duplicate(self, event_id: str, now: int) -> None:
@@ -248,8 +250,8 @@ class Transaction:
         """Write what was gathered."""
         many = self.connection.executemany
         many(
-            "INSERT INTO events (seq, id, type, received_at, accepted_at, source, key, payload, line_up)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO events (seq, id, type, received_at, accepted_at, source, key, key_hash, payload, line_up)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?)",
             self._events,
         )
         many(
@@ -287,8 +289,8 @@ def first_with_key(connection: sqlite3.Connection, type_: str, key: str, after: 
     """Return the newest stored event of a type with this idempotency key accepted after a time."""
     row = connection.execute(
         "SELECT id, type, received_at, source, key, payload, accepted_at FROM events"
-        " WHERE key = ? AND type = ? AND accepted_at > ? ORDER BY seq DESC LIMIT 1",
-        (key, type_, after),
+        " WHERE key_hash = ? AND key = ? AND type = ? AND accepted_at > ? ORDER BY seq DESC LIMIT 1",
+        (key_hash(key), key, type_, after),
     ).fetchone()
     return First(stored_event(row), row[6]) if row else None
 

@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+from ingestlayer_cli.store.schema import key_hash
 from tests.cli.support import ACME, PAYLOAD, USAGE, Folder, start
 
 SHORT = '[fields]\nname = "string"\n[idempotency]\nkey = "$event.name"\nwindow = "1s"\n'
@@ -161,3 +162,12 @@ def test_data_that_is_no_json_is_a_dead_letter_like_a_line_of_a_batch(project: F
     ((kind, raw),) = project.rows("SELECT kind, raw FROM dead_letters")
     assert kind == "json"
     assert "{nope" in raw
+
+
+def test_two_keys_of_one_hash_are_two_keys(project: Folder) -> None:
+    assert key_hash("plumless") == key_hash("buckeroo")
+    first, other = (project.accepted(*ACME, "--key", key) for key in ("plumless", "buckeroo"))
+    assert [first["status"], other["status"]] == ["accepted", "accepted"]
+    assert project.accepted(*ACME, "--key", "plumless")["event"] == first["event"]
+    assert project.run("why", "buckeroo", "--json").json["event"]["id"] == other["event"]["id"]
+    assert project.run("events", "list", "--key", "plumless", "--json").out.count("\n") == 1

@@ -14,6 +14,7 @@ import pytest
 from ingestlayer_cli.store import history, open_to_read
 from ingestlayer_cli.store.history import Selection
 from tests.destinations.support import DESTINATION, TYPE, Bench
+from tests.older_store import make_older
 
 FILTER = '[[steps]]\nuse = "filter"\nwhen = "$event.used >= 100"\n'
 
@@ -272,20 +273,7 @@ def test_looking_leaves_no_trace(full: Bench, command: str) -> None:
 
 
 def test_a_store_of_an_older_version_is_brought_up_to_date(full: Bench) -> None:
-    for column in ("line_up", "duplicates", "last_duplicate_at"):
-        full.change(f"ALTER TABLE events DROP COLUMN {column}")
-    for statement in (
-        "DROP TABLE line_ups",
-        "DROP INDEX events_by_time",
-        "DROP INDEX events_by_type",
-        "ALTER TABLE runs DROP COLUMN replayed_at",
-        "DROP INDEX deliveries_in_thread",
-        "ALTER TABLE deliveries DROP COLUMN directions",
-        "ALTER TABLE deliveries DROP COLUMN thread",
-        *(f"DROP TABLE {table}" for table in ("states", "entities", "threads", "people")),
-        "PRAGMA user_version = 2",
-    ):
-        full.change(statement)
+    make_older(full.root / ".ingestlayer" / "store.db")
     assert used(full) == [6, 5, 4, 3, 2, 1]
 
 

@@ -112,6 +112,12 @@ def test_a_key_taken_in_an_older_store_stays_taken(old: Path, project: Folder) -
     assert project.emit(7, "--no-deliver").json["event"]["id"] == "evt_01OLD"
 
 
+def test_a_preview_knows_a_key_that_was_taken_in_an_older_store(old: Path, project: Folder) -> None:
+    project.sql("UPDATE events SET accepted_at = ?", int(time.time() * 1000))
+    result = project.run("preview", "usage.limit_reached", "--key", "key-7")
+    assert "evt_01OLD" in result.out + result.err
+
+
 def test_the_store_as_it_was_is_kept_beside_it(old: Path) -> None:
     before = tables(old)
     open_store(str(old)).close()

@@ -8,6 +8,7 @@ import pytest
 
 from ingestlayer_cli.render.pipelines import sparkline
 from tests.cli.support import Folder
+from tests.older_store import make_older
 from tests.testing.support import matches_snapshot, tree
 
 HOUR = 3_600_000
@@ -192,10 +193,7 @@ def test_reading_leaves_the_store_as_it_was(tested: Folder) -> None:
 
 def test_a_store_of_an_older_version_is_read(tested: Folder) -> None:
     tested.here("emit", "usage", "--customer", "acme", "--used", "120", "--limit", "100", "-q")
-    connection = sqlite3.connect(tested.store)
-    connection.execute("ALTER TABLE runs DROP COLUMN replayed_at")
-    connection.execute("PRAGMA user_version = 2")
-    connection.close()
+    make_older(tested.store)
     assert listed(tested)["last_24h"]["queued"] == 1
 
 
