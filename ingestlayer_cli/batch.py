@@ -20,21 +20,25 @@ def numbered_lines(file: BinaryIO) -> Iterator[list[tuple[int, bytes | None]]]:
     """Yield lists of (line number, line) with line ends cut; None stands for a line over the size limit."""
     number, rest, too_long = 0, b"", False
     first = True
+    found: list[tuple[int, bytes | None]] = []
     while data := os.read(file.fileno(), READ):
+        has_more = len(data) == READ
         if first:
             data, first = data.removeprefix(_BOM), False
         *lines, rest = (rest + data).split(b"\n")
-        found: list[tuple[int, bytes | None]] = []
         for line in lines:
             number += 1
             found.append((number, None if too_long or len(line) > MAX_PAYLOAD else line))
             too_long = False
         if len(rest) > MAX_PAYLOAD:
             rest, too_long = b"", True
-        for start in range(0, len(found), CHUNK):
-            yield found[start : start + CHUNK]
+        while len(found) >= CHUNK or (found and not has_more):
+            yield found[:CHUNK]
+            del found[:CHUNK]
     if rest or too_long:
-        yield [(number + 1, None if too_long else rest)]
+        found.append((number + 1, None if too_long else rest))
+    if found:
+        yield found
 
 
 def _too_long() -> RejectedError:
@@ -70,7 +74,8 @@ def raw_event(data: Any, type_: str | None, source: str) -> Raw:
     if not isinstance(data, dict) or not isinstance(data.get("type"), str):
         hint = 'a line is {"type": …, "payload": {…}}; for lines that are payloads: emit TYPE --batch …'
         raise RejectedError("schema", "the line is no envelope with a type", hint)
-    if unknown := data.keys() - _ENVELOPE:
+    if not data.keys() <= _ENVELOPE:
+        unknown = data.keys() - _ENVELOPE
         raise RejectedError("schema", f"the envelope has an unknown key: {', '.join(sorted(map(str, unknown)))}")
     payload = data.get("payload", {})
     return Raw(data["type"], payload, data.get("idempotency_key"), data.get("timestamp"), source)

@@ -119,19 +119,17 @@ def _side(node: Node, mirrored: bool = False) -> Words:
     words = source(node)
     if not refs(node):
         return lambda scope, value, exact: words
+    words = words.replace("%", "%%")
     if node[0] == "ref":
-        form = "{1} = {0}" if mirrored else "{0} = {1}"
-        return lambda scope, value, exact: form.format(words, show(value, exact))
-    form = "{2} = {1} = {0}" if mirrored else "{0} = {1} = {2}"
+        form = f"%s = {words}" if mirrored else f"{words} = %s"
+        return lambda scope, value, exact: form % show(value, exact)
     values = [getter(path) for path in refs(node)]
-    gaps = _written(node, lambda path: _GAP).split(_GAP)
-
-    def explain(scope: Scope, value: Any, exact: bool) -> str:
-        shown = [show(get(scope), exact) for get in values]
-        inside = gaps[0] + "".join([text + gap for text, gap in zip(shown, gaps[1:], strict=False)])
-        return form.format(words, inside, show(value, exact))
-
-    return explain
+    inside = _written(node, lambda path: _GAP).replace("%", "%%").replace(_GAP, "%s")
+    if mirrored:
+        form = f"%s = {inside} = {words}"
+        return lambda scope, value, exact: form % (show(value, exact), *[show(get(scope), exact) for get in values])
+    form = f"{words} = {inside} = %s"
+    return lambda scope, value, exact: form % (*[show(get(scope), exact) for get in values], show(value, exact))
 
 
 def source(node: Node) -> str:
@@ -160,16 +158,17 @@ def _written(node: Node, ref: Callable[[list[str]], str]) -> str:
 
 def show(value: Any, exact: bool = False) -> str:
     """Show a value inside an explanation: texts in quotes, long ones cut, floats in six digits unless `exact`."""
-    if type(value) is int:
+    kind = type(value)
+    if kind is int:
         return str(value)
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
+    if kind is float:
         if exact:
             return repr(value)
         return f"{value:.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
+    if value is None:
+        return "null"
+    if kind is bool:
+        return "true" if value else "false"
     text = str(value)
     text = text if len(text) <= 60 else text[:59] + "…"
     return repr(text) if isinstance(value, str) else text

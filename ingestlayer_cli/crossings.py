@@ -63,8 +63,11 @@ class Held(NamedTuple):
 
 
 def level_of(levels: Sequence[float], value: float) -> float | None:
-    """Return the highest of the levels that a value is at."""
-    return max((level for level in levels if value >= level), default=None)
+    """Return the highest of the (rising) levels that a value is at."""
+    for level in reversed(levels):
+        if value >= level:
+            return level
+    return None
 
 
 def low(level: float, rearm: float) -> float:

@@ -20,7 +20,19 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _AS_PYTHON = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+def _encoder() -> Callable[[Any], str]:
+    encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    # `encode` makes its C encoder anew at each call, which takes as long as encoding an event. There is no look-out
+    # for circles: what is nested too deeply is a RecursionError.
+    pieces = make(None, encoder.default, json.encoder.encode_basestring, None, ":", ",", False, False, True)
+    return lambda value: "".join(pieces(value, 0))
+
+
+encode = _encoder()
 received_text = lru_cache(maxsize=64)(format_time)
 
 
@@ -79,8 +91,17 @@ class Event(NamedTuple):
 
     def scope(self) -> Scope:
         """Return what refs refer to; the envelope's own names win over payload fields."""
-        event = {**self.payload, **self.document()}
-        return {"event": event, "entity": {}, "crossing": {}, "body": self.payload, "item": None}
+        payload = self.payload
+        event = {
+            **payload,
+            "id": self.id,
+            "type": self.type,
+            "received_at": received_text(self.received_at),
+            "source": self.source,
+            "idempotency_key": self.key,
+            "payload": payload,
+        }
+        return {"event": event, "entity": {}, "crossing": {}, "body": payload, "item": None}
 
 
 class Seen(NamedTuple):

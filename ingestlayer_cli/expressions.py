@@ -250,7 +250,9 @@ def refs(node: Node) -> list[list[str]]:
 def to_number(value: Any) -> int | float | None:
     """Return a number for a number or a numeric string, else None; never a bool, NaN or infinity."""
     kind = type(value)
-    if kind is int or kind is float:
+    if kind is float:
+        return value if math.isfinite(value) else None
+    if kind is int:
         return _bounded(value)
     if kind is not str or len(value) > 400 or not _NUMBER.fullmatch(value):
         return None

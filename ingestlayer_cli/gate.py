@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -84,7 +85,9 @@ def read_payload(text: str | bytes, what: str) -> Any:
     if _too_large(text):
         raise RejectedError("size", f"{what} is larger than {MAX_PAYLOAD:,} bytes")
     try:
-        return _decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig" if text.startswith(BOM_UTF8) else "utf-8")
+        return _decoded(text)
     except RecursionError:
         words = "is nested too deeply"
     except json.JSONDecodeError as error:
@@ -104,7 +107,16 @@ def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is not a JSON number")
 
 
-_decode = json.JSONDecoder(parse_constant=_no_constant).decode
+_decoder = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def _decoded(text: str) -> Any:
+    """Decode a JSON text; most are nothing but an object, without the space that `decode` looks for around it."""
+    if text.startswith("{") and text.endswith("}"):
+        value, end = _decoder.raw_decode(text)
+        if end == len(text):
+            return value
+    return _decoder.decode(text)
 
 
 def _too_large(text: str | bytes) -> bool:
@@ -133,14 +145,19 @@ def _received_at(timestamp: Any, now: int) -> int:
         raise RejectedError("timestamp", f"the timestamp is unreadable: {error}", hint) from None
 
 
+def _is_unprintable(text: str) -> bool:
+    # What Python calls printable leaves out more than control characters: spaces of other scripts, for one.
+    return not text.isprintable() and _UNPRINTABLE.search(text) is not None
+
+
 def _check_key(key: Any) -> None:
-    if not isinstance(key, str) or not key.strip() or len(key) > MAX_KEY or _UNPRINTABLE.search(key):
+    if not isinstance(key, str) or not key.strip() or len(key) > MAX_KEY or _is_unprintable(key):
         hint = f"a key is 1 to {MAX_KEY} printable characters, like acme:api-calls:2026-11"
         raise RejectedError("key", f"{_short(key)} is not an idempotency key", hint)
 
 
 def _check_source(source: Any) -> None:
-    if not isinstance(source, str) or len(source) > MAX_TYPE or _UNPRINTABLE.search(source):
+    if not isinstance(source, str) or len(source) > MAX_TYPE or _is_unprintable(source):
         hint = f"a source is at most {MAX_TYPE} printable characters, like billing-cron"
         raise RejectedError("schema", f"{_short(source)} is not the name of a source", hint)
 

@@ -233,7 +233,7 @@ class Template:
             value = part if isinstance(part, str) else part(scope)
             if value is None:
                 return None
-            found.append(as_text(value))
+            found.append(value if isinstance(value, str) else as_text(value))
         return "".join(found)
 
     def value(self, scope: Scope) -> Any:

@@ -1,5 +1,6 @@
 """`emit --batch`: many events from a file or stdin, streaming."""
 
+import gc
 import json
 import os
 import sys
@@ -31,6 +32,8 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
     as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
     name = arguments.options["--batch"]
     progress = Progress("events", quiet)
+    # Events make no circles: to look for them among the objects of each chunk is for nothing.
+    gc.set_threshold(100_000)
     with ExitStack() as stack:
         file = _open(stack, name)
         reader = _reader(project, arguments, name, file)

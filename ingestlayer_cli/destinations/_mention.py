@@ -5,6 +5,8 @@ is sent, in this one line alone.
 """
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..patterns import lazy
@@ -34,12 +36,13 @@ class Owner(NamedTuple):
     email: str | None = None
 
 
-def owners(text: str) -> list[Owner]:
+@lru_cache(maxsize=256)  # few people own many accounts, and each message asks twice
+def owners(text: str) -> tuple[Owner, ...]:
     """Read `maya@acme.com, Bo Li <bo@acme.com>, U0123ABCD, S0123ABCD, Any Name`; the same one counts once."""
     parts = [" ".join(part.split()) for part in text.split(",")]
     found = list(dict.fromkeys(_owner(part) for part in parts if part))
     left = len(found) - MOST
-    return [*found[:MOST], Owner(f"and {left} more")] if left > 0 else found
+    return (*found[:MOST], Owner(f"and {left} more")) if left > 0 else tuple(found)
 
 
 def _owner(text: str) -> Owner:
@@ -58,12 +61,12 @@ def _plain(text: str) -> str:
     return texts.clip(texts.escape(text), LONGEST)
 
 
-def line(found: list[Owner]) -> str:
+def line(found: Sequence[Owner]) -> str:
     """Return the line of a message; empty without anybody."""
     return f"cc {', '.join(owner.shown for owner in found)}" if found else ""
 
 
-def directions(found: list[Owner]) -> dict[str, Any]:
+def directions(found: Sequence[Owner]) -> dict[str, Any]:
     """Return what the sender needs to mention those that are known by address; nothing when there are none."""
     emails = list(dict.fromkeys(owner.email for owner in found if owner.email))
     return {"mention": [list(owner) for owner in found], "people": emails} if emails else {}

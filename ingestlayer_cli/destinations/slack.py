@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 from ..errors import ProjectError
@@ -257,8 +258,8 @@ class Slack(Destination):
     def _mention(self, scope: Scope) -> str:
         return mentions.line(self._owners(scope))
 
-    def _owners(self, scope: Scope) -> list[mentions.Owner]:
-        return mentions.owners(self.mention.render(scope)) if self.mention else []
+    def _owners(self, scope: Scope) -> tuple[mentions.Owner, ...]:
+        return mentions.owners(self.mention.render(scope)) if self.mention else ()
 
     def _buttons(self, scope: Scope) -> tuple[list[kit.Block], list[str]]:
         """Return the buttons, and a note for each whose link Slack would refuse."""
@@ -285,6 +286,7 @@ class Slack(Destination):
         return connect(settings, show, root)
 
 
+@lru_cache(maxsize=256)
 def _is_channel(text: str) -> bool:
     return bool(_CHANNEL.fullmatch(text) or _PERSON.fullmatch(text)) and any(map(str.isalnum, text))
 

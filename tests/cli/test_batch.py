@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ingestlayer_cli.batch import numbered_lines
 from tests.cli.support import PAYLOAD, PROGRAM, USAGE, Folder, envelope, environment, start
 
 HEADER = b"customer_id,metric,limit,used,plan\n"
@@ -427,6 +428,14 @@ def test_rejects_over_the_batch_itself_is_refused(project: Folder) -> None:
 
 
 # Streaming ------------------------------------------------------------------------------------------------
+
+
+def test_the_chunks_of_a_large_file_are_full(tmp_path: Path) -> None:
+    path = tmp_path / "many.ndjson"
+    path.write_bytes(b"".join(line(number) for number in range(4_321)))
+    with path.open("rb") as file:
+        sizes = [len(lines) for lines in numbered_lines(file)]
+    assert sizes == [1_000, 1_000, 1_000, 1_000, 321]
 
 
 def test_lines_of_a_slow_pipe_are_committed_before_its_end(project: Folder) -> None:
