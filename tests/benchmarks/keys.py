@@ -2,14 +2,18 @@
 
 A store that holds so many idempotency keys and so many keys of a `dedupe` takes batches in turn with a new one,
 in this process; 1 event in 50 ends in a message. Its rows are made by SQL, as a batch leaves them, keys in no order.
+Then both take one event after the other, each from a process of its own, as cron sends them.
 """
 
+import json
 import os
 import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,10 +23,14 @@ from ingestlayer_cli.gate import Raw
 from ingestlayer_cli.project import Project, check
 from ingestlayer_cli.runtime import Runtime
 from ingestlayer_cli.store import open_store
+from ingestlayer_cli.store.schema import key_hash
+
+from .tools import SCRIPT, compile_all, interleaved
 
 KEYS = 1_000_000
 EVENTS = 10_000  # of a round
 ROUNDS = 7
+COLD = 30  # events from a process of their own
 CHUNK = 1_000
 MESSAGES = 50  # one event in so many ends in a message
 DAYS = 100  # that the stored events are spread over
@@ -59,9 +67,10 @@ WITH RECURSIVE n(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < :coun
   named AS (SELECT *, printf('01%011X%013X', at, n) AS ulid, printf('customer-%08d', k) AS customer FROM rows)
 """
 FILL = [
-    f"""INSERT INTO events (seq, id, type, received_at, accepted_at, source, key, payload, line_up) {NUMBERS}
+    f"""INSERT INTO events (seq, id, type, received_at, accepted_at, source, key, payload, line_up, key_hash) {NUMBERS}
     SELECT n, 'evt_' || ulid, '{TYPE}', at, at, 'batch', customer || ':api-calls:2026-11', json_object(
-        'customer_id', customer, 'metric', 'api-calls', 'limit', 10000, 'used', n % 10000, 'plan', 'pro'), 1
+        'customer_id', customer, 'metric', 'api-calls', 'limit', 10000, 'used', n % 10000, 'plan', 'pro'), 1,
+        key_hash(customer || ':api-calls:2026-11')
     FROM named""",
     f"""INSERT INTO runs (event, number, version, outcome, dropped_by, reason, trace) {NUMBERS}
     SELECT n, 1, 1, iif(n % {MESSAGES}, 'dropped', 'queued'), iif(n % {MESSAGES}, 'filter', NULL),
@@ -87,6 +96,7 @@ def fill(store: Path, rows: int, cache: int = 2_000_000) -> None:
     now = time.time_ns() // 1_000_000
     with closing(sqlite3.connect(store, isolation_level=None)) as connection:
         execute = connection.execute
+        connection.create_function("key_hash", 1, key_hash, deterministic=True)
         execute("PRAGMA journal_mode = OFF")
         execute("PRAGMA synchronous = OFF")
         execute(f"PRAGMA cache_size = -{cache}")
@@ -98,6 +108,9 @@ def fill(store: Path, rows: int, cache: int = 2_000_000) -> None:
             execute(statement, {"count": rows, "now": now} if ":count" in statement else ())
         execute("COMMIT")
         execute("PRAGMA journal_mode = WAL")
+    # Else the first checkpoint of whoever comes next waits until the kernel has written all of it.
+    with store.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def make_project(root: Path) -> Project:
@@ -143,7 +156,16 @@ def following(turn: int, rows: int) -> list[str]:
     return [f"customer-{rows + turn * EVENTS + number:08}" for number in range(EVENTS)]
 
 
+def emits(root: Path) -> Iterator[list[str]]:
+    """Each one a new event from a process of its own."""
+    for number in count():
+        event = raw(f"cold-{number}", number)
+        told = ["--data", json.dumps(event.payload), "--key", str(event.key), "--no-deliver", "--json"]
+        yield [SCRIPT, "-C", str(root), "emit", TYPE, *told]
+
+
 def main() -> None:
+    compile_all()
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else KEYS
     with tempfile.TemporaryDirectory() as folder:
         new, full = (make_project(Path(folder) / name) for name in ("new", "full"))
@@ -165,11 +187,14 @@ def main() -> None:
                 for runtime in (empty, filled):
                     times["known keys", runtime is filled].append(took(runtime, chunks, "duplicates"))
         grown = os.path.getsize(new.store_path) / (EVENTS * len(ways) * (ROUNDS + 1))
+        cold = interleaved({project.root: emits(Path(project.root)) for project in (new, full)}, COLD)
     print(f"batches of {EVENTS:,} events, µs an event, median of {ROUNDS} rounds; {grown:,.0f} bytes an event")
     for name in names:
         # The first round is a warm-up.
         few, many = (median(times[name, is_full][1:]) * 1e6 for is_full in (False, True))
         print(f"  {name:22} a new store {few:6.1f}   {rows:,} keys {many:6.1f}   {many / few:5.2f}×")
+    few, many = (cold[project.root] * 1e3 for project in (new, full))
+    print(f"a process each, ms, median of {COLD}: a new store {few:.1f}, {rows:,} keys {many:.1f}, {many / few:.2f}×")
 
 
 if __name__ == "__main__":
