@@ -32,7 +32,8 @@ Decided = Callable[[list[dict[str, Any]]], None]
 class Options(NamedTuple):
     """How a check runs. `only`: rows with this in their key alone; `decided` is told what was decided, once it is safe.
 
-    `progress` is called with the number of rows read so far.
+    `baseline`: what is at a level is known from now on, and nothing is emitted. `progress` is called with the number
+    of rows read so far.
     """
 
     dry_run: bool = False
@@ -40,6 +41,7 @@ class Options(NamedTuple):
     deliver: bool = True
     decided: Decided | None = None
     progress: Callable[[int], None] | None = None
+    baseline: bool = False
 
 
 def check(runtime: Runtime, data: dict[str, Any], options: Options | None = None) -> Document:
@@ -148,10 +150,13 @@ class _Check:
     def _accept(self, transaction: Transaction, row: Judged, result: Document) -> None:
         """Accept an event when a row newly reaches a level, and remember that it did."""
         crossed = self._crossing(row, transaction.state(self.scope, self.start + row.key))
-        if crossed.level is None:
-            self._known(row, crossed, result)
+        if crossed.level is None or self.options.baseline:
             if crossed.state is not None:
                 transaction.remember(crossed.state, "")
+            if crossed.level is None:
+                self._known(row, crossed, result)
+            else:
+                self._tell(row, crossed, result, "taken", None)
             return
         raw = self._event(row, crossed)
         try:
@@ -265,7 +270,7 @@ class _Check:
         self.states[row.key] = state
         told = {"level": crossed.level, "previous": crossed.before.level, "event": event}
         result["crossed"].append({"key": row.key, "value": row.value, **told, "why": self.judge.words(row)})
-        self._decide("crossed", row, **told)
+        self._decide("taken" if state == "taken" else "crossed", row, **told)
 
     def _decide(self, decision: str, row: Judged, **details: Any) -> None:
         told = {"check": self.name, "decision": decision, "key": row.key, "value": row.value}

@@ -14,6 +14,7 @@ from .show import drawing
 
 CHECK = [
     Option("--dry-run", "", "Show what would be emitted; write nothing, send nothing."),
+    Option("--baseline", "", "Take what is at a level as known: emit nothing. For the first run."),
     Option("--only", "KEY", "Rows with this in their key alone."),
     Option("--no-deliver", "", "Accept and queue; send nothing now."),
     Option("--log", "FILE", "Append what is decided, one JSON object a line."),
@@ -50,6 +51,8 @@ def _parsed(args: list[str]) -> Arguments:
         arguments = parse(args, CHECK, lambda _: None)
     except UsageError as error:
         raise UsageError(error.message, HELP) from None
+    if arguments.on("--dry-run") and arguments.on("--baseline"):
+        raise UsageError("--baseline remembers, and --dry-run writes nothing", "look with --dry-run first")
     for item in arguments.assignments:  # options that nobody knows, after the name of a check
         flag = item.flag.partition("=")[0]
         raise UsageError(f"unknown option {flag}{near_miss(flag, [option.flag for option in CHECK])}", HELP)
@@ -77,7 +80,7 @@ def _options(arguments: Arguments, runtime: Runtime, progress: Progress) -> Opti
 
         decided = Log(arguments.options["--log"], "check", runtime.clock).add_all
     only, deliver = arguments.options.get("--only"), not arguments.on("--no-deliver")
-    return Options(arguments.on("--dry-run"), only, deliver, decided, progress.at)
+    return Options(arguments.on("--dry-run"), only, deliver, decided, progress.at, arguments.on("--baseline"))
 
 
 # What is shown --------------------------------------------------------------------------------------------
@@ -93,7 +96,7 @@ def _say(data: dict[str, Any], result: Document, options: Options, quiet: bool) 
             note(f"{result['check']} says nothing since {result['stale']['since']}: check.stale is emitted", "yellow")
     else:
         if not quiet:
-            _say_table(data, result, options.dry_run)
+            _say_table(data, result, options)
         _say_problems(result, options)
     for hint in result.hints:
         note(f"hint: {hint}", "yellow")
@@ -122,7 +125,7 @@ def _say_problems(result: Document, options: Options) -> None:
         note(f"warning: {name}: no row has {options.only} in its key", "yellow")
 
 
-def _say_table(data: dict[str, Any], result: Document, dry_run: bool) -> None:
+def _say_table(data: dict[str, Any], result: Document, options: Options) -> None:
     from shutil import get_terminal_size
 
     width = get_terminal_size().columns
@@ -145,20 +148,20 @@ def _say_table(data: dict[str, Any], result: Document, dry_run: bool) -> None:
     others = result["rows"] - result["left_out"] - result["problem_count"] - len(shown)
     if others > 0:
         say(f"  … and {others:,} more", "dim")
-    say(_counts(result, dry_run), "bold" if result["crossed"] else "")
+    say(_counts(result, options), "bold" if result["crossed"] else "")
 
 
 def _shown(result: Document) -> list[Any]:
     """Return what crossed and what is highest, the highest first."""
     known = {row["key"]: row for row in result["highest"]}
-    state = "new" if any(row["state"] == "new" for row in result["highest"]) else "emitted"
+    unsaid = "taken" if any(row["state"] == "taken" for row in result["highest"]) else "new"
     others = [row for row in result["crossed"][: len(known) or 20] if row["key"] not in known]
-    rows = [*known.values(), *({**row, "state": "new" if row["event"] is None else state} for row in others)]
+    rows = [*known.values(), *({**row, "state": unsaid if row["event"] is None else "emitted"} for row in others)]
     events = {row["key"]: row["event"] for row in result["crossed"]}
     return sorted(({**row, "event": events.get(row["key"])} for row in rows), key=lambda row: -row["value"])
 
 
-_STYLES = {"emitted": "green", "new": "green", "refused": "red", "known": "yellow"}
+_STYLES = {"emitted": "green", "new": "green", "refused": "red", "known": "yellow", "taken": "yellow"}
 
 
 def _state(row: Any, is_ratio: bool, width: int) -> str:
@@ -166,6 +169,7 @@ def _state(row: Any, is_ratio: bool, width: int) -> str:
     if row["state"] == "emitted":
         return f"emitted at {level}" + (f" {row['event']}" if width >= 110 and row["event"] else "")
     words = {"new": f"would be emitted at {level}", "known": f"known at {level}", "refused": f"refused at {level}"}
+    words["taken"] = f"known from now on at {level}"
     if row["state"] == "known" and not level:
         return ""
     return words.get(row["state"], "")
@@ -191,10 +195,11 @@ def _bar(part: float) -> str:
     return full * filled + empty * (BAR - filled)
 
 
-def _counts(result: Document, dry_run: bool) -> str:
+def _counts(result: Document, options: Options) -> str:
     new = len(result["crossed"])
-    words = [f"{new:,} newly reached a level" + (" (nothing is emitted: a dry run)" if dry_run and new else "")]
-    words += [f"{result['emitted']:,} emitted"] if new and not dry_run else []
+    unsaid = "a dry run" if options.dry_run else "known from now on" if options.baseline else ""
+    words = [f"{new:,} newly reached a level" + (f" (nothing is emitted: {unsaid})" if unsaid and new else "")]
+    words += [f"{result['emitted']:,} emitted"] if new and not unsaid else []
     words += [f"{result['known']:,} known"] if result["known"] else []
     words += [f"{result['rejected']:,} refused"] if result["rejected"] else []
     words += [f"{result['problem_count']:,} not judged"] if result["problem_count"] else []

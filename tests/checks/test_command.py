@@ -52,6 +52,16 @@ def test_a_dry_run_says_what_would_be_emitted(bench: Bench) -> None:
     assert "1 newly reached a level (nothing is emitted: a dry run)" in result.out
 
 
+def test_a_baseline_says_what_is_known_from_now_on_and_logs_it(bench: Bench) -> None:
+    bench.csv(("acme", 9, 10), ("hooli", 1, 10))
+    result = run(bench, "--baseline", "--log", "check.log")
+    assert "known from now on at 80%" in result.out
+    assert "1 newly reached a level (nothing is emitted: known from now on)" in result.out
+    assert [line["decision"] for line in lines(bench.root / "check.log")] == ["taken", "checked"]
+    assert run(bench, "--baseline").out.endswith("0 newly reached a level; 1 known\n")
+    assert bench.events == []
+
+
 def test_a_terminal_that_is_not_utf8_gets_a_bar_too(bench: Bench) -> None:
     bench.csv(("acme", 9, 10))
     result = run(bench, env={"PYTHONIOENCODING": "ascii"})
@@ -139,6 +149,7 @@ def test_wrong_configuration_is_78(bench: Bench) -> None:
         (["api", "--onyl", "acme"], 'unknown option --onyl (did you mean "--only"?)'),
         (["api", "other"], "unexpected argument 'other'"),
         (["--only"], "--only needs a value"),
+        (["--dry-run", "--baseline"], "--baseline remembers, and --dry-run writes nothing"),
         (["--log", "no/such/folder/x.log"], "--log no/such/folder/x.log: No such file or directory"),
     ],
 )
@@ -195,7 +206,7 @@ def test_ctrl_c_ends_the_command_of_a_source_and_writes_nothing(tmp_path: Path) 
 def test_help_lists_the_options(bench: Bench) -> None:
     result = run(bench, "--help")
     assert result.code == 0
-    for flag in ("--dry-run", "--only", "--log", "--no-deliver", "--json", "--quiet"):
+    for flag in ("--dry-run", "--baseline", "--only", "--log", "--no-deliver", "--json", "--quiet"):
         assert flag in result.out
 
 

@@ -313,3 +313,31 @@ def test_the_table_has_the_highest_first(bench: Bench) -> None:
 def test_the_highest_are_the_highest_of_a_thousand_rising_rows(bench: Bench) -> None:
     bench.csv(*((f"c{number}", number, 100_000) for number in range(1, 1001)))
     assert [row["key"] for row in bench.run()["highest"]] == [f"c{number}" for number in range(1000, 980, -1)]
+
+
+# The first run
+
+
+def test_a_baseline_emits_nothing_of_what_is_over_and_later_runs_tell_what_is_new(bench: Bench) -> None:
+    assert bench.crossed(("acme", 85, 100), ("globex", 10, 100), baseline=True) == [("acme", 0.8)]
+    assert bench.events == []
+    assert bench.crossed() == []
+    assert bench.crossed(("acme", 101, 100), ("globex", 85, 100)) == [("acme", 1), ("globex", 0.8)]
+    assert bench.keys == ["api:acme:1:2026-11", "api:globex:0.8:2026-11"]
+
+
+def test_a_baseline_holds_for_its_period(bench: Bench) -> None:
+    bench.crossed(("acme", 85, 100), baseline=True)
+    bench.clock.at = at("2026-12-01T00:00:00Z")
+    assert bench.crossed() == [("acme", 0.8)]
+
+
+def test_a_baseline_of_some_keys_leaves_the_others(bench: Bench) -> None:
+    bench.crossed(("acme", 85, 100), ("globex", 85, 100), baseline=True, only="acme")
+    assert bench.crossed() == [("globex", 0.8)]
+
+
+def test_a_baseline_again_tells_nothing_of_what_was_emitted(bench: Bench) -> None:
+    bench.crossed(("acme", 85, 100))
+    assert bench.crossed(("acme", 85, 100), ("globex", 85, 100), baseline=True) == [("globex", 0.8)]
+    assert len(bench.events) == 1
