@@ -5,6 +5,7 @@ step, and committed with the events: however often the check runs, a level is to
 commits, never by the clock: one that steps back changes nothing but the period.
 """
 
+from binascii import crc32
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -128,11 +129,25 @@ class _Check:
             for row in candidates:
                 self._accept(transaction, row, result)
             if self.options.only is None:
-                health = {"rows": self.judge.total, "at": self.now}
+                health = {"rows": self.judge.total, "at": self.now, **self._told(transaction, result)}
                 transaction.remember(Kept(self.scope, "", health, self.now), "")
             queued = transaction.queued
         self._deliver(result, queued)
         return self._finished(result)
+
+    def _told(self, transaction: Transaction, result: Document) -> dict[str, Any]:
+        """Return what to keep of the bad rows: which they are, and since when. After a day they are news again."""
+        if not self.judge.problem_count:
+            return {}
+        # Without their numbers: an export may sort its rows anew.
+        rows = sorted(encode(row[1:]) for row in self.judge.problems)
+        which = crc32(f"{self.judge.problem_count} {rows}".encode("utf-8", "surrogatepass"))
+        kept = transaction.state(self.scope, "")
+        at = kept.value.get("problems_at") if kept and kept.value.get("problems") == which else None
+        if at is not None and 0 <= self.now - at < DAY:
+            result["problems_known_since"] = format_time(at)
+            return {"problems": which, "problems_at": at}
+        return {"problems": which, "problems_at": self.now}
 
     def _foresee(self, candidates: list[Judged], result: Document) -> None:
         """Say what would be emitted, without writing anything."""
@@ -312,6 +327,7 @@ class _Check:
             deliveries=dict.fromkeys(rows.STATUSES, 0),
             problems=problems,
             problem_count=judge.problem_count,
+            problems_known_since=None,
             highest=[],
         )
 

@@ -97,21 +97,24 @@ def _say(data: dict[str, Any], result: Document, options: Options, quiet: bool) 
     else:
         if not quiet:
             _say_table(data, result, options)
-        _say_problems(result, options)
+        _say_problems(result, options, quiet)
     for hint in result.hints:
         note(f"hint: {hint}", "yellow")
 
 
-def _say_problems(result: Document, options: Options) -> None:
+def _say_problems(result: Document, options: Options, quiet: bool) -> None:
     name, unit = result["check"], result["unit"]
+    # A row that stays bad is one mail a day, not one each time.
+    is_known = quiet and result["problems_known_since"] is not None
+    problems, count = ([], 0) if is_known else (result["problems"], result["problem_count"])
     for row in result["rejects"][:LISTED]:
         note(f"error: {name}: {unit} {row[unit]}: {row['message']}", "red")
-    for row in result["problems"][:LISTED]:
+    for row in problems[:LISTED]:
         note(f"warning: {name}: {unit} {row[unit]}: {row['problem']}", "yellow")
-    hidden = max(result["rejected"] - LISTED, 0) + max(result["problem_count"] - LISTED, 0)
+    hidden = max(result["rejected"] - LISTED, 0) + max(count - LISTED, 0)
     if hidden:
         note(f"… and {hidden:,} more rows: --json lists them")
-    if any(row["problem"].endswith((" is 0", " is missing")) and row["key"] for row in result["problems"]):
+    if any(row["problem"].endswith((" is 0", " is missing")) and row["key"] for row in problems):
         note('hint: rows without a limit are left out by a condition: where = "limit > 0"', "yellow")
     failed, deliveries = result["runs"]["failed"], result["deliveries"]
     if failed:

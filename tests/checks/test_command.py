@@ -200,6 +200,13 @@ def test_ctrl_c_ends_the_command_of_a_source_and_writes_nothing(tmp_path: Path) 
     assert bench.keys == []
 
 
+def test_quiet_tells_a_row_that_stays_bad_once_and_without_it_each_time(bench: Bench) -> None:
+    bench.csv(("acme", 9, 10), ("zero", 1, 0))
+    assert "limit is 0" in run(bench, "-q", "--no-deliver").err
+    assert run(bench, "-q", "--no-deliver") == (0, "", "")
+    assert "limit is 0" in run(bench, "--no-deliver").err
+
+
 # Help, and the start
 
 

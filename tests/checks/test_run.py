@@ -341,3 +341,46 @@ def test_a_baseline_again_tells_nothing_of_what_was_emitted(bench: Bench) -> Non
     bench.crossed(("acme", 85, 100))
     assert bench.crossed(("acme", 85, 100), ("globex", 85, 100), baseline=True) == [("globex", 0.8)]
     assert len(bench.events) == 1
+
+
+# Rows that stay bad
+
+
+def test_the_same_bad_rows_are_known_for_a_day_wherever_they_stand(bench: Bench) -> None:
+    bench.csv(("acme", 1, 0), ("globex", -1, 10), ("hooli", 1, 10))
+    assert bench.run()["problems_known_since"] is None
+    bench.clock.sleep(23 * HOUR)
+    bench.csv(("hooli", 1, 10), ("globex", -1, 10), ("acme", 1, 0))
+    again = bench.run()
+    assert (again["problems_known_since"], again["problem_count"]) == ("2026-11-03T09:30:00.000Z", 2)
+    bench.clock.sleep(HOUR)
+    assert bench.run()["problems_known_since"] is None
+
+
+def test_another_bad_row_is_news(bench: Bench) -> None:
+    bench.csv(("acme", 1, 0))
+    bench.run()
+    bench.csv(("acme", 1, 0), ("globex", 1, 0))
+    assert bench.run()["problems_known_since"] is None
+    assert bench.run()["problems_known_since"] is not None
+
+
+def test_bad_rows_that_went_away_are_news_when_they_come_back(bench: Bench) -> None:
+    for limit in (0, 10, 0):
+        bench.csv(("acme", 1, limit))
+        assert bench.run()["problems_known_since"] is None
+
+
+def test_bad_rows_are_news_again_to_a_clock_that_was_set_back(bench: Bench) -> None:
+    bench.csv(("acme", 1, 0))
+    bench.run()
+    bench.clock.at -= HOUR
+    assert bench.run()["problems_known_since"] is None
+
+
+def test_bad_rows_may_have_no_key_and_any_characters(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, table('source = "usage.ndjson"'))
+    bench.write("usage.ndjson", '{"used": 1, "limit": 2}\n{"customer_id": "\\ud800", "used": 1, "limit": 0}\n[]\n')
+    assert bench.run()["problems_known_since"] is None
+    again = bench.run()
+    assert (again["problem_count"], again["problems_known_since"]) == (3, "2026-11-03T09:30:00.000Z")
