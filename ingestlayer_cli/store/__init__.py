@@ -7,6 +7,7 @@ writer. Every write goes through `Store.transaction()`.
 import json
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +19,8 @@ from .schema import APPLICATION_ID, MIGRATIONS, VERSION, key_hash
 from .transaction import Transaction, remembered, state, traits
 
 BUSY_SECONDS = 60
+SHOW_AFTER = 1.0  # seconds
+STEPS = 100_000  # of SQLite's machine between two looks at the clock
 # Of a batch. With what SQLite has by itself, 2 MB and 1,000 pages, a chunk of a thousand new keys in no order reads
 # its pages twice and is copied at once, page by page.
 CACHE = 16_000  # kB
@@ -150,9 +153,10 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
         version = _version(connection, path)  # another process may have been first
         if 0 < version < VERSION:
             _copy(path, f"{path}.v{version}")
-        for script in MIGRATIONS[version:]:
-            for statement in _statements(script):
-                connection.execute(statement)
+        with _telling(connection, f"Bringing the store from version {version} to {VERSION}"):
+            for script in MIGRATIONS[version:]:
+                for statement in _statements(script):
+                    connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
@@ -160,6 +164,33 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def _telling(connection: sqlite3.Connection, words: str) -> Iterator[None]:
+    """Tell a terminal on stderr what takes so long, once it takes over a second."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    started = time.monotonic()
+    shown = False
+
+    def tell() -> None:
+        nonlocal shown
+        seconds = time.monotonic() - started
+        if seconds > SHOW_AFTER:
+            shown = True
+            sys.stderr.write(f"\r{words}: {seconds:.0f} s")
+            sys.stderr.flush()
+
+    connection.set_progress_handler(tell, STEPS)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -6,17 +6,23 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ingestlayer_cli.errors import StoreError
 from ingestlayer_cli.store import open_store, open_to_read, schema
+from tests.connect.terminal import Terminal
 from tests.outbox.support import Folder
 from tests.slack.standin import SlackStandin
 
 EVENT = ("evt_01OLD", "usage.limit_reached", 1, 1, "cli", "key-7", '{"customer_id":"old"}')
 BODY = '{"channel":"#alerts","text":"from version 1"}'
+MANY = """
+WITH RECURSIVE n(i) AS (VALUES (2) UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+INSERT INTO events SELECT i, 'evt_' || i, 't', 1, 1, 'cli', 'key-' || i, '{}' FROM n
+"""
 BLOCKED = """
 import sqlite3, sys, time
 from ingestlayer_cli import store
@@ -150,6 +156,16 @@ def test_a_migration_that_is_killed_leaves_the_store_as_it_was(old: Path) -> Non
     process.communicate()
     assert (version(old), tables(old)) == (1, before)
     open_store(str(old)).close()
+    assert version(old) == schema.VERSION
+
+
+def test_a_migration_that_takes_long_tells_a_terminal(old: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(old, isolation_level=None)) as connection:
+        connection.execute(MANY)
+    opened = "import sys; from ingestlayer_cli import store; store.SHOW_AFTER = 0; store.open_store(sys.argv[1])"
+    with Terminal(sys.executable, "-c", opened, str(old), cwd=tmp_path, env=os.environ) as terminal:
+        terminal.expect(f"Bringing the store from version 1 to {schema.VERSION}: 0 s")
+        assert terminal.wait() == 0
     assert version(old) == schema.VERSION
 
 
