@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from ..errors import StoreError
+from ..errors import StoreError, UsageError
 from ..events import Seen, State, Traits
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION, key_hash
 from .transaction import Transaction, remembered, state, traits
@@ -258,6 +258,11 @@ def errors(path: str) -> Iterator[None]:
             if words in said:
                 raise StoreError(f"the store {path} {message}", hint) from error
         raise StoreError(f"the store {path} failed: {said}", "nothing was written") from error
+    except UnicodeEncodeError as error:  # of an argument with half a character, or in another encoding
+        word = ascii(str(error.object)[:60])
+        raise UsageError(
+            f"{word} is not Unicode text", "nothing that is stored is called so: write it in UTF-8"
+        ) from None
 
 
 _ERRORS = [

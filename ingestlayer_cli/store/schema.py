@@ -7,7 +7,7 @@ APPLICATION_ID = 0x494C5952  # "ILYR": tells our stores from any other SQLite fi
 
 def key_hash(key: str) -> int:
     """Return the number that an idempotency key is looked up by; two keys may share one, though hardly ever do."""
-    return crc32(key.encode()) - (1 << 31)  # signed, so that SQLite needs four bytes for it
+    return crc32(key.encode("utf-8", "surrogatepass")) - (1 << 31)  # signed, so that SQLite needs four bytes for it
 
 
 _VERSION_1 = """

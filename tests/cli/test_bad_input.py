@@ -560,3 +560,27 @@ def test_an_ascii_terminal_shows_question_marks_instead_of_failing(project: Fold
     result = project.emit(*ACME, "--customer", "Zoë", env=env)
     assert result.code == 0
     assert "delivered" in result.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "events show",
+        "events list --type",
+        "events list --key",
+        "events list --source",
+        "deliveries show",
+        "deliveries retry",
+        "deliveries list --channel",
+        "replay --dry-run",
+        "preview --event",
+        "entities get customer",
+        "why",
+        "why --refused --type",
+    ],
+)
+def test_an_argument_that_is_no_text_is_wrong_usage(shared: Folder, command: str) -> None:
+    shared.emit("--customer", "acme", "--metric", "seats", "--limit", "1", "--used", "1", "--plan", "pro", "-q")
+    result = shared.run(*command.split(), "\udcff", "--json")
+    assert (result.code, result.json["error"]["kind"]) == (2, "usage"), result
+    assert "is not Unicode text" in result.json["error"]["message"]
