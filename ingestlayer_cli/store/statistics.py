@@ -33,11 +33,12 @@ def outcomes(store: Store, now: int) -> dict[str, list[dict[str, int]]]:
     """
     start = now - DAYS * DAY
     rows = store.select(
-        "SELECT v.pipeline, r.outcome, (e.received_at - ?1 - 1) / ?2, count(*) FROM events e"
+        "SELECT v.pipeline, r.outcome, (e.received_at - ? - 1) / ?, count(*) FROM events e"
         " JOIN runs r ON r.event = e.seq JOIN pipeline_versions v ON v.seq = r.version"
-        " WHERE e.received_at > ?1 AND e.received_at <= ?3 AND r.replayed_at IS NULL GROUP BY 1, 2, 3",
+        " WHERE e.received_at > ? AND e.received_at <= ? AND r.replayed_at IS NULL GROUP BY 1, 2, 3",
         start,
         DAY,
+        start,
         now,
     )
     found: dict[str, list[dict[str, int]]] = {}
