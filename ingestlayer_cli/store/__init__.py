@@ -41,9 +41,9 @@ class Store:
     def transaction(self) -> Iterator[Transaction]:
         """Hold the only write transaction; commit at the end, roll everything back on any exception."""
         with errors(self.path):
-            self.connection.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(self.connection, self._versions, self._numbers)
             try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                transaction = Transaction(self.connection, self._versions, self._numbers)
                 yield transaction
                 transaction.flush()
                 self.connection.execute("COMMIT")

@@ -1,8 +1,14 @@
 """Many processes at once, on one store."""
 
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
+from typing import Any, cast
 
+import pytest
+
+from ingestlayer_cli.store import open_store
 from tests.outbox.support import TYPE, Folder, assert_each_once, envelope, payload
 from tests.slack.standin import SlackStandin
 
@@ -70,3 +76,29 @@ def test_a_vacuum_a_prune_and_emitters_do_not_disturb_each_other(project: Folder
     assert project.sql("SELECT count(*) FROM events") == [(3000,)]
     assert results[0].json == {"removed": 3000}
     assert project.sql("PRAGMA integrity_check") == [("ok",)]
+
+
+class Interrupted:
+    """A connection on which Ctrl-C comes once: at the first look-up of a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._is_due = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        if self._is_due and self._connection.in_transaction:
+            self._is_due = False
+            raise KeyboardInterrupt
+        return self._connection.execute(sql, *values)
+
+
+def test_a_transaction_that_is_interrupted_as_it_begins_does_not_stay_open(project: Folder) -> None:
+    with closing(open_store(str(project.store))) as store:
+        store.connection = cast(sqlite3.Connection, Interrupted(store.connection))
+        with pytest.raises(KeyboardInterrupt), store.transaction():
+            pass
+        with store.transaction():  # what was in hand when Ctrl-C came is recorded
+            pass
