@@ -91,17 +91,8 @@ class Event(NamedTuple):
 
     def scope(self) -> Scope:
         """Return what refs refer to; the envelope's own names win over payload fields."""
-        payload = self.payload
-        event = {
-            **payload,
-            "id": self.id,
-            "type": self.type,
-            "received_at": received_text(self.received_at),
-            "source": self.source,
-            "idempotency_key": self.key,
-            "payload": payload,
-        }
-        return {"event": event, "entity": {}, "crossing": {}, "body": payload, "item": None}
+        event = {**self.payload, **self.document()}
+        return {"event": event, "entity": {}, "crossing": {}, "body": self.payload, "item": None}
 
 
 class Seen(NamedTuple):
