@@ -13,12 +13,12 @@ __all__ = ["IngestError", "__version__", "ingest", "ingest_batch"]
 
 if TYPE_CHECKING:
     from .api import ingest, ingest_batch
-    from .errors import IngestlayerError as IngestError
+    from .system.errors import IngestlayerError as IngestError
 else:
 
     def __getattr__(name: str) -> object:
         if name == "IngestError":
-            from .errors import IngestlayerError
+            from .system.errors import IngestlayerError
 
             return IngestlayerError
         if name in __all__:

@@ -6,14 +6,14 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from . import flow
-from .batch import CHUNK, raw_event
-from .document import Document
-from .errors import RejectedError
-from .events import encode
-from .gate import Raw
+from .engine import flow
+from .engine.batch import CHUNK, raw_event
+from .engine.runtime import Runtime
+from .model.events import encode
+from .model.gate import Raw
 from .project import load
-from .runtime import Runtime
+from .system.document import Document
+from .system.errors import RejectedError
 
 SOURCE = "python"
 

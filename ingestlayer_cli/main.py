@@ -7,9 +7,9 @@ else, and every `--help`, goes through the Typer app.
 import os
 import sys
 
-from . import console
 from .commands import settings
-from .errors import Exit, IngestlayerError, UsageError
+from .system import console
+from .system.errors import Exit, IngestlayerError, UsageError
 
 DIRECT = ("emit", "preview", "check")
 HELP = {"-h", "--help"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.clock import (
+from ingestlayer_cli.system.clock import (
     Clock,
     format_duration,
     format_time,

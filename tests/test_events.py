@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.clock import parse_time
-from ingestlayer_cli.errors import Problem
-from ingestlayer_cli.events import (
+from ingestlayer_cli.model.events import (
     MAX_DEPTH,
     TYPES,
     Declaration,
@@ -21,6 +19,8 @@ from ingestlayer_cli.events import (
     new_event_id,
     unsound,
 )
+from ingestlayer_cli.system.clock import parse_time
+from ingestlayer_cli.system.errors import Problem
 
 NOW = parse_time("2026-11-03T09:30:00Z", 0)
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

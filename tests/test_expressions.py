@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.conditions import Condition
-from ingestlayer_cli.expressions import ExpressionError, Node, Scope, evaluator, parse, refs
+from ingestlayer_cli.language.conditions import Condition
+from ingestlayer_cli.language.expressions import ExpressionError, Node, Scope, evaluator, parse, refs
 
 EVENT = {
     "used": 10250,

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli import families
 from ingestlayer_cli.destinations.base import Destination
-from ingestlayer_cli.errors import ProjectError
-from ingestlayer_cli.families import Section
-from ingestlayer_cli.project.checker import Checker
+from ingestlayer_cli.model import families
+from ingestlayer_cli.model.families import Section
+from ingestlayer_cli.project.compile import Checker
 from ingestlayer_cli.steps.base import Step
+from ingestlayer_cli.system.errors import ProjectError
 
 MEMBERS = [(family, kind) for family in ("steps", "destinations") for kind in families.kinds(family)]
 each = pytest.mark.parametrize(("family", "kind"), MEMBERS, ids=[kind for _, kind in MEMBERS])

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.clock import format_time, parse_time
-from ingestlayer_cli.errors import Exit, RejectedError
-from ingestlayer_cli.events import Declaration, Event
-from ingestlayer_cli.gate import MAX_KEY, MAX_PAYLOAD, MAX_TYPE, Gate, Raw, read_payload
+from ingestlayer_cli.language.templates import parse, template_refs
+from ingestlayer_cli.model.events import Declaration, Event
+from ingestlayer_cli.model.gate import MAX_KEY, MAX_PAYLOAD, MAX_TYPE, Gate, Raw, read_payload
 from ingestlayer_cli.project import Project
-from ingestlayer_cli.project.checker import Checker
-from ingestlayer_cli.templates import parse, template_refs
+from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.system.clock import format_time, parse_time
+from ingestlayer_cli.system.errors import Exit, RejectedError
 
 NOW = parse_time("2026-11-03T09:30:00Z", 0)
 FIELDS = [

@@ -75,7 +75,7 @@ def test_the_console_blocks_show_what_the_commands_print(tmp_path: Path) -> None
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:
-    from ingestlayer_cli.errors import Exit
+    from ingestlayer_cli.system.errors import Exit
 
     table = README.read_text().partition("## Exit codes")[2].partition("##")[0]
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == list(Exit)

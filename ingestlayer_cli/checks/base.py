@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
-from ..errors import Exit, IngestlayerError
+from ..system.errors import Exit, IngestlayerError
 
 
 class SourceError(IngestlayerError):

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ..conditions import Condition, Value, show
-from ..crossings import level_of
 from ..entities.values import key_text
-from ..errors import near_miss
-from ..expressions import Node, evaluator, refs, to_number
+from ..language.conditions import Condition, Value, show
+from ..language.expressions import Node, evaluator, refs, to_number
+from ..model.crossings import level_of
+from ..system.errors import near_miss
 from .base import Row, Source, SourceError
 
 SHOWN = 20  # rows that are kept because their values are the highest

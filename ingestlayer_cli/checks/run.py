@@ -9,20 +9,20 @@ from binascii import crc32
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..accepting import accept, bury_line
-from ..clock import format_duration, format_time, period_of
-from ..crossings import Held
-from ..document import Document
+from ..engine.accepting import accept, bury_line
+from ..engine.flow import WAIT, batch_codes, send_own
+from ..engine.pipeline import Run
+from ..engine.runtime import DAY, Runtime
 from ..entities.values import key_text
-from ..errors import Exit, IngestlayerError, ProjectError, RejectedError
-from ..events import Field, Kept, State, encode
-from ..flow import WAIT, batch_codes, send_own
-from ..gate import MAX_KEY, Raw
-from ..pipeline import Run
+from ..model.crossings import Held
+from ..model.events import Field, Kept, State, encode
+from ..model.gate import MAX_KEY, Raw
 from ..project.checks import CROSSED, STALE
-from ..runtime import DAY, Runtime
-from ..store import outbox as rows
-from ..store.transaction import First, Transaction
+from ..store.sqlite import outbox as rows
+from ..store.sqlite.transaction import First, Transaction
+from ..system.clock import format_duration, format_time, period_of
+from ..system.document import Document
+from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError
 from .base import Source, SourceError
 from .judging import Judge, Judged
 from .sources import File, source_of

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from ..errors import ProjectError
 from ..project.checks import FORMS, SECRET, kind_of
+from ..system.errors import ProjectError
 from .base import Row, Source, SourceError
 from .text import Text, guess, objects_in, row_of
 
@@ -321,7 +321,7 @@ _HINTS = {
 
 def _with_secrets(text: str) -> str:
     """Return a text with the secrets that it names put in: `Bearer env:TOKEN`."""
-    from ..secrets import resolve
+    from ..secrets.named import resolve
 
     return SECRET.sub(lambda found: resolve(found[0]), text)
 

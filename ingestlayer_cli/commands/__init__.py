@@ -19,7 +19,7 @@ def open_runtime(keep: bool = True) -> Any:
 
     `keep=False` is for commands that read, and leave no file behind.
     """
+    from ..engine.runtime import Runtime
     from ..project import load
-    from ..runtime import Runtime
 
     return Runtime(load(settings.project, keep=keep), keep=keep)

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..errors import RejectedError, UsageError, near_miss
-from ..events import Declaration, Field
-from ..gate import Raw, read_payload
+from ..model.events import Declaration, Field
+from ..model.gate import Raw, read_payload
 from ..project import Project
+from ..system.errors import RejectedError, UsageError, near_miss
 
 
 class Option(NamedTuple):

@@ -33,10 +33,10 @@ def backtest(
 
     Nothing is sent or written. Each event keeps its own time, and nothing is remembered from before the first.
     """
-    from ..backtest import backtest as run
-    from ..console import Progress, note, say_json
-    from ..errors import Exit
-    from ..store.replays import open_to_browse
+    from ..operations.backtest import backtest as run
+    from ..store.sqlite.replays import open_to_browse
+    from ..system.console import Progress, note, say_json
+    from ..system.errors import Exit
 
     texts = _Texts(limit)
     progress = Progress("events", quiet)
@@ -99,7 +99,7 @@ class _Texts:
 
 
 def _say(result: Any) -> None:
-    from ..console import say
+    from ..system.console import say
 
     before, after = result["messages"]["before"], result["messages"]["after"]
     say(f"{result['events']:,} events: {sum(before.values()):,} → {sum(after.values()):,} messages", "bold")
@@ -125,7 +125,7 @@ def _words(side: Any) -> str:
 
 
 def _say_diffs(result: Any) -> None:
-    from ..console import say
+    from ..system.console import say
 
     say(f"{result['texts']:,} texts change")
     for row in result["diffs"]:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, BinaryIO
 
-from .. import flow
-from ..batch import Csv, Ndjson
-from ..console import Progress, note, say, say_json
-from ..document import Document
-from ..errors import Exit, RejectedError, UsageError, near_miss
+from ..engine import flow
+from ..engine.batch import Csv, Ndjson
+from ..engine.runtime import Runtime
 from ..project import Project
-from ..runtime import Runtime
+from ..system.console import Progress, note, say, say_json
+from ..system.document import Document
+from ..system.errors import Exit, RejectedError, UsageError, near_miss
 from .arguments import Arguments
 from .show import drawing
 
@@ -64,7 +64,7 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
 def _log(arguments: Arguments) -> Any:
     if not arguments.on("--log"):
         return None
-    from ..log import Log
+    from ..system.log import Log
 
     return Log(arguments.options["--log"], "emit")
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from ..checks.run import Options, check
-from ..console import Progress, note, say, say_json
-from ..document import Document
-from ..errors import Exit, UsageError, gravest, near_miss
+from ..engine.runtime import Runtime
 from ..project import Project, load
-from ..runtime import Runtime
+from ..system.console import Progress, note, say, say_json
+from ..system.document import Document
+from ..system.errors import Exit, UsageError, gravest, near_miss
 from . import Settings
 from .arguments import OUTPUT, Arguments, Option, parse
 from .show import drawing
@@ -76,7 +76,7 @@ def _chosen(project: Project, name: str) -> list[dict[str, Any]]:
 def _options(arguments: Arguments, runtime: Runtime, progress: Progress) -> Options:
     decided = None
     if arguments.on("--log") and not arguments.on("--dry-run"):
-        from ..log import Log
+        from ..system.log import Log
 
         decided = Log(arguments.options["--log"], "check", runtime.clock).add_all
     only, deliver = arguments.options.get("--only"), not arguments.on("--no-deliver")

@@ -4,8 +4,8 @@ from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from ..errors import IngestlayerError
 from ..project import load
+from ..system.errors import IngestlayerError
 from . import settings
 from .check import CHECK
 

@@ -21,12 +21,12 @@ def deliver(
 
     What may or may not have arrived is looked up in the channel's history.
     """
-    from .. import flow
-    from ..console import Progress, note, say
-    from ..log import Log
+    from ..engine import flow
+    from ..engine.runtime import Runtime
     from ..project import load
-    from ..runtime import Runtime
-    from ..store.outbox import Wanted
+    from ..store.sqlite.outbox import Wanted
+    from ..system.console import Progress, note, say
+    from ..system.log import Log
     from . import settings
     from .deliveries import check_known
     from .show import drawing
@@ -78,21 +78,21 @@ def deliver(
 
 
 def _soonest(runtime: Any, wanted: Any) -> str:
-    from ..clock import format_time
-    from ..store.outbox import soonest
+    from ..store.sqlite.outbox import soonest
+    from ..system.clock import format_time
 
     at = soonest(runtime.store, wanted)
     return f", the next at {format_time(at)}" if at is not None and at > runtime.clock.now() else ""
 
 
 def _next_at(attempt: Any) -> str | None:
-    from ..clock import format_time
+    from ..system.clock import format_time
 
     return format_time(max(attempt.due_at, attempt.lane_free_at)) if attempt.status == "retrying" else None
 
 
 def _say_json(row: Any, attempt: Any) -> None:
-    from ..console import say_json_line
+    from ..system.console import say_json_line
 
     document = {
         "id": row.id,

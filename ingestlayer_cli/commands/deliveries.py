@@ -26,8 +26,8 @@ def list_deliveries(
     json: Json = False,
 ) -> int:
     """List deliveries, newest first; with no option those that are not delivered."""
-    from ..console import note, say, say_json_line
-    from ..store import deliveries
+    from ..store.sqlite import deliveries
+    from ..system.console import note, say, say_json_line
 
     with open_runtime() as runtime:
         selection = _selection(runtime, status, since, pipeline, channel)
@@ -53,8 +53,8 @@ def show(
     id_: Annotated[str, typer.Argument(metavar="ID", help="The delivery's id, or the start of it.")], json: Json = False
 ) -> int:
     """Show one delivery: its state, every attempt, and its body."""
-    from ..console import say, say_json
-    from ..store import deliveries
+    from ..store.sqlite import deliveries
+    from ..system.console import say, say_json
 
     with open_runtime() as runtime:
         row = _one(runtime, id_)
@@ -74,9 +74,9 @@ def show(
 @app.command()
 def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json = False) -> int:  # noqa: B006
     """Send deliveries again that are dead, unknown or waiting: by ids, or by --status and --since."""
-    from ..console import note, say, say_json
-    from ..errors import UsageError
-    from ..store import deliveries
+    from ..store.sqlite import deliveries
+    from ..system.console import note, say, say_json
+    from ..system.errors import UsageError
 
     if bool(ids) == bool(status):
         raise UsageError("name deliveries by their ids or by --status", "deliveries retry --status dead --since 2d")
@@ -111,9 +111,9 @@ def settle(
     json: Json = False,
 ) -> int:
     """Say what became of deliveries that are not settled; nothing is sent."""
-    from ..console import say, say_json
-    from ..errors import UsageError
-    from ..store import deliveries
+    from ..store.sqlite import deliveries
+    from ..system.console import say, say_json
+    from ..system.errors import UsageError
 
     if delivered == dead:
         raise UsageError("say what became of it: --delivered or --dead")
@@ -136,8 +136,8 @@ def settle(
 
 def _one(runtime: Any, prefix: str) -> dict[str, Any]:
     """Return the one delivery whose id starts so."""
-    from ..errors import UsageError
-    from ..store import deliveries
+    from ..store.sqlite import deliveries
+    from ..system.errors import UsageError
 
     found = deliveries.starting(runtime.store, prefix)
     if len(found) != 1:
@@ -148,8 +148,8 @@ def _one(runtime: Any, prefix: str) -> dict[str, Any]:
 
 def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> str | None:
     """Refuse a pipeline that there is not; return a warning for a channel that nothing ever went to."""
-    from ..errors import UsageError, near_miss
-    from ..store import deliveries
+    from ..store.sqlite import deliveries
+    from ..system.errors import UsageError, near_miss
 
     names = [data["name"] for data in runtime.project.pipelines]
     if pipeline is not None and pipeline not in names and pipeline not in deliveries.open_pipelines(runtime.store):
@@ -161,10 +161,10 @@ def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> str 
 
 
 def _selection(runtime: Any, status: str | None, since: str | None, pipeline: str | None, channel: str | None) -> Any:
-    from ..clock import parse_time
-    from ..errors import UsageError, near_miss
-    from ..store.deliveries import Selection
-    from ..store.outbox import STATUSES
+    from ..store.sqlite.deliveries import Selection
+    from ..store.sqlite.outbox import STATUSES
+    from ..system.clock import parse_time
+    from ..system.errors import UsageError, near_miss
 
     if status is not None and status not in STATUSES:
         raise UsageError(f"--status {status}: there are {', '.join(STATUSES)}{near_miss(status, STATUSES)}")

@@ -8,11 +8,11 @@ def doctor(json: Json = False, quiet: Quiet = False) -> int:
 
     Exits with 1 when something is wrong; with -q only that is printed.
     """
-    from ..clock import Clock
-    from ..console import say_json
-    from ..doctor import examine
-    from ..errors import Exit
+    from ..operations.doctor import examine
     from ..render.slack_status import line
+    from ..system.clock import Clock
+    from ..system.console import say_json
+    from ..system.errors import Exit
     from . import settings
 
     found = []

@@ -3,15 +3,15 @@
 import sys
 from typing import Any
 
-from .. import flow
-from ..accepting import bury
-from ..clock import parse_duration
-from ..console import note, say, say_json
-from ..document import Document
-from ..errors import Exit, RejectedError, UsageError
-from ..gate import Raw
+from ..engine import flow
+from ..engine.accepting import bury
+from ..engine.runtime import Runtime
+from ..model.gate import Raw
 from ..project import Project, load
-from ..runtime import Runtime
+from ..system.clock import parse_duration
+from ..system.console import note, say, say_json
+from ..system.document import Document
+from ..system.errors import Exit, RejectedError, UsageError
 from . import Settings
 from .arguments import EMIT, Arguments, parse, read_event
 from .show import drawing, note_real
@@ -67,7 +67,7 @@ def _log(arguments: Arguments) -> Any:
     """Return the log that `--log` names, or None. It is loaded only then."""
     if not arguments.on("--log"):
         return None
-    from ..log import Log
+    from ..system.log import Log
 
     return Log(arguments.options["--log"], "emit")
 

@@ -16,14 +16,14 @@ SAMPLE = 4096  # bytes from which the format of stdin is told
 
 
 def _complete_kind(ctx: typer.Context, incomplete: str) -> list[str]:
-    from ..entity_store import kinds
+    from ..operations.entities import kinds
 
     found = _completion(ctx, lambda runtime, store: kinds(runtime.project, store))
     return [kind for kind in found if kind.startswith(incomplete)]
 
 
 def _complete_id(ctx: typer.Context, incomplete: str) -> list[str]:
-    from ..entity_store import completed
+    from ..operations.entities import completed
 
     kind = ctx.params.get("kind") or ""
     return _completion(ctx, lambda runtime, store: completed(runtime, store, kind, incomplete))
@@ -31,7 +31,7 @@ def _complete_id(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def _completion(ctx: typer.Context, offered: Any) -> list[str]:
     """Return what is offered; nothing where there is no sound project: a shell is no place for errors."""
-    from ..errors import IngestlayerError
+    from ..system.errors import IngestlayerError
 
     # Completion does not call the program's own callback: its -C is known to the outermost context alone.
     settings.project = ctx.find_root().params.get("project") or settings.project
@@ -56,10 +56,10 @@ def get(kind: Kind, id_: Id, quiet: Quiet = False, json: Json = False) -> int:
 
     Exit 1 when nothing is known of it, 2 for an unknown kind.
     """
-    from .. import entity_store
-    from ..console import note, say, say_json
+    from ..operations import entities as entity_store
     from ..render.entities import one
     from ..render.events import width
+    from ..system.console import note, say, say_json
 
     with open_runtime(keep=False) as runtime:
         document = entity_store.get(runtime, runtime.stored, kind, id_)
@@ -93,9 +93,9 @@ def list_entities(
     """List the entities of a kind, or the kinds there are. --json prints a kind's entities as NDJSON."""
     from itertools import islice
 
-    from .. import entity_store
-    from ..console import say, say_json_line
-    from ..errors import UsageError
+    from ..operations import entities as entity_store
+    from ..system.console import say, say_json_line
+    from ..system.errors import UsageError
 
     if kind is None:
         if search or limit:
@@ -114,9 +114,9 @@ def list_entities(
 
 
 def _list_kinds(json: bool) -> int:
-    from .. import entity_store
-    from ..console import note, say, say_json
+    from ..operations import entities as entity_store
     from ..render.entities import kinds
+    from ..system.console import note, say, say_json
 
     with open_runtime(keep=False) as runtime:
         document, now = entity_store.overview(runtime, runtime.stored), runtime.clock.now()
@@ -134,9 +134,9 @@ def _say_rows(found: Iterator[dict[str, Any]], limit: int, quiet: bool) -> int:
     """Say up to `limit` lines, page by page; return how many."""
     from itertools import islice
 
-    from ..console import note, say
     from ..render.entities import MOST_ID, line
     from ..render.events import cells, cut, width
+    from ..system.console import note, say
 
     wide, count = width(), 0
     while page := list(islice(found, min(LIMIT, limit - count))):
@@ -167,8 +167,8 @@ def set_(
 
     ingestlayer entities set customer acme plan=team mrr:=2400
     """
-    from .. import entity_store
-    from ..console import say_json
+    from ..operations import entities as entity_store
+    from ..system.console import say_json
 
     with open_runtime() as runtime:
         # Before the store is made or written, whatever is wrong is said.
@@ -184,9 +184,9 @@ def set_(
 
 def _assigned(runtime: Any, kind: str, words: list[str], unset: list[str]) -> dict[str, Any]:
     """Return the traits that the arguments mean."""
-    from ..entity_store import typed
-    from ..errors import RejectedError, UsageError
-    from ..gate import read_payload
+    from ..model.gate import read_payload
+    from ..operations.entities import typed
+    from ..system.errors import RejectedError, UsageError
     from .arguments import assignment
 
     if not (words or unset):
@@ -208,8 +208,8 @@ def _assigned(runtime: Any, kind: str, words: list[str], unset: list[str]) -> di
 
 def _say_set(document: Any) -> None:
     """Say what changed, and what looks like a slip."""
-    from ..console import note, say
     from ..render.entities import changes
+    from ..system.console import note, say
 
     who = f"{document['kind']} {document['id']}"
     say(f"{who} is new" if document["new"] else who)
@@ -244,9 +244,9 @@ def import_(
 
     What events of a later time have said stays. Exit 65 when rows were refused; the others are imported.
     """
-    from .. import entity_store
-    from ..console import Progress, note, say_json
-    from ..errors import gravest
+    from ..operations import entities as entity_store
+    from ..system.console import Progress, note, say_json
+    from ..system.errors import gravest
 
     progress = Progress("rows", quiet)
     done = 0
@@ -286,8 +286,8 @@ def _source(stack: ExitStack, runtime: Any, kind: str, name: str, key: str | Non
     import os
 
     from ..entities.records import FORMATS
-    from ..entity_store import Source, source_format
-    from ..errors import UsageError, near_miss
+    from ..operations.entities import Source, source_format
+    from ..system.errors import UsageError, near_miss
 
     table = runtime.project.entities.get(kind, {})
     column = key or table.get("key")
@@ -310,7 +310,7 @@ def _opened(stack: ExitStack, name: str) -> BinaryIO:
     import sys
     from tempfile import TemporaryFile
 
-    from ..errors import UsageError, near_miss
+    from ..system.errors import UsageError, near_miss
 
     try:
         stream = sys.stdin.buffer if name == "-" else stack.enter_context(open(name, "rb"))  # noqa: SIM115
@@ -335,8 +335,8 @@ def _told_format(stream: BinaryIO) -> str:
 
 
 def _say_import(result: Any) -> None:
-    from ..console import say
     from ..render.entities import changes
+    from ..system.console import say
 
     counts = ", ".join(f"{result[name]:,} {name}" for name in ("new", "changed", "unchanged", "rejected"))
     say(f"{counts}{' (nothing is written)' if result['dry_run'] else ''}", "bold")
@@ -348,7 +348,7 @@ def _say_import(result: Any) -> None:
 
 
 def _note_refused(result: Any) -> None:
-    from ..console import note
+    from ..system.console import note
 
     for row in result["rejects"][:10]:
         note(f"{result['file']}:{row['line']}: {row['message']}", "red")

@@ -5,9 +5,9 @@ from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from ..errors import IngestlayerError
-from ..events import Field
+from ..model.events import Field
 from ..project import Project, load
+from ..system.errors import IngestlayerError
 from . import settings
 from .arguments import EMIT, PREVIEW, option_name
 

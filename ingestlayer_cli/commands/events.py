@@ -28,8 +28,8 @@ def list_events(
     json: Json = False,
 ) -> int:
     """List events by the time they are of, newest first."""
-    from ..console import Progress, note, say, say_json_line
-    from ..store import history
+    from ..store.sqlite import history
+    from ..system.console import Progress, note, say, say_json_line
 
     progress = Progress("events looked at")
     with open_runtime(keep=False) as runtime:
@@ -66,9 +66,9 @@ def show(
     json: Json = False,
 ) -> int:
     """Show one event whole."""
-    from ..console import say, say_json
     from ..render.events import shown
-    from ..store import history
+    from ..store.sqlite import history
+    from ..system.console import say, say_json
 
     with open_runtime(keep=False) as runtime:
         document = history.named(runtime.stored, id_).event.document()
@@ -92,7 +92,7 @@ def tail(
     json: Json = False,
 ) -> int:
     """Show the latest events with what became of them, the newest last."""
-    from ..store import history
+    from ..store.sqlite import history
 
     with open_runtime(keep=False) as runtime:
         chosen = selection(runtime, type_=type_, source=source, where=where)
@@ -120,8 +120,8 @@ def export(
     json: Json = False,
 ) -> int:
     """Write events as `emit --batch` takes them: NDJSON, the oldest first."""
-    from ..console import Progress, note, say_json
-    from ..store import history
+    from ..store.sqlite import history
+    from ..system.console import Progress, note, say_json
 
     progress = Progress("events", quiet)
     with open_runtime(keep=False) as runtime:
@@ -152,7 +152,7 @@ def _write(file: str, found: Any) -> int:
     import os
     import sys
 
-    from ..errors import UsageError
+    from ..system.errors import UsageError
 
     if file == "-":
         return _write_lines(sys.stdout, found)
@@ -170,8 +170,8 @@ def _write(file: str, found: Any) -> int:
 
 
 def _write_lines(stream: Any, found: Any) -> int:
-    from ..clock import format_time
-    from ..events import encode
+    from ..model.events import encode
+    from ..system.clock import format_time
 
     count = 0
     for count, item in enumerate(found, start=1):  # noqa: B007 (it is what is returned)
@@ -184,8 +184,9 @@ def _write_lines(stream: Any, found: Any) -> int:
 
 def _follow(runtime: Any, chosen: Any, last: int, json: bool) -> None:
     """Show what is accepted from now on. The store is opened anew for each look: it may have been made since."""
-    from ..errors import StoreError
-    from ..store import history, open_to_read
+    from ..store.sqlite import history
+    from ..store.sqlite.connection import open_to_read
+    from ..system.errors import StoreError
 
     looks = failures = 0
     while True:
@@ -213,7 +214,7 @@ def _follow(runtime: Any, chosen: Any, last: int, json: bool) -> None:
 
 def _is_new(store: Any, item: Any) -> bool:
     """Say whether an event was accepted so shortly ago that nothing of it was sent yet."""
-    from ..store import history
+    from ..store.sqlite import history
 
     return any(outcome.status == "pending" and not outcome.attempts for outcome in history.outcomes(store, item.seq))
 
@@ -221,8 +222,8 @@ def _is_new(store: Any, item: Any) -> bool:
 def _say_with_outcomes(runtime: Any, store: Any, found: Any, json: bool) -> None:
     import sys
 
-    from ..console import say, say_json_line
-    from ..store import history
+    from ..store.sqlite import history
+    from ..system.console import say, say_json_line
 
     if json:
         for item in found:
@@ -237,7 +238,7 @@ def _say_with_outcomes(runtime: Any, store: Any, found: Any, json: bool) -> None
 def _lines(runtime: Any, store: Any, found: Any) -> list[str]:
     """Return the table of events; their ids are shortened where the place is small."""
     from ..render.events import table, width
-    from ..store import history
+    from ..store.sqlite import history
 
     if not found:
         return []

@@ -22,10 +22,10 @@ def init(
 
     `ingestlayer recipes` lists what there is to start from.
     """
-    from ..console import say, say_json
     from ..project.find import find
     from ..project.jsonschema import refresh
     from ..recipes import write
+    from ..system.console import say, say_json
     from . import settings
 
     # What is added goes to the project around here, as every other command means it.
@@ -49,7 +49,7 @@ def _say_next(recipe: str, place: str, fresh: bool) -> None:
     """Say what to run now; first what does not fit, where files of the recipe met others."""
     import os
 
-    from ..console import note
+    from ..system.console import note
 
     count = 0 if fresh else _problems(place)
     if count:
@@ -65,7 +65,7 @@ def _say_next(recipe: str, place: str, fresh: bool) -> None:
 
 
 def _problems(place: str) -> int:
-    from ..project.inspect import inspect
+    from ..project.lint.inspect import inspect
 
     return len(inspect(place))
 

@@ -14,7 +14,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline's name: 
 @app.command("list")
 def list_pipelines(json: Json = False) -> int:
     """List the pipelines with what they match, their version, and what they did in the last 24 hours and 7 days."""
-    from ..console import say_json
+    from ..system.console import say_json
 
     rows = _rows(None)
     if json:
@@ -29,7 +29,7 @@ def list_pipelines(json: Json = False) -> int:
 @app.command()
 def show(name: Name, json: Json = False) -> int:
     """Show one pipeline: its steps, branches and channels as a tree, and its versions."""
-    from ..console import say_json
+    from ..system.console import say_json
 
     (row,) = _rows(name)
     if json:
@@ -58,9 +58,9 @@ _WHOLE = ("description", "file", "versions", "steps", "destinations", "tests")
 
 
 def _rows(only: str | None) -> list[dict[str, Any]]:
+    from ..engine.runtime import Runtime
     from ..project import load
-    from ..runtime import Runtime
-    from ..store import statistics
+    from ..store.sqlite import statistics
     from . import settings
 
     project = load(settings.project)
@@ -82,7 +82,7 @@ def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) 
     import json
     import tomllib
 
-    from ..clock import format_time
+    from ..system.clock import format_time
 
     written = json.loads(json.dumps(tomllib.loads(data["text"]), default=str))  # TOML has dates, JSON has not
     known = [
@@ -108,10 +108,10 @@ def _set(name: str, status: str, json: bool) -> int:
     """Edit the file. The project is not checked: stopping a pipeline must not wait for another file's mistake."""
     import os
 
-    from ..console import note, say, say_json
     from ..project import find
     from ..project.edit import read
     from ..project.status import write
+    from ..system.console import note, say, say_json
     from . import settings
 
     root = find(settings.project)
@@ -135,7 +135,7 @@ def _set(name: str, status: str, json: bool) -> int:
 
 
 def _refuse_draft(name: str, file: str, status: str) -> None:
-    from ..errors import UsageError
+    from ..system.errors import UsageError
 
     words = "there is nothing to pause" if status == "paused" else "it was not paused"
     raise UsageError(f"{name} is a draft: {words}", f'when it is ready, write status = "active" in {file}')
@@ -143,7 +143,7 @@ def _refuse_draft(name: str, file: str, status: str) -> None:
 
 def check_name(name: str, known: list[str]) -> None:
     """Refuse the name of a pipeline that there is not."""
-    from ..errors import UsageError, near_miss
+    from ..system.errors import UsageError, near_miss
 
     if name not in known:
         listed = near_miss(name, known) or (f": there are {', '.join(known)}" if known else "")

@@ -3,15 +3,15 @@
 import json
 from typing import Any
 
-from .. import flow
-from ..console import note, say, say_json
-from ..document import Document
-from ..errors import Exit, ProjectError, UsageError, gravest
-from ..events import Event
-from ..families import kind_of
-from ..gate import Raw
+from ..engine import flow
+from ..engine.runtime import Runtime
+from ..model.events import Event
+from ..model.families import kind_of
+from ..model.gate import Raw
 from ..project import Project, load
-from ..runtime import Runtime
+from ..system.console import note, say, say_json
+from ..system.document import Document
+from ..system.errors import Exit, ProjectError, UsageError, gravest
 from . import Settings
 from .arguments import PREVIEW, Arguments, parse, read_event
 from .show import note_real
@@ -58,7 +58,7 @@ def _previewed(runtime: Runtime, arguments: Arguments) -> tuple[Document, str | 
 
 
 def _stored_event(runtime: Runtime, word: str) -> Event:
-    from ..store import history
+    from ..store.sqlite import history
 
     return history.named(runtime.stored, word).event
 

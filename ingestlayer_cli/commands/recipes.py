@@ -15,7 +15,7 @@ def recipes(
 ) -> int:
     """List the recipes, or show one: what it is for, its files, and its message as it will look."""
     from .. import recipes as library
-    from ..console import note, say, say_json
+    from ..system.console import note, say, say_json
 
     if name is not None:
         return _show(name, json)
@@ -33,7 +33,7 @@ def recipes(
 
 def _show(name: str, json: bool) -> int:
     from .. import recipes as library
-    from ..console import note, say, say_json
+    from ..system.console import note, say, say_json
 
     recipe = library.about(name)
     preview = _preview(recipe)
@@ -65,11 +65,11 @@ def _preview(recipe: "Recipe") -> dict[str, object]:
     """Return the preview of a recipe's example, made in a folder of its own."""
     import tempfile
 
-    from .. import flow
     from .. import recipes as library
-    from ..gate import Raw
+    from ..engine import flow
+    from ..engine.runtime import Runtime
+    from ..model.gate import Raw
     from ..project import load
-    from ..runtime import Runtime
 
     with tempfile.TemporaryDirectory(prefix="ingestlayer-") as folder:
         library.write(recipe.name, folder)

@@ -48,15 +48,15 @@ def replay(
     Pipelines run as they are now, on each event's own time, with nothing remembered from before. The plan is shown
     first.
     """
-    from ..clock import parse_duration
-    from ..console import Progress, note, say_json
-    from ..errors import Exit, UsageError
-    from ..flow import WAIT, exit_code
+    from ..engine.flow import WAIT, exit_code
+    from ..engine.runtime import Runtime
+    from ..operations.replay import Options, choose, plan
+    from ..operations.replay import replay as run
     from ..project import load
-    from ..replay import Options, choose, plan
-    from ..replay import replay as run
-    from ..runtime import Runtime
-    from ..store.replays import open_to_browse
+    from ..store.sqlite.replays import open_to_browse
+    from ..system.clock import parse_duration
+    from ..system.console import Progress, note, say_json
+    from ..system.errors import Exit, UsageError
     from . import settings
     from .show import drawing
 
@@ -108,7 +108,7 @@ def replay(
 
 def _check_source(ids: list[str] | None, filtered: bool, file: str | None, pipeline: str | None) -> None:
     """Refuse two ways of choosing at once, and none: everything is replayed when it is said."""
-    from ..errors import UsageError
+    from ..system.errors import UsageError
 
     given = [name for name, on in (("ids", ids), ("filters", filtered), ("--file", file)) if on]
     if not given and pipeline is None:
@@ -122,7 +122,7 @@ def _channel(project: Any, channel: str | None) -> str | None:
     """Return the channel that all messages go to, with its #; an id stays as it is."""
     import re
 
-    from ..errors import UsageError
+    from ..system.errors import UsageError
 
     if channel is None:
         return None
@@ -137,7 +137,7 @@ def _interval(project: Any, rate: str | None) -> int:
     """Return the milliseconds between two messages; on a terminal nothing is too fast."""
     import re
 
-    from ..errors import UsageError
+    from ..system.errors import UsageError
 
     if rate is None:
         return 0
@@ -151,9 +151,9 @@ def _interval(project: Any, rate: str | None) -> int:
 
 def _named(store: Any, ids: list[str] | None, file: str | None) -> list[int] | None:
     """Return the numbers of the events that are named, in the order of their times; None when none is."""
-    from ..errors import UsageError
-    from ..replay import read_file
-    from ..store import history
+    from ..operations.replay import read_file
+    from ..store.sqlite import history
+    from ..system.errors import UsageError
 
     if file is not None:
         try:
@@ -169,7 +169,7 @@ def _named(store: Any, ids: list[str] | None, file: str | None) -> list[int] | N
 
 def _asked(result: Any) -> bool:
     """Return what a person answers; UsageError where there is none."""
-    from ..errors import UsageError
+    from ..system.errors import UsageError
 
     messages = sum(result["messages"].values())
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -181,7 +181,7 @@ def _asked(result: Any) -> bool:
 
 
 def _say_plan(result: Any, options: Any) -> None:
-    from ..console import say
+    from ..system.console import say
 
     runs = ", ".join(f"{count:,} {name}" for name, count in result["runs"].items() if count)
     say(f"{_count(result['events'], 'event')}, {_count(sum(result['messages'].values()), 'message')}", "bold")
@@ -193,7 +193,7 @@ def _say_plan(result: Any, options: Any) -> None:
 
 
 def _say_result(result: Any) -> None:
-    from ..console import note, say
+    from ..system.console import note, say
 
     words = ", ".join(f"{count:,} {name}" for name, count in result["deliveries"].items() if count)
     say(f"replayed {_count(result['events'], 'event')}; deliveries: {words or 'none'}", "bold")

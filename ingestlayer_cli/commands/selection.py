@@ -36,7 +36,7 @@ def selection(
     status: str | None = None,
 ) -> Any:
     """Return the `store.history.Selection` that the options mean; UsageError names the option and the near miss."""
-    from ..store.history import Selection
+    from ..store.sqlite.history import Selection
 
     store = runtime.stored
     after, before = _time(runtime, "--since", since), _time(runtime, "--until", until)
@@ -48,8 +48,8 @@ def selection(
 
 
 def _time(runtime: Any, flag: str, text: str | None) -> int | None:
-    from ..clock import parse_time
-    from ..errors import UsageError
+    from ..system.clock import parse_time
+    from ..system.errors import UsageError
 
     if text is None:
         return None
@@ -61,8 +61,8 @@ def _time(runtime: Any, flag: str, text: str | None) -> int | None:
 
 
 def _check_span(after: int | None, before: int | None) -> None:
-    from ..clock import format_time
-    from ..errors import UsageError
+    from ..system.clock import format_time
+    from ..system.errors import UsageError
 
     if after is not None and before is not None and after >= before:
         words = f"nothing lies between --since {format_time(after)} and --until {format_time(before)}"
@@ -71,9 +71,9 @@ def _check_span(after: int | None, before: int | None) -> None:
 
 def _check_type(runtime: Any, store: Any, type_: str | None) -> None:
     """Refuse a type that no event can have: neither declared nor stored; where any may come, remark on it."""
-    from ..console import note
-    from ..errors import UsageError, near_miss
-    from ..store import history
+    from ..store.sqlite import history
+    from ..system.console import note
+    from ..system.errors import UsageError, near_miss
 
     if type_ is None:
         return
@@ -94,8 +94,8 @@ def _check_type(runtime: Any, store: Any, type_: str | None) -> None:
 
 
 def _check_pipeline(runtime: Any, store: Any, pipeline: str | None) -> None:
-    from ..errors import UsageError, near_miss
-    from ..store import history
+    from ..store.sqlite import history
+    from ..system.errors import UsageError, near_miss
 
     if pipeline is None:
         return
@@ -109,8 +109,8 @@ def _check_pipeline(runtime: Any, store: Any, pipeline: str | None) -> None:
 
 
 def _check_status(status: str | None) -> None:
-    from ..errors import UsageError, near_miss
-    from ..store.history import STATUSES
+    from ..store.sqlite.history import STATUSES
+    from ..system.errors import UsageError, near_miss
 
     if status is not None and status not in STATUSES:
         raise UsageError(f"--status {status}: there are {', '.join(STATUSES)}{near_miss(status, STATUSES)}")
@@ -118,9 +118,9 @@ def _check_status(status: str | None) -> None:
 
 def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:
     """Compile `--where`; the error shows the place, and a field that no declaration has is remarked on."""
-    from ..conditions import Condition
-    from ..errors import Problem, UsageError
-    from ..expressions import ExpressionError, parse, refs
+    from ..language.conditions import Condition
+    from ..language.expressions import ExpressionError, parse, refs
+    from ..system.errors import Problem, UsageError
 
     if text is None:
         return None
@@ -140,9 +140,9 @@ def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:
 
 def _remark_on_fields(runtime: Any, paths: list[list[str]], type_: str | None) -> None:
     """Warn of fields that no declaration has: older events may have had them, but it is mostly a slip."""
-    from ..console import note
-    from ..errors import near_miss
     from ..project.match import matches
+    from ..system.console import note
+    from ..system.errors import near_miss
 
     if runtime.project.accepts_undeclared:
         return

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..console import close_stdout, note
-from ..families import kind_of
+from ..model.families import kind_of
 from ..project import Project
+from ..system.console import close_stdout, note
 
 
 def drawing(silent: bool) -> Callable[[str, dict[str, Any]], None]:

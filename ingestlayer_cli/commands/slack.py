@@ -39,9 +39,9 @@ def connect(
     The secret goes to the OS keyring, or to a file that only you can read; SLACK_BOT_TOKEN always wins.
     A team's shared app (--oauth) is told by SLACK_CLIENT_ID and SLACK_CLIENT_SECRET, or asked for.
     """
-    from ..errors import UsageError
-    from ..slack import connecting, scopes
-    from ..slack import oauth as consent
+    from ..operations.slack import connecting, scopes
+    from ..operations.slack import oauth as consent
+    from ..system.errors import UsageError
 
     if oauth + token_stdin + webhook_stdin > 1:
         raise UsageError("--oauth, --token-stdin and --webhook-stdin exclude each other", "give one of them")
@@ -66,8 +66,8 @@ def _project(workspace: str = "", may_be_new: bool = False) -> Any:
     """Return the project, whose workspace must be there; a new one must not look like a misspelt one."""
     import re
 
-    from ..errors import UsageError, near_miss
     from ..project import load
+    from ..system.errors import UsageError, near_miss
     from . import settings
 
     project = load(settings.project, keep=False)
@@ -90,8 +90,8 @@ def _ask(prompt: str, hidden: bool = True) -> str:
 
     It is never an argument, which every process of the machine can see.
     """
-    from ..console import note
-    from ..errors import Exit, IngestlayerError, UsageError
+    from ..system.console import note
+    from ..system.errors import Exit, IngestlayerError, UsageError
 
     try:
         line = _answer(prompt, hidden)
@@ -107,7 +107,7 @@ def _ask(prompt: str, hidden: bool = True) -> str:
 
 def _answer(prompt: str, hidden: bool) -> str:
     """Return a line, an empty one at the end of the input."""
-    from ..console import note
+    from ..system.console import note
 
     if not sys.stdin.isatty():
         # Bytes: whatever comes, it is told to be no token, not to be no UTF-8.
@@ -127,8 +127,8 @@ def _hidden(prompt: str) -> str:
     import warnings
     from getpass import GetPassWarning, getpass
 
-    from ..console import note
-    from ..errors import UsageError
+    from ..system.console import note
+    from ..system.errors import UsageError
 
     try:
         with warnings.catch_warnings():
@@ -145,7 +145,7 @@ def _open(url: str, browser: bool) -> None:
     """Print an address; open it where there is a desktop: a browser in this terminal, or far away, is of no use."""
     import os
 
-    from ..console import note
+    from ..system.console import note
 
     note(f"   {url}")
     screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
@@ -160,8 +160,8 @@ def _open(url: str, browser: bool) -> None:
 
 
 def _say_scopes(reconcile: bool) -> None:
-    from ..console import note
-    from ..slack.scopes import wanted
+    from ..operations.slack.scopes import wanted
+    from ..system.console import note
 
     note("the app will be allowed to")
     for scope, use in wanted(reconcile).items():
@@ -170,9 +170,9 @@ def _say_scopes(reconcile: bool) -> None:
 
 
 def _by_hand(reconcile: bool, redirect: str, browser: bool) -> str:
-    from ..console import note
-    from ..errors import UsageError
-    from ..slack.scopes import creation_link
+    from ..operations.slack.scopes import creation_link
+    from ..system.console import note
+    from ..system.errors import UsageError
 
     if not sys.stdin.isatty():
         hint = "ingestlayer slack connect --token-stdin < FILE; the app's manifest: ingestlayer slack manifest"
@@ -189,9 +189,9 @@ def _by_hand(reconcile: bool, redirect: str, browser: bool) -> str:
 def _by_oauth(api_url: str, reconcile: bool, redirect: str, browser: bool) -> str:
     import os
 
-    from ..console import note
-    from ..slack import oauth
-    from ..slack.scopes import wanted
+    from ..operations.slack import oauth
+    from ..operations.slack.scopes import wanted
+    from ..system.console import note
 
     client_id = os.environ.get("SLACK_CLIENT_ID", "").strip() or _ask("client id of the app", hidden=False)
     secret = os.environ.get("SLACK_CLIENT_SECRET", "").strip() or _ask("client secret (not shown)")
@@ -208,8 +208,8 @@ def _by_oauth(api_url: str, reconcile: bool, redirect: str, browser: bool) -> st
 def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
     import os
 
-    from ..console import note, say, say_json
-    from ..credentials import KEYRING, has_keyring_extra, variable
+    from ..destinations.slack.credentials import KEYRING, has_keyring_extra, variable
+    from ..system.console import note, say, say_json
 
     if json:
         say_json(done.document())
@@ -236,7 +236,7 @@ def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
 
 def _try(project: Any, workspace: str) -> str:
     """Return the arguments of a first `slack test`."""
-    from ..slack.status import posted_to
+    from ..operations.slack.status import posted_to
 
     names = (name for name in posted_to(project, workspace) if "$" not in name and not name.startswith("@"))
     return f" '{next(names, '#general')}'" + (f" --workspace {workspace}" if workspace else "")
@@ -250,10 +250,10 @@ def disconnect(workspace: Workspace = "", json: Json = False, quiet: Quiet = Fal
     """
     import os
 
-    from ..console import note, say, say_json
-    from ..credentials import variable
-    from ..errors import Exit
-    from ..slack import connecting
+    from ..destinations.slack.credentials import variable
+    from ..operations.slack import connecting
+    from ..system.console import note, say, say_json
+    from ..system.errors import Exit
 
     project = _project(workspace)
     done = connecting.disconnect(project.root, _api_url(project, workspace), workspace)
@@ -278,10 +278,10 @@ def status(workspace: Workspace = "", json: Json = False, quiet: Quiet = False) 
 
     Exits with 1 when something is wrong.
     """
-    from ..console import say_json
-    from ..errors import Exit
+    from ..operations.slack.status import status as look
     from ..render.slack_status import draw
-    from ..slack.status import status as look
+    from ..system.console import say_json
+    from ..system.errors import Exit
 
     project = _project(workspace)
     names = [workspace] if workspace else ["", *project.workspaces]
@@ -301,8 +301,8 @@ def channels(
     json: Json = False,
 ) -> int:
     """List the workspace's channels; with --json one a line."""
-    from ..console import note, say, say_json_line
-    from ..slack.channels import channels as listed
+    from ..operations.slack.channels import channels as listed
+    from ..system.console import note, say, say_json_line
 
     client = _client(_project(workspace), workspace)
     count = 0
@@ -327,7 +327,7 @@ def channels(
 
 
 def _client(project: Any, workspace: str) -> Any:
-    from ..slack.client import Client, secret_of
+    from ..operations.slack.client import Client, secret_of
 
     return Client(secret_of(project, "bot", workspace).value, _api_url(project, workspace))
 
@@ -343,10 +343,10 @@ def trial(
     quiet: Quiet = False,
 ) -> int:
     """Post the example message of a pipeline, marked as a test, and print its permalink."""
-    from ..console import say, say_json
-    from ..errors import Exit
-    from ..runtime import Runtime
-    from ..slack.trial import post
+    from ..engine.runtime import Runtime
+    from ..operations.slack.trial import post
+    from ..system.console import say, say_json
+    from ..system.errors import Exit
 
     project = _project(workspace)
     with Runtime(project, keep=False) as runtime:
@@ -364,10 +364,10 @@ def trial(
 @app.command("manifest")
 def manifest(reconcile: Reconcile = False, redirect_url: Redirect = None, json: Json = False) -> int:
     """Print the app manifest, JSON, to create the Slack app from."""
-    from ..console import say_json
-    from ..slack.oauth import check_redirect
-    from ..slack.scopes import REDIRECT
-    from ..slack.scopes import manifest as made
+    from ..operations.slack.oauth import check_redirect
+    from ..operations.slack.scopes import REDIRECT
+    from ..operations.slack.scopes import manifest as made
+    from ..system.console import say_json
 
     say_json(made(reconcile, check_redirect(redirect_url) if redirect_url else REDIRECT))
     return 0

@@ -22,10 +22,10 @@ WELCOME = (
 
 def run(settings: Settings) -> int:
     """Say what to do next outside a project; inside one, show its state."""
-    from ..console import say
-    from ..errors import ProjectError
     from ..project import load
     from ..project.find import find
+    from ..system.console import say
+    from ..system.errors import ProjectError
 
     try:
         find(settings.project)
@@ -41,8 +41,8 @@ def run(settings: Settings) -> int:
 
 
 def _show(project: Any) -> None:
-    from ..console import say
-    from ..store import open_to_read
+    from ..store.sqlite.connection import open_to_read
+    from ..system.console import say
 
     say(project.root, "bold")
     for data in project.pipelines:
@@ -61,8 +61,8 @@ def _show(project: Any) -> None:
 
 
 def _connection(project: Any, workspace: str) -> str:
-    from .. import credentials
-    from ..errors import ProjectError
+    from ..destinations.slack import credentials
+    from ..system.errors import ProjectError
 
     connection = project.slack_of(workspace)["connection"]
     if connection == "terminal":
@@ -83,9 +83,9 @@ def _try(project: Any) -> str:
 def _show_store(store: Any) -> None:
     from itertools import islice
 
-    from ..console import say
-    from ..store.history import Selection, select
-    from ..store.outbox import Wanted, still_waiting
+    from ..store.sqlite.history import Selection, select
+    from ..store.sqlite.outbox import Wanted, still_waiting
+    from ..system.console import say
 
     waiting = still_waiting(store, Wanted())
     words = ", ".join(f"{count:,} {status}" for status, count in waiting.items()) or "nothing"
@@ -99,8 +99,8 @@ def _show_store(store: Any) -> None:
 
 def _offer_completion() -> None:
     """Offer shell completion, once for each user and on a terminal only."""
-    from ..console import note
-    from ..credentials import make_folder, state_folder
+    from ..destinations.slack.credentials import make_folder, state_folder
+    from ..system.console import note
 
     shell = os.path.basename(os.environ.get("SHELL", ""))
     folder = state_folder()

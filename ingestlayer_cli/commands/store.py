@@ -13,9 +13,9 @@ app = typer.Typer(help="The store: what it holds, forgetting what is old.", no_a
 @app.command()
 def info(json: Json = False) -> int:
     """Show counts, sizes, the oldest delivery that waits, and check the file's integrity."""
-    from ..console import say, say_json
-    from ..errors import Exit
-    from ..store import upkeep
+    from ..store.sqlite import upkeep
+    from ..system.console import say, say_json
+    from ..system.errors import Exit
 
     with open_runtime() as runtime:
         found = upkeep.info(runtime.store)
@@ -37,11 +37,11 @@ def prune(
     json: Json = False,
 ) -> int:
     """Forget settled events that are older than the retention; what waits is never removed."""
-    from ..clock import format_duration, parse_duration
-    from ..console import Progress, note, say, say_json
-    from ..errors import UsageError
-    from ..pipeline import memories
-    from ..store import upkeep
+    from ..engine.pipeline import memories
+    from ..store.sqlite import upkeep
+    from ..system.clock import format_duration, parse_duration
+    from ..system.console import Progress, note, say, say_json
+    from ..system.errors import UsageError
 
     with open_runtime() as runtime:
         try:
@@ -69,8 +69,8 @@ def prune(
 @app.command()
 def vacuum(json: Json = False) -> int:
     """Give free space back to the disk. Emitters wait meanwhile."""
-    from ..console import say, say_json
-    from ..store import upkeep
+    from ..store.sqlite import upkeep
+    from ..system.console import say, say_json
 
     with open_runtime() as runtime:
         before, after = upkeep.vacuum(runtime.store)

@@ -19,11 +19,11 @@ def run(
     """Run the tests that the pipelines carry: what an event would post. Stores and sends nothing."""
     from time import perf_counter
 
-    from .. import testing
-    from ..console import Progress, say, say_json
-    from ..errors import Exit
+    from ..engine.runtime import Runtime
+    from ..operations import testing
     from ..project import load
-    from ..runtime import Runtime
+    from ..system.console import Progress, say, say_json
+    from ..system.errors import Exit
     from . import settings
     from .pipelines import check_name
 
@@ -60,8 +60,8 @@ def run(
 
 
 def _report(path: str, outcomes: list[Any], seconds: list[float]) -> None:
-    from ..errors import UsageError
     from ..render.testing import junit
+    from ..system.errors import UsageError
 
     try:
         with open(path, "wb") as file:

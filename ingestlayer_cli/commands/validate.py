@@ -20,11 +20,11 @@ def validate(strict: Strict = False, schema: Schema = None, json: Json = False) 
     Beyond the syntax: columns that no entity file has, conditions that never hold, channels that get an event
     twice, declarations and entities that nothing uses, texts that can get longer than Slack shows.
     """
-    from ..console import note, say_json
-    from ..errors import Exit
     from ..project import find
-    from ..project.inspect import inspect
     from ..project.jsonschema import refresh
+    from ..project.lint.inspect import inspect
+    from ..system.console import note, say_json
+    from ..system.errors import Exit
     from . import settings
 
     if schema is not None:
@@ -47,8 +47,8 @@ def _say(findings: list[Any], root: str) -> None:
         return
     from shutil import get_terminal_size
 
-    from ..console import say
     from ..render.problems import draw
+    from ..system.console import say
 
     for found, (message, *source) in draw(findings, root, get_terminal_size().columns):
         say(message, "red" if found.severity == "error" else "yellow")
@@ -63,9 +63,9 @@ def _count(errors: int, warnings: int) -> str:
 
 
 def _print_schema(name: str) -> int:
-    from ..console import say_json
-    from ..errors import UsageError, near_miss
     from ..project.jsonschema import KINDS, schema_of
+    from ..system.console import say_json
+    from ..system.errors import UsageError, near_miss
 
     if name not in KINDS:
         known = ", ".join(KINDS)

@@ -30,10 +30,10 @@ def why(
     json: Json = False,
 ) -> int:
     """Tell why an event went, or did not go, where: all that is stored of it. With options: the last that fits."""
-    from .. import why as stories
-    from ..console import say, say_json
-    from ..errors import UsageError
+    from ..operations import why as stories
     from ..render.why import story
+    from ..system.console import say, say_json
+    from ..system.errors import UsageError
 
     given = {
         "type_": type_,
@@ -76,9 +76,9 @@ def why(
 
 def _last(runtime: Any, store: Any, options: dict[str, str]) -> Any:
     """Return the newest event that fits."""
-    from ..console import Progress
-    from ..errors import UsageError
-    from ..store import history
+    from ..store.sqlite import history
+    from ..system.console import Progress
+    from ..system.errors import UsageError
 
     progress = Progress("events looked at")
     found = list(history.select(store, selection(runtime, **options), limit=1, looked=progress.at))

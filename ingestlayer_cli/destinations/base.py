@@ -1,13 +1,14 @@
 """What a destination is, and what may come of a delivery."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from ..conditions import Condition
-from ..events import Event
-from ..expressions import Scope
-from ..families import Duration, Section
-from ..people import Person
+from ..language.conditions import Condition
+from ..language.expressions import Scope
+from ..model.events import Event
+from ..model.families import Duration, Section
+from ..model.people import Person
 
 
 class Sent(NamedTuple):
@@ -185,3 +186,26 @@ class Sender(Protocol):
 
         `channel` is the id that an earlier receipt named, if any.
         """
+
+
+# The body of destinations that take data rather than a message -------------------------------------------------
+
+# Of the event as the destination may see it: something may be redacted.
+_ENVELOPE = ("id", "type", "received_at", "payload")
+
+
+def body(composing: Composing) -> dict[str, Any]:
+    """Return what a `transform` made, else the event: `{id, type, received_at, payload}`."""
+    scope = composing.scope
+    data = scope["body"] if composing.transformed else {name: scope["event"][name] for name in _ENVELOPE}
+    found: dict[str, Any] = _json(data)
+    return found
+
+
+def _json(data: Any) -> Any:
+    """Return data with null for what is no number in JSON: infinity, and what is not a number."""
+    if isinstance(data, dict):
+        return {name: _json(value) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_json(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

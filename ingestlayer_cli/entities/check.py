@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 from ingestlayer_cli.entities.index import build_private_index, with_progress
 from ingestlayer_cli.entities.records import BOM, Csv, Json, Place, Record, format_of
 from ingestlayer_cli.entities.values import WANTED, fit
-from ingestlayer_cli.errors import Problem, near_miss
+from ingestlayer_cli.system.errors import Problem, near_miss
 
 NAMED = 1000  # problems that are named one by one; the rest is counted
 SHOWN = 60  # characters of a value in a message

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
 from ingestlayer_cli.entities.records import Csv, Format, Place, Record, format_of
-from ingestlayer_cli.errors import Problem, ProjectError, near_miss
+from ingestlayer_cli.system.errors import Problem, ProjectError, near_miss
 
 if TYPE_CHECKING:
     from ingestlayer_cli.entities.index import Index

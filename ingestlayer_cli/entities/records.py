@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ingestlayer_cli.entities.values import TEXTS, key_text, typed
-from ingestlayer_cli.errors import ProjectError, near_miss
+from ingestlayer_cli.system.errors import ProjectError, near_miss
 
 BOM = b"\xef\xbb\xbf"
 SAVE_AS_UTF8 = 'Save the file as UTF-8; in Excel that is the format "CSV UTF-8".'

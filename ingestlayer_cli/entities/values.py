@@ -114,7 +114,7 @@ def _date(value: Any) -> str:
 
 
 def _datetime(value: Any) -> str:
-    from ingestlayer_cli.clock import parse_rfc3339
+    from ingestlayer_cli.system.clock import parse_rfc3339
 
     if not isinstance(value, str):
         raise ValueError

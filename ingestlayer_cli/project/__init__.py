@@ -6,13 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..errors import ProjectError
-from ..events import Declaration
-from ..workspaces import settings_of
+from ..destinations.slack.workspaces import settings_of
+from ..model.events import Declaration
+from ..system.errors import ProjectError
 from .find import FILE, find
 
 if TYPE_CHECKING:
-    from .checker import Checker
+    from .compile import Checker
 
 FOLDERS = ("events", "pipelines")
 HOME = ".ingestlayer"
@@ -95,7 +95,7 @@ def check(root: str, *, keep: bool = True) -> dict[str, Any]:
 
 def read(root: str, *, keep: bool = True) -> "Checker":
     """Read and check every file of a project; the result holds what is compiled and what is wrong."""
-    from .checker import Checker
+    from .compile import Checker
 
     started = time.time_ns()
     checker = Checker(root)

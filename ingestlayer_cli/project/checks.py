@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..errors import near_miss
-from ..expressions import Node, refs
+from ..language.expressions import Node, refs
+from ..system.errors import near_miss
 from .find import FILE
 from .findings import Finding, finding
 from .match import matches
 
 if TYPE_CHECKING:
-    from .checker import Checker
-    from .schema import CheckTable
+    from .compile import Checker
+    from .models import CheckTable
 
 STALE = "check.stale"  # the event that tells of a source that has been silent for too long
 FORMS = {".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}

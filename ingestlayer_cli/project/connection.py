@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import ProjectError
+from ..system.errors import ProjectError
 from .edit import BOM, parsed, read, replace, replaced, told
 from .find import FILE
 from .positions import Path, Positions

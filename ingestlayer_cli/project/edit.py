@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import Problem, ProjectError
+from ..system.errors import Problem, ProjectError
 
 BOM = "\ufeff"
 

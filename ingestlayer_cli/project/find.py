@@ -2,7 +2,7 @@
 
 import os
 
-from ..errors import ProjectError
+from ..system.errors import ProjectError
 
 FILE = "ingestlayer.toml"
 

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from ..errors import Problem
+from ..system.errors import Problem
 
 Severity = Literal["error", "warning"]
 

@@ -9,8 +9,8 @@ import os
 from inspect import cleandoc
 from typing import Any, Literal
 
-from .. import families
-from . import schema
+from ..model import families
+from . import models as schema
 
 KINDS: dict[str, type[schema.Strict]] = {
     "project": schema.ProjectFile,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..errors import Problem
-from . import schema
-from .checker import Checker
+from ..system.errors import Problem
+from . import models as schema
+from .compile import Checker
 from .source import SourceFile
 
 

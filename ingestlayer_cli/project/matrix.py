@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .. import families
-from ..errors import near_miss
-from ..expressions import refs
-from ..redaction import ACTIONS, DETECTORS, rooted
-from ..templates import template_refs
+from ..language.expressions import refs
+from ..language.templates import template_refs
+from ..model import families
+from ..model.redaction import ACTIONS, DETECTORS, rooted
+from ..system.errors import near_miss
 from .source import SourceFile
 
 if TYPE_CHECKING:
-    from .checker import Checker
+    from .compile import Checker
 
 KIND = "redact.pii"
 

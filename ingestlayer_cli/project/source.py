@@ -9,8 +9,8 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from ..errors import Problem, near_miss
-from . import schema
+from ..system.errors import Problem, near_miss
+from . import models as schema
 from .positions import Path, Positions
 
 

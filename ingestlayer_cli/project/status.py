@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import ProjectError
+from ..system.errors import ProjectError
 from .edit import BOM, parsed, read, replace, replaced, told
 from .positions import Positions
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .. import families
-from ..clock import parse_rfc3339
-from ..errors import near_miss
+from ..model import families
+from ..system.clock import parse_rfc3339
+from ..system.errors import near_miss
 
 
 def _problem(words: str, offset: int | None = None) -> PydanticCustomError:

@@ -8,7 +8,7 @@ import os
 import tomllib
 from typing import Any, NamedTuple
 
-from ..errors import UsageError, near_miss
+from ..system.errors import UsageError, near_miss
 
 _FOLDER = os.path.dirname(__file__)
 _COMMON = "common"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..clock import parse_rfc3339
+from ..system.clock import parse_rfc3339
 from .events import cells, cut, cut_end, fields, shown
 
 MOST_NAME = 30

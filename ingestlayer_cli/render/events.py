@@ -5,12 +5,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..clock import format_time
-from ..console import safe
+from ..system.clock import format_time
+from ..system.console import safe
 
 if TYPE_CHECKING:
-    from ..events import Event
-    from ..store.history import Outcome
+    from ..model.events import Event
+    from ..store.sqlite.history import Outcome
 
 _MARKS = {"delivered": "✓", "dead": "✗", "unknown": "?", "pending": "…", "retrying": "…", "failed": "✗", "dropped": "–"}
 MOST_TYPE = 24

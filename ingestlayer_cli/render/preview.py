@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..destinations.base import in_thread
-from ..families import kind_of
+from ..model.families import kind_of
 from .data import document
 from .slack import clean, message
 

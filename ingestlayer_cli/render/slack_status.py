@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..console import say
-from ..slack.scopes import RECONCILE, SCOPES
+from ..operations.slack.scopes import RECONCILE, SCOPES
+from ..system.console import say
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
 

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from ..testing import Failure, Outcome
+from ..operations.testing import Failure, Outcome
 from .preview import preview
 from .slack import clean
 

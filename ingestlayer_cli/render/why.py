@@ -4,8 +4,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from ..console import safe
 from ..destinations.base import in_thread
+from ..system.console import safe
 from .events import cells, fields, width
 
 Line = tuple[str, str]

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from ..conditions import REDACTED, Condition, Value, hides, source
-from ..events import Event, Kept, Remembered, Seen, State, Traits, Upsert, merged
-from ..expressions import Node, Scope, getter
-from ..families import Section
-from ..templates import Template
+from ..language.conditions import REDACTED, Condition, Value, hides, source
+from ..language.expressions import Node, Scope, getter
+from ..language.templates import Template
+from ..model.events import Event, Kept, Remembered, Seen, State, Traits, Upsert, merged
+from ..model.families import Section
 
 TRACE = "trace"  # the reader of what a run tells of itself
 

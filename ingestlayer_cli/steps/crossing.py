@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any, Literal
 
-from ..clock import format_time, period_of
-from ..conditions import Value, show
-from ..crossings import Held, level_of
-from ..events import Event, Kept
-from ..expressions import Node, Scope, evaluator, refs, to_number
-from ..templates import Template
+from ..language.conditions import Value, show
+from ..language.expressions import Node, Scope, evaluator, refs, to_number
+from ..language.templates import Template
+from ..model.crossings import Held, level_of
+from ..model.events import Event, Kept
+from ..system.clock import format_time, period_of
 from .base import Context, Drop, Foreseen, Step
 
 

@@ -1,10 +1,10 @@
 """dedupe: one message for a key inside a window."""
 
-from ..clock import format_duration, format_time
-from ..events import Event, Remembered
-from ..expressions import Scope
-from ..families import Duration
-from ..templates import Template
+from ..language.expressions import Scope
+from ..language.templates import Template
+from ..model.events import Event, Remembered
+from ..model.families import Duration
+from ..system.clock import format_duration, format_time
 from .base import Context, Drop, Foreseen, Step
 
 

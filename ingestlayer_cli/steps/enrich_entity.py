@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..events import Event, Traits, laid_over
-from ..expressions import Scope
-from ..templates import Template
+from ..language.expressions import Scope
+from ..language.templates import Template
+from ..model.events import Event, Traits, laid_over
 from .base import Context, Drop, Foreseen, Step, know
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any, Literal
 
-from ..conditions import Condition
-from ..expressions import ROOTS, parse
-from ..families import Section
+from ..language.conditions import Condition
+from ..language.expressions import ROOTS, parse
+from ..model.families import Section
 from .base import Context, Drop, Step
 
 

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
-from ..conditions import REDACTED
-from ..expressions import Scope
-from ..families import Actions, Secret
-from ..redaction import DETECTORS, find, mask, rooted
-from ..templates import as_text
+from ..language.conditions import REDACTED
+from ..language.expressions import Scope
+from ..language.templates import as_text
+from ..model.families import Actions, Secret
+from ..model.redaction import DETECTORS, find, mask, rooted
 from .base import TRACE, Context, Drop, Redaction, Step
 
 _SHORT = 4  # characters; a shorter value is not looked for in other texts
@@ -93,7 +93,7 @@ class RedactPii(Step):
         import hmac
 
         if self._key is None:
-            from ..secrets import resolve
+            from ..secrets.named import resolve
 
             self._key = resolve(self.secret or "").encode()
         return hmac.new(self._key, text.encode(), "sha256").hexdigest()[:16]

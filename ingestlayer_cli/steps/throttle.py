@@ -2,11 +2,11 @@
 
 from typing import Any, Literal
 
-from ..clock import UNITS, format_duration, format_time
-from ..events import Event, Kept
-from ..expressions import Scope
-from ..families import Duration
-from ..templates import Template
+from ..language.expressions import Scope
+from ..language.templates import Template
+from ..model.events import Event, Kept
+from ..model.families import Duration
+from ..system.clock import UNITS, format_duration, format_time
 from .base import Context, Drop, Foreseen, Step
 
 LONGEST = 36_500 * UNITS["d"]

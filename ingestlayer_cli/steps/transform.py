@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..expressions import Scope
-from ..families import Structure
-from ..templates import substitute
+from ..language.expressions import Scope
+from ..language.templates import substitute
+from ..model.families import Structure
 from .base import Context, Drop, Step
 
 

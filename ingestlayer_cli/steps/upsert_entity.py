@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ..events import Event, Upsert, laid_over
-from ..expressions import Scope
-from ..families import Structure
-from ..templates import Template, substitute
+from ..language.expressions import Scope
+from ..language.templates import Template, substitute
+from ..model.events import Event, Upsert, laid_over
+from ..model.families import Structure
 from .base import Context, Drop, Foreseen, Step, know
 
 

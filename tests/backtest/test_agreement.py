@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli import backtest, replay
-from ingestlayer_cli.events import Event
-from ingestlayer_cli.pipeline import Run
+from ingestlayer_cli.engine.pipeline import Run
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.events import Event
+from ingestlayer_cli.operations import backtest, replay
 from ingestlayer_cli.project import load
 from ingestlayer_cli.render.plain import lines
-from ingestlayer_cli.runtime import Runtime
-from ingestlayer_cli.store.history import Selection, select
+from ingestlayer_cli.store.sqlite.history import Selection, select
 from tests.outbox.support import TYPE
 from tests.replay.support import Project, emit_all
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.gate import Raw
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import Project, check
-from ingestlayer_cli.runtime import Runtime
-from ingestlayer_cli.store import open_store
-from ingestlayer_cli.store.schema import key_hash
+from ingestlayer_cli.store.sqlite.connection import open_store
+from ingestlayer_cli.store.sqlite.schema import key_hash
 
 from .tools import SCRIPT, compile_all, interleaved
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ingestlayer_cli.checks.run import Options, check
+from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load
-from ingestlayer_cli.runtime import Runtime
 from tests.checks.support import EVENT, HOUR, NOVEMBER, table
 from tests.outbox.support import TOKEN, FakeClock
 from tests.slack.standin import SlackStandin

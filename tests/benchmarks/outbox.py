@@ -18,8 +18,9 @@ from pathlib import Path
 
 from slack_sdk import WebClient
 
-from ingestlayer_cli.store import Store, open_store, outbox
-from ingestlayer_cli.store.outbox import Attempt, Wanted
+from ingestlayer_cli.store.sqlite import outbox
+from ingestlayer_cli.store.sqlite.connection import Store, open_store
+from ingestlayer_cli.store.sqlite.outbox import Attempt, Wanted
 from tests.outbox.support import TOKEN, Folder, envelope
 from tests.slack.standin import SlackStandin
 

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from statistics import median
 
-from ingestlayer_cli import flow
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load
-from ingestlayer_cli.runtime import Runtime
 
 from .keys import fill, make_project, raw
 from .tools import SCRIPT, compile_all, spawn

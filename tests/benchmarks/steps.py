@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.families import kinds
-from ingestlayer_cli.gate import Raw
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.families import kinds
+from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import Project, check
-from ingestlayer_cli.runtime import Runtime
 
 from .batch import CUSTOMERS, bare_loop, write_events
 

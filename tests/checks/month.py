@@ -137,8 +137,8 @@ class Worker:
 def work(root: Path) -> None:
     """Run the check at each hour that stdin names."""
     from ingestlayer_cli.checks.run import Options, check
+    from ingestlayer_cli.engine.runtime import Runtime
     from ingestlayer_cli.project import load
-    from ingestlayer_cli.runtime import Runtime
     from tests.outbox.support import FakeClock
 
     project = load(str(root), keep=False)

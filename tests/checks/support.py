@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ingestlayer_cli.checks.run import Options, check
-from ingestlayer_cli.clock import parse_rfc3339
-from ingestlayer_cli.document import Document
+from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import Project, load
-from ingestlayer_cli.runtime import Runtime
+from ingestlayer_cli.system.clock import parse_rfc3339
+from ingestlayer_cli.system.document import Document
 from tests.cli.support import Folder
 from tests.outbox.support import FakeClock
 

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from ingestlayer_cli.checks.run import Options, check
-from ingestlayer_cli.runtime import Runtime
+from ingestlayer_cli.engine.runtime import Runtime
 from tests.cli.support import start
 
 from .support import Bench, table

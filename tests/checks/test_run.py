@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.clock import parse_rfc3339
+from ingestlayer_cli.system.clock import parse_rfc3339
 
 from .support import DAY, HOUR, NOVEMBER, Bench, table
 
@@ -124,8 +124,8 @@ def test_what_is_held_outlives_store_prune(tmp_path: Path) -> None:
     bench = Bench(tmp_path, table(more='period = "year"'))
     bench.clock.at = at("2026-01-02T00:00:00Z")
     assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    from ingestlayer_cli.store import open_store
-    from ingestlayer_cli.store.upkeep import prune
+    from ingestlayer_cli.store.sqlite.connection import open_store
+    from ingestlayer_cli.store.sqlite.upkeep import prune
 
     for _ in range(10):
         bench.clock.sleep(30 * DAY)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.errors import ProjectError
-from ingestlayer_cli.project.inspect import inspect
+from ingestlayer_cli.project.lint.inspect import inspect
+from ingestlayer_cli.system.errors import ProjectError
 
 from .support import EVENT, PIPELINE, Bench, table
 

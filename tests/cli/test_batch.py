@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli.batch import numbered_lines
+from ingestlayer_cli.engine.batch import numbered_lines
 from tests.cli.support import PAYLOAD, PROGRAM, USAGE, Folder, envelope, environment, start
 
 HEADER = b"customer_id,metric,limit,used,plan\n"

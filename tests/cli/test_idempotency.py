@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from ingestlayer_cli.store.schema import key_hash
+from ingestlayer_cli.store.sqlite.schema import key_hash
 from tests.cli.support import ACME, PAYLOAD, USAGE, Folder, start
 
 SHORT = '[fields]\nname = "string"\n[idempotency]\nkey = "$event.name"\nwindow = "1s"\n'

@@ -3,7 +3,7 @@
 import json
 from urllib.parse import parse_qs, urlsplit
 
-from ingestlayer_cli.slack.scopes import creation_link
+from ingestlayer_cli.operations.slack.scopes import creation_link
 from tests.connect.support import REDIRECT, SCOPES, Bench
 
 

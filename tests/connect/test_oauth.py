@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ingestlayer_cli.slack.client import SlackError
-from ingestlayer_cli.slack.oauth import Request, new_request
+from ingestlayer_cli.operations.slack.client import SlackError
+from ingestlayer_cli.operations.slack.oauth import Request, new_request
 from tests.connect.support import CLIENT_ID, CLIENT_SECRET, MARK, PROGRAM, REDIRECT, SCOPES, Bench
 from tests.connect.terminal import Terminal
 

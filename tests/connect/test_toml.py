@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.errors import ProjectError
 from ingestlayer_cli.project.connection import switch
+from ingestlayer_cli.system.errors import ProjectError
 
 
 def switched(folder: Path, text: str, workspace: str = "", connection: str = "bot") -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli import credentials
-from ingestlayer_cli.errors import ProjectError
+from ingestlayer_cli.destinations.slack import credentials
+from ingestlayer_cli.system.errors import ProjectError
 from tests.connect.support import MARK, OTHER, TOKEN, Bench
 
 SECRET = f"xoxb-{MARK}-here"
@@ -194,7 +194,10 @@ def test_a_folder_with_a_name_that_is_no_UTF_8(state: Path, tmp_path: Path) -> N
 
 
 def test_of_many_at_once_none_is_lost(state: Path, tmp_path: Path) -> None:
-    code = "import sys; from ingestlayer_cli import credentials; credentials.keep(sys.argv[1], 'bot', '', sys.argv[1])"
+    code = (
+        "import sys; from ingestlayer_cli.destinations.slack import credentials as kept;"
+        " kept.keep(sys.argv[1], 'bot', '', sys.argv[1])"
+    )
     roots = [str(tmp_path / f"project-{number}") for number in range(8)]
     running = [subprocess.Popen([sys.executable, "-c", code, root]) for root in roots]
     assert [process.wait() for process in running] == [0] * 8

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.gate import Raw
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import load
-from ingestlayer_cli.runtime import Runtime
 from tests.destinations.support import DESTINATION, TOKEN, Bench, all_text, texts
 from tests.slack.blocks import mentions, problems
 

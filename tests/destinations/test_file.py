@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.destinations import _file_api
-from ingestlayer_cli.destinations._file_api import Files
-from ingestlayer_cli.destinations._paths import MOST, problem_of, segment
 from ingestlayer_cli.destinations.base import Doubt, Found, Outgoing, Refused, Retry, Sent
-from ingestlayer_cli.events import encode
+from ingestlayer_cli.destinations.file import sender as _file_api
+from ingestlayer_cli.destinations.file.paths import MOST, problem_of, segment
+from ingestlayer_cli.destinations.file.sender import Files
+from ingestlayer_cli.model.events import encode
 from tests.destinations.support import Bench
 from tests.outbox.support import wait_until
 
@@ -193,7 +193,7 @@ def test_a_link_to_the_projects_own_files_is_refused(filing: Bench) -> None:
 
 NOBODY = """
 import os, sys
-from ingestlayer_cli.destinations._file_api import Files
+from ingestlayer_cli.destinations.file.sender import Files
 from ingestlayer_cli.destinations.base import Outgoing
 if os.geteuid() == 0:
     os.setuid(65534)  # root may write everywhere
@@ -332,7 +332,7 @@ def test_a_delivery_whose_line_is_not_there_is_written_again(filing: Bench) -> N
 
 WRITER = """
 import sys
-from ingestlayer_cli.destinations._file_api import Files
+from ingestlayer_cli.destinations.file.sender import Files
 from ingestlayer_cli.destinations.base import Outgoing, Sent
 root, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 files = Files(root)

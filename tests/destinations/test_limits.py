@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.destinations import _blocks as kit
-from ingestlayer_cli.destinations._text import clip, escape
-from ingestlayer_cli.gate import Raw
+from ingestlayer_cli.destinations.slack import kit as kit
+from ingestlayer_cli.destinations.slack.text import clip, escape
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import load
-from ingestlayer_cli.runtime import Runtime
 from tests.destinations.support import DESTINATION, all_text, texts
 from tests.slack.blocks import MAX_BLOCKS_WEIGHT, length, mentions, problems, weight
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook as StandardWebhook
 from standardwebhooks import WebhookVerificationError
 
-from ingestlayer_cli.destinations._webhook_api import Requests
 from ingestlayer_cli.destinations.base import Outgoing, Sent
-from ingestlayer_cli.events import encode
+from ingestlayer_cli.destinations.webhook.sender import Requests
+from ingestlayer_cli.model.events import encode
 from tests.destinations.support import Bench, Result
 from tests.webhooks.receiver import Answer, Receiver, bomb, drip, endless, hang, raw, reset, status, then_hang
 from tests.webhooks.support import SECRET, proof, webhook, written

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingestlayer_cli.entities import EntityFile, Row
-from ingestlayer_cli.errors import ProjectError
+from ingestlayer_cli.system.errors import ProjectError
 from tests.entities.support import ALWAYS_INDEXED, NEVER_INDEXED, found, look_up, settle, write
 
 CSV = "customer_id,name,mrr\nacme,Acme,499\nglobex,Globex,12.5\n"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestlayer_cli.entities import EntityFile, Row
-from ingestlayer_cli.errors import ProjectError
+from ingestlayer_cli.system.errors import ProjectError
 from tests.entities.support import ALWAYS_INDEXED, NEVER_INDEXED, look_up, write
 
 KEYS = st.one_of(st.sampled_from(["a", "b", "a,b", 'q"q', "line\nbreak", "é", " "]), st.text(max_size=4))
@@ -206,7 +206,7 @@ def test_without_an_index_folder_every_look_up_is_answered(tmp_path: Path) -> No
 
 
 def test_no_unfinished_index_is_left_behind_by_a_broken_file(tmp_path: Path) -> None:
-    from ingestlayer_cli.errors import ProjectError
+    from ingestlayer_cli.system.errors import ProjectError
 
     path = write(tmp_path, "c.csv", 'customer_id\na\n"')
     with pytest.raises(ProjectError):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingestlayer_cli.entities import EntityFile
-from ingestlayer_cli.errors import ProjectError
+from ingestlayer_cli.system.errors import ProjectError
 
 FILES = {
     "c.csv": "id,name,,mrr\na,Ann,x,5\n\nb,Bob\n",

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli.store import history, open_to_read
-from ingestlayer_cli.store.history import Selection
+from ingestlayer_cli.store.sqlite import history
+from ingestlayer_cli.store.sqlite.connection import open_to_read
+from ingestlayer_cli.store.sqlite.history import Selection
 from tests.destinations.support import DESTINATION, TYPE, Bench
 from tests.older_store import make_older
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.clock import Clock
-from ingestlayer_cli.document import Document
-from ingestlayer_cli.gate import Raw
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.system.clock import Clock
+from ingestlayer_cli.system.document import Document
 from tests.outbox.support import Folder
 from tests.slack.standin import SlackStandin
 

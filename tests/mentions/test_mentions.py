@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from ingestlayer_cli.destinations import _mention
+from ingestlayer_cli.destinations.slack import mention as _mention
 from tests.mentions.support import cc, emit, lookups, note, pipeline
 from tests.outbox.support import FakeClock, Folder
 from tests.slack.standin import (
@@ -176,7 +176,7 @@ def test_after_one_trouble_the_others_are_not_asked_for(project: Folder, slack: 
 def test_a_slow_look_up_is_given_up_long_before_the_lease_ends(
     project: Folder, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestlayer_cli.destinations._slack_api.QUICK", 0.2)
+    monkeypatch.setattr("ingestlayer_cli.destinations.slack.sender.QUICK", 0.2)
     pipeline(project)
     slack.script_method("users.lookupByEmail", Hang(30))
     emit(project, "maya@acme.com")

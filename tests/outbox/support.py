@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.clock import Clock
-from ingestlayer_cli.document import Document
-from ingestlayer_cli.gate import Raw
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import load
-from ingestlayer_cli.runtime import Runtime
-from ingestlayer_cli.store.outbox import Attempt, Claimed, Doubtful, Wanted
+from ingestlayer_cli.store.sqlite.outbox import Attempt, Claimed, Doubtful, Wanted
+from ingestlayer_cli.system.clock import Clock
+from ingestlayer_cli.system.document import Document
 from tests.slack.standin import SlackStandin
 
 ROOT = Path(__file__).parents[2]

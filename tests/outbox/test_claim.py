@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.processes import identity, vanished
-from ingestlayer_cli.store import open_store
+from ingestlayer_cli.store.sqlite.connection import open_store
+from ingestlayer_cli.system.processes import identity, vanished
 from tests.benchmarks.outbox import fill, steps_of_a_claim
 from tests.outbox.support import FakeClock, Folder
 from tests.slack.standin import SlackStandin
 
-WHO = "from ingestlayer_cli.processes import identity; print(identity(), flush=True); input()"
+WHO = "from ingestlayer_cli.system.processes import identity; print(identity(), flush=True); input()"
 
 
 def steps(root: Path, settled: int, waiting: int) -> int:
@@ -62,7 +62,7 @@ def test_of_a_process_on_another_machine_nothing_is_said(other: str) -> None:
 def test_a_forked_process_is_another_one() -> None:
     code = (
         "import os\n"
-        "from ingestlayer_cli.processes import identity\n"
+        "from ingestlayer_cli.system.processes import identity\n"
         "mine = identity()\n"
         "if os.fork() == 0:\n"
         "    os._exit(mine == identity())\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.clock import format_time
+from ingestlayer_cli.system.clock import format_time
 from tests.outbox.support import (
     PROGRAM,
     FakeClock,

@@ -95,7 +95,7 @@ def test_a_429_that_passes_within_the_wait_is_not_noticed(project: Folder, slack
 def test_a_read_that_takes_too_long_is_unknown(
     project: Folder, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestlayer_cli.destinations._slack_api.TIMEOUT", 0.3)
+    monkeypatch.setattr("ingestlayer_cli.destinations.slack.sender.TIMEOUT", 0.3)
     slack.script.append(HangAfterStore(30))
     project.accept([0], deliver=True)
     assert (project.delivery["status"], "TimeoutError" in project.delivery["error"]) == ("unknown", True)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.errors import StoreError
-from ingestlayer_cli.store import open_store, open_to_read, schema
+from ingestlayer_cli.store.sqlite import schema
+from ingestlayer_cli.store.sqlite.connection import open_store, open_to_read
+from ingestlayer_cli.system.errors import StoreError
 from tests.connect.terminal import Terminal
 from tests.outbox.support import Folder
 from tests.slack.standin import SlackStandin
@@ -25,8 +26,8 @@ INSERT INTO events SELECT i, 'evt_' || i, 't', 1, 1, 'cli', 'key-' || i, '{}' FR
 """
 BLOCKED = """
 import sqlite3, sys, time
-from ingestlayer_cli import store
-from ingestlayer_cli.store import schema
+from ingestlayer_cli.store.sqlite import connection as store
+from ingestlayer_cli.store.sqlite import schema
 print("begun", flush=True)
 def slowly(script):
     yield "CREATE TABLE half_done (a)"
@@ -38,7 +39,7 @@ store.open_store(sys.argv[1])
 # Forked off a process that has no threads, unlike that of the tests.
 EIGHT = """
 import os, sys, time
-from ingestlayer_cli.store import open_store
+from ingestlayer_cli.store.sqlite.connection import open_store
 moment = time.time() + 0.05
 def child():
     time.sleep(max(moment - time.time(), 0))
@@ -138,7 +139,7 @@ def test_the_store_as_it_was_is_kept_beside_it(old: Path) -> None:
 def test_a_migration_that_fails_leaves_the_store_as_it_was(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tables(old)
     broken = [*schema.MIGRATIONS[:-1], schema.MIGRATIONS[-1] + "\nCREATE TABLE events (again INTEGER);"]
-    monkeypatch.setattr("ingestlayer_cli.store.MIGRATIONS", broken)
+    monkeypatch.setattr("ingestlayer_cli.store.sqlite.connection.MIGRATIONS", broken)
     with pytest.raises(StoreError):
         open_store(str(old))
     assert (version(old), tables(old)) == (1, before)
@@ -162,7 +163,10 @@ def test_a_migration_that_is_killed_leaves_the_store_as_it_was(old: Path) -> Non
 def test_a_migration_that_takes_long_tells_a_terminal(old: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:
         connection.execute(MANY)
-    opened = "import sys; from ingestlayer_cli import store; store.SHOW_AFTER = 0; store.open_store(sys.argv[1])"
+    opened = (
+        "import sys; from ingestlayer_cli.store.sqlite import connection as store;"
+        " store.SHOW_AFTER = 0; store.open_store(sys.argv[1])"
+    )
     with Terminal(sys.executable, "-c", opened, str(old), cwd=tmp_path, env=os.environ) as terminal:
         terminal.expect(f"Bringing the store from version 1 to {schema.VERSION}: 0 s")
         assert terminal.wait() == 0

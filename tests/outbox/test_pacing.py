@@ -2,7 +2,7 @@
 
 import json
 
-from ingestlayer_cli.store.outbox import Wanted
+from ingestlayer_cli.store.sqlite.outbox import Wanted
 from tests.outbox.support import (
     FakeClock,
     Folder,

@@ -6,8 +6,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from ingestlayer_cli.store import Store, open_store
-from ingestlayer_cli.store.upkeep import PAUSE, prune
+from ingestlayer_cli.store.sqlite.connection import Store, open_store
+from ingestlayer_cli.store.sqlite.upkeep import PAUSE, prune
 from tests.outbox.support import FakeClock, Folder, envelope
 
 DAY = 86_400_000

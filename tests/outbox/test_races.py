@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from ingestlayer_cli.store import open_store
+from ingestlayer_cli.store.sqlite.connection import open_store
 from tests.outbox.support import TYPE, Folder, assert_each_once, envelope, payload
 from tests.slack.standin import SlackStandin
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingestlayer_cli.clock import parse_duration
-from ingestlayer_cli.store import deliveries
-from ingestlayer_cli.store.outbox import Wanted
+from ingestlayer_cli.store.sqlite import deliveries
+from ingestlayer_cli.store.sqlite.outbox import Wanted
+from ingestlayer_cli.system.clock import parse_duration
 from tests.outbox.support import FakeClock, Folder, posted, posts
 from tests.slack.standin import Garbage, RateLimited, SlackError, SlackStandin, Status
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.errors import ProjectError
-from ingestlayer_cli.project.checker import Checker
+from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.system.errors import ProjectError
 
 SOUND = {
     "ingestlayer.toml": '[entities.customer]\nfile = "customers.csv"\nkey = "id"\n',

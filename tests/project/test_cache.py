@@ -18,7 +18,7 @@ from .support import DESTINATION, SOUND, age, write
 
 LOAD = """
 import json, sys
-from ingestlayer_cli.errors import IngestlayerError
+from ingestlayer_cli.system.errors import IngestlayerError
 from ingestlayer_cli.project import load
 try:
     project = load(sys.argv[1], keep=sys.argv[2] == "keep")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli.errors import Exit, ProjectError
 from ingestlayer_cli.project import load
-from ingestlayer_cli.project.checker import Checker
+from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.system.errors import Exit, ProjectError
 
 from .support import DESTINATION, SOUND, problems, write
 

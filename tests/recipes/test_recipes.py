@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingestlayer_cli import recipes
-from ingestlayer_cli.errors import ProjectError, UsageError
+from ingestlayer_cli.system.errors import ProjectError, UsageError
 from tests.cli.support import Folder
 
 NAMES = recipes.names()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.redaction import DETECTORS, find, mask
+from ingestlayer_cli.model.redaction import DETECTORS, find, mask
 from tests.redaction.support import KINDS, written
 
 FOUND = {

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
-from ingestlayer_cli import flow, main
-from ingestlayer_cli.batch import Ndjson
+from ingestlayer_cli import main
 from ingestlayer_cli.commands import settings
-from ingestlayer_cli.document import Document
-from ingestlayer_cli.runtime import Runtime
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.batch import Ndjson
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.system.document import Document
 from tests.outbox.support import Folder, Result, envelope
 
 

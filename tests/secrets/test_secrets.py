@@ -5,8 +5,8 @@ import types
 
 import pytest
 
-from ingestlayer_cli.errors import ProjectError
-from ingestlayer_cli.secrets import is_name, resolve
+from ingestlayer_cli.secrets.named import is_name, resolve
+from ingestlayer_cli.system.errors import ProjectError
 
 
 class Locked(Exception):

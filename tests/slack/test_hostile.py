@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ingestlayer_cli import flow, recipes
-from ingestlayer_cli.destinations._text import escape, size
-from ingestlayer_cli.errors import RejectedError
-from ingestlayer_cli.events import Declaration
-from ingestlayer_cli.gate import Raw
+from ingestlayer_cli import recipes
+from ingestlayer_cli.destinations.slack.text import escape, size
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.events import Declaration
+from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import load
-from ingestlayer_cli.runtime import Runtime
+from ingestlayer_cli.system.errors import RejectedError
 from tests.cli.support import ingestlayer
 from tests.destinations.support import TOKEN
 from tests.slack.blocks import MAX_BLOCKS_WEIGHT, mentions, refusal, weight

@@ -4,17 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ingestlayer_cli import flow, testing
-from ingestlayer_cli.clock import Clock, parse_duration, parse_rfc3339
-from ingestlayer_cli.document import Document
-from ingestlayer_cli.gate import Raw
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.operations import testing
+from ingestlayer_cli.operations.replay import Options, replay
 from ingestlayer_cli.project import Project
-from ingestlayer_cli.project.checker import Checker
-from ingestlayer_cli.project.inspect import inspect
-from ingestlayer_cli.replay import Options, replay
-from ingestlayer_cli.runtime import Runtime
-from ingestlayer_cli.store.history import named
-from ingestlayer_cli.store.outbox import Wanted
+from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.project.lint.inspect import inspect
+from ingestlayer_cli.store.sqlite.history import named
+from ingestlayer_cli.store.sqlite.outbox import Wanted
+from ingestlayer_cli.system.clock import Clock, parse_duration, parse_rfc3339
+from ingestlayer_cli.system.document import Document
 
 START = "2026-11-03T09:30:00Z"
 FIELDS = """

@@ -2,7 +2,7 @@
 
 import os
 
-from ingestlayer_cli.errors import Exit
+from ingestlayer_cli.system.errors import Exit
 from tests.steps.support import CUSTOMERS, Bench
 
 ENRICH = "[[steps]]\nuse = 'enrich.entity'\nkind = 'customer'\nkey = '$event.customer_id'\n"

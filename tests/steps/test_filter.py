@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli.errors import ProjectError
+from ingestlayer_cli.system.errors import ProjectError
 from tests.steps.support import Bench
 
 

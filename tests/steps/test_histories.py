@@ -20,13 +20,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.accepting import accept
-from ingestlayer_cli.clock import format_time
-from ingestlayer_cli.gate import Raw
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.accepting import accept
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import Project
-from ingestlayer_cli.runtime import Runtime
-from ingestlayer_cli.store.outbox import Wanted
+from ingestlayer_cli.store.sqlite.outbox import Wanted
+from ingestlayer_cli.system.clock import format_time
 from tests.steps.support import Bench
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000

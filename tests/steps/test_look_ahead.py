@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.gate import Raw
-from ingestlayer_cli.runtime import Runtime
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.gate import Raw
 from tests.entities.support import settle
 from tests.steps.support import Bench
 

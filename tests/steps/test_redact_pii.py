@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.document import Document
-from ingestlayer_cli.errors import ProjectError
-from ingestlayer_cli.events import Event
-from ingestlayer_cli.gate import Raw
-from ingestlayer_cli.project.checker import Checker
-from ingestlayer_cli.runtime import NoMemory, Runtime
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import NoMemory, Runtime
+from ingestlayer_cli.model.events import Event
+from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.project.compile import Checker
 from ingestlayer_cli.steps.base import Context
 from ingestlayer_cli.steps.redact_pii import RedactPii
+from ingestlayer_cli.system.document import Document
+from ingestlayer_cli.system.errors import ProjectError
 from tests.steps.support import Bench
 
 EMAIL, PHONE, CARD = "jane.doe@acme.com", "+49 170 1234567", "4242 4242 4242 4242"

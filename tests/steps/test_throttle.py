@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.clock import format_time, parse_time
-from ingestlayer_cli.errors import Exit, ProjectError
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.system.clock import format_time, parse_time
+from ingestlayer_cli.system.errors import Exit, ProjectError
 from tests.steps.support import Bench
 
 DROP = """

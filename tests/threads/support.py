@@ -3,11 +3,11 @@
 import json
 from typing import Any, NamedTuple
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.clock import Clock
-from ingestlayer_cli.document import Document
-from ingestlayer_cli.gate import Raw
-from ingestlayer_cli.runtime import Runtime
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.system.clock import Clock
+from ingestlayer_cli.system.document import Document
 from tests.outbox.support import TYPE, Folder
 from tests.slack.standin import Message, SlackStandin
 

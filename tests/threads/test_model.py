@@ -8,14 +8,14 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from ingestlayer_cli import flow
-from ingestlayer_cli.clock import format_time
-from ingestlayer_cli.outbox import LEASE
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.outbox import LEASE
+from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load
-from ingestlayer_cli.runtime import Runtime
-from ingestlayer_cli.store import deliveries as operator
-from ingestlayer_cli.store import outbox as rows
-from ingestlayer_cli.store.outbox import Wanted
+from ingestlayer_cli.store.sqlite import deliveries as operator
+from ingestlayer_cli.store.sqlite import outbox as rows
+from ingestlayer_cli.store.sqlite.outbox import Wanted
+from ingestlayer_cli.system.clock import format_time
 from tests.outbox.support import FakeClock, Folder
 from tests.slack.standin import (
     Garbage,

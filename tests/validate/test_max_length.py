@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.events import Declaration, Field
-from ingestlayer_cli.project.checker import Checker
+from ingestlayer_cli.model.events import Declaration, Field
+from ingestlayer_cli.project.compile import Checker
 from tests.project.support import problems, write
 
 HEAD = 'type = "usage"\n[fields]\nused = "number"\nlimit = "number"\nplan = "string?"\n'

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ingestlayer_cli import families, recipes
+from ingestlayer_cli import recipes
+from ingestlayer_cli.model import families
 from ingestlayer_cli.project.jsonschema import KINDS, schema_of
 from tests.cli.support import USAGE, Folder, ingestlayer
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.project.inspect import inspect
+from ingestlayer_cli.project.lint.inspect import inspect
 
 from .support import BASE, project_of, with_lines
 

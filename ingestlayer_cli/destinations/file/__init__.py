@@ -1,0 +1,66 @@
+"""file: a line of JSON in a file of the project."""
+
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from ...language.expressions import Scope
+from ...language.templates import Template
+from ..base import Composing, Destination, Sender, Target, body
+from .paths import problem_of, segment
+
+_EXTENSIONS = ("ndjson", "jsonl", "json", "log", "txt")
+
+
+class File(Destination):
+    """Appends a line of JSON to a file: what a `transform` made, else `{id, type, received_at, payload}`.
+
+    The path is below the project's folder. Values in it are one safe part of a name each: no event can write anywhere
+    else. Lines are whole, also when several processes write at once, and on the disk before they count as delivered.
+
+        [[destinations]]
+        use = "file"
+        path = "alerts/$event.metric.ndjson"
+    """
+
+    apart: ClassVar[bool] = True
+
+    path: Template
+
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        parts = _ended(values["path"]["$template"])
+        # A value is never empty, never dots alone, and has no slash in it.
+        text = "".join(part if isinstance(part, str) else "x" for part in parts)
+        if not text.strip() or text != text.strip() or text.endswith("/"):
+            raise ValueError("path: needs the name of a file")
+        if re.search(r"[\\\0-\x1f\x7f]", text):
+            raise ValueError("path: is written with / between folders, and without control characters")
+        if text.startswith(("/", "~")) or re.match(r"[A-Za-z]:", text) or ".." in text.split("/"):
+            raise ValueError("path: is below the project's folder: neither absolute nor with .. in it")
+        if problem := problem_of("/".join(part for part in text.split("/") if part not in ("", "."))):
+            raise ValueError(f"path: {problem}")
+        return {**values, "path": {"$template": parts}}
+
+    def target(self, scope: Scope) -> Target:
+        path = self.path.render(scope, segment)
+        return Target("/".join(part for part in path.split("/") if part not in ("", ".")))
+
+    def compose(self, composing: Composing) -> dict[str, Any]:
+        return body(composing)
+
+    @classmethod
+    def sender(cls, settings: dict[str, Any], show: Callable[[str, dict[str, Any]], None], root: str) -> Sender:
+        """Return what appends to the files of a project."""
+        from .sender import Files
+
+        return Files(root)
+
+
+def _ended(parts: list[Any]) -> list[Any]:
+    """Return a template whose last ref ends where a file name's extension starts: `$event.type.ndjson`."""
+    last = parts[-1] if parts else ""
+    if isinstance(last, str) or last["node"][0] != "ref" or last["filters"]:
+        return parts
+    *path, name = last["node"][1]
+    return [*parts[:-1], {**last, "node": ["ref", path]}, f".{name}"] if name in _EXTENSIONS and path[1:] else parts

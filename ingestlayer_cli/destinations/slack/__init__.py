@@ -1,0 +1,300 @@
+"""slack: a message in a channel."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+from ...language.expressions import Scope
+from ...language.templates import Template, as_text, url_text
+from ...model.events import received_text
+from ...model.families import Duration, JsonFile, Section
+from ...system.addresses import quote
+from ...system.errors import ProjectError
+from ...system.patterns import lazy
+from ..base import Composing, Destination, Limit, Sender, Target
+from . import kit as kit
+from . import mention as mentions
+from . import text as texts
+
+# A channel's name or id: of ASCII it has letters, digits, - and _ alone. Or a person's: @ and an e-mail address or id.
+_CHANNEL = lazy(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}")
+_PERSON = lazy(rf"@({mentions.EMAIL.pattern}|{mentions.USER.pattern})", re.ASCII)
+_LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
+_ICON = lazy(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
+_NO_MARKUP = str.maketrans("<>", "‹›")
+_LONG = 250
+
+
+def _written(value: str) -> int:
+    return texts.size(texts.escape(value))
+
+
+def _in_url(value: str) -> int:
+    return len(quote(value))
+
+
+class Button(Section):
+    """A button that opens a link."""
+
+    text: Template
+    url: Template
+    style: Literal["primary", "danger"] | None = None
+
+
+class Message(Section):
+    """What a message says. Without it: the event's name and its fields."""
+
+    title: Template | None = None
+    text: Template | None = None
+    fields: dict[str, Template] = {}
+    context: Template | None = None
+    buttons: list[Button] = []
+    blocks: JsonFile | None = None
+
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        blocks = values.get("blocks")
+        if blocks is not None:
+            from .blocks_file import compiled
+
+            values["blocks"] = compiled(blocks)
+            if idle := [name for name in ("fields", "context", "buttons") if values.get(name)]:
+                raise ValueError(
+                    f"`blocks` is the whole message: {', '.join(idle)} would not show; put them into the file"
+                )
+        if len(values.get("buttons", [])) > kit.MAX_BUTTONS:
+            raise ValueError(f"a message takes at most {kit.MAX_BUTTONS} buttons")
+        return values
+
+
+class Slack(Destination):
+    """Posts a message to a Slack channel, over the connection that `[slack]` names.
+
+    Without `[destinations.message]`: the event's name, its fields as name and value, and a line with the
+    pipeline, the time and the event's id. Values are escaped: no event can mention anybody or forge a link.
+
+        [[destinations]]
+        use = "slack"
+        channel = "#alerts"
+        when = "$event.used / $event.limit >= 1"
+        mention = "$entity.customer.csm_email"
+        [destinations.message]
+        title = "$entity.customer.name is out of $event.metric"
+        text = "${event.used | number} of ${event.limit | number} used"
+        fields = { Plan = "$event.plan" }
+        buttons = [{ text = "Open account", url = "https://crm.example/$event.customer_id" }]
+
+    `thread` puts messages of one key under the first of them, for `thread_window` (30d) from its event on; with
+    `update = true` the first one is edited to say what the newest does. A null key is no thread. `mention` is a list
+    of e-mail addresses (`Maya Ferro <maya@acme.com>` too), user ids and user group ids, divided by commas; who has no
+    user in Slack is named in plain text. `channel` may come from the event or the entity, and `@` before an address
+    is a direct message; `channel_default` is for what comes out as no channel or nobody.
+
+        [[destinations]]
+        use = "slack"
+        channel = "$entity.customer.slack_channel"
+        channel_default = "#customers"
+        thread = "$event.customer_id:$event.metric"
+        thread_window = "30d"
+        update = true
+        mention = "$entity.customer.csm_email"
+
+    `workspace = "sales"` posts to the workspace of `[slack.workspaces.sales]`, with a secret of its own.
+
+    `blocks = "file.json"` in the message gives the Block Kit blocks themselves, every text in them a template, and
+    any object of a list in them may `repeat` over a list of the event or the entity, whose elements are `$item`:
+    `{"type": "section", "repeat": "$event.items", "text": {"type": "mrkdwn", "text": "$item.name"}}`.
+
+    `username` and `icon` (`:emoji:` or an https address) are shown in place of the app's, if the token has the scope
+    chat:write.customize; without it the message is posted under the app's own. `unfurl = false` keeps Slack from
+    drawing what links lead to. An incoming webhook has none of the three.
+
+        [[destinations]]
+        use = "slack"
+        channel = "#alerts"
+        username = "Usage alerts"
+        icon = ":rotating_light:"
+        unfurl = false
+    """
+
+    redirectable: ClassVar[bool] = True
+    paced: ClassVar[bool] = True
+
+    channel: Template
+    workspace: str = ""
+    channel_default: str | None = None
+    thread: Template | None = None
+    thread_window: Duration = Duration(30 * 86_400_000)
+    update: bool = False
+    mention: Template | None = None
+    username: Template | None = None
+    icon: str | None = None
+    unfurl: bool | None = None
+    message: Message | None = None
+
+    limits: ClassVar[dict[tuple[str, ...], Limit]] = {
+        ("message", "title"): Limit(kit.MAX_HEADER, _written, "Slack shows {most}"),
+        ("message", "text"): Limit(kit.MAX_TEXT, _written, "Slack shows {most}"),
+        ("message", "fields", "*"): Limit(kit.MAX_FIELD, _written, "Slack shows {most}"),
+        ("message", "context"): Limit(kit.MAX_TEXT, _written, "Slack shows {most}"),
+        ("message", "buttons", "*", "text"): Limit(kit.MAX_LABEL, _written, "Slack shows {most}"),
+        ("message", "buttons", "*", "url"): Limit(
+            texts.MAX_URL, _in_url, "Slack takes {most}, there will be no button", True
+        ),
+    }
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        message = values.get("message") or {}
+        self._message = Message(**{**message, "buttons": [Button(**row) for row in message.get("buttons", [])]})
+        self._fields = [(texts.tidy(name, quotes=True), value) for name, value in self._message.fields.items()]
+
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if not _ICON.fullmatch(values.get("icon", ":x:")):
+            raise ValueError(f'icon: "{values["icon"]}" is none: write ":rotating_light:" or an https address')
+        for name in ("update", "thread_window"):
+            if values.get(name) and "thread" not in values:
+                raise ValueError(f'{name} is of a thread: say which messages are one, thread = "$event.customer_id"')
+        channel = values.get("channel", {}).get("$template", [])
+        if all(isinstance(part, str) for part in channel) and not _is_channel("".join(channel).strip()):
+            raise ValueError(f'channel: "{"".join(channel)}" is none: write {_LIKE}')
+        if not _is_channel(values.get("channel_default", "#some").strip()):
+            raise ValueError(f'channel_default: "{values["channel_default"]}" is none: write {_LIKE}')
+        return values
+
+    def target(self, scope: Scope) -> Target:
+        channel, notes = (self.channel.key(scope) or "").strip(), []
+        if not _is_channel(channel):
+            why = "as no channel" if channel else "empty"
+            if mentions.EMAIL.fullmatch(channel):
+                why = "as an e-mail address: a direct message has an @ before it"
+            if self.channel_default is None:
+                raise ProjectError(
+                    f"the destination's channel came out {why}",
+                    f"a channel is {_LIKE}; give the destination a channel_default for events without one",
+                )
+            channel = self.channel_default.strip()
+            notes.append(f"channel_default, for its channel came out {why}")
+        if self.thread is not None and not self.thread.key(scope):
+            notes.append("in no thread: its key is null")
+        return Target(channel, "; ".join(notes))
+
+    def directions(self, composing: Composing) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.thread is not None and (key := self.thread.key(composing.scope)):
+            found |= {"thread": key, "window": self.thread_window} | ({"update": True} if self.update else {})
+        found |= mentions.directions(self._owners(composing.scope))
+        if mentions.EMAIL.fullmatch(email := composing.target.removeprefix("@").lower()):
+            found |= {"to": email, "people": [email, *(other for other in found.get("people", ()) if other != email)]}
+            found |= {"instead": self.channel_default.strip()} if self.channel_default else {}
+        if found and composing.connection == "webhook":
+            return {"missed": [name for name in ("thread", "mention", "to") if name in found]}
+        return found
+
+    def compose(self, composing: Composing) -> dict[str, Any]:
+        event, way = composing.event, f"`ingestlayer events show {composing.event.id}`"
+        scope, message = composing.scope, self._message
+        title = texts.said(message.title, scope, quotes=False).strip() if message.title else ""
+        text = texts.said(message.text, scope).strip() if message.text else ""
+        if self._message.blocks:
+            blocks = self._own_blocks(composing, way)
+        else:
+            blocks = self._blocks(composing, title or event.type, text, way)
+        fallback = texts.clip(": ".join(filter(None, (title, text))) or event.type, kit.MAX_FALLBACK)
+        body = {"text": fallback, "blocks": blocks}
+        if composing.connection == "webhook":  # its channel is fixed, and it takes no metadata
+            return body
+        # Slack drops metadata whose event_type is not of letters, digits and underscores.
+        payload = {"event_id": event.id, "event_type": event.type, "delivery_id": composing.delivery_id}
+        metadata = {"event_type": re.sub(r"\W", "_", event.type), "event_payload": payload}
+        return {"channel": composing.target, **body, **self._looks(scope), "metadata": metadata}
+
+    def _looks(self, scope: Scope) -> dict[str, Any]:
+        """Return who the message is said to be from, and whether links in it are drawn."""
+        found: dict[str, Any] = {}
+        # A name is no markup to Slack; without the signs it can be none to anybody.
+        said = self.username.render(scope, texts.literal).translate(_NO_MARKUP) if self.username else ""
+        name = " ".join(said.split())
+        if name:
+            found["username"] = texts.clip(name, kit.MAX_NAME, markup=False)
+        if self.icon is not None:
+            found["icon_emoji" if self.icon.startswith(":") else "icon_url"] = self.icon
+        return found if self.unfurl is None else {**found, "unfurl_links": self.unfurl, "unfurl_media": self.unfurl}
+
+    def _own_blocks(self, composing: Composing, way: str) -> list[kit.Block]:
+        """Return the blocks of the author's file; a mention and the mark of a replay come after them."""
+        from .blocks_file import laid_out
+
+        mention = self._mention(composing.scope)
+        more = [kit.section(mention)] if mention else []
+        if composing.mark:
+            more.append(kit.context(composing.mark))
+        room = kit.MAX_BLOCKS - len(more)
+        own = laid_out(self._message.blocks or [], composing.scope, way, room)
+        return kit.fit([*(own or [kit.context(f"nothing to show, {way}")]), *more], way)
+
+    def _blocks(self, composing: Composing, title: str, text: str, way: str) -> list[kit.Block]:
+        event, scope, message = composing.event, composing.scope, self._message
+        mention = self._mention(scope)
+        # A long text may be cut, and whom it is for must not be lost.
+        lines = [text, mention] if len(text) > _LONG else ["\n".join(filter(None, (text, mention)))]
+        pairs = [(name, texts.said(value, scope)) for name, value in self._fields]
+        if not (pairs or message.text):
+            pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in scope["body"].items()]
+        buttons, notes = self._buttons(scope)
+        context = texts.said(message.context, scope).strip() if message.context else ""
+        at = received_text(event.received_at)
+        where = f"{texts.escape(composing.pipeline)} · {at[:10]} {at[11:16]} UTC · {event.id}"
+        where += f" · {composing.mark}" if composing.mark else ""
+        blocks = [kit.header(title), *(kit.section(line) for line in lines if line), *kit.fields(pairs, way)]
+        if buttons:
+            blocks.append({"type": "actions", "elements": buttons})
+        blocks += [kit.context(line) for line in ("\n".join(notes), context, where) if line]
+        said = [*lines, *notes, context, where, *(words for pair in pairs for words in pair)]
+        small = _is_small(title, said, buttons)
+        return blocks if small else kit.fit(blocks, way)
+
+    def _mention(self, scope: Scope) -> str:
+        return mentions.line(self._owners(scope))
+
+    def _owners(self, scope: Scope) -> tuple[mentions.Owner, ...]:
+        return mentions.owners(self.mention.render(scope)) if self.mention else ()
+
+    def _buttons(self, scope: Scope) -> tuple[list[kit.Block], list[str]]:
+        """Return the buttons, and a note for each whose link Slack would refuse."""
+        found: list[kit.Block] = []
+        notes = []
+        room = kit.MAX_URLS
+        for number, row in enumerate(self._message.buttons):
+            label, url = texts.said(row.text, scope, quotes=False), url_text(row.url, scope)
+            problem = texts.url_problem(url)
+            if problem is None and len(url) > room:
+                problem = "the links of this message are too long together"
+            if problem is None:
+                room -= len(url)
+                found.append(kit.button(label.strip() or "—", url, number, row.style))
+            else:
+                notes.append(kit.no_button(label, problem))
+        return found, notes
+
+    @classmethod
+    def sender(cls, settings: dict[str, Any], show: Callable[[str, dict[str, Any]], None], root: str) -> Sender:
+        """Return what sends over the connection of `[slack]`; `show` draws a message on this terminal."""
+        from .sender import connect
+
+        return connect(settings, show, root)
+
+
+@lru_cache(maxsize=256)
+def _is_channel(text: str) -> bool:
+    return bool(_CHANNEL.fullmatch(text) or _PERSON.fullmatch(text)) and any(map(str.isalnum, text))
+
+
+def _is_small(title: str, said: list[str], buttons: list[kit.Block]) -> bool:
+    """Say whether a message is so small, as nearly all are, that no limit of Slack's need be looked at."""
+    labels = [button["text"]["text"] for button in buttons]
+    if len(title) > kit.SMALL_TITLE or any(len(label) > kit.SMALL_LABEL for label in labels):
+        return False
+    return sum(map(len, said)) + sum(len(button["url"]) for button in buttons) <= kit.SMALL

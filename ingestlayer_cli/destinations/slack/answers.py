@@ -1,0 +1,154 @@
+"""What Slack's answers mean for a delivery, and what a lost request does.
+
+Codes: https://docs.slack.dev/reference/methods/chat.postMessage#errors and, for incoming webhooks,
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors.
+"""
+
+import re
+import socket
+import ssl
+from http.client import HTTPException, InvalidURL
+from typing import Any
+from urllib.error import URLError
+
+from ..base import NotConnected, Refused, Retry, Unknown
+from .directory import Trouble
+
+MAX_PAUSE = 3_600_000  # milliseconds
+EXCERPT = 200  # characters of an answer that are kept
+
+_CONNECT_HINT = "give a working bot token in SLACK_BOT_TOKEN; what waits goes out with `ingestlayer deliver`"
+_MISSING = "check the channel's name in the pipeline; a private channel needs the bot: /invite @ingestlayer there"
+_REINSTALL = "then install the app again and put its new token into SLACK_BOT_TOKEN"
+_NEW_WEBHOOK = "make a new webhook and set SLACK_WEBHOOK_URL; what waits goes out with `ingestlayer deliver`"
+_LOOK = "look at the message with `ingestlayer preview --event EVENT --blocks`"
+_NOT_SLACK = "no Slack answered: look at [slack] api_url, SLACK_WEBHOOK_URL and any proxy in between"
+_REMEDIES = {
+    "missing_scope": f"add the scope under OAuth & Permissions of the Slack app, {_REINSTALL}",
+    "channel_not_found": _MISSING,
+    "not_in_channel": "invite the bot: type /invite @ingestlayer in the channel",
+    "is_archived": "unarchive the channel in Slack, or name another in the pipeline",
+    "channel_is_archived": "unarchive the channel in Slack, or make a webhook for another",
+    "invalid_blocks": _LOOK,
+    "invalid_blocks_format": _LOOK,
+    "invalid_payload": _LOOK,
+    "msg_blocks_too_long": _LOOK,
+    "msg_too_long": _LOOK,
+    "restricted_action": "a workspace setting keeps the bot from posting there: ask an admin",
+    "user_disabled": "the person is deactivated in Slack: name another in the pipeline",
+    "action_prohibited": "a workspace setting keeps the webhook from posting there: ask an admin",
+}
+# What these say of a webhook: its channel is its own.
+WEBHOOK_REMEDIES = {
+    "channel_not_found": f"the webhook's channel is gone: {_NEW_WEBHOOK}",
+    "no_service": f"the webhook is gone: {_NEW_WEBHOOK}",
+}
+# The connection itself is refused: every other message would be, too.
+_CONNECTION = {
+    "invalid_auth",
+    "not_authed",
+    "account_inactive",
+    "token_revoked",
+    "token_expired",
+    "missing_scope",
+    "no_permission",
+    "not_allowed_token_type",
+    "org_login_required",
+    "ekm_access_denied",
+    "team_access_not_granted",
+    "access_denied",
+    "enterprise_is_restricted",
+    "no_service",
+    "invalid_token",
+    "no_team",
+    "team_disabled",
+}
+_LATER = {
+    "ratelimited",
+    "rate_limited",
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+    "message_limit_exceeded",
+    "team_added_to_org",
+    "accesslimited",
+}
+
+_NOT_JSON = "Received a response in a non-JSON format: "
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,60}")
+
+
+def answer_of(response: Any) -> tuple[int, dict[str, Any], dict[str, Any], str]:
+    """Return (status, headers, JSON or {}, text) of what a SlackApiError carries."""
+    if isinstance(response, dict):  # the body was not JSON
+        return response["status"], dict(response["headers"]), {}, str(response["body"])
+    data = response.data if isinstance(response.data, dict) else {}
+    said = str(data.get("error", ""))
+    if said.startswith(_NOT_JSON):  # the SDK's words, not Slack's
+        return response.status_code, dict(response.headers), {}, said.removeprefix(_NOT_JSON)
+    return response.status_code, dict(response.headers), data, str(data or response.data)
+
+
+def classified(
+    status: int,
+    headers: dict[str, Any],
+    data: dict[str, Any],
+    text: str,
+    secret: tuple[str, ...],
+    remedies: dict[str, str] | None = None,
+) -> Trouble:
+    """Say what an answer means for the delivery; `remedies` tells it of a webhook."""
+    excerpt = clean(text, secret)
+    said = str(data["error"]) if data.get("error") else excerpt
+    code = said if _CODE.fullmatch(said) else ""
+    if status == 429 or code in ("ratelimited", "rate_limited"):
+        after = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
+        return Retry(f"Slack asks to slow down ({status if status == 429 else code})", _milliseconds(after))
+    if status >= 500 or code in _LATER:
+        where = f" ({status})" if status >= 500 else ""
+        return Retry(f"Slack had an error{where}: {code or excerpt}".removesuffix(": "))
+    if code in _CONNECTION:
+        needed = f" (needs {data['needed']})" if data.get("needed") else ""
+        hint = remedies.get(code, _NEW_WEBHOOK) if remedies else _REMEDIES.get(code, _CONNECT_HINT)
+        return NotConnected(f"Slack refused the connection: {code}{needed}", hint)
+    if status == 200 and not (data and code):
+        return Unknown(f"Slack's answer could not be read: {excerpt}")
+    if not code:
+        return NotConnected(f"the answer is not Slack's ({status}): {excerpt}", _NOT_SLACK)
+    pointers = "; ".join(map(str, (data.get("response_metadata") or {}).get("messages", [])))
+    why = f"Slack refused the message: {code}" + (f" ({clean(pointers, secret)})" if pointers else "")
+    return Refused(why, {**_REMEDIES, **(remedies or {})}.get(code, ""))
+
+
+def _milliseconds(seconds: Any) -> int | None:
+    """Read Retry-After; a nonsensical one cannot hold a channel for days."""
+    seconds = seconds[0] if isinstance(seconds, list) else seconds
+    try:
+        return min(max(int(float(seconds) * 1000), 0), MAX_PAUSE)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def lost(error: Exception, secret: tuple[str, ...]) -> Trouble:
+    """Tell a request that never left from one that may have arrived.
+
+    urllib wraps what fails while it connects and sends in URLError; what comes later arrives bare.
+    """
+    if type(error) in (InvalidURL, UnicodeError, UnicodeEncodeError):  # no request was made of this address
+        return NotConnected(f"Slack cannot be reached at this address ({type(error).__name__})", _NOT_SLACK)
+    reason = error.reason if isinstance(error, URLError) else None
+    words = clean(f"{type(reason or error).__name__}: {reason or error}", secret)
+    safe = (socket.gaierror, ConnectionRefusedError, ssl.SSLError, TimeoutError)
+    if not isinstance(error, OSError | HTTPException):
+        return Unknown(f"Slack's answer could not be read ({words})")
+    if isinstance(reason, safe) or (isinstance(reason, OSError) and not isinstance(reason, ConnectionError)):
+        return Retry(f"Slack could not be reached ({words})")
+    return Unknown(f"the connection was lost after the request left ({words})")
+
+
+def clean(text: str, secret: tuple[str, ...]) -> str:
+    """Return an excerpt of one line that cannot hold the secret."""
+    for part in secret:
+        text = text.replace(part, "[secret]") if part else text
+    return " ".join(text.split())[:EXCERPT]

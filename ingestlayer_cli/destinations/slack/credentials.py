@@ -1,0 +1,313 @@
+"""Where the secrets of a Slack connection lie: the environment, the OS keyring, or a file that only its owner reads.
+
+They belong to one project (by its folder) and one of its workspaces; the default workspace has no name. What is
+kept is listed in `slack.json` below the user's state folder (XDG Base Directory Specification): there stands the
+secret itself, or that the keyring has it.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+from ...system.errors import ProjectError
+
+SERVICE = "ingestlayer"  # under which a keyring has our secrets
+NAMES = {"bot": "SLACK_BOT_TOKEN", "webhook": "SLACK_WEBHOOK_URL"}
+KEYRING = "the keyring"
+PATIENCE = 5  # seconds in which a keyring must answer when nobody is there to unlock it
+
+Kept = dict[str, dict[str, dict[str, str | None]]]
+"""{project: {workspace: {connection: secret, or null when the keyring has it}}}"""
+
+
+class Secret(NamedTuple):
+    """A secret and, for people, where it lies."""
+
+    value: str
+    where: str
+
+
+class CredentialsError(ProjectError):
+    """A secret cannot be kept."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "make the folder writable, set XDG_STATE_HOME, or give SLACK_BOT_TOKEN instead")
+
+
+def variable(connection: str, workspace: str = "") -> str:
+    """Return the environment variable of a connection: `SLACK_BOT_TOKEN`, or `SLACK_BOT_TOKEN_ACME`."""
+    mark = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in workspace).upper()
+    return f"{NAMES[connection]}_{mark}" if workspace else NAMES[connection]
+
+
+def find(root: str, connection: str, workspace: str = "") -> Secret | None:
+    """Return the secret of a connection, `bot` or `webhook`; the environment wins.
+
+    Raises ProjectError when what was kept cannot be read.
+    """
+    name = variable(connection, workspace)
+    if value := os.environ.get(name, "").strip():
+        return Secret(value, f"the environment ({name})")
+    return kept(root, connection, workspace)
+
+
+def kept(root: str, connection: str, workspace: str = "") -> Secret | None:
+    """Return the secret that `keep` kept. Raises ProjectError when it cannot be read."""
+    folder = state_folder()
+    if folder is None:
+        return None  # nobody's folder: nothing can have been kept there
+    path = _path(folder)
+    held = _read(path).get(os.path.realpath(root), {}).get(workspace, {})
+    if connection not in held:
+        return None
+    value = held[connection]
+    return Secret(_from_keyring(root, connection, workspace), KEYRING) if value is None else Secret(value, path)
+
+
+def keep(root: str, connection: str, workspace: str, value: str) -> Secret:
+    """Keep a secret, in the OS keyring where there is one; return it with its place.
+
+    A workspace has one connection: the secret of the one before is forgotten.
+    """
+    with _changed() as (path, all_kept):
+        project = all_kept.setdefault(os.path.realpath(root), {})
+        in_keyring = _to_keyring(root, connection, workspace, value)
+        for other, secret in project.get(workspace, {}).items():
+            if secret is None and not (in_keyring and other == connection):
+                _out_of_keyring(root, other, workspace)
+        project[workspace] = {connection: None if in_keyring else value}
+    return Secret(value, KEYRING if in_keyring else path)
+
+
+def remove(root: str, workspace: str = "") -> bool:
+    """Forget the secrets of a workspace; say whether there was one. ProjectError when the keyring keeps its own."""
+    with _changed() as (_, all_kept):
+        found = all_kept.get(os.path.realpath(root), {}).pop(workspace, {})
+    in_keyring = [connection for connection, value in found.items() if value is None]
+    stay = [connection for connection in in_keyring if not _out_of_keyring(root, connection, workspace)]
+    if stay:
+        account = _account(root, stay[0], workspace)
+        hint = f'remove it there: service "{SERVICE}", account "{account}"'
+        raise ProjectError("the secret cannot be removed from the keyring", hint)
+    return bool(found)
+
+
+def others(root: str, workspace: str, value: str) -> list[str]:
+    """Return the other projects that keep the very same bot token, by their folders; what cannot be read is none."""
+    found = []
+    with suppress(ProjectError):
+        folder = state_folder()
+        for other, spaces in _read(_path(folder)).items() if folder else ():
+            for name, held in spaces.items():
+                if (other, name) != (os.path.realpath(root), workspace) and "bot" in held:
+                    with suppress(ProjectError):
+                        secret = kept(other, "bot", name)
+                        if secret is not None and secret.value == value:
+                            found.append(other)
+    return found
+
+
+# The keyring ----------------------------------------------------------------------------------------------
+
+
+class NoAnswerError(Exception):
+    """The keyring did not answer in time."""
+
+
+def has_keyring_extra() -> bool:
+    """Say whether the package is there that speaks to OS keyrings."""
+    from importlib.util import find_spec
+
+    return find_spec("keyring") is not None
+
+
+def _asked(question: Callable[[Any], Any]) -> Any:
+    """Return what a keyring answers to a question; any Exception when it does not, NoAnswerError when it hangs.
+
+    It may wait for somebody to unlock it: at a terminal as long as that takes, elsewhere (cron, a remote machine
+    whose desktop nobody sees) for `PATIENCE`. The question is asked in a thread, as it cannot be called off.
+    """
+    from threading import Thread
+
+    answers: list[Any] = []
+    failures: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            import keyring
+
+            answers.append(question(keyring))
+        except Exception as error:  # a backend may fail in any way: no D-Bus, a locked session
+            failures.append(error)
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(None if _is_attended() else PATIENCE)
+    if failures:
+        raise failures[0]
+    if not answers:
+        raise NoAnswerError
+    return answers[0]
+
+
+def _is_attended() -> bool:
+    try:
+        return sys.stdin.isatty()
+    except (AttributeError, ValueError):  # there is no stdin, or it is closed
+        return False
+
+
+def _account(root: str, connection: str, workspace: str) -> str:
+    return f"{connection} {workspace or 'default'} {os.path.realpath(root)}"
+
+
+def _to_keyring(root: str, connection: str, workspace: str, value: str) -> bool:
+    """Say whether a keyring has taken a secret: some take it and have it not."""
+    account = _account(root, connection, workspace)
+
+    def put(keyring: Any) -> bool:
+        keyring.set_password(SERVICE, account, value)
+        return bool(keyring.get_password(SERVICE, account) == value)
+
+    if not has_keyring_extra():
+        return False
+    try:
+        return bool(_asked(put))
+    except Exception:  # there is none, it is locked, or nobody is there to unlock it
+        return False
+
+
+def _from_keyring(root: str, connection: str, workspace: str) -> str:
+    hint = f"set {variable(connection, workspace)}, or connect again: ingestlayer slack connect"
+    if not has_keyring_extra():
+        hint = f"pip install 'ingestlayer-cli[keyring]', or {hint}"
+        raise ProjectError("Slack's secret is in the keyring, and the package keyring is not installed", hint)
+    try:
+        value = _asked(lambda keyring: keyring.get_password(SERVICE, _account(root, connection, workspace)))
+    except NoAnswerError:
+        raise ProjectError(f"the keyring does not answer ({PATIENCE} s)", hint) from None
+    except Exception as error:  # its text may hold anything
+        raise ProjectError(f"the keyring cannot be read ({type(error).__name__})", hint) from None
+    if not value:
+        raise ProjectError("Slack's secret is not in the keyring any more", hint)
+    return str(value)
+
+
+def _out_of_keyring(root: str, connection: str, workspace: str) -> bool:
+    """Remove a secret from the keyring; say whether it is gone."""
+    account = _account(root, connection, workspace)
+
+    def drop(keyring: Any) -> bool:
+        from keyring.errors import PasswordDeleteError
+
+        with suppress(PasswordDeleteError):  # it is gone already, or the next line tells
+            keyring.delete_password(SERVICE, account)
+        return keyring.get_password(SERVICE, account) is None
+
+    try:
+        return has_keyring_extra() and bool(_asked(drop))
+    except Exception:
+        return False
+
+
+# The file -------------------------------------------------------------------------------------------------
+
+
+def state_folder() -> str | None:
+    """Return our folder of the user's state, None when the user has none.
+
+    Without HOME the password database tells it, as for a shell: a job under `env -i` finds what was kept.
+    """
+    base = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(base):  # the specification: a relative path is to be ignored
+        home = os.path.expanduser("~")
+        if not os.path.isabs(home):
+            return None
+        base = os.path.join(home, ".local", "state")
+    return os.path.join(base, "ingestlayer")
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it that are missing, each for its owner alone, whatever the umask; or OSError."""
+    if not os.path.isdir(path):
+        make_folder(os.path.dirname(path))
+        with suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+
+
+def is_private() -> bool:
+    """Say whether nobody else may read the file of secrets."""
+    folder = state_folder()
+    try:
+        return folder is None or not os.stat(_path(folder)).st_mode & 0o077
+    except OSError:
+        return True  # there is none
+
+
+def _path(folder: str) -> str:
+    return os.path.realpath(os.path.join(folder, "slack.json"))
+
+
+def _read(path: str) -> Kept:
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ProjectError(f"{path} cannot be read: {error.strerror}", "check its owner and mode") from None
+    except (ValueError, RecursionError):
+        found = None
+    if not _is_sound(found):
+        raise ProjectError(f"{path} is damaged", "remove it and connect again: ingestlayer slack connect")
+    return dict(found)
+
+
+def _is_sound(found: Any) -> bool:
+    try:
+        held = [item for spaces in found.values() for space in spaces.values() for item in space.items()]
+    except AttributeError:
+        return False
+    return all(value is None or isinstance(value, str) for _, value in held)
+
+
+@contextmanager
+def _changed() -> Iterator[tuple[str, Kept]]:
+    """Let what is kept be changed, by one process at a time, and write it in one move, with mode 0600."""
+    from fcntl import LOCK_EX, flock
+
+    folder = state_folder()
+    if folder is None:
+        raise CredentialsError("this user has no home folder to keep a secret in")
+    path = _path(folder)
+    try:
+        make_folder(os.path.dirname(path))
+        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            flock(lock, LOCK_EX)
+            found = _read(path)
+            yield path, found
+            _write(path, found)
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise CredentialsError(f"{error.filename or path} cannot be written: {error.strerror}") from None
+
+
+def _write(path: str, found: Kept) -> None:
+    part = f"{path}.{os.getpid()}"
+    with suppress(FileNotFoundError):
+        os.unlink(part)  # of one that was killed; it may have another mode
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({root: spaces for root, spaces in found.items() if any(spaces.values())}, file, indent=1)
+            file.flush()
+            os.fsync(handle)
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)  # it holds secrets
+        raise

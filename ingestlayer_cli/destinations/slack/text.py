@@ -1,0 +1,169 @@
+"""Texts for Slack: escaping, an author's own markup, links, and visible truncation.
+
+&, < and > are Slack's control characters (https://docs.slack.dev/messaging/formatting-message-text). Characters
+are counted as UTF-16 code units, the strictest reading of Slack's limits.
+"""
+
+import re
+
+from ...language.expressions import Scope
+from ...language.templates import Template
+from ...system.patterns import lazy
+
+MAX_URL = 3_000  # of a button or an image: https://docs.slack.dev/reference/block-kit
+
+# Other controls than newline and tab, and halves of characters, have no place in a message.
+_NOWHERE = [code for code in (*range(32), *range(127, 160), *range(0xD800, 0xE000)) if code not in (9, 10)]
+_ESCAPES: dict[int, str | None] = dict.fromkeys(_NOWHERE)
+_ESCAPES |= {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+_CONTROL = lazy(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_BARE_AMPERSAND = lazy(r"&(?!amp;|lt;|gt;)")
+_URL = lazy(r"https?://[^\s<>\"/?#\x00-\x1f\x7f-\x9f\ud800-\udfff][^\s<>\"\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
+
+# What an author may write between < and >. Values in it are marked by _OPEN and _CLOSE, a bar of theirs by _BAR.
+_OPEN, _CLOSE, _BAR = "\x02", "\x03", "\x04"
+_VALUE = lazy(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_MARKUP = lazy(r"<([^<>]*)>|(^[ \t]*>{1,3})|[<>]", re.MULTILINE)
+_QUOTES = lazy(r"^[ \t]*>{1,3}", re.MULTILINE)
+_LINK = lazy(r"(?:https?://|mailto:|tel:|slack://)[^|\s]+")
+_MENTION = lazy(r"!(?:channel|here|everyone)|!subteam\^\w+|!date\^\d+\^[^|]+|[@#][A-Z0-9]+")
+_BROADCASTS = ("!channel", "!here", "!everyone")
+
+ROOM_FOR_WAY = 250
+_JOINERS = ("\u200d", "\ufe0f", "\u20e3")
+
+
+def escape(value: str) -> str:
+    """Make a value plain text to Slack: it can neither mention anybody nor forge a link."""
+    if value.isprintable() and "&" not in value and "<" not in value and ">" not in value:  # nearly every value
+        return value
+    return value.translate(_ESCAPES)
+
+
+def literal(value: str) -> str:
+    """Make a value fit for a place where Slack reads no markup, such as rich text."""
+    return _CONTROL.sub("", value)
+
+
+def said(template: Template, scope: Scope, quotes: bool = True) -> str:
+    """Render a template for Slack: what its author wrote as a mention or link is one, values never are.
+
+    `<$event.url|Open>` is a link when the value is an address, and these very characters otherwise.
+    """
+    text = template.render(scope, escape)
+    if "<" in text or ">" in text:  # the author's: values have none
+        text = _MARKUP.sub(_marked_up, template.render(scope, _marked)).translate(_UNMARK)
+    return text if text.isprintable() and "&" not in text and ">" not in text else tidy(text, quotes)
+
+
+_UNMARK: dict[int, str | None] = {ord(_OPEN): None, ord(_CLOSE): None, ord(_BAR): "|"}
+
+
+def _marked(value: str) -> str:
+    return f"{_OPEN}{escape(value).replace('|', _BAR)}{_CLOSE}"
+
+
+def _marked_up(found: re.Match[str]) -> str:
+    if found[2] is not None:  # a quotation
+        return found[2]
+    if found[1] is None:
+        return "&lt;" if found[0] == "<" else "&gt;"
+    return _reference(found[1]) or f"&lt;{found[1]}&gt;"
+
+
+def _reference(inside: str) -> str | None:
+    """Return what stands between < and > as Slack takes it, or None when it is neither mention nor link."""
+    target, _, label = inside.partition("|")
+    values = _VALUE.findall(target)
+    if target.startswith(_OPEN) or ":" in target.partition(_OPEN)[0]:
+        link = re.sub(r"\s", "%20", target.strip().translate({**_UNMARK, ord(_BAR): "%7C"}))
+        fits = _LINK.fullmatch(link)
+        target = link
+    else:
+        target = target.translate(_UNMARK)
+        fits = _MENTION.fullmatch(target)
+        if values and (target in _BROADCASTS or not all(re.fullmatch(r"\w*", value, re.ASCII) for value in values)):
+            return None
+    label = " ".join(label.translate(_UNMARK).split())
+    return (f"<{target}|{label}>" if label else f"<{target}>") if fits else None
+
+
+def url_problem(text: str) -> str | None:
+    """Say why Slack would refuse a button with this URL, or None."""
+    if not text:
+        return "its link is empty"
+    if size(text) > MAX_URL:
+        return f"its link has {size(text):,} characters, Slack takes {MAX_URL:,}"
+    return None if _URL.fullmatch(text) else "its link is no http(s) address"
+
+
+def size(text: str) -> int:
+    """Return the length in UTF-16 code units."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def clip(text: str, limit: int, way: str = "", markup: bool = True) -> str:
+    """Cut a text to a limit, visibly; never inside an entity, a link, a mention or an emoji.
+
+    `way` tells where the whole of it is: `… 1,204 more characters, WAY`.
+    """
+    if size(text) <= limit:
+        return text
+    told = bool(way) and limit >= ROOM_FOR_WAY
+    whole = _read(text) if told else 0
+    tail = f"… {whole:,} more characters, {way}" if told else "…"
+    room = limit - len(tail)
+    kept = text[:room]
+    while size(kept) > room:
+        kept = kept[: -(size(kept) - room + 1) // 2]
+    end = -1
+    while end != len(kept):  # to leave one of them whole may cut into the other
+        end = len(kept)
+        for opening, closing in ("<>", "&;") if markup else ():
+            start = kept.rfind(opening)
+            if start >= 0 and closing not in kept[start:]:
+                kept = kept[:start]
+        kept = kept[: _whole(text, len(kept))]
+    return kept + (tail.replace(f"{whole:,}", f"{whole - _read(kept):,}", 1) if told else tail)
+
+
+def _read(text: str) -> int:
+    """Return how many characters a reader sees: an entity is one."""
+    return len(text) - 4 * text.count("&amp;") - 3 * (text.count("&lt;") + text.count("&gt;"))
+
+
+def _whole(text: str, end: int) -> int:
+    """Return the nearest end, not after this one, that cuts no emoji or accent off its base."""
+    from unicodedata import combining
+
+    for at in range(end, max(end - 40, 0), -1):
+        after, before = text[at], text[at - 1]
+        flag = _is_flag(after) and _flags_before(text, at) % 2
+        joined = after in _JOINERS or "\U0001f3fb" <= after <= "\U0001f3ff" or combining(after)
+        if not (joined or flag or before == "\u200d"):
+            return at
+    return end
+
+
+def _flags_before(text: str, at: int) -> int:
+    start = at
+    while start and _is_flag(text[start - 1]):
+        start -= 1
+    return at - start
+
+
+def _is_flag(char: str) -> bool:
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
+
+
+def tidy(words: str, quotes: bool) -> str:
+    """Escape what an author's own words have of &, < and > that is no markup, and take out controls."""
+    if not words.isprintable():
+        words = _CONTROL.sub("", words)
+    if "&" in words:
+        words = _BARE_AMPERSAND.sub("&amp;", words)
+    if "<" in words or ">" in words:
+        words = _MARKUP.sub(_marked_up, words)
+        if not quotes:
+            words = _QUOTES.sub(lambda found: found[0].replace(">", "&gt;"), words)
+    return words

@@ -1,0 +1,133 @@
+"""Accepting one event inside a transaction: its key, its runs, what they remember and queue; or its dead letter."""
+
+from collections.abc import Iterator
+
+from ..model.events import Declaration, Event, encode
+from ..model.gate import Raw
+from ..steps.base import Foreseen
+from ..store.sqlite.transaction import First, NewDelivery, NewThread, Transaction
+from ..system.errors import Problem, RejectedError
+from .pipeline import Message, Run
+from .runtime import Runtime
+
+
+def accept(runtime: Runtime, transaction: Transaction, event: Event, payload: str, now: int) -> list[Run] | First:
+    """Store an event with its runs and messages, or return the event that took its key first."""
+    if event.key is not None:
+        declaration = runtime.project.declaration(event.type)
+        first = transaction.first_with_key(event.type, event.key, now - window(declaration))
+        if first is not None:
+            check_conflict(declaration, first.event, event)
+            transaction.add_duplicate(first.event.id, now)
+            return first
+    number = transaction.add_event(event, payload, transaction.line_up(runtime.project.line_up), now)
+    runs = []
+    for index, pipeline in enumerate(runtime.pipelines(event.type), start=1):
+        run = pipeline.run(event, runtime.entities, transaction)
+        keep_run(transaction, event, (number, index), pipeline.text, run, now)
+        for item in run.to_remember:
+            transaction.remember(item, event.id)
+        runs.append(run)
+    return runs
+
+
+def look_ahead(runtime: Runtime, transaction: Transaction, events: list[Event], now: int) -> None:
+    """Read at once what accepting these events will look up one by one."""
+    transaction.look_up([event.key for event in events if event.key is not None])
+    foreseen = Foreseen()
+    for event in events:
+        after = now - window(runtime.project.declaration(event.type))
+        if event.key is None or transaction.first_with_key(event.type, event.key, after) is None:
+            scope = event.scope()
+            for pipeline in runtime.pipelines(event.type):
+                pipeline.foresee(event, scope, foreseen)
+    for kind, keys in foreseen.rows.items():
+        runtime.entities.look_up(kind, keys)
+    transaction.look_up_memory(foreseen.rows, foreseen.states, foreseen.seen)
+
+
+def keep_run(
+    transaction: Transaction,
+    of: Event,
+    place: tuple[int, int],
+    text: str,
+    run: Run,
+    now: int,
+    due: Iterator[int] | None = None,
+) -> None:
+    """Store a run, of a pipeline of this text, with what it learned of entities, and queue its messages.
+
+    `place` is the event's number in the store and the run's among the event's. `due` is given for a replay:
+    when each of its messages may go.
+    """
+    event, number = place
+    version = transaction.version(run.pipeline, run.version, text, now)
+    told = (run.outcome, run.dropped_by, run.reason, run.stored_trace())
+    transaction.add_run(event, number, version, *told, replayed_at=None if due is None else now)
+    for item in run.upserts:
+        transaction.upsert(item)
+    for message in run.messages:
+        due_at = max(now if due is None else next(due), run.not_before or 0)
+        transaction.add_delivery(event, number, _delivery(run, message, of.received_at), now, due_at)
+
+
+def _delivery(run: Run, message: Message, at: int) -> NewDelivery:
+    directions = message.directions
+    thread = None
+    if key := directions.get("thread"):
+        thread = NewThread(f"{run.pipeline} {message.destination} {message.target}", key, at, directions["window"])
+    told = encode(directions) if directions else None
+    head = (message.id, run.pipeline, message.destination, message.target, message.body)
+    return NewDelivery(*head, message.retry, told, thread)
+
+
+def window(declaration: Declaration | None) -> int:
+    """Return how long a key is taken; 24 hours where no declaration says otherwise."""
+    return declaration.window if declaration else 86_400_000
+
+
+def check_conflict(declaration: Declaration | None, first: Event, event: Event) -> None:
+    """Refuse an event that differs from the first one of its key, where its declaration says so."""
+    if declaration is None or not declaration.rejects_difference:
+        return
+    if names := differing(first, event):
+        raise RejectedError(
+            "conflict",
+            f"{first.id} already took the idempotency key {event.key} with another {', '.join(names)}",
+            'the declaration says on_difference = "reject": give this event a key of its own, or correct it',
+            [Problem(name, "differs from the first event's") for name in names],
+        )
+
+
+def differing(first: Event, event: Event) -> list[str]:
+    """Return the names of the payload fields whose values are not the first event's."""
+    names = {**first.payload, **event.payload}
+    missing = object()
+    return [name for name in names if first.payload.get(name, missing) != event.payload.get(name, missing)]
+
+
+def bury(runtime: Runtime, raw: Raw, text: str, error: RejectedError) -> None:
+    """Keep a refused event, whose `text` is what came, as a dead letter."""
+    with runtime.store.transaction() as transaction:
+        bury_line(transaction, raw, text, error, runtime.clock.now(), None)
+
+
+def bury_line(transaction: Transaction, raw: Raw, text: str, error: RejectedError, now: int, line: int | None) -> None:
+    """Keep a refused event as a dead letter."""
+    details = [{"path": path, "problem": _sound(problem)} for path, problem in error.details]
+    type_, source, message = (_sound(str(part))[:1000] for part in (raw.type, raw.source, error.message))
+    transaction.add_dead_letter(now, error.kind, type_, source, line, message, details, _sound(text))
+
+
+def as_text(raw: Raw) -> str:
+    """Return what a sender gave, for its dead letter."""
+    given = {"type": raw.type, "payload": raw.payload, "idempotency_key": raw.key, "timestamp": raw.timestamp}
+    try:
+        return encode(given)
+    except (TypeError, ValueError, RecursionError):
+        return "it cannot be written as JSON"
+
+
+def _sound(text: str) -> str:
+    """Make a text storable as UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,312 @@
+"""The whole program in a few functions: read this file to learn it.
+
+    raw input ─▶ gate ─▶ [ one transaction: store event · run pipelines · queue deliveries ] ─▶ outbox ─▶ Slack
+
+`emit` and `emit_batch` accept and deliver, `preview` runs the same code and writes nothing, `deliver` sends
+what waits. Results are the documents that `--json` prints.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from ..model.events import Event
+from ..model.gate import Raw
+from ..store.sqlite import outbox as rows
+from ..store.sqlite.outbox import Attempt, Claimed, Doubtful, Wanted
+from ..store.sqlite.transaction import First, first_with_key
+from ..system.document import Document
+from ..system.errors import Exit, RejectedError, gravest
+from .accepting import accept, as_text, bury, bury_line, differing, look_ahead, window
+from .outbox import Said
+from .pipeline import Run
+from .runtime import NoMemory, Runtime
+
+POLL = 500  # milliseconds between two looks of `deliver --watch`
+BROKEN = 30_000  # and when the connection is refused
+WAIT = 10_000  # milliseconds that emit waits for its own deliveries
+
+
+# Accepting ------------------------------------------------------------------------------------------------
+
+
+def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> Document:
+    """Accept one event, run its pipelines and send its messages; RejectedError when it is refused.
+
+    A refused event is kept as a dead letter.
+    """
+    now = runtime.clock.now()
+    try:
+        event, payload = runtime.gate.admit(raw, now)
+        with runtime.store.transaction() as transaction:
+            runs = accept(runtime, transaction, event, payload, now)
+            queued = transaction.queued
+    except RejectedError as error:
+        bury(runtime, raw, as_text(raw), error)
+        raise
+    if isinstance(runs, First):
+        return _duplicate(runs.event, event)
+    if deliver and queued:
+        send_own(runtime, [queued], now + wait)
+    return _accepted(runtime, event, runs, queued)
+
+
+# Batches --------------------------------------------------------------------------------------------------
+
+
+class Line(NamedTuple):
+    """One line of a batch: what it holds, or why it cannot be read, and its text for the dead letter."""
+
+    number: int
+    raw: Raw | None
+    error: RejectedError | None
+    text: bytes
+
+
+def emit_batch(
+    runtime: Runtime,
+    chunks: Iterable[list[Line]],
+    deliver: bool = True,
+    wait: int = WAIT,
+    rejected: Callable[[Line, RejectedError], None] | None = None,
+    progress: Callable[[Document], None] | None = None,
+) -> Document:
+    """Accept many events, one transaction a chunk, then send their messages.
+
+    `rejected` is called for each refused line, `progress` after each chunk with the counts so far.
+    """
+    runs = {"queued": 0, "dropped": 0, "failed": 0}
+    result = Document(accepted=0, duplicates=0, rejected=0, runs=runs, deliveries={}, rejects=[])
+    queued: list[range] = []
+    runtime.store.expect_many()
+    for chunk in chunks:
+        now = runtime.clock.now()
+        # The gate is pure: what it takes long for does not hold the store.
+        admitted = [(line, _admitted(runtime, line, now)) for line in chunk]
+        refused = _accept_chunk(runtime, admitted, now, result, queued)
+        for line, why in refused:
+            _reject(result, line, why)
+            if rejected is not None:
+                rejected(line, why)
+        if progress is not None:
+            progress(result)
+    if deliver and queued:
+        send_own(runtime, queued, runtime.clock.now() + wait)
+    result["deliveries"] = rows.counts(runtime.store, queued)
+    result.exit_codes += batch_codes(result, deliver)
+    return result
+
+
+def _count(result: Document, runs: list[Run] | First) -> None:
+    if isinstance(runs, First):
+        result["duplicates"] += 1
+        return
+    result["accepted"] += 1
+    for run in runs:
+        result["runs"][run.outcome] += 1
+        if run.error and run.error.exit_code not in result.exit_codes:
+            result.exit_codes.append(run.error.exit_code)
+            result.hints.append(f"{run.pipeline}: {run.error.message}")
+
+
+def _reject(result: Document, line: Line, error: RejectedError) -> None:
+    result["rejected"] += 1
+    if len(result["rejects"]) < 100:
+        result["rejects"].append({"line": line.number, "kind": error.kind, "message": error.message})
+
+
+def _admitted(runtime: Runtime, line: Line, now: int) -> tuple[Event, str] | RejectedError:
+    """Return the event of a line with its payload as JSON, or why it is none."""
+    try:
+        if line.raw is None:
+            return line.error or RejectedError("json", "the line cannot be read")
+        return runtime.gate.admit(line.raw, now)
+    except RejectedError as error:
+        return error
+
+
+def _accept_chunk(
+    runtime: Runtime,
+    admitted: list[tuple[Line, tuple[Event, str] | RejectedError]],
+    now: int,
+    result: Document,
+    queued: list[range],
+) -> list[tuple[Line, RejectedError]]:
+    """Accept what the gate admitted, in one transaction; return what was refused, all of it kept as dead letters."""
+    refused: list[tuple[Line, RejectedError]] = []
+    outcomes: list[list[Run] | First] = []
+    runtime.entities.refresh()
+    with runtime.store.transaction() as transaction:
+        events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
+        look_ahead(runtime, transaction, events, now)
+        for line, item in admitted:
+            try:
+                if isinstance(item, RejectedError):
+                    raise item
+                outcomes.append(accept(runtime, transaction, *item, now))
+            except RejectedError as error:
+                refused.append((line, error))
+                text = line.text.decode("utf-8", "backslashreplace")
+                bury_line(transaction, line.raw or Raw("", None), text, error, now, line.number)
+    # Counted only now: a transaction that failed has accepted nothing.
+    for outcome in outcomes:
+        _count(result, outcome)
+    if transaction.queued:
+        queued.append(transaction.queued)
+    return refused
+
+
+def batch_codes(result: Document, deliver: bool) -> Iterator[Exit]:
+    """Yield the exit codes that the counts of many events and their deliveries call for."""
+    if result.get("rejected"):
+        yield Exit.REJECTED
+    deliveries = result["deliveries"]
+    if deliveries["dead"]:
+        yield Exit.DEAD
+    if deliver and (deliveries["pending"] or deliveries["retrying"] or deliveries["unknown"]):
+        yield Exit.WAITING
+
+
+# Previewing -----------------------------------------------------------------------------------------------
+
+
+def preview(runtime: Runtime, raw: Raw) -> tuple[Document, str | None]:
+    """Show what emit would do with an event; writes nothing, sends nothing, needs no token.
+
+    The second value is the id of the event that already has its idempotency key.
+    """
+    now = runtime.clock.now()
+    event, _ = runtime.gate.admit(raw, now)
+    first = None
+    if runtime.stored is not None and event.key is not None:
+        after = now - window(runtime.project.declaration(event.type))
+        first = first_with_key(runtime.stored.connection, event.type, event.key, after)
+    return preview_event(runtime, event), first.event.id if first else None
+
+
+def preview_event(runtime: Runtime, event: Event) -> Document:
+    """Show what the pipelines as they are now would do with a (stored) event."""
+    memory = runtime.stored if runtime.stored is not None else NoMemory()
+    runs = [pipeline.run(event, runtime.entities, memory, with_sets=True) for pipeline in runtime.pipelines(event.type)]
+    result = Document(event=event.document(), runs=[previewed(run) for run in runs])
+    result.exit_codes = [run.error.exit_code for run in runs if run.error]
+    result.hints = [run.error.hint for run in runs if run.error and run.error.hint]
+    return result
+
+
+def previewed(run: Run) -> dict[str, Any]:
+    """Return a run as the document of a preview has it."""
+    return {
+        "pipeline": run.pipeline,
+        "outcome": run.outcome,
+        "dropped_by": run.dropped_by,
+        "reason": run.reason,
+        "trace": [{**entry, "set": changed} for entry, changed in zip(run.trace, run.sets, strict=True)],
+        "messages": [
+            {"destination": m.destination, "target": m.target, "when": m.when, "body": json.loads(m.body)}
+            | {name: m.directions[name] for name in ("thread", "update") if name in m.directions}
+            for m in run.messages
+        ],
+        "skipped": run.skipped,
+    }
+
+
+# Delivering -----------------------------------------------------------------------------------------------
+
+
+def deliver(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int | None = None) -> Document:
+    """Send everything that is due, once, and settle what is unknown. The result counts what still waits."""
+    outcomes: dict[str, int] = {}
+
+    def heard(row: Claimed | Doubtful, attempt: Attempt) -> None:
+        outcomes[attempt.status] = outcomes.get(attempt.status, 0) + 1
+        if attempt.hint and attempt.hint not in result.hints:
+            result.hints.append(attempt.hint)
+        if said is not None:
+            said(row, attempt)
+
+    result = Document()
+    runtime.outbox.reconcile(wanted, heard)
+    sent = runtime.outbox.send(wanted, runtime.clock.now(), None, heard, limit)
+    waiting = rows.still_waiting(runtime.store, wanted)
+    result.update(sent=sent, outcomes=outcomes, waiting=waiting)
+    result.exit_codes = [Exit.DEAD] * ("dead" in outcomes) + [Exit.WAITING] * bool(waiting)
+    return result
+
+
+def watch(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int | None = None) -> Document:
+    """Deliver again and again until the outbox is stopped, or so many are sent."""
+    outbox = runtime.outbox
+    while True:
+        result = deliver(runtime, wanted, said, limit)
+        limit = None if limit is None else limit - result["sent"]
+        if outbox.stopped or limit == 0:
+            return result
+        pause = POLL
+        if outbox.broken:
+            pause = BROKEN
+            outbox.mended()
+        until = runtime.clock.now() + pause
+        while not outbox.stopped and runtime.clock.now() < until:
+            runtime.clock.sleep(POLL)
+
+
+def send_own(runtime: Runtime, queued: list[range], until: int) -> None:
+    """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
+    wanted = Wanted(queued=tuple(queued))
+    if runtime.project.slack["connection"] != "terminal":
+        wanted = wanted._replace(lanes=rows.lanes_of(runtime.store, queued))
+    runtime.outbox.send(wanted, until, until)
+
+
+# Results --------------------------------------------------------------------------------------------------
+
+
+def _duplicate(first: Event, event: Event) -> Document:
+    return Document(status="duplicate", differs=differing(first, event), event=first.document(), runs=[])
+
+
+def _accepted(runtime: Runtime, event: Event, runs: list[Run], queued: range) -> Document:
+    states = rows.states(runtime.store, queued) if queued else []
+    for state in states:
+        broken = runtime.outbox.trouble(state["destination"], state["target"])
+        if broken is not None and state["status"] == "pending" and state["error"] is None:
+            # An older message of its channel met the trouble first.
+            state.update(error=broken.why, hint=broken.hint)
+    result = Document(
+        status="accepted",
+        differs=[],
+        event=event.document(),
+        runs=[
+            {
+                "pipeline": run.pipeline,
+                "version": run.version,
+                "outcome": run.outcome,
+                "dropped_by": run.dropped_by,
+                "reason": run.reason,
+                "skipped": run.skipped,
+                "deliveries": [
+                    {name: state[name] for name in ("id", "destination", "target", "status", "attempts", "error")}
+                    for state in states
+                    if state["run"] == number
+                ],
+            }
+            for number, run in enumerate(runs, start=1)
+        ],
+    )
+    result.exit_codes = [run.error.exit_code for run in runs if run.error]
+    result.hints = [run.error.hint for run in runs if run.error and run.error.hint]
+    result.hints += [state["hint"] for state in states if state["hint"]]
+    return result
+
+
+def exit_code(result: Document, delivering: bool = True) -> Exit:
+    """Return what the process answers for a result of emit."""
+    codes = list(result.exit_codes)
+    for run in result.get("runs", []) if isinstance(result.get("runs"), list) else []:
+        statuses = {delivery["status"] for delivery in run["deliveries"]}
+        if "dead" in statuses:
+            codes.append(Exit.DEAD)
+        if delivering and statuses & {"pending", "retrying", "unknown"}:
+            codes.append(Exit.WAITING)
+    return gravest(codes)

@@ -1,0 +1,346 @@
+"""The outbox: claim a delivery, send it, record what came of it. The only place that retries.
+
+Every row is claimed with a lease before it is sent, so no two processes send the same one. A sender that
+vanishes leaves `unknown`; `reconcile` settles that by the channel's history, or as `on_unknown` says.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ..destinations.base import (
+    CannotTell,
+    Destination,
+    Doubt,
+    Found,
+    Harmless,
+    NotConnected,
+    Outgoing,
+    Place,
+    Refused,
+    Result,
+    Retry,
+    Sender,
+    Sent,
+    Unknown,
+)
+from ..destinations.slack.workspaces import settings_of
+from ..model import families
+from ..store.sqlite import outbox as rows
+from ..store.sqlite.connection import Store
+from ..store.sqlite.outbox import Attempt, Claimed, Doubtful, Wanted
+from ..system.clock import Clock
+from ..system.processes import identity, vanished
+
+LEASE = 60_000  # milliseconds; a sending takes at most a connection's and a read's time-out
+CURVE = (30_000, 120_000, 600_000, 3_600_000)  # after the first, second, … failed attempt; then dead
+JITTER = 0.1
+WINDOW = 60_000  # how long after it was sent a message may still turn up in the channel's history
+WORKERS = 8  # channels that are sent to at once
+LOOK_AGAIN = 10_000  # between two looks of one process into a channel's history
+PATIENCE = 60_000  # a channel that is held for longer is left to the next call
+NAP = 250  # milliseconds; the longest sleep before a stop is noticed
+LOOK = 50  # and before a channel that another process has in hand is looked at again
+FIRST = 1_000  # how long the others wait for the first answer of a connection
+
+Show = Callable[[str, dict[str, Any]], None]
+Said = Callable[[Claimed | Doubtful, Attempt], None]
+
+
+class Outbox:
+    """Sends what waits in a store, over the project's connections."""
+
+    def __init__(self, store: Store, slack: dict[str, Any], clock: Clock, show: Show, root: str) -> None:
+        self._store = store
+        self._slack = slack
+        self._is_terminal: bool = slack["connection"] == "terminal"
+        self._clock = clock
+        self._show = show
+        self._root = root  # the project's folder
+        self._senders: dict[str, Sender] = {}
+        self._owner = identity()
+        self._looked: dict[int, int] = {}  # when each lane's history was last looked through
+        self._held: set[int] = set()  # what was said to be held
+        self._answered: set[str] = set()  # the kinds of destination that have taken or refused a message
+        # By kind of destination, and target where each is a connection of its own: why nothing more is sent there.
+        self.broken: dict[tuple[str, str], NotConnected] = {}
+        self.stopped = False
+
+    def mended(self) -> None:
+        """Try the connections once more: somebody may have mended them."""
+        self.broken.clear()
+        self._answered.clear()
+        self._senders.clear()
+
+    def trouble(self, kind: str, target: str) -> NotConnected | None:
+        """Return why nothing more is sent to a target."""
+        return self.broken.get((kind, "")) or self.broken.get((kind, target))
+
+    def stop(self) -> None:
+        """Finish what is in hand and return from `send`."""
+        self.stopped = True
+
+    def send(
+        self,
+        wanted: Wanted,
+        due_by: int,
+        until: int | None = None,
+        said: Said | None = None,
+        limit: int | None = None,
+    ) -> int:
+        """Send the wanted deliveries that are due by a time; return how many.
+
+        Paced channels are waited for up to the time `until`, or as long as none of them is held for over `PATIENCE`.
+        A call that wants what it queued is done as soon as that is settled or due later.
+        """
+        self.expire()
+        if self._is_terminal:
+            return self._send_in_turn(wanted, due_by, until, said, limit)
+        return self._send_at_once(wanted, due_by, until, said, limit)
+
+    def _send_in_turn(
+        self, wanted: Wanted, due_by: int, until: int | None, said: Said | None, limit: int | None
+    ) -> int:
+        """One after the other, in the order of acceptance: for the terminal."""
+        sent = 0
+        while not self._over(sent, limit) and (pause := self._pause(wanted, due_by, until)) is not None:
+            if pause == 0 and (claimed := self._claim(wanted)) is not None:
+                at = self._clock.now()
+                self._record(claimed, self._deliver(claimed, self._outgoing(claimed)), at, said)
+                sent += 1
+            else:  # it is in the hand of another process, or held
+                self._clock.sleep(min(max(pause, 1), NAP))
+        return sent
+
+    def _send_at_once(
+        self, wanted: Wanted, due_by: int, until: int | None, said: Said | None, limit: int | None
+    ) -> int:
+        """Several channels at a time; only the sending itself is done by other threads."""
+        from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+        sent = 0
+        in_hand: dict[Future[Result], tuple[Claimed, int]] = {}
+        with ThreadPoolExecutor(WORKERS) as pool:
+            try:
+                while True:
+                    pause = self._pause(wanted, due_by, until) if not self._over(sent, limit) else None
+                    free = pause == 0 and self._has_room(list(in_hand.values()))
+                    if free and (claimed := self._claim(wanted)) is not None:
+                        self._sender(claimed.destination)  # made here: threads share it
+                        sending = pool.submit(self._deliver, claimed, self._outgoing(claimed))
+                        in_hand[sending] = claimed, self._clock.now()
+                        sent += 1
+                    elif in_hand:
+                        for future in wait(in_hand, NAP / 1000, FIRST_COMPLETED).done:
+                            claimed, at = in_hand.pop(future)
+                            self._record(claimed, future.result(), at, said)
+                    elif pause is None:
+                        return sent
+                    else:
+                        self._clock.sleep(min(max(pause, 1), NAP))
+            finally:
+                # Interrupted or broken: what is in hand is finished and recorded.
+                for future, (claimed, at) in in_hand.items():
+                    self._record(claimed, future.result(), at, said)
+
+    def _over(self, sent: int, limit: int | None) -> bool:
+        return self.stopped or (limit is not None and sent >= limit)
+
+    def _has_room(self, in_hand: list[tuple[Claimed, int]]) -> bool:
+        """Say whether one more may be sent at once; the first goes alone: a refused connection is one error."""
+        now = self._clock.now()
+        return len(in_hand) < WORKERS and all(
+            claimed.destination in self._answered or now - at > FIRST for claimed, at in in_hand
+        )
+
+    def _pause(self, wanted: Wanted, due_by: int, until: int | None) -> int | None:
+        """Return how long until a wanted delivery may go; None when that is not waited for."""
+        now, wanted = self._clock.now(), self._reachable(wanted)
+        if wanted.lanes and not rows.own_open(self._store, wanted, due_by):
+            return None
+        at = rows.next_at(self._store, wanted, now, due_by, now + LOOK)
+        if at is None and wanted.lanes:
+            at = now + LOOK  # all that is left is in the hand of some process, maybe of this one
+        if at is None or at > (now + PATIENCE if until is None else until):
+            return None
+        return max(at - now, 0)
+
+    def _claim(self, wanted: Wanted) -> Claimed | None:
+        return rows.claim(self._store, self._reachable(wanted), self._clock.now(), LEASE, self._pace, self._owner)
+
+    def _reachable(self, wanted: Wanted) -> Wanted:
+        return wanted._replace(without=tuple(self.broken)) if self.broken else wanted
+
+    def _pace(self, kind: str) -> int:
+        """Return the time between two messages to one target of a kind of destination."""
+        if not _member(kind).paced:
+            return 0
+        settings = settings_of(self._slack, _workspace(kind))
+        return 0 if settings["connection"] == "terminal" else int(settings["pace"])
+
+    def _outgoing(self, claimed: Claimed) -> Outgoing:
+        return self._outgoing_of(claimed)._replace(overtaken=claimed.overtaken)
+
+    def _outgoing_of(self, row: Claimed | Doubtful) -> Outgoing:
+        now, people = self._clock.now(), {}
+        if emails := row.directions.get("people"):
+            known = rows.people(self._store, _workspace(row.destination), emails)
+            people = {email: person for email, person in known.items() if person.is_fresh(now)}
+        place = Place(*row.thread) if row.thread else None
+        return Outgoing(row.id, row.target, json.loads(row.body), row.directions, place, people, at=now)
+
+    def _deliver(self, claimed: Claimed, outgoing: Outgoing) -> Result:
+        if self._clock.now() >= claimed.lease_until:
+            # The machine slept: others may have taken it up.
+            return Retry("this process was held up for longer than its lease; nothing was sent", 0)
+        return self._sender(claimed.destination).send(outgoing)
+
+    def _record(self, claimed: Claimed, result: Result, at: int, said: Said | None) -> None:
+        now = self._clock.now()
+        attempt = _judged(result, claimed, at, now)
+        if isinstance(result, NotConnected):
+            apart = _member(claimed.destination).apart
+            self.broken[claimed.destination, claimed.target if apart else ""] = result
+        else:
+            self._answered.add(claimed.destination)
+            # Paced from here on, not from when it was sent: on its way it may have been slower than the next.
+            free_at = now + self._pace(claimed.destination)
+            attempt = attempt._replace(lane_free_at=max(attempt.lane_free_at, free_at))
+        rows.record(self._store, claimed, attempt, self._owner)
+        if said is not None:
+            said(claimed, attempt)
+
+    def _sender(self, kind: str) -> Sender:
+        if kind not in self._senders:
+            settings = settings_of(self._slack, _workspace(kind))
+            self._senders[kind] = _member(kind).sender(settings, self._show, self._root)
+        return self._senders[kind]
+
+    # What may or may not have arrived -----------------------------------------------------------------
+
+    def expire(self) -> None:
+        """Make what a vanished process had in hand `unknown`."""
+        now = self._clock.now()
+        for row in rows.leased(self._store):
+            if row.lease_until <= now or vanished(row.lease_by):
+                # It was sent, if it was, after it was claimed: the history is looked through from there on.
+                claimed_at = row.lease_until - LEASE
+                why = "the process that was sending it vanished"
+                hint = _look(row.id, row.target)
+                gone = Attempt(claimed_at, max(now - claimed_at, 0), "unknown", "unknown", True, now, why, hint)
+                rows.abandon(self._store, row, gone)
+
+    def reconcile(self, wanted: Wanted, said: Said | None = None) -> None:
+        """Settle what is `unknown`: by the channel's history where it can be read, else as `on_unknown` says."""
+        self.expire()
+        by_lane: dict[int, list[Doubtful]] = {}
+        for row in rows.doubtful(self._store, wanted):
+            by_lane.setdefault(row.lane, []).append(row)
+        for lane, doubtful in by_lane.items():
+            now = self._clock.now()
+            if now - self._looked.get(lane, 0) >= LOOK_AGAIN and not self.stopped:
+                self._looked[lane] = now
+                self._reconcile_lane(doubtful, said)
+
+    def _reconcile_lane(self, doubtful: list[Doubtful], said: Said | None) -> None:
+        first = doubtful[0]
+        doubts = [Doubt(self._outgoing_of(row), row.sent_at) for row in doubtful]
+        # What is not there by now, a minute after the last that could have happened, will never be.
+        looked_at = self._clock.now()
+        found = self._sender(first.destination).find(first.channel, doubts)
+        for row in doubtful:
+            now = self._clock.now()
+            if isinstance(found, CannotTell):
+                attempt = self._undecided(row, found.why, now)
+            elif isinstance(found, Found) and row.id in found.receipts:
+                attempt = Attempt(now, 0, "found", "delivered", False, now, receipt=found.receipts[row.id])
+            elif isinstance(found, Harmless):
+                attempt = _again(row, found.why, now)
+            elif looked_at - row.noticed_at >= WINDOW:
+                attempt = _again(row, "it is not in the channel's history", now)
+            else:
+                continue  # it may still turn up
+            if attempt.status == "unknown":
+                if row.seq in self._held:
+                    continue
+                self._held.add(row.seq)
+            elif not rows.settle_row(self._store, row, attempt, self._owner):
+                continue  # another process was quicker
+            if said is not None:
+                said(row, attempt)
+
+    def _undecided(self, row: Doubtful, why: str, now: int) -> Attempt:
+        if settings_of(self._slack, _workspace(row.destination))["on_unknown"] == "resend":
+            return _again(row, f'{why}; on_unknown = "resend"', now)
+        why = f"it may or may not have arrived: {why}"
+        return Attempt(now, 0, "held", "unknown", False, now, why, _ask(row.id, row.target))
+
+
+def _member(label: str) -> type[Destination]:
+    found: type[Destination] = families.member("destinations", families.kind_of(label))
+    return found
+
+
+def _workspace(label: str) -> str:
+    return label.partition("/")[2]
+
+
+def _again(row: Doubtful, why: str, now: int) -> Attempt:
+    """Send a delivery again that did not arrive, unless its attempts are used up."""
+    if row.attempts > len(CURVE if row.retry is None else row.retry):
+        why = f"{why}; given up after {row.attempts} attempts"
+        return Attempt(now, 0, "given-up", "dead", False, now, why, _mended(row.id))
+    return Attempt(now, 0, "resend", "retrying", False, now, f"{why}: it is sent again")
+
+
+def _mended(id_: str) -> str:
+    return f"when it is mended: ingestlayer deliveries retry {id_}"
+
+
+def _ask(id_: str, target: str) -> str:
+    """Return the remedy for a delivery of which only a person can say whether it arrived."""
+    return (
+        f"is it in {target}? then `ingestlayer deliveries settle {id_} --delivered`, else"
+        f" `ingestlayer deliveries retry {id_}`"
+    )
+
+
+def _look(id_: str, target: str) -> str:
+    """Return the remedy for a delivery that may or may not have arrived."""
+    return (
+        f"`ingestlayer deliver` looks whether it arrived, where it may read the channel; or say it: {_ask(id_, target)}"
+    )
+
+
+def _judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
+    """Turn a destination's word into the delivery's next state."""
+    took = now - at
+    if isinstance(result, Sent):
+        note, receipt = result.note or None, result.receipt
+        return Attempt(at, took, "sent", "delivered", True, now, note, receipt=receipt, learned=result.learned)
+    if isinstance(result, Refused):
+        return Attempt(at, took, "refused", "dead", True, now, result.why, result.hint)
+    if isinstance(result, Unknown):
+        return Attempt(at, took, "unknown", "unknown", True, now, result.why, _look(claimed.id, claimed.target))
+    if isinstance(result, NotConnected):
+        status = "retrying" if claimed.attempts else "pending"
+        return Attempt(at, took, "not-connected", status, False, claimed.due_at, result.why, result.hint)
+    return _retried(result, claimed, at, now)
+
+
+def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
+    """Retry-After holds the whole lane and counts as no attempt; else the curve decides."""
+    took = now - at
+    if result.after is not None:
+        free = now + result.after
+        told = (result.why, result.hint or None)
+        return Attempt(at, took, "retry", "retrying", False, claimed.due_at, *told, lane_free_at=free)
+    curve = CURVE if claimed.retry is None else claimed.retry
+    if claimed.attempts >= len(curve):
+        why = f"{result.why}; given up after {claimed.attempts + 1} attempts"
+        hint = "; ".join(filter(None, (result.hint, _mended(claimed.id))))
+        return Attempt(at, took, "retry", "dead", True, now, why, hint)
+    import random
+
+    pause = curve[claimed.attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
+    return Attempt(at, took, "retry", "retrying", True, now + round(pause), result.why, result.hint or None)

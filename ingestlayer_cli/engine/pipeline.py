@@ -1,0 +1,222 @@
+"""A pipeline on one event: its steps in order, then its destinations. Pure but for what the context gives."""
+
+from typing import Any, NamedTuple
+
+from ..destinations.base import Composing, Destination
+from ..destinations.slack.workspaces import settings_of
+from ..language.expressions import Scope
+from ..model import families
+from ..model.events import Event, Kept, Remembered, Upsert, delivery_id, encode
+from ..steps.base import Context, Entities, Foreseen, Memory, Step
+from ..system.clock import PERIODS
+from ..system.errors import IngestlayerError
+
+
+class Message(NamedTuple):
+    """A composed message for one destination; `body` is JSON text, as it is stored and sent."""
+
+    id: str
+    destination: str
+    target: str
+    body: str
+    when: str  # the condition that held, with its values; empty without one
+    retry: list[families.Duration] | None
+    directions: dict[str, Any]  # what its sender needs beside the body
+
+
+class Run(NamedTuple):
+    """What one pipeline did with one event.
+
+    `trace` is [{step, verdict, note}], `sets` what each of these steps changed, by ref, where that was asked for;
+    `skipped` is [{destination, target, reason}].
+    """
+
+    pipeline: str
+    version: str
+    outcome: str  # queued dropped failed
+    dropped_by: str | None
+    reason: str | None
+    trace: list[dict[str, str]]
+    sets: list[dict[str, Any]]
+    messages: list[Message]
+    skipped: list[dict[str, str]]
+    to_remember: list[Remembered | Kept]
+    upserts: list[Upsert]
+    not_before: int | None = None  # when the messages may go, in milliseconds
+    error: IngestlayerError | None = None
+
+    def stored_trace(self) -> str:
+        """Return the trace as the store keeps it, the destinations' decisions at its end."""
+        sent = [{"destination": m.destination, "target": m.target, "note": m.when} for m in self.messages]
+        return encode(self.trace + sent + self.skipped)
+
+
+class Replay(NamedTuple):
+    """How a replay's run differs: its number among the runs of its event, the mark and the channel of its messages."""
+
+    number: int
+    mark: str = ""
+    channel: str | None = None
+
+    def salt(self, salt: int) -> int:
+        """Return the salt of this run's delivery ids: those of the first run are taken."""
+        return salt ^ self.number * _STRIDE % (1 << 80)
+
+
+_STRIDE = 0x9E3779B97F4A7C15F39D  # odd: no two numbers of a run give one salt
+
+
+class Pipeline:
+    """A compiled pipeline."""
+
+    def __init__(self, data: dict[str, Any], slack: dict[str, Any]) -> None:
+        self.name: str = data["name"]
+        self.version: str = data["version"]
+        self.text: str = data["text"]
+        self._steps: list[tuple[str, str, Step]] = [
+            (row["use"], place, families.build("steps", row))
+            for row, place in zip(data["steps"], places(data["name"], data["steps"]), strict=True)
+        ]
+        self._destinations: list[tuple[_Connection, int, Destination]] = [
+            (
+                _connection(row, slack),
+                row["salt"],
+                families.build("destinations", {k: v for k, v in row.items() if k != "salt"}),
+            )
+            for row in data["destinations"]
+        ]
+        self._foreseeing = [(place, step) for _, place, step in self._steps if type(step).foresee is not Step.foresee]
+        self._redacting = [step for _, _, step in self._steps if step.redacts]
+
+    def foresee(self, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        """Add what a run on an event of this scope will look up."""
+        for place, step in self._foreseeing:
+            step.foresee(place, event, scope, foreseen)
+
+    def run(
+        self, event: Event, entities: Entities, memory: Memory, replay: Replay | None = None, with_sets: bool = False
+    ) -> Run:
+        """Run the pipeline. What goes wrong inside is the run's outcome, so that no other run is blocked."""
+        context = Context(self.name, event, entities, memory, self._redacting)
+        trace: list[dict[str, str]] = []
+        sets: list[dict[str, Any]] = []
+        kind = ""
+        try:
+            for kind, context.place, step in self._steps:
+                context.note, context.changed = "", []
+                dropped = step(context)
+                note = context.cleared(context.note if dropped is None else dropped.reason)
+                changes = context.told_changes() if with_sets and dropped is None else {}
+                trace.append({"step": kind, "verdict": "continue" if dropped is None else "drop", "note": note})
+                sets.append(changes)
+                if dropped is not None:
+                    return self._dropped(context, kind, note, trace, sets, [])
+            kind = ""
+            return self._composed(context, trace, sets, replay)
+        except Exception as error:
+            return self._failed(context, error, kind, trace, sets)
+
+    def _composed(
+        self, context: Context, trace: list[dict[str, str]], sets: list[dict[str, Any]], replay: Replay | None
+    ) -> Run:
+        messages: list[Message] = []
+        skipped: list[dict[str, str]] = []
+        event, mark = context.event, replay.mark if replay else ""
+        for (kind, label, connection), salt, destination in self._destinations:
+            scope, when = context.seen_by(kind), ""
+            target, note = destination.target(scope)
+            if destination.when is not None:
+                holds, when = context.judge(destination.when)
+                if not holds:
+                    skipped.append(_cleared(context, {"destination": label, "target": target, "reason": when}))
+                    continue
+            if replay is not None:
+                salt = replay.salt(salt)
+                target = replay.channel if replay.channel and destination.redirectable else target
+            id_ = delivery_id(event.id, salt)
+            seen = context.event_seen_by(kind)
+            composing = Composing(seen, self.name, scope, target, id_, connection, context.transformed, mark)
+            body, directions = encode(destination.compose(composing)), destination.directions(composing)
+            when = context.cleared(f"{when}; {note}".removeprefix("; ") if note else when)
+            messages.append(Message(id_, label, target, body, when, destination.retry, directions))
+        if not messages:
+            reason = "no destination's condition held" if skipped else "the pipeline has no destination"
+            return self._dropped(context, None, reason, trace, sets, skipped)
+        told = (self.name, self.version, "queued", None, None)
+        kept = [*context.noticed, *context.to_remember]
+        return Run(*told, trace, sets, messages, skipped, kept, context.upserts, context.not_before)
+
+    def _dropped(
+        self,
+        context: Context,
+        by: str | None,
+        reason: str,
+        trace: list[dict[str, str]],
+        sets: list[dict[str, Any]],
+        skipped: list[dict[str, str]],
+    ) -> Run:
+        told = (self.name, self.version, "dropped", by, reason)
+        return Run(*told, trace, sets, [], skipped, [*context.noticed], context.upserts)
+
+    def _failed(
+        self, context: Context, error: Exception, kind: str, trace: list[dict[str, str]], sets: list[dict[str, Any]]
+    ) -> Run:
+        """Return the run in which an error came up, in a step of a kind or after all steps."""
+        if isinstance(error, IngestlayerError):
+            known = error
+            known.message, known.hint = context.cleared(known.message), context.cleared(known.hint)
+        elif self._redacting:
+            # What an unforeseen error says may hold a value that is to be redacted, and so may its traceback.
+            known = IngestlayerError(f"a defect of ours: {type(error).__name__}", "run it with --debug")
+        else:
+            known = IngestlayerError(f"a defect of ours: {type(error).__name__}: {error}", "run it with --debug")
+            known.__cause__ = error
+        if kind:
+            trace.append({"step": kind, "verdict": "error", "note": known.message})
+            sets.append({})
+        told = (self.name, self.version, "failed", None, known.message)
+        return Run(*told, trace, sets, [], [], [], [], error=known)
+
+
+class _Connection(NamedTuple):
+    """What a destination is sent over: its kind, its name as rows have it, and the connection of its workspace."""
+
+    kind: str
+    label: str
+    connection: str
+
+
+def _connection(row: dict[str, Any], slack: dict[str, Any]) -> _Connection:
+    kind, workspace = row["use"], row.get("workspace", "")
+    label = f"{kind}/{workspace}" if workspace else kind
+    return _Connection(kind, label, settings_of(slack, workspace)["connection"])
+
+
+def _cleared(context: Context, entry: dict[str, str]) -> dict[str, str]:
+    """Return an entry of the trace without what the pipeline redacts."""
+    return {name: context.cleared(text) for name, text in entry.items()}
+
+
+def memories(pipelines: list[dict[str, Any]]) -> tuple[int, list[str]]:
+    """Return for how many milliseconds steps and threads of compiled pipelines remember at most.
+
+    And the places of the steps that remember for ever.
+    """
+    longest, forever = 0, []
+    for pipeline in pipelines:
+        steps = pipeline["steps"]
+        for place, data in zip(places(pipeline["name"], steps), steps, strict=True):
+            if data["use"] == "crossing" and "period" not in data:
+                forever.append(place)
+            longest = max(longest, data.get("window", 0), PERIODS.get(data.get("period"), 0))
+        for data in pipeline["destinations"]:
+            if "thread" in data:
+                default = families.member("destinations", data["use"]).thread_window
+                longest = max(longest, data.get("thread_window", default))
+    return longest, forever
+
+
+def places(pipeline: str, steps: list[dict[str, Any]]) -> list[str]:
+    """Name each step by its kind and its number among those: an edit beside it leaves it its memory."""
+    kinds = [row["use"] for row in steps]
+    return [f"{pipeline}/{kind}/{kinds[: index + 1].count(kind)}" for index, kind in enumerate(kinds)]

@@ -1,0 +1,1 @@
+"""Expressions, conditions and templates: one language for all project files."""

@@ -1,0 +1,279 @@
+"""The template language of messages and keys: `$root.path`, `${ expression | filter }`, `$$` for a dollar.
+
+A parsed template is plain data: a list of parts, each a literal text or
+`{"node": expression, "filters": [[name, [argument, …]], …]}`. Values are put in as text and are never read
+again: a value that holds `$event.x` or `<!channel>` stays just that, and the caller's escape is applied to
+every value and to no literal text.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from ..system.addresses import quote
+from ..system.clock import parse_date_or_time
+from ..system.patterns import lazy
+from .expressions import Evaluator, ExpressionError, Parser, Scope, evaluator, ref_path, refs, to_number
+
+Part = str | dict[str, Any]
+Filter = Callable[..., Any]
+
+_REF = lazy(r"\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+
+
+# Parsing --------------------------------------------------------------------------------------------------
+
+
+def parse(text: str) -> list[Part]:
+    """Parse a template into its parts; ExpressionError with the position otherwise."""
+    parts: list[Part] = []
+    literal, at = "", 0
+    while (dollar := text.find("$", at)) >= 0:
+        literal += text[at:dollar]
+        if text.startswith("$$", dollar):
+            literal, at = literal + "$", dollar + 2
+            continue
+        hole, at = _hole(text, dollar)
+        if hole is None:
+            literal += "$"
+            continue
+        if literal:
+            parts.append(literal)
+        parts.append(hole)
+        literal = ""
+    literal += text[at:]
+    return [*parts, literal] if literal else parts
+
+
+def _hole(text: str, dollar: int) -> tuple[Part | None, int]:
+    """Read what a dollar sign starts; a sign before anything else (`$5`) is itself."""
+    if text.startswith("${", dollar):
+        return _expression(text, dollar + 2)
+    match = _REF.match(text, dollar)
+    if match is None:
+        return None, dollar + 1
+    try:
+        path = ref_path(match[0], dollar)
+    except ExpressionError as error:
+        raise ExpressionError(f"{error.message}; a dollar sign itself is $$", dollar) from None
+    return {"node": ["ref", path], "filters": []}, match.end()
+
+
+def _expression(text: str, start: int) -> tuple[Part, int]:
+    parser = Parser(text, start, bare=True)
+    node = parser.expression()
+    filters: list[list[Any]] = []
+    while parser.take("|"):
+        filters.append(_filter(parser))
+    if parser.kind != "op" or parser.value != "}":
+        raise parser.error("'|' or '}'")
+    return {"node": node, "filters": filters}, parser.at
+
+
+def _filter(parser: Parser) -> list[Any]:
+    name, start = parser.value, parser.start
+    if parser.kind != "name":
+        raise parser.error("the name of a filter")
+    if name not in FILTERS:
+        from ..system.errors import near_miss
+
+        known = near_miss(name, FILTERS) or f": there are {', '.join(FILTERS)}"
+        raise ExpressionError(f"unknown filter {name}{known}", start)
+    parser.advance()
+    arguments = _arguments(parser) if parser.take("(") else []
+    kinds = FILTERS[name][1]
+    fits = len(arguments) == len(kinds) and all(type(a) in kind for a, kind in zip(arguments, kinds, strict=True))
+    if not fits:
+        usage = {"truncate": "truncate(20)", "default": "default('none')"}.get(name, name)
+        raise ExpressionError(f"the filter is written {usage}", start)
+    return [name, arguments]
+
+
+def _arguments(parser: Parser) -> list[Any]:
+    found: list[Any] = []
+    while not parser.take(")"):
+        if found:
+            parser.expect(",", "',' or ')'")
+        kind, node = parser.kind, parser.atom()
+        if kind not in ("number", "string") and node[0] != "lit":
+            raise parser.error("a number or a text")
+        found.append(node[1])
+    return found
+
+
+def template_refs(parts: list[Part]) -> list[list[str]]:
+    """Return the paths of all refs in a template, in their order."""
+    return [path for part in parts if not isinstance(part, str) for path in refs(part["node"])]
+
+
+# Filters --------------------------------------------------------------------------------------------------
+# A value that a filter cannot read is passed on as it is: a message with `soon` for a date beats none.
+
+
+def _number(value: Any) -> Any:
+    number = to_number(value)
+    if number is None:
+        return value
+    return f"{number:,}" if isinstance(number, int) else _trimmed(f"{number:,.2f}")
+
+
+def _percent(value: Any) -> Any:
+    number = to_number(value)
+    if number is None or not math.isfinite(number * 100):
+        return value
+    return _trimmed(f"{number * 100:,.1f}") + "%"
+
+
+def _trimmed(text: str) -> str:
+    text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _time(form: str) -> Filter:
+    """Make a filter that formats a date, an RFC 3339 time or Unix seconds, in UTC."""
+
+    def run(value: Any) -> Any:
+        # Thousands of events share one `received_at`; other types are rare and may not be hashable.
+        return _formatted(value, form) if isinstance(value, str) else _formatted_unix(value, form)
+
+    return run
+
+
+@lru_cache(maxsize=256)
+def _formatted(text: str, form: str) -> str:
+    try:
+        return _written(parse_date_or_time(text).astimezone(UTC), form)
+    except (ValueError, OverflowError):
+        return text
+
+
+def _formatted_unix(value: Any, form: str) -> Any:
+    seconds = to_number(value)
+    try:
+        return value if seconds is None else _written(datetime.fromtimestamp(seconds, UTC), form)
+    except (ValueError, OverflowError, OSError):
+        return value
+
+
+def _written(moment: datetime, form: str) -> str:
+    # strftime does not fill up the years before 1000 everywhere, and `0001-01-01` is a usual stand-in for none
+    return moment.strftime(form.replace("%Y", f"{moment.year:04}"))
+
+
+def _truncate(value: Any, length: int) -> str:
+    text = as_text(value)
+    return text if len(text) <= length else text[: max(length - 1, 0)] + "…"
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _default(value: Any, instead: Any) -> Any:
+    return instead if value is None else value
+
+
+# name: the function and the types that each of its arguments may have
+FILTERS: dict[str, tuple[Filter, list[tuple[type, ...]]]] = {
+    "number": (_number, []),
+    "percent": (_percent, []),
+    "date": (_time("%Y-%m-%d"), []),
+    "datetime": (_time("%Y-%m-%d %H:%M UTC"), []),
+    "month": (_time("%Y-%m"), []),
+    "week": (_time("%G-W%V"), []),
+    "day": (_time("%Y-%m-%d"), []),
+    "hour": (_time("%Y-%m-%dT%H"), []),
+    "upper": (lambda value: as_text(value).upper(), []),
+    "lower": (lambda value: as_text(value).lower(), []),
+    "truncate": (_truncate, [(int,)]),
+    "default": (_default, [(str, int, float)]),
+    "json": (_json, []),
+}
+_TAKE_NULL = ("default", "json")
+
+
+# Rendering ------------------------------------------------------------------------------------------------
+
+
+def as_text(value: Any) -> str:
+    """Return a value as prose shows it: null is nothing, 2.0 is `2`, lists and objects are JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(value) if isinstance(value, int) else _json(value)
+
+
+class Template:
+    """A compiled template."""
+
+    def __init__(self, parts: list[Part]) -> None:
+        self._parts = [part if isinstance(part, str) else _value(part) for part in parts]
+        # A template that starts with a value may hold a whole URL in it; a literal start keeps it in place.
+        self.starts_with_value = bool(parts) and not isinstance(parts[0], str)
+
+    def render(self, scope: Scope, escape: Callable[[str], str] | None = None) -> str:
+        """Return the text with the values put in, each through `escape`."""
+        if escape is None:
+            return "".join([part if isinstance(part, str) else as_text(part(scope)) for part in self._parts])
+        return "".join([part if isinstance(part, str) else escape(as_text(part(scope))) for part in self._parts])
+
+    def key(self, scope: Scope) -> str | None:
+        """Return the text, or None when any value in it is null: half a key would merge strangers."""
+        found: list[str] = []
+        for part in self._parts:
+            value = part if isinstance(part, str) else part(scope)
+            if value is None:
+                return None
+            found.append(value if isinstance(value, str) else as_text(value))
+        return "".join(found)
+
+    def value(self, scope: Scope) -> Any:
+        """Return the value itself when the template is nothing but one, else the text."""
+        if len(self._parts) == 1 and not isinstance(self._parts[0], str):
+            return self._parts[0](scope)
+        return self.render(scope)
+
+
+def substitute(data: Any, scope: Scope) -> Any:
+    """Return JSON-like data with its templates put in as JSON: a template that is one value keeps its type."""
+    if isinstance(data, Template):
+        return data.value(scope)
+    if isinstance(data, dict):
+        return {name: substitute(value, scope) for name, value in data.items()}
+    return [substitute(value, scope) for value in data] if isinstance(data, list) else data
+
+
+def _value(part: dict[str, Any]) -> Evaluator:
+    run = evaluator(part["node"])
+    for name, arguments in part["filters"]:
+        run = _filtered(run, name, arguments)
+    return run
+
+
+def _filtered(inner: Evaluator, name: str, arguments: list[Any]) -> Evaluator:
+    function = FILTERS[name][0]
+    if name in _TAKE_NULL:
+        return lambda scope: function(inner(scope), *arguments)
+    return lambda scope: None if (value := inner(scope)) is None else function(value, *arguments)
+
+
+def url_text(template: Template, scope: Scope) -> str:
+    """Render a URL: values in it are percent-encoded; one that starts it may be a whole address."""
+    whole = template.starts_with_value
+
+    def encoded(value: str) -> str:
+        nonlocal whole
+        first, whole = whole, False
+        return value.strip() if first else quote(value)
+
+    return template.render(scope, encoded).strip()

@@ -1,0 +1,1 @@
+"""What an event is, and the rules about it: pure."""

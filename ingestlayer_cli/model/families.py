@@ -1,0 +1,100 @@
+"""Families: steps and destinations are found by their file or folder; adding one is one new file or folder.
+
+A member is a `Section`: a class whose annotated fields are its TOML keys (class attributes are defaults) and
+whose docstring is its reference. `steps/enrich_entity.py` holds `EnrichEntity`, which is `use = "enrich.entity"`.
+"""
+
+import os
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any, NewType
+
+from ..language.conditions import Condition, Value
+from ..language.templates import Template
+
+_PACKAGE = __name__.partition(".")[0]
+
+# In TOML `24h`; compiled and at run time whole milliseconds.
+Duration = NewType("Duration", int)
+
+# In TOML the name of a JSON file of the project; compiled its content, every text in it a template.
+JsonFile = NewType("JsonFile", list[dict[str, Any]])
+
+# In TOML any value; compiled every text in it a template, whose values are put in as JSON.
+Structure = NewType("Structure", object)
+
+# In TOML `env:NAME` or `keyring:NAME`, never the secret itself; compiled the same.
+Secret = NewType("Secret", str)
+
+# In TOML one of `redaction.ACTIONS`, or a table of them by kind of destination, "*" for the others; compiled the table.
+Actions = NewType("Actions", dict[str, str])
+
+
+# The only name of a table of compiled data that stands for an expression or a template.
+LANGUAGES = ("$condition", "$value", "$template")
+
+
+class Section:
+    """A table of a project file."""
+
+    def __init__(self, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Check what one key alone cannot tell and return the plain data to keep; ValueError otherwise."""
+        return values
+
+
+def kind_of(label: str) -> str:
+    """Return the kind in the name of a connection: of a further Slack workspace that is `slack/NAME`."""
+    return label.partition("/")[0]
+
+
+def kinds(family: str) -> list[str]:
+    """Return the kinds of the `steps` or `destinations` family, from the names of its files and folders."""
+    files = [name for folder in import_module(f"{_PACKAGE}.{family}").__path__ for name in os.listdir(folder)]
+    names = sorted({name.removesuffix(".py") for name in files if name.endswith(".py") or "." not in name})
+    return [name.replace("_", ".") for name in names if name != "base" and not name.startswith("_")]
+
+
+def member(family: str, kind: str) -> Any:
+    """Return the class of one member of a family."""
+    file = kind.replace(".", "_")
+    module = import_module(f"{_PACKAGE}.{family}.{file}")
+    return getattr(module, "".join(word.capitalize() for word in file.split("_")))
+
+
+def thaw(data: Any) -> Any:
+    """Make compiled plain data runnable: conditions and templates become objects."""
+    if isinstance(data, dict):
+        if "$condition" in data:
+            return Condition(data["$condition"])
+        if "$value" in data:
+            return Value(data["$value"])
+        if "$template" in data:
+            return Template(data["$template"])
+        return {name: thaw(value) for name, value in data.items()}
+    if isinstance(data, list):
+        return [thaw(value) for value in data]
+    return data
+
+
+def build(family: str, data: dict[str, Any]) -> Any:
+    """Make the member that compiled data (with its `use`) describes."""
+    values = thaw({name: value for name, value in data.items() if name != "use"})
+    return member(family, data["use"])(**values)
+
+
+def language(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
+    """Yield (path, "$condition", "$value" or "$template", its plain data) for each one inside compiled data."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            if name in LANGUAGES:
+                yield path, name, value
+            else:
+                yield from language(value, (*path, name))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from language(value, (*path, index))

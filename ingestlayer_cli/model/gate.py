@@ -1,0 +1,209 @@
+"""The gate: what becomes an event and what is refused, by which rule. Pure: nothing is read or written."""
+
+import json
+import re
+from codecs import BOM_UTF8
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..language.expressions import evaluator
+from ..system.clock import parse_time
+from ..system.errors import Problem, RejectedError, near_miss
+from ..system.patterns import lazy
+from .events import TYPES, Declaration, Event, encode, new_event_id, unsound
+
+MAX_PAYLOAD = 1 << 20  # bytes of JSON
+MAX_TYPE = 200
+MAX_KEY = 512
+MAX_LISTED = 500  # fields in the declaration that a rejection proposes
+_TYPE = lazy(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
+_UNPRINTABLE = lazy(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Raw(NamedTuple):
+    """What a sender gave, before any check."""
+
+    type: str
+    payload: Any
+    key: str | None = None
+    timestamp: str | None = None
+    source: str = "cli"
+
+
+class Gate:
+    """Admits events by the project's declarations."""
+
+    def __init__(
+        self, types: list[str], declaration: Callable[[str], Declaration | None], accept_undeclared: bool
+    ) -> None:
+        self._types = types
+        self._declaration = declaration
+        self._accept_undeclared = accept_undeclared
+
+    def admit(self, raw: Raw, now: int) -> tuple[Event, str]:
+        """Return the event and its payload as JSON; RejectedError names the rule and every problem."""
+        declaration = self._declaration(raw.type)
+        if declaration is None:
+            self._check_undeclared(raw)
+        elif not isinstance(raw.payload, dict):
+            raise RejectedError("schema", f"the payload must be a JSON object, not {_kind(raw.payload)}")
+        elif problems := declaration.problems(raw.payload):
+            raise _schema(raw.type, problems)
+        _check_source(raw.source)
+        received_at = now if raw.timestamp is None else _received_at(raw.timestamp, now)
+        event = Event(new_event_id(now), raw.type, received_at, raw.source, raw.key, raw.payload)
+        if raw.key is not None:
+            _check_key(raw.key)
+        elif declaration is not None and declaration.key is not None:
+            event = event._replace(key=_derived_key(declaration, event))
+        text = encode(event.payload)
+        if _too_large(text):
+            raise RejectedError("size", f"the payload is larger than {MAX_PAYLOAD:,} bytes")
+        return event, text
+
+    def _check_undeclared(self, raw: Raw) -> None:
+        if not isinstance(raw.type, str) or len(raw.type) > MAX_TYPE or not _TYPE.fullmatch(raw.type):
+            raise RejectedError(
+                "type",
+                f"{_short(raw.type)} is not an event type",
+                f"write dotted words of letters, digits, _ and -, at most {MAX_TYPE} characters: usage.limit_reached",
+            )
+        if not self._accept_undeclared:
+            raise RejectedError(
+                "undeclared",
+                f"the event type {raw.type} is not declared{near_miss(raw.type, self._types)}",
+                _declaration_to_write(raw),
+            )
+        if not isinstance(raw.payload, dict):
+            raise RejectedError("schema", f"the payload must be a JSON object, not {_kind(raw.payload)}")
+        if problems := list(unsound(raw.payload)):
+            raise RejectedError("schema", f"the payload of {raw.type} {_first(problems)}", details=problems)
+
+
+def read_payload(text: str | bytes, what: str) -> Any:
+    """Parse JSON strictly (no NaN); RejectedError of kind `json` or `size` names `what` and the place."""
+    if _too_large(text):
+        raise RejectedError("size", f"{what} is larger than {MAX_PAYLOAD:,} bytes")
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig" if text.startswith(BOM_UTF8) else "utf-8")
+        return _decoded(text)
+    except RecursionError:
+        words = "is nested too deeply"
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
+        words = f"is not JSON: {error.msg} at {place}"
+    except UnicodeDecodeError as error:
+        words = f"is not UTF-8 at byte {error.start + 1}"
+    except ValueError as error:
+        # json says it only of NaN and the like, and of numbers with thousands of digits
+        words = f"is not JSON: {'a number has too many digits' if 'limit' in str(error) else error}"
+    refusal = RejectedError("json", f"{what} {words}", 'JSON quotes names and texts: {"plan": "pro"}')
+    refusal.text = text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
+    raise refusal
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is not a JSON number")
+
+
+_decoder = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def _decoded(text: str) -> Any:
+    """Decode a JSON text; most are nothing but an object, without the space that `decode` looks for around it."""
+    if text.startswith("{") and text.endswith("}"):
+        value, end = _decoder.raw_decode(text)
+        if end == len(text):
+            return value
+    return _decoder.decode(text)
+
+
+def _too_large(text: str | bytes) -> bool:
+    if len(text) * 4 <= MAX_PAYLOAD:
+        return False
+    return len(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")) > MAX_PAYLOAD
+
+
+def _schema(type_: str, problems: list[Problem]) -> RejectedError:
+    hint = f"the declared fields: ingestlayer emit {type_} --help"
+    return RejectedError("schema", f"{type_} does not fit its declaration: {_first(problems)}", hint, problems)
+
+
+def _first(problems: list[Problem]) -> str:
+    first = f"{problems[0].path} {problems[0].problem}".strip()
+    return first + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
+
+
+def _received_at(timestamp: Any, now: int) -> int:
+    try:
+        if not isinstance(timestamp, str):
+            raise ValueError(f"{_short(timestamp)} is not a text")
+        return parse_time(timestamp, now)
+    except (ValueError, OverflowError) as error:
+        hint = "write RFC 3339 (2026-11-03T09:30:00Z) or a duration (2h ago)"
+        raise RejectedError("timestamp", f"the timestamp is unreadable: {error}", hint) from None
+
+
+def _is_unprintable(text: str) -> bool:
+    # What Python calls printable leaves out more than control characters: spaces of other scripts, for one.
+    return not text.isprintable() and _UNPRINTABLE.search(text) is not None
+
+
+def _check_key(key: Any) -> None:
+    if not isinstance(key, str) or not key.strip() or len(key) > MAX_KEY or _is_unprintable(key):
+        hint = f"a key is 1 to {MAX_KEY} printable characters, like acme:api-calls:2026-11"
+        raise RejectedError("key", f"{_short(key)} is not an idempotency key", hint)
+
+
+def _check_source(source: Any) -> None:
+    if not isinstance(source, str) or len(source) > MAX_TYPE or _is_unprintable(source):
+        hint = f"a source is at most {MAX_TYPE} printable characters, like billing-cron"
+        raise RejectedError("schema", f"{_short(source)} is not the name of a source", hint)
+
+
+def _derived_key(declaration: Declaration, event: Event) -> str:
+    scope = event.scope()
+    key = declaration.key.key(scope) if declaration.key else None
+    if key is None:
+        missing = [".".join(path) for path in declaration.key_refs if evaluator(["ref", path])(scope) is None]
+        needs = " and ".join(f"${name}" for name in dict.fromkeys(missing)) or "a value that came out null"
+        hint = "give the event that field, or a key of its own with --key"
+        raise RejectedError("key", f"the declared idempotency key needs {needs}", hint)
+    try:
+        _check_key(key)
+    except RejectedError as error:
+        words = f"the declared idempotency key came out unusable: {error.message}"
+        raise RejectedError("key", words, error.hint) from None
+    return key
+
+
+def _declaration_to_write(raw: Raw) -> str:
+    """Return the declaration that would admit this event, from its own fields."""
+    lines = [f"write events/{raw.type}.toml:", "", f'type = "{raw.type}"', "[fields]"]
+    if isinstance(raw.payload, dict):
+        for name, value in list(raw.payload.items())[:MAX_LISTED]:
+            kinds = ("boolean", "number", "object", "array")
+            kind = "string?" if value is None else next((k for k in kinds if TYPES[k].fits(value)), "string")
+            lines.append(f'{_toml_key(str(name))} = "{kind}"')
+        if len(raw.payload) > MAX_LISTED:
+            lines.append(f"# … and {len(raw.payload) - MAX_LISTED} more")
+    return "\n".join([*lines, "", 'or set [events] undeclared = "accept" in ingestlayer.toml'])
+
+
+def _toml_key(name: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        return name
+    # TOML's texts are JSON's, but for characters beyond 16 bits and for DEL
+    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
+    number = "a number" if isinstance(value, int | float) else f"a value of type {type(value).__name__}"
+    return names.get(type(value), number)
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else _kind(value)
+    return text if len(text) <= 60 else f"{text[:40]}… ({len(text):,} characters)"

@@ -1,0 +1,188 @@
+"""What the pipelines as they are now would have sent for stored events, beside what was sent."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from ..engine.pipeline import Pipeline, Run
+from ..engine.runtime import FreshMemory, Runtime
+from ..model.events import Event
+from ..project.match import matches
+from ..store.sqlite import replays
+from ..store.sqlite.connection import Store
+from ..store.sqlite.history import Selection, Stored, select
+from ..store.sqlite.replays import First
+from ..system.clock import format_time
+from ..system.document import Document
+from ..system.errors import UsageError, near_miss
+
+CHUNK = 500  # events whose past is read at once
+
+
+class Side(NamedTuple):
+    """What a pipeline did, or would do, with an event; `outcome` is empty where it did not run."""
+
+    outcome: str
+    reason: str
+    targets: list[str]
+    bodies: list[str]
+
+    def document(self) -> dict[str, Any]:
+        return {"outcome": self.outcome or None, "reason": self.reason, "targets": self.targets}
+
+
+class Pair(NamedTuple):
+    """Before and after of one pipeline on one event."""
+
+    event: Event
+    pipeline: str
+    before: Side
+    after: Side
+
+    @property
+    def changed(self) -> bool:
+        """Whether other messages go out, or the run fails on one side alone."""
+        failed = (self.before.outcome == "failed", self.after.outcome == "failed")
+        return failed[0] != failed[1] or sorted(self.before.targets) != sorted(self.after.targets)
+
+    def document(self) -> dict[str, Any]:
+        """Return the pair as `--json` shows it."""
+        return {
+            "event": self.event.id,
+            "type": self.event.type,
+            "received_at": format_time(self.event.received_at),
+            "pipeline": self.pipeline,
+            "before": self.before.document(),
+            "after": self.after.document(),
+        }
+
+
+def backtest(
+    runtime: Runtime,
+    store: Store | None,
+    selection: Selection,
+    pipeline: str | None = None,
+    bodies: bool = False,
+    limit: int = 20,
+    progress: Callable[[int], None] | None = None,
+    each: Callable[[Pair], None] | None = None,
+) -> Document:
+    """Compare, event by event; nothing is written or sent.
+
+    A pipeline that is named runs even when it is paused or a draft. `each` is told of every pair; with `bodies`
+    both sides have their messages.
+    """
+    result = Document(
+        events=0,
+        messages={"before": {}, "after": {}},
+        runs={side: {"queued": 0, "dropped": 0, "failed": 0} for side in ("before", "after")},
+        changed=0,
+        changes=[],
+    )
+    tester = _Tester(runtime, store, pipeline, bodies)
+    chosen = select(store, selection, newest_first=False, looked=progress) if store is not None else iter(())
+    while store is not None and (chunk := list(islice(chosen, CHUNK))):
+        for pairs in tester.test(store, chunk):
+            result["events"] += 1
+            for pair in pairs:
+                _count(result, pair, limit)
+                if each is not None:
+                    each(pair)
+    result.hints += tester.hints
+    return result
+
+
+class _Tester:
+    """Runs the pipelines with one fresh memory."""
+
+    def __init__(self, runtime: Runtime, store: Store | None, only: str | None, bodies: bool) -> None:
+        self._runtime = runtime
+        self._only = only
+        self._bodies = bodies
+        self._memory = FreshMemory(store)
+        self._pipelines: dict[str, list[Pipeline]] = {}
+        self.hints: list[str] = []
+        names = [data["name"] for data in runtime.project.pipelines]
+        if only is not None and only not in names:
+            raise UsageError(f"there is no pipeline {only}{near_miss(only, names)}", f"there are {', '.join(names)}")
+
+    def test(self, store: Store, chunk: list[Stored]) -> Iterator[list[Pair]]:
+        """Yield the pairs of each event that any pipeline takes, or took."""
+        self._runtime.entities.refresh()
+        firsts = replays.first_runs(store, [item.seq for item in chunk], self._bodies)
+        for item in chunk:
+            first = firsts[item.seq]
+            if self._only is not None:
+                first = {name: run for name, run in first.items() if name == self._only}
+            pairs = [self._pair(store, item, first, run) for run in self._runs(item.event)]
+            pairs += [self._gone(store, item, name, run) for name, run in first.items()]
+            if pairs or self._only is None:
+                yield pairs
+
+    def _runs(self, event: Event) -> Iterator[Run]:
+        for pipeline in self._of(event.type):
+            run = pipeline.run(event, self._runtime.entities, self._memory)
+            self._memory.remember(run, event.id)
+            if run.error is not None and len(self.hints) < 10:
+                words = f"{run.pipeline}: {run.error.message}"
+                self.hints += [words] if words not in self.hints else []
+            yield run
+
+    def _of(self, type_: str) -> list[Pipeline]:
+        if self._only is None:
+            return self._runtime.pipelines(type_)
+        if type_ not in self._pipelines:
+            project = self._runtime.project
+            self._pipelines[type_] = [
+                Pipeline(data, project.slack)
+                for data in project.pipelines
+                if data["name"] == self._only and matches(data["match"], type_)
+            ]
+        return self._pipelines[type_]
+
+    def _pair(self, store: Store, item: Stored, first: dict[str, First], run: Run) -> Pair:
+        """Take a pipeline's first run out of `first` and set the new one beside it."""
+        targets = [message.target for message in run.messages]
+        bodies = [message.body for message in run.messages] if self._bodies else []
+        after = Side(run.outcome, run.reason or "", targets, bodies)
+        old = first.pop(run.pipeline, None)
+        before = Side("", "it did not run then", [], []) if old is None else _side(old)
+        return self._told(store, item, Pair(item.event, run.pipeline, before, after), old, run)
+
+    def _gone(self, store: Store, item: Stored, name: str, old: First) -> Pair:
+        status = next((data["status"] for data in self._runtime.project.pipelines if data["name"] == name), None)
+        why = "it does not match" if status == "active" else f"it is {status}"
+        after = Side("", why if status else "there is no such pipeline", [], [])
+        return self._told(store, item, Pair(item.event, name, _side(old), after), old, None)
+
+    def _told(self, store: Store, item: Stored, pair: Pair, old: First | None, run: Run | None) -> Pair:
+        """Give the reasons of a changed pair also where messages were queued: what was passed over, and why."""
+        if not pair.changed:
+            return pair
+        before, after = pair.before, pair.after
+        if before.outcome == "queued" and old is not None:
+            before = before._replace(reason=_passed_over(replays.skipped(store, item.seq, old.number)))
+        if after.outcome == "queued" and run is not None:
+            after = after._replace(reason=_passed_over(run.skipped))
+        return pair._replace(before=before, after=after)
+
+
+def _side(old: First) -> Side:
+    return Side(old.outcome, old.reason or "", old.targets, old.bodies)
+
+
+def _passed_over(skipped: list[dict[str, str]]) -> str:
+    return "; ".join(f"not {row['target']}: {row['reason']}" for row in skipped)
+
+
+def _count(result: Document, pair: Pair, limit: int) -> None:
+    for name, side in (("before", pair.before), ("after", pair.after)):
+        if side.outcome:
+            result["runs"][name][side.outcome] += 1
+        counts = result["messages"][name]
+        for target in side.targets:
+            counts[target] = counts.get(target, 0) + 1
+    if pair.changed:
+        result["changed"] += 1
+        if len(result["changes"]) < limit:
+            result["changes"].append(pair.document())

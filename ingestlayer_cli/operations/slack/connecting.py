@@ -1,0 +1,104 @@
+"""Connecting a project to a workspace: check the secret, keep it, and switch `[slack] connection`."""
+
+import re
+from typing import Any, NamedTuple
+
+from ...destinations.slack import credentials
+from ...project.connection import switch
+from ...system.errors import ProjectError
+from .client import Client, Identity, SlackError, UnreachableError, check_token
+from .scopes import NEEDED, missing
+
+_ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]+", re.IGNORECASE | re.ASCII)
+
+
+class Connected(NamedTuple):
+    """What a connection came to. `identity` is None for a webhook."""
+
+    connection: str
+    workspace: str
+    where: str
+    identity: Identity | None
+    missing: dict[str, str]
+    switched: bool
+
+    def document(self) -> dict[str, Any]:
+        """Return it as `slack connect --json` prints it."""
+        who = self.identity
+        return {
+            "connection": self.connection,
+            "workspace": self.workspace or None,
+            "team": who.team if who else None,
+            "team_id": who.team_id if who else None,
+            "bot": who.user if who else None,
+            "secret": self.where,
+            "scopes": who.scopes if who else None,
+            "missing_scopes": self.missing,
+        }
+
+
+def with_token(root: str, token: str, api_url: str, workspace: str = "", reconcile: bool = False) -> Connected:
+    """Check a bot token (auth.test), keep it and switch the project to it; SlackError otherwise."""
+    token = check_token(token)
+    identity = Client(token, api_url).identity()
+    lacking = {} if identity.scopes is None else missing(identity.scopes, reconcile)
+    if NEEDED in lacking:
+        hint = f"add {NEEDED} under OAuth & Permissions of the app, install it again, and copy the new token"
+        raise SlackError(f"the token may not post: it lacks the scope {NEEDED}", hint, "missing_scope")
+    where = credentials.keep(root, "bot", workspace, token).where
+    return Connected("bot", workspace, where, identity, lacking, _switched(root, "bot", workspace))
+
+
+def with_webhook(root: str, url: str, workspace: str = "") -> Connected:
+    """Keep the address of an incoming webhook and switch the project to it; SlackError when it is none.
+
+    Nothing tells whether it is good but a message: `slack test` posts one.
+    """
+    url = url.strip()
+    if not _ADDRESS.fullmatch(url):
+        hint = "it is https://hooks.slack.com/services/…, from Incoming Webhooks of the app"
+        raise SlackError("this is not the address of an incoming webhook", hint)
+    where = credentials.keep(root, "webhook", workspace, url).where
+    return Connected("webhook", workspace, where, None, {}, _switched(root, "webhook", workspace))
+
+
+def _switched(root: str, connection: str, workspace: str) -> bool:
+    try:
+        return switch(root, connection, workspace)
+    except ProjectError as error:
+        error.message = f"the secret is kept, but {error.message}"
+        raise
+
+
+class Disconnected(NamedTuple):
+    """What became of a connection: whether a secret was forgotten, its token revoked, and why it was not.
+
+    `is_waiting`: Slack could not be reached, and the token is good still.
+    """
+
+    removed: bool
+    revoked: bool
+    why: str
+    is_waiting: bool = False
+
+
+# The token was no good any more: there is nothing to revoke.
+_DEAD = {"invalid_auth", "token_revoked", "token_expired", "account_inactive", "not_authed"}
+
+
+def disconnect(root: str, api_url: str, workspace: str = "") -> Disconnected:
+    """Revoke the kept token (auth.revoke) and forget it; what cannot be revoked is forgotten all the same."""
+    revoked, why, is_waiting = False, "", False
+    try:
+        secret = credentials.kept(root, "bot", workspace)
+        sharing = credentials.others(root, workspace, secret.value) if secret else []
+        if sharing:
+            why = f"{sharing[0]} is connected by the same one"
+        elif secret is not None:
+            revoked = bool(Client(secret.value, api_url).call("auth.revoke").get("revoked"))
+            why = "" if revoked else "Slack did not do it"
+    except (SlackError, ProjectError) as error:
+        is_waiting = isinstance(error, UnreachableError)
+        revoked = isinstance(error, SlackError) and error.code in _DEAD
+        why = "" if revoked else error.message
+    return Disconnected(credentials.remove(root, workspace), revoked, why, is_waiting)

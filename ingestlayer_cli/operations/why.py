@@ -1,0 +1,227 @@
+"""Why an event went, or did not go, where: the story told from what is stored, nothing of it worked out anew."""
+
+from typing import Any
+
+from ..project.match import matches
+from ..store.sqlite import deliveries, history
+from ..store.sqlite import why as facts
+from ..store.sqlite.connection import Store
+from ..store.sqlite.history import Stored
+from ..system.clock import format_time
+from ..system.document import Document
+from ..system.errors import UsageError
+
+WAITING = ("pending", "retrying")
+
+
+def find(store: Store, word: str) -> tuple[Stored, dict[str, str] | None] | Document:
+    """Return the event that a word means and how it was meant, or the newest refusal in which the word stands.
+
+    The word is an event's id, a delivery's, the start of one, @last, @-2, or an idempotency key.
+    """
+    if word.startswith("@"):
+        return history.named(store, word), None
+    if with_key := history.with_key(store, word):
+        return with_key[0], {"key": word}
+    if word.startswith("dlv_"):
+        rows = deliveries.starting(store, word)
+        if len(rows) != 1:
+            words = f"{word} is the start of several deliveries' ids" if rows else f"there is no delivery {word}"
+            raise UsageError(words, "`ingestlayer deliveries list` shows those that wait")
+        return history.named(store, rows[0]["event"]), {"delivery": rows[0]["id"]}
+    if word.startswith("evt_"):
+        return history.named(store, word), None
+    if refusal := refused(store, word):
+        return refusal
+    raise UsageError(
+        f"nothing that is stored is called {word}: no event, no delivery, no idempotency key, nothing refused",
+        "`ingestlayer events list` shows the latest; `ingestlayer why --where EXPR` finds one by its fields",
+    )
+
+
+# An event that was accepted --------------------------------------------------------------------------------
+
+
+def tell(store: Store, item: Stored, now: int, asked: dict[str, str] | None = None) -> Document:
+    """Tell the story of a stored event: its acceptance, every pipeline, every message and its attempts."""
+    event = item.event
+    others = [other.event.id for other in history.with_key(store, event.key)] if event.key is not None else []
+    last = item.last_duplicate_at
+    accepted = {
+        "at": format_time(item.accepted_at),
+        "duplicates": item.duplicates,
+        "last_duplicate_at": None if last is None else format_time(last),
+        "conflicts": facts.conflicts(store, event.id) if event.key is not None else [],
+        "same_key": [id_ for id_ in others if id_ != event.id],
+    }
+    lined = facts.line_up(store, item.seq)
+    pipelines = _pipelines(event.type, lined, _runs(store, item.seq, now))
+    result = Document(
+        status="accepted",
+        asked=asked,
+        event=event.document(),
+        accepted=accepted,
+        line_up_kept=lined is not None,
+        pipelines=pipelines,
+    )
+    result["summary"] = _summary(pipelines)
+    result["hints"] = list(dict.fromkeys(_hints(event.id, pipelines)))
+    return result
+
+
+def _runs(store: Store, seq: int, now: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the runs of an event by their pipeline, as the story has them."""
+    sent = facts.sent(store, seq, now)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for run in facts.runs(store, seq):
+        told = {
+            "number": run.number,
+            "version": run.version,
+            "replayed_at": None if run.replayed_at is None else format_time(run.replayed_at),
+            "outcome": run.outcome,
+            "dropped_by": run.dropped_by,
+            "reason": run.reason,
+            "steps": [entry for entry in run.trace if "step" in entry],
+            "destinations": _destinations(run.trace, sent.get(run.number, [])),
+        }
+        found.setdefault(run.pipeline, []).append(told)
+    return found
+
+
+def _destinations(trace: list[dict[str, Any]], sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what was decided on each destination; a chosen one with its delivery."""
+    left = list(sent)
+    found = []
+    for entry in trace:
+        if "destination" not in entry:
+            continue
+        told = {"destination": entry["destination"], "target": entry["target"]}
+        if "reason" in entry:
+            found.append({**told, "chosen": False, "note": entry["reason"], "delivery": None})
+            continue
+        delivery = next((row for row in left if row["target"] == entry["target"]), None)
+        if delivery is not None:
+            left.remove(delivery)
+        found.append({**told, "chosen": True, "note": entry.get("note", ""), "delivery": delivery})
+    return found + [
+        {"destination": row["destination"], "target": row["target"], "chosen": True, "note": "", "delivery": row}
+        for row in left
+    ]
+
+
+def _pipelines(
+    type_: str, lined: list[facts.Lined] | None, runs: dict[str, list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Return every pipeline that there was, with its runs or why it had none; those that ran come first."""
+    found: list[dict[str, Any]] = []
+    for row in lined or []:
+        own = runs.pop(row.name, [])
+        fits = matches(row.match, type_)
+        ran = any(run["replayed_at"] is None for run in own)
+        why = None if ran else _why_not(row, type_, fits)
+        told = {"pipeline": row.name, "version": row.version, "status": row.status, "match": row.match}
+        found.append({**told, "matches": fits, "ran": ran, "why_not": why, "runs": own})
+    for name, own in runs.items():
+        ran = any(run["replayed_at"] is None for run in own)
+        why = "there was no such pipeline when the event came" if lined is not None and not ran else None
+        gone: dict[str, Any] = {"pipeline": name, "version": own[0]["version"], "status": None, "match": None}
+        found.append({**gone, "matches": None, "ran": ran, "why_not": why, "runs": own})
+    return sorted(found, key=lambda row: not row["runs"])
+
+
+def _why_not(row: facts.Lined, type_: str, fits: bool) -> str:
+    if not fits:
+        return f"does not match {type_}: it takes {', '.join(row.match)}"
+    if row.status == "draft":
+        return "was a draft when the event came: a draft runs on nothing"
+    if row.status != "active":
+        return f"was {row.status} when the event came; active, it would have run"
+    return "matches, but its run is not kept"
+
+
+def _deliveries(pipelines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    places = (place for row in pipelines for run in row["runs"] for place in run["destinations"])
+    return [place["delivery"] for place in places if place["delivery"] is not None]
+
+
+def _summary(pipelines: list[dict[str, Any]]) -> str:
+    """Return the end of the story in one line."""
+    sent = _deliveries(pipelines)
+    parts = []
+    for status, words in _STATES.items():
+        if targets := list(dict.fromkeys(row["target"] for row in sent if row["status"] == status)):
+            parts.append(f"{words} {', '.join(targets)}")
+    if parts:
+        return "; ".join(parts)
+    runs = [(row["pipeline"], run) for row in pipelines for run in row["runs"]]
+    if any(run["outcome"] == "failed" for _, run in runs):
+        return "nothing was sent: " + ", ".join(f"{name} failed" for name, run in runs if run["outcome"] == "failed")
+    if runs:
+        by = [f"{run['dropped_by']} of {name}" for name, run in runs if run["dropped_by"]]
+        return "nothing was sent: " + (f"dropped by {', '.join(by)}" if by else runs[0][1]["reason"] or "no message")
+    paused = [row["pipeline"] for row in pipelines if row["matches"] and row["status"] != "active"]
+    if paused:
+        return f"nothing was sent: {', '.join(paused)} {'was' if len(paused) == 1 else 'were'} not active"
+    return "nothing was sent: no pipeline took it"
+
+
+_STATES = {
+    "delivered": "delivered to",
+    "dead": "dead, not delivered to",
+    "unknown": "unknown whether it arrived in",
+    "retrying": "tried, and waits for",
+    "pending": "waits for",
+}
+
+
+def _hints(event_id: str, pipelines: list[dict[str, Any]]) -> list[str]:
+    """Return what a person can do next."""
+    sent = _deliveries(pipelines)
+    hints = [row["hint"] for row in sent if row["status"] != "delivered" and row["hint"]]
+    dead = [row["id"] for row in sent if row["status"] == "dead" and "retry" not in (row["hint"] or "")]
+    if dead:
+        hints.append(f"when that is mended: ingestlayer deliveries retry {' '.join(dead)}")
+    waiting = [row for row in sent if row["status"] in WAITING and not row["in_hand_of"]]
+    if waiting:
+        hints.append("to send what is due: ingestlayer deliver")
+    if early := [row["id"] for row in waiting if row["status"] == "retrying" and not row["due"]]:
+        hints.append(f"to make it due now: ingestlayer deliveries retry {' '.join(early)}")
+    if sent:
+        return hints
+    hints += [
+        f"to let it run from now on: ingestlayer pipelines resume {row['pipeline']}"
+        for row in pipelines
+        if row["matches"] and row["status"] not in ("active", None) and not row["runs"]
+    ]
+    hints.append(f"what the pipelines as they are now would do: ingestlayer preview --event {event_id}")
+    hints.append(f"to send it after all: ingestlayer replay {event_id}")
+    return hints
+
+
+# One that was refused --------------------------------------------------------------------------------------
+
+
+def refused(store: Store, word: str | None = None, type_: str | None = None) -> Document | None:
+    """Tell of the newest refusal: of all, of a type, or in which a word stands; None when there is none."""
+    found = facts.refused(store, word, type_)
+    if found is None:
+        return None
+    letter, others = found
+    hint = _REMEDIES.get(letter["kind"], "").format(type=letter["type"])
+    hints = [hint] if hint else []
+    first = letter["message"].partition(" ")[0]
+    if letter["kind"] == "conflict" and first.startswith("evt_"):
+        hints.append(f"the first one's story: ingestlayer why {first}")
+    return Document(status="refused", refused=letter, others=others, hints=hints)
+
+
+_REMEDIES = {
+    "schema": "correct it and emit it again; the declared fields: ingestlayer emit {type} --help",
+    "undeclared": 'declare it in events/{type}.toml, or set [events] undeclared = "accept"; then emit it again',
+    "type": "a type is dotted words of letters, digits, _ and -: usage.limit_reached",
+    "json": "write it as JSON and emit it again",
+    "key": "give it a key with --key, or the fields that the declared key needs; then emit it again",
+    "timestamp": "write RFC 3339 (2026-11-03T09:30:00Z) or a duration (2h ago); then emit it again",
+    "conflict": "nothing of it was sent; give it a key of its own, or correct it, and emit it again",
+    "size": "make the payload smaller and emit it again",
+}

@@ -1,0 +1,266 @@
+"""Reading and checking a project's files: every problem of every file at once, else compiled plain data."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from ..language.expressions import refs
+from ..language.templates import template_refs
+from ..model import families
+from ..model.events import Declaration
+from ..system.errors import Problem, ProjectError, near_miss
+from . import checks, matrix
+from . import models as schema
+from .find import FILE
+from .lint.outcomes import ENVELOPE
+from .match import matches
+from .positions import Path
+from .source import SourceFile
+
+CROSSING = ("level", "previous", "value", "since")  # what a step of that kind puts onto $crossing
+
+
+class Checker:
+    """Checks one project and holds what is compiled so far."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.files: list[str] = []
+        self.others: list[str] = []  # what the TOML files name and that is compiled with them
+        self.problems: list[Problem] = []
+        self.settings: schema.ProjectFile | None = None
+        self.declarations: dict[str, dict[str, Any]] = {}
+        self.pipelines: list[dict[str, Any]] = []
+        self.sources: dict[str, SourceFile] = {}
+        # By the pipeline's name: the declarations of the events that it may get; None: undeclared ones, too.
+        self.declared: dict[str, list[dict[str, Any]] | None] = {}
+        self.written: set[str] = set()  # the kinds of entities that pipelines write
+        self.undeclared_too = False  # whether events without a declaration may come
+
+    def run(self) -> dict[str, Any]:
+        """Read the files and return the compiled project; ProjectError with every problem."""
+        self.read()
+        return self.compiled()
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of entities that there are: with a file, or written by a pipeline."""
+        return [*(self.settings.entities if self.settings else ()), *sorted(self.written)]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong with what was read."""
+        return not self.problems and self.settings is not None
+
+    def compiled(self) -> dict[str, Any]:
+        """Return the compiled project; ProjectError with every problem."""
+        if self.problems or self.settings is None:
+            raise project_error(self.problems)
+        settings = self.settings.model_dump()
+        return {**settings, "declarations": self.declarations, "pipelines": self.pipelines}
+
+    def read(self) -> None:
+        """Read and compile what can be; `problems` has the rest, file by file."""
+        self.settings = self._read(FILE, schema.ProjectFile)[1]
+        broken = self.settings is None
+        for name in self._names("events"):
+            source, declaration = self._read(name, schema.EventFile)
+            if declaration is None and source.data is not None:
+                part = source.sound_part(schema.EventFile, source.data)
+                is_told = part and part.type and part.fields and part.fields.keys() == source.data["fields"].keys()
+                declaration = part if is_told else None
+            if declaration is not None:
+                self._declaration(source, declaration)
+            else:
+                broken = True  # What did not compile may declare anything: one mistake is reported once.
+        checks.declare(self)
+        self.undeclared_too = broken or (self.settings is not None and self.settings.events.undeclared == "accept")
+        checks.check(self)
+        read = []
+        for name in self._names("pipelines"):
+            source, pipeline = self._read(name, schema.PipelineFile)
+            if pipeline is None and source.data is not None:
+                pipeline = source.sound_part(schema.PipelineFile, source.data)
+            if pipeline is not None:
+                read.append((source, pipeline))
+                self.written |= {kind for row in pipeline.steps if (kind := _written_kind(row)) is not None}
+        for source, pipeline in read:
+            self._pipeline(source, pipeline)
+        matrix.spread(self.pipelines)
+        if not (self.pipelines or self.problems):
+            words = "there is no pipeline: write pipelines/NAME.toml, or start from `ingestlayer init`"
+            self.problems.append(Problem("pipelines:1:1", words))
+        self.problems = in_order(self.problems)
+
+    def _names(self, folder: str) -> list[str]:
+        path = os.path.join(self.root, folder)
+        if not os.path.isdir(path):
+            return []
+        return [f"{folder}/{name}" for name in sorted(os.listdir(path)) if name.endswith(".toml")]
+
+    def _read(self, name: str, model: type[schema.Strict]) -> tuple[SourceFile, Any]:
+        self.files.append(name)
+        source = self.sources[name] = SourceFile(self.root, name, self.problems)
+        return source, None if source.data is None else source.check(model, source.data)
+
+    def _declaration(self, source: SourceFile, checked: schema.EventFile) -> None:
+        if checked.type in self.declarations:
+            first = self.declarations[checked.type]["file"]
+            source.report(("type",), f"{checked.type} is already declared in {first}", 0)
+            return
+        key = checked.idempotency.key["$template"] if checked.idempotency.key else None
+        key_refs = template_refs(key) if key else []
+        compiled = {
+            "file": source.name,
+            "type": checked.type,
+            "description": checked.description,
+            "fields": [[name, *field] for name, field in checked.fields.items()],
+            "key": key,
+            "key_refs": key_refs,
+            "window": checked.idempotency.window,
+            "on_difference": checked.idempotency.on_difference,
+            "example": checked.example,
+        }
+        at: Path = ("idempotency", "key")
+        for path in _once(key_refs):
+            if path[0] != "event":
+                source.report(at, f"${'.'.join(path)}: an idempotency key knows $event only", 0)
+            else:
+                self._check_field(source, at, path, [compiled])
+        for item in Declaration(compiled).problems(checked.example) if checked.example is not None else []:
+            source.report(("example", item.path), f"example: {item.path} {item.problem}")
+        self.declarations[checked.type] = compiled
+
+    def _pipeline(self, source: SourceFile, checked: schema.PipelineFile) -> None:
+        name = os.path.basename(source.name).removesuffix(".toml")
+        compiled = {
+            "steps": self._members(source, "steps", checked.steps),
+            "destinations": self._members(source, "destinations", checked.destinations),
+        }
+        declared = self.declared[name] = self._declared_for(source, checked.match)
+        for at, language, parts in families.language(compiled):
+            for path in _once(template_refs(parts) if language == "$template" else refs(parts)):
+                self._check_ref(source, at, path, declared)
+        for index, data in enumerate(compiled["steps"]):
+            kind = data.get("kind") if data and data["use"] == "enrich.entity" else None
+            if kind is not None and self.settings is not None and kind not in self.kinds:
+                near = near_miss(kind, self.kinds)
+                words = f"there is no [entities.{kind}] in {FILE}{near}"
+                source.report(("steps", index, "kind"), words, 0)
+        for index, data in enumerate(compiled["destinations"]):
+            if data is None:
+                continue
+            workspace, known = data.get("workspace"), self.settings.slack.workspaces if self.settings else {}
+            if workspace and self.settings is not None and workspace not in known:
+                words = f"there is no [slack.workspaces.{workspace}] in {FILE}{near_miss(workspace, known)}"
+                source.report(("destinations", index, "workspace"), words, 0)
+            digest = hashlib.sha256(f"{name}\n{index}\n{data['use']}".encode()).digest()
+            data["salt"] = int.from_bytes(digest[:10], "big")
+        matrix.check(self, source, compiled, declared)
+        self.others.extend(source.others)
+        version = hashlib.sha256((source.text + json.dumps(compiled)).encode()).hexdigest()[:12]
+        head = {"name": name, "version": version, "status": checked.status, "match": checked.match}
+        self.pipelines.append({**head, "text": source.text, **compiled})
+
+    def _declared_for(self, source: SourceFile, match: list[str]) -> list[dict[str, Any]] | None:
+        """Return the declarations that a pipeline may get; None when undeclared events may come too."""
+        found = [data for type_, data in self.declarations.items() if matches(match, type_)]
+        if self.undeclared_too:
+            exact = match and all(pattern in self.declarations for pattern in match)
+            return found if exact else None
+        for index, pattern in enumerate(match):
+            if not any(matches([pattern], type_) for type_ in self.declarations):
+                words = near_miss(pattern, self.declarations) or f": write events/{pattern.removesuffix('.*')}.toml"
+                source.report(("match", index), f'no declaration matches "{pattern}"{words}', 0)
+        return found or None
+
+    def _check_ref(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]] | None) -> None:
+        if path[0] == "event" and declared is not None:
+            self._check_field(source, at, path, declared)
+        elif path[0] == "entity" and self.settings is not None and path[1:]:
+            if path[1] not in self.kinds:
+                self._report_ref(source, at, path, f"there is no [entities.{path[1]}]", self.kinds)
+        elif path[0] == "crossing" and path[1:] and path[1] not in CROSSING:
+            self._report_ref(source, at, path, f"a crossing has {', '.join(CROSSING)}", CROSSING)
+        elif path[0] == "item" and "blocks" not in at:
+            text = ".".join(path)
+            source.report(at, f"${text}: $item stands below a `repeat` of a blocks file", source.offset_of(at, text))
+
+    def _check_field(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]]) -> None:
+        fields: dict[str, list[str]] = {}
+        for declaration in declared:
+            for name, kind, *_ in declaration["fields"]:
+                fields.setdefault(name, []).append(kind)
+        in_payload = path[1:2] == ["payload"]
+        name, *inside = path[2 if in_payload else 1 :] or [""]
+        is_envelope = not in_payload and name in ENVELOPE
+        if name and name not in fields and not is_envelope:
+            where = " or ".join(sorted(declaration["file"] or declaration["type"] for declaration in declared))
+            self._report_ref(source, at, path, f"{where} declares no such field", fields)
+        elif inside and (is_envelope or "object" not in fields[name]):
+            kind = "string" if is_envelope else " or ".join(dict.fromkeys(fields[name]))
+            field = "$" + ".".join(path[: -len(inside)])
+            text = ".".join(path)
+            source.report(at, f"${text}: {field} is of type {kind}, with nothing inside", source.offset_of(at, text))
+
+    def _report_ref(self, source: SourceFile, at: Path, path: list[str], words: str, known: Iterable[str]) -> None:
+        text = ".".join(path)
+        at_name = 2 if path[1] == "payload" else 1
+        full = [".".join([*path[:at_name], name, *path[at_name + 1 :]]) for name in known]
+        near = near_miss("$" + text, [f"${name}" for name in full])
+        source.report(at, f"${text}: {words}{near}", source.offset_of(at, text))
+
+    def _members(self, source: SourceFile, family: str, tables: list[Any]) -> list[Any]:
+        """Compile each member; None stands for one that cannot be, so that the others keep their places."""
+        return [self._member(source, family, index, table) for index, table in enumerate(tables)]
+
+    def _member(self, source: SourceFile, family: str, index: int, table: Any) -> dict[str, Any] | None:
+        base: Path = (family, index)
+        known = families.kinds(family)
+        kind = table.get("use") if isinstance(table, dict) else None
+        if not isinstance(kind, str):
+            source.report(base, f'needs `use = "…"`: there are {", ".join(known)}')
+            return None
+        if kind not in known:
+            listed = near_miss(kind, known) or f": there are {', '.join(known)}"
+            source.report((*base, "use"), f'unknown {family[:-1]} "{kind}"{listed}', 0)
+            return None
+        cls = families.member(family, kind)
+        model = schema.section_model(cls, use=(str, ...))
+        checked = source.check(model, table, base)
+        if checked is None:
+            part = source.sound_part(model, table)
+            return None if part is None else part.given()
+        values = checked.given()
+        del values["use"]
+        try:
+            return {"use": kind, **cls.compiled(values)}
+        except ValueError as error:
+            source.report(base, f"{kind}: {error}")
+            return None
+
+
+def _written_kind(row: Any) -> str | None:
+    """Return the kind that a step as it stands in a file writes."""
+    kind = row.get("kind") if isinstance(row, dict) and row.get("use") == "upsert.entity" else None
+    return kind if isinstance(kind, str) else None
+
+
+def _once(paths: list[list[str]]) -> list[list[str]]:
+    return [path for index, path in enumerate(paths) if path not in paths[:index]]
+
+
+def in_order(problems: list[Problem]) -> list[Problem]:
+    """Return the problems file by file, as the files were read, each file's from its top to its end."""
+    places = [problem.path.rsplit(":", 2) for problem in problems]
+    files = list(dict.fromkeys(file for file, *_ in places))
+    keys = [(files.index(file), int(line), int(column)) for file, line, column in places]
+    return [problem for _, problem in sorted(zip(keys, problems, strict=True), key=lambda pair: pair[0])]
+
+
+def project_error(problems: list[Problem]) -> ProjectError:
+    """Return one error for all problems of a project's files."""
+    count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
+    return ProjectError(f"the project has {count}", "after the edit: ingestlayer validate", problems)

@@ -1,0 +1,118 @@
+"""Everything that can be found wrong in a project: its TOML files, its entity files, and how they fit together."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from ...entities import EntityFile
+from ...language.templates import template_refs
+from ...model import families
+from ...model.events import Field
+from ...system.errors import ProjectError
+from .. import checks, read
+from ..compile import Checker
+from ..find import FILE
+from ..findings import Finding, finding, of_problems
+from .length import Columns, longest
+from .warnings import PipelineChecks, key_fields, of_project
+
+
+def inspect(root: str, *, keep: bool = True) -> list[Finding]:
+    """Return every problem of a project, file by file, each file's from its top to its end.
+
+    `keep=False` leaves the cache as it is.
+    """
+    return _Inspection(read(root, keep=keep)).run()
+
+
+class _Inspection:
+    def __init__(self, checker: Checker) -> None:
+        self.checker = checker
+        self.found = of_problems(checker.problems)
+        self.wrong = {found.file for found in self.found}
+        tables = checker.settings.entities if checker.settings else {}
+        self.names = {kind: table.file for kind, table in tables.items()}
+        self.files = {
+            kind: EntityFile(kind, os.path.join(checker.root, table.file), table.key, dict(table.types), None)
+            for kind, table in tables.items()
+        }
+        self.rows = Columns(self.files, self.names, self._columns_in_use())
+        self._columns: dict[str, list[str] | None] = {}
+
+    def run(self) -> list[Finding]:
+        for kind in self.files:
+            self.found += self._of_entity_file(kind)
+        for pipeline in self.checker.pipelines:
+            sound = f"pipelines/{pipeline['name']}.toml" not in self.wrong
+            self.found += PipelineChecks(self.checker, pipeline, self.columns).run(sound)
+            if sound:
+                self.found += self._lengths(pipeline)
+        for declaration in self.checker.declarations.values():
+            if declaration["file"] and declaration["file"] not in self.wrong:
+                self.found += key_fields(self.checker, declaration)
+        if FILE not in self.wrong:
+            self.found += checks.inspect(self.checker)
+        if not self.wrong:
+            self.found += of_project(self.checker)
+        return self._in_order()
+
+    def columns(self, kind: str) -> list[str] | None:
+        """Return the columns of a kind's file; None when it cannot be read, or has no records to tell them."""
+        if kind not in self._columns:
+            try:
+                self._columns[kind] = self.files[kind].columns() or None
+            except ProjectError:
+                self._columns[kind] = None
+        return self._columns[kind]
+
+    def _columns_in_use(self) -> dict[str, set[str]]:
+        """Return the columns that texts have refs to, by the kind of entity."""
+        wanted: dict[str, set[str]] = {}
+        for pipeline in self.checker.pipelines:
+            for _, language, parts in families.language(pipeline["destinations"]):
+                for root, *names in template_refs(parts) if language == "$template" else ():
+                    if root == "entity" and len(names) > 1:
+                        wanted.setdefault(names[0], set()).add(names[1])
+        return wanted
+
+    def _of_entity_file(self, kind: str) -> Iterator[Finding]:
+        name = self.names[kind]
+        for path, words in self.files[kind].problems():
+            found = finding(path, words)
+            if found.line or words.startswith("…"):
+                # The file is called by its last name; its place in the project is told here.
+                yield found._replace(file=name)
+            else:
+                words = words.replace(self.checker.root + os.sep, "")
+                yield finding(self.checker.sources[FILE].place(("entities", kind, "file"), 0), words)
+
+    def _lengths(self, pipeline: dict[str, Any]) -> Iterator[Finding]:
+        """Yield the texts of messages that can get longer than their destination takes."""
+        source = self.checker.sources[f"pipelines/{pipeline['name']}.toml"]
+        declared = self.checker.declared.get(pipeline["name"]) or [{"fields": []}]
+        for index, data in enumerate(pipeline["destinations"]):
+            limits = families.member("destinations", data["use"]).limits
+            for path, language, parts in families.language(data):
+                limit = limits.get(tuple("*" if isinstance(part, int) else part for part in path)) or limits.get(
+                    (*path[:-1], "*")
+                )
+                if limit is None or language != "$template":
+                    continue
+                named = declared if any(ref[0] == "event" for ref in template_refs(parts)) else declared[:1]
+                known = [{row[0]: Field(*row) for row in declaration["fields"]} for declaration in named]
+                if limit.starts_whole and not isinstance(parts[0], str):
+                    parts = parts[1:]  # how a value at the start is counted depends on what it is
+                found = [longest(parts, fields, self.rows, limit.measure, limit.most) for fields in known]
+                worst = max(found, key=lambda it: it.length)
+                if worst.length > limit.most:
+                    name = ".".join(str(part) for part in path if isinstance(part, str) and part != "message")
+                    beyond = limit.beyond.format(most=f"{limit.most:,}")
+                    words = f"{name} can reach {worst.length:,} characters, {beyond}: {worst.why}"
+                    yield finding(source.place(("destinations", index, *path), 0), words, "warning")
+
+    def _in_order(self) -> list[Finding]:
+        files = [*self.checker.files, *self.names.values()]
+        found = list(dict.fromkeys(self.found))
+        order = {name: number for number, name in enumerate(dict.fromkeys([*files, *(it.file for it in found)]))}
+        # The last of a long entity file's problems counts the others.
+        return sorted(found, key=lambda it: (order[it.file], it.line or 1 << 60, it.column))

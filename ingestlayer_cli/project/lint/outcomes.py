@@ -1,0 +1,192 @@
+"""What conditions can come to, as far as the declarations tell. Whatever is not certain counts as possible.
+
+A ref has either a list of all the values that it may have, or an `Unknown` that tells what these could be. Each
+comparison with an unknown in it may be true, false or null, but the same in every condition that it stands in.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from ...language.expressions import COMPARISONS, Node, evaluator, kleene, moment, refs, to_number, truth
+from ...model.events import Field
+
+MAX_CASES = 3_000  # looked at one by one; where there are more, less is told apart
+
+ENVELOPE = ("id", "type", "received_at", "source", "payload", "idempotency_key")
+
+
+class Unknown(NamedTuple):
+    """A value that is not known: whether it may be a number, and a date or time. It may always be null."""
+
+    number: bool
+    moment: bool
+
+
+ANY, NUMBER, MOMENT, OTHER = Unknown(True, True), Unknown(True, False), Unknown(False, True), Unknown(False, False)
+_OF_TYPE = {"number": NUMBER, "integer": NUMBER, "date": MOMENT, "datetime": MOMENT, "object": OTHER, "array": OTHER}
+
+_OF_CROSSING = {"previous": NUMBER, "value": NUMBER, "since": MOMENT}
+
+# The values that the ref with this path may have.
+Domain = Callable[[list[str]], "list[Any] | Unknown"]
+
+
+def domain_of(declaration: dict[str, Any] | None, levels: Sequence[float] = ()) -> Domain:
+    """Return what the refs may be for events of a compiled declaration; None stands for undeclared events.
+
+    `levels` are those of the pipeline's crossing steps.
+    """
+    fields = {row[0]: Field(*row) for row in declaration["fields"]} if declaration else {}
+
+    def domain(path: list[str]) -> list[Any] | Unknown:
+        names = path[2:] if path[1:2] == ["payload"] else path[1:]
+        if path[0] == "crossing" and levels and path[1:]:
+            return [*levels, None] if path[1] == "level" else _OF_CROSSING.get(path[1], ANY)
+        if path[0] != "event":
+            return ANY
+        if not names:
+            return OTHER
+        if path[1] in ENVELOPE and path[1] != "payload":
+            return [declaration["type"]] if declaration and path[1:] == ["type"] else ANY
+        if declaration is None:
+            return ANY
+        field = fields.get(names[0])
+        return [None] if field is None else _values(field, len(names) > 1)
+
+    return domain
+
+
+def _values(field: Field, inside: bool) -> list[Any] | Unknown:
+    null = [None] if field.optional else []
+    if inside:
+        return ANY if field.type == "object" else [None]
+    if field.values is not None:
+        return [*field.values, *null]
+    return [True, False, *null] if field.type == "boolean" else _OF_TYPE.get(field.type, ANY)
+
+
+def outcomes(nodes: list[Node], domain: Domain) -> Iterator[list[Any]]:
+    """Yield what the nodes may come to together, case by case; an `Unknown` among it may be anything."""
+    values = {tuple(path): domain(path) for node in nodes for path in refs(node)}
+    listed = {path: found for path, found in values.items() if not isinstance(found, Unknown)}
+    known: dict[tuple[str, ...], Any] = {path: found for path, found in values.items() if isinstance(found, Unknown)}
+    atoms = list(dict.fromkeys(key for node in nodes for key in _atoms(node, known)))
+    while listed and _count(listed) > MAX_CASES:
+        known[max(listed, key=lambda path: len(listed[path]))] = ANY
+        listed = {path: found for path, found in listed.items() if path not in known}
+    if _count(listed) * 3 ** len(atoms) > MAX_CASES:
+        atoms = []
+    for case in product(*listed.values()):
+        known.update(zip(listed, case, strict=True))
+        for truths in product((True, False, None), repeat=len(atoms)):
+            held = dict(zip(atoms, truths, strict=True))
+            yield [_value(node, known, held) for node in nodes]
+
+
+def can_hold(nodes: list[Node], domain: Domain) -> bool:
+    """Say whether all of the conditions may hold for one event."""
+    return any(
+        all(isinstance(value, Unknown) or truth(value) for value in values) for values in outcomes(nodes, domain)
+    )
+
+
+def is_always_null(node: Node, domain: Domain) -> bool:
+    """Say whether a node comes to null whatever the event is."""
+    return all(values == [None] for values in outcomes([node], domain))
+
+
+def values_of(path: list[str], domains: list[Domain]) -> list[Any]:
+    """Return the values that a ref may have in any of the domains, null left out; none when they are not known."""
+    found = [domain(path) for domain in domains]
+    if any(isinstance(values, Unknown) for values in found):
+        return []
+    return [value for values in found if not isinstance(values, Unknown) for value in values if value is not None]
+
+
+def _count(listed: dict[tuple[str, ...], list[Any]]) -> int:
+    count = 1
+    for found in listed.values():
+        count *= len(found)
+    return count
+
+
+def _atoms(node: Node, known: dict[tuple[str, ...], Any]) -> Iterator[str]:
+    kind = node[0]
+    if kind in COMPARISONS:
+        if any(tuple(path) in known for path in refs(node)):
+            yield _atom(node)[0]
+    elif kind not in ("lit", "ref"):
+        for child in node[1] if kind == "list" else node[1:]:
+            yield from _atoms(child, known)
+
+
+def _atom(node: Node) -> tuple[str, bool]:
+    """Return the comparison that a comparison comes down to, as text, and whether it is the negation of it."""
+    kind, left, right = node
+    if kind in (">", "<="):
+        left, right = right, left
+    elif kind in ("==", "!="):
+        left, right = sorted((left, right), key=json.dumps)
+    elif kind == "contains":
+        left, right = right, left
+    name = {">": "<", ">=": "<", "<=": "<", "!=": "==", "contains": "in"}.get(kind, kind)
+    return json.dumps([name, left, right]), kind in (">=", "<=", "!=")
+
+
+def _value(node: Node, known: dict[tuple[str, ...], Any], held: dict[str, Any]) -> Any:
+    kind = node[0]
+    if kind == "lit":
+        return node[1]
+    if kind == "ref":
+        return known[tuple(node[1])]
+    if kind == "list":
+        items = [_value(item, known, held) for item in node[1]]
+        return OTHER if any(isinstance(item, Unknown) for item in items) else items
+    left = _value(node[1], known, held)
+    if kind == "not":
+        return ANY if isinstance(left, Unknown) else None if left is None else not left
+    if kind == "neg":
+        return NUMBER if isinstance(left, Unknown) and left.number else evaluator(["neg", _known(left)])({})
+    right = _value(node[2], known, held)
+    if not (isinstance(left, Unknown) or isinstance(right, Unknown)):
+        return evaluator([kind, ["lit", left], ["lit", right]])({})
+    if kind in ("and", "or"):
+        decisive = kind == "or"
+        sides = [truth(side) for side in (left, right) if not isinstance(side, Unknown)]
+        return kleene(decisive, *sides, *sides) if sides == [decisive] else ANY
+    if kind in COMPARISONS:
+        return _comparison(node, left, right, held)
+    is_zero = kind in "/%" and not isinstance(right, Unknown) and to_number(right) == 0
+    return NUMBER if _is_number(left) and _is_number(right) and not is_zero else None
+
+
+def _comparison(node: Node, left: Any, right: Any, held: dict[str, Any]) -> Any:
+    kind = node[0]
+    if kind in ("<", "<=", ">", ">=") and not (
+        (_is_number(left) and _is_number(right)) or (_is_moment(left) and _is_moment(right))
+    ):
+        return None
+    if kind in ("in", "contains"):
+        whole = right if kind == "in" else left
+        if whole == []:
+            return False
+        if not isinstance(whole, str | list | dict | Unknown):
+            return None
+    key, negated = _atom(node)
+    if key not in held:
+        return ANY
+    return None if held[key] is None else held[key] is not negated
+
+
+def _known(value: Any) -> Node:
+    return ["lit", None if isinstance(value, Unknown) else value]
+
+
+def _is_number(value: Any) -> bool:
+    return value.number if isinstance(value, Unknown) else to_number(value) is not None
+
+
+def _is_moment(value: Any) -> bool:
+    return value.moment if isinstance(value, Unknown) else moment(value) is not None

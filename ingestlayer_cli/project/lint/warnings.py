@@ -1,0 +1,403 @@
+"""The checks beyond syntax: what is well written and still cannot be meant."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations
+from typing import Any
+
+from ...destinations.slack.workspaces import settings_of
+from ...language.conditions import show
+from ...language.conditions import source as written
+from ...language.expressions import Node, equal, evaluator, refs
+from ...language.templates import template_refs
+from ...model import families
+from ...system.errors import near_miss
+from ..compile import Checker
+from ..find import FILE
+from ..findings import Finding, Severity, finding
+from ..match import matches
+from ..positions import Path
+from ..source import SourceFile
+from .outcomes import Domain, can_hold, domain_of, is_always_null, values_of
+
+_TAKE_NULL = {"default", "json"}  # filters that make something of null
+CHANGED = ("entity", "crossing", "body")  # the roots of refs that steps change
+SEEN = ("first_seen", "last_seen")  # what the store has of every entity that it knows
+
+Columns = Callable[[str], list[str] | None]
+
+
+class PipelineChecks:
+    """The checks of one pipeline by itself. `columns` returns those of a kind's file; None: not known."""
+
+    def __init__(self, checker: Checker, pipeline: dict[str, Any], columns: Columns) -> None:
+        self.pipeline = pipeline
+        self.columns = columns
+        self.source: SourceFile = checker.sources[f"pipelines/{pipeline['name']}.toml"]
+        self.kinds = checker.kinds
+        self.files = checker.settings.entities if checker.settings else {}
+        self.traits = _traits(checker)
+        self.bodies = _bodies(checker, pipeline)
+        self.slack = checker.settings.slack.model_dump() if checker.settings else None
+        self.domains = domains_of(checker, pipeline)
+        self.found: list[Finding] = []
+
+    def run(self, sound: bool) -> list[Finding]:
+        """Return what is found; of a pipeline that is not `sound` only what its other problems do not touch."""
+        compiled = {name: self.pipeline[name] for name in ("steps", "destinations")}
+        for at, language, data in families.language(compiled):
+            for path in _once(template_refs(data) if language == "$template" else refs(data)):
+                if path[0] == "entity" and path[1:] and path[1] in self.kinds:
+                    self._entity_ref(at, path)
+                elif path[0] == "crossing":
+                    self._only_after(at, path, [_is(step, "crossing") for step in self.pipeline["steps"]], "crossing")
+                elif path[0] == "body" and path[1:]:
+                    self._body_ref(at, path)
+            if sound and language == "$template":
+                self._template(at, data)
+        if sound:
+            self._steps()
+            self._destinations()
+            self._reach()
+            for index, data in enumerate(self.pipeline["destinations"]):
+                if data["use"] == "slack":
+                    self._slack(("destinations", index), data)
+        return self.found
+
+    def note(self, at: Path, words: str, offset: int | None = 0, severity: Severity = "error") -> None:
+        self.found.append(finding(self.source.place(at, offset), words, severity))
+
+    # Refs to what steps leave
+
+    def _only_after(self, at: Path, path: list[str], steps: list[bool], use: str, kind: str = "") -> None:
+        """Warn of a ref that no step before it has given a value; `steps` says which of them do that."""
+        text = ".".join(path)
+        offset = self.source.offset_of(at, text)
+        if True not in steps:
+            if None not in self.pipeline["steps"]:
+                which = f' with kind = "{kind}"' if kind else ""
+                words = f'${text} is always null: no step before it is `use = "{use}"`{which}'
+                self.note(at, words, offset, "warning")
+        elif at[0] == "steps" and isinstance(at[1], int) and at[1] <= steps.index(True):
+            words = f"${text} is always null here: step {steps.index(True) + 1} puts {kind or 'it'} onto"
+            self.note(at, f"{words} ${path[0]} only then", offset, "warning")
+
+    def _entity_ref(self, at: Path, path: list[str]) -> None:
+        text, kind = ".".join(path), path[1]
+        offset = self.source.offset_of(at, text)
+        self._only_after(at, path, [enriches(step) == kind for step in self.pipeline["steps"]], "enrich.entity", kind)
+        traits = [*self.traits.get(kind, ()), *SEEN]
+        if len(path) < 3 or path[2] in traits:
+            return
+        if kind not in self.files:
+            near = near_miss(f"${text}", [f"$entity.{kind}.{name}" for name in traits])
+            self.note(at, f"${text}: no pipeline writes {path[2]} onto {kind}{near}", offset, "warning")
+            return
+        columns = self.columns(kind)
+        if columns is None:
+            return
+        file = self.files[kind].file
+        if path[2] not in columns:
+            full = [".".join(["$entity", kind, name, *path[3:]]) for name in [*columns, *self.traits.get(kind, ())]]
+            self.note(at, f"${text}: {file} has no column {path[2]}{near_miss(f'${text}', full)}", offset)
+        elif len(path) > 3 and file.lower().endswith(".csv"):
+            self.note(at, f"${text}: ${'.'.join(path[:3])} is a cell, with nothing inside", offset)
+
+    def _body_ref(self, at: Path, path: list[str]) -> None:
+        index = at[1] if at[0] == "steps" and isinstance(at[1], int) else len(self.pipeline["steps"])
+        names = self.bodies[index]
+        if names is not None and path[1] not in names:
+            text = ".".join(path)
+            near = near_miss(f"${text}", [".".join(["$body", name, *path[2:]]) for name in names])
+            self.note(at, f"${text}: the body has no {path[1]} here{near}", self.source.offset_of(at, text))
+
+    # Steps
+
+    def _steps(self) -> None:
+        for index, step in enumerate(self.pipeline["steps"]):
+            names = self.bodies[index]
+            if _is(step, "transform") and names is not None and "body" not in step:
+                gone = [("rename", name, name) for name in step.get("rename", {})]
+                gone += [("remove", number, name) for number, name in enumerate(step.get("remove", []))]
+                for key, place, name in gone:
+                    if name.split(".")[0] not in names | _first(step.get("rename", {}).values()):
+                        words = f"{key}: the body has no {name}{near_miss(name, names)}"
+                        self.note(("steps", index, key, place), words, 0 if key == "remove" else None, "warning")
+            new = step["kind"] if _is(step, "upsert.entity") and step["kind"] not in self.files else ""
+            if near := near_miss(new, self.files):
+                words = f"there is no [entities.{new}] in {FILE}{near}: it is a kind of its own"
+                self.note(("steps", index, "kind"), words, 0, "warning")
+
+    # Values
+
+    def _template(self, at: Path, parts: list[Any]) -> None:
+        for part in parts:
+            if isinstance(part, str) or _TAKE_NULL.intersection(name for name, _ in part["filters"]):
+                continue
+            if all(is_always_null(part["node"], domain) for domain in self.domains):
+                self.note(at, f"{written(part['node'])} can only be null", self._offset(at, part["node"]))
+            for words, literal in self._never(part["node"]):
+                self.note(at, words, self._offset_of_literal(at, literal), "warning")
+
+    def _offset_of_literal(self, at: Path, literal: Any) -> int | None:
+        text = self.source.value_at(at)
+        written_so = [f"'{literal}'", f'"{literal}"'] if isinstance(literal, str) else [show(literal)]
+        found = max((text.find(word) for word in written_so), default=-1)
+        return max(found, 0) if text else None
+
+    def _offset(self, at: Path, node: Node) -> int:
+        named = refs(node)
+        return self.source.offset_of(at, ".".join(named[0])) if named else 0
+
+    def _never(self, node: Node) -> Iterator[tuple[str, Any]]:
+        """Yield words and literal for each that a field is compared with and never is."""
+        if node[0] in ("==", "!="):
+            for ref, other in ((node[1], node[2]), (node[2], node[1])):
+                yield from self._never_one_of(ref, [other])
+        elif node[0] == "in" and node[2][0] == "list":
+            yield from self._never_one_of(node[1], node[2][1])
+        for child in node[1:] if node[0] not in ("lit", "ref", "list") else ():
+            yield from self._never(child)
+
+    def _never_one_of(self, ref: Node, others: list[Node]) -> Iterator[tuple[str, Any]]:
+        values = values_of(ref[1], self.domains) if ref[0] == "ref" else []
+        for other in others:
+            if not values or other[0] != "lit" or other[1] is None or any(equal(other[1], value) for value in values):
+                continue
+            texts = [value for value in values if isinstance(value, str)]
+            near = near_miss(other[1], texts) if isinstance(other[1], str) else ""
+            listed = near or f": it is one of {', '.join(show(value) for value in values)}"
+            yield f"${'.'.join(ref[1])} is never {show(other[1])}{listed}", other[1]
+
+    # Slack
+
+    def _slack(self, at: Path, data: dict[str, Any]) -> None:
+        """Look for a channel that may come out null, and for what a webhook cannot do."""
+        channel = data["channel"]["$template"]
+        named = template_refs(channel)
+        if named and "channel_default" not in data:
+            text = ".".join(named[0])
+            words = f"${text} may be null or no channel, and then the run fails: give a channel_default"
+            self.note((*at, "channel"), words, self.source.offset_of((*at, "channel"), text), "warning")
+        workspace = data.get("workspace", "")
+        if not self.slack or settings_of(self.slack, workspace)["connection"] != "webhook":
+            return
+        table = f"slack.workspaces.{workspace}" if workspace else "slack"
+        words = f'with [{table}] connection = "webhook"'
+        if "thread" in data:
+            self.note((*at, "thread"), f"{words} there are no threads: messages are posted plainly", 0, "warning")
+        for name in ("username", "icon", "unfurl"):
+            if name in data:
+                self.note((*at, name), f"{words} {name} is left out: an incoming webhook takes none", 0, "warning")
+        if isinstance(channel[0], str) and channel[0].startswith("@"):
+            self.note((*at, "channel"), f"{words} there are no direct messages: it goes to its channel", 0, "warning")
+
+    # Destinations
+
+    def _destinations(self) -> None:
+        """Pass on what destinations say of themselves; none may write into what the project reads."""
+        read = [os.path.normpath(table.file) for table in self.files.values()]
+        for index, data in enumerate(self.pipeline["destinations"]):
+            for key, words in families.member("destinations", data["use"]).warnings(data):
+                self.note(("destinations", index, key), words, severity="warning")
+            path = "".join(map(str, data["path"]["$template"])) if data["use"] == "file" else ""
+            if path and os.path.normpath(path) in read:
+                words = f"{path} is read as an entity file: name another for what is written"
+                self.note(("destinations", index, "path"), words)
+
+    # Reach
+
+    def _reach(self) -> None:
+        """Look for filters that let nothing through, and destinations that nothing reaches."""
+        before: list[Node] = []
+        passed = 0  # steps that may have changed what a ref to one of `CHANGED` reads
+        for index, step in enumerate(self.pipeline["steps"]):
+            if step["use"] != "filter":
+                passed += 1
+                continue
+            node = step["when"]["$condition"]
+            if not self._holds(("steps", index, "when"), node, before, passed, "every event is dropped here"):
+                return
+            before.append(_after(node, passed))
+        for index, data in enumerate(self.pipeline["destinations"]):
+            if "when" in data:
+                at = ("destinations", index, "when")
+                self._holds(at, data["when"]["$condition"], before, passed, "nothing is ever sent here")
+
+    def _holds(self, at: Path, node: Node, before: list[Node], passed: int, result: str) -> bool:
+        never = list(dict.fromkeys(self._never(node)))
+        start = 0 if self.source.value_at(at) else None
+        if not any(can_hold([node], domain) for domain in self.domains):
+            why = f": {'; '.join(words for words, _ in never)}" if never else ""
+            self.note(at, f"the condition {self._verdict(node)}, so {result}{why}", start)
+            return False
+        for words, literal in never:
+            self.note(at, words, self._offset_of_literal(at, literal), "warning")
+        if before and not any(can_hold([*before, _after(node, passed)], domain) for domain in self.domains):
+            self.note(at, f"the condition contradicts a filter before it, so {result}", start, "warning")
+            return False
+        return True
+
+    def _verdict(self, node: Node) -> str:
+        if not refs(node):
+            value = evaluator(node)({})
+            return "is always null" if value is None else "is always false"
+        is_null = all(is_always_null(node, domain) for domain in self.domains)
+        return "can only be null" if is_null else "can never hold"
+
+
+def enriches(step: dict[str, Any] | None) -> str | None:
+    """Return the kind of entity that a step puts onto $entity."""
+    return step.get("kind") if step and (_is(step, "enrich.entity") or _is(step, "upsert.entity")) else None
+
+
+def _is(step: dict[str, Any] | None, kind: str) -> bool:
+    return step is not None and step.get("use") == kind
+
+
+def _traits(checker: Checker) -> dict[str, set[str]]:
+    """Return the names of the traits that pipelines write, by the kind of entity."""
+    found: dict[str, set[str]] = {}
+    for pipeline in checker.pipelines:
+        for step in pipeline["steps"]:
+            if _is(step, "upsert.entity") and isinstance(step.get("kind"), str):
+                found.setdefault(step["kind"], set()).update(step.get("traits") or ())
+    return found
+
+
+def _bodies(checker: Checker, pipeline: dict[str, Any]) -> list[set[str] | None]:
+    """Return the names that `$body` has before each step and after the last one; None where they are not known."""
+    declared = checker.declared.get(pipeline["name"])
+    names = None if declared is None else {row[0] for data in declared for row in data["fields"]}
+    found = [names]
+    for step in pipeline["steps"]:
+        if step is None:
+            names = None
+        elif step["use"] == "transform":
+            names = _transformed(names, step)
+        found.append(names)
+    return found
+
+
+def _transformed(names: set[str] | None, step: dict[str, Any]) -> set[str] | None:
+    if "body" in step:
+        names = set(step["body"])
+    if names is None:
+        return None
+    rename = step.get("rename", {})
+    names = (names - set(rename)) | _first(rename.values())
+    return (names - set(step.get("remove", []))) | _first(step.get("set", {}))
+
+
+def _first(paths: Iterable[str]) -> set[str]:
+    """Return the first name of each path."""
+    return {path.split(".")[0] for path in paths}
+
+
+def domains_of(checker: Checker, pipeline: dict[str, Any]) -> list[Domain]:
+    """Return what refs may be, for each declaration that a pipeline may get."""
+    declared = checker.declared.get(pipeline["name"])
+    known = [step["levels"] for step in pipeline["steps"] if _is(step, "crossing") and "levels" in step]
+    levels = [level for rows in known for level in rows] if None not in pipeline["steps"] else []
+    return [domain_of(data, levels) for data in ([None] if declared is None else declared)]
+
+
+def _after(node: Node, passed: int) -> Node:
+    """Return the node with its refs to what steps change told apart from those after other steps."""
+    if node[0] == "lit":
+        return node
+    if node[0] == "ref":
+        return ["ref", [*node[1], f"after {passed}"]] if node[1][0] in CHANGED else node
+    if node[0] == "list":
+        return ["list", [_after(item, passed) for item in node[1]]]
+    return [node[0], *[_after(child, passed) for child in node[1:]]]
+
+
+def _once(paths: list[list[str]]) -> list[list[str]]:
+    return [path for index, path in enumerate(paths) if path not in paths[:index]]
+
+
+# The project as a whole -----------------------------------------------------------------------------------
+
+
+def of_project(checker: Checker) -> Iterator[Finding]:
+    """Yield what is declared and unused, and what is posted twice."""
+    for type_, declaration in checker.declarations.items():
+        if not declaration["file"]:
+            continue
+        source = checker.sources[declaration["file"]]
+        if not any(matches(pipeline["match"], type_) for pipeline in checker.pipelines):
+            words = f'no pipeline matches "{type_}": its events are stored and go nowhere'
+            yield finding(source.place(("type",), 0), words, "warning")
+    used = {enriches(step) for pipeline in checker.pipelines for step in pipeline["steps"]}
+    for kind in checker.settings.entities if checker.settings else ():
+        if kind not in used:
+            words = f'no pipeline looks up "{kind}": `use = "enrich.entity"` with kind = "{kind}" does'
+            yield finding(checker.sources[FILE].place(("entities", kind)), words, "warning")
+    yield from _posted_twice(checker)
+
+
+def key_fields(checker: Checker, declaration: dict[str, Any]) -> Iterator[Finding]:
+    """Yield the optional fields without which the declared idempotency key is null."""
+    source, domain = checker.sources[declaration["file"]], domain_of(declaration)
+    at: Path = ("idempotency", "key")
+    optional = {row[0] for row in declaration["fields"] if row[2]}
+    told = set()
+    for part in declaration["key"] or []:
+        if isinstance(part, str) or _TAKE_NULL.intersection(name for name, _ in part["filters"]):
+            continue
+        for path in _once(refs(part["node"])):
+            name = (path[2:] if path[1:2] == ["payload"] else path[1:] or [""])[0]
+            text = ".".join(path)
+            if name not in optional or text in told:
+                continue
+            if is_always_null(part["node"], _without(domain, path)):
+                told.add(text)
+                words = f"${text} is optional: an event without it is refused, unless it is sent with --key"
+                yield finding(source.place(at, source.offset_of(at, text)), words, "warning")
+
+
+def _without(domain: Domain, missing: list[str]) -> Domain:
+    return lambda path: [None] if path == missing else domain(path)
+
+
+def _posted_twice(checker: Checker) -> Iterator[Finding]:
+    """Yield each destination whose channel gets the same events from an active pipeline before it."""
+    posts: dict[tuple[str, str], list[tuple[dict[str, Any], int]]] = {}
+    for pipeline in checker.pipelines:
+        for index, data in enumerate(pipeline["destinations"] if pipeline["status"] == "active" else ()):
+            channel = (data.get("channel") or {}).get("$template")
+            if channel and all(isinstance(part, str) for part in channel):
+                place = f"{data['use']}/{data.get('workspace', '')}"
+                key = place, "".join(channel).strip().lstrip("#")
+                posts.setdefault(key, []).append((pipeline, index))
+    for (_, channel), found in posts.items():
+        told = set()
+        for (first, one), (second, other) in combinations(found, 2):
+            if first is second or (second["name"], other) in told:
+                continue
+            type_ = _both(checker, first, second, _conditions(first, one) + _conditions(second, other))
+            if type_:
+                told.add((second["name"], other))
+                place = checker.sources[f"pipelines/{second['name']}.toml"].place(("destinations", other, "channel"), 0)
+                words = (
+                    f"#{channel} gets {type_} from pipelines/{first['name']}.toml, too: such an event is posted twice"
+                )
+                yield finding(place, words, "warning")
+
+
+def _conditions(pipeline: dict[str, Any], index: int) -> list[Node]:
+    members = [step for step in pipeline["steps"] if step["use"] == "filter"] + [pipeline["destinations"][index]]
+    return [data["when"]["$condition"] for data in members if "when" in data]
+
+
+def _both(checker: Checker, first: dict[str, Any], second: dict[str, Any], nodes: list[Node]) -> str | None:
+    """Return an event type that both pipelines may post, or None."""
+    for type_, declaration in checker.declarations.items():
+        if (
+            matches(first["match"], type_)
+            and matches(second["match"], type_)
+            and can_hold(nodes, domain_of(declaration))
+        ):
+            return type_
+    return None

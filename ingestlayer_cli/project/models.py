@@ -1,0 +1,463 @@
+"""What may stand in a project's files, as pydantic models. Loaded only when a file has changed."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, core_schema
+
+from ..language import expressions, templates
+from ..language.conditions import Condition, Value
+from ..language.expressions import ExpressionError
+from ..language.templates import Template
+from ..model import families
+from ..model.events import TYPES
+from ..model.redaction import ACTIONS
+from ..system.clock import parse_duration
+from ..system.errors import near_miss
+from .checks import problem_of
+from .tests_schema import Test
+
+
+def problem(message: str, offset: int | None = None) -> PydanticCustomError:
+    """Return a validation error with our words, and the character of the value that it is about."""
+    context: dict[str, Any] = {"words": message, "offset": offset}
+    return PydanticCustomError("ingestlayer", "{words}", context)
+
+
+def _duration(value: Any) -> int:
+    if not isinstance(value, str):
+        raise problem(f"must be a duration in quotes with a unit, like 30s 5m 1h 24h 7d, not {value!r}", 0)
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise problem(str(error), 0) from None
+
+
+def _condition(value: Any) -> dict[str, Any]:
+    return {"$condition": _language(expressions.parse, value, "an expression")}
+
+
+def _value(value: Any) -> dict[str, Any]:
+    return {"$value": _language(expressions.parse, value, "an expression")}
+
+
+def _secret(value: Any) -> str:
+    if not isinstance(value, str):
+        raise problem(f'must name a secret in quotes, "env:NAME" or "keyring:NAME", not {value!r}', 0)
+    if not re.fullmatch(r"(env|keyring):[\w./-]+", value, re.ASCII):
+        # The value itself is not shown: it may be the secret.
+        raise problem('must name a secret, "env:NAME" or "keyring:NAME", and never be one', 0)
+    return value
+
+
+def _actions(value: Any) -> dict[str, str]:
+    """Read `"mask"` or `{ slack = "mask", webhook = "keep" }` into a table; "*" stands for the other kinds."""
+    if not isinstance(value, dict):
+        return {"*": _action(value, "")}
+    kinds = families.kinds("destinations")
+    for kind in value:
+        if kind != "*" and kind not in kinds:
+            known = near_miss(kind, kinds) or f': there are {", ".join(kinds)} and "*" for the others'
+            raise problem(f'unknown kind of destination "{kind}"{known}')
+    if not value:
+        raise problem("the table is empty: say what each kind of destination gets")
+    return {kind: _action(action, f"{kind}: ") for kind, action in value.items()}
+
+
+def _action(value: Any, where: str) -> str:
+    if value not in ACTIONS:
+        known = (isinstance(value, str) and near_miss(value, ACTIONS)) or ""
+        raise problem(f"{where}must be {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, not {value!r}{known}", 0)
+    return str(value)
+
+
+def _structure(value: Any) -> Any:
+    return _texts_compiled(_plain(value), "")
+
+
+def _plain(value: Any) -> Any:
+    """Return a TOML value as JSON has it: dates and times are texts there."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _template(value: Any) -> dict[str, Any]:
+    return {"$template": _language(templates.parse, value, "a text")}
+
+
+def _language(parse: Any, value: Any, words: str) -> Any:
+    if not isinstance(value, str):
+        raise problem(f"must be {words} in quotes, not {value!r}", 0)
+    try:
+        return parse(value)
+    except ExpressionError as error:
+        raise problem(error.message, error.offset) from None
+
+
+def _json_file(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        raise problem(f"must be the name of a JSON file, not {value!r}", 0)
+    source: Any = info.context  # the file that names this one
+    try:
+        with open(os.path.join(source.root, value), encoding="utf-8-sig") as file:
+            data = json.load(file)
+    except OSError as error:
+        raise problem(f"{value} cannot be read: {error.strerror}", 0) from None
+    except RecursionError:
+        raise problem(f"{value} is nested too deeply", 0) from None
+    except UnicodeDecodeError as error:
+        raise problem(f"{value} is not UTF-8 (byte {error.start + 1})", 0) from None
+    except ValueError as error:
+        raise problem(f"{value} is not JSON: {error}", 0) from None
+    source.others.append(value)
+    return _texts_compiled(data, value)
+
+
+def _texts_compiled(data: Any, place: str) -> Any:
+    """Make every text of a JSON document that holds a dollar sign a template."""
+    if isinstance(data, dict):
+        for name in families.LANGUAGES:
+            if name in data:
+                raise problem(f"{name} cannot be a name here", 0)
+        return {name: _texts_compiled(value, f"{place}/{name}") for name, value in data.items()}
+    if isinstance(data, list):
+        return [_texts_compiled(value, f"{place}/{index}") for index, value in enumerate(data)]
+    if isinstance(data, str) and "$" in data:
+        try:
+            return {"$template": templates.parse(data)}
+        except ExpressionError as error:
+            where = f"{place.strip('/')}: " if place else ""
+            raise problem(f"{where}{error.message} (character {error.offset + 1})", 0) from None
+    return data
+
+
+def _described(description: str, **more: Any) -> WithJsonSchema:
+    """Return what the JSON Schema says of a text that we read ourselves."""
+    return WithJsonSchema({"type": "string", "description": description, **more})
+
+
+Duration = Annotated[
+    int,
+    PlainValidator(_duration),
+    _described("A number and a unit: 30s 5m 1h 24h 7d", pattern=r"^[0-9]{1,9} ?(ms|s|m|h|d)$"),
+]
+Json = Annotated[Any, PlainValidator(_json_file), _described("The name of a JSON file of the project")]
+Prose = Annotated[
+    dict[str, Any],
+    PlainValidator(_template),
+    _described("A text with $event.field, $entity.kind.column, and ${ expression | filter }; $$ is a dollar sign"),
+]
+
+_ACTIONS_SCHEMA = {
+    "description": 'What becomes of it, or a table of that by kind of destination, "*" for the others',
+    "anyOf": [
+        {"enum": [*ACTIONS]},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"enum": [*families.kinds("destinations"), "*"]},
+            "additionalProperties": {"enum": [*ACTIONS]},
+        },
+    ],
+}
+
+# What an annotation of a Section is in a file, and what it compiles to.
+_ANNOTATIONS: dict[Any, Any] = {
+    families.Duration: Duration,
+    families.JsonFile: Json,
+    families.Structure: Annotated[Any, PlainValidator(_structure), WithJsonSchema({})],
+    families.Secret: Annotated[
+        str,
+        PlainValidator(_secret),
+        _described("The name of a secret: env:NAME or keyring:NAME", pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$"),
+    ],
+    families.Actions: Annotated[dict[str, str], PlainValidator(_actions), WithJsonSchema(_ACTIONS_SCHEMA)],
+    Value: Annotated[
+        dict[str, Any],
+        PlainValidator(_value),
+        _described("A number from refs: $event.used / $event.limit"),
+    ],
+    Condition: Annotated[
+        dict[str, Any],
+        PlainValidator(_condition),
+        _described("A condition: $event.used / $event.limit >= 0.8 and $event.plan in ['pro', 'team']"),
+    ],
+    Template: Prose,
+}
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    def given(self) -> dict[str, Any]:
+        """Return the keys that the file has, with their checked values."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
+
+
+def section_model(cls: type[families.Section], **more: Any) -> type[Strict]:
+    """Return the pydantic model of a section: its annotations, ours replaced by what files hold."""
+    keys: dict[str, Any] = dict(more)
+    for name, annotation in get_type_hints(cls).items():
+        if get_origin(annotation) is not ClassVar:
+            keys[name] = (_in_files(annotation), getattr(cls, name, ...))
+    return create_model(cls.__name__, __base__=Strict, __doc__=cls.__doc__, **keys)
+
+
+def _in_files(annotation: Any) -> Any:
+    if annotation in _ANNOTATIONS:
+        return _ANNOTATIONS[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, families.Section):
+        return Annotated[section_model(annotation), AfterValidator(_compiled_by(annotation))]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is None or origin is Literal:
+        return annotation
+    if origin in (list, dict):
+        return origin[tuple(_in_files(argument) for argument in arguments)]
+    # `X | None`: in a file the key is there or it is not; TOML has no null.
+    return next(_in_files(argument) for argument in arguments if argument is not type(None))
+
+
+def _compiled_by(cls: type[families.Section]) -> Callable[[Strict], dict[str, Any]]:
+    def check(value: Strict) -> dict[str, Any]:
+        try:
+            return cls.compiled(value.given())
+        except ValueError as error:
+            raise problem(str(error)) from None
+
+    return check
+
+
+class _Matching:
+    """A text of one form; editors are told its pattern."""
+
+    def __init__(self, pattern: str, words: str) -> None:
+        self._pattern = pattern
+        self._words = words
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+        return {**handler(core), "pattern": f"^({self._pattern})$".replace(r"\w", "A-Za-z0-9_")}
+
+    def _check(self, value: str) -> str:
+        if not re.fullmatch(self._pattern, value, re.ASCII):
+            raise problem(f'"{value}" is not {self._words}', 0)
+        return value
+
+
+EventType = Annotated[str, _Matching(r"[\w-]+(\.[\w-]+)*", "an event type: dotted words of letters, digits, _ and -")]
+Match = Annotated[str, _Matching(r"[\w-]+(\.[\w-]+)*(\.\*)?", 'an event type, or the start of some like "usage.*"')]
+EntityFile = Annotated[str, _Matching(r".+\.(csv|json|ndjson|jsonl)", "a .csv, .json or .ndjson file")]
+Url = Annotated[str, _Matching(r"https?://.+", "an http or https address")]
+
+
+CheckName = Annotated[str, _Matching(r"[A-Za-z][\w-]{0,99}", "a name of letters, digits, _ and -, at most 100")]
+WorkspaceName = Annotated[str, _Matching(r"[A-Za-z][\w-]*", "a name of letters, digits, _ and -")]
+
+
+# ingestlayer.toml -----------------------------------------------------------------------------------------
+
+
+class StoreTable(Strict):
+    path: str = Field(default=".ingestlayer/store.db", min_length=1)
+    retention: Duration = 90 * 86_400_000
+
+
+class WorkspaceTable(Strict):
+    """A further workspace; what it does not say is as in [slack]."""
+
+    connection: Literal["terminal", "bot", "webhook"] | None = None
+    api_url: Url | None = None
+    on_unknown: Literal["hold", "resend"] | None = None
+    pace: Duration | None = None
+
+
+class SlackTable(Strict):
+    connection: Literal["terminal", "bot", "webhook"] = "terminal"
+    api_url: Url = "https://slack.com/api/"
+    # What becomes of a message that may or may not have arrived, when Slack's history cannot be read.
+    on_unknown: Literal["hold", "resend"] = "hold"
+    pace: Duration = 1_000  # Slack: about one message per second per channel
+    workspaces: dict[WorkspaceName, WorkspaceTable] = {}
+
+
+class EventsTable(Strict):
+    undeclared: Literal["reject", "accept"] = "reject"
+
+
+class EntityTable(Strict):
+    file: EntityFile
+    key: str = Field(min_length=1)
+    types: dict[str, Literal["string", "number", "integer", "boolean", "date", "datetime"]] = {}
+
+
+def _columns_value(value: Any) -> Any:
+    return _language(lambda text: expressions.parse(text, columns=True), value, "an expression")
+
+
+ColumnExpression = Annotated[
+    list[Any], PlainValidator(_columns_value), _described("An expression of columns: used / limit")
+]
+
+
+class CheckTable(Strict):
+    """Usage that is compared with its limit: `ingestlayer check`."""
+
+    source: str | None = Field(default=None, min_length=1)
+    command: list[str] = []
+    query: str | None = None
+    headers: dict[str, str] = {}
+    rows: str | None = None  # of JSON over HTTPS: the field that has the rows
+    next: str | None = None  # and the one with the address of the next page
+    timeout: Duration = 30_000
+    columns: dict[str, str] = {}
+    value: ColumnExpression
+    levels: Annotated[list[float], Field(min_length=1)]
+    key: Annotated[list[str], Field(min_length=1)]
+    period: Literal["hour", "day", "week", "month", "quarter", "year"] | None = None
+    rearm: Annotated[float, Field(ge=0)] = 0.05
+    where: ColumnExpression | None = None
+    emit: EventType
+    stale_after: Duration | None = None
+    may_be_empty: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> "CheckTable":
+        """Check what one key alone cannot tell."""
+        if words := problem_of(self):
+            raise problem(words)
+        return self
+
+
+class ProjectFile(Strict):
+    """ingestlayer.toml"""
+
+    store: StoreTable = StoreTable()
+    slack: SlackTable = SlackTable()
+    events: EventsTable = EventsTable()
+    entities: dict[str, EntityTable] = {}
+    checks: dict[CheckName, CheckTable] = {}
+
+
+# events/TYPE.toml -----------------------------------------------------------------------------------------
+
+
+class _FieldTable(Strict):
+    type: str | None = None
+    enum: Annotated[list[str | int | float], Field(min_length=1)] | None = None
+    optional: bool = False
+    description: str = ""
+    max_length: Annotated[int, Field(ge=1)] | None = None
+
+
+_FIELD_KEYS = {
+    "type": 'a type like "string" or "number?"',
+    "enum": "a list of texts or numbers",
+    "optional": "true or false",
+    "description": "a text",
+    "max_length": "a whole number from 1",
+}
+
+
+_FIELD_TYPES = {"type": "string", "enum": [name + mark for name in TYPES for mark in ("", "?")]}
+_FIELD_SCHEMA = {
+    "description": 'A type, "…?" is optional; or a table with enum, optional, description, max_length',
+    "anyOf": [
+        _FIELD_TYPES,
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "anyOf": [{"required": ["type"]}, {"required": ["enum"]}],
+            "properties": {
+                "type": _FIELD_TYPES,
+                "enum": {"type": "array", "minItems": 1, "items": {"type": ["string", "number"]}},
+                "optional": {"type": "boolean"},
+                "description": {"type": "string"},
+                "max_length": {"type": "integer", "minimum": 1, "description": "Of a text: characters at most"},
+            },
+        },
+    ],
+}
+
+
+def _field(value: Any) -> list[Any]:
+    """Read `"string?"` or `{ enum = […] }` into [type, optional, enum values, description, max length]."""
+    if isinstance(value, str):
+        return [_field_type(value.removesuffix("?")), value.endswith("?"), None, "", None]
+    if not isinstance(value, dict):
+        raise problem(f'must be a type like "string" or "number?", or {{ enum = […] }}, not {value!r}', 0)
+    try:
+        table = _FieldTable.model_validate(value)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        if name not in _FIELD_KEYS:
+            near = near_miss(name, _FIELD_KEYS) or f": there are {', '.join(_FIELD_KEYS)}"
+            raise problem(f'unknown key "{name}"{near}') from None
+        raise problem(f"{name} must be {_FIELD_KEYS[name]}, not {value[name]!r}") from None
+    if table.type is None and table.enum is None:
+        raise problem('needs `type = "…"` or `enum = […]`')
+    kind = None if table.type is None else _field_type(table.type.removesuffix("?"))
+    optional = table.optional or (table.type or "").endswith("?")
+    if table.max_length is not None and (table.enum or kind != "string"):
+        raise problem('max_length is of a field with type = "string" and without an enum')
+    for item in table.enum or []:
+        if kind and not TYPES[kind].fits(item):
+            raise problem(f"enum: {item!r} is not {TYPES[kind].words}, as `type` says")
+    texts = all(isinstance(item, str) for item in table.enum or [])
+    return [kind or ("string" if texts else "number"), optional, table.enum, table.description, table.max_length]
+
+
+def _field_type(name: str) -> str:
+    if name not in TYPES:
+        raise problem(f'unknown type "{name}"{near_miss(name, TYPES)}: there are {", ".join(TYPES)}', 0)
+    return name
+
+
+class IdempotencyTable(Strict):
+    key: Prose | None = None
+    window: Duration = 86_400_000
+    on_difference: Literal["accept", "reject"] = "accept"
+
+
+class EventFile(Strict):
+    """events/TYPE.toml"""
+
+    type: Annotated[EventType, Field(max_length=200)]
+    description: str = ""
+    fields: dict[str, Annotated[Any, PlainValidator(_field), WithJsonSchema(_FIELD_SCHEMA)]]
+    idempotency: IdempotencyTable = IdempotencyTable()
+    example: dict[str, Any] | None = None
+
+
+# pipelines/NAME.toml --------------------------------------------------------------------------------------
+
+
+class PipelineFile(Strict):
+    """pipelines/NAME.toml"""
+
+    description: str = ""
+    match: list[Match] = []
+    status: Literal["active", "paused", "draft"] = "active"
+    steps: list[Any] = []
+    destinations: list[Any] = []
+    tests: list[Test] = []

@@ -1,0 +1,1 @@
+"""Secrets are named in project files and read when they are needed."""

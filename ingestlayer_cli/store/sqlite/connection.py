@@ -1,0 +1,280 @@
+"""The store: one SQLite file, the only place that speaks SQL.
+
+WAL with `synchronous=FULL`: what a transaction committed survives a power cut; readers never wait for a
+writer. Every write goes through `Store.transaction()`.
+"""
+
+import json
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from ...model.events import Seen, State, Traits
+from ...system.errors import StoreError, UsageError
+from .schema import APPLICATION_ID, MIGRATIONS, VERSION, key_hash
+from .transaction import Transaction, remembered, state, traits
+
+BUSY_SECONDS = 60
+SHOW_AFTER = 1.0  # seconds
+STEPS = 100_000  # of SQLite's machine between two looks at the clock
+# Of a batch. With what SQLite has by itself, 2 MB and 1,000 pages, a chunk of a thousand new keys in no order reads
+# its pages twice and is copied at once, page by page.
+CACHE = 16_000  # kB
+CHECKPOINT = 4_000  # pages of 4 kB
+
+
+class Store:
+    """An open store. Not for sharing between threads."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str, version: int = VERSION) -> None:
+        self.connection = connection
+        self.path = path
+        self.is_outdated = version < VERSION  # opened for reading, it may be
+        self._versions: dict[tuple[str, str], int] = {}
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Hold the only write transaction; commit at the end, roll everything back on any exception."""
+        with errors(self.path):
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                transaction = Transaction(self.connection, self._versions, self._numbers)
+                yield transaction
+                transaction.flush()
+                self.connection.execute("COMMIT")
+            except BaseException:
+                # Numbers that were handed out inside may not exist now.
+                self._versions.clear()
+                self._numbers.clear()
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def expect_many(self) -> None:
+        """Get ready for many transactions: keep more pages at hand, and copy what changed to the file less often."""
+        with errors(self.path):
+            self.connection.execute(f"PRAGMA cache_size = -{CACHE}")
+            self.connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+
+    def select(self, sql: str, *values: Any) -> list[Any]:
+        with errors(self.path):
+            return self.connection.execute(sql, values).fetchall()
+
+    def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
+        """Return the latest remembrance of a key strictly between two times."""
+        with errors(self.path):
+            return remembered(self.connection, scope, key, after, before)
+
+    def state(self, scope: str, key: str) -> State | None:
+        """Return the state that was kept last of a key."""
+        with errors(self.path):
+            return state(self.connection, scope, key)
+
+    def states(self, scope: str, start: str) -> dict[str, State]:
+        """Return the states of the keys that begin with a text, by key."""
+        rows = self.select(
+            "SELECT key, value, event_id, at FROM states WHERE scope = ? AND key >= ? AND key < ?",
+            *(scope, start, start + "\U0010ffff"),
+        )
+        return {key: State(json.loads(value), event_id, at) for key, value, event_id, at in rows}
+
+    def traits(self, kind: str, key: str) -> Traits | None:
+        """Return what the store knows of an entity."""
+        with errors(self.path):
+            return traits(self.connection, kind, key)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def open_store(path: str) -> Store:
+    """Open a store, making or migrating it when needed; StoreError says what is in the way."""
+    with errors(path):
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the store's folder {os.path.dirname(path)} cannot be made: {error.strerror}",
+                "make it writable, or set [store] path in ingestlayer.toml",
+            ) from None
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return Store(connection, path)
+
+
+def open_to_read(path: str) -> Store | None:
+    """Open an existing store for reading alone, leaving no trace; None when there is none."""
+    if not os.path.exists(path):
+        return None
+    # A reader of a WAL store makes its -wal and -shm files, unless it may take the file for immutable: while no
+    # process has the store open (there is no -wal), it is.
+    how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
+    with errors(path):
+        connection = sqlite3.connect(f"file:{_uri(path)}?{how}", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+        try:
+            version = _version(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        if version:
+            return Store(connection, path, version)
+        connection.close()  # another process is just making it
+        return None
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """Return the version of the SQLite library that is linked in."""
+    return sqlite3.sqlite_version_info
+
+
+def _uri(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(path)
+
+
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
+    if _version(connection, path) == 0:
+        _use_wal(connection)
+    connection.create_function("key_hash", 1, key_hash, deterministic=True)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection, path)  # another process may have been first
+        if 0 < version < VERSION:
+            _copy(path, f"{path}.v{version}")
+        with _telling(connection, f"Bringing the store from version {version} to {VERSION}"):
+            for script in MIGRATIONS[version:]:
+                for statement in _statements(script):
+                    connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def _telling(connection: sqlite3.Connection, words: str) -> Iterator[None]:
+    """Tell a terminal on stderr what takes so long, once it takes over a second."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    started = time.monotonic()
+    shown = False
+
+    def tell() -> None:
+        nonlocal shown
+        seconds = time.monotonic() - started
+        if seconds > SHOW_AFTER:
+            shown = True
+            sys.stderr.write(f"\r{words}: {seconds:.0f} s")
+            sys.stderr.flush()
+
+    connection.set_progress_handler(tell, STEPS)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. SQLite does not wait for the others that want the same: it fails at once."""
+    ends = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends:
+                raise
+        time.sleep(0.01)
+
+
+def _copy(path: str, copy: str) -> None:
+    """Keep a whole copy of the store as it is before its migration, whose lock is held."""
+    part = f"{copy}.part"
+    if os.path.exists(part):  # of one that was killed
+        os.unlink(part)
+    with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(part)) as new:
+        old.backup(new)
+    os.replace(part, copy)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script: executescript would commit the transaction that makes a migration whole."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    """Return the version of a store, 0 for an empty file; StoreError when it is not ours or newer than us."""
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")  # one state of the file: another process may be making it
+    try:
+        names = ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
+        version, application, tables = (connection.execute(sql).fetchone()[0] for sql in names)
+    finally:
+        if alone:
+            connection.execute("COMMIT")
+    if application != APPLICATION_ID and (application or version or tables):
+        raise StoreError(f"{path} is a database of another program", "set [store] path in ingestlayer.toml")
+    if version > VERSION:
+        raise StoreError(
+            f"the store {path} is of version {version}, this program knows {VERSION}",
+            "it was made by a newer ingestlayer: upgrade this one (pip install -U ingestlayer-cli)",
+        )
+    return int(version)
+
+
+@contextmanager
+def errors(path: str) -> Iterator[None]:
+    """Turn what SQLite says into words with a remedy."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        said = str(error)
+        for words, message, hint in _ERRORS:
+            if words in said:
+                raise StoreError(f"the store {path} {message}", hint) from error
+        raise StoreError(f"the store {path} failed: {said}", "nothing was written") from error
+    except UnicodeEncodeError as error:  # of an argument with half a character, or in another encoding
+        word = ascii(str(error.object)[:60])
+        raise UsageError(
+            f"{word} is not Unicode text", "nothing that is stored is called so: write it in UTF-8"
+        ) from None
+
+
+_ERRORS = [
+    ("disk is full", "has no room: the disk is full", "free some space; nothing was accepted, so emit again"),
+    ("readonly", "cannot be written", "check the permissions of the file and of its folder"),
+    ("unable to open", "cannot be opened", "check the permissions of the file and of its folder"),
+    ("not a database", "is not a SQLite database", "move it away, or set [store] path in ingestlayer.toml"),
+    ("malformed", "is damaged", "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"),
+    (
+        "locked",
+        f"is held by another process for over {BUSY_SECONDS} s",
+        "look for a process that is stuck; then try again",
+    ),
+    ("disk I/O", "cannot be read or written", "check the disk; nothing was accepted, so emit again"),
+]

@@ -1,0 +1,140 @@
+"""Reading the outbox for its operator, and the operator's word on a delivery."""
+
+import json
+from typing import Any, NamedTuple
+
+from ...system.clock import format_time
+from ...system.processes import identity
+from .connection import Store
+from .outbox import Attempt, settle_by_hand
+
+_COLUMNS = (
+    "d.seq, d.id, e.id, d.pipeline, d.destination, d.target, d.status, d.attempts, d.queued_at,"
+    " CASE WHEN d.status IN ('pending', 'retrying') THEN max(d.due_at, l.free_at) END, d.error, d.hint, d.settled_at,"
+    " d.receipt, d.lease_by"
+)
+_FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.seq = d.lane"
+
+
+class Selection(NamedTuple):
+    """Which deliveries: all that fit; with nothing set, those that are not delivered."""
+
+    status: str | None = None
+    since: int | None = None
+    pipeline: str | None = None
+    target: str | None = None
+
+    @property
+    def open_only(self) -> bool:
+        return self == Selection()
+
+    def where(self) -> tuple[str, list[Any]]:
+        terms, values = ["1"], []
+        if self.open_only:
+            terms.append("d.status <> 'delivered'")
+        for column, value in (("status =", self.status), ("queued_at >=", self.since)):
+            if value is not None:
+                terms.append(f"d.{column} ?")
+                values.append(value)
+        if self.pipeline is not None:
+            terms.append("d.pipeline = ?")
+            values.append(self.pipeline)
+        if self.target is not None:  # with its # or without
+            terms.append("d.target IN (?, '#' || ?)")
+            values += [self.target] * 2
+        return " AND ".join(terms), values
+
+
+def find(store: Store, selection: Selection, limit: int | None) -> list[dict[str, Any]]:
+    """Return deliveries, newest first, as `--json` shows them."""
+    where, values = selection.where()
+    rows = store.select(
+        f"SELECT {_COLUMNS}{_FROM} WHERE {where} ORDER BY d.seq DESC LIMIT ?", *values, -1 if limit is None else limit
+    )
+    return [_document(row) for row in rows]
+
+
+def count(store: Store, selection: Selection) -> int:
+    where, values = selection.where()
+    return int(store.select(f"SELECT count(*) FROM deliveries d WHERE {where}", *values)[0][0])
+
+
+def open_pipelines(store: Store) -> list[str]:
+    """Return the pipelines of what is not delivered."""
+    return [name for (name,) in store.select("SELECT DISTINCT pipeline FROM deliveries WHERE status <> 'delivered'")]
+
+
+def channels(store: Store) -> list[str]:
+    """Return where anything was ever to go, without #."""
+    return [name.partition(" ")[2].removeprefix("#") for (name,) in store.select("SELECT name FROM lanes")]
+
+
+def starting(store: Store, prefix: str) -> list[dict[str, Any]]:
+    """Return the deliveries whose id starts so, two at most."""
+    rows = store.select(f"SELECT {_COLUMNS}{_FROM} WHERE d.id >= ? AND d.id < ? LIMIT 2", prefix, prefix + "\uffff")
+    return [_document(row) for row in rows]
+
+
+def whole(store: Store, id_: str) -> dict[str, Any]:
+    """Return one delivery with its attempts and its body.
+
+    `thread` is the key of its thread, `waits_for` the delivery of it that must be settled before, if any.
+    """
+    seq, body, directions, before = store.select(
+        "SELECT d.seq, d.body, d.directions, (SELECT p.id FROM deliveries p INDEXED BY deliveries_in_thread"
+        " WHERE p.thread = d.thread AND p.thread IS NOT NULL AND p.seq < d.seq"
+        " AND p.status IN ('pending', 'retrying', 'unknown') AND d.status IN ('pending', 'retrying')"
+        " ORDER BY p.seq LIMIT 1) FROM deliveries d WHERE d.id = ?",
+        id_,
+    )[0]
+    told = json.loads(directions) if directions else {}
+    threaded = {"thread": told.get("thread"), "update": told.get("update", False), "waits_for": before}
+    rows = store.select(
+        "SELECT at, took, outcome, error, process FROM attempts WHERE delivery = ? ORDER BY number", seq
+    )
+    attempts = [
+        {"at": format_time(at), "took_ms": took, "outcome": outcome, "error": error, "process": process.split("/")[0]}
+        for at, took, outcome, error, process in rows
+    ]
+    return {**starting(store, id_)[0], **threaded, "attempts_made": attempts, "body": json.loads(body)}
+
+
+def _document(row: Any) -> dict[str, Any]:
+    _, id_, event, pipeline, destination, target, status, attempts, queued, due, error, hint, settled, receipt, by = row
+    return {
+        "id": id_,
+        "event": event,
+        "pipeline": pipeline,
+        "destination": destination,
+        "target": target,
+        "status": status,
+        "attempts": attempts,
+        "queued_at": format_time(queued),
+        "next_at": None if due is None else format_time(due),
+        "settled_at": None if settled is None else format_time(settled),
+        "error": error,
+        "hint": hint,
+        "receipt": json.loads(receipt) if receipt else None,
+        "in_hand_of": by.split("/")[0] if by else None,
+    }
+
+
+def retry(store: Store, ids: list[str], now: int) -> int:
+    """Make deliveries due again, with all their attempts before them; return how many.
+
+    Who was not in Slack, or not to be looked up, is looked up again: that is what may have been mended.
+    """
+    with store.transaction() as transaction:
+        transaction.connection.execute("DELETE FROM people WHERE user IS NULL")
+        rows = [(now, id_) for id_ in ids]
+        return transaction.connection.executemany(
+            "UPDATE deliveries SET status = 'retrying', attempts = 0, due_at = ?, settled_at = NULL, hint = NULL"
+            " WHERE id = ? AND status <> 'delivered' AND lease_until IS NULL",
+            rows,
+        ).rowcount
+
+
+def settle(store: Store, id_: str, status: str, now: int) -> bool:
+    """Record the operator's word: delivered or dead; False when it is delivered or being sent."""
+    why = None if status == "delivered" else "given up by hand"
+    return settle_by_hand(store, id_, Attempt(now, 0, "settled", status, False, now, why), identity())

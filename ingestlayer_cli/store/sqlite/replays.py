@@ -1,0 +1,144 @@
+"""What replays and backtests read: chosen events with what became of them."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ...model.events import Event
+from .connection import BUSY_SECONDS, Store, errors, open_to_read
+from .transaction import stored_event
+
+_CHOSEN = "IN (SELECT value FROM json_each(?))"
+
+
+def open_to_browse(path: str) -> Store | None:
+    """Open an existing store for reading it at length while others write; None when there is none."""
+    store = open_to_read(path)
+    if store is None:
+        return None
+    # `open_to_read` may take the file for one that never changes. A plain connection follows what others write.
+    with errors(path):
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
+        except sqlite3.OperationalError:  # in a folder that cannot be written nobody else writes either
+            connection.close()
+            return store
+    store.close()
+    return Store(connection, path)
+
+
+def events(store: Store, numbers: Sequence[int]) -> list[tuple[int, Event]]:
+    """Return the events with these numbers, in this order; those that are gone by now are left out."""
+    rows = store.select(
+        f"SELECT id, type, received_at, source, key, payload, seq FROM events WHERE seq {_CHOSEN}",
+        json.dumps(list(numbers)),
+    )
+    found = {row[6]: stored_event(row) for row in rows}
+    return [(number, found[number]) for number in numbers if number in found]
+
+
+def find(
+    store: Store, type_: str, key: str | None, received_at: int | None, payload: dict[str, Any]
+) -> list[tuple[int, int]]:
+    """Return (received_at, number) of the stored events that an envelope describes, the newest first."""
+    terms: list[str] = ["type = ?"]
+    values: list[Any] = [type_]
+    for column, value in (("key", key), ("received_at", received_at)):
+        if value is not None:
+            terms.append(f"{column} = ?")
+            values.append(value)
+    rows = store.select(
+        f"SELECT received_at, seq, payload FROM events WHERE {' AND '.join(terms)} ORDER BY seq DESC", *values
+    )
+    return [(at, seq) for at, seq, text in rows if json.loads(text) == payload]
+
+
+class Past(NamedTuple):
+    """What became of an event so far: its last run, where its messages went or will go, and what still waits.
+
+    `taken` has (pipeline, destination, target) of what is delivered, waits or may have arrived; `waiting` the
+    numbers of the deliveries that wait.
+    """
+
+    run: int
+    taken: set[tuple[str, str, str]]
+    waiting: list[int]
+
+
+def past(store: Store, numbers: Sequence[int]) -> dict[int, Past]:
+    """Return the past of events."""
+    chosen = json.dumps(list(numbers))
+    found = {number: Past(0, set(), []) for number in numbers}
+    for event, run in store.select(f"SELECT event, max(number) FROM runs WHERE event {_CHOSEN} GROUP BY event", chosen):
+        found[event] = found[event]._replace(run=run)
+    for event, seq, status, *place in store.select(
+        f"SELECT event, seq, status, pipeline, destination, target FROM deliveries WHERE event {_CHOSEN}"
+        " AND status IN ('delivered', 'pending', 'retrying', 'unknown')",
+        chosen,
+    ):
+        found[event].taken.add(tuple(place))
+        if status in ("pending", "retrying"):
+            found[event].waiting.append(seq)
+    return found
+
+
+class Version(NamedTuple):
+    """A pipeline as it was."""
+
+    pipeline: str
+    version: str
+    text: str
+
+
+def versions(store: Store, numbers: Sequence[int]) -> dict[int, list[Version]]:
+    """Return the versions that events first ran under."""
+    found: dict[int, list[Version]] = {number: [] for number in numbers}
+    for event, *version in store.select(
+        "SELECT r.event, v.pipeline, v.version, v.text FROM runs r JOIN pipeline_versions v ON v.seq = r.version"
+        f" WHERE r.event {_CHOSEN} AND r.replayed_at IS NULL ORDER BY r.event, r.number",
+        json.dumps(list(numbers)),
+    ):
+        found[event].append(Version(*version))
+    return found
+
+
+class First(NamedTuple):
+    """The run of an event's acceptance; `bodies` are JSON texts, empty ones unless they were asked for."""
+
+    number: int
+    outcome: str
+    reason: str | None
+    targets: list[str]
+    bodies: list[str]
+
+
+def first_runs(store: Store, numbers: Sequence[int], bodies: bool) -> dict[int, dict[str, First]]:
+    """Return what was sent when events were accepted, by pipeline."""
+    chosen = json.dumps(list(numbers))
+    found: dict[int, dict[str, First]] = {number: {} for number in numbers}
+    by_run: dict[tuple[int, int], First] = {}
+    column = "body" if bodies else "''"
+    for event, number, pipeline, outcome, reason in store.select(
+        "SELECT r.event, r.number, v.pipeline, r.outcome, r.reason FROM runs r"
+        f" JOIN pipeline_versions v ON v.seq = r.version WHERE r.event {_CHOSEN} AND r.replayed_at IS NULL",
+        chosen,
+    ):
+        found[event][pipeline] = by_run[event, number] = First(number, outcome, reason, [], [])
+    for event, number, target, body in store.select(
+        f"SELECT event, run, target, {column} FROM deliveries WHERE event {_CHOSEN} ORDER BY seq",
+        chosen,
+    ):
+        run = by_run.get((event, number))
+        if run is not None:
+            run.targets.append(target)
+            run.bodies.append(body)
+    return found
+
+
+def skipped(store: Store, event: int, run: int) -> list[dict[str, str]]:
+    """Return the destinations that a run passed over, [{destination, target, reason}]."""
+    rows = store.select("SELECT trace FROM runs WHERE event = ? AND number = ?", event, run)
+    return [entry for entry in json.loads(rows[0][0]) if "reason" in entry] if rows else []

@@ -1,0 +1,195 @@
+"""Upkeep of the store: what it holds, forgetting what is old, giving space back."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from ...system.clock import Clock, format_time
+from .connection import Store, errors
+from .schema import VERSION
+
+CHUNK = 5_000  # rows that are looked for at once
+FEW = 50  # rows between two looks at the clock
+BUSY = 10  # milliseconds that a transaction holds the store for, its commit aside
+# Milliseconds that it then leaves the store to others for. SQLite's locks know no queue: who waits tries again after
+# 1, 2, 5, 10, 15, 20, 25, 25, 25 ms (`sqliteDefaultBusyCallback` in https://sqlite.org/src/file/src/main.c), so that
+# a pause that is as long as the longest of these is met by everyone who has waited for one transaction.
+PAUSE = 25
+TABLES = (
+    *("events", "runs", "deliveries", "attempts", "threads", "memory", "states", "entities", "people"),
+    *("dead_letters", "pipeline_versions"),
+)
+
+
+def info(store: Store) -> dict[str, Any]:
+    """Return counts, sizes in bytes, the oldest that waits, the schema's version and SQLite's own check."""
+    statuses = dict(store.select("SELECT status, count(*) FROM deliveries GROUP BY status"))
+    oldest = store.select(
+        "SELECT min(queued_at) FROM deliveries WHERE status <> 'delivered'"
+        " AND status IN ('pending', 'retrying', 'unknown')"
+    )[0][0]
+    pages, size, free = (store.select(f"PRAGMA {name}")[0][0] for name in ("page_count", "page_size", "freelist_count"))
+    check = [row[0] for row in store.select("PRAGMA integrity_check(10)")]
+    wal = f"{store.path}-wal"
+    return {
+        "path": store.path,
+        "schema_version": VERSION,
+        "bytes": pages * size,
+        "free_bytes": free * size,
+        "wal_bytes": os.path.getsize(wal) if os.path.exists(wal) else 0,
+        "rows": {table: store.select(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES},
+        "deliveries": statuses,
+        "oldest_waiting": None if oldest is None else format_time(oldest),
+        "integrity": "ok" if check == ["ok"] else check,
+    }
+
+
+def prune(
+    store: Store,
+    clock: Clock,
+    before: int,
+    memory_before: int,
+    progress: Callable[[int], None] | None = None,
+    forever: Sequence[str] = (),
+) -> int:
+    """Forget events accepted before a time, with all that hangs on them; return how many.
+
+    What is not settled stays, with its event; so do what steps remember and threads of the events that stay, or since
+    `memory_before`. States of a scope that is `forever` and what is known of entities are never forgotten. Many
+    short transactions: emitters go on meanwhile.
+    """
+    turns = _Turns(store, clock)
+    removed = last = 0
+    while rows := store.select(
+        "SELECT seq FROM events WHERE seq > ? AND accepted_at < ? ORDER BY seq LIMIT ?", last, before, CHUNK
+    ):
+        last = rows[-1][0]
+        removed += turns.take(rows, partial(_forget, before=before))
+        if progress is not None:
+            progress(removed)
+    _forget_memory(turns, memory_before)
+    _forget_states(turns, memory_before, forever)
+    _forget_threads(turns, memory_before)
+    _forget_rows(turns, "dead_letters", "seq", (0,), before)
+    _forget_rows(turns, "people", "workspace, email", ("", ""), before)
+    return removed
+
+
+class _Turns:
+    """Write transactions that take turns with those of other processes: what is to go is looked for outside them."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self._clock = clock
+        self._first = True
+
+    def take(self, rows: list[Any], forget: Callable[[sqlite3.Connection, list[Any]], int]) -> int:
+        """Forget rows, in as many transactions as it takes; return the sum of what `forget` returned."""
+        removed = start = 0
+        while start < len(rows):
+            if not self._first:
+                self._clock.sleep(PAUSE)
+            self._first = False
+            with self.store.transaction() as transaction:
+                ends = self._clock.now() + BUSY
+                while start < len(rows):
+                    few = rows[start : start + FEW]
+                    removed += forget(transaction.connection, few)
+                    start += len(few)
+                    if self._clock.now() >= ends:
+                        break
+        return removed
+
+    def delete(self, sql: str, rows: list[Any]) -> None:
+        """Run a statement that deletes one row, for each."""
+        self.take(rows, lambda connection, few: connection.executemany(sql, few).rowcount)
+
+
+def _forget_memory(turns: _Turns, before: int) -> None:
+    scope, key, at = "", "", -(1 << 62)
+    while rows := turns.store.select(
+        "SELECT scope, key, at, at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id) FROM memory"
+        " WHERE (scope, key, at) > (?, ?, ?) ORDER BY scope, key, at LIMIT ?",
+        *(before, scope, key, at, CHUNK),
+    ):
+        scope, key, at, _ = rows[-1]
+        # An event that came meanwhile may have left the same again.
+        turns.delete(
+            "DELETE FROM memory WHERE scope = ? AND key = ? AND at = ?"
+            " AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id)",
+            [row[:3] for row in rows if row[3]],
+        )
+
+
+def _forget_states(turns: _Turns, before: int, forever: Sequence[str]) -> None:
+    scope, key = "", ""
+    while rows := turns.store.select(
+        "SELECT scope, key, at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id) FROM states"
+        " WHERE (scope, key) > (?, ?) ORDER BY scope, key LIMIT ?",
+        *(before, scope, key, CHUNK),
+    ):
+        scope, key, _ = rows[-1]
+        # An event that came meanwhile may have left another.
+        turns.delete(
+            "DELETE FROM states WHERE scope = ? AND key = ? AND at < ?"
+            " AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id)",
+            [(*row[:2], before) for row in rows if row[2] and row[0] not in forever],
+        )
+
+
+def _forget_threads(turns: _Turns, before: int) -> None:
+    """Forget the threads that began before a time and of whose messages none is left."""
+    old = {seq for (seq,) in turns.store.select("SELECT seq FROM threads WHERE opened_at < ?", before)}
+    if old:
+        held = turns.store.select("SELECT DISTINCT thread FROM deliveries WHERE thread IS NOT NULL")
+        old -= {seq for (seq,) in held}
+    # A message that came meanwhile may hang on it; by the index of those that are not settled.
+    turns.delete(
+        "DELETE FROM threads WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM deliveries d"
+        " WHERE d.thread = threads.seq AND d.thread IS NOT NULL"
+        " AND d.status IN ('pending', 'retrying', 'unknown'))",
+        [(seq,) for seq in sorted(old)],
+    )
+
+
+def _forget_rows(turns: _Turns, table: str, keys: str, first: tuple[Any, ...], before: int) -> None:
+    """Forget what a table has from before a time; it has nothing that other rows hang on. `first` is before any key."""
+    marks, last = ", ".join("?" * len(first)), first
+    while rows := turns.store.select(
+        f"SELECT {keys} FROM {table} WHERE ({keys}) > ({marks}) AND at < ? ORDER BY {keys} LIMIT ?",
+        *(*last, before, CHUNK),
+    ):
+        last = rows[-1]
+        # It may have been written anew meanwhile.
+        turns.delete(
+            f"DELETE FROM {table} WHERE ({keys}) = ({marks}) AND at < ?",
+            [(*row, before) for row in rows],
+        )
+
+
+def _forget(connection: sqlite3.Connection, rows: list[tuple[int]], before: int) -> int:
+    """Delete the settled events of a span of numbers, the first and the last of `rows`."""
+    execute = connection.execute
+    execute("CREATE TEMP TABLE IF NOT EXISTS going (seq INTEGER PRIMARY KEY)")
+    execute("DELETE FROM going")
+    execute(
+        "INSERT INTO going SELECT seq FROM events e WHERE seq BETWEEN ? AND ? AND accepted_at < ? AND NOT EXISTS"
+        " (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status IN ('pending', 'retrying', 'unknown'))",
+        (*rows[0], *rows[-1], before),
+    )
+    execute("DELETE FROM attempts WHERE delivery IN (SELECT d.seq FROM deliveries d JOIN going g ON d.event = g.seq)")
+    execute("DELETE FROM deliveries WHERE event IN (SELECT seq FROM going)")
+    execute("DELETE FROM runs WHERE event IN (SELECT seq FROM going)")
+    return execute("DELETE FROM events WHERE seq IN (SELECT seq FROM going)").rowcount
+
+
+def vacuum(store: Store) -> tuple[int, int]:
+    """Give free space back to the disk; return the sizes in bytes before and after. Writers wait meanwhile."""
+    before = os.path.getsize(store.path)
+    with errors(store.path):
+        store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        store.connection.execute("VACUUM")
+        store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return before, os.path.getsize(store.path)

@@ -1,0 +1,1 @@
+"""What everything may use: errors, the clock, processes, the console."""

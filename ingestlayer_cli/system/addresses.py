@@ -1,0 +1,52 @@
+"""http(s) addresses: what may be shown of one, and whether it is fit to be sent to."""
+
+import re
+
+from .patterns import lazy
+
+LONGEST = 500  # characters of an address that are shown
+
+_URL_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986, unreserved
+
+_ADDRESS = lazy(
+    r"(https?)://(\[[0-9a-f:.]+\]|[^\s\0-\x1f\x7f/?#@:\[\]%\\]+)(:\d{1,5})?([/?#][^\s\0-\x1f\x7f]*)?", re.IGNORECASE
+)
+_LOOPBACK = lazy(r"localhost|.*\.localhost|127(\.\d+){1,3}|\[::1\]", re.IGNORECASE)
+_DOTS = lazy(r"(\.|%2e){1,2}", re.IGNORECASE)
+
+
+def shown(url: str) -> str:
+    """Return scheme, host and path: a query or a password is nobody's business."""
+    text = re.sub(r"//[^/?#]*@", "//", re.split(r"[?#]", url, maxsplit=1)[0])
+    text = "".join(char if char.isprintable() else "" for char in text).strip()
+    return (text if len(text) <= LONGEST else text[: LONGEST - 1] + "…") or "no address"
+
+
+def problem_of(url: str) -> str | None:
+    """Say why nothing can be sent to an address, without showing it, or None."""
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
+        if not url:
+            return "the address is empty"
+        if re.match(r"https?://[^/?#]*@", url, re.IGNORECASE):
+            return "the address holds a user name or password"
+        return "it is no http(s) address"
+    if found[3] and int(found[3][1:]) > 65535:
+        return "the address has no such port"
+    # It would be taken for another path than the one that is written.
+    path = re.split(r"[?#]", found[4] or "", maxsplit=1)[0]
+    if any(_DOTS.fullmatch(segment) for segment in path.split("/")):
+        return "the address has a path segment of dots alone"
+    return None
+
+
+def is_open(start: str) -> bool:
+    """Say whether what an address starts with leads over a network without encryption."""
+    found = re.match(r"http://(\[[^\]]*\]?|[^/?#:\[]*)", start, re.IGNORECASE)
+    return found is not None and not _LOOPBACK.fullmatch(found[1])
+
+
+def quote(value: str) -> str:
+    """Percent-encode a value for one place inside a URL (RFC 3986, unreserved characters stay)."""
+    octets = value.encode("utf-8", "replace")
+    return "".join([chr(octet) if octet in _URL_SAFE else f"%{octet:02X}" for octet in octets])
