@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.model.events import (
-    MAX_DEPTH,
-    TYPES,
-    Declaration,
-    Event,
-    Field,
-    delivery_id,
-    encode,
-    new_event_id,
-    unsound,
-)
+from ingestlayer_cli.model.declarations import MAX_DEPTH, TYPES, Declaration, Field, unsound
+from ingestlayer_cli.model.events import Event, delivery_id, encode, new_event_id
 from ingestlayer_cli.system.clock import parse_time
 from ingestlayer_cli.system.errors import Problem
 

@@ -15,8 +15,10 @@ from ..engine.pipeline import Run
 from ..engine.runtime import DAY, Runtime
 from ..entities.values import key_text
 from ..model.crossings import Held
-from ..model.events import Field, Kept, State, encode
+from ..model.declarations import Field
+from ..model.events import encode
 from ..model.gate import MAX_KEY, Raw
+from ..model.memory import Kept, State
 from ..project.checks import CROSSED, STALE
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.transaction import First, Transaction

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..model.events import Declaration, Field
+from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, read_payload
 from ..project import Project
 from ..system.errors import RejectedError, UsageError, near_miss

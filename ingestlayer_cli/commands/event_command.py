@@ -5,7 +5,7 @@ from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from ..model.events import Field
+from ..model.declarations import Field
 from ..project import Project, load
 from ..system.errors import IngestlayerError
 from . import settings

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from ..model.events import Declaration, Event, encode
+from ..model.declarations import Declaration
+from ..model.events import Event, encode
 from ..model.gate import Raw
-from ..steps.base import Foreseen
+from ..model.memory import Foreseen
 from ..store.sqlite.transaction import First, NewDelivery, NewThread, Transaction
 from ..system.errors import Problem, RejectedError
 from .pipeline import Message, Run

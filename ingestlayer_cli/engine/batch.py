@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from ..model.events import Declaration
+from ..model.declarations import Declaration
 from ..model.gate import MAX_PAYLOAD, Raw, read_payload
 from ..system.errors import RejectedError
 from .flow import Line

@@ -6,8 +6,9 @@ from ..destinations.base import Composing, Destination
 from ..destinations.slack.workspaces import settings_of
 from ..language.expressions import Scope
 from ..model import families
-from ..model.events import Event, Kept, Remembered, Upsert, delivery_id, encode
-from ..steps.base import Context, Entities, Foreseen, Memory, Step
+from ..model.events import Event, delivery_id, encode
+from ..model.memory import Entities, Foreseen, Kept, Memory, Remembered, Upsert
+from ..steps.base import Context, Step
 from ..system.clock import PERIODS
 from ..system.errors import IngestlayerError
 

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from ..entities import EntityFile, Row
-from ..model.events import Kept, Seen, State, Traits, merged
 from ..model.gate import Gate
+from ..model.memory import Kept, Seen, State, Traits, merged
 from ..project import Project
 from ..project.match import matches
 from ..store.sqlite.connection import Store, open_store, open_to_read

@@ -10,7 +10,8 @@ from ..language.expressions import evaluator
 from ..system.clock import parse_time
 from ..system.errors import Problem, RejectedError, near_miss
 from ..system.patterns import lazy
-from .events import TYPES, Declaration, Event, encode, new_event_id, unsound
+from .declarations import TYPES, Declaration, unsound
+from .events import Event, encode, new_event_id
 
 MAX_PAYLOAD = 1 << 20  # bytes of JSON
 MAX_TYPE = 200

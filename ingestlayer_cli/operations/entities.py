@@ -15,7 +15,8 @@ from ..entities import EntityFile, Row
 from ..entities.records import Csv, Format, Json, Record, format_of
 from ..entities.values import WANTED, fit, key_text
 from ..language.expressions import equal
-from ..model.events import Traits, Upsert, laid_over, merged, unsound
+from ..model.declarations import unsound
+from ..model.memory import Traits, Upsert, laid_over, merged
 from ..project import Project
 from ..store.sqlite import entities as rows
 from ..store.sqlite.connection import Store

@@ -16,10 +16,11 @@ from ..engine.batch import Ndjson
 from ..engine.flow import WAIT, batch_codes, send_own
 from ..engine.pipeline import Pipeline, Replay, Run
 from ..engine.runtime import FreshMemory, Runtime
-from ..model.events import Event, printable
+from ..model.declarations import printable
+from ..model.events import Event
 from ..model.gate import Raw
+from ..model.memory import Entities, Memory
 from ..project.match import matches
-from ..steps.base import Entities, Memory
 from ..store.sqlite import outbox as rows
 from ..store.sqlite import replays
 from ..store.sqlite.connection import Store

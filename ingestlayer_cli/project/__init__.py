@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..destinations.slack.workspaces import settings_of
-from ..model.events import Declaration
+from ..model.declarations import Declaration
 from ..system.errors import ProjectError
 from .find import FILE, find
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..language.expressions import refs
 from ..language.templates import template_refs
 from ..model import families
-from ..model.events import Declaration
+from ..model.declarations import Declaration
 from ..system.errors import Problem, ProjectError, near_miss
 from . import checks, matrix
 from . import models as schema

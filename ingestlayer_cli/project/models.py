@@ -26,7 +26,7 @@ from ..language.conditions import Condition, Value
 from ..language.expressions import ExpressionError
 from ..language.templates import Template
 from ..model import families
-from ..model.events import TYPES
+from ..model.declarations import TYPES
 from ..model.redaction import ACTIONS
 from ..system.clock import parse_duration
 from ..system.errors import near_miss

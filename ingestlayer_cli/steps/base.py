@@ -1,14 +1,14 @@
 """What a step is and what it sees."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ..language.conditions import REDACTED, Condition, Value, hides, source
 from ..language.expressions import Node, Scope, getter
 from ..language.templates import Template
-from ..model.events import Event, Kept, Remembered, Seen, State, Traits, Upsert, merged
+from ..model.events import Event
 from ..model.families import Section
+from ..model.memory import Entities, Foreseen, Kept, Memory, Remembered, Traits, Upsert, merged
 
 TRACE = "trace"  # the reader of what a run tells of itself
 
@@ -17,41 +17,6 @@ class Drop(NamedTuple):
     """The step ends the run; the reason is kept in the trace."""
 
     reason: str
-
-
-class Memory(Protocol):
-    """What steps remember between events, and what the store knows of entities."""
-
-    def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
-        """Return the latest remembrance of a key strictly between two times."""
-
-    def state(self, scope: str, key: str) -> State | None:
-        """Return the state that was kept last of a key."""
-
-    def traits(self, kind: str, key: str) -> Traits | None:
-        """Return what the store knows of an entity."""
-
-
-class Entities(Protocol):
-    """Look-up of entity rows."""
-
-    def get(self, kind: str, key: str) -> Any:
-        """Return the row (`values`, `line`, `duplicates`) or None; ProjectError when the file is unusable."""
-
-    def name(self, kind: str) -> str:
-        """Return the file's name, for people; empty for a kind without one."""
-
-
-class Foreseen:
-    """What runs will look up, gathered so that it is read at once: one by one it takes several times as long.
-
-    It is a hint: what is not in it is read when it is asked for, and what nobody asks for was read in vain.
-    """
-
-    def __init__(self) -> None:
-        self.rows: defaultdict[str, set[str]] = defaultdict(set)  # keys of entities by their kind
-        self.states: defaultdict[str, set[str]] = defaultdict(set)  # keys of `Memory.state` by their scope
-        self.seen: defaultdict[str, set[str]] = defaultdict(set)  # keys of `Memory.seen` by their scope
 
 
 # Puts something onto a scope, made from what that scope has.

@@ -8,9 +8,10 @@ from ..language.conditions import Value, show
 from ..language.expressions import Node, Scope, evaluator, refs, to_number
 from ..language.templates import Template
 from ..model.crossings import Held, level_of
-from ..model.events import Event, Kept
+from ..model.events import Event
+from ..model.memory import Foreseen, Kept
 from ..system.clock import format_time, period_of
-from .base import Context, Drop, Foreseen, Step
+from .base import Context, Drop, Step
 
 
 class Crossing(Step):

@@ -2,10 +2,11 @@
 
 from ..language.expressions import Scope
 from ..language.templates import Template
-from ..model.events import Event, Remembered
+from ..model.events import Event
 from ..model.families import Duration
+from ..model.memory import Foreseen, Remembered
 from ..system.clock import format_duration, format_time
-from .base import Context, Drop, Foreseen, Step
+from .base import Context, Drop, Step
 
 
 class Dedupe(Step):

@@ -4,8 +4,9 @@ from typing import Any
 
 from ..language.expressions import Scope
 from ..language.templates import Template
-from ..model.events import Event, Traits, laid_over
-from .base import Context, Drop, Foreseen, Step, know
+from ..model.events import Event
+from ..model.memory import Foreseen, Traits, laid_over
+from .base import Context, Drop, Step, know
 
 
 class EnrichEntity(Step):

@@ -4,10 +4,11 @@ from typing import Any, Literal
 
 from ..language.expressions import Scope
 from ..language.templates import Template
-from ..model.events import Event, Kept
+from ..model.events import Event
 from ..model.families import Duration
+from ..model.memory import Foreseen, Kept
 from ..system.clock import UNITS, format_duration, format_time
-from .base import Context, Drop, Foreseen, Step
+from .base import Context, Drop, Step
 
 LONGEST = 36_500 * UNITS["d"]
 

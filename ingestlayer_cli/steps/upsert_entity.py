@@ -4,9 +4,10 @@ from typing import Any
 
 from ..language.expressions import Scope
 from ..language.templates import Template, substitute
-from ..model.events import Event, Upsert, laid_over
+from ..model.events import Event
 from ..model.families import Structure
-from .base import Context, Drop, Foreseen, Step, know
+from ..model.memory import Foreseen, Upsert, laid_over
+from .base import Context, Drop, Step, know
 
 
 class UpsertEntity(Step):

@@ -19,7 +19,7 @@ from ingestlayer_cli import recipes
 from ingestlayer_cli.destinations.slack.text import escape, size
 from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
-from ingestlayer_cli.model.events import Declaration
+from ingestlayer_cli.model.declarations import Declaration
 from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import load
 from ingestlayer_cli.system.errors import RejectedError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.model.events import Declaration, Field
+from ingestlayer_cli.model.declarations import Declaration, Field
 from ingestlayer_cli.project.compile import Checker
 from tests.project.support import problems, write
 

@@ -7,7 +7,7 @@ from typing import Any
 from ...entities import EntityFile
 from ...language.templates import template_refs
 from ...model import families
-from ...model.events import Field
+from ...model.declarations import Field
 from ...system.errors import ProjectError
 from .. import checks, read
 from ..compile import Checker

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ...entities import EntityFile
 from ...language.expressions import Node, Scope, refs
 from ...language.templates import Template, as_text
-from ...model.events import Field
+from ...model.declarations import Field
 from ...system.errors import ProjectError
 
 MAX_CASES = 1_000

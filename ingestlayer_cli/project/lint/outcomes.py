@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from ...language.expressions import COMPARISONS, Node, evaluator, kleene, moment, refs, to_number, truth
-from ...model.events import Field
+from ...model.declarations import Field
 
 MAX_CASES = 3_000  # looked at one by one; where there are more, less is told apart
 

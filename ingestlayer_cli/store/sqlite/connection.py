@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from ...model.events import Seen, State, Traits
+from ...model.memory import Seen, State, Traits
 from ...system.errors import StoreError, UsageError
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION, key_hash
 from .transaction import Transaction, remembered, state, traits

@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ...model.events import Traits, encode
+from ...model.events import encode
+from ...model.memory import Traits
 from .connection import Store
 from .transaction import Transaction
 

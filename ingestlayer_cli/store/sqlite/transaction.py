@@ -9,7 +9,8 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ...model.events import Event, Kept, Remembered, Seen, State, Traits, Upsert, encode, merged
+from ...model.events import Event, encode
+from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
 from .schema import key_hash
 
 Keys = Mapping[str, Collection[str]]  # by their kind or scope
