@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from .engine import flow
-from .engine.batch import CHUNK, raw_event
+from .engine.batch import CHUNK, Line, raw_event
 from .engine.runtime import Runtime
 from .model.events import encode
 from .model.gate import Raw
@@ -53,13 +53,13 @@ def ingest_batch(
         return flow.emit_batch(runtime, _chunks(events, type))
 
 
-def _chunks(events: Iterable[Any], type_: str | None) -> Iterator[list[flow.Line]]:
+def _chunks(events: Iterable[Any], type_: str | None) -> Iterator[list[Line]]:
     lines = (_line(number, event, type_) for number, event in enumerate(events, start=1))
     while chunk := list(islice(lines, CHUNK)):
         yield chunk
 
 
-def _line(number: int, event: Any, type_: str | None) -> flow.Line:
+def _line(number: int, event: Any, type_: str | None) -> Line:
     try:
         text = encode(event).encode("utf-8", "backslashreplace")
     except (TypeError, ValueError, RecursionError):
@@ -67,8 +67,8 @@ def _line(number: int, event: Any, type_: str | None) -> flow.Line:
     try:
         raw = raw_event(event, type_, SOURCE)
     except RejectedError as error:
-        return flow.Line(number, None, error, text)
-    return flow.Line(number, raw._replace(timestamp=_text(raw.timestamp)), None, text)
+        return Line(number, None, error, text)
+    return Line(number, raw._replace(timestamp=_text(raw.timestamp)), None, text)
 
 
 def _text(timestamp: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..engine.accepting import accept, bury_line
 from ..engine.flow import WAIT, batch_codes, send_own
 from ..engine.pipeline import Run
-from ..engine.runtime import DAY, Runtime
+from ..engine.runtime import Runtime
 from ..entities.values import key_text
 from ..model.crossings import Held
 from ..model.declarations import Field
@@ -22,7 +22,7 @@ from ..model.memory import Kept, State
 from ..project.checks import CROSSED, STALE
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.transaction import First, Transaction
-from ..system.clock import format_duration, format_time, period_of
+from ..system.clock import DAY, format_duration, format_time, period_of
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError
 from .base import Source, SourceError

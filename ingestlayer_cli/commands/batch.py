@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any, BinaryIO
 
 from ..engine import flow
-from ..engine.batch import Csv, Ndjson
+from ..engine.batch import Csv, Line, Ndjson
 from ..engine.runtime import Runtime
 from ..project import Project
 from ..system.console import Progress, note, say, say_json
@@ -18,7 +18,7 @@ from ..system.errors import Exit, RejectedError, UsageError, near_miss
 from .arguments import Arguments
 from .show import drawing
 
-Rejected = Callable[[flow.Line, RejectedError], None]
+Rejected = Callable[[Line, RejectedError], None]
 _FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 
 
@@ -74,7 +74,7 @@ def _logging(log: Any, rejected: Rejected | None) -> Rejected | None:
     if log is None:
         return rejected
 
-    def write(line: flow.Line, error: RejectedError) -> None:
+    def write(line: Line, error: RejectedError) -> None:
         log.add("refused", line=line.number, kind=error.kind, why=error.message)
         if rejected is not None:
             rejected(line, error)
@@ -115,7 +115,7 @@ def _rejects(stack: ExitStack, name: str | None, batch: BinaryIO) -> Rejected | 
     except OSError as error:
         raise UsageError(f"--rejects {name}: {error.strerror}") from None
 
-    def write(line: flow.Line, error: RejectedError) -> None:
+    def write(line: Line, error: RejectedError) -> None:
         row = {"line": line.number, **error.document()["error"], "raw": line.text.decode("utf-8", "backslashreplace")}
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
 

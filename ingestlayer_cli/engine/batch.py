@@ -3,17 +3,25 @@
 import os
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from ..model.declarations import Declaration
 from ..model.gate import MAX_PAYLOAD, Raw, read_payload
 from ..system.errors import RejectedError
-from .flow import Line
 
 CHUNK = 1_000  # lines of a transaction at most
 READ = 1 << 18  # bytes read at once; a pipe gives what it has, so that a slow one is not waited for
 _BOM = b"\xef\xbb\xbf"
 _ENVELOPE = {"type", "payload", "idempotency_key", "timestamp"}
+
+
+class Line(NamedTuple):
+    """One line of a batch: what it holds, or why it cannot be read, and its text for the dead letter."""
+
+    number: int
+    raw: Raw | None
+    error: RejectedError | None
+    text: bytes
 
 
 def numbered_lines(file: BinaryIO) -> Iterator[list[tuple[int, bytes | None]]]:

@@ -8,7 +8,7 @@ what waits. Results are the documents that `--json` prints.
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..model.events import Event
 from ..model.gate import Raw
@@ -18,9 +18,11 @@ from ..store.sqlite.transaction import First, first_with_key
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, gravest
 from .accepting import accept, as_text, bury, bury_line, differing, look_ahead, window
+from .batch import Line
+from .memory import NoMemory
 from .outbox import Said
 from .pipeline import Run
-from .runtime import NoMemory, Runtime
+from .runtime import Runtime
 
 POLL = 500  # milliseconds between two looks of `deliver --watch`
 BROKEN = 30_000  # and when the connection is refused
@@ -52,15 +54,6 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
 
 
 # Batches --------------------------------------------------------------------------------------------------
-
-
-class Line(NamedTuple):
-    """One line of a batch: what it holds, or why it cannot be read, and its text for the dead letter."""
-
-    number: int
-    raw: Raw | None
-    error: RejectedError | None
-    text: bytes
 
 
 def emit_batch(
@@ -207,7 +200,7 @@ def previewed(run: Run) -> dict[str, Any]:
             | {name: m.directions[name] for name in ("thread", "update") if name in m.directions}
             for m in run.messages
         ],
-        "skipped": run.skipped,
+        "skipped": [*run.skipped],
     }
 
 
@@ -284,7 +277,7 @@ def _accepted(runtime: Runtime, event: Event, runs: list[Run], queued: range) ->
                 "outcome": run.outcome,
                 "dropped_by": run.dropped_by,
                 "reason": run.reason,
-                "skipped": run.skipped,
+                "skipped": [*run.skipped],
                 "deliveries": [
                     {name: state[name] for name in ("id", "destination", "target", "status", "attempts", "error")}
                     for state in states

@@ -1,5 +1,6 @@
 """A pipeline on one event: its steps in order, then its destinations. Pure but for what the context gives."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..destinations.base import Composing, Destination
@@ -35,21 +36,21 @@ class Run(NamedTuple):
     pipeline: str
     version: str
     outcome: str  # queued dropped failed
-    dropped_by: str | None
-    reason: str | None
-    trace: list[dict[str, str]]
-    sets: list[dict[str, Any]]
-    messages: list[Message]
-    skipped: list[dict[str, str]]
-    to_remember: list[Remembered | Kept]
-    upserts: list[Upsert]
+    dropped_by: str | None = None
+    reason: str | None = None
+    trace: Sequence[dict[str, str]] = ()
+    sets: Sequence[dict[str, Any]] = ()
+    messages: Sequence[Message] = ()
+    skipped: Sequence[dict[str, str]] = ()
+    to_remember: Sequence[Remembered | Kept] = ()
+    upserts: Sequence[Upsert] = ()
     not_before: int | None = None  # when the messages may go, in milliseconds
     error: IngestlayerError | None = None
 
     def stored_trace(self) -> str:
         """Return the trace as the store keeps it, the destinations' decisions at its end."""
         sent = [{"destination": m.destination, "target": m.target, "note": m.when} for m in self.messages]
-        return encode(self.trace + sent + self.skipped)
+        return encode([*self.trace, *sent, *self.skipped])
 
 
 class Replay(NamedTuple):
@@ -143,9 +144,18 @@ class Pipeline:
         if not messages:
             reason = "no destination's condition held" if skipped else "the pipeline has no destination"
             return self._dropped(context, None, reason, trace, sets, skipped)
-        told = (self.name, self.version, "queued", None, None)
-        kept = [*context.noticed, *context.to_remember]
-        return Run(*told, trace, sets, messages, skipped, kept, context.upserts, context.not_before)
+        return Run(
+            self.name,
+            self.version,
+            "queued",
+            trace=trace,
+            sets=sets,
+            messages=messages,
+            skipped=skipped,
+            to_remember=[*context.noticed, *context.to_remember],
+            upserts=context.upserts,
+            not_before=context.not_before,
+        )
 
     def _dropped(
         self,
@@ -156,8 +166,18 @@ class Pipeline:
         sets: list[dict[str, Any]],
         skipped: list[dict[str, str]],
     ) -> Run:
-        told = (self.name, self.version, "dropped", by, reason)
-        return Run(*told, trace, sets, [], skipped, [*context.noticed], context.upserts)
+        return Run(
+            self.name,
+            self.version,
+            "dropped",
+            dropped_by=by,
+            reason=reason,
+            trace=trace,
+            sets=sets,
+            skipped=skipped,
+            to_remember=context.noticed,
+            upserts=context.upserts,
+        )
 
     def _failed(
         self, context: Context, error: Exception, kind: str, trace: list[dict[str, str]], sets: list[dict[str, Any]]
@@ -175,8 +195,7 @@ class Pipeline:
         if kind:
             trace.append({"step": kind, "verdict": "error", "note": known.message})
             sets.append({})
-        told = (self.name, self.version, "failed", None, known.message)
-        return Run(*told, trace, sets, [], [], [], [], error=known)
+        return Run(self.name, self.version, "failed", reason=known.message, trace=trace, sets=sets, error=known)
 
 
 class _Connection(NamedTuple):

@@ -1,11 +1,12 @@
 """What the pipelines as they are now would have sent for stored events, beside what was sent."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
+from ..engine.memory import FreshMemory
 from ..engine.pipeline import Pipeline, Run
-from ..engine.runtime import FreshMemory, Runtime
+from ..engine.runtime import Runtime
 from ..model.events import Event
 from ..project.match import matches
 from ..store.sqlite import replays
@@ -171,7 +172,7 @@ def _side(old: First) -> Side:
     return Side(old.outcome, old.reason or "", old.targets, old.bodies)
 
 
-def _passed_over(skipped: list[dict[str, str]]) -> str:
+def _passed_over(skipped: Iterable[dict[str, str]]) -> str:
     return "; ".join(f"not {row['target']}: {row['reason']}" for row in skipped)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ..destinations.slack import credentials
-from ..engine.runtime import EntityFiles
+from ..entities.files import EntityFiles
 from ..project import Project, find, load
 from ..project.lint.inspect import inspect
 from ..store.sqlite.connection import Store, open_to_read, sqlite_version
@@ -133,7 +133,7 @@ def _size(count: float) -> str:
 
 
 def _entities(project: Project, clock: Clock) -> Iterator[Finding]:
-    files = EntityFiles(project, clock, keep_index=False)
+    files = EntityFiles(project.root, project.entities, clock, None)
     try:
         for kind, table in project.entities.items():
             path = os.path.join(project.root, table["file"])

@@ -14,8 +14,9 @@ from typing import BinaryIO, NamedTuple
 from ..engine.accepting import keep_run
 from ..engine.batch import Ndjson
 from ..engine.flow import WAIT, batch_codes, send_own
+from ..engine.memory import FreshMemory
 from ..engine.pipeline import Pipeline, Replay, Run
-from ..engine.runtime import FreshMemory, Runtime
+from ..engine.runtime import Runtime
 from ..model.declarations import printable
 from ..model.events import Event
 from ..model.gate import Raw
@@ -276,7 +277,7 @@ class _Player:
 
 def _untaken(run: Run, taken: set[tuple[str, str, str]]) -> Run:
     """Return a run without the messages that their destinations took before."""
-    left, skipped = [], list(run.skipped)
+    left, skipped = [], [*run.skipped]
     for message in run.messages:
         if (run.pipeline, message.destination, message.target) in taken:
             reason = "it already took this event"
@@ -304,7 +305,7 @@ class _Broken:
         """Return a failed run."""
         error: IngestlayerError = self._error
         name, version, _ = self._version
-        return Run(name, version, "failed", None, error.message, [], [], [], [], [], [], error=error)
+        return Run(name, version, "failed", reason=error.message, error=error)
 
 
 def _count(result: Document, played: _Played) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..engine import accepting, flow
+from ..engine.memory import FreshMemory
 from ..engine.pipeline import Pipeline, Run
-from ..engine.runtime import FreshMemory, Runtime
+from ..engine.runtime import Runtime
 from ..entities import Row
 from ..entities.values import key_text, typed
 from ..language.templates import as_text

@@ -8,6 +8,7 @@ from functools import lru_cache
 from .patterns import lazy
 
 UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+DAY = UNITS["d"]  # milliseconds
 
 _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 # How long a period is where it is longest.

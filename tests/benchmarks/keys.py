@@ -19,6 +19,7 @@ from statistics import median
 from typing import Any
 
 from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import Project, check
@@ -129,13 +130,13 @@ def raw(customer: str, number: int) -> Raw:
     return Raw(TYPE, {**payload, "plan": "pro"}, f"{customer}:api-calls:2026-11")
 
 
-def batch(customers: list[str]) -> list[list[flow.Line]]:
+def batch(customers: list[str]) -> list[list[Line]]:
     """Return chunks of events, one for each customer."""
-    lines = [flow.Line(number, raw(name, number), None, b"") for number, name in enumerate(customers, 1)]
+    lines = [Line(number, raw(name, number), None, b"") for number, name in enumerate(customers, 1)]
     return [lines[start : start + CHUNK] for start in range(0, len(lines), CHUNK)]
 
 
-def took(runtime: Runtime, chunks: list[list[flow.Line]], expected: str) -> float:
+def took(runtime: Runtime, chunks: list[list[Line]], expected: str) -> float:
     """Accept a batch all of which has to be `expected`; return the seconds for each event."""
     events = sum(map(len, chunks))
     started = time.perf_counter()

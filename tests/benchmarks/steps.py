@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.families import kinds
 from ingestlayer_cli.model.gate import Raw
@@ -77,12 +78,12 @@ def project(root: Path, case: Case) -> Project:
     return Project(str(root), check(str(root), keep=False))
 
 
-def batches(count: int) -> list[list[flow.Line]]:
+def batches(count: int) -> list[list[Line]]:
     """Return chunks of events that are admitted as they are."""
     chunks = []
     for start in range(0, count, CHUNK):
         numbers = range(start, min(start + CHUNK, count))
-        chunks.append([flow.Line(number, Raw("usage.limit_reached", payload(number)), None, b"") for number in numbers])
+        chunks.append([Line(number, Raw("usage.limit_reached", payload(number)), None, b"") for number in numbers])
     return chunks
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.operations import testing
@@ -96,7 +97,7 @@ class Bench:
         lines = []
         for number, event in enumerate(events, start=1):
             payload = {name: value for name, value in event.items() if name != "at"}
-            lines.append(flow.Line(number, Raw("usage", payload, timestamp=event.get("at")), None, b""))
+            lines.append(Line(number, Raw("usage", payload, timestamp=event.get("at")), None, b""))
         with Runtime(self.project(), clock=self.clock) as runtime:
             (last,) = runtime.store.select("SELECT coalesce(max(seq), 0) FROM events")
             flow.emit_batch(runtime, [lines], deliver=False)

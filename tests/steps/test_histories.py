@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.accepting import accept
+from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import Project
@@ -101,8 +102,8 @@ class Histories(RuleBasedStateMachine):
         rows = self.runtime.store.select("SELECT outcome FROM runs WHERE event > ? ORDER BY event", last)
         assert [outcome for (outcome,) in rows] == [self.expect(event) for event in events], events
 
-    def lines(self, events: list[dict[str, Any]]) -> list[flow.Line]:
-        return [flow.Line(number, self.raw(event), None, b"") for number, event in enumerate(events, start=1)]
+    def lines(self, events: list[dict[str, Any]]) -> list[Line]:
+        return [Line(number, self.raw(event), None, b"") for number, event in enumerate(events, start=1)]
 
     def abort(self, events: list[dict[str, Any]]) -> None:
         """Run events in a transaction that fails at its end."""

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Raw
 from tests.entities.support import settle
@@ -54,7 +55,7 @@ def one_by_one(bench: Bench, events: list[Raw]) -> None:
 
 
 def in_chunks(bench: Bench, events: list[Raw], size: int) -> None:
-    lines = [flow.Line(number, event, None, b"") for number, event in enumerate(events, start=1)]
+    lines = [Line(number, event, None, b"") for number, event in enumerate(events, start=1)]
     with Runtime(bench.project(), clock=bench.clock) as runtime:
         flow.emit_batch(runtime, [lines[at : at + size] for at in range(0, len(lines), size)], deliver=False)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ingestlayer_cli.engine import flow
-from ingestlayer_cli.engine.runtime import NoMemory, Runtime
+from ingestlayer_cli.engine.memory import NoMemory
+from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project.compile import Checker

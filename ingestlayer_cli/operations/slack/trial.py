@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+from ...engine.memory import NoMemory
 from ...engine.pipeline import Message, Pipeline, Replay
-from ...engine.runtime import NoMemory, Runtime
+from ...engine.runtime import Runtime
 from ...model.events import Event
 from ...model.families import kind_of
 from ...model.gate import Raw

@@ -1,0 +1,74 @@
+"""The entity files of a project, opened when one is asked for."""
+
+import os
+from collections.abc import Collection
+from typing import Any
+
+from ingestlayer_cli.entities.file import EntityFile, Row
+from ingestlayer_cli.system.clock import DAY, Clock
+from ingestlayer_cli.system.errors import Problem
+
+
+class EntityFiles:
+    """The entity files of a project, by kind."""
+
+    def __init__(self, root: str, tables: dict[str, dict[str, Any]], clock: Clock, index: str | None) -> None:
+        """`tables` says of each kind its file, below `root`; side indexes are kept in the folder `index`, if any."""
+        self._root = root
+        self._tables = tables
+        self._clock = clock
+        self._names: dict[str, str] = {}
+        self._index = index
+        self._files: dict[str, EntityFile] = {}
+        self._looked: set[str] = set()  # the kinds whose file was looked at since `refresh`
+
+    def get(self, kind: str, key: str) -> Row | None:
+        """Return a row or None. Whether its file has changed is looked at once until `refresh()`."""
+        file = self._files.get(kind) or self.file(kind)
+        if file is None:
+            return None
+        row = file.get(key, kind in self._looked)
+        self._looked.add(kind)
+        return row
+
+    def look_up(self, kind: str, keys: Collection[str]) -> None:
+        """Read many rows at once, for the calls of `get` that follow."""
+        if file := self.file(kind):
+            file.look_up(keys)
+
+    def refresh(self) -> None:
+        """Look again whether a file has changed."""
+        self._names.clear()
+        self._looked.clear()
+
+    def name(self, kind: str) -> str:
+        """Return the file's name, with its age when an export of it must have been missed: over a day.
+
+        It is empty for a kind that only the store knows.
+        """
+        if kind not in self._names:
+            file = self.file(kind)
+            if file is None:
+                return ""
+            days = int(self._clock.now() - os.stat(file.path).st_mtime * 1000) // DAY
+            self._names[kind] = file.name if days < 1 else f"{file.name} ({days} day{'s' * (days > 1)} old)"
+        return self._names[kind]
+
+    def problems(self, kind: str) -> list[Problem]:
+        """Return every problem of one kind's file."""
+        file = self.file(kind)
+        return file.problems() if file else []
+
+    def file(self, kind: str) -> EntityFile | None:
+        """Return the file of a kind; None for one that only the store knows."""
+        table = self._tables.get(kind)
+        if table is None:
+            return None
+        if kind not in self._files:
+            path = os.path.join(self._root, table["file"])
+            self._files[kind] = EntityFile(kind, path, table["key"], table["types"], self._index)
+        return self._files[kind]
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
