@@ -34,7 +34,6 @@ def backtest(
     Nothing is sent or written. Each event keeps its own time, and nothing is remembered from before the first.
     """
     from ..operations.backtest import backtest as run
-    from ..store.sqlite.replays import open_to_browse
     from ..system.console import Progress, note, say_json
     from ..system.errors import Exit
 
@@ -43,12 +42,8 @@ def backtest(
     with open_runtime(keep=False) as runtime:
         filters = {"type_": type_, "since": since, "until": until, "source": source, "where": where, "status": status}
         chosen = selection(runtime, **filters)
-        store = runtime.stored and open_to_browse(runtime.project.store_path)
-        try:
-            result = run(runtime, store, chosen, pipeline, diff, limit, progress.at, texts.see if diff else None)
-        finally:
-            if store is not None:
-                store.close()
+        looked = texts.see if diff else None
+        result = run(runtime, runtime.stored, chosen, pipeline, diff, limit, progress.at, looked)
     progress.end()
     if diff:
         result.update(texts=texts.changed, diffs=texts.diffs)

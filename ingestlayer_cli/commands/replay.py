@@ -53,7 +53,6 @@ def replay(
     from ..operations.replay import Options, choose, plan
     from ..operations.replay import replay as run
     from ..project import load
-    from ..store.sqlite.replays import open_to_browse
     from ..system.clock import parse_duration
     from ..system.console import Progress, note, say_json
     from ..system.errors import Exit, UsageError
@@ -70,19 +69,16 @@ def replay(
     options = Options(pipeline, original, again, _channel(project, channel), _interval(project, rate), not quiet_mark)
     with Runtime(project, show=drawing(json or quiet), keep=not dry_run) as runtime:
         chosen = selection(runtime, pipeline=pipeline, **filters)
-        store = runtime.stored and open_to_browse(project.store_path)
+        store = runtime.stored
         if store is None:
             raise UsageError("there is no event in the store", "`ingestlayer emit` accepts the first")
-        try:
-            named = _named(store, ids, file)
-            progress = Progress("events looked at", quiet)
-            numbers = choose(runtime, store, chosen, options, progress.at) if named is None else named
-            progress.end()
-            progress = Progress("events planned", quiet)
-            result = plan(runtime, store, numbers, options, progress.at)
-            progress.end()
-        finally:
-            store.close()
+        named = _named(store, ids, file)
+        progress = Progress("events looked at", quiet)
+        numbers = choose(runtime, store, chosen, options, progress.at) if named is None else named
+        progress.end()
+        progress = Progress("events planned", quiet)
+        result = plan(runtime, store, numbers, options, progress.at)
+        progress.end()
         if not quiet and not json:
             _say_plan(result, options)
         if expect is not None and expect != len(numbers):

@@ -41,7 +41,7 @@ def run(settings: Settings) -> int:
 
 
 def _show(project: Any) -> None:
-    from ..store.sqlite.connection import open_to_read
+    from ..store.sqlite.reading import open_to_read
     from ..system.console import say
 
     say(project.root, "bold")

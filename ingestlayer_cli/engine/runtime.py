@@ -8,7 +8,7 @@ from ..entities.files import EntityFiles
 from ..model.gate import Gate
 from ..project import Project
 from ..project.match import matches
-from ..store.sqlite.connection import Store, open_store, open_to_read
+from ..store.sqlite.connection import Store, open_store
 from ..system.clock import Clock
 from .outbox import Outbox
 from .pipeline import Pipeline
@@ -45,6 +45,8 @@ class Runtime:
     @cached_property
     def stored(self) -> Store | None:
         """The store for reading alone, when there is one; one of an older version is brought up to date first."""
+        from ..store.sqlite.reading import open_to_read
+
         store = open_to_read(self.project.store_path)
         if store is not None and store.is_outdated:
             store.close()

@@ -11,7 +11,8 @@ from ..destinations.slack import credentials
 from ..entities.files import EntityFiles
 from ..project import Project, find, load
 from ..project.lint.inspect import inspect
-from ..store.sqlite.connection import Store, open_to_read, sqlite_version
+from ..store.sqlite.connection import Store, sqlite_version
+from ..store.sqlite.reading import open_to_read
 from ..system.clock import Clock, format_duration
 from ..system.errors import IngestlayerError, ProjectError
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ingestlayer_cli.store.sqlite import history
-from ingestlayer_cli.store.sqlite.connection import open_to_read
 from ingestlayer_cli.store.sqlite.history import Selection
+from ingestlayer_cli.store.sqlite.reading import open_to_read
 from tests.destinations.support import DESTINATION, TYPE, Bench
 from tests.older_store import make_older
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ingestlayer_cli.store.sqlite import schema
-from ingestlayer_cli.store.sqlite.connection import open_store, open_to_read
+from ingestlayer_cli.store.sqlite.connection import open_store
+from ingestlayer_cli.store.sqlite.reading import open_to_read
 from ingestlayer_cli.system.errors import StoreError
 from tests.connect.terminal import Terminal
 from tests.outbox.support import Folder

@@ -10,7 +10,7 @@ import pytest
 
 from ingestlayer_cli.operations import why as stories
 from ingestlayer_cli.store.sqlite import history
-from ingestlayer_cli.store.sqlite.connection import open_to_read
+from ingestlayer_cli.store.sqlite.reading import open_to_read
 from tests.destinations.support import DESTINATION, TYPE, Bench, Result
 from tests.slack.standin import RateLimited, ResetAfterStore, Status
 

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from ...project import Project
-from ...store.sqlite.connection import open_to_read
+from ...store.sqlite.reading import open_to_read
 from ...system.clock import format_time
 from ...system.errors import IngestlayerError
 from .channels import Standing, channels, standing

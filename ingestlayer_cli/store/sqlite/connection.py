@@ -9,9 +9,9 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from ...model.memory import Seen, State, Traits
 from ...system.errors import StoreError, UsageError
@@ -25,15 +25,18 @@ STEPS = 100_000  # of SQLite's machine between two looks at the clock
 # its pages twice and is copied at once, page by page.
 CACHE = 16_000  # kB
 CHECKPOINT = 4_000  # pages of 4 kB
+SAVE = "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"
+
+T = TypeVar("T")
 
 
 class Store:
     """An open store. Not for sharing between threads."""
 
-    def __init__(self, connection: sqlite3.Connection, path: str, version: int = VERSION) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self.connection = connection
         self.path = path
-        self.is_outdated = version < VERSION  # opened for reading, it may be
+        self.version = VERSION  # opened for reading, it may be an older one
         self._versions: dict[tuple[str, str], int] = {}
         self._numbers: dict[tuple[str, str], int] = {}
 
@@ -61,19 +64,25 @@ class Store:
             self.connection.execute(f"PRAGMA cache_size = -{CACHE}")
             self.connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
 
-    def select(self, sql: str, *values: Any) -> list[Any]:
+    @property
+    def is_outdated(self) -> bool:
+        return self.version < VERSION
+
+    def read(self, look: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what a look into the store finds; it reads all that it wants before it returns."""
         with errors(self.path):
-            return self.connection.execute(sql, values).fetchall()
+            return look(self.connection)
+
+    def select(self, sql: str, *values: Any) -> list[Any]:
+        return self.read(lambda connection: connection.execute(sql, values).fetchall())
 
     def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
         """Return the latest remembrance of a key strictly between two times."""
-        with errors(self.path):
-            return remembered(self.connection, scope, key, after, before)
+        return self.read(lambda connection: remembered(connection, scope, key, after, before))
 
     def state(self, scope: str, key: str) -> State | None:
         """Return the state that was kept last of a key."""
-        with errors(self.path):
-            return state(self.connection, scope, key)
+        return self.read(lambda connection: state(connection, scope, key))
 
     def states(self, scope: str, start: str) -> dict[str, State]:
         """Return the states of the keys that begin with a text, by key."""
@@ -85,8 +94,7 @@ class Store:
 
     def traits(self, kind: str, key: str) -> Traits | None:
         """Return what the store knows of an entity."""
-        with errors(self.path):
-            return traits(self.connection, kind, key)
+        return self.read(lambda connection: traits(connection, kind, key))
 
     def close(self) -> None:
         self.connection.close()
@@ -113,44 +121,18 @@ def open_store(path: str) -> Store:
         return Store(connection, path)
 
 
-def open_to_read(path: str) -> Store | None:
-    """Open an existing store for reading alone, leaving no trace; None when there is none."""
-    if not os.path.exists(path):
-        return None
-    # A reader of a WAL store makes its -wal and -shm files, unless it may take the file for immutable: while no
-    # process has the store open (there is no -wal), it is.
-    how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
-    with errors(path):
-        connection = sqlite3.connect(f"file:{_uri(path)}?{how}", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
-        try:
-            version = _version(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        if version:
-            return Store(connection, path, version)
-        connection.close()  # another process is just making it
-        return None
-
-
 def sqlite_version() -> tuple[int, ...]:
     """Return the version of the SQLite library that is linked in."""
     return sqlite3.sqlite_version_info
 
 
-def _uri(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path)
-
-
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    if _version(connection, path) == 0:
+    if version_of(connection, path) == 0:
         _use_wal(connection)
     connection.create_function("key_hash", 1, key_hash, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = _version(connection, path)  # another process may have been first
+        version = version_of(connection, path)  # another process may have been first
         if 0 < version < VERSION:
             _copy(path, f"{path}.v{version}")
         with _telling(connection, f"Bringing the store from version {version} to {VERSION}"):
@@ -226,7 +208,7 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def _version(connection: sqlite3.Connection, path: str) -> int:
+def version_of(connection: sqlite3.Connection, path: str) -> int:
     """Return the version of a store, 0 for an empty file; StoreError when it is not ours or newer than us."""
     alone = not connection.in_transaction
     if alone:
@@ -254,6 +236,11 @@ def errors(path: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         said = str(error)
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT:
+            if _is_damaged(path):
+                raise StoreError(f"the store {path} is damaged", SAVE) from error
+            hint = "SQLite's check finds it whole: try again; `ingestlayer store info` looks closer"
+            raise StoreError(f"the store {path} could not be read: {said}", hint) from error
         for words, message, hint in _ERRORS:
             if words in said:
                 raise StoreError(f"the store {path} {message}", hint) from error
@@ -265,12 +252,26 @@ def errors(path: str) -> Iterator[None]:
         ) from None
 
 
+def _is_damaged(path: str) -> bool:
+    """Say whether SQLite's own check, of one state of the file, finds it damaged."""
+    from urllib.parse import quote
+
+    for how in ("mode=rw", "mode=ro", "immutable=1"):  # where it may not be written the first, or both, may fail
+        try:
+            with closing(sqlite3.connect(f"file:{quote(path)}?{how}", uri=True, timeout=BUSY_SECONDS)) as connection:
+                return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
+        except sqlite3.OperationalError:
+            continue
+        except sqlite3.DatabaseError:
+            return True
+    return False
+
+
 _ERRORS = [
     ("disk is full", "has no room: the disk is full", "free some space; nothing was accepted, so emit again"),
     ("readonly", "cannot be written", "check the permissions of the file and of its folder"),
     ("unable to open", "cannot be opened", "check the permissions of the file and of its folder"),
     ("not a database", "is not a SQLite database", "move it away, or set [store] path in ingestlayer.toml"),
-    ("malformed", "is damaged", "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"),
     (
         "locked",
         f"is held by another process for over {BUSY_SECONDS} s",

@@ -1,33 +1,14 @@
 """What replays and backtests read: chosen events with what became of them."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...model.events import Event
-from .connection import BUSY_SECONDS, Store, errors, open_to_read
+from .connection import Store
 from .transaction import stored_event
 
 _CHOSEN = "IN (SELECT value FROM json_each(?))"
-
-
-def open_to_browse(path: str) -> Store | None:
-    """Open an existing store for reading it at length while others write; None when there is none."""
-    store = open_to_read(path)
-    if store is None:
-        return None
-    # `open_to_read` may take the file for one that never changes. A plain connection follows what others write.
-    with errors(path):
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
-        except sqlite3.OperationalError:  # in a folder that cannot be written nobody else writes either
-            connection.close()
-            return store
-    store.close()
-    return Store(connection, path)
 
 
 def events(store: Store, numbers: Sequence[int]) -> list[tuple[int, Event]]:
