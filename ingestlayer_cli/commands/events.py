@@ -66,6 +66,7 @@ def show(
     json: Json = False,
 ) -> int:
     """Show one event whole."""
+    from ..model.events import HEAD
     from ..render.events import shown
     from ..store.sqlite import history
     from ..system.console import say, say_json
@@ -75,7 +76,7 @@ def show(
     if json:
         say_json(document)
         return 0
-    for name in ("id", "type", "received_at", "source", "idempotency_key"):
+    for name in HEAD:
         say(f"{name:16} {document[name] if document[name] is not None else '-'}")
     for name, value in document["payload"].items():
         say(f"  {name} = {shown(value)}")

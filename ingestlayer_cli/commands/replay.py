@@ -133,6 +133,7 @@ def _interval(project: Any, rate: str | None) -> int:
     """Return the milliseconds between two messages; on a terminal nothing is too fast."""
     import re
 
+    from ..system.clock import UNITS
     from ..system.errors import UsageError
 
     if rate is None:
@@ -142,7 +143,7 @@ def _interval(project: Any, rate: str | None) -> int:
         raise UsageError(f"--rate {rate}: not a rate", "write 2/s or 30/m")
     if project.slack["connection"] == "terminal":
         return 0
-    return round({"s": 1_000, "m": 60_000, "h": 3_600_000}[found[2]] / float(found[1]))
+    return round(UNITS[found[2]] / float(found[1]))
 
 
 def _named(store: Any, ids: list[str] | None, file: str | None) -> list[int] | None:

@@ -140,6 +140,7 @@ def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:
 
 def _remark_on_fields(runtime: Any, paths: list[list[str]], type_: str | None) -> None:
     """Warn of fields that no declaration has: older events may have had them, but it is mostly a slip."""
+    from ..model.events import ENVELOPE
     from ..project.match import matches
     from ..system.console import note
     from ..system.errors import near_miss
@@ -150,6 +151,6 @@ def _remark_on_fields(runtime: Any, paths: list[list[str]], type_: str | None) -
         runtime.project.declaration(name) for name in runtime.project.types if type_ is None or matches([type_], name)
     ]
     known = {field for declaration in declarations if declaration for field in declaration.fields}
-    known |= {"id", "type", "received_at", "source", "idempotency_key", "payload"}
+    known |= {*ENVELOPE}
     for name in dict.fromkeys(path[1] for path in paths if len(path) > 1 and path[1] not in known):
         note(f"note: --where: no declaration has $event.{name}{near_miss(name, known)}", "yellow")

@@ -208,7 +208,8 @@ def _by_oauth(api_url: str, reconcile: bool, redirect: str, browser: bool) -> st
 def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
     import os
 
-    from ..destinations.slack.credentials import KEYRING, has_keyring_extra, variable
+    from ..destinations.slack.credentials import KEYRING, variable
+    from ..secrets.keyring import has_keyring_extra
     from ..system.console import note, say, say_json
 
     if json:

@@ -39,7 +39,7 @@ def prune(
     """Forget settled events that are older than the retention; what waits is never removed."""
     from ..engine.pipeline import memories
     from ..store.sqlite import upkeep
-    from ..system.clock import format_duration, parse_duration
+    from ..system.clock import DAY, format_duration, parse_duration
     from ..system.console import Progress, note, say, say_json
     from ..system.errors import UsageError
 
@@ -50,7 +50,7 @@ def prune(
             raise UsageError(f"--older-than: {error}") from None
         # An event is its idempotency key's memory: it stays for as long as any window; undeclared types have a day.
         project = runtime.project
-        age = max(wanted, project.longest_window, 86_400_000 if project.accepts_undeclared else 0)
+        age = max(wanted, project.longest_window, DAY if project.accepts_undeclared else 0)
         if age > wanted:
             note(f"note: an idempotency window is {format_duration(age)} long: nothing younger is forgotten")
         longest, forever = memories(project.pipelines)

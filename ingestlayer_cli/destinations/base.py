@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ..language.conditions import Condition
 from ..language.expressions import Scope
-from ..model.events import Event
+from ..model.events import OWN, Event
 from ..model.families import Duration, Section
 from ..model.people import Person
 
@@ -191,13 +191,13 @@ class Sender(Protocol):
 # The body of destinations that take data rather than a message -------------------------------------------------
 
 # Of the event as the destination may see it: something may be redacted.
-_ENVELOPE = ("id", "type", "received_at", "payload")
+_SENT = (*OWN, "payload")
 
 
 def body(composing: Composing) -> dict[str, Any]:
     """Return what a `transform` made, else the event: `{id, type, received_at, payload}`."""
     scope = composing.scope
-    data = scope["body"] if composing.transformed else {name: scope["event"][name] for name in _ENVELOPE}
+    data = scope["body"] if composing.transformed else {name: scope["event"][name] for name in _SENT}
     found: dict[str, Any] = _json(data)
     return found
 

@@ -7,6 +7,7 @@ from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen
 from ..store.sqlite.transaction import First, NewDelivery, NewThread, Transaction
+from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError
 from .pipeline import Message, Run
 from .runtime import Runtime
@@ -84,7 +85,7 @@ def _delivery(run: Run, message: Message, at: int) -> NewDelivery:
 
 def window(declaration: Declaration | None) -> int:
     """Return how long a key is taken; 24 hours where no declaration says otherwise."""
-    return declaration.window if declaration else 86_400_000
+    return declaration.window if declaration else DAY
 
 
 def check_conflict(declaration: Declaration | None, first: Event, event: Event) -> None:
@@ -122,9 +123,8 @@ def bury_line(transaction: Transaction, raw: Raw, text: str, error: RejectedErro
 
 def as_text(raw: Raw) -> str:
     """Return what a sender gave, for its dead letter."""
-    given = {"type": raw.type, "payload": raw.payload, "idempotency_key": raw.key, "timestamp": raw.timestamp}
     try:
-        return encode(given)
+        return encode(raw.envelope())
     except (TypeError, ValueError, RecursionError):
         return "it cannot be written as JSON"
 

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ..model.declarations import Declaration
-from ..model.gate import MAX_PAYLOAD, Raw, read_payload
+from ..model.gate import MAX_PAYLOAD, WRITTEN, Raw, read_payload
 from ..system.errors import RejectedError
 
 CHUNK = 1_000  # lines of a transaction at most
 READ = 1 << 18  # bytes read at once; a pipe gives what it has, so that a slow one is not waited for
 _BOM = b"\xef\xbb\xbf"
-_ENVELOPE = {"type", "payload", "idempotency_key", "timestamp"}
 
 
 class Line(NamedTuple):
@@ -82,8 +81,7 @@ def raw_event(data: Any, type_: str | None, source: str) -> Raw:
     if not isinstance(data, dict) or not isinstance(data.get("type"), str):
         hint = 'a line is {"type": …, "payload": {…}}; for lines that are payloads: emit TYPE --batch …'
         raise RejectedError("schema", "the line is no envelope with a type", hint)
-    if not data.keys() <= _ENVELOPE:
-        unknown = data.keys() - _ENVELOPE
+    if unknown := data.keys() - WRITTEN:
         raise RejectedError("schema", f"the envelope has an unknown key: {', '.join(sorted(map(str, unknown)))}")
     payload = data.get("payload", {})
     return Raw(data["type"], payload, data.get("idempotency_key"), data.get("timestamp"), source)

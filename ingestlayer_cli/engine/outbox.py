@@ -29,16 +29,16 @@ from ..model import families
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.connection import Store
 from ..store.sqlite.outbox import Attempt, Claimed, Doubtful, Wanted
-from ..system.clock import Clock
+from ..system.clock import HOUR, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
 
-LEASE = 60_000  # milliseconds; a sending takes at most a connection's and a read's time-out
-CURVE = (30_000, 120_000, 600_000, 3_600_000)  # after the first, second, … failed attempt; then dead
+LEASE = MINUTE  # milliseconds; a sending takes at most a connection's and a read's time-out
+CURVE = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR)  # after the first, second, … failed attempt; then dead
 JITTER = 0.1
-WINDOW = 60_000  # how long after it was sent a message may still turn up in the channel's history
+WINDOW = MINUTE  # how long after it was sent a message may still turn up in the channel's history
 WORKERS = 8  # channels that are sent to at once
 LOOK_AGAIN = 10_000  # between two looks of one process into a channel's history
-PATIENCE = 60_000  # a channel that is held for longer is left to the next call
+PATIENCE = MINUTE  # a channel that is held for longer is left to the next call
 NAP = 250  # milliseconds; the longest sleep before a stop is noticed
 LOOK = 50  # and before a channel that another process has in hand is looked at again
 FIRST = 1_000  # how long the others wait for the first answer of a connection

@@ -4,9 +4,9 @@ import os
 from collections.abc import Collection
 from typing import Any
 
-from ingestlayer_cli.entities.file import EntityFile, Row
-from ingestlayer_cli.system.clock import DAY, Clock
-from ingestlayer_cli.system.errors import Problem
+from ..system.clock import DAY, Clock
+from ..system.errors import Problem
+from .file import EntityFile, Row
 
 
 class EntityFiles:

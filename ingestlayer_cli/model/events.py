@@ -63,6 +63,11 @@ def _ulid(moment: int, random: int) -> str:
     return time + "".join([_PAIRS[random >> shift & 1023] for shift in (70, 60, 50, 40, 30, 20, 10, 0)])
 
 
+OWN = ("id", "type", "received_at")  # what is ours in an event: no sender's text
+HEAD = (*OWN, "source", "idempotency_key")
+ENVELOPE = (*HEAD, "payload")
+
+
 class Event(NamedTuple):
     """An admitted event, whole and immutable. `received_at` is in milliseconds."""
 

@@ -21,6 +21,9 @@ _TYPE = lazy(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 _UNPRINTABLE = lazy(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+WRITTEN = ("type", "payload", "idempotency_key", "timestamp")  # the names of an event on a line of a batch
+
+
 class Raw(NamedTuple):
     """What a sender gave, before any check."""
 
@@ -29,6 +32,10 @@ class Raw(NamedTuple):
     key: str | None = None
     timestamp: str | None = None
     source: str = "cli"
+
+    def envelope(self) -> dict[str, Any]:
+        """Return what a sender writes of it, as a line of a batch."""
+        return dict(zip(WRITTEN, (self.type, self.payload, self.key, self.timestamp), strict=True))
 
 
 class Gate:

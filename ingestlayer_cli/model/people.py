@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-_HOUR = 3_600_000  # milliseconds
+from ..system.clock import DAY, HOUR
+
 # How long an answer holds: somebody who is there rarely goes, somebody who is not may come, a scope may be given.
-_AGES = {"": 7 * 24 * _HOUR, "missing_scope": _HOUR}
-_AGE = 24 * _HOUR
+_AGES = {"": 7 * DAY, "missing_scope": HOUR}
+_AGE = DAY
 
 
 class Person(NamedTuple):

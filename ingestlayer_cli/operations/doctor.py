@@ -13,15 +13,14 @@ from ..project import Project, find, load
 from ..project.lint.inspect import inspect
 from ..store.sqlite.connection import Store, sqlite_version
 from ..store.sqlite.reading import open_to_read
-from ..system.clock import Clock, format_duration
+from ..system.clock import DAY, HOUR, MINUTE, SECOND, Clock, format_duration
 from ..system.errors import IngestlayerError, ProjectError
 
 PYTHON = (3, 11)
 SQLITE = (3, 38)  # STRICT tables, ->>
-DAY = 86_400_000  # milliseconds
 LITTLE_ROOM, NO_ROOM = 1 << 30, 50 << 20  # bytes
 STALE = 7 * DAY
-OVERDUE = 900_000
+OVERDUE = 15 * MINUTE
 CRON_PATH = "/usr/bin:/bin"  # what cron and `env -i` leave
 # What changes where we look, or whether Slack is reached, and its remedy.
 CRON_LACKS = {
@@ -150,7 +149,7 @@ def _entities(project: Project, clock: Clock) -> Iterator[Finding]:
 
 
 def _age(duration: int) -> str:
-    for unit in (DAY, 3_600_000, 60_000, 1_000):
+    for unit in (DAY, HOUR, MINUTE, SECOND):
         if duration >= unit:
             return format_duration(duration // unit * unit)
     return "0s"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..language.expressions import Node, refs
+from ..system.clock import DAY
 from ..system.errors import near_miss
 from .find import FILE
 from .findings import Finding, finding
@@ -28,7 +29,7 @@ _STALE_DECLARATION = {
     "fields": [[name, type_, False, None, "", None] for name, type_ in _STALE_FIELDS.items()],
     "key": None,
     "key_refs": [],
-    "window": 86_400_000,
+    "window": DAY,
     "on_difference": "accept",
     "example": {"check": "api-limits", "since": "2026-11-03T09:30:00Z", "error": "usage.csv cannot be read"},
 }

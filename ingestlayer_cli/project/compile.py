@@ -10,11 +10,11 @@ from ..language.expressions import refs
 from ..language.templates import template_refs
 from ..model import families
 from ..model.declarations import Declaration
+from ..model.events import ENVELOPE
 from ..system.errors import Problem, ProjectError, near_miss
 from . import checks, matrix
 from . import models as schema
 from .find import FILE
-from .lint.outcomes import ENVELOPE
 from .match import matches
 from .positions import Path
 from .source import SourceFile

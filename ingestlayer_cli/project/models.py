@@ -28,7 +28,7 @@ from ..language.templates import Template
 from ..model import families
 from ..model.declarations import TYPES
 from ..model.redaction import ACTIONS
-from ..system.clock import parse_duration
+from ..system.clock import DAY, parse_duration
 from ..system.errors import near_miss
 from .checks import problem_of
 from .tests_schema import Test
@@ -280,7 +280,7 @@ WorkspaceName = Annotated[str, _Matching(r"[A-Za-z][\w-]*", "a name of letters, 
 
 class StoreTable(Strict):
     path: str = Field(default=".ingestlayer/store.db", min_length=1)
-    retention: Duration = 90 * 86_400_000
+    retention: Duration = 90 * DAY
 
 
 class WorkspaceTable(Strict):
@@ -435,7 +435,7 @@ def _field_type(name: str) -> str:
 
 class IdempotencyTable(Strict):
     key: Prose | None = None
-    window: Duration = 86_400_000
+    window: Duration = DAY
     on_difference: Literal["accept", "reject"] = "accept"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..system.clock import parse_rfc3339
+from ..system.clock import MINUTE, parse_rfc3339
 from .events import cells, cut, cut_end, fields, shown
 
 MOST_NAME = 30
@@ -67,7 +67,7 @@ def kinds(document: dict[str, Any], now: int) -> Iterator[str]:
 
 def _age(modified_at: str, now: int) -> str:
     """Return the age of a file, in the largest unit that it has."""
-    minutes = max(now - int(parse_rfc3339(modified_at).timestamp() * 1000), 0) // 60_000
+    minutes = max(now - int(parse_rfc3339(modified_at).timestamp() * 1000), 0) // MINUTE
     for size, name in ((1440, "day"), (60, "hour"), (1, "minute")):
         if minutes >= size:
             count = minutes // size

@@ -4,8 +4,8 @@ import os
 import re
 
 from ..system.errors import ProjectError
+from .keyring import SERVICE, NoAnswerError, NoPackageError, ask
 
-SERVICE = "ingestlayer"  # under which the system's keyring has them
 _NAME = re.compile(r"(env|keyring):([\w./-]+)", re.ASCII)
 
 
@@ -34,15 +34,13 @@ def resolve(name: str) -> str:
 
 
 def _from_keyring(key: str) -> str:
+    hint = f"name an environment variable: env:{key}"
     try:
-        import keyring
-    except ImportError:
-        hint = f"pip install 'ingestlayer-cli[keyring]', or name an environment variable: env:{key}"
-        raise ProjectError(f"the secret keyring:{key} cannot be read: there is no keyring package", hint) from None
-    try:
-        return keyring.get_password(SERVICE, key) or ""
-    except Exception as error:  # its backends raise what they like
-        raise ProjectError(
-            f"the secret keyring:{key} cannot be read: {type(error).__name__}",
-            f"unlock the system's keyring, or name an environment variable: env:{key}",
-        ) from None
+        return ask(lambda keyring: keyring.get_password(SERVICE, key)) or ""
+    except NoPackageError:
+        why, remedy = "there is no keyring package", "pip install 'ingestlayer-cli[keyring]'"
+    except NoAnswerError as error:
+        why, remedy = str(error), "unlock the system's keyring"
+    except Exception as error:  # its backends raise what they like, and its text may hold anything
+        why, remedy = type(error).__name__, "unlock the system's keyring"
+    raise ProjectError(f"the secret keyring:{key} cannot be read: {why}", f"{remedy}, or {hint}")

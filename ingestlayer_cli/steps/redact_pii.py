@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from ..language.conditions import REDACTED
 from ..language.expressions import Scope
 from ..language.templates import as_text
+from ..model.events import OWN
 from ..model.families import Actions, Secret
 from ..model.redaction import DETECTORS, find, mask, rooted
 from .base import TRACE, Context, Drop, Redaction, Step
@@ -14,7 +15,6 @@ from .base import TRACE, Context, Drop, Redaction, Step
 _SHORT = 4  # characters; a shorter value is not looked for in other texts
 _LEAST = 3  # characters of the shortest secret that is detected: ::1
 _LONG = 8  # a shorter one counts there only as a word of its own
-_ENVELOPE = ("id", "type", "received_at")  # of an event's scope: never redacted
 _HIDE = "hide"  # what the trace does, whatever the others do
 
 
@@ -152,7 +152,7 @@ class _Reading:
         for text in (source, key or ""):
             self._gather_found(text)
         seen = self._seen(payload, plan.payload)
-        head = {name: event[name] for name in _ENVELOPE}
+        head = {name: event[name] for name in OWN}  # never redacted
         head["source"] = self.text(source)
         head["idempotency_key"] = None if key is None else self._key_text(key)
         body = self._of_body(seen) if plan.body.inside else seen

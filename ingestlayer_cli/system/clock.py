@@ -7,12 +7,12 @@ from functools import lru_cache
 
 from .patterns import lazy
 
-UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-DAY = UNITS["d"]  # milliseconds
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 # How long a period is where it is longest.
-PERIODS = {"hour": UNITS["h"], **{period: days * UNITS["d"] for period, days in _DAYS.items()}}
+PERIODS = {"hour": HOUR, **{period: days * DAY for period, days in _DAYS.items()}}
 
 # RFC 3339, section 5.6; `T` and `Z` may be lower case there, and a space may stand for `T`.
 RFC_3339 = lazy(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -79,7 +79,7 @@ def parse_duration(text: str) -> int:
 
 def period_of(at: int, period: str) -> str:
     """Return the hour, day, week, month, quarter or year of a time, in UTC: `2026-11`."""
-    return _period_of(at - at % UNITS["h"], period)
+    return _period_of(at - at % HOUR, period)
 
 
 @lru_cache(maxsize=64)

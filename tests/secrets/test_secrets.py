@@ -1,10 +1,12 @@
 """Secrets are named; what they hold is nowhere told."""
 
 import sys
+import threading
 import types
 
 import pytest
 
+from ingestlayer_cli.secrets import keyring as patience
 from ingestlayer_cli.secrets.named import is_name, resolve
 from ingestlayer_cli.system.errors import ProjectError
 
@@ -21,6 +23,8 @@ def keyring(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
     def get_password(service: str, name: str) -> str | None:
         if name == "locked":
             raise Locked("hush")
+        if name == "hanging":
+            threading.Event().wait()
         return held.get((service, name))
 
     module = types.ModuleType("keyring")
@@ -71,7 +75,17 @@ def test_what_a_keyring_raises_is_not_repeated(keyring: dict[tuple[str, str], st
         resolve("keyring:locked")
     assert "Locked" in caught.value.message
     assert "hush" not in f"{caught.value.document()}"
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
+
+
+def test_a_keyring_that_hangs_holds_nobody_up(
+    keyring: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "PATIENCE", 0.05)
+    with pytest.raises(ProjectError) as caught:
+        resolve("keyring:hanging")
+    assert "the keyring does not answer" in caught.value.message
+    assert "env:hanging" in caught.value.hint
 
 
 def test_without_the_keyring_package_the_remedy_is_to_install_it_or_the_environment(

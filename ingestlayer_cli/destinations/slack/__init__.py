@@ -10,6 +10,7 @@ from ...language.templates import Template, as_text, url_text
 from ...model.events import received_text
 from ...model.families import Duration, JsonFile, Section
 from ...system.addresses import quote
+from ...system.clock import DAY
 from ...system.errors import ProjectError
 from ...system.patterns import lazy
 from ..base import Composing, Destination, Limit, Sender, Target
@@ -125,7 +126,7 @@ class Slack(Destination):
     workspace: str = ""
     channel_default: str | None = None
     thread: Template | None = None
-    thread_window: Duration = Duration(30 * 86_400_000)
+    thread_window: Duration = Duration(30 * DAY)
     update: bool = False
     mention: Template | None = None
     username: Template | None = None

@@ -11,10 +11,11 @@ from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.error import URLError
 
+from ...system.clock import HOUR
 from ..base import NotConnected, Refused, Retry, Unknown
 from .directory import Trouble
 
-MAX_PAUSE = 3_600_000  # milliseconds
+MAX_PAUSE = HOUR
 EXCERPT = 200  # characters of an answer that are kept
 
 _CONNECT_HINT = "give a working bot token in SLACK_BOT_TOKEN; what waits goes out with `ingestlayer deliver`"

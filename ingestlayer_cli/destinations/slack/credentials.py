@@ -7,17 +7,15 @@ secret itself, or that the keyring has it.
 
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
+from ...secrets.keyring import SERVICE, Backend, NoAnswerError, NoPackageError, ask
 from ...system.errors import ProjectError
 
-SERVICE = "ingestlayer"  # under which a keyring has our secrets
 NAMES = {"bot": "SLACK_BOT_TOKEN", "webhook": "SLACK_WEBHOOK_URL"}
 KEYRING = "the keyring"
-PATIENCE = 5  # seconds in which a keyring must answer when nobody is there to unlock it
 
 Kept = dict[str, dict[str, dict[str, str | None]]]
 """{project: {workspace: {connection: secret, or null when the keyring has it}}}"""
@@ -113,53 +111,6 @@ def others(root: str, workspace: str, value: str) -> list[str]:
 # The keyring ----------------------------------------------------------------------------------------------
 
 
-class NoAnswerError(Exception):
-    """The keyring did not answer in time."""
-
-
-def has_keyring_extra() -> bool:
-    """Say whether the package is there that speaks to OS keyrings."""
-    from importlib.util import find_spec
-
-    return find_spec("keyring") is not None
-
-
-def _asked(question: Callable[[Any], Any]) -> Any:
-    """Return what a keyring answers to a question; any Exception when it does not, NoAnswerError when it hangs.
-
-    It may wait for somebody to unlock it: at a terminal as long as that takes, elsewhere (cron, a remote machine
-    whose desktop nobody sees) for `PATIENCE`. The question is asked in a thread, as it cannot be called off.
-    """
-    from threading import Thread
-
-    answers: list[Any] = []
-    failures: list[Exception] = []
-
-    def ask() -> None:
-        try:
-            import keyring
-
-            answers.append(question(keyring))
-        except Exception as error:  # a backend may fail in any way: no D-Bus, a locked session
-            failures.append(error)
-
-    thread = Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(None if _is_attended() else PATIENCE)
-    if failures:
-        raise failures[0]
-    if not answers:
-        raise NoAnswerError
-    return answers[0]
-
-
-def _is_attended() -> bool:
-    try:
-        return sys.stdin.isatty()
-    except (AttributeError, ValueError):  # there is no stdin, or it is closed
-        return False
-
-
 def _account(root: str, connection: str, workspace: str) -> str:
     return f"{connection} {workspace or 'default'} {os.path.realpath(root)}"
 
@@ -168,39 +119,37 @@ def _to_keyring(root: str, connection: str, workspace: str, value: str) -> bool:
     """Say whether a keyring has taken a secret: some take it and have it not."""
     account = _account(root, connection, workspace)
 
-    def put(keyring: Any) -> bool:
+    def put(keyring: Backend) -> bool:
         keyring.set_password(SERVICE, account, value)
-        return bool(keyring.get_password(SERVICE, account) == value)
+        return keyring.get_password(SERVICE, account) == value
 
-    if not has_keyring_extra():
-        return False
     try:
-        return bool(_asked(put))
+        return ask(put)
     except Exception:  # there is none, it is locked, or nobody is there to unlock it
         return False
 
 
 def _from_keyring(root: str, connection: str, workspace: str) -> str:
     hint = f"set {variable(connection, workspace)}, or connect again: ingestlayer slack connect"
-    if not has_keyring_extra():
-        hint = f"pip install 'ingestlayer-cli[keyring]', or {hint}"
-        raise ProjectError("Slack's secret is in the keyring, and the package keyring is not installed", hint)
     try:
-        value = _asked(lambda keyring: keyring.get_password(SERVICE, _account(root, connection, workspace)))
-    except NoAnswerError:
-        raise ProjectError(f"the keyring does not answer ({PATIENCE} s)", hint) from None
+        value = ask(lambda keyring: keyring.get_password(SERVICE, _account(root, connection, workspace)))
+    except NoPackageError:
+        hint = f"pip install 'ingestlayer-cli[keyring]', or {hint}"
+        raise ProjectError("Slack's secret is in the keyring, and the package keyring is not installed", hint) from None
+    except NoAnswerError as error:
+        raise ProjectError(str(error), hint) from None
     except Exception as error:  # its text may hold anything
         raise ProjectError(f"the keyring cannot be read ({type(error).__name__})", hint) from None
     if not value:
         raise ProjectError("Slack's secret is not in the keyring any more", hint)
-    return str(value)
+    return value
 
 
 def _out_of_keyring(root: str, connection: str, workspace: str) -> bool:
     """Remove a secret from the keyring; say whether it is gone."""
     account = _account(root, connection, workspace)
 
-    def drop(keyring: Any) -> bool:
+    def drop(keyring: Backend) -> bool:
         from keyring.errors import PasswordDeleteError
 
         with suppress(PasswordDeleteError):  # it is gone already, or the next line tells
@@ -208,7 +157,7 @@ def _out_of_keyring(root: str, connection: str, workspace: str) -> bool:
         return keyring.get_password(SERVICE, account) is None
 
     try:
-        return has_keyring_extra() and bool(_asked(drop))
+        return ask(drop)
     except Exception:
         return False
 

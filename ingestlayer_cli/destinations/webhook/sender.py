@@ -22,12 +22,13 @@ from ... import __version__
 from ...model.events import encode
 from ...secrets.named import resolve
 from ...system.addresses import problem_of, shown
+from ...system.clock import HOUR, SECOND
 from ...system.errors import ProjectError
 from ..base import Doubt, Harmless, NotConnected, Outgoing, Refused, Result, Retry, Sent
 
 EXCERPT = 200  # characters of an answer that are kept
 READ = 4_096  # bytes of an answer that are read
-MIN_PAUSE, MAX_PAUSE = 1_000, 3_600_000  # milliseconds that a receiver may ask for
+MIN_PAUSE, MAX_PAUSE = SECOND, HOUR  # milliseconds that a receiver may ask for
 PART = 6  # characters of a part of an address that may be a secret by itself
 
 _TWICE = "a delivery that comes twice is known by its id"

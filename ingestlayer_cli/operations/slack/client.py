@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from ...destinations.slack import credentials
 from ...destinations.slack.credentials import Secret
 from ...project import Project
-from ...system.clock import Clock
+from ...system.clock import MINUTE, Clock
 from ...system.errors import Exit, IngestlayerError
 
 TIMEOUT = 10  # seconds, for the connection and for each read
 PAGE = 999  # items; "an integer under 1000": https://docs.slack.dev/reference/methods/conversations.list
-PATIENCE = 60_000  # milliseconds that one call may be put off by Slack's rate limits
+PATIENCE = MINUTE  # milliseconds that one call may be put off by Slack's rate limits
 LONGEST = 300  # characters of an answer that are shown
 
 _FORM = re.compile(r"[!-~]+")

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 from ...language.expressions import COMPARISONS, Node, evaluator, kleene, moment, refs, to_number, truth
 from ...model.declarations import Field
+from ...model.events import HEAD
 
 MAX_CASES = 3_000  # looked at one by one; where there are more, less is told apart
-
-ENVELOPE = ("id", "type", "received_at", "source", "payload", "idempotency_key")
 
 
 class Unknown(NamedTuple):
@@ -48,7 +47,7 @@ def domain_of(declaration: dict[str, Any] | None, levels: Sequence[float] = ()) 
             return ANY
         if not names:
             return OTHER
-        if path[1] in ENVELOPE and path[1] != "payload":
+        if path[1] in HEAD:
             return [declaration["type"]] if declaration and path[1:] == ["type"] else ANY
         if declaration is None:
             return ANY

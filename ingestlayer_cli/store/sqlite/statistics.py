@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
+from ...system.clock import DAY
 from .connection import Store
 
-DAY = 86_400_000
 DAYS = 7
 
 
