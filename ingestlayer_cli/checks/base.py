@@ -3,7 +3,18 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
+from ..system.clock import PERIODS
 from ..system.errors import Exit, IngestlayerError
+
+
+def scope_of(name: str) -> str:
+    """Return where in the store's states a check keeps what it holds."""
+    return f"check {name}"
+
+
+def remembers(data: dict[str, Any]) -> int | None:
+    """Return for how many milliseconds a check of this compiled data holds a level; None: for ever."""
+    return PERIODS[data["period"]] if data["period"] else None
 
 
 class SourceError(IngestlayerError):

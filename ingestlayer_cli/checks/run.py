@@ -25,7 +25,7 @@ from ..store.sqlite.transaction import First, Transaction
 from ..system.clock import DAY, format_duration, format_time, period_of
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError
-from .base import Source, SourceError
+from .base import Source, SourceError, scope_of
 from .judging import Judge, Judged
 from .sources import File, source_of
 
@@ -72,7 +72,7 @@ class _Check:
         self.options = options
         self.name: str = data["name"]
         self.now = runtime.clock.now()
-        self.scope = f"check {self.name}"
+        self.scope = scope_of(self.name)
         self.period = period_of(self.now, data["period"]) if data["period"] else None
         self.start = f"{self.period or 'ever'} "  # of the keys of the states of this period
         self.decisions: list[dict[str, Any]] = []
@@ -222,9 +222,7 @@ class _Check:
             if is_overtaken and held.reached:
                 after = after._replace(limits=held.limits)
         state = None
-        # What is held is kept anew now and then: `store prune` forgets states that nothing has touched for long.
-        refresh = min(DAY, self.runtime.project.retention // 4)
-        if after != before or (kept and abs(self.now - kept.at) > refresh):
+        if after != before:
             told = {"held": after.data(), "again": again}
             state = Kept(self.scope, self.start + row.key, told, self.now)
         return _Crossed(held, level, state, again, value.get("refused"))

@@ -37,9 +37,8 @@ def prune(
     json: Json = False,
 ) -> int:
     """Forget settled events that are older than the retention; what waits is never removed."""
-    from ..engine.pipeline import memories
-    from ..store.sqlite import upkeep
-    from ..system.clock import DAY, format_duration, parse_duration
+    from ..operations import upkeep
+    from ..system.clock import format_duration, parse_duration
     from ..system.console import Progress, note, say, say_json
     from ..system.errors import UsageError
 
@@ -48,16 +47,11 @@ def prune(
             wanted = parse_duration(older_than) if older_than else runtime.project.retention
         except ValueError as error:
             raise UsageError(f"--older-than: {error}") from None
-        # An event is its idempotency key's memory: it stays for as long as any window; undeclared types have a day.
-        project = runtime.project
-        age = max(wanted, project.longest_window, DAY if project.accepts_undeclared else 0)
-        if age > wanted:
-            note(f"note: an idempotency window is {format_duration(age)} long: nothing younger is forgotten")
-        longest, forever = memories(project.pipelines)
-        now = runtime.clock.now()
+        kept = upkeep.retention(runtime.project, wanted)
+        if kept.events > wanted:
+            note(f"note: an idempotency window is {format_duration(kept.events)} long: nothing younger is forgotten")
         progress = Progress("events", json)
-        ages = now - age, now - max(age, longest)
-        removed = upkeep.prune(runtime.store, runtime.clock, *ages, progress.at, forever)
+        removed = upkeep.prune(runtime, kept, progress.at)
         progress.end()
     if json:
         say_json({"removed": removed})

@@ -106,6 +106,11 @@ class Destination(Section):
         return {}
 
     @classmethod
+    def remembers(cls, data: dict[str, Any]) -> int | None:
+        """Return for how long the threads of a destination of this compiled data last; None: for ever."""
+        return 0
+
+    @classmethod
     def warnings(cls, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield (key, words) of what is well written in its compiled data and still doubtful, for `validate`."""
         yield from ()

@@ -10,7 +10,6 @@ from ..model import families
 from ..model.events import Event, delivery_id, encode
 from ..model.memory import Entities, Foreseen, Kept, Memory, Remembered, Upsert
 from ..steps.base import Context, Step
-from ..system.clock import PERIODS
 from ..system.errors import IngestlayerError
 
 
@@ -215,25 +214,6 @@ def _connection(row: dict[str, Any], slack: dict[str, Any]) -> _Connection:
 def _cleared(context: Context, entry: dict[str, str]) -> dict[str, str]:
     """Return an entry of the trace without what the pipeline redacts."""
     return {name: context.cleared(text) for name, text in entry.items()}
-
-
-def memories(pipelines: list[dict[str, Any]]) -> tuple[int, list[str]]:
-    """Return for how many milliseconds steps and threads of compiled pipelines remember at most.
-
-    And the places of the steps that remember for ever.
-    """
-    longest, forever = 0, []
-    for pipeline in pipelines:
-        steps = pipeline["steps"]
-        for place, data in zip(places(pipeline["name"], steps), steps, strict=True):
-            if data["use"] == "crossing" and "period" not in data:
-                forever.append(place)
-            longest = max(longest, data.get("window", 0), PERIODS.get(data.get("period"), 0))
-        for data in pipeline["destinations"]:
-            if "thread" in data:
-                default = families.member("destinations", data["use"]).thread_window
-                longest = max(longest, data.get("thread_window", default))
-    return longest, forever
 
 
 def places(pipeline: str, steps: list[dict[str, Any]]) -> list[str]:

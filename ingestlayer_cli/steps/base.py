@@ -161,6 +161,14 @@ class Step(Section):
     def __call__(self, context: Context) -> Drop | None:
         raise NotImplementedError
 
+    @classmethod
+    def remembers(cls, data: dict[str, Any]) -> int | None:
+        """Return for how long a step of this compiled data remembers, in milliseconds; None: for ever.
+
+        For ever is what it keeps under `Context.place` itself.
+        """
+        return 0
+
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         """Add what a call will look up, as far as that can be told from the scope before the first step."""
 

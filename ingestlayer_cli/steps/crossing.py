@@ -10,7 +10,7 @@ from ..language.templates import Template
 from ..model.crossings import Held, level_of
 from ..model.events import Event
 from ..model.memory import Foreseen, Kept
-from ..system.clock import format_time, period_of
+from ..system.clock import PERIODS, format_time, period_of
 from .base import Context, Drop, Step
 
 
@@ -58,6 +58,10 @@ class Crossing(Step):
             raise ValueError("`rearm` is a number from 0")
         # A level of 20 is told as 20, not as 20.0.
         return {**values, "levels": [int(level) if level.is_integer() else level for level in levels]}
+
+    @classmethod
+    def remembers(cls, data: dict[str, Any]) -> int | None:
+        return PERIODS[data["period"]] if "period" in data else None
 
     def __call__(self, context: Context) -> Drop | None:
         value, words = context.number(self.value)

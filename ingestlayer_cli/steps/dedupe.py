@@ -1,5 +1,7 @@
 """dedupe: one message for a key inside a window."""
 
+from typing import Any
+
 from ..language.expressions import Scope
 from ..language.templates import Template
 from ..model.events import Event
@@ -23,6 +25,10 @@ class Dedupe(Step):
 
     key: Template
     window: Duration
+
+    @classmethod
+    def remembers(cls, data: dict[str, Any]) -> int | None:
+        return int(data["window"])
 
     def __call__(self, context: Context) -> Drop | None:
         key = self.key.key(context.scope)

@@ -46,6 +46,10 @@ class Throttle(Step):
             raise ValueError(f"`window` is longer than nothing, and {format_duration(LONGEST)} at most")
         return values
 
+    @classmethod
+    def remembers(cls, data: dict[str, Any]) -> int | None:
+        return int(data["window"])
+
     def __call__(self, context: Context) -> Drop | None:
         key = self.key.key(context.scope)
         if key is None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.operations import upkeep
 from ingestlayer_cli.system.clock import parse_rfc3339
 
 from .support import DAY, HOUR, NOVEMBER, Bench, table
@@ -124,15 +126,11 @@ def test_what_is_held_outlives_store_prune(tmp_path: Path) -> None:
     bench = Bench(tmp_path, table(more='period = "year"'))
     bench.clock.at = at("2026-01-02T00:00:00Z")
     assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    from ingestlayer_cli.store.sqlite.connection import open_store
-    from ingestlayer_cli.store.sqlite.upkeep import prune
-
     for _ in range(10):
         bench.clock.sleep(30 * DAY)
         assert bench.crossed() == []
-        store = open_store(str(tmp_path / ".ingestlayer" / "store.db"))
-        prune(store, bench.clock, bench.clock.at - 20 * DAY, bench.clock.at - 20 * DAY)
-        store.close()
+        with Runtime(bench.project, bench.clock) as runtime:
+            upkeep.prune(runtime, upkeep.retention(bench.project, 20 * DAY))
     assert bench.events == []  # the event itself is gone
     assert bench.crossed() == []
 

@@ -165,6 +165,10 @@ class Slack(Destination):
             raise ValueError(f'channel_default: "{values["channel_default"]}" is none: write {_LIKE}')
         return values
 
+    @classmethod
+    def remembers(cls, data: dict[str, Any]) -> int | None:
+        return int(data.get("thread_window", cls.thread_window)) if "thread" in data else 0
+
     def target(self, scope: Scope) -> Target:
         channel, notes = (self.channel.key(scope) or "").strip(), []
         if not _is_channel(channel):

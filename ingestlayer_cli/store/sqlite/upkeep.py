@@ -57,8 +57,8 @@ def prune(
     """Forget events accepted before a time, with all that hangs on them; return how many.
 
     What is not settled stays, with its event; so do what steps remember and threads of the events that stay, or since
-    `memory_before`. States of a scope that is `forever` and what is known of entities are never forgotten. Many
-    short transactions: emitters go on meanwhile.
+    `memory_before`. What is remembered in a scope that is `forever` and what is known of entities are never
+    forgotten. Many short transactions: emitters go on meanwhile.
     """
     turns = _Turns(store, clock)
     removed = last = 0
@@ -69,7 +69,7 @@ def prune(
         removed += turns.take(rows, partial(_forget, before=before))
         if progress is not None:
             progress(removed)
-    _forget_memory(turns, memory_before)
+    _forget_memory(turns, memory_before, forever)
     _forget_states(turns, memory_before, forever)
     _forget_threads(turns, memory_before)
     _forget_rows(turns, "dead_letters", "seq", (0,), before)
@@ -107,7 +107,7 @@ class _Turns:
         self.take(rows, lambda connection, few: connection.executemany(sql, few).rowcount)
 
 
-def _forget_memory(turns: _Turns, before: int) -> None:
+def _forget_memory(turns: _Turns, before: int, forever: Sequence[str]) -> None:
     scope, key, at = "", "", -(1 << 62)
     while rows := turns.store.select(
         "SELECT scope, key, at, at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id) FROM memory"
@@ -119,7 +119,7 @@ def _forget_memory(turns: _Turns, before: int) -> None:
         turns.delete(
             "DELETE FROM memory WHERE scope = ? AND key = ? AND at = ?"
             " AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id)",
-            [row[:3] for row in rows if row[3]],
+            [row[:3] for row in rows if row[3] and row[0] not in forever],
         )
 
 
