@@ -122,7 +122,7 @@ def _channel(project: Any, channel: str | None) -> str | None:
 
     if channel is None:
         return None
-    if project.slack["connection"] == "webhook":
+    if project.slack_of("")["connection"] == "webhook":
         raise UsageError("--channel: a webhook posts to its own channel alone", 'it needs connection = "bot"')
     if not (name := channel.strip()).removeprefix("#"):
         raise UsageError("--channel: which one?", "--channel '#test'")
@@ -141,7 +141,7 @@ def _interval(project: Any, rate: str | None) -> int:
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)/([smh])", rate, re.ASCII)
     if not found or not float(found[1]):
         raise UsageError(f"--rate {rate}: not a rate", "write 2/s or 30/m")
-    if project.slack["connection"] == "terminal":
+    if project.slack_of("")["connection"] == "terminal":
         return 0
     return round(UNITS[found[2]] / float(found[1]))
 

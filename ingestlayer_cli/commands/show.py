@@ -1,15 +1,16 @@
 """Drawing messages on the terminal. Rich is loaded when the first one is drawn."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from ..engine.connections import Show
 from ..model.families import kind_of
 from ..project import Project
 from ..system.console import close_stdout, note
 
 
-def drawing(silent: bool) -> Callable[[str, dict[str, Any]], None]:
+def drawing(silent: bool) -> Show:
     """Return what draws the messages of the terminal connection."""
     return _nothing if silent else draw
 
@@ -17,15 +18,15 @@ def drawing(silent: bool) -> Callable[[str, dict[str, Any]], None]:
 def note_real(project: Project, kinds: Iterable[str], words: str) -> None:
     """Say, where the terminal stands for Slack, that it does so for no other kind of destination."""
     others = ", ".join(dict.fromkeys(kind for kind in kinds if kind_of(kind) != "slack"))
-    if others and project.slack["connection"] == "terminal":
+    if others and project.slack_of("")["connection"] == "terminal":
         note(f'note: connection = "terminal" stands for Slack alone; {others}: {words}', "dim")
 
 
-def _nothing(target: str, body: dict[str, Any]) -> None:
+def _nothing(kind: str, target: str, body: dict[str, Any]) -> None:
     pass
 
 
-def draw(target: str, body: dict[str, Any]) -> None:
+def draw(kind: str, target: str, body: dict[str, Any]) -> None:
     """Draw one message on stdout as it would look in Slack."""
     from rich.console import Console
 

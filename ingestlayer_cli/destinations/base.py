@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from ..language.conditions import Condition
 from ..language.expressions import Scope
@@ -82,12 +82,28 @@ class Target(NamedTuple):
     note: str = ""
 
 
+class Connection(NamedTuple):
+    """What the deliveries of a destination go over, as the project's file has it.
+
+    `doubt` is what becomes of a delivery of which nobody can see whether it arrived.
+    """
+
+    name: str = ""
+    pace: int = 0  # milliseconds between two messages to one target
+    is_drawn: bool = False  # on this terminal, in the order of acceptance: nothing leaves the machine
+    doubt: Literal["hold", "resend"] = "hold"
+    settings: dict[str, Any] = {}
+
+
+Draw = Callable[[str, dict[str, Any]], None]
+"""Draws a body for a target on this terminal."""
+
+
 class Destination(Section):
     """One destination of a pipeline. `limits` has the keys of its templates; `*` stands for any name or number."""
 
     limits: ClassVar[dict[tuple[str, ...], Limit]] = {}
     redirectable: ClassVar[bool] = False  # whether its target is a channel, which a replay may replace
-    paced: ClassVar[bool] = False  # whether a target takes about one message per second
     apart: ClassVar[bool] = False  # whether each target is a connection of its own, which breaks for itself
 
     when: Condition | None = None
@@ -111,16 +127,23 @@ class Destination(Section):
         return 0
 
     @classmethod
+    def account(cls, data: dict[str, Any]) -> str:
+        """Return the name of the connection that compiled data goes over; the default one of its kind has none."""
+        return ""
+
+    @classmethod
+    def connection(cls, table: dict[str, Any], account: str) -> Connection:
+        """Return a connection of this kind; `table` is that of ingestlayer.toml which is called like it."""
+        return Connection()
+
+    @classmethod
     def warnings(cls, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield (key, words) of what is well written in its compiled data and still doubtful, for `validate`."""
         yield from ()
 
     @classmethod
-    def sender(cls, settings: dict[str, Any], show: Callable[[str, dict[str, Any]], None], root: str) -> "Sender":
-        """Return what sends for a project in the folder `root`; `settings` are those of the Slack workspace.
-
-        `show` draws a message on this terminal.
-        """
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> "Sender":
+        """Return what sends over a connection for a project in the folder `root`."""
         raise NotImplementedError
 
 

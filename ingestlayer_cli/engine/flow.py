@@ -236,9 +236,9 @@ def watch(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int
         if outbox.stopped or limit == 0:
             return result
         pause = POLL
-        if outbox.broken:
+        if outbox.connections.broken:
             pause = BROKEN
-            outbox.mended()
+            outbox.connections.mended()
         until = runtime.clock.now() + pause
         while not outbox.stopped and runtime.clock.now() < until:
             runtime.clock.sleep(POLL)
@@ -246,10 +246,11 @@ def watch(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int
 
 def send_own(runtime: Runtime, queued: list[range], until: int) -> None:
     """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
-    wanted = Wanted(queued=tuple(queued))
-    if runtime.project.slack["connection"] != "terminal":
-        wanted = wanted._replace(lanes=rows.lanes_of(runtime.store, queued))
-    runtime.outbox.send(wanted, until, until)
+    outbox, wanted = runtime.outbox, Wanted(queued=tuple(queued))
+    lanes = rows.lanes_of(runtime.store, queued)
+    if not all(outbox.connections.of(destination).is_drawn for destination in lanes.values()):
+        wanted = wanted._replace(lanes=tuple(sorted(lanes)))
+    outbox.send(wanted, until, until)
 
 
 # Results --------------------------------------------------------------------------------------------------
@@ -262,7 +263,7 @@ def _duplicate(first: Event, event: Event) -> Document:
 def _accepted(runtime: Runtime, event: Event, runs: list[Run], queued: range) -> Document:
     states = rows.states(runtime.store, queued) if queued else []
     for state in states:
-        broken = runtime.outbox.trouble(state["destination"], state["target"])
+        broken = runtime.outbox.connections.trouble(state["destination"], state["target"])
         if broken is not None and state["status"] == "pending" and state["error"] is None:
             # An older message of its channel met the trouble first.
             state.update(error=broken.why, hint=broken.hint)

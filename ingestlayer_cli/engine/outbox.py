@@ -5,12 +5,11 @@ vanishes leaves `unknown`; `reconcile` settles that by the channel's history, or
 """
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from ..destinations.base import (
     CannotTell,
-    Destination,
     Doubt,
     Found,
     Harmless,
@@ -20,17 +19,18 @@ from ..destinations.base import (
     Refused,
     Result,
     Retry,
-    Sender,
     Sent,
     Unknown,
 )
-from ..destinations.slack.workspaces import settings_of
-from ..model import families
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.connection import Store
 from ..store.sqlite.outbox import Attempt, Claimed, Doubtful, Wanted
 from ..system.clock import HOUR, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
+from .connections import Connections, account_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 LEASE = MINUTE  # milliseconds; a sending takes at most a connection's and a read's time-out
 CURVE = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR)  # after the first, second, … failed attempt; then dead
@@ -43,38 +43,20 @@ NAP = 250  # milliseconds; the longest sleep before a stop is noticed
 LOOK = 50  # and before a channel that another process has in hand is looked at again
 FIRST = 1_000  # how long the others wait for the first answer of a connection
 
-Show = Callable[[str, dict[str, Any]], None]
 Said = Callable[[Claimed | Doubtful, Attempt], None]
 
 
 class Outbox:
     """Sends what waits in a store, over the project's connections."""
 
-    def __init__(self, store: Store, slack: dict[str, Any], clock: Clock, show: Show, root: str) -> None:
+    def __init__(self, store: Store, connections: Connections, clock: Clock) -> None:
         self._store = store
-        self._slack = slack
-        self._is_terminal: bool = slack["connection"] == "terminal"
+        self.connections = connections
         self._clock = clock
-        self._show = show
-        self._root = root  # the project's folder
-        self._senders: dict[str, Sender] = {}
         self._owner = identity()
         self._looked: dict[int, int] = {}  # when each lane's history was last looked through
         self._held: set[int] = set()  # what was said to be held
-        self._answered: set[str] = set()  # the kinds of destination that have taken or refused a message
-        # By kind of destination, and target where each is a connection of its own: why nothing more is sent there.
-        self.broken: dict[tuple[str, str], NotConnected] = {}
         self.stopped = False
-
-    def mended(self) -> None:
-        """Try the connections once more: somebody may have mended them."""
-        self.broken.clear()
-        self._answered.clear()
-        self._senders.clear()
-
-    def trouble(self, kind: str, target: str) -> NotConnected | None:
-        """Return why nothing more is sent to a target."""
-        return self.broken.get((kind, "")) or self.broken.get((kind, target))
 
     def stop(self) -> None:
         """Finish what is in hand and return from `send`."""
@@ -94,63 +76,43 @@ class Outbox:
         A call that wants what it queued is done as soon as that is settled or due later.
         """
         self.expire()
-        if self._is_terminal:
-            return self._send_in_turn(wanted, due_by, until, said, limit)
-        return self._send_at_once(wanted, due_by, until, said, limit)
+        sent, in_hand = 0, _InHand()
+        try:
+            while True:
+                pause = self._pause(wanted, due_by, until) if not self._over(sent, limit) else None
+                free = pause == 0 and self._has_room(in_hand)
+                if free and (claimed := self._claim(wanted)) is not None:
+                    self._take(claimed, in_hand, said)
+                    sent += 1
+                elif in_hand:
+                    for claimed, at, result in in_hand.finished(NAP):
+                        self._record(claimed, result, at, said)
+                elif pause is None:
+                    return sent
+                else:
+                    self._clock.sleep(min(max(pause, 1), NAP))
+        finally:
+            # Interrupted or broken: what is in hand is finished and recorded.
+            for claimed, at, result in in_hand.rest():
+                self._record(claimed, result, at, said)
 
-    def _send_in_turn(
-        self, wanted: Wanted, due_by: int, until: int | None, said: Said | None, limit: int | None
-    ) -> int:
-        """One after the other, in the order of acceptance: for the terminal."""
-        sent = 0
-        while not self._over(sent, limit) and (pause := self._pause(wanted, due_by, until)) is not None:
-            if pause == 0 and (claimed := self._claim(wanted)) is not None:
-                at = self._clock.now()
-                self._record(claimed, self._deliver(claimed, self._outgoing(claimed)), at, said)
-                sent += 1
-            else:  # it is in the hand of another process, or held
-                self._clock.sleep(min(max(pause, 1), NAP))
-        return sent
-
-    def _send_at_once(
-        self, wanted: Wanted, due_by: int, until: int | None, said: Said | None, limit: int | None
-    ) -> int:
-        """Several channels at a time; only the sending itself is done by other threads."""
-        from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-
-        sent = 0
-        in_hand: dict[Future[Result], tuple[Claimed, int]] = {}
-        with ThreadPoolExecutor(WORKERS) as pool:
-            try:
-                while True:
-                    pause = self._pause(wanted, due_by, until) if not self._over(sent, limit) else None
-                    free = pause == 0 and self._has_room(list(in_hand.values()))
-                    if free and (claimed := self._claim(wanted)) is not None:
-                        self._sender(claimed.destination)  # made here: threads share it
-                        sending = pool.submit(self._deliver, claimed, self._outgoing(claimed))
-                        in_hand[sending] = claimed, self._clock.now()
-                        sent += 1
-                    elif in_hand:
-                        for future in wait(in_hand, NAP / 1000, FIRST_COMPLETED).done:
-                            claimed, at = in_hand.pop(future)
-                            self._record(claimed, future.result(), at, said)
-                    elif pause is None:
-                        return sent
-                    else:
-                        self._clock.sleep(min(max(pause, 1), NAP))
-            finally:
-                # Interrupted or broken: what is in hand is finished and recorded.
-                for future, (claimed, at) in in_hand.items():
-                    self._record(claimed, future.result(), at, said)
+    def _take(self, claimed: Claimed, in_hand: "_InHand", said: Said | None) -> None:
+        """Send several at a time, by other threads; here, one after the other, what this terminal draws."""
+        at, outgoing = self._clock.now(), self._outgoing(claimed)
+        if self.connections.of(claimed.destination).is_drawn:
+            self._record(claimed, self._deliver(claimed, outgoing), at, said)
+        else:
+            self.connections.sender(claimed.destination)  # made here: threads share it
+            in_hand.add(claimed, at, lambda: self._deliver(claimed, outgoing))
 
     def _over(self, sent: int, limit: int | None) -> bool:
         return self.stopped or (limit is not None and sent >= limit)
 
-    def _has_room(self, in_hand: list[tuple[Claimed, int]]) -> bool:
+    def _has_room(self, in_hand: "_InHand") -> bool:
         """Say whether one more may be sent at once; the first goes alone: a refused connection is one error."""
-        now = self._clock.now()
+        now, has_answered = self._clock.now(), self.connections.has_answered
         return len(in_hand) < WORKERS and all(
-            claimed.destination in self._answered or now - at > FIRST for claimed, at in in_hand
+            has_answered(claimed.destination) or now - at > FIRST for claimed, at in in_hand
         )
 
     def _pause(self, wanted: Wanted, due_by: int, until: int | None) -> int | None:
@@ -169,14 +131,11 @@ class Outbox:
         return rows.claim(self._store, self._reachable(wanted), self._clock.now(), LEASE, self._pace, self._owner)
 
     def _reachable(self, wanted: Wanted) -> Wanted:
-        return wanted._replace(without=tuple(self.broken)) if self.broken else wanted
+        return wanted._replace(without=self.connections.broken) if self.connections.broken else wanted
 
-    def _pace(self, kind: str) -> int:
-        """Return the time between two messages to one target of a kind of destination."""
-        if not _member(kind).paced:
-            return 0
-        settings = settings_of(self._slack, _workspace(kind))
-        return 0 if settings["connection"] == "terminal" else int(settings["pace"])
+    def _pace(self, label: str) -> int:
+        """Return the time between two messages to one target over a connection."""
+        return self.connections.of(label).pace
 
     def _outgoing(self, claimed: Claimed) -> Outgoing:
         return self._outgoing_of(claimed)._replace(overtaken=claimed.overtaken)
@@ -184,7 +143,7 @@ class Outbox:
     def _outgoing_of(self, row: Claimed | Doubtful) -> Outgoing:
         now, people = self._clock.now(), {}
         if emails := row.directions.get("people"):
-            known = rows.people(self._store, _workspace(row.destination), emails)
+            known = rows.people(self._store, account_of(row.destination), emails)
             people = {email: person for email, person in known.items() if person.is_fresh(now)}
         place = Place(*row.thread) if row.thread else None
         return Outgoing(row.id, row.target, json.loads(row.body), row.directions, place, people, at=now)
@@ -193,28 +152,19 @@ class Outbox:
         if self._clock.now() >= claimed.lease_until:
             # The machine slept: others may have taken it up.
             return Retry("this process was held up for longer than its lease; nothing was sent", 0)
-        return self._sender(claimed.destination).send(outgoing)
+        return self.connections.sender(claimed.destination).send(outgoing)
 
     def _record(self, claimed: Claimed, result: Result, at: int, said: Said | None) -> None:
         now = self._clock.now()
         attempt = _judged(result, claimed, at, now)
-        if isinstance(result, NotConnected):
-            apart = _member(claimed.destination).apart
-            self.broken[claimed.destination, claimed.target if apart else ""] = result
-        else:
-            self._answered.add(claimed.destination)
+        self.connections.noted(claimed.destination, claimed.target, result)
+        if not isinstance(result, NotConnected):
             # Paced from here on, not from when it was sent: on its way it may have been slower than the next.
             free_at = now + self._pace(claimed.destination)
             attempt = attempt._replace(lane_free_at=max(attempt.lane_free_at, free_at))
         rows.record(self._store, claimed, attempt, self._owner)
         if said is not None:
             said(claimed, attempt)
-
-    def _sender(self, kind: str) -> Sender:
-        if kind not in self._senders:
-            settings = settings_of(self._slack, _workspace(kind))
-            self._senders[kind] = _member(kind).sender(settings, self._show, self._root)
-        return self._senders[kind]
 
     # What may or may not have arrived -----------------------------------------------------------------
 
@@ -247,7 +197,7 @@ class Outbox:
         doubts = [Doubt(self._outgoing_of(row), row.sent_at) for row in doubtful]
         # What is not there by now, a minute after the last that could have happened, will never be.
         looked_at = self._clock.now()
-        found = self._sender(first.destination).find(first.channel, doubts)
+        found = self.connections.sender(first.destination).find(first.channel, doubts)
         for row in doubtful:
             now = self._clock.now()
             if isinstance(found, CannotTell):
@@ -270,19 +220,45 @@ class Outbox:
                 said(row, attempt)
 
     def _undecided(self, row: Doubtful, why: str, now: int) -> Attempt:
-        if settings_of(self._slack, _workspace(row.destination))["on_unknown"] == "resend":
+        if self.connections.of(row.destination).doubt == "resend":
             return _again(row, f'{why}; on_unknown = "resend"', now)
         why = f"it may or may not have arrived: {why}"
         return Attempt(now, 0, "held", "unknown", False, now, why, _ask(row.id, row.target))
 
 
-def _member(label: str) -> type[Destination]:
-    found: type[Destination] = families.member("destinations", families.kind_of(label))
-    return found
+class _InHand:
+    """What is being sent: by threads, which are started when there is something for them."""
 
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._sendings: dict[Future[Result], tuple[Claimed, int]] = {}
 
-def _workspace(label: str) -> str:
-    return label.partition("/")[2]
+    def __len__(self) -> int:
+        return len(self._sendings)
+
+    def __iter__(self) -> Iterator[tuple[Claimed, int]]:
+        return iter(self._sendings.values())
+
+    def add(self, claimed: Claimed, at: int, send: Callable[[], Result]) -> None:
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(WORKERS)
+        self._sendings[self._pool.submit(send)] = claimed, at
+
+    def finished(self, patience: int) -> Iterator[tuple[Claimed, int, Result]]:
+        """Wait for one at least, for so many milliseconds; take out what is done, with when it began and its result."""
+        from concurrent.futures import FIRST_COMPLETED, wait
+
+        for sending in wait(self._sendings, patience / 1000, FIRST_COMPLETED).done:
+            yield *self._sendings.pop(sending), sending.result()
+
+    def rest(self) -> Iterator[tuple[Claimed, int, Result]]:
+        """Take out the others, each when it is done, and end the threads."""
+        for sending, (claimed, at) in self._sendings.items():
+            yield claimed, at, sending.result()
+        if self._pool is not None:
+            self._pool.shutdown()
 
 
 def _again(row: Doubtful, why: str, now: int) -> Attempt:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..destinations.base import Composing, Destination
-from ..destinations.slack.workspaces import settings_of
 from ..language.expressions import Scope
 from ..model import families
 from ..model.events import Event, delivery_id, encode
 from ..model.memory import Entities, Foreseen, Kept, Memory, Remembered, Upsert
 from ..steps.base import Context, Step
 from ..system.errors import IngestlayerError
+from .connections import connection, label_of
 
 
 class Message(NamedTuple):
@@ -70,7 +70,7 @@ _STRIDE = 0x9E3779B97F4A7C15F39D  # odd: no two numbers of a run give one salt
 class Pipeline:
     """A compiled pipeline."""
 
-    def __init__(self, data: dict[str, Any], slack: dict[str, Any]) -> None:
+    def __init__(self, data: dict[str, Any], tables: dict[str, dict[str, Any]]) -> None:
         self.name: str = data["name"]
         self.version: str = data["version"]
         self.text: str = data["text"]
@@ -80,7 +80,7 @@ class Pipeline:
         ]
         self._destinations: list[tuple[_Connection, int, Destination]] = [
             (
-                _connection(row, slack),
+                _connection(row, tables),
                 row["salt"],
                 families.build("destinations", {k: v for k, v in row.items() if k != "salt"}),
             )
@@ -123,7 +123,7 @@ class Pipeline:
         messages: list[Message] = []
         skipped: list[dict[str, str]] = []
         event, mark = context.event, replay.mark if replay else ""
-        for (kind, label, connection), salt, destination in self._destinations:
+        for (kind, label, way), salt, destination in self._destinations:
             scope, when = context.seen_by(kind), ""
             target, note = destination.target(scope)
             if destination.when is not None:
@@ -136,7 +136,7 @@ class Pipeline:
                 target = replay.channel if replay.channel and destination.redirectable else target
             id_ = delivery_id(event.id, salt)
             seen = context.event_seen_by(kind)
-            composing = Composing(seen, self.name, scope, target, id_, connection, context.transformed, mark)
+            composing = Composing(seen, self.name, scope, target, id_, way, context.transformed, mark)
             body, directions = encode(destination.compose(composing)), destination.directions(composing)
             when = context.cleared(f"{when}; {note}".removeprefix("; ") if note else when)
             messages.append(Message(id_, label, target, body, when, destination.retry, directions))
@@ -198,17 +198,16 @@ class Pipeline:
 
 
 class _Connection(NamedTuple):
-    """What a destination is sent over: its kind, its name as rows have it, and the connection of its workspace."""
+    """What a destination is sent over: its kind, its name as rows have it, and how its kind calls the connection."""
 
     kind: str
     label: str
     connection: str
 
 
-def _connection(row: dict[str, Any], slack: dict[str, Any]) -> _Connection:
-    kind, workspace = row["use"], row.get("workspace", "")
-    label = f"{kind}/{workspace}" if workspace else kind
-    return _Connection(kind, label, settings_of(slack, workspace)["connection"])
+def _connection(row: dict[str, Any], tables: dict[str, dict[str, Any]]) -> _Connection:
+    label = label_of(row)
+    return _Connection(row["use"], label, connection(tables, label).name)
 
 
 def _cleared(context: Context, entry: dict[str, str]) -> dict[str, str]:

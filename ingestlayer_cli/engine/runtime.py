@@ -1,6 +1,5 @@
 """What one call of the program works with: the project, the clock, the store, the entity files; opened when used."""
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -10,11 +9,12 @@ from ..project import Project
 from ..project.match import matches
 from ..store.sqlite.connection import Store, open_store
 from ..system.clock import Clock
+from .connections import Connections, Show
 from .outbox import Outbox
 from .pipeline import Pipeline
 
 
-def _draw_nothing(target: str, body: dict[str, Any]) -> None:
+def _draw_nothing(kind: str, target: str, body: dict[str, Any]) -> None:
     pass
 
 
@@ -28,7 +28,7 @@ class Runtime:
         self,
         project: Project,
         clock: Clock | None = None,
-        show: Callable[[str, dict[str, Any]], None] = _draw_nothing,
+        show: Show = _draw_nothing,
         keep: bool = True,
     ) -> None:
         self.project = project
@@ -55,13 +55,14 @@ class Runtime:
 
     @cached_property
     def outbox(self) -> Outbox:
-        return Outbox(self.store, self.project.slack, self.clock, self.show, self.project.root)
+        connections = Connections(self.project.connections, self.show, self.project.root)
+        return Outbox(self.store, connections, self.clock)
 
     def pipelines(self, type_: str) -> list[Pipeline]:
         """Return the active pipelines that match an event type, compiled."""
         if type_ not in self._pipelines:
             self._pipelines[type_] = [
-                Pipeline(data, self.project.slack)
+                Pipeline(data, self.project.connections)
                 for data in self.project.pipelines
                 if data["status"] == "active" and matches(data["match"], type_)
             ]

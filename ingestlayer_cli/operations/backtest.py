@@ -135,7 +135,7 @@ class _Tester:
         if type_ not in self._pipelines:
             project = self._runtime.project
             self._pipelines[type_] = [
-                Pipeline(data, project.slack)
+                Pipeline(data, project.connections)
                 for data in project.pipelines
                 if data["name"] == self._only and matches(data["match"], type_)
             ]

@@ -269,7 +269,7 @@ class _Player:
                     from ..project.kept import check_kept
 
                     now = check_kept(project.root, version.pipeline, version.text)
-                self._compiled[version] = Pipeline(now, project.slack)
+                self._compiled[version] = Pipeline(now, project.connections)
             except ProjectError as error:
                 self._compiled[version] = _Broken(version, error)
         return self._compiled[version]

@@ -181,7 +181,7 @@ class _Surroundings:
     def __init__(self, runtime: Runtime, case: Case) -> None:
         self._runtime = runtime
         self._case = case
-        self._pipeline = Pipeline(case.pipeline, runtime.project.slack)
+        self._pipeline = Pipeline(case.pipeline, runtime.project.connections)
         self._entities = _Entities(runtime, case.data.get("entities", {}))
         self._memory = FreshMemory()
         self._now = parse_time(case.data.get("now", NOW), 0)

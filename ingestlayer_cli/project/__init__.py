@@ -29,7 +29,8 @@ class Project:
 
     def __init__(self, root: str, data: dict[str, Any]) -> None:
         self.root = root
-        self.slack: dict[str, Any] = data["slack"]
+        # What ingestlayer.toml says of connections, by kind of destination.
+        self.connections: dict[str, dict[str, Any]] = data["connections"]
         self.entities: dict[str, dict[str, Any]] = data["entities"]
         self.pipelines: list[dict[str, Any]] = data["pipelines"]
         # Kept with each event: which pipelines there were.
@@ -49,11 +50,11 @@ class Project:
     @property
     def workspaces(self) -> list[str]:
         """The named workspaces of Slack; the default one has no name."""
-        return list(self.slack["workspaces"])
+        return list(self.connections["slack"]["workspaces"])
 
     def slack_of(self, workspace: str) -> dict[str, Any]:
         """Return the settings of a workspace: its own, else those of `[slack]`."""
-        return settings_of(self.slack, workspace)
+        return settings_of(self.connections["slack"], workspace)
 
     @property
     def types(self) -> list[str]:

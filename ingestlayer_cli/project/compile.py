@@ -59,7 +59,8 @@ class Checker:
         if self.problems or self.settings is None:
             raise project_error(self.problems)
         settings = self.settings.model_dump()
-        return {**settings, "declarations": self.declarations, "pipelines": self.pipelines}
+        connections = {kind: settings.pop(kind) for kind in families.kinds("destinations") if kind in settings}
+        return {**settings, "connections": connections, "declarations": self.declarations, "pipelines": self.pipelines}
 
     def read(self) -> None:
         """Read and compile what can be; `problems` has the rest, file by file."""

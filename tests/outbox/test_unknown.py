@@ -109,7 +109,7 @@ def test_two_deliverers_that_look_at_the_same_time_send_it_again_once(project: F
     make_unknown(project, slack, LOST)
     project.let_pass(60)
     with project.runtime() as one, project.runtime() as other:
-        sender = one.outbox._sender("slack")
+        sender = one.outbox.connections.sender("slack")
         look = sender.find
 
         def find(*args: Any) -> Found | CannotTell | Harmless:
@@ -126,7 +126,7 @@ def test_two_that_look_send_it_once_even_if_the_other_does_not_know_again(projec
     make_unknown(project, slack, LOST)
     project.let_pass(60)
     with project.runtime() as one, project.runtime() as other:
-        sender = one.outbox._sender("slack")
+        sender = one.outbox.connections.sender("slack")
         look = sender.find
 
         def find(*args: Any) -> Found | CannotTell | Harmless:
@@ -149,7 +149,7 @@ def test_a_sender_that_was_taken_for_vanished_still_records_that_it_arrived(
     project.accept([0])
     began = FakeClock()
     with project.runtime(began) as slow:
-        sender = slow.outbox._sender("slack")
+        sender = slow.outbox.connections.sender("slack")
         send = sender.send
 
         def late(outgoing: Outgoing) -> Result:

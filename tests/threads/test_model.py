@@ -66,7 +66,7 @@ class Threads(RuleBasedStateMachine):
 
     def _runtime(self) -> Runtime:
         project = load(str(self.folder.root))
-        project.slack["api_url"] = self.slack.url
+        project.connections["slack"]["api_url"] = self.slack.url
         runtime = Runtime(project, self.clock)
         assert runtime.store  # made now
         return runtime
@@ -100,7 +100,7 @@ class Threads(RuleBasedStateMachine):
         store = self.runtimes[sender].store
         claimed = rows.claim(store, Wanted(), self.clock.now(), LEASE, lambda kind: 0, "elsewhere:1/a/b/c")
         if claimed is not None and sends:
-            outbox._sender("slack").send(outbox._outgoing(claimed))
+            outbox.connections.sender("slack").send(outbox._outgoing(claimed))
 
     @rule(sender=SENDERS)
     def begin_again(self, sender: int) -> None:

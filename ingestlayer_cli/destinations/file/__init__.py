@@ -1,12 +1,11 @@
 """file: a line of JSON in a file of the project."""
 
 import re
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ...language.expressions import Scope
 from ...language.templates import Template
-from ..base import Composing, Destination, Sender, Target, body
+from ..base import Composing, Connection, Destination, Draw, Sender, Target, body
 from .paths import problem_of, segment
 
 _EXTENSIONS = ("ndjson", "jsonl", "json", "log", "txt")
@@ -50,7 +49,7 @@ class File(Destination):
         return body(composing)
 
     @classmethod
-    def sender(cls, settings: dict[str, Any], show: Callable[[str, dict[str, Any]], None], root: str) -> Sender:
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
         """Return what appends to the files of a project."""
         from .sender import Files
 

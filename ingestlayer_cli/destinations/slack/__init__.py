@@ -1,7 +1,6 @@
 """slack: a message in a channel."""
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
@@ -13,10 +12,11 @@ from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError
 from ...system.patterns import lazy
-from ..base import Composing, Destination, Limit, Sender, Target
+from ..base import Composing, Connection, Destination, Draw, Limit, Sender, Target
 from . import kit as kit
 from . import mention as mentions
 from . import text as texts
+from .workspaces import connection_of
 
 # A channel's name or id: of ASCII it has letters, digits, - and _ alone. Or a person's: @ and an e-mail address or id.
 _CHANNEL = lazy(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}")
@@ -120,7 +120,6 @@ class Slack(Destination):
     """
 
     redirectable: ClassVar[bool] = True
-    paced: ClassVar[bool] = True
 
     channel: Template
     workspace: str = ""
@@ -285,11 +284,20 @@ class Slack(Destination):
         return found, notes
 
     @classmethod
-    def sender(cls, settings: dict[str, Any], show: Callable[[str, dict[str, Any]], None], root: str) -> Sender:
-        """Return what sends over the connection of `[slack]`; `show` draws a message on this terminal."""
+    def account(cls, data: dict[str, Any]) -> str:
+        return str(data.get("workspace", ""))
+
+    @classmethod
+    def connection(cls, table: dict[str, Any], account: str) -> Connection:
+        """Return the connection of a workspace."""
+        return connection_of(table, account)
+
+    @classmethod
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
+        """Return what sends over the connection of a workspace."""
         from .sender import connect
 
-        return connect(settings, show, root)
+        return connect(connection.settings, draw, root)
 
 
 @lru_cache(maxsize=256)

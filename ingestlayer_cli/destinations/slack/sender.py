@@ -8,6 +8,7 @@ from ...system.errors import ProjectError
 from ..base import (
     CannotTell,
     Doubt,
+    Draw,
     Found,
     NotConnected,
     Outgoing,
@@ -26,8 +27,6 @@ from . import mention as mentions
 from .answers import WEBHOOK_REMEDIES, answer_of, classified, clean, lost
 from .directory import Directory, Failed, Known
 from .text import escape
-
-Show = Callable[[str, dict[str, Any]], None]
 
 TIMEOUT = 10  # seconds, for the connection and for each read
 QUICK = 3  # the same for what a message does not hang on
@@ -56,13 +55,13 @@ _TOKEN = re.compile(r"[!-~]+")
 _ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]*", re.IGNORECASE | re.ASCII)
 
 
-def connect(settings: dict[str, Any], show: Show, root: str) -> Sender:
+def connect(settings: dict[str, Any], draw: Draw, root: str) -> Sender:
     """Return the sender of one workspace of a project, with the secret that the environment or `slack connect` gave."""
     connection, workspace = settings["connection"], settings["workspace"]
     if not settings["known"]:
         return Disconnected(connection, f"there is no [slack.workspaces.{workspace}]", "write it into ingestlayer.toml")
     if connection == "terminal":
-        return Terminal(show)
+        return Terminal(draw)
     name = credentials.variable(connection, workspace)
     try:
         secret = credentials.find(root, connection, workspace)
@@ -99,15 +98,15 @@ class Terminal:
 
     name = "terminal"
 
-    def __init__(self, show: Show) -> None:
-        self._show = show
+    def __init__(self, draw: Draw) -> None:
+        self._draw = draw
 
     def send(self, outgoing: Outgoing) -> Result:
         body = outgoing.body
         if "thread" in outgoing.directions:
             words = f"in Slack: {in_thread(outgoing.directions)}"
             body = {**body, "blocks": [*body["blocks"], kit.context(escape(words))]}
-        self._show(outgoing.target, body)
+        self._draw(outgoing.target, body)
         return Sent({"connection": "terminal"})
 
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:

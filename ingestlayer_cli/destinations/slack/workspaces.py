@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ..base import Connection
+
 
 def settings_of(slack: dict[str, Any], workspace: str) -> dict[str, Any]:
     """Return the settings of a workspace: its own, else those of `[slack]`; `workspace` and `known` beside them."""
@@ -10,3 +12,11 @@ def settings_of(slack: dict[str, Any], workspace: str) -> dict[str, Any]:
     is_known = not workspace or workspace in slack["workspaces"]
     given = {name: value for name, value in own.items() if value is not None}
     return {**shared, **given, "workspace": workspace, "known": is_known}
+
+
+def connection_of(slack: dict[str, Any], workspace: str) -> Connection:
+    """Return what the messages of a workspace go over."""
+    settings = settings_of(slack, workspace)
+    is_drawn = settings["connection"] == "terminal"
+    pace = 0 if is_drawn else int(settings["pace"])
+    return Connection(settings["connection"], pace, is_drawn, settings["on_unknown"], settings)

@@ -1,7 +1,7 @@
 """webhook: an HTTP request with a JSON body."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from ...language.expressions import Scope
@@ -9,7 +9,7 @@ from ...language.templates import Template, url_text
 from ...model.families import Duration, Secret, Section
 from ...secrets.named import is_name
 from ...system.addresses import is_open, problem_of, quote, shown
-from ..base import Composing, Destination, Sender, Target, body
+from ..base import Composing, Connection, Destination, Draw, Sender, Target, body
 
 MAX_TIMEOUT = 45_000  # milliseconds: the outbox's lease is 60 s
 _VALUE = "\0"  # stands for a value of an event in what is checked
@@ -118,7 +118,7 @@ class Webhook(Destination):
         return told
 
     @classmethod
-    def sender(cls, settings: dict[str, Any], show: Callable[[str, dict[str, Any]], None], root: str) -> Sender:
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
         """Return what sends the requests."""
         from .sender import Requests
 

@@ -97,13 +97,13 @@ _NOT_WITHOUT = (
 _OWN = "w.seq BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM json_each(?) WHERE w.seq BETWEEN value ->> 0 AND value ->> 1)"
 
 
-def lanes_of(store: Store, queued: list[range]) -> tuple[int, ...]:
-    """Return the lanes that these deliveries wait in."""
-    found: set[int] = set()
+def lanes_of(store: Store, queued: list[range]) -> dict[int, str]:
+    """Return the lanes that these deliveries wait in, each with its destination."""
+    found: dict[int, str] = {}
     for numbers in queued:
-        rows = store.select("SELECT DISTINCT lane FROM deliveries WHERE seq BETWEEN ? AND ?", numbers[0], numbers[-1])
-        found.update(lane for (lane,) in rows)
-    return tuple(sorted(found))
+        select = "SELECT DISTINCT lane, destination FROM deliveries WHERE seq BETWEEN ? AND ?"
+        found.update(store.select(select, numbers[0], numbers[-1]))
+    return found
 
 
 def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: Callable[[str], int], owner: str) -> Claimed | None:
