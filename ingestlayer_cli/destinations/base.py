@@ -99,6 +99,14 @@ Draw = Callable[[str, dict[str, Any]], None]
 """Draws a body for a target on this terminal."""
 
 
+class Remark(NamedTuple):
+    """What is said of a key of a destination; `about` is the ref in it that is meant, if it is one."""
+
+    key: str
+    words: str
+    about: str = ""
+
+
 class Destination(Section):
     """One destination of a pipeline. `limits` has the keys of its templates; `*` stands for any name or number."""
 
@@ -137,9 +145,19 @@ class Destination(Section):
         return Connection()
 
     @classmethod
-    def warnings(cls, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield (key, words) of what is well written in its compiled data and still doubtful, for `validate`."""
+    def problems(cls, data: dict[str, Any], table: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield (key, words) of what in compiled data is wrong beside the table of ingestlayer.toml."""
         yield from ()
+
+    @classmethod
+    def warnings(cls, data: dict[str, Any], connection: Connection) -> Iterator[Remark]:
+        """Yield what is well written in compiled data and still doubtful, for `validate`."""
+        yield from ()
+
+    @classmethod
+    def writes(cls, data: dict[str, Any]) -> str | None:
+        """Return the file of the project that compiled data writes to, where that is told without an event."""
+        return None
 
     @classmethod
     def sender(cls, connection: Connection, draw: Draw, root: str) -> "Sender":

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from ..language.expressions import refs
@@ -49,6 +50,12 @@ class Checker:
         """The kinds of entities that there are: with a file, or written by a pipeline."""
         return [*(self.settings.entities if self.settings else ()), *sorted(self.written)]
 
+    @cached_property
+    def connections(self) -> dict[str, dict[str, Any]]:
+        """What ingestlayer.toml says of connections, by kind of destination; the defaults when it is broken."""
+        tables = (self.settings or schema.ProjectFile()).model_dump()
+        return {kind: tables[kind] for kind in families.kinds("destinations") if kind in tables}
+
     @property
     def is_sound(self) -> bool:
         """Whether nothing is wrong with what was read."""
@@ -58,8 +65,8 @@ class Checker:
         """Return the compiled project; ProjectError with every problem."""
         if self.problems or self.settings is None:
             raise project_error(self.problems)
-        settings = self.settings.model_dump()
-        connections = {kind: settings.pop(kind) for kind in families.kinds("destinations") if kind in settings}
+        connections = self.connections
+        settings = {name: table for name, table in self.settings.model_dump().items() if name not in connections}
         return {**settings, "connections": connections, "declarations": self.declarations, "pipelines": self.pipelines}
 
     def read(self) -> None:
@@ -153,10 +160,10 @@ class Checker:
         for index, data in enumerate(compiled["destinations"]):
             if data is None:
                 continue
-            workspace, known = data.get("workspace"), self.settings.slack.workspaces if self.settings else {}
-            if workspace and self.settings is not None and workspace not in known:
-                words = f"there is no [slack.workspaces.{workspace}] in {FILE}{near_miss(workspace, known)}"
-                source.report(("destinations", index, "workspace"), words, 0)
+            if self.settings is not None:
+                table = self.connections.get(data["use"], {})
+                for key, words in families.member("destinations", data["use"]).problems(data, table):
+                    source.report(("destinations", index, key), words, 0)
             digest = hashlib.sha256(f"{name}\n{index}\n{data['use']}".encode()).digest()
             data["salt"] = int.from_bytes(digest[:10], "big")
         matrix.check(self, source, compiled, declared)

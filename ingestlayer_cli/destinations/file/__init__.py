@@ -41,6 +41,11 @@ class File(Destination):
             raise ValueError(f"path: {problem}")
         return {**values, "path": {"$template": parts}}
 
+    @classmethod
+    def writes(cls, data: dict[str, Any]) -> str | None:
+        parts = data["path"]["$template"]
+        return "".join(parts) if all(isinstance(part, str) for part in parts) else None
+
     def target(self, scope: Scope) -> Target:
         path = self.path.render(scope, segment)
         return Target("/".join(part for part in path.split("/") if part not in ("", ".")))

@@ -1,22 +1,23 @@
 """slack: a message in a channel."""
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 from ...language.expressions import Scope
-from ...language.templates import Template, as_text, url_text
+from ...language.templates import Template, as_text, template_refs, url_text
 from ...model.events import received_text
 from ...model.families import Duration, JsonFile, Section
 from ...system.addresses import quote
 from ...system.clock import DAY
-from ...system.errors import ProjectError
+from ...system.errors import ProjectError, near_miss
 from ...system.patterns import lazy
-from ..base import Composing, Connection, Destination, Draw, Limit, Sender, Target
+from ..base import Composing, Connection, Destination, Draw, Limit, Remark, Sender, Target
 from . import kit as kit
 from . import mention as mentions
 from . import text as texts
-from .workspaces import connection_of
+from .workspaces import connection_of, table_of
 
 # A channel's name or id: of ASCII it has letters, digits, - and _ alone. Or a person's: @ and an e-mail address or id.
 _CHANNEL = lazy(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}")
@@ -291,6 +292,33 @@ class Slack(Destination):
     def connection(cls, table: dict[str, Any], account: str) -> Connection:
         """Return the connection of a workspace."""
         return connection_of(table, account)
+
+    @classmethod
+    def problems(cls, data: dict[str, Any], table: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        workspace, known = cls.account(data), table["workspaces"]
+        if workspace and workspace not in known:
+            words = f"there is no [{table_of(workspace)}] in ingestlayer.toml{near_miss(workspace, known)}"
+            yield "workspace", words
+
+    @classmethod
+    def warnings(cls, data: dict[str, Any], connection: Connection) -> Iterator[Remark]:
+        """Look for a channel that may come out null, and for what a webhook cannot do."""
+        channel = data["channel"]["$template"]
+        named = template_refs(channel)
+        if named and "channel_default" not in data:
+            ref = ".".join(named[0])
+            words = f"${ref} may be null or no channel, and then the run fails: give a channel_default"
+            yield Remark("channel", words, ref)
+        if connection.name != "webhook":
+            return
+        words = f'with [{table_of(cls.account(data))}] connection = "webhook"'
+        if "thread" in data:
+            yield Remark("thread", f"{words} there are no threads: messages are posted plainly")
+        for name in ("username", "icon", "unfurl"):
+            if name in data:
+                yield Remark(name, f"{words} {name} is left out: an incoming webhook takes none")
+        if isinstance(channel[0], str) and channel[0].startswith("@"):
+            yield Remark("channel", f"{words} there are no direct messages: it goes to its channel")
 
     @classmethod
     def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:

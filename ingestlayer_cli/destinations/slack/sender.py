@@ -27,6 +27,7 @@ from . import mention as mentions
 from .answers import WEBHOOK_REMEDIES, answer_of, classified, clean, lost
 from .directory import Directory, Failed, Known
 from .text import escape
+from .workspaces import table_of
 
 TIMEOUT = 10  # seconds, for the connection and for each read
 QUICK = 3  # the same for what a message does not hang on
@@ -59,7 +60,7 @@ def connect(settings: dict[str, Any], draw: Draw, root: str) -> Sender:
     """Return the sender of one workspace of a project, with the secret that the environment or `slack connect` gave."""
     connection, workspace = settings["connection"], settings["workspace"]
     if not settings["known"]:
-        return Disconnected(connection, f"there is no [slack.workspaces.{workspace}]", "write it into ingestlayer.toml")
+        return Disconnected(connection, f"there is no [{table_of(workspace)}]", "write it into ingestlayer.toml")
     if connection == "terminal":
         return Terminal(draw)
     name = credentials.variable(connection, workspace)

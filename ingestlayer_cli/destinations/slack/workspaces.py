@@ -14,6 +14,11 @@ def settings_of(slack: dict[str, Any], workspace: str) -> dict[str, Any]:
     return {**shared, **given, "workspace": workspace, "known": is_known}
 
 
+def table_of(workspace: str) -> str:
+    """Return the name of the table of ingestlayer.toml that has the settings of a workspace."""
+    return f"slack.workspaces.{workspace}" if workspace else "slack"
+
+
 def connection_of(slack: dict[str, Any], workspace: str) -> Connection:
     """Return what the messages of a workspace go over."""
     settings = settings_of(slack, workspace)

@@ -9,7 +9,7 @@ from ...language.templates import Template, url_text
 from ...model.families import Duration, Secret, Section
 from ...secrets.named import is_name
 from ...system.addresses import is_open, problem_of, quote, shown
-from ..base import Composing, Connection, Destination, Draw, Sender, Target, body
+from ..base import Composing, Connection, Destination, Draw, Remark, Sender, Target, body
 
 MAX_TIMEOUT = 45_000  # milliseconds: the outbox's lease is 60 s
 _VALUE = "\0"  # stands for a value of an event in what is checked
@@ -90,10 +90,10 @@ class Webhook(Destination):
         return {**checked, "headers": headers} if headers else checked
 
     @classmethod
-    def warnings(cls, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def warnings(cls, data: dict[str, Any], connection: Connection) -> Iterator[Remark]:
         parts = data["url"]["$template"] if isinstance(data["url"], dict) else []
         if parts and isinstance(parts[0], str) and is_open(parts[0]):
-            yield "url", "http:// lets everybody on the way read what is sent, and change it: use https://"
+            yield Remark("url", "http:// lets everybody on the way read what is sent, and change it: use https://")
 
     def target(self, scope: Scope) -> Target:
         return Target(self._url if isinstance(self._url, str) else shown(url_text(self._url, scope)))

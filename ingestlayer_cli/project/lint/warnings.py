@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from typing import Any
 
-from ...destinations.slack.workspaces import settings_of
 from ...language.conditions import show
 from ...language.conditions import source as written
 from ...language.expressions import Node, equal, evaluator, refs
@@ -38,7 +37,7 @@ class PipelineChecks:
         self.files = checker.settings.entities if checker.settings else {}
         self.traits = _traits(checker)
         self.bodies = _bodies(checker, pipeline)
-        self.slack = checker.settings.slack.model_dump() if checker.settings else None
+        self.connections = checker.connections
         self.domains = domains_of(checker, pipeline)
         self.found: list[Finding] = []
 
@@ -59,9 +58,6 @@ class PipelineChecks:
             self._steps()
             self._destinations()
             self._reach()
-            for index, data in enumerate(self.pipeline["destinations"]):
-                if data["use"] == "slack":
-                    self._slack(("destinations", index), data)
         return self.found
 
     def note(self, at: Path, words: str, offset: int | None = 0, severity: Severity = "error") -> None:
@@ -169,38 +165,18 @@ class PipelineChecks:
             listed = near or f": it is one of {', '.join(show(value) for value in values)}"
             yield f"${'.'.join(ref[1])} is never {show(other[1])}{listed}", other[1]
 
-    # Slack
-
-    def _slack(self, at: Path, data: dict[str, Any]) -> None:
-        """Look for a channel that may come out null, and for what a webhook cannot do."""
-        channel = data["channel"]["$template"]
-        named = template_refs(channel)
-        if named and "channel_default" not in data:
-            text = ".".join(named[0])
-            words = f"${text} may be null or no channel, and then the run fails: give a channel_default"
-            self.note((*at, "channel"), words, self.source.offset_of((*at, "channel"), text), "warning")
-        workspace = data.get("workspace", "")
-        if not self.slack or settings_of(self.slack, workspace)["connection"] != "webhook":
-            return
-        table = f"slack.workspaces.{workspace}" if workspace else "slack"
-        words = f'with [{table}] connection = "webhook"'
-        if "thread" in data:
-            self.note((*at, "thread"), f"{words} there are no threads: messages are posted plainly", 0, "warning")
-        for name in ("username", "icon", "unfurl"):
-            if name in data:
-                self.note((*at, name), f"{words} {name} is left out: an incoming webhook takes none", 0, "warning")
-        if isinstance(channel[0], str) and channel[0].startswith("@"):
-            self.note((*at, "channel"), f"{words} there are no direct messages: it goes to its channel", 0, "warning")
-
     # Destinations
 
     def _destinations(self) -> None:
         """Pass on what destinations say of themselves; none may write into what the project reads."""
         read = [os.path.normpath(table.file) for table in self.files.values()]
         for index, data in enumerate(self.pipeline["destinations"]):
-            for key, words in families.member("destinations", data["use"]).warnings(data):
-                self.note(("destinations", index, key), words, severity="warning")
-            path = "".join(map(str, data["path"]["$template"])) if data["use"] == "file" else ""
+            member = families.member("destinations", data["use"])
+            connection = member.connection(self.connections.get(data["use"], {}), member.account(data))
+            for key, words, about in member.warnings(data, connection):
+                at = ("destinations", index, key)
+                self.note(at, words, self.source.offset_of(at, about) if about else 0, "warning")
+            path = member.writes(data)
             if path and os.path.normpath(path) in read:
                 words = f"{path} is read as an entity file: name another for what is written"
                 self.note(("destinations", index, "path"), words)
@@ -368,8 +344,8 @@ def _posted_twice(checker: Checker) -> Iterator[Finding]:
         for index, data in enumerate(pipeline["destinations"] if pipeline["status"] == "active" else ()):
             channel = (data.get("channel") or {}).get("$template")
             if channel and all(isinstance(part, str) for part in channel):
-                place = f"{data['use']}/{data.get('workspace', '')}"
-                key = place, "".join(channel).strip().lstrip("#")
+                account = families.member("destinations", data["use"]).account(data)
+                key = f"{data['use']}/{account}", "".join(channel).strip().lstrip("#")
                 posts.setdefault(key, []).append((pipeline, index))
     for (_, channel), found in posts.items():
         told = set()
