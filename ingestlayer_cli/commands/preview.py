@@ -5,8 +5,8 @@ from typing import Any
 
 from ..engine import flow
 from ..engine.runtime import Runtime
+from ..model import families
 from ..model.events import Event
-from ..model.families import kind_of
 from ..model.gate import Raw
 from ..project import Project, load
 from ..system.console import note, say, say_json
@@ -83,10 +83,11 @@ def _messages(result: Document) -> list[dict[str, Any]]:
     return [message for run in result["runs"] for message in run["messages"]]
 
 
-def _in_slack(result: Document, flag: str) -> list[dict[str, Any]]:
+def _of_blocks(result: Document, flag: str) -> list[dict[str, Any]]:
     """Return the messages that have blocks; say so when none has."""
     messages = _messages(result)
-    found = [message for message in messages if kind_of(message["destination"]) == "slack"]
+    kinds = {kind for kind in families.kinds("destinations") if families.member("destinations", kind).block_kit}
+    found = [message for message in messages if families.kind_of(message["destination"]) in kinds]
     if not found:
         what = "no message in Slack: `ingestlayer preview` without {} shows what is sent" if messages else ""
         note((what or "no message: `ingestlayer preview` without {} says why").format(flag), "yellow")
@@ -95,14 +96,14 @@ def _in_slack(result: Document, flag: str) -> list[dict[str, Any]]:
 
 def _say_blocks(result: Document) -> None:
     """Print {"blocks": […]} as the Block Kit Builder takes it; a list when there are several messages."""
-    found = [{"blocks": message["body"]["blocks"]} for message in _in_slack(result, "--blocks")]
+    found = [{"blocks": message["body"]["blocks"]} for message in _of_blocks(result, "--blocks")]
     say_json(found[0] if len(found) == 1 else found)
 
 
 def _say_links(result: Document) -> None:
     from urllib.parse import quote
 
-    for message in _in_slack(result, "--link"):
+    for message in _of_blocks(result, "--link"):
         blocks = json.dumps({"blocks": message["body"]["blocks"]}, ensure_ascii=False, separators=(",", ":"))
         say(f"{BUILDER}#{quote(blocks)}")
 

@@ -27,14 +27,14 @@ def _nothing(kind: str, target: str, body: dict[str, Any]) -> None:
 
 
 def draw(kind: str, target: str, body: dict[str, Any]) -> None:
-    """Draw one message on stdout as it would look in Slack."""
+    """Draw one message on stdout as it would look where it goes."""
     from rich.console import Console
 
-    from ..render.slack import message
+    from ..render.message import message
 
     console = Console()
     with console.capture() as drawn:
-        console.print(message(body, target))
+        console.print(message(kind, target, body))
     try:
         sys.stdout.write(drawn.get())
         sys.stdout.flush()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from ..language.conditions import Condition
 from ..language.expressions import Scope
+from ..language.templates import as_text
 from ..model.events import OWN, Event
 from ..model.families import Duration, Section
 from ..model.people import Person
@@ -112,6 +113,7 @@ class Destination(Section):
 
     limits: ClassVar[dict[tuple[str, ...], Limit]] = {}
     redirectable: ClassVar[bool] = False  # whether its target is a channel, which a replay may replace
+    block_kit: ClassVar[bool] = False  # whether its bodies are of blocks that the Block Kit Builder shows
     apart: ClassVar[bool] = False  # whether each target is a connection of its own, which breaks for itself
 
     when: Condition | None = None
@@ -133,6 +135,21 @@ class Destination(Section):
     def remembers(cls, data: dict[str, Any]) -> int | None:
         """Return for how long the threads of a destination of this compiled data last; None: for ever."""
         return 0
+
+    @classmethod
+    def drawn(cls, body: dict[str, Any], target: str, at: str) -> Any:
+        """Return a body as it will look there, to be printed by Rich; None: as the data that it is."""
+        return None
+
+    @classmethod
+    def texts(cls, body: dict[str, Any]) -> list[str]:
+        """Return what people can read of a body, in its order, for the tests of pipelines."""
+        return [text for _, text in paths(body)]
+
+    @classmethod
+    def fields(cls, body: dict[str, Any]) -> dict[str, str]:
+        """Return the named values in a body: of data each by its path, `payload.customer_id`."""
+        return dict(paths(body))
 
     @classmethod
     def account(cls, data: dict[str, Any]) -> str:
@@ -246,6 +263,15 @@ def body(composing: Composing) -> dict[str, Any]:
     data = scope["body"] if composing.transformed else {name: scope["event"][name] for name in _SENT}
     found: dict[str, Any] = _json(data)
     return found
+
+
+def paths(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the values inside of data, as texts, by their paths."""
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from paths(value, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, as_text(data)
 
 
 def _json(data: Any) -> Any:

@@ -4,7 +4,6 @@ Nothing is stored, sent or written. Earlier events of a test leave their keys an
 memory of its own; entity rows of a test stand in for the project's files.
 """
 
-import html
 import json
 import os
 import tomllib
@@ -18,9 +17,8 @@ from ..engine.pipeline import Pipeline, Run
 from ..engine.runtime import Runtime
 from ..entities import Row
 from ..entities.values import key_text, typed
-from ..language.templates import as_text
+from ..model import families
 from ..model.events import Event
-from ..model.families import kind_of
 from ..model.gate import Raw
 from ..project import Project
 from ..project.match import matches
@@ -260,8 +258,9 @@ class _Surroundings:
 
 def _compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]]) -> Iterator[Failure]:
     """Yield what is not as expected. The order of channels does not count: that of destinations is no promise."""
+    members = [families.member("destinations", families.kind_of(message.destination)) for message in tested.messages]
     targets = [message.target for message in tested.messages]
-    channels = [message.target for message in tested.messages if kind_of(message.destination) == "slack"]
+    channels = [target for target, member in zip(targets, members, strict=True) if member.redirectable]
     count = f"{len(targets)}{f' ({_listed(targets)})' if targets else ''}"
     if "channels" in expect and Counter(expect["channels"]) != Counter(channels):
         yield Failure("channels", _listed(expect["channels"]), _listed(channels))
@@ -269,9 +268,8 @@ def _compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]])
         yield Failure("messages", str(expect["messages"]), count)
     if "dropped_by" in expect and expect["dropped_by"] != tested.dropped_by:
         yield Failure("dropped_by", expect["dropped_by"], _dropper(tested))
-    in_slack = [kind_of(message.destination) == "slack" for message in tested.messages]
-    told = zip(bodies, in_slack, strict=True)
-    texts = "\n\n".join("\n".join(_texts(body["blocks"]) if slack else _values(body)) for body, slack in told)
+    told = list(zip(members, bodies, strict=True))
+    texts = "\n\n".join("\n".join(member.texts(body)) for member, body in told)
     for words in expect.get("contains", []):
         if words not in texts:
             yield Failure("contains", words, texts if bodies else "no message")
@@ -281,9 +279,7 @@ def _compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]])
         elif not bodies:
             yield Failure("not_contains", f"a message without {words}", "no message")
     if "fields" in expect:
-        told = zip(bodies, in_slack, strict=True)
-        found = [dict(_fields(body["blocks"]) if slack else _paths(body)) for body, slack in told]
-        yield from _compared_fields(expect["fields"], found)
+        yield from _compared_fields(expect["fields"], [member.fields(body) for member, body in told])
 
 
 def _dropper(tested: Run) -> str:
@@ -339,51 +335,6 @@ def _diff(expected: str, got: str, name: str, other: str) -> tuple[str, ...]:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names) or "none"
-
-
-# What a reader of the message sees, and where its buttons lead.
-_SEEN = ("text", "url", "alt_text", "image_url")
-
-
-def _texts(data: Any) -> Iterator[str]:
-    """Yield the texts of blocks as people read them, in the order of the message."""
-    if isinstance(data, list):
-        for item in data:
-            yield from _texts(item)
-    elif isinstance(data, dict):
-        for name, value in data.items():
-            if isinstance(value, str):
-                if name in _SEEN:
-                    yield _read(value, data.get("type"))
-            else:
-                yield from _texts(value)
-
-
-def _read(text: str, kind: Any) -> str:
-    return html.unescape(text) if kind == "mrkdwn" else text
-
-
-def _fields(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield the fields of a message's sections: name and value."""
-    for block in blocks:
-        for cell in block.get("fields", ()):
-            name, _, value = _read(cell["text"], cell.get("type")).partition("\n")
-            yield name.removeprefix("*").removesuffix("*"), value
-
-
-def _values(data: Any) -> Iterator[str]:
-    """Yield the values of a body that is data, as texts."""
-    for _, value in _paths(data):
-        yield value
-
-
-def _paths(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the values of a body that is data by their paths: `payload.customer_id`."""
-    if isinstance(data, dict | list):
-        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
-            yield from _paths(value, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, as_text(data)
 
 
 # Results --------------------------------------------------------------------------------------------------

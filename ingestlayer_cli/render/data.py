@@ -7,7 +7,7 @@ from rich.panel import Panel
 from rich.style import Style
 from rich.text import Text
 
-from .slack import WIDTH, clean
+from ..system.terminal import WIDTH, clean
 
 LONGEST = 400  # characters of a line
 MOST = 100  # lines

@@ -18,7 +18,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 
-from ingestlayer_cli.render.slack import WIDTH, clean, link
+from ..system.terminal import WIDTH, clean, is_harmless
 
 _FONT = "ui-monospace, 'Cascadia Mono', 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _CELL, _LINE, _MARGIN, _BAR = 12.04, 23, 16, 44  # pixels, at a font size of 20
@@ -166,7 +166,7 @@ def _explicit(style: Style | None) -> Style:
         italic=style.italic,
         underline=style.underline,
         strike=style.strike,
-        link=link(style.link or "").link,
+        link=style.link if is_harmless(style.link or "") else None,
     )
 
 

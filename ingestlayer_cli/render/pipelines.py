@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 from rich.tree import Tree
 
-from .slack import clean
+from ..system.terminal import clean
 
 _STATUSES = {"active": "green", "paused": "yellow", "draft": "dim"}
 _OUTCOMES = {"queued": "green", "dropped": "dim", "failed": "red"}

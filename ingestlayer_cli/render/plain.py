@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ..destinations.slack.mrkdwn import plain
 from . import data
-from .slack import plain
 
 
 def lines(body: dict[str, Any]) -> list[str]:

@@ -11,9 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..destinations.base import in_thread
-from ..model.families import kind_of
-from .data import document
-from .slack import clean, message
+from ..system.terminal import clean
+from .message import message
 
 LONGEST = 400  # characters of a value
 MOST = 20  # values that a step set
@@ -35,15 +34,8 @@ def preview(result: dict[str, Any]) -> list[RenderableType]:
     for run in result["runs"]:
         drawn += [Text(), Text(clean(run["pipeline"]), "bold"), _trace(run)]
         for sent in run["messages"]:
-            drawn += [Text(), _body(sent, _time(event))]
+            drawn += [Text(), message(sent["destination"], sent["target"], sent["body"], _time(event))]
     return drawn
-
-
-def _body(sent: dict[str, Any], at: str) -> RenderableType:
-    """Draw a message as Slack will show it, and any other body as the data that it is."""
-    if kind_of(sent["destination"]) == "slack":
-        return message(sent["body"], sent["target"], at)
-    return document(sent["body"], sent["destination"], sent["target"])
 
 
 def _time(event: dict[str, Any]) -> str:

@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ..operations.testing import Failure, Outcome
+from ..system.terminal import clean
 from .preview import preview
-from .slack import clean
 
 _STYLES = {"-": "red", "+": "green", "@": "cyan"}
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from ingestlayer_cli.render.slack import message
+from ingestlayer_cli.destinations.slack.drawing import message
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

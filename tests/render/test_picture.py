@@ -12,8 +12,8 @@ from rich.console import RenderableType
 from rich.style import Style
 from rich.text import Text
 
+from ingestlayer_cli.destinations.slack.drawing import message
 from ingestlayer_cli.render.picture import html, svg
-from ingestlayer_cli.render.slack import message
 from tests.render.drawing import EVERY_BLOCK, USAGE, blocks, mrkdwn
 
 Picture = Callable[[Sequence[RenderableType], str], str]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from ingestlayer_cli.render.slack import message, plain
+from ingestlayer_cli.destinations.slack.drawing import message
+from ingestlayer_cli.destinations.slack.mrkdwn import plain
 from tests.render.drawing import (
     EVERY_BLOCK,
     USAGE,

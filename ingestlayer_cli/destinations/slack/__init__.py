@@ -121,6 +121,7 @@ class Slack(Destination):
     """
 
     redirectable: ClassVar[bool] = True
+    block_kit: ClassVar[bool] = True
 
     channel: Template
     workspace: str = ""
@@ -283,6 +284,26 @@ class Slack(Destination):
             else:
                 notes.append(kit.no_button(label, problem))
         return found, notes
+
+    @classmethod
+    def drawn(cls, body: dict[str, Any], target: str, at: str) -> Any:
+        """Return the message as Slack will show it."""
+        from .drawing import message
+
+        return message(body, target, at)
+
+    @classmethod
+    def texts(cls, body: dict[str, Any]) -> list[str]:
+        from .reading import texts
+
+        return list(texts(body["blocks"]))
+
+    @classmethod
+    def fields(cls, body: dict[str, Any]) -> dict[str, str]:
+        """Return the fields of the message's sections."""
+        from .reading import fields
+
+        return dict(fields(body["blocks"]))
 
     @classmethod
     def account(cls, data: dict[str, Any]) -> str:

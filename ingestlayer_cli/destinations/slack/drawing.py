@@ -6,144 +6,32 @@ character that could drive a terminal or reorder a line.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich import box
 from rich.cells import cell_len
 from rich.columns import Columns
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.emoji import Emoji
 from rich.panel import Panel
 from rich.segment import Segment
 from rich.style import Style
 from rich.table import Column, Table
 from rich.text import Text
 
-WIDTH = 88  # Slack does not stretch a message over a wide window either
+from ...system.terminal import WIDTH, clean
+from .mrkdwn import CODE, FENCE, LINK, MARKS, MENTION, PLAIN, QUOTE, blank, decode, emoji, inline, link
 
-_PLAIN = Style()
 _BOLD = Style(bold=True)
 _DIM = Style(dim=True)
-_CODE = Style(color="yellow")
-_LINK = Style(color="bright_blue", underline=True)
-_MENTION = Style(color="bright_blue", bold=True)
-_MARKS = {"bold": _BOLD, "italic": Style(italic=True), "strike": Style(strike=True)}
-_LEAF_MARKS = {**_MARKS, "code": _CODE}
+_LEAF_MARKS = {**MARKS, "code": CODE}
 _BUTTONS = {"primary": Style(color="green", bold=True), "danger": Style(color="red", bold=True)}
-
-# C0 but newline, C1, bidirectional overrides and isolates, lone surrogates.
-_UNSAFE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_LINE_ENDS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
-_SAFE_URL = re.compile(r"https?://[!#-;=?-\[\]_a-z~]+", re.IGNORECASE)
-
-
-def clean(value: object) -> str:
-    """The text without characters that act on a terminal; "" for anything that is not a text."""
-    if not isinstance(value, str):
-        return ""
-    return _UNSAFE.sub("", _LINE_ENDS.sub("\n", value).replace("\t", "    "))
-
-
-def link(url: str) -> Style:
-    """A hyperlink for a harmless http(s) URL; no style at all for any other."""
-    return Style(link=url) if _SAFE_URL.fullmatch(url) else _PLAIN
-
-
-# mrkdwn ---------------------------------------------------------------------------------------------
-
-
-class Span(NamedTuple):
-    """A run of text in one style. `literal` texts may still hold :emoji: codes."""
-
-    text: str
-    style: Style
-    literal: bool = False
-
-
-def _mark(name: str, sign: str) -> str:
-    """`*bold*`: not inside a word, no space within the signs; links and code are taken whole."""
-    c = re.escape(sign)
-    inside = rf"(?=\S)(?:<[^<>\n]*>|`[^`\n]+`|[^{c}<`\n])+?(?<=\S)"
-    return rf"(?<![^\W_])(?<!{c}){c}(?P<{name}>{inside}){c}(?![^\W_])(?!{c})"
-
-
-_FENCE = re.compile(r"```(?P<fence>(?s:.+?))```")
-_QUOTE = re.compile(r"(?:>>>|&gt;&gt;&gt;|>|&gt;) ?")
-_ENTITY = re.compile("&(amp|lt|gt);")
-_TOKEN = re.compile(
-    "|".join(
-        [
-            _FENCE.pattern,
-            r"`(?P<code>[^`\n]+)`",
-            r"<(?P<reference>[^<>\n]+)>",
-            r"(?P<url>https?://[^\s<>|]+)",
-            *map(_mark, _MARKS, "*_~"),
-        ]
-    )
-)
-
-
-def plain(mrkdwn: str) -> str:
-    """The mrkdwn as plain text: links by their label, mentions by their name, no marks."""
-    return "".join(span.text for span in _spans(clean(mrkdwn)))
-
-
-def _decode(text: str) -> str:
-    """One pass, so that `&amp;lt;` stays the text `&lt;`."""
-    return _ENTITY.sub(lambda found: {"amp": "&", "lt": "<", "gt": ">"}[found[1]], text)
-
-
-def _spans(source: str, style: Style = _PLAIN) -> Iterator[Span]:
-    end = 0
-    for found in _TOKEN.finditer(source):
-        yield Span(_decode(source[end : found.start()]), style, literal=True)
-        kind = found.lastgroup or ""
-        inside = found[kind]
-        if kind in _MARKS:
-            yield from _spans(inside, style + _MARKS[kind])
-        elif kind == "reference":
-            yield _reference(inside, style)
-        elif kind == "url":
-            yield Span(_decode(inside), style + _LINK + link(_decode(inside)))
-        else:
-            yield Span(_decode(inside), style + _CODE)
-        end = found.end()
-    yield Span(_decode(source[end:]), style, literal=True)
-
-
-def _reference(inside: str, style: Style) -> Span:
-    """What stands between < and >: a person, a channel, a group, a date or a link."""
-    name, _, label = (_decode(part) for part in inside.partition("|"))
-    if name.startswith("!date^"):
-        return Span(label or name, style)
-    if name.startswith(("@", "#", "!")):
-        sign = "#" if name.startswith("#") else "@"
-        word = label or name[1:].removeprefix("subteam^")
-        return Span(sign + word.removeprefix(sign), style + _MENTION)
-    return Span(label or name.removeprefix("mailto:"), style + _LINK + link(name), literal=bool(label))
-
-
-def _emoji(text: str) -> str:
-    return Emoji.replace(re.sub(r":large_(?=(green|yellow|orange|purple|brown)_circle:)", ":", text))
-
-
-def _text(style: Style = _PLAIN) -> Text:
-    return Text(style=style, overflow="fold")
-
-
-def _inline(source: str, style: Style = _PLAIN) -> Text:
-    text = _text(style)
-    for span in _spans(source):
-        text.append(_emoji(span.text) if span.literal else span.text, span.style)
-    return text
 
 
 def _mrkdwn(source: str) -> Iterator[RenderableType]:
     """Paragraphs, quotes with a bar, code in a box."""
-    for number, piece in enumerate(_FENCE.split(source)):
+    for number, piece in enumerate(FENCE.split(source)):
         if number % 2:
             yield _code(piece)
         elif piece.strip("\n"):
@@ -151,15 +39,15 @@ def _mrkdwn(source: str) -> Iterator[RenderableType]:
 
 
 def _quotes(source: str) -> Iterator[RenderableType]:
-    for quoted, lines in groupby(source.split("\n"), lambda line: bool(_QUOTE.match(line))):
+    for quoted, lines in groupby(source.split("\n"), lambda line: bool(QUOTE.match(line))):
         if quoted:
-            yield _Barred(_inline("\n".join(_QUOTE.sub("", line, count=1) for line in lines)))
+            yield _Barred(inline("\n".join(QUOTE.sub("", line, count=1) for line in lines)))
         else:
-            yield _inline("\n".join(lines))
+            yield inline("\n".join(lines))
 
 
 def _code(source: str) -> Panel:
-    return Panel(_text(_CODE).append(_decode(source.strip("\n"))), box=box.SQUARE, border_style=_DIM)
+    return Panel(blank(CODE).append(decode(source.strip("\n"))), box=box.SQUARE, border_style=_DIM)
 
 
 # The message ----------------------------------------------------------------------------------------
@@ -174,7 +62,7 @@ def message(body: dict[str, Any], target: str, at: str = "") -> RenderableType:
 
 
 def _author(body: dict[str, Any], at: str) -> Text:
-    text = _text().append(clean(body.get("username")) or "ingestlayer", _BOLD)
+    text = blank().append(clean(body.get("username")) or "ingestlayer", _BOLD)
     text.append("  ").append(" APP ", Style(reverse=True, dim=True))
     icon = clean(body.get("icon_emoji")) if not _icon(body) else ""  # one of the workspace's own
     if url := clean(body.get("icon_url")):
@@ -187,7 +75,7 @@ def _author(body: dict[str, Any], at: str) -> Text:
 def _icon(body: dict[str, Any]) -> str:
     """The emoji in place of the app's icon; "" when there is none that a terminal knows."""
     code = clean(body.get("icon_emoji"))
-    drawn = _emoji(code)
+    drawn = emoji(code)
     return drawn if drawn != code and cell_len(drawn) <= 2 else ""
 
 
@@ -216,14 +104,14 @@ def _dicts(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _words(value: object, style: Style = _PLAIN) -> Text:
+def _words(value: object, style: Style = PLAIN) -> Text:
     """A text object on one line of thought: headers, labels, context."""
     if not isinstance(value, dict):
-        return _text(style)
+        return blank(style)
     source = clean(value.get("text"))
     if value.get("type") != "plain_text":
-        return _inline(source, style)
-    return _text(style).append(_decode(source) if value.get("emoji") is False else _emoji(_decode(source)))
+        return inline(source, style)
+    return blank(style).append(decode(source) if value.get("emoji") is False else emoji(decode(source)))
 
 
 def _paragraphs(value: object) -> Iterator[RenderableType]:
@@ -274,7 +162,7 @@ def _context(block: dict[str, Any]) -> Iterator[RenderableType]:
 
 def _small_image(element: dict[str, Any]) -> Text:
     url = clean(element.get("image_url")).replace("\n", "")
-    text = _text().append(f"[{clean(element.get('alt_text')) or 'image'}]", link(url))
+    text = blank().append(f"[{clean(element.get('alt_text')) or 'image'}]", link(url))
     return text.append(f" {url}", link(url)) if url else text
 
 
@@ -285,14 +173,14 @@ def _divider(block: dict[str, Any]) -> Iterator[RenderableType]:
 def _image(block: dict[str, Any]) -> Iterator[RenderableType]:
     slack_file = block.get("slack_file")
     url = clean(block.get("image_url") or (slack_file.get("url") if isinstance(slack_file, dict) else ""))
-    alt = _text().append(clean(block.get("alt_text")) or "image")
+    alt = blank().append(clean(block.get("alt_text")) or "image")
     title = _words(block.get("title")) or Text("image")
-    content = Group(alt, _text(_DIM).append(url, link(url))) if url else alt
+    content = Group(alt, blank(_DIM).append(url, link(url))) if url else alt
     yield Panel(content, title=title, title_align="left", border_style=_DIM, expand=False)
 
 
 def _other(block: dict[str, Any]) -> Iterator[RenderableType]:
-    yield _text(_DIM).append(f"[{clean(block.get('type')) or 'unknown'} block]")
+    yield blank(_DIM).append(f"[{clean(block.get('type')) or 'unknown'} block]")
 
 
 # rich_text: what people type in Slack's own editor; its texts are literal ----------------------------
@@ -306,7 +194,7 @@ def _rich_text(block: dict[str, Any]) -> Iterator[RenderableType]:
             case "rich_text_quote":
                 yield _Barred(_leaves(element))
             case "rich_text_preformatted":
-                yield Panel(_leaves(element, _CODE), box=box.SQUARE, border_style=_DIM)
+                yield Panel(_leaves(element, CODE), box=box.SQUARE, border_style=_DIM)
             case _:
                 yield _leaves(element)
 
@@ -316,11 +204,11 @@ def _list(element: dict[str, Any]) -> Iterator[RenderableType]:
     margin = "  " * min(indent, 8) if isinstance(indent, int) else ""
     for number, item in enumerate(_dicts(element.get("elements")), start=1):
         sign = f"{number}. " if element.get("style") == "ordered" else "• "
-        yield _text().append(margin + sign).append_text(_leaves(item))
+        yield blank().append(margin + sign).append_text(_leaves(item))
 
 
-def _leaves(element: dict[str, Any], style: Style = _PLAIN) -> Text:
-    text = _text(style)
+def _leaves(element: dict[str, Any], style: Style = PLAIN) -> Text:
+    text = blank(style)
     for leaf in _dicts(element.get("elements")):
         text.append(*_leaf(leaf))
     return text
@@ -329,19 +217,19 @@ def _leaves(element: dict[str, Any], style: Style = _PLAIN) -> Text:
 def _leaf(leaf: dict[str, Any]) -> tuple[str, Style]:
     flags = leaf.get("style")
     flags = flags if isinstance(flags, dict) else {}
-    style = sum((mark for name, mark in _LEAF_MARKS.items() if flags.get(name)), start=_PLAIN)
+    style = sum((mark for name, mark in _LEAF_MARKS.items() if flags.get(name)), start=PLAIN)
     match leaf.get("type"):
         case "user" | "usergroup" as kind:
-            return "@" + clean(leaf.get(f"{kind}_id")), style + _MENTION
+            return "@" + clean(leaf.get(f"{kind}_id")), style + MENTION
         case "channel":
-            return "#" + clean(leaf.get("channel_id")), style + _MENTION
+            return "#" + clean(leaf.get("channel_id")), style + MENTION
         case "broadcast":
-            return "@" + clean(leaf.get("range")), style + _MENTION
+            return "@" + clean(leaf.get("range")), style + MENTION
         case "emoji":
-            return _emoji(f":{clean(leaf.get('name'))}:"), style
+            return emoji(f":{clean(leaf.get('name'))}:"), style
         case "link":
             url = clean(leaf.get("url"))
-            return clean(leaf.get("text")) or url, style + _LINK + link(url)
+            return clean(leaf.get("text")) or url, style + LINK + link(url)
         case _:
             return clean(leaf.get("text")) or clean(leaf.get("fallback")), style
 
@@ -421,5 +309,5 @@ def _button(element: dict[str, Any]) -> tuple[Text, str]:
     url = clean(element.get("url")).replace("\n", "")
     style = _BUTTONS.get(clean(element.get("style")), _BOLD) + link(url)
     label = _words(element.get("text")) or _words(element.get("placeholder"))
-    label = label or _text().append(clean(element.get("type")) or "button")
-    return _text().append("[ ", _DIM).append(label.plain, style).append(" ]", _DIM), url
+    label = label or blank().append(clean(element.get("type")) or "button")
+    return blank().append("[ ", _DIM).append(label.plain, style).append(" ]", _DIM), url

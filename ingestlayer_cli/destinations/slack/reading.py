@@ -1,0 +1,34 @@
+"""What people read in the blocks of a message."""
+
+import html
+from collections.abc import Iterator
+from typing import Any
+
+# What a reader of the message sees, and where its buttons lead.
+_SEEN = ("text", "url", "alt_text", "image_url")
+
+
+def texts(data: Any) -> Iterator[str]:
+    """Yield the texts of blocks as people read them, in the order of the message."""
+    if isinstance(data, list):
+        for item in data:
+            yield from texts(item)
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            if isinstance(value, str):
+                if name in _SEEN:
+                    yield _read(value, data.get("type"))
+            else:
+                yield from texts(value)
+
+
+def _read(text: str, kind: Any) -> str:
+    return html.unescape(text) if kind == "mrkdwn" else text
+
+
+def fields(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a message's sections: name and value."""
+    for block in blocks:
+        for cell in block.get("fields", ()):
+            name, _, value = _read(cell["text"], cell.get("type")).partition("\n")
+            yield name.removeprefix("*").removesuffix("*"), value
