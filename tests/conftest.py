@@ -1,13 +1,24 @@
-"""Projects to run the program in."""
+"""Projects to run the program in, and the stand-in for Slack that they post to; one name means one thing everywhere."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.support import Folder, copied, ingestlayer
-from tests.connect.sweep import leaks
+from ingestlayer_cli import commands
+from tests.support.bench import Bench
+from tests.support.checks import Checked
+from tests.support.customers import Customers
+from tests.support.folder import Folder, copied
+from tests.support.person import Person
+from tests.support.pipe import Pipe
+from tests.support.posting import TOKEN, Posting
+from tests.support.program import ingestlayer
+from tests.support.standin import SlackStandin
+from tests.support.sweep import leaks
+from tests.support.tested import make
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,6 +26,27 @@ def _no_secret_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """After the last test, look for secrets in everything that the tests wrote."""
     yield
     assert list(leaks(tmp_path_factory.getbasetemp())) == []
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the caller's, and nothing of an earlier test, changes what the program does in this process."""
+    monkeypatch.setattr(commands.settings, "project", None)
+    monkeypatch.setattr(commands.settings, "debug", False)
+    for name in os.environ:
+        if name.startswith(("INGESTLAYER_", "SLACK_", "FORCE_COLOR", "NO_COLOR", "HTTP_PROXY", "HTTPS_PROXY")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackStandin]:
+    with SlackStandin() as standin:
+        yield standin
+
+
+# The project that `init` makes --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +76,49 @@ def shared(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Folder:
 def made(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder]:
     """Make a project for several tests of a module."""
     return lambda name: copied(template, tmp_path_factory.mktemp(name) / "project")
+
+
+# Smaller ones, each for what is tested with it ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def posting(tmp_path: Path, slack: SlackStandin) -> Posting:
+    """A project that posts each event's message to the stand-in: processes, and the flow in this one."""
+    return Posting(tmp_path / "project", slack)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, slack: SlackStandin, capsys: pytest.CaptureFixture[str]) -> Bench:
+    """A project that posts to the stand-in, and the program run on it in this process."""
+    return Bench(tmp_path / "project", slack, capsys)
+
+
+@pytest.fixture
+def person(tmp_path: Path, slack: SlackStandin) -> Person:
+    """A person with a home and a project that is connected to nothing yet."""
+    return Person(tmp_path, slack)
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Pipe:
+    """Pipelines of the steps of a test, on a clock of their own."""
+    return Pipe(tmp_path)
+
+
+@pytest.fixture
+def checked(tmp_path: Path) -> Checked:
+    """A project with one check, `api`, of usage.csv."""
+    return Checked(tmp_path / "project")
+
+
+@pytest.fixture
+def customers(tmp_path: Path) -> Customers:
+    """A project with a customer file and a pipeline that writes traits from events."""
+    return Customers(tmp_path / "project")
+
+
+@pytest.fixture
+def tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """A project whose pipeline carries tests, on a terminal of 80 columns that is a pipe."""
+    monkeypatch.setenv("COLUMNS", "80")
+    return make(tmp_path / "project")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import Folder
+from tests.support.folder import Folder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PROJECTS = sorted(path.parent for path in EXAMPLES.rglob("ingestlayer.toml"))

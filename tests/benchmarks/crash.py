@@ -5,8 +5,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.outbox.crash import Campaign
-from tests.outbox.support import assert_each_once
+from tests.support.crash import Campaign
+from tests.support.posting import assert_each_once
 
 
 def main(kills: int, seed: int | None) -> None:

@@ -18,9 +18,10 @@ from typing import Any
 from ingestlayer_cli.checks.run import Options, check
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load
-from tests.checks.support import EVENT, HOUR, NOVEMBER, table
-from tests.outbox.support import TOKEN, FakeClock
-from tests.slack.standin import SlackStandin
+from tests.support.checks import EVENT, HOUR, NOVEMBER, table
+from tests.support.clock import FakeClock
+from tests.support.posting import TOKEN
+from tests.support.standin import SlackStandin
 
 CROSSING = 50  # one customer in so many
 PIPELINE = """

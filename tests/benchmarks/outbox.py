@@ -21,8 +21,8 @@ from slack_sdk import WebClient
 from ingestlayer_cli.store.sqlite import outbox
 from ingestlayer_cli.store.sqlite.connection import Store, open_store
 from ingestlayer_cli.store.sqlite.outbox import Attempt, Wanted
-from tests.outbox.support import TOKEN, Folder, envelope
-from tests.slack.standin import SlackStandin
+from tests.support.posting import TOKEN, Posting, envelope
+from tests.support.standin import SlackStandin
 
 from .tools import SCRIPT, compile_all, spawn
 
@@ -75,7 +75,7 @@ def measure_sending(count: int) -> None:
     rates: dict[str, list[float]] = {"ingestlayer deliver": [], "bare loop": [], "bare, 8 threads": []}
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as root, stand_in() as url:
-            folder = Folder(Path(root) / "project", url=url)
+            folder = Posting(Path(root) / "project", url=url)
             batch = folder.batch(envelope(number, CHANNELS[number % len(CHANNELS)]) for number in range(count))
             os.environ["SLACK_BOT_TOKEN"] = TOKEN
             spawn([SCRIPT, "-C", str(folder.root), "emit", "--batch", str(batch), "--no-deliver", "-q"])

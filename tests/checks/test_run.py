@@ -7,8 +7,7 @@ import pytest
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.operations import upkeep
 from ingestlayer_cli.system.clock import parse_rfc3339
-
-from .support import DAY, HOUR, NOVEMBER, Bench, table
+from tests.support.checks import DAY, HOUR, NOVEMBER, Checked, table
 
 
 def at(text: str) -> int:
@@ -18,161 +17,161 @@ def at(text: str) -> int:
 # Crossing
 
 
-def test_a_row_at_a_level_is_told_once_however_often_the_check_runs(bench: Bench) -> None:
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+def test_a_row_at_a_level_is_told_once_however_often_the_check_runs(checked: Checked) -> None:
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
     for _ in range(3):
-        bench.clock.sleep(HOUR)
-        assert bench.crossed() == []
-    assert bench.keys == ["api:acme:0.8:2026-11"]
+        checked.clock.sleep(HOUR)
+        assert checked.crossed() == []
+    assert checked.keys == ["api:acme:0.8:2026-11"]
 
 
-def test_each_level_is_told(bench: Bench) -> None:
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    assert bench.crossed(("acme", 100, 100)) == [("acme", 1)]
-    assert bench.keys == ["api:acme:0.8:2026-11", "api:acme:1:2026-11"]
+def test_each_level_is_told(checked: Checked) -> None:
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert checked.crossed(("acme", 100, 100)) == [("acme", 1)]
+    assert checked.keys == ["api:acme:0.8:2026-11", "api:acme:1:2026-11"]
 
 
-def test_a_jump_over_two_levels_is_one_event_of_the_higher(bench: Bench) -> None:
-    assert bench.crossed(("acme", 120, 100)) == [("acme", 1)]
-    assert bench.crossed(("acme", 90, 100)) == []
-    assert len(bench.events) == 1
+def test_a_jump_over_two_levels_is_one_event_of_the_higher(checked: Checked) -> None:
+    assert checked.crossed(("acme", 120, 100)) == [("acme", 1)]
+    assert checked.crossed(("acme", 90, 100)) == []
+    assert len(checked.events) == 1
 
 
-def test_a_new_period_tells_again(bench: Bench) -> None:
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    bench.clock.at = at("2026-12-01T00:00:00Z")
-    assert bench.crossed() == [("acme", 0.8)]
-    assert bench.keys[1] == "api:acme:0.8:2026-12"
+def test_a_new_period_tells_again(checked: Checked) -> None:
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    checked.clock.at = at("2026-12-01T00:00:00Z")
+    assert checked.crossed() == [("acme", 0.8)]
+    assert checked.keys[1] == "api:acme:0.8:2026-12"
 
 
 def test_without_a_period_there_is_one_for_ever(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table(more=""))
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    bench.clock.sleep(400 * DAY)
-    assert bench.crossed() == []
-    assert bench.keys == ["api:acme:0.8:ever"]
+    checked = Checked(tmp_path, table(more=""))
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    checked.clock.sleep(400 * DAY)
+    assert checked.crossed() == []
+    assert checked.keys == ["api:acme:0.8:ever"]
 
 
-def test_a_value_that_falls_below_rearm_can_be_told_again_under_a_key_of_its_own(bench: Bench) -> None:
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    assert bench.crossed(("acme", 76, 100)) == []  # not below 0.8 - 0.05
-    assert bench.crossed(("acme", 85, 100)) == []
-    assert bench.crossed(("acme", 74, 100)) == []
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    assert bench.keys == ["api:acme:0.8:2026-11", "api:acme:0.8:2026-11:1"]
+def test_a_value_that_falls_below_rearm_can_be_told_again_under_a_key_of_its_own(checked: Checked) -> None:
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert checked.crossed(("acme", 76, 100)) == []  # not below 0.8 - 0.05
+    assert checked.crossed(("acme", 85, 100)) == []
+    assert checked.crossed(("acme", 74, 100)) == []
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert checked.keys == ["api:acme:0.8:2026-11", "api:acme:0.8:2026-11:1"]
 
 
-def test_another_limit_can_be_told_again(bench: Bench) -> None:
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    assert bench.crossed(("acme", 170, 200)) == [("acme", 0.8)]
+def test_another_limit_can_be_told_again(checked: Checked) -> None:
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert checked.crossed(("acme", 170, 200)) == [("acme", 0.8)]
 
 
-def test_several_levels_of_several_customers_are_one_transaction(bench: Bench) -> None:
+def test_several_levels_of_several_customers_are_one_transaction(checked: Checked) -> None:
     rows = [(f"c{number}", 85, 100) for number in range(30)]
-    assert len(bench.crossed(*rows)) == 30
-    assert bench.select("SELECT count(DISTINCT accepted_at), count(*) FROM events") == [(1, 30)]
+    assert len(checked.crossed(*rows)) == 30
+    assert checked.select("SELECT count(DISTINCT accepted_at), count(*) FROM events") == [(1, 30)]
 
 
-def test_an_edit_of_the_levels_does_not_tell_what_is_known(bench: Bench) -> None:
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    bench.tables(table(levels="[0.5, 0.8, 1.0]"))
-    assert bench.crossed() == []
+def test_an_edit_of_the_levels_does_not_tell_what_is_known(checked: Checked) -> None:
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    checked.tables(table(levels="[0.5, 0.8, 1.0]"))
+    assert checked.crossed() == []
 
 
 def test_a_value_that_is_no_ratio_has_levels_of_its_own(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table(value="used", levels="[1000, 5000]"))
-    assert bench.crossed(("acme", 5001, 1)) == [("acme", 5000)]
-    assert bench.keys == ["api:acme:5000:2026-11"]
+    checked = Checked(tmp_path, table(value="used", levels="[1000, 5000]"))
+    assert checked.crossed(("acme", 5001, 1)) == [("acme", 5000)]
+    assert checked.keys == ["api:acme:5000:2026-11"]
 
 
 # The clock
 
 
 def test_a_clock_that_steps_back_tells_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table(more=""))
-    bench.clock.at = at("2030-01-01T00:00:00Z")
-    assert bench.crossed(("acme", 85, 100), ("globex", 10, 100)) == [("acme", 0.8)]
-    bench.clock.at = NOVEMBER
-    assert bench.crossed(("acme", 85, 100), ("globex", 90, 100)) == [("globex", 0.8)]
-    assert bench.crossed(("acme", 10, 100), ("globex", 90, 100)) == []
-    assert bench.crossed(("acme", 85, 100), ("globex", 90, 100)) == [("acme", 0.8)]  # it was armed again meanwhile
-    assert bench.crossed(("acme", 110, 100), ("globex", 90, 100)) == [("acme", 1)]
+    checked = Checked(tmp_path, table(more=""))
+    checked.clock.at = at("2030-01-01T00:00:00Z")
+    assert checked.crossed(("acme", 85, 100), ("globex", 10, 100)) == [("acme", 0.8)]
+    checked.clock.at = NOVEMBER
+    assert checked.crossed(("acme", 85, 100), ("globex", 90, 100)) == [("globex", 0.8)]
+    assert checked.crossed(("acme", 10, 100), ("globex", 90, 100)) == []
+    assert checked.crossed(("acme", 85, 100), ("globex", 90, 100)) == [("acme", 0.8)]  # it was armed again meanwhile
+    assert checked.crossed(("acme", 110, 100), ("globex", 90, 100)) == [("acme", 1)]
 
 
-def test_a_clock_that_steps_back_over_the_end_of_a_period_tells_nothing_twice(bench: Bench) -> None:
-    bench.clock.at = at("2026-12-01T00:00:10Z")
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    bench.clock.at = at("2026-11-30T23:59:50Z")
-    assert bench.crossed() == [("acme", 0.8)]  # of November
+def test_a_clock_that_steps_back_over_the_end_of_a_period_tells_nothing_twice(checked: Checked) -> None:
+    checked.clock.at = at("2026-12-01T00:00:10Z")
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    checked.clock.at = at("2026-11-30T23:59:50Z")
+    assert checked.crossed() == [("acme", 0.8)]  # of November
     for moment in ("2026-12-01T00:00:10Z", "2026-11-30T23:59:55Z", "2026-12-01T01:00:00Z"):
-        bench.clock.at = at(moment)
-        assert bench.crossed() == []
+        checked.clock.at = at(moment)
+        assert checked.crossed() == []
 
 
 @pytest.mark.parametrize("moment", ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-03-29T01:30:00Z"])
 def test_an_hour_that_is_there_twice_or_never_in_local_time_is_an_hour(tmp_path: Path, moment: str) -> None:
-    bench = Bench(tmp_path, table(more='period = "hour"'))
-    bench.clock.at = at(moment)
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
-    assert bench.crossed() == []
-    bench.clock.sleep(HOUR)
-    assert bench.crossed() == [("acme", 0.8)]
+    checked = Checked(tmp_path, table(more='period = "hour"'))
+    checked.clock.at = at(moment)
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert checked.crossed() == []
+    checked.clock.sleep(HOUR)
+    assert checked.crossed() == [("acme", 0.8)]
 
 
 # What is forgotten
 
 
 def test_what_is_held_outlives_store_prune(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table(more='period = "year"'))
-    bench.clock.at = at("2026-01-02T00:00:00Z")
-    assert bench.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    checked = Checked(tmp_path, table(more='period = "year"'))
+    checked.clock.at = at("2026-01-02T00:00:00Z")
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
     for _ in range(10):
-        bench.clock.sleep(30 * DAY)
-        assert bench.crossed() == []
-        with Runtime(bench.project, bench.clock) as runtime:
-            upkeep.prune(runtime, upkeep.retention(bench.project, 20 * DAY))
-    assert bench.events == []  # the event itself is gone
-    assert bench.crossed() == []
+        checked.clock.sleep(30 * DAY)
+        assert checked.crossed() == []
+        with Runtime(checked.project, checked.clock) as runtime:
+            upkeep.prune(runtime, upkeep.retention(checked.project, 20 * DAY))
+    assert checked.events == []  # the event itself is gone
+    assert checked.crossed() == []
 
 
 # Keys
 
 
 def test_keys_of_several_parts_do_not_meet(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table(key='["customer_id", "metric"]'))
-    bench.csv(("a:b", "c", 9, 10), ("a", "b:c", 9, 10), columns="customer_id,metric,used,limit")
-    assert bench.crossed() == [("a%3Ab:c", 0.8), ("a:b%3Ac", 0.8)]
-    assert len(bench.keys) == 2
+    checked = Checked(tmp_path, table(key='["customer_id", "metric"]'))
+    checked.csv(("a:b", "c", 9, 10), ("a", "b:c", 9, 10), columns="customer_id,metric,used,limit")
+    assert checked.crossed() == [("a%3Ab:c", 0.8), ("a:b%3Ac", 0.8)]
+    assert len(checked.keys) == 2
 
 
 @pytest.mark.parametrize("text", ["new\\nline", "nul\\u0000", "%", "tab\\t", "\\u2028", "ü", "\\ud83d\\ude00"])
 def test_any_text_can_be_a_key(tmp_path: Path, text: str) -> None:
-    bench = Bench(tmp_path, table('source = "usage.ndjson"'))
-    bench.write("usage.ndjson", f'{{"customer_id": "{text}", "used": 9, "limit": 10}}\n')
-    assert len(bench.crossed()) == 1
-    assert bench.crossed() == []
+    checked = Checked(tmp_path, table('source = "usage.ndjson"'))
+    checked.write("usage.ndjson", f'{{"customer_id": "{text}", "used": 9, "limit": 10}}\n')
+    assert len(checked.crossed()) == 1
+    assert checked.crossed() == []
 
 
 def test_a_lone_surrogate_in_a_key_is_refused_not_a_crash(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table('source = "usage.ndjson"'))
-    bench.write("usage.ndjson", '{"customer_id": "\\ud800", "used": 9, "limit": 10}\n')
-    assert bench.run()["rejected"] == 1
+    checked = Checked(tmp_path, table('source = "usage.ndjson"'))
+    checked.write("usage.ndjson", '{"customer_id": "\\ud800", "used": 9, "limit": 10}\n')
+    assert checked.run()["rejected"] == 1
 
 
-def test_long_keys_that_differ_at_their_end_are_two(bench: Bench) -> None:
-    assert len(bench.crossed(("x" * 600 + "1", 9, 10), ("x" * 600 + "2", 9, 10))) == 2
-    assert all(len(key) < 200 for key in bench.keys)
-    assert bench.crossed() == []
+def test_long_keys_that_differ_at_their_end_are_two(checked: Checked) -> None:
+    assert len(checked.crossed(("x" * 600 + "1", 9, 10), ("x" * 600 + "2", 9, 10))) == 2
+    assert all(len(key) < 200 for key in checked.keys)
+    assert checked.crossed() == []
 
 
 def test_a_number_and_its_text_are_the_same_key(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table('source = "usage.ndjson"'))
-    bench.write("usage.ndjson", '{"customer_id": 42, "used": 9, "limit": 10}\n')
-    assert bench.crossed() == [("42", 0.8)]
-    bench.write(
+    checked = Checked(tmp_path, table('source = "usage.ndjson"'))
+    checked.write("usage.ndjson", '{"customer_id": 42, "used": 9, "limit": 10}\n')
+    assert checked.crossed() == [("42", 0.8)]
+    checked.write(
         "usage.ndjson", '{"customer_id": "42", "used": 9, "limit": 10}\n{"customer_id": 42.0, "used": 1, "limit": 1}'
     )
-    result = bench.run()
+    result = checked.run()
     assert result["crossed"] == []
     assert [row["problem"] for row in result["problems"]] == ["there is a row of 42 above: that one counts"]
 
@@ -198,18 +197,18 @@ def test_a_number_and_its_text_are_the_same_key(tmp_path: Path) -> None:
         (("globex", 500, 10), "there is a row of globex above: that one counts"),
     ],
 )
-def test_a_bad_row_is_reported_and_the_others_count(bench: Bench, row: tuple[object, ...], problem: str) -> None:
-    bench.csv(("globex", 9, 10), row, ("hooli", 9, 10))
-    result = bench.run()
+def test_a_bad_row_is_reported_and_the_others_count(checked: Checked, row: tuple[object, ...], problem: str) -> None:
+    checked.csv(("globex", 9, 10), row, ("hooli", 9, 10))
+    result = checked.run()
     assert result["problems"] == [{"line": 3, "key": result["problems"][0]["key"], "problem": problem}]
     assert [row["key"] for row in result["crossed"]] == ["globex", "hooli"]
     assert result.exit_codes == []
 
 
 def test_where_leaves_rows_out_before_they_are_judged(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table(more="where = \"limit > 0 and plan == 'pro'\""))
-    bench.csv(("a", 9, 10, "pro"), ("b", 9, 0, "pro"), ("c", 9, 10, "free"), columns="customer_id,used,limit,plan")
-    result = bench.run()
+    checked = Checked(tmp_path, table(more="where = \"limit > 0 and plan == 'pro'\""))
+    checked.csv(("a", 9, 10, "pro"), ("b", 9, 0, "pro"), ("c", 9, 10, "free"), columns="customer_id,used,limit,plan")
+    result = checked.run()
     assert [row["key"] for row in result["crossed"]] == ["a"]
     assert (result["rows"], result["left_out"], result["problems"]) == (3, 2, [])
 
@@ -228,19 +227,19 @@ def test_where_leaves_rows_out_before_they_are_judged(tmp_path: Path) -> None:
 def test_where_compares_the_texts_of_a_csv_with_what_they_are_compared_with(
     tmp_path: Path, where: str, left: list[str]
 ) -> None:
-    bench = Bench(tmp_path, table(more=f'where = "{where}"'))
+    checked = Checked(tmp_path, table(more=f'where = "{where}"'))
     rows = (("a", 9, 10, 1, 7, "False"), ("b", 9, 10, 0, "007", "true"), ("c", 9, 10, "", "", ""))
-    bench.csv(*rows, columns="customer_id,used,limit,active,code,deleted")
-    assert [row["key"] for row in bench.run()["crossed"]] == left
+    checked.csv(*rows, columns="customer_id,used,limit,active,code,deleted")
+    assert [row["key"] for row in checked.run()["crossed"]] == left
 
 
 # The event
 
 
-def test_the_event_has_the_columns_and_the_crossing_that_its_declaration_names(bench: Bench) -> None:
-    bench.crossed(("acme", 85, 100))
-    bench.crossed(("acme", 100, 100))
-    assert bench.events[1][1] == {
+def test_the_event_has_the_columns_and_the_crossing_that_its_declaration_names(checked: Checked) -> None:
+    checked.crossed(("acme", 85, 100))
+    checked.crossed(("acme", 100, 100))
+    assert checked.events[1][1] == {
         "customer_id": "acme",
         "limit": 100,
         "used": 100,
@@ -251,134 +250,134 @@ def test_the_event_has_the_columns_and_the_crossing_that_its_declaration_names(b
         "period": "2026-11",
         "check": "api",
     }
-    assert bench.select("SELECT DISTINCT source FROM events") == [("check:api",)]
+    assert checked.select("SELECT DISTINCT source FROM events") == [("check:api",)]
 
 
 def test_columns_map_names(tmp_path: Path) -> None:
     more = 'columns = { used = "Total Usage", limit = "Plan limit", customer_id = "Customer" }'
-    bench = Bench(tmp_path, table(more=more))
-    bench.csv(("acme", 85, 100), columns="Customer,Total Usage,Plan limit")
-    assert bench.crossed() == [("acme", 0.8)]
-    assert bench.events[0][1]["used"] == 85
+    checked = Checked(tmp_path, table(more=more))
+    checked.csv(("acme", 85, 100), columns="Customer,Total Usage,Plan limit")
+    assert checked.crossed() == [("acme", 0.8)]
+    assert checked.events[0][1]["used"] == 85
 
 
 def test_a_dotted_name_reads_inside_of_json(tmp_path: Path) -> None:
     columns = 'columns = { used = "usage.total" }'
-    bench = Bench(tmp_path, table('source = "usage.json"', value="used / plan.limit", more=columns))
-    bench.write("usage.json", '[{"customer_id": "acme", "usage": {"total": 9}, "plan": {"limit": 10}}]')
-    assert bench.crossed() == [("acme", 0.8)]
-    assert bench.events[0][1]["used"] == 9
+    checked = Checked(tmp_path, table('source = "usage.json"', value="used / plan.limit", more=columns))
+    checked.write("usage.json", '[{"customer_id": "acme", "usage": {"total": 9}, "plan": {"limit": 10}}]')
+    assert checked.crossed() == [("acme", 0.8)]
+    assert checked.events[0][1]["used"] == 9
 
 
-def test_an_event_that_its_declaration_refuses_is_reported_tried_again_and_one_dead_letter(bench: Bench) -> None:
-    bench.write("events/usage.limit.toml", 'type = "usage.limit"\n[fields]\ncustomer_id = { enum = ["acme"] }\n')
+def test_an_event_that_its_declaration_refuses_is_reported_tried_again_and_one_dead_letter(checked: Checked) -> None:
+    checked.write("events/usage.limit.toml", 'type = "usage.limit"\n[fields]\ncustomer_id = { enum = ["acme"] }\n')
     for _ in range(3):
-        bench.csv(("acme", 9, 10), ("globex", 9, 10))
-        result = bench.run()
+        checked.csv(("acme", 9, 10), ("globex", 9, 10))
+        result = checked.run()
         assert (result["rejected"], set(result.exit_codes)) == (1, {65})
         assert "globex" in result["rejects"][0]["message"]
-    assert bench.select("SELECT count(*) FROM dead_letters") == [(1,)]
-    bench.write("events/usage.limit.toml", 'type = "usage.limit"\n[fields]\ncustomer_id = "string"\n')
-    assert bench.crossed() == [("globex", 0.8)]
-    assert len(bench.events) == 2
+    assert checked.select("SELECT count(*) FROM dead_letters") == [(1,)]
+    checked.write("events/usage.limit.toml", 'type = "usage.limit"\n[fields]\ncustomer_id = "string"\n')
+    assert checked.crossed() == [("globex", 0.8)]
+    assert len(checked.events) == 2
 
 
 # Looking on
 
 
-def test_a_dry_run_says_the_same_and_writes_nothing(bench: Bench) -> None:
-    bench.csv(("acme", 85, 100))
-    before = sorted(path.name for path in bench.root.rglob("*"))
-    assert [row["key"] for row in bench.run(dry_run=True)["crossed"]] == ["acme"]
-    assert sorted(path.name for path in bench.root.rglob("*")) == before
-    assert bench.crossed() == [("acme", 0.8)]
-    assert bench.crossed(dry_run=True) == []
+def test_a_dry_run_says_the_same_and_writes_nothing(checked: Checked) -> None:
+    checked.csv(("acme", 85, 100))
+    before = sorted(path.name for path in checked.root.rglob("*"))
+    assert [row["key"] for row in checked.run(dry_run=True)["crossed"]] == ["acme"]
+    assert sorted(path.name for path in checked.root.rglob("*")) == before
+    assert checked.crossed() == [("acme", 0.8)]
+    assert checked.crossed(dry_run=True) == []
 
 
-def test_only_checks_the_rows_of_one_customer_and_leaves_the_others(bench: Bench) -> None:
-    assert bench.crossed(("acme", 85, 100), ("globex", 85, 100), only="globex") == [("globex", 0.8)]
-    assert bench.crossed() == [("acme", 0.8)]
+def test_only_checks_the_rows_of_one_customer_and_leaves_the_others(checked: Checked) -> None:
+    assert checked.crossed(("acme", 85, 100), ("globex", 85, 100), only="globex") == [("globex", 0.8)]
+    assert checked.crossed() == [("acme", 0.8)]
 
 
-def test_the_table_has_the_highest_first(bench: Bench) -> None:
-    bench.csv(*((f"c{number}", number * 7 % 101, 100) for number in range(1, 101)))
-    result = bench.run()
+def test_the_table_has_the_highest_first(checked: Checked) -> None:
+    checked.csv(*((f"c{number}", number * 7 % 101, 100) for number in range(1, 101)))
+    result = checked.run()
     values = [row["value"] for row in result["highest"]]
     assert values == sorted(values, reverse=True)
     assert (len(values), values[0]) == (20, 1.0)
 
 
-def test_the_highest_are_the_highest_of_a_thousand_rising_rows(bench: Bench) -> None:
-    bench.csv(*((f"c{number}", number, 100_000) for number in range(1, 1001)))
-    assert [row["key"] for row in bench.run()["highest"]] == [f"c{number}" for number in range(1000, 980, -1)]
+def test_the_highest_are_the_highest_of_a_thousand_rising_rows(checked: Checked) -> None:
+    checked.csv(*((f"c{number}", number, 100_000) for number in range(1, 1001)))
+    assert [row["key"] for row in checked.run()["highest"]] == [f"c{number}" for number in range(1000, 980, -1)]
 
 
 # The first run
 
 
-def test_a_baseline_emits_nothing_of_what_is_over_and_later_runs_tell_what_is_new(bench: Bench) -> None:
-    assert bench.crossed(("acme", 85, 100), ("globex", 10, 100), baseline=True) == [("acme", 0.8)]
-    assert bench.events == []
-    assert bench.crossed() == []
-    assert bench.crossed(("acme", 101, 100), ("globex", 85, 100)) == [("acme", 1), ("globex", 0.8)]
-    assert bench.keys == ["api:acme:1:2026-11", "api:globex:0.8:2026-11"]
+def test_a_baseline_emits_nothing_of_what_is_over_and_later_runs_tell_what_is_new(checked: Checked) -> None:
+    assert checked.crossed(("acme", 85, 100), ("globex", 10, 100), baseline=True) == [("acme", 0.8)]
+    assert checked.events == []
+    assert checked.crossed() == []
+    assert checked.crossed(("acme", 101, 100), ("globex", 85, 100)) == [("acme", 1), ("globex", 0.8)]
+    assert checked.keys == ["api:acme:1:2026-11", "api:globex:0.8:2026-11"]
 
 
-def test_a_baseline_holds_for_its_period(bench: Bench) -> None:
-    bench.crossed(("acme", 85, 100), baseline=True)
-    bench.clock.at = at("2026-12-01T00:00:00Z")
-    assert bench.crossed() == [("acme", 0.8)]
+def test_a_baseline_holds_for_its_period(checked: Checked) -> None:
+    checked.crossed(("acme", 85, 100), baseline=True)
+    checked.clock.at = at("2026-12-01T00:00:00Z")
+    assert checked.crossed() == [("acme", 0.8)]
 
 
-def test_a_baseline_of_some_keys_leaves_the_others(bench: Bench) -> None:
-    bench.crossed(("acme", 85, 100), ("globex", 85, 100), baseline=True, only="acme")
-    assert bench.crossed() == [("globex", 0.8)]
+def test_a_baseline_of_some_keys_leaves_the_others(checked: Checked) -> None:
+    checked.crossed(("acme", 85, 100), ("globex", 85, 100), baseline=True, only="acme")
+    assert checked.crossed() == [("globex", 0.8)]
 
 
-def test_a_baseline_again_tells_nothing_of_what_was_emitted(bench: Bench) -> None:
-    bench.crossed(("acme", 85, 100))
-    assert bench.crossed(("acme", 85, 100), ("globex", 85, 100), baseline=True) == [("globex", 0.8)]
-    assert len(bench.events) == 1
+def test_a_baseline_again_tells_nothing_of_what_was_emitted(checked: Checked) -> None:
+    checked.crossed(("acme", 85, 100))
+    assert checked.crossed(("acme", 85, 100), ("globex", 85, 100), baseline=True) == [("globex", 0.8)]
+    assert len(checked.events) == 1
 
 
 # Rows that stay bad
 
 
-def test_the_same_bad_rows_are_known_for_a_day_wherever_they_stand(bench: Bench) -> None:
-    bench.csv(("acme", 1, 0), ("globex", -1, 10), ("hooli", 1, 10))
-    assert bench.run()["problems_known_since"] is None
-    bench.clock.sleep(23 * HOUR)
-    bench.csv(("hooli", 1, 10), ("globex", -1, 10), ("acme", 1, 0))
-    again = bench.run()
+def test_the_same_bad_rows_are_known_for_a_day_wherever_they_stand(checked: Checked) -> None:
+    checked.csv(("acme", 1, 0), ("globex", -1, 10), ("hooli", 1, 10))
+    assert checked.run()["problems_known_since"] is None
+    checked.clock.sleep(23 * HOUR)
+    checked.csv(("hooli", 1, 10), ("globex", -1, 10), ("acme", 1, 0))
+    again = checked.run()
     assert (again["problems_known_since"], again["problem_count"]) == ("2026-11-03T09:30:00.000Z", 2)
-    bench.clock.sleep(HOUR)
-    assert bench.run()["problems_known_since"] is None
+    checked.clock.sleep(HOUR)
+    assert checked.run()["problems_known_since"] is None
 
 
-def test_another_bad_row_is_news(bench: Bench) -> None:
-    bench.csv(("acme", 1, 0))
-    bench.run()
-    bench.csv(("acme", 1, 0), ("globex", 1, 0))
-    assert bench.run()["problems_known_since"] is None
-    assert bench.run()["problems_known_since"] is not None
+def test_another_bad_row_is_news(checked: Checked) -> None:
+    checked.csv(("acme", 1, 0))
+    checked.run()
+    checked.csv(("acme", 1, 0), ("globex", 1, 0))
+    assert checked.run()["problems_known_since"] is None
+    assert checked.run()["problems_known_since"] is not None
 
 
-def test_bad_rows_that_went_away_are_news_when_they_come_back(bench: Bench) -> None:
+def test_bad_rows_that_went_away_are_news_when_they_come_back(checked: Checked) -> None:
     for limit in (0, 10, 0):
-        bench.csv(("acme", 1, limit))
-        assert bench.run()["problems_known_since"] is None
+        checked.csv(("acme", 1, limit))
+        assert checked.run()["problems_known_since"] is None
 
 
-def test_bad_rows_are_news_again_to_a_clock_that_was_set_back(bench: Bench) -> None:
-    bench.csv(("acme", 1, 0))
-    bench.run()
-    bench.clock.at -= HOUR
-    assert bench.run()["problems_known_since"] is None
+def test_bad_rows_are_news_again_to_a_clock_that_was_set_back(checked: Checked) -> None:
+    checked.csv(("acme", 1, 0))
+    checked.run()
+    checked.clock.at -= HOUR
+    assert checked.run()["problems_known_since"] is None
 
 
 def test_bad_rows_may_have_no_key_and_any_characters(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table('source = "usage.ndjson"'))
-    bench.write("usage.ndjson", '{"used": 1, "limit": 2}\n{"customer_id": "\\ud800", "used": 1, "limit": 0}\n[]\n')
-    assert bench.run()["problems_known_since"] is None
-    again = bench.run()
+    checked = Checked(tmp_path, table('source = "usage.ndjson"'))
+    checked.write("usage.ndjson", '{"used": 1, "limit": 2}\n{"customer_id": "\\ud800", "used": 1, "limit": 0}\n[]\n')
+    assert checked.run()["problems_known_since"] is None
+    again = checked.run()
     assert (again["problem_count"], again["problems_known_since"]) == (3, "2026-11-03T09:30:00.000Z")

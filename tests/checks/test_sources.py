@@ -15,14 +15,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from .support import Bench, table
+from tests.support.checks import Checked, table
 
 ROWS = [{"customer_id": "acme", "used": 9, "limit": 10}, {"customer_id": "globex", "used": 1, "limit": 10}]
 NDJSON = "".join(json.dumps(row) + "\n" for row in ROWS)
 
 
-def error(bench: Bench, name: str = "api") -> str:
-    result = bench.run(name)
+def error(checked: Checked, name: str = "api") -> str:
+    result = checked.run(name)
     assert result.exit_codes, result
     return str(result["error"]["message"])
 
@@ -44,15 +44,15 @@ def error(bench: Bench, name: str = "api") -> str:
     ],
 )
 def test_a_file_is_read_by_its_ending(tmp_path: Path, name: str, text: str) -> None:
-    bench = Bench(tmp_path, table(f'source = "{name}"'))
-    bench.write(name, text)
-    assert bench.crossed() == [("acme", 0.8)]
-    assert bench.run()["rows"] == 2
+    checked = Checked(tmp_path, table(f'source = "{name}"'))
+    checked.write(name, text)
+    assert checked.crossed() == [("acme", 0.8)]
+    assert checked.run()["rows"] == 2
 
 
-def test_the_line_of_a_row_is_where_it_begins(bench: Bench) -> None:
-    bench.write("usage.csv", 'customer_id,used,limit\n"a\nb",9,10\n\nacme,x,10\n')
-    assert bench.run()["problems"][0]["line"] == 5
+def test_the_line_of_a_row_is_where_it_begins(checked: Checked) -> None:
+    checked.write("usage.csv", 'customer_id,used,limit\n"a\nb",9,10\n\nacme,x,10\n')
+    assert checked.run()["problems"][0]["line"] == 5
 
 
 @pytest.mark.parametrize(
@@ -70,28 +70,28 @@ def test_the_line_of_a_row_is_where_it_begins(bench: Bench) -> None:
     ],
 )
 def test_a_file_that_cannot_be_believed_is_an_error(tmp_path: Path, name: str, text: bytes, words: str) -> None:
-    bench = Bench(tmp_path, table(f'source = "{name}"'))
+    checked = Checked(tmp_path, table(f'source = "{name}"'))
     (tmp_path / name).write_bytes(text)
-    assert error(bench).startswith(words)
-    assert bench.events == []
+    assert error(checked).startswith(words)
+    assert checked.events == []
 
 
-def test_nothing_of_a_source_that_breaks_off_is_believed(bench: Bench) -> None:
-    bench.write("usage.csv", 'customer_id,used,limit\nacme,9,10\nglobex,9,"10\n')
-    assert "is no CSV" in error(bench)
-    assert bench.events == []
+def test_nothing_of_a_source_that_breaks_off_is_believed(checked: Checked) -> None:
+    checked.write("usage.csv", 'customer_id,used,limit\nacme,9,10\nglobex,9,"10\n')
+    assert "is no CSV" in error(checked)
+    assert checked.events == []
 
 
 def test_a_line_that_is_no_json_is_a_row_that_cannot_be_judged(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table('source = "usage.ndjson"'))
-    bench.write("usage.ndjson", NDJSON + '{"customer_id": "hoo\n[1]\n')
-    result = bench.run()
+    checked = Checked(tmp_path, table('source = "usage.ndjson"'))
+    checked.write("usage.ndjson", NDJSON + '{"customer_id": "hoo\n[1]\n')
+    result = checked.run()
     assert [row["line"] for row in result["problems"]] == [3, 4]
     assert result["emitted"] == 1
 
 
-def test_a_file_that_is_not_there_is_an_error_that_names_it(bench: Bench) -> None:
-    result = bench.run()
+def test_a_file_that_is_not_there_is_an_error_that_names_it(checked: Checked) -> None:
+    result = checked.run()
     assert result["error"]["message"] == "usage.csv cannot be read: No such file or directory"
     assert result.exit_codes == [75]
 
@@ -100,13 +100,13 @@ def test_a_file_that_is_not_there_is_an_error_that_names_it(bench: Bench) -> Non
 
 
 def test_stdin_is_csv_or_ndjson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(tmp_path, table('source = "-"'))
+    checked = Checked(tmp_path, table('source = "-"'))
     for text in (NDJSON, "customer_id,used,limit\nacme,9,10\nglobex,9,10\n"):
         stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(text.encode())))
         monkeypatch.setattr(sys, "stdin", stdin)
-        assert bench.run()["rows"] == 2
+        assert checked.run()["rows"] == 2
     monkeypatch.setattr(sys, "stdin", None)
-    assert error(bench) == "stdin is closed"
+    assert error(checked) == "stdin is closed"
 
 
 # Commands
@@ -118,8 +118,8 @@ def command(*words: str) -> str:
 
 @pytest.mark.parametrize("text", [NDJSON, "customer_id,used,limit\nacme,9,10\n", json.dumps(ROWS, indent=1)])
 def test_a_command_prints_ndjson_csv_or_a_json_list(tmp_path: Path, text: str) -> None:
-    bench = Bench(tmp_path, table(command(f"print({text!r})")))
-    assert bench.crossed() == [("acme", 0.8)]
+    checked = Checked(tmp_path, table(command(f"print({text!r})")))
+    assert checked.crossed() == [("acme", 0.8)]
 
 
 @pytest.mark.parametrize(
@@ -133,14 +133,14 @@ def test_a_command_prints_ndjson_csv_or_a_json_list(tmp_path: Path, text: str) -
     ],
 )
 def test_a_command_that_fails_is_an_error_whatever_it_printed(tmp_path: Path, code: str, words: str) -> None:
-    bench = Bench(tmp_path, table(command(code)))
-    assert error(bench) == f"{sys.executable} {words}"
-    assert bench.events == []
+    checked = Checked(tmp_path, table(command(code)))
+    assert error(checked) == f"{sys.executable} {words}"
+    assert checked.events == []
 
 
 def test_a_command_that_is_not_there_tells_of_path(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table('command = ["usage-export"]'))
-    result = bench.run()
+    checked = Checked(tmp_path, table('command = ["usage-export"]'))
+    result = checked.run()
     assert result["error"]["message"] == "usage-export cannot be started: No such file or directory"
     assert "PATH" in result["error"]["hint"]
 
@@ -149,8 +149,8 @@ def test_a_command_that_takes_too_long_is_ended_with_what_it_started(tmp_path: P
     mark = tmp_path / "pid"
     code = "import subprocess; p = subprocess.Popen(['sleep', '60'])"
     code += f"; open({str(mark)!r}, 'w').write(str(p.pid)); p.wait()"
-    bench = Bench(tmp_path, table(command(code), more='timeout = "1s"'))
-    assert error(bench) == f"{sys.executable} took over 1 s"
+    checked = Checked(tmp_path, table(command(code), more='timeout = "1s"'))
+    assert error(checked) == f"{sys.executable} took over 1 s"
     pid = int(mark.read_text())
     ends = time.monotonic() + 5
     while _runs(pid):
@@ -167,12 +167,12 @@ def _runs(pid: int) -> bool:
 
 def test_a_command_may_print_more_than_a_pipe_holds(tmp_path: Path) -> None:
     code = "print('customer_id,used,limit'); [print(f'c{n},1,10') for n in range(50_000)]"
-    assert Bench(tmp_path, table(command(code))).run()["rows"] == 50_000
+    assert Checked(tmp_path, table(command(code))).run()["rows"] == 50_000
 
 
 def test_a_command_runs_in_the_projects_folder(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, table('command = ["cat", "usage.csv"]'))
-    assert bench.crossed(("acme", 9, 10)) == [("acme", 0.8)]
+    checked = Checked(tmp_path, table('command = ["cat", "usage.csv"]'))
+    assert checked.crossed(("acme", 9, 10)) == [("acme", 0.8)]
 
 
 # SQLite
@@ -194,8 +194,8 @@ def sqlite(query: str, more: str = "") -> str:
 
 
 def test_a_query_on_sqlite_names_the_columns(database: Path) -> None:
-    bench = Bench(database.parent, sqlite("SELECT customer AS customer_id, used, quota AS 'limit' FROM usage"))
-    result = bench.run()
+    checked = Checked(database.parent, sqlite("SELECT customer AS customer_id, used, quota AS 'limit' FROM usage"))
+    result = checked.run()
     assert [row["key"] for row in result["crossed"]] == ["acme"]
     assert [row["problem"] for row in result["problems"]] == ["globex: limit is missing"]
 
@@ -210,19 +210,19 @@ def test_a_query_on_sqlite_names_the_columns(database: Path) -> None:
     ],
 )
 def test_a_query_that_fails_is_an_error(database: Path, query: str, words: str) -> None:
-    assert error(Bench(database.parent, sqlite(query))) == words
+    assert error(Checked(database.parent, sqlite(query))) == words
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT count(*) FROM usage").fetchone() == (2,)
 
 
 def test_a_query_that_takes_too_long_is_ended(database: Path) -> None:
     query = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
-    bench = Bench(database.parent, sqlite(query, 'timeout = "200ms"'))
-    assert error(bench) == "app.db: the query took over 0.2 s"
+    checked = Checked(database.parent, sqlite(query, 'timeout = "200ms"'))
+    assert error(checked) == "app.db: the query took over 0.2 s"
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    assert error(Bench(tmp_path, sqlite("SELECT 1"))) == "app.db does not exist"
+    assert error(Checked(tmp_path, sqlite("SELECT 1"))) == "app.db does not exist"
     assert not (tmp_path / "app.db").exists()
 
 
@@ -285,7 +285,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def test_json_over_http(tmp_path: Path, server: Server) -> None:
     server.on("/usage", lambda it: it.say(200, ROWS))
-    assert Bench(tmp_path, table(f'source = "{server.url}/usage"')).crossed() == [("acme", 0.8)]
+    assert Checked(tmp_path, table(f'source = "{server.url}/usage"')).crossed() == [("acme", 0.8)]
 
 
 def test_pages_are_followed_with_the_headers_of_the_first(
@@ -296,8 +296,8 @@ def test_pages_are_followed_with_the_headers_of_the_first(
     more = [{"customer_id": "hooli", "used": 9, "limit": 10}]
     server.on("/usage?page=2", lambda it: it.say(200, {"data": {"rows": more}, "next": None}))
     text = 'rows = "data.rows"\nnext = "next"\nheaders = { Authorization = "Bearer env:METER_TOKEN" }'
-    bench = Bench(tmp_path, table(f'source = "{server.url}/usage"', more=text))
-    assert bench.crossed() == [("acme", 0.8), ("hooli", 0.8)]
+    checked = Checked(tmp_path, table(f'source = "{server.url}/usage"', more=text))
+    assert checked.crossed() == [("acme", 0.8), ("hooli", 0.8)]
     assert [headers["Authorization"] for _, headers in server.seen] == ["Bearer s3cret"] * 2
 
 
@@ -322,9 +322,9 @@ def test_what_an_endpoint_does_wrong_is_told_without_secrets(
     monkeypatch.setenv("METER_TOKEN", "s3cret")
     server.on("/usage?key=1", answer)
     text = 'rows = "rows"\nnext = "next"\nheaders = { Authorization = "Bearer env:METER_TOKEN" }'
-    bench = Bench(tmp_path, table(f'source = "{server.url}/usage?key=1"', more=text))
-    assert error(bench) == f"{server.url}/usage{words}"
-    assert bench.events == []
+    checked = Checked(tmp_path, table(f'source = "{server.url}/usage?key=1"', more=text))
+    assert error(checked) == f"{server.url}/usage{words}"
+    assert checked.events == []
 
 
 def test_an_endpoint_that_drips_is_not_waited_for(tmp_path: Path, server: Server) -> None:
@@ -339,16 +339,16 @@ def test_an_endpoint_that_drips_is_not_waited_for(tmp_path: Path, server: Server
             pass
 
     server.on("/usage", drip)
-    bench = Bench(tmp_path, table(f'source = "{server.url}/usage"', more='timeout = "500ms"'))
+    checked = Checked(tmp_path, table(f'source = "{server.url}/usage"', more='timeout = "500ms"'))
     began = time.monotonic()
-    assert error(bench) == f"{server.url}/usage took over 0.5 s"
+    assert error(checked) == f"{server.url}/usage took over 0.5 s"
     assert time.monotonic() - began < 3
 
 
 def test_a_secret_that_is_not_set_is_an_error_of_configuration(tmp_path: Path, server: Server) -> None:
     text = 'headers = { Authorization = "env:NO_SUCH_TOKEN" }'
-    bench = Bench(tmp_path, table(f'source = "{server.url}/usage"', more=text))
-    result = bench.run()
+    checked = Checked(tmp_path, table(f'source = "{server.url}/usage"', more=text))
+    result = checked.run()
     assert (result["error"]["kind"], result.exit_codes) == ("project", [78])
     assert "NO_SUCH_TOKEN" in result["error"]["message"]
 
@@ -367,10 +367,10 @@ print(status, usage.ru_maxrss)
 
 def test_many_rows_take_memory_for_their_keys_alone(tmp_path: Path) -> None:
     rows = 200_000
-    bench = Bench(tmp_path)
-    bench.csv(*((f"customer-{number:07}", number % 70, 100) for number in range(rows)))
+    checked = Checked(tmp_path)
+    checked.csv(*((f"customer-{number:07}", number % 70, 100) for number in range(rows)))
     program = Path(sys.executable).parent / "ingestlayer"
-    warm = bench.folder.run("check", "-q")
+    warm = checked.folder.run("check", "-q")
     assert warm.code == 0, warm
     command = [sys.executable, "-c", PEAK, str(program), "-C", str(tmp_path), "check", "-q"]
     status, peak = map(int, subprocess.run(command, capture_output=True, check=True).stdout.split())

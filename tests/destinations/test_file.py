@@ -20,8 +20,8 @@ from ingestlayer_cli.destinations.file import sender as _file_api
 from ingestlayer_cli.destinations.file.paths import MOST, problem_of, segment
 from ingestlayer_cli.destinations.file.sender import Files
 from ingestlayer_cli.model.events import encode
-from tests.destinations.support import Bench
-from tests.outbox.support import wait_until
+from tests.support.bench import Bench
+from tests.support.program import wait_until
 
 PATH = "alerts/all.ndjson"
 

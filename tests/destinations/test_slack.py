@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.destinations.support import DESTINATION, TYPE, Bench, all_text
-from tests.slack.blocks import mentions, problems
+from tests.support.bench import DESTINATION, TYPE, Bench, all_text
+from tests.support.blocks import mentions, problems
 
 HOSTILE = "<!channel> & <https://evil|x>"
 ESCAPED = "&lt;!channel&gt; &amp; &lt;https://evil|x&gt;"

@@ -20,9 +20,10 @@ from standardwebhooks import WebhookVerificationError
 from ingestlayer_cli.destinations.base import Outgoing, Sent
 from ingestlayer_cli.destinations.webhook.sender import Requests
 from ingestlayer_cli.model.events import encode
-from tests.destinations.support import Bench, Result
-from tests.webhooks.receiver import Answer, Receiver, bomb, drip, endless, hang, raw, reset, status, then_hang
-from tests.webhooks.support import SECRET, proof, webhook, written
+from tests.support.bench import Bench
+from tests.support.program import Result
+from tests.support.receiver import Answer, Receiver, bomb, drip, endless, hang, raw, reset, status, then_hang
+from tests.support.webhooks import SECRET, proof, webhook, written
 
 ID = "dlv_01JDB2Q7W8E9R0T1Y2A3S4D5F6"
 QUICK = 'timeout = "300ms"'
@@ -37,7 +38,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def hooked(bench: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def receiving(bench: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A project with one webhook, whose Slack is this terminal."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -67,42 +68,42 @@ def hint(bench: Bench) -> str:
 # The body -------------------------------------------------------------------------------------------------
 
 
-def test_the_body_is_the_event(hooked: Bench, receiver: Receiver) -> None:
-    event = hooked.emit({"customer_id": "acme", "id": "7", "note": "Zürich 🎉"}).json["event"]
+def test_the_body_is_the_event(receiving: Bench, receiver: Receiver) -> None:
+    event = receiving.emit({"customer_id": "acme", "id": "7", "note": "Zürich 🎉"}).json["event"]
     assert receiver.only.body == {name: event[name] for name in ("id", "type", "received_at", "payload")}
 
 
-def test_the_body_is_what_a_transform_made(hooked: Bench, receiver: Receiver) -> None:
+def test_the_body_is_what_a_transform_made(receiving: Bench, receiver: Receiver) -> None:
     steps = '[[steps]]\nuse = "transform"\nbody = { account = "$event.customer_id", n = "$event.used" }\n'
-    hooked.pipeline(steps + webhook(receiver.url))
-    hooked.emit({"customer_id": "acme", "used": 12})
+    receiving.pipeline(steps + webhook(receiver.url))
+    receiving.emit({"customer_id": "acme", "used": 12})
     assert receiver.only.content == b'{"account":"acme","n":12}'
 
 
 def test_each_kind_of_destination_gets_its_own_redacted_body_address_and_headers(
-    hooked: Bench, receiver: Receiver
+    receiving: Bench, receiver: Receiver
 ) -> None:
     steps = '[[steps]]\nuse = "redact.pii"\nfields = { email = { webhook = "drop", "*" = "keep" } }\n'
     file = '[[destinations]]\nuse = "file"\npath = "all.ndjson"\n'
-    hooked.pipeline(steps + webhook(f"{receiver.url}/x$event.email", 'headers = { X-Mail = "$event.email" }') + file)
-    hooked.emit({"email": "jo@acme.example", "plan": "pro"})
+    receiving.pipeline(steps + webhook(f"{receiver.url}/x$event.email", 'headers = { X-Mail = "$event.email" }') + file)
+    receiving.emit({"email": "jo@acme.example", "plan": "pro"})
     assert receiver.only.body["payload"] == {"plan": "pro"}
     assert (receiver.only.path, receiver.only.headers["x-mail"]) == ("/x", "")
-    assert "jo@acme.example" in (hooked.root / "all.ndjson").read_text()
+    assert "jo@acme.example" in (receiving.root / "all.ndjson").read_text()
 
 
-def test_infinity_is_null(hooked: Bench, receiver: Receiver) -> None:
-    hooked.pipeline(
+def test_infinity_is_null(receiving: Bench, receiver: Receiver) -> None:
+    receiving.pipeline(
         '[[steps]]\nuse = "transform"\nbody = { a = [inf, { b = nan }], c = 1.5 }\n' + webhook(receiver.url)
     )
-    assert hooked.emit().code == 0
+    assert receiving.emit().code == 0
     assert receiver.only.body == {"a": [None, {"b": None}], "c": 1.5}
 
 
-def test_what_is_sent_is_byte_for_byte_what_is_stored_and_previewed(hooked: Bench, receiver: Receiver) -> None:
-    event = hooked.emit({"text": '\u2028\x01é"\\', "number": 1e22, "big": 2**52}).json["event"]["id"]
-    assert [(receiver.only.content.decode(),)] == hooked.rows("SELECT body FROM deliveries")
-    preview = hooked.run("preview", "--event", event, "--json").json
+def test_what_is_sent_is_byte_for_byte_what_is_stored_and_previewed(receiving: Bench, receiver: Receiver) -> None:
+    event = receiving.emit({"text": '\u2028\x01é"\\', "number": 1e22, "big": 2**52}).json["event"]["id"]
+    assert [(receiver.only.content.decode(),)] == receiving.rows("SELECT body FROM deliveries")
+    preview = receiving.run("preview", "--event", event, "--json").json
     assert encode(preview["runs"][0]["messages"][0]["body"]).encode() == receiver.only.content
 
 
@@ -116,7 +117,7 @@ JSON = st.recursive(
 @settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.dictionaries(st.text(), JSON, max_size=4))
 def test_any_body_arrives_as_it_is_stored_and_its_signatures_hold(
-    body: dict[str, Any], receiver: Receiver, hooked: Bench
+    body: dict[str, Any], receiver: Receiver, receiving: Bench
 ) -> None:
     stored = encode(body)
     for kind in ("hmac", "standard"):
@@ -134,24 +135,24 @@ def test_any_body_arrives_as_it_is_stored_and_its_signatures_hold(
 # The address ----------------------------------------------------------------------------------------------
 
 
-def test_values_in_the_address_are_percent_encoded(hooked: Bench, receiver: Receiver) -> None:
-    hooked.pipeline(webhook(f"{receiver.url}/a/$event.one/b?q=$event.two"))
-    hooked.emit({"one": "x/../y?z#é", "two": "a&b=c d"})
+def test_values_in_the_address_are_percent_encoded(receiving: Bench, receiver: Receiver) -> None:
+    receiving.pipeline(webhook(f"{receiver.url}/a/$event.one/b?q=$event.two"))
+    receiving.emit({"one": "x/../y?z#é", "two": "a&b=c d"})
     assert receiver.only.path == "/a/x%2F..%2Fy%3Fz%23%C3%A9/b?q=a%26b%3Dc%20d"
 
 
 @pytest.mark.parametrize("value", [".", ".."])
-def test_a_value_cannot_climb_in_the_path(hooked: Bench, receiver: Receiver, value: str) -> None:
-    hooked.pipeline(webhook(f"{receiver.url}/hooks/$event.one"))
-    result = hooked.emit({"one": value})
+def test_a_value_cannot_climb_in_the_path(receiving: Bench, receiver: Receiver, value: str) -> None:
+    receiving.pipeline(webhook(f"{receiver.url}/hooks/$event.one"))
+    result = receiving.emit({"one": value})
     assert (result.code, result.delivery["status"]) == (69, "dead")
     assert "dots alone" in result.delivery["error"]
     assert receiver.requests == []
 
 
-def test_a_value_may_be_the_whole_address(hooked: Bench, receiver: Receiver) -> None:
-    hooked.pipeline(webhook("$event.hook"))
-    assert hooked.emit({"hook": f"{receiver.url}/own?a=b"}).code == 0
+def test_a_value_may_be_the_whole_address(receiving: Bench, receiver: Receiver) -> None:
+    receiving.pipeline(webhook("$event.hook"))
+    assert receiving.emit({"hook": f"{receiver.url}/own?a=b"}).code == 0
     assert receiver.only.path == "/own?a=b"
 
 
@@ -159,42 +160,42 @@ def test_a_value_may_be_the_whole_address(hooked: Bench, receiver: Receiver) -> 
     "value",
     ["", "ftp://crm.example/", "env:CRM_SECRET", "http://", "http://crm.example:99999/", "https://a b/", "file:///etc"],
 )
-def test_an_address_that_is_none_is_refused_for_good(hooked: Bench, value: str) -> None:
-    hooked.pipeline(webhook("$event.hook"))
-    result = hooked.emit({"hook": value})
+def test_an_address_that_is_none_is_refused_for_good(receiving: Bench, value: str) -> None:
+    receiving.pipeline(webhook("$event.hook"))
+    result = receiving.emit({"hook": value})
     assert (result.code, result.delivery["status"]) == (69, "dead")
     assert SECRET not in result.out
-    assert "correct `url`" in hint(hooked)
+    assert "correct `url`" in hint(receiving)
 
 
-def test_a_value_with_a_password_is_refused_and_not_kept(hooked: Bench, receiver: Receiver) -> None:
-    hooked.pipeline('[[steps]]\nuse = "enrich.entity"\nkind = "customer"\nkey = "$event.customer_id"\n')
-    hooked.write("customers.csv", f"id,hook\nacme,http://crm:hunter2secret@127.0.0.1:{receiver.port}/x\n")
-    settings = (hooked.root / "ingestlayer.toml").read_text()
-    hooked.write("ingestlayer.toml", settings + '[entities.customer]\nfile = "customers.csv"\nkey = "id"\n')
-    steps = (hooked.root / "pipelines" / "alert.toml").read_text()
-    hooked.pipeline(steps + webhook("$entity.customer.hook"))
-    result = hooked.emit({"customer_id": "acme"})
+def test_a_value_with_a_password_is_refused_and_not_kept(receiving: Bench, receiver: Receiver) -> None:
+    receiving.pipeline('[[steps]]\nuse = "enrich.entity"\nkind = "customer"\nkey = "$event.customer_id"\n')
+    receiving.write("customers.csv", f"id,hook\nacme,http://crm:hunter2secret@127.0.0.1:{receiver.port}/x\n")
+    settings = (receiving.root / "ingestlayer.toml").read_text()
+    receiving.write("ingestlayer.toml", settings + '[entities.customer]\nfile = "customers.csv"\nkey = "id"\n')
+    steps = (receiving.root / "pipelines" / "alert.toml").read_text()
+    receiving.pipeline(steps + webhook("$entity.customer.hook"))
+    result = receiving.emit({"customer_id": "acme"})
     assert result.delivery["target"] == f"http://127.0.0.1:{receiver.port}/x"
     assert "user name or password" in result.delivery["error"]
-    assert hooked.rows("SELECT count(*) FROM deliveries WHERE directions LIKE '%hunter2secret%'") == [(0,)]
+    assert receiving.rows("SELECT count(*) FROM deliveries WHERE directions LIKE '%hunter2secret%'") == [(0,)]
 
 
-def test_the_target_shows_no_query(hooked: Bench, receiver: Receiver) -> None:
-    hooked.pipeline(webhook(f"{receiver.url}/hooks/$event.customer_id?team=blue-heron#part"))
-    result = hooked.emit({"customer_id": "acme"})
+def test_the_target_shows_no_query(receiving: Bench, receiver: Receiver) -> None:
+    receiving.pipeline(webhook(f"{receiver.url}/hooks/$event.customer_id?team=blue-heron#part"))
+    result = receiving.emit({"customer_id": "acme"})
     assert result.delivery["target"] == f"{receiver.url}/hooks/acme"
     assert receiver.only.path == "/hooks/acme?team=blue-heron"
     for command in (["deliveries", "list", "--status", "delivered"], ["why", "@last"], ["pipelines", "show", "alert"]):
-        assert "blue-heron" not in hooked.run(*command).out
+        assert "blue-heron" not in receiving.run(*command).out
 
 
 def test_an_address_that_is_named_shows_as_its_name(
-    hooked: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    receiving: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CRM_HOOK", f"{receiver.url}/T0/B0/secret-path?token=secret-token")
-    hooked.pipeline(webhook("env:CRM_HOOK"))
-    result = hooked.emit()
+    receiving.pipeline(webhook("env:CRM_HOOK"))
+    result = receiving.emit()
     assert (result.code, result.delivery["target"]) == (0, "env:CRM_HOOK")
     assert receiver.only.path == "/T0/B0/secret-path?token=secret-token"
 
@@ -203,12 +204,12 @@ def test_an_address_that_is_named_shows_as_its_name(
 
 
 def test_headers_are_templates_and_may_name_a_secret(
-    hooked: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    receiving: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEY", "k-123456")
     headers = '{ X-Team = "team $event.plan", X-Api-Key = "env:KEY", Content-Type = "application/vnd.crm+json" }'
-    hooked.pipeline(webhook(receiver.url, f"headers = {headers}"))
-    assert hooked.emit({"plan": "pro"}).code == 0
+    receiving.pipeline(webhook(receiver.url, f"headers = {headers}"))
+    assert receiving.emit({"plan": "pro"}).code == 0
     sent = receiver.only.headers
     assert [sent["x-team"], sent["x-api-key"]] == ["team pro", "k-123456"]
     assert sent["content-type"] == "application/vnd.crm+json"
@@ -224,9 +225,9 @@ def test_headers_are_templates_and_may_name_a_secret(
         ("env:CRM_SECRET", "env:CRM_SECRET"),
     ],
 )
-def test_a_value_in_a_header_stays_in_it(hooked: Bench, receiver: Receiver, value: str, sent: str) -> None:
-    hooked.pipeline(webhook(receiver.url, 'headers = { X-Team = "$event.plan" }'))
-    assert hooked.emit({"plan": value}).code == 0
+def test_a_value_in_a_header_stays_in_it(receiving: Bench, receiver: Receiver, value: str, sent: str) -> None:
+    receiving.pipeline(webhook(receiver.url, 'headers = { X-Team = "$event.plan" }'))
+    assert receiving.emit({"plan": value}).code == 0
     assert receiver.only.headers["x-team"] == sent
     assert "x-evil" not in receiver.only.headers
 
@@ -238,14 +239,14 @@ def auth(kind: str, secret: str = "env:CRM_SECRET") -> str:
     return f'auth = {{ type = "{kind}", secret = "{secret}" }}'
 
 
-def test_bearer(hooked: Bench, receiver: Receiver) -> None:
-    assert answered(hooked, receiver, status(204), auth("bearer")).code == 0
+def test_bearer(receiving: Bench, receiver: Receiver) -> None:
+    assert answered(receiving, receiver, status(204), auth("bearer")).code == 0
     assert receiver.only.headers["authorization"] == f"Bearer {SECRET}"
 
 
-def test_hmac_signs_the_time_and_the_body(hooked: Bench, receiver: Receiver) -> None:
+def test_hmac_signs_the_time_and_the_body(receiving: Bench, receiver: Receiver) -> None:
     before = int(time.time())
-    answered(hooked, receiver, status(200), auth("hmac"))
+    answered(receiving, receiver, status(200), auth("hmac"))
     assert proof(receiver.only, SECRET)
     assert not proof(receiver.only, "another")
     assert before <= int(receiver.only.headers["x-ingestlayer-signature"][2:].partition(",")[0]) <= time.time() + 1
@@ -253,10 +254,10 @@ def test_hmac_signs_the_time_and_the_body(hooked: Bench, receiver: Receiver) -> 
 
 @pytest.mark.parametrize("given", [SECRET, SECRET.removeprefix("whsec_")])
 def test_standard_webhooks_are_verified_by_their_own_library(
-    hooked: Bench, receiver: Receiver, given: str, monkeypatch: pytest.MonkeyPatch
+    receiving: Bench, receiver: Receiver, given: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CRM_SECRET", given)
-    answered(hooked, receiver, status(200), auth("standard"))
+    answered(receiving, receiver, status(200), auth("standard"))
     request = receiver.only
     assert StandardWebhook(SECRET).verify(request.content, request.headers) == request.body
     with pytest.raises(WebhookVerificationError):
@@ -264,18 +265,18 @@ def test_standard_webhooks_are_verified_by_their_own_library(
 
 
 def test_a_standard_secret_that_is_no_base64_waits_and_is_not_told(
-    hooked: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    receiving: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CRM_SECRET", "not base64!")
-    result = answered(hooked, receiver, status(200), auth("standard"))
+    result = answered(receiving, receiver, status(200), auth("standard"))
     assert (result.code, result.delivery["status"]) == (75, "pending")
     assert "env:CRM_SECRET is not base64" in result.delivery["error"]
     assert "not base64!" not in result.out
 
 
-def test_a_second_attempt_has_the_same_id_and_a_signature_of_its_own_time(hooked: Bench, receiver: Receiver) -> None:
-    answered(hooked, receiver, status(500), auth("standard"))
-    deliver(hooked)
+def test_a_second_attempt_has_the_same_id_and_a_signature_of_its_own_time(receiving: Bench, receiver: Receiver) -> None:
+    answered(receiving, receiver, status(500), auth("standard"))
+    deliver(receiving)
     first, second = receiver.requests
     assert first.id == second.id
     assert first.content == second.content
@@ -286,11 +287,11 @@ def test_a_second_attempt_has_the_same_id_and_a_signature_of_its_own_time(hooked
 
 
 def test_a_missing_secret_holds_up_its_own_webhook_alone(
-    hooked: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    receiving: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CRM_SECRET")
-    hooked.pipeline(webhook(f"{receiver.url}/a", auth("hmac")) + webhook(f"{receiver.url}/b"))
-    result = hooked.emit()
+    receiving.pipeline(webhook(f"{receiver.url}/a", auth("hmac")) + webhook(f"{receiver.url}/b"))
+    result = receiving.emit()
     assert result.code == 75
     waiting, arrived = result.deliveries
     assert (waiting["status"], waiting["attempts"], arrived["status"]) == ("pending", 0, "delivered")
@@ -299,43 +300,43 @@ def test_a_missing_secret_holds_up_its_own_webhook_alone(
 
 
 def test_a_missing_secret_says_its_remedy_and_the_delivery_goes_once_it_is_set(
-    hooked: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    receiving: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CRM_SECRET")
-    hooked.pipeline(webhook(receiver.url, auth("hmac")))
-    result = hooked.run("emit", "usage.limit_reached", "customer_id=acme")
+    receiving.pipeline(webhook(receiver.url, auth("hmac")))
+    result = receiving.run("emit", "usage.limit_reached", "customer_id=acme")
     assert result.code == 75
     assert "set the environment variable CRM_SECRET" in result.err
-    assert hooked.run("deliver").code == 75
+    assert receiving.run("deliver").code == 75
     monkeypatch.setenv("CRM_SECRET", SECRET)
-    assert hooked.run("deliver").code == 0
+    assert receiving.run("deliver").code == 0
     assert proof(receiver.only, SECRET)
 
 
 def test_later_deliveries_of_a_webhook_without_its_secret_tell_why_they_wait(
-    hooked: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    receiving: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CRM_SECRET")
-    hooked.connect("bot")
-    hooked.pipeline(webhook(receiver.url, auth("hmac")))
-    hooked.emit({"customer_id": "one"})
-    second = hooked.emit({"customer_id": "two"})
+    receiving.connect("bot")
+    receiving.pipeline(webhook(receiver.url, auth("hmac")))
+    receiving.emit({"customer_id": "one"})
+    second = receiving.emit({"customer_id": "two"})
     assert (second.code, second.delivery["status"]) == (75, "pending")
     assert "CRM_SECRET" in second.delivery["error"]
 
 
 def test_two_webhooks_and_slack_do_not_wait_for_one_that_hangs(
-    hooked: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    receiving: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CRM_SECRET")
-    hooked.connect("bot")
+    receiving.connect("bot")
     slow = Receiver()
     slow.default = hang
     slack = '[[destinations]]\nuse = "slack"\nchannel = "#alerts"\n'
-    hooked.pipeline(
+    receiving.pipeline(
         webhook(slow.url, QUICK) + webhook(f"{receiver.url}/a", auth("hmac")) + webhook(receiver.url) + slack
     )
-    statuses = [row["status"] for row in hooked.emit().deliveries]
+    statuses = [row["status"] for row in receiving.emit().deliveries]
     slow.close()
     assert statuses == ["retrying", "pending", "delivered", "delivered"]
 
@@ -344,89 +345,89 @@ def test_two_webhooks_and_slack_do_not_wait_for_one_that_hangs(
 
 
 @pytest.mark.parametrize("code", [200, 201, 202, 204, 299])
-def test_any_2xx_is_success(hooked: Bench, receiver: Receiver, code: int) -> None:
-    result = answered(hooked, receiver, status(code))
+def test_any_2xx_is_success(receiving: Bench, receiver: Receiver, code: int) -> None:
+    result = answered(receiving, receiver, status(code))
     assert (result.code, result.delivery["status"]) == (0, "delivered")
-    assert hooked.rows("SELECT receipt FROM deliveries") == [(json.dumps({"status": str(code)}),)]
+    assert receiving.rows("SELECT receipt FROM deliveries") == [(json.dumps({"status": str(code)}),)]
 
 
 @pytest.mark.parametrize("code", [400, 404, 409, 422, 429, 500, 502, 503, 599])
-def test_any_other_status_is_tried_again_by_the_curve(hooked: Bench, receiver: Receiver, code: int) -> None:
-    result = answered(hooked, receiver, status(code, "no\n  luck"))
+def test_any_other_status_is_tried_again_by_the_curve(receiving: Bench, receiver: Receiver, code: int) -> None:
+    result = answered(receiving, receiver, status(code, "no\n  luck"))
     assert (result.code, result.delivery["status"], result.delivery["attempts"]) == (75, "retrying", 1)
     assert result.delivery["error"].startswith(f"the receiver answered {code}")
     assert result.delivery["error"].endswith(": no luck")
-    assert deliver(hooked).code == 0
+    assert deliver(receiving).code == 0
 
 
-def test_410_is_final_with_a_hint(hooked: Bench, receiver: Receiver) -> None:
-    result = answered(hooked, receiver, status(410, "unsubscribed"))
+def test_410_is_final_with_a_hint(receiving: Bench, receiver: Receiver) -> None:
+    result = answered(receiving, receiver, status(410, "unsubscribed"))
     assert (result.code, result.delivery["status"]) == (69, "dead")
     assert result.delivery["error"] == "the receiver answered 410 Gone: unsubscribed"
-    assert "take the destination out" in hint(hooked)
+    assert "take the destination out" in hint(receiving)
 
 
 @pytest.mark.parametrize("code", [401, 403])
-def test_401_and_403_name_the_secret(hooked: Bench, receiver: Receiver, code: int) -> None:
-    assert answered(hooked, receiver, status(code), auth("hmac")).code == 75
-    assert "env:CRM_SECRET" in hint(hooked)
+def test_401_and_403_name_the_secret(receiving: Bench, receiver: Receiver, code: int) -> None:
+    assert answered(receiving, receiver, status(code), auth("hmac")).code == 75
+    assert "env:CRM_SECRET" in hint(receiving)
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_and_its_query_is_not_told(hooked: Bench, receiver: Receiver, code: int) -> None:
+def test_a_redirect_is_not_followed_and_its_query_is_not_told(receiving: Bench, receiver: Receiver, code: int) -> None:
     other = Receiver()
     place = f"http://user:pw-told@127.0.0.1:{other.port}/new?token=told-token"
-    result = answered(hooked, receiver, status(code, Location=place))
+    result = answered(receiving, receiver, status(code, Location=place))
     other.close()
     assert other.requests == []
     assert result.delivery["status"] == "retrying"
     assert f"points to http://127.0.0.1:{other.port}/new: redirects are not followed" in result.delivery["error"]
-    assert b"told" not in written(hooked.root)
+    assert b"told" not in written(receiving.root)
 
 
-def test_attempts_end_when_the_curve_does(hooked: Bench, receiver: Receiver) -> None:
+def test_attempts_end_when_the_curve_does(receiving: Bench, receiver: Receiver) -> None:
     receiver.default = status(500)
-    hooked.pipeline(webhook(receiver.url, 'retry = ["1h"]'))
-    hooked.emit()
-    assert deliver(hooked).code == 69
+    receiving.pipeline(webhook(receiver.url, 'retry = ["1h"]'))
+    receiving.emit()
+    assert deliver(receiving).code == 69
     assert len(receiver.requests) == 2
 
 
-def test_retry_after_in_seconds_holds_the_webhook_and_counts_no_attempt(hooked: Bench, receiver: Receiver) -> None:
+def test_retry_after_in_seconds_holds_the_webhook_and_counts_no_attempt(receiving: Bench, receiver: Receiver) -> None:
     before = time.time()
-    result = answered(hooked, receiver, status(429, Retry_After="120"))
+    result = answered(receiving, receiver, status(429, Retry_After="120"))
     assert (result.delivery["status"], result.delivery["attempts"]) == ("retrying", 0)
-    ((free_at,),) = hooked.rows("SELECT free_at FROM lanes")
+    ((free_at,),) = receiving.rows("SELECT free_at FROM lanes")
     assert 119 < free_at / 1000 - before < 130
 
 
-def test_retry_after_may_be_a_date(hooked: Bench, receiver: Receiver) -> None:
+def test_retry_after_may_be_a_date(receiving: Bench, receiver: Receiver) -> None:
     before = time.time()
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=300), usegmt=True)
-    result = answered(hooked, receiver, status(503, Retry_After=date))
+    result = answered(receiving, receiver, status(503, Retry_After=date))
     assert result.delivery["attempts"] == 0
-    ((free_at,),) = hooked.rows("SELECT free_at FROM lanes")
+    ((free_at,),) = receiving.rows("SELECT free_at FROM lanes")
     assert 297 < free_at / 1000 - before < 310
 
 
-def test_a_short_retry_after_is_waited_for(hooked: Bench, receiver: Receiver) -> None:
-    hooked.connect("bot")
-    result = answered(hooked, receiver, status(429, Retry_After="1"))
+def test_a_short_retry_after_is_waited_for(receiving: Bench, receiver: Receiver) -> None:
+    receiving.connect("bot")
+    result = answered(receiving, receiver, status(429, Retry_After="1"))
     assert (result.code, result.delivery["status"]) == (0, "delivered")
     assert len(receiver.requests) == 2
 
 
 @pytest.mark.parametrize("value", ["99999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
-def test_a_nonsensical_retry_after_holds_for_an_hour(hooked: Bench, receiver: Receiver, value: str) -> None:
+def test_a_nonsensical_retry_after_holds_for_an_hour(receiving: Bench, receiver: Receiver, value: str) -> None:
     before = time.time()
-    answered(hooked, receiver, status(429, Retry_After=value))
-    ((free_at,),) = hooked.rows("SELECT free_at FROM lanes")
+    answered(receiving, receiver, status(429, Retry_After=value))
+    ((free_at,),) = receiving.rows("SELECT free_at FROM lanes")
     assert 3590 < free_at / 1000 - before < 3620
 
 
 @pytest.mark.parametrize("value", ["soon", "-5", "", "1e9", "Fri, 99 Foo"])
-def test_a_retry_after_that_is_none_leaves_the_curve(hooked: Bench, receiver: Receiver, value: str) -> None:
-    assert answered(hooked, receiver, status(429, Retry_After=value)).delivery["attempts"] == 1
+def test_a_retry_after_that_is_none_leaves_the_curve(receiving: Bench, receiver: Receiver, value: str) -> None:
+    assert answered(receiving, receiver, status(429, Retry_After=value)).delivery["attempts"] == 1
 
 
 # Receivers that do not behave -----------------------------------------------------------------------------
@@ -444,12 +445,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD.keys())
-def test_what_gives_no_answer_is_tried_again_in_good_time(hooked: Bench, receiver: Receiver, answer: Answer) -> None:
+def test_what_gives_no_answer_is_tried_again_in_good_time(receiving: Bench, receiver: Receiver, answer: Answer) -> None:
     started = time.monotonic()
-    result = answered(hooked, receiver, answer)
+    result = answered(receiving, receiver, answer)
     assert time.monotonic() - started < 5
     assert (result.code, result.delivery["status"], result.delivery["attempts"]) == (75, "retrying", 1)
-    assert deliver(hooked).code == 0
+    assert deliver(receiving).code == 0
     assert len({request.id for request in receiver.requests}) == 1
 
 
@@ -465,9 +466,9 @@ WORDY = {
 
 
 @pytest.mark.parametrize("answer", WORDY.values(), ids=WORDY.keys())
-def test_of_an_answer_a_short_excerpt_is_kept(hooked: Bench, receiver: Receiver, answer: Answer) -> None:
+def test_of_an_answer_a_short_excerpt_is_kept(receiving: Bench, receiver: Receiver, answer: Answer) -> None:
     started = time.monotonic()
-    error = answered(hooked, receiver, answer).delivery["error"]
+    error = answered(receiving, receiver, answer).delivery["error"]
     assert time.monotonic() - started < 5
     assert error.startswith("the receiver answered 500 Internal Server Error")
     assert len(error) < 260
@@ -475,53 +476,53 @@ def test_of_an_answer_a_short_excerpt_is_kept(hooked: Bench, receiver: Receiver,
     assert receiver.sent < 64 << 20  # of an endless body little is taken
 
 
-def test_a_success_counts_before_its_body_is_there(hooked: Bench, receiver: Receiver) -> None:
-    assert answered(hooked, receiver, endless(b"HTTP/1.1 200 OK\r\n\r\n")).code == 0
+def test_a_success_counts_before_its_body_is_there(receiving: Bench, receiver: Receiver) -> None:
+    assert answered(receiving, receiver, endless(b"HTTP/1.1 200 OK\r\n\r\n")).code == 0
 
 
-def test_a_refused_connection_is_tried_again(hooked: Bench) -> None:
+def test_a_refused_connection_is_tried_again(receiving: Bench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    hooked.pipeline(webhook(f"http://127.0.0.1:{port}/"))
-    result = hooked.emit()
+    receiving.pipeline(webhook(f"http://127.0.0.1:{port}/"))
+    result = receiving.emit()
     assert result.delivery["status"] == "retrying"
     assert "could not be reached" in result.delivery["error"]
 
 
-def test_a_name_that_is_not_known_is_tried_again(hooked: Bench) -> None:
-    hooked.pipeline(webhook("https://crm.invalid/hooks", 'timeout = "5s"'))
-    assert "could not be reached" in hooked.emit().delivery["error"]
+def test_a_name_that_is_not_known_is_tried_again(receiving: Bench) -> None:
+    receiving.pipeline(webhook("https://crm.invalid/hooks", 'timeout = "5s"'))
+    assert "could not be reached" in receiving.emit().delivery["error"]
 
 
-def test_a_receiver_without_tls_is_tried_again(hooked: Bench, receiver: Receiver) -> None:
-    hooked.pipeline(webhook(receiver.url.replace("http:", "https:"), QUICK))
-    assert hooked.emit().delivery["status"] == "retrying"
+def test_a_receiver_without_tls_is_tried_again(receiving: Bench, receiver: Receiver) -> None:
+    receiving.pipeline(webhook(receiver.url.replace("http:", "https:"), QUICK))
+    assert receiving.emit().delivery["status"] == "retrying"
     receiver.problems.clear()
 
 
 def test_a_proxy_that_is_none_waits_and_its_password_is_not_told(
-    hooked: Bench, monkeypatch: pytest.MonkeyPatch
+    receiving: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "gopher://me:proxy-password@proxy.example")
-    result = hooked.emit()
+    result = receiving.emit()
     assert (result.code, result.delivery["status"]) == (75, "pending")
     assert "proxy" in result.delivery["error"]
     assert "proxy-password" not in result.out + result.err
 
 
-def test_a_sender_that_was_killed_is_repeated_with_the_same_id(hooked: Bench, receiver: Receiver) -> None:
+def test_a_sender_that_was_killed_is_repeated_with_the_same_id(receiving: Bench, receiver: Receiver) -> None:
     receiver.answers = [hang]
-    command = [sys.executable, "-m", "ingestlayer_cli", "-C", str(hooked.root), "emit", "a.b", "x=1"]
+    command = [sys.executable, "-m", "ingestlayer_cli", "-C", str(receiving.root), "emit", "a.b", "x=1"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     ends = time.monotonic() + 30
     while not receiver.requests and time.monotonic() < ends:
         time.sleep(0.01)
     process.kill()
     process.wait()
-    assert hooked.run("deliver").code == 0
+    assert receiving.run("deliver").code == 0
     first, second = receiver.requests
     assert first.id == second.id
-    assert [outcome for (outcome,) in hooked.rows("SELECT outcome FROM attempts ORDER BY number")] == [
+    assert [outcome for (outcome,) in receiving.rows("SELECT outcome FROM attempts ORDER BY number")] == [
         "unknown",
         "resend",
         "sent",
@@ -550,7 +551,7 @@ def repeats(code: int) -> Answer:
 
 @pytest.mark.parametrize("code", [302, 400, 401, 410, 429, 500])
 def test_no_secret_is_in_anything_that_is_written(
-    hooked: Bench,
+    receiving: Bench,
     receiver: Receiver,
     code: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -559,32 +560,34 @@ def test_no_secret_is_in_anything_that_is_written(
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("CRM_HOOK", f"{receiver.url}/{PATH}?k={QUERY}")
     monkeypatch.setenv("KEY", KEY)
-    hooked.pipeline(webhook("env:CRM_HOOK", f'headers = {{ X-Api-Key = "env:KEY" }}\n{auth("bearer")}'))
+    receiving.pipeline(webhook("env:CRM_HOOK", f'headers = {{ X-Api-Key = "env:KEY" }}\n{auth("bearer")}'))
     receiver.default = repeats(code)
-    results = [hooked.emit(), deliver(hooked)]
+    results = [receiving.emit(), deliver(receiving)]
     results += [
-        hooked.run(*command) for command in (["why", "@last"], ["why", "@last", "--json"], ["deliveries", "list"])
+        receiving.run(*command) for command in (["why", "@last"], ["why", "@last", "--json"], ["deliveries", "list"])
     ]
-    results += [hooked.run("--debug", "emit", "a.b", "x=1"), hooked.run("preview", "a.b", "x=1", "--json")]
-    told = "".join(result.out + result.err for result in results).encode() + written(hooked.root) + caplog.text.encode()
+    results += [receiving.run("--debug", "emit", "a.b", "x=1"), receiving.run("preview", "a.b", "x=1", "--json")]
+    told = (
+        "".join(result.out + result.err for result in results).encode() + written(receiving.root) + caplog.text.encode()
+    )
     assert len(receiver.requests) >= 2
     for secret in (PATH, QUERY, KEY, SECRET, str(receiver.port)):
         assert secret.encode() not in told
 
 
 @pytest.mark.parametrize("blanks", range(4_060, 4_096, 5))
-def test_no_part_of_a_secret_is_left_where_an_answer_is_cut(hooked: Bench, receiver: Receiver, blanks: int) -> None:
-    result = answered(hooked, receiver, status(500, " " * blanks + SECRET), auth("bearer"))
+def test_no_part_of_a_secret_is_left_where_an_answer_is_cut(receiving: Bench, receiver: Receiver, blanks: int) -> None:
+    result = answered(receiving, receiver, status(500, " " * blanks + SECRET), auth("bearer"))
     assert not any(SECRET[:length] in result.delivery["error"] for length in range(4, len(SECRET)))
 
 
 def test_the_requests_of_the_program_around_us_stay_in_its_logs(
-    hooked: Bench, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    receiving: Bench, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     import httpx
 
     caplog.set_level(logging.INFO)
-    hooked.emit()
+    receiving.emit()
     assert "/hooks" not in caplog.text
     content = {"id": ID}
     headers = {"webhook-id": ID, "X-Ingestlayer-Delivery": ID, "User-Agent": "ingestlayer/test"}
@@ -622,18 +625,18 @@ ADDRESSES = {
 
 @pytest.mark.parametrize("more", LITERALS.values(), ids=LITERALS.keys())
 @pytest.mark.parametrize("command", [["validate"], ["validate", "--json"], ["emit", "a.b", "x=1"]], ids=str)
-def test_a_literal_secret_is_refused_and_not_shown(hooked: Bench, more: str, command: list[str]) -> None:
-    hooked.pipeline(webhook("https://crm.example/", more))
-    result = hooked.run(*command)
+def test_a_literal_secret_is_refused_and_not_shown(receiving: Bench, more: str, command: list[str]) -> None:
+    receiving.pipeline(webhook("https://crm.example/", more))
+    result = receiving.run(*command)
     assert result.code == (1 if command[0] == "validate" else 78)
     assert "hush" not in result.out + result.err
     assert "pipelines/alert.toml" in result.out + result.err
 
 
 @pytest.mark.parametrize("url", ADDRESSES.values(), ids=ADDRESSES.keys())
-def test_an_address_with_a_secret_is_refused_and_not_shown(hooked: Bench, url: str) -> None:
-    hooked.pipeline(webhook(url))
-    result = hooked.run("validate")
+def test_an_address_with_a_secret_is_refused_and_not_shown(receiving: Bench, url: str) -> None:
+    receiving.pipeline(webhook(url))
+    result = receiving.run("validate")
     assert result.code == 1
     assert "hush" not in result.out + result.err
     assert "env:NAME" in result.out + result.err
@@ -656,39 +659,39 @@ def test_an_address_with_a_secret_is_refused_and_not_shown(hooked: Bench, url: s
         ('timeout = "0s"', "more than nothing"),
     ],
 )
-def test_what_cannot_work_is_refused(hooked: Bench, more: str, words: str) -> None:
-    hooked.pipeline(webhook("https://crm.example/", more))
-    result = hooked.run("validate")
+def test_what_cannot_work_is_refused(receiving: Bench, more: str, words: str) -> None:
+    receiving.pipeline(webhook("https://crm.example/", more))
+    result = receiving.run("validate")
     assert result.code == 1
     assert words in result.out + result.err
 
 
 @pytest.mark.parametrize("url", ["http://crm.example/", "http://10.0.0.1/x", "http://$event.team/"])
-def test_http_over_a_network_is_warned_of(hooked: Bench, url: str) -> None:
-    hooked.pipeline(webhook(url))
-    result = hooked.run("validate")
+def test_http_over_a_network_is_warned_of(receiving: Bench, url: str) -> None:
+    receiving.pipeline(webhook(url))
+    result = receiving.run("validate")
     assert "use https://" in result.out + result.err
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:80", "127.1.2.3", "[::1]:80", "crm.localhost"])
-def test_http_on_this_machine_is_not_warned_of(hooked: Bench, host: str) -> None:
-    hooked.pipeline(webhook(f"http://{host}/x"))
-    result = hooked.run("validate")
+def test_http_on_this_machine_is_not_warned_of(receiving: Bench, host: str) -> None:
+    receiving.pipeline(webhook(f"http://{host}/x"))
+    result = receiving.run("validate")
     assert "https://" not in result.out + result.err
 
 
 # The terminal ---------------------------------------------------------------------------------------------
 
 
-def test_on_a_terminal_a_webhook_is_really_sent_and_that_is_said(hooked: Bench, receiver: Receiver) -> None:
-    result = hooked.run("emit", "usage.limit_reached", "customer_id=acme")
+def test_on_a_terminal_a_webhook_is_really_sent_and_that_is_said(receiving: Bench, receiver: Receiver) -> None:
+    result = receiving.run("emit", "usage.limit_reached", "customer_id=acme")
     assert f"{receiver.url}/hooks delivered" in result.out
     assert "stands for Slack alone; webhook: it was sent" in result.err
     assert len(receiver.requests) == 1
 
 
-def test_preview_sends_nothing_and_draws_the_json(hooked: Bench, receiver: Receiver) -> None:
-    result = hooked.run("preview", "usage.limit_reached", "customer_id=acme")
+def test_preview_sends_nothing_and_draws_the_json(receiving: Bench, receiver: Receiver) -> None:
+    result = receiving.run("preview", "usage.limit_reached", "customer_id=acme")
     assert result.code == 0
     assert '"customer_id": "acme"' in result.out
     assert f"webhook {receiver.url}/hooks" in result.out
@@ -696,16 +699,16 @@ def test_preview_sends_nothing_and_draws_the_json(hooked: Bench, receiver: Recei
     assert receiver.requests == []
 
 
-def test_no_deliver_leaves_it_in_the_outbox(hooked: Bench, receiver: Receiver) -> None:
-    assert hooked.emit(None, "--no-deliver").delivery["status"] == "pending"
+def test_no_deliver_leaves_it_in_the_outbox(receiving: Bench, receiver: Receiver) -> None:
+    assert receiving.emit(None, "--no-deliver").delivery["status"] == "pending"
     assert receiver.requests == []
 
 
-def test_a_replay_sends_it_again_under_an_id_of_its_own(hooked: Bench, receiver: Receiver) -> None:
-    event = hooked.emit().json["event"]["id"]
-    assert hooked.run("replay", event, "--yes").code == 0
+def test_a_replay_sends_it_again_under_an_id_of_its_own(receiving: Bench, receiver: Receiver) -> None:
+    event = receiving.emit().json["event"]["id"]
+    assert receiving.run("replay", event, "--yes").code == 0
     assert len(receiver.requests) == 1
-    assert hooked.run("replay", event, "--yes", "--again").code == 0
+    assert receiving.run("replay", event, "--yes", "--again").code == 0
     first, second = receiver.requests
     assert first.content == second.content
     assert first.id != second.id

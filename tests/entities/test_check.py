@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.entities.support import problems, write
+from tests.support.entities import problems, write
 
 
 def test_a_sound_file_has_no_problems(tmp_path: Path) -> None:

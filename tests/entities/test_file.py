@@ -9,7 +9,7 @@ import pytest
 
 from ingestlayer_cli.entities import EntityFile, Row
 from ingestlayer_cli.system.errors import ProjectError
-from tests.entities.support import ALWAYS_INDEXED, NEVER_INDEXED, found, look_up, settle, write
+from tests.support.entities import ALWAYS_INDEXED, NEVER_INDEXED, found, look_up, settle, write
 
 CSV = "customer_id,name,mrr\nacme,Acme,499\nglobex,Globex,12.5\n"
 

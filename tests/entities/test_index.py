@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ingestlayer_cli.entities import EntityFile, Row
 from ingestlayer_cli.system.errors import ProjectError
-from tests.entities.support import ALWAYS_INDEXED, NEVER_INDEXED, look_up, write
+from tests.support.entities import ALWAYS_INDEXED, NEVER_INDEXED, look_up, write
 
 KEYS = st.one_of(st.sampled_from(["a", "b", "a,b", 'q"q', "line\nbreak", "é", " "]), st.text(max_size=4))
 CELLS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=6)

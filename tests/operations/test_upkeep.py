@@ -8,10 +8,9 @@ import pytest
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.operations import upkeep
 from ingestlayer_cli.system.clock import UNITS
-from tests.checks.support import Bench as Checks
-from tests.checks.support import table
-from tests.steps.support import Bench as Steps
 from tests.support import members
+from tests.support.checks import Checked, table
+from tests.support.pipe import Pipe
 
 DAY = UNITS["d"]
 STREAK = '[[steps]]\nuse = "streak"\nkey = "$event.customer_id"\nevery = 2\n'
@@ -20,37 +19,37 @@ THREAD = 'thread = "$event.customer_id"\n'
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Steps]:
+def bench(tmp_path: Path) -> Iterator[Pipe]:
     """A project whose steps may be ones that the program has never heard of."""
     with members.found():
-        yield Steps(tmp_path)
+        yield Pipe(tmp_path)
 
 
 @pytest.fixture
-def checks(tmp_path: Path) -> Checks:
-    return Checks(tmp_path)
+def checks(tmp_path: Path) -> Checked:
+    return Checked(tmp_path)
 
 
-def prune(bench: Steps, wanted: int = DAY) -> None:
+def prune(bench: Pipe, wanted: int = DAY) -> None:
     """Forget what is older than a day, unless who remembers it says otherwise."""
     with Runtime(bench.project(), bench.clock) as runtime:
         upkeep.prune(runtime, upkeep.retention(runtime.project, wanted))
 
 
-def pruned_checks(checks: Checks) -> None:
+def pruned_checks(checks: Checked) -> None:
     with Runtime(checks.project, checks.clock) as runtime:
         upkeep.prune(runtime, upkeep.retention(runtime.project, DAY))
 
 
-def kept(bench: Steps, steps: str, destination: str = "") -> upkeep.Retention:
+def kept(bench: Pipe, steps: str, destination: str = "") -> upkeep.Retention:
     bench.steps(steps, destination=destination)
     return upkeep.retention(bench.project(), DAY)
 
 
-# Steps ----------------------------------------------------------------------------------------------------
+# Steps ---------------------------------------------------------------------------------------------------
 
 
-def test_a_step_of_any_keys_remembers_for_as_long_as_it_says(bench: Steps) -> None:
+def test_a_step_of_any_keys_remembers_for_as_long_as_it_says(bench: Pipe) -> None:
     bench.steps(STREAK + 'lasts = "300d"\n')
     assert bench.outcome(customer_id="acme") == "dropped"
     bench.clock.passes("200d")
@@ -59,7 +58,7 @@ def test_a_step_of_any_keys_remembers_for_as_long_as_it_says(bench: Steps) -> No
     assert bench.outcome(customer_id="acme") == "queued"
 
 
-def test_what_is_older_than_a_step_says_is_forgotten(bench: Steps) -> None:
+def test_what_is_older_than_a_step_says_is_forgotten(bench: Pipe) -> None:
     bench.steps(STREAK + 'lasts = "300d"\n')
     bench.outcome(customer_id="acme")
     bench.clock.passes("301d")
@@ -68,7 +67,7 @@ def test_what_is_older_than_a_step_says_is_forgotten(bench: Steps) -> None:
 
 
 @pytest.mark.parametrize(("steps", "second"), [(STREAK, "queued"), (ONCE, "dropped")])
-def test_a_step_may_remember_for_ever(bench: Steps, steps: str, second: str) -> None:
+def test_a_step_may_remember_for_ever(bench: Pipe, steps: str, second: str) -> None:
     bench.steps(steps)
     bench.outcome(customer_id="acme")
     with Runtime(bench.project(), bench.clock) as runtime:
@@ -79,7 +78,7 @@ def test_a_step_may_remember_for_ever(bench: Steps, steps: str, second: str) -> 
     assert bench.outcome(customer_id="acme") == second
 
 
-def test_a_paused_pipeline_keeps_its_memory(bench: Steps) -> None:
+def test_a_paused_pipeline_keeps_its_memory(bench: Pipe) -> None:
     bench.steps(f'{STREAK}lasts = "300d"\n', name="pipeline")
     path = bench.root / "pipelines" / "pipeline.toml"
     path.write_text(f'status = "paused"\n{path.read_text()}')
@@ -89,18 +88,18 @@ def test_a_paused_pipeline_keeps_its_memory(bench: Steps) -> None:
 # Threads --------------------------------------------------------------------------------------------------
 
 
-def test_a_thread_lasts_for_its_window_or_that_of_its_destination(bench: Steps) -> None:
+def test_a_thread_lasts_for_its_window_or_that_of_its_destination(bench: Pipe) -> None:
     assert kept(bench, "").memory == DAY
     assert kept(bench, "", THREAD).memory == 30 * DAY
     assert kept(bench, "", THREAD + 'thread_window = "40d"\n').memory == 40 * DAY
 
 
-# Checks ---------------------------------------------------------------------------------------------------
+# Checked ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("period", "later"), [('period = "year"', 300), ("", 4000)])
 def test_a_check_holds_its_levels_for_their_period_though_it_did_not_run(
-    checks: Checks, period: str, later: int
+    checks: Checked, period: str, later: int
 ) -> None:
     checks.tables(table(more=period))
     checks.clock.at -= checks.clock.at % (365 * DAY) - 15 * DAY  # in January
@@ -111,7 +110,7 @@ def test_a_check_holds_its_levels_for_their_period_though_it_did_not_run(
     assert checks.crossed() == []
 
 
-def test_what_a_check_held_in_a_period_that_is_long_over_is_forgotten(checks: Checks) -> None:
+def test_what_a_check_held_in_a_period_that_is_long_over_is_forgotten(checks: Checked) -> None:
     checks.crossed(("acme", 85, 100))
     checks.clock.sleep(40 * DAY)
     pruned_checks(checks)

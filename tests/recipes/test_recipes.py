@@ -8,7 +8,7 @@ import pytest
 
 from ingestlayer_cli import recipes
 from ingestlayer_cli.system.errors import ProjectError, UsageError
-from tests.cli.support import Folder
+from tests.support.folder import Folder
 
 NAMES = recipes.names()
 ASKED_FOR = [

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ingestlayer_cli.destinations.slack.drawing import message
 from ingestlayer_cli.render.picture import html, svg
-from tests.render.drawing import EVERY_BLOCK, USAGE, blocks, mrkdwn
+from tests.support.drawing import EVERY_BLOCK, USAGE, blocks, mrkdwn
 
 Picture = Callable[[Sequence[RenderableType], str], str]
 BOTH = pytest.mark.parametrize("picture", [svg, html])

@@ -3,20 +3,20 @@
 import os
 
 from ingestlayer_cli.system.errors import Exit
-from tests.steps.support import CUSTOMERS, Bench
+from tests.support.pipe import CUSTOMERS, Pipe
 
 ENRICH = "[[steps]]\nuse = 'enrich.entity'\nkind = 'customer'\nkey = '$event.customer_id'\n"
 
 
-def test_the_row_of_the_key_is_on_the_kinds_ref(bench: Bench) -> None:
-    bench.steps(ENRICH)
-    bench.emit(customer_id="acme")
-    assert bench.messages() == ["acme Acme Inc"]
+def test_the_row_of_the_key_is_on_the_kinds_ref(pipe: Pipe) -> None:
+    pipe.steps(ENRICH)
+    pipe.emit(customer_id="acme")
+    assert pipe.messages() == ["acme Acme Inc"]
 
 
-def test_the_trace_names_file_and_line_and_what_was_set(bench: Bench) -> None:
-    bench.steps(ENRICH)
-    assert bench.traced(customer_id="globex") == {
+def test_the_trace_names_file_and_line_and_what_was_set(pipe: Pipe) -> None:
+    pipe.steps(ENRICH)
+    assert pipe.traced(customer_id="globex") == {
         "step": "enrich.entity",
         "verdict": "continue",
         "note": "customer globex: customers.csv line 3",
@@ -24,81 +24,81 @@ def test_the_trace_names_file_and_line_and_what_was_set(bench: Bench) -> None:
     }
 
 
-def test_a_file_that_is_older_than_a_day_is_noted_with_its_age(bench: Bench) -> None:
-    bench.steps(ENRICH)
-    written = bench.clock.now() / 1000 - 12 * 86_400 - 60
-    os.utime(bench.root / "customers.csv", (written, written))
-    assert bench.traced(customer_id="globex")["note"] == "customer globex: customers.csv (12 days old) line 3"
+def test_a_file_that_is_older_than_a_day_is_noted_with_its_age(pipe: Pipe) -> None:
+    pipe.steps(ENRICH)
+    written = pipe.clock.now() / 1000 - 12 * 86_400 - 60
+    os.utime(pipe.root / "customers.csv", (written, written))
+    assert pipe.traced(customer_id="globex")["note"] == "customer globex: customers.csv (12 days old) line 3"
 
 
-def test_a_missing_row_is_null_and_noted(bench: Bench) -> None:
-    bench.steps(ENRICH)
-    bench.emit(customer_id="nobody")
-    assert bench.messages() == ["nobody"]
-    entry = bench.traced(customer_id="nobody")
+def test_a_missing_row_is_null_and_noted(pipe: Pipe) -> None:
+    pipe.steps(ENRICH)
+    pipe.emit(customer_id="nobody")
+    assert pipe.messages() == ["nobody"]
+    entry = pipe.traced(customer_id="nobody")
     assert entry["note"] == "customer nobody is not in customers.csv: $entity.customer is null"
     assert entry["set"] == {}
 
 
-def test_a_null_key_finds_nothing_and_is_noted(bench: Bench) -> None:
-    bench.steps(ENRICH)
-    assert bench.outcome(metric="seats") == "queued"
-    assert bench.traced(metric="seats")["note"] == "the key is null: $entity.customer is null"
+def test_a_null_key_finds_nothing_and_is_noted(pipe: Pipe) -> None:
+    pipe.steps(ENRICH)
+    assert pipe.outcome(metric="seats") == "queued"
+    assert pipe.traced(metric="seats")["note"] == "the key is null: $entity.customer is null"
 
 
-def test_a_key_that_stands_again_is_noted_and_the_first_row_counts(bench: Bench) -> None:
-    bench.write("customers.csv", CUSTOMERS + "acme,Acme Two,1\n")
-    bench.steps(ENRICH)
-    entry = bench.traced(customer_id="acme")
+def test_a_key_that_stands_again_is_noted_and_the_first_row_counts(pipe: Pipe) -> None:
+    pipe.write("customers.csv", CUSTOMERS + "acme,Acme Two,1\n")
+    pipe.steps(ENRICH)
+    entry = pipe.traced(customer_id="acme")
     assert entry["set"]["entity.customer"]["name"] == "Acme Inc"
     assert "line 4" in entry["note"]
 
 
-def test_a_key_may_be_a_number_of_the_event(bench: Bench) -> None:
-    bench.write("customers.csv", "customer_id,name\n7,Seven\n")
-    bench.steps(ENRICH.replace("$event.customer_id", "$event.used"))
-    assert bench.traced(used=7)["set"]["entity.customer"]["name"] == "Seven"
+def test_a_key_may_be_a_number_of_the_event(pipe: Pipe) -> None:
+    pipe.write("customers.csv", "customer_id,name\n7,Seven\n")
+    pipe.steps(ENRICH.replace("$event.customer_id", "$event.used"))
+    assert pipe.traced(used=7)["set"]["entity.customer"]["name"] == "Seven"
 
 
-def test_an_entity_before_its_step_is_null(bench: Bench) -> None:
-    bench.steps("[[steps]]\nuse = 'filter'\nwhen = '$entity.customer.name == null'\n" + ENRICH)
-    assert bench.outcome(customer_id="acme") == "queued"
+def test_an_entity_before_its_step_is_null(pipe: Pipe) -> None:
+    pipe.steps("[[steps]]\nuse = 'filter'\nwhen = '$entity.customer.name == null'\n" + ENRICH)
+    assert pipe.outcome(customer_id="acme") == "queued"
 
 
-def test_a_second_kind_stands_beside_the_first(bench: Bench) -> None:
-    bench.write("plans.csv", "plan,seats\npro,50\n")
-    bench.write(
+def test_a_second_kind_stands_beside_the_first(pipe: Pipe) -> None:
+    pipe.write("plans.csv", "plan,seats\npro,50\n")
+    pipe.write(
         "ingestlayer.toml",
         '[entities.customer]\nfile = "customers.csv"\nkey = "customer_id"\n'
         '[entities.plan]\nfile = "plans.csv"\nkey = "plan"\n',
     )
     plan = ENRICH.replace("'customer'", "'plan'").replace("customer_id", "metric")
-    bench.steps(
+    pipe.steps(
         ENRICH + plan, destination="when = \"$entity.plan.seats == '50' and $entity.customer.name == 'Acme Inc'\""
     )
-    assert bench.outcome(customer_id="acme", metric="pro") == "queued"
+    assert pipe.outcome(customer_id="acme", metric="pro") == "queued"
 
 
-def test_a_changed_file_is_seen_at_the_next_event(bench: Bench) -> None:
-    bench.steps(ENRICH)
-    bench.emit(customer_id="acme")
-    bench.write("customers.csv", CUSTOMERS.replace("Acme Inc", "Acme Limited"))
-    bench.emit(customer_id="acme")
-    assert bench.messages() == ["acme Acme Inc", "acme Acme Limited"]
+def test_a_changed_file_is_seen_at_the_next_event(pipe: Pipe) -> None:
+    pipe.steps(ENRICH)
+    pipe.emit(customer_id="acme")
+    pipe.write("customers.csv", CUSTOMERS.replace("Acme Inc", "Acme Limited"))
+    pipe.emit(customer_id="acme")
+    assert pipe.messages() == ["acme Acme Inc", "acme Acme Limited"]
 
 
-def test_a_missing_file_fails_the_run_with_its_name_and_remedy(bench: Bench) -> None:
-    bench.steps(ENRICH)
-    (bench.root / "customers.csv").unlink()
-    result = bench.emit(customer_id="acme")
+def test_a_missing_file_fails_the_run_with_its_name_and_remedy(pipe: Pipe) -> None:
+    pipe.steps(ENRICH)
+    (pipe.root / "customers.csv").unlink()
+    result = pipe.emit(customer_id="acme")
     assert result.runs[0].outcome == "failed"
     assert "customers.csv" in result.runs[0].reason
     assert result.exit_codes == [Exit.CONFIG]
     assert result.hints
 
 
-def test_a_missing_file_of_another_pipeline_blocks_no_message(bench: Bench) -> None:
-    bench.steps(ENRICH, "one")
-    bench.steps("", "two")
-    (bench.root / "customers.csv").unlink()
-    assert [run.outcome for run in bench.emit(customer_id="acme").runs] == ["failed", "queued"]
+def test_a_missing_file_of_another_pipeline_blocks_no_message(pipe: Pipe) -> None:
+    pipe.steps(ENRICH, "one")
+    pipe.steps("", "two")
+    (pipe.root / "customers.csv").unlink()
+    assert [run.outcome for run in pipe.emit(customer_id="acme").runs] == ["failed", "queued"]

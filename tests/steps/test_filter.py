@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ingestlayer_cli.system.errors import ProjectError
-from tests.steps.support import Bench
+from tests.support.pipe import Pipe
 
 
 def when(condition: str) -> str:
@@ -17,11 +17,11 @@ def conditions(text: str, combinator: str = "") -> str:
     return f"[[steps]]\nuse = 'filter'\n{joined}conditions = [{text}]"
 
 
-def problem(bench: Bench, steps: str) -> str:
+def problem(pipe: Pipe, steps: str) -> str:
     """Return the one problem for which the steps are refused."""
-    bench.steps(steps)
+    pipe.steps(steps)
     with pytest.raises(ProjectError) as caught:
-        bench.emit()
+        pipe.emit()
     ((path, words),) = caught.value.details
     assert path.startswith("pipelines/pipeline.toml:")
     return words
@@ -42,28 +42,28 @@ def problem(bench: Bench, steps: str) -> str:
     ],
 )
 def test_an_event_for_which_the_condition_holds_goes_on(
-    bench: Bench, condition: str, payload: dict[str, Any], kept: bool
+    pipe: Pipe, condition: str, payload: dict[str, Any], kept: bool
 ) -> None:
-    bench.steps(when(condition))
-    assert bench.outcome(**payload) == ("queued" if kept else "dropped")
-    assert len(bench.messages()) == kept
+    pipe.steps(when(condition))
+    assert pipe.outcome(**payload) == ("queued" if kept else "dropped")
+    assert len(pipe.messages()) == kept
 
 
-def test_a_condition_that_ends_null_does_not_hold_and_the_null_is_named(bench: Bench) -> None:
-    bench.steps(when("$event.used >= 100"))
-    (run,) = bench.emit(customer_id="acme").runs
+def test_a_condition_that_ends_null_does_not_hold_and_the_null_is_named(pipe: Pipe) -> None:
+    pipe.steps(when("$event.used >= 100"))
+    (run,) = pipe.emit(customer_id="acme").runs
     assert (run.outcome, run.dropped_by) == ("dropped", "filter")
     assert "$event.used is null" in run.reason
 
 
-def test_neither_a_null_condition_nor_its_opposite_holds(bench: Bench) -> None:
-    bench.steps(when("not ($event.used >= 100)"))
-    assert bench.outcome(customer_id="acme") == "dropped"
+def test_neither_a_null_condition_nor_its_opposite_holds(pipe: Pipe) -> None:
+    pipe.steps(when("not ($event.used >= 100)"))
+    assert pipe.outcome(customer_id="acme") == "dropped"
 
 
-def test_the_reason_of_a_drop_has_the_values_put_in(bench: Bench) -> None:
-    bench.steps(when("$event.used / $event.limit >= 1"))
-    assert bench.traced(used=50, limit=100) == {
+def test_the_reason_of_a_drop_has_the_values_put_in(pipe: Pipe) -> None:
+    pipe.steps(when("$event.used / $event.limit >= 1"))
+    assert pipe.traced(used=50, limit=100) == {
         "step": "filter",
         "verdict": "drop",
         "note": "used/limit = 50/100 = 0.5 < 1",
@@ -71,9 +71,9 @@ def test_the_reason_of_a_drop_has_the_values_put_in(bench: Bench) -> None:
     }
 
 
-def test_the_note_of_an_event_that_goes_on_has_the_values_put_in(bench: Bench) -> None:
-    bench.steps(when("$event.used / $event.limit >= 1"))
-    entry = bench.traced(used=150, limit=100)
+def test_the_note_of_an_event_that_goes_on_has_the_values_put_in(pipe: Pipe) -> None:
+    pipe.steps(when("$event.used / $event.limit >= 1"))
+    entry = pipe.traced(used=150, limit=100)
     assert (entry["verdict"], entry["note"]) == ("continue", "used/limit = 150/100 = 1.5 >= 1")
 
 
@@ -100,23 +100,23 @@ def test_the_note_of_an_event_that_goes_on_has_the_values_put_in(bench: Bench) -
     ],
 )
 def test_a_list_of_conditions_is_joined_by_its_combinator(
-    bench: Bench, text: str, combinator: str, payload: dict[str, Any], kept: bool
+    pipe: Pipe, text: str, combinator: str, payload: dict[str, Any], kept: bool
 ) -> None:
-    bench.steps(conditions(text, combinator))
-    assert bench.outcome(**payload) == ("queued" if kept else "dropped")
+    pipe.steps(conditions(text, combinator))
+    assert pipe.outcome(**payload) == ("queued" if kept else "dropped")
 
 
-def test_a_condition_on_an_entity_reads_its_row(bench: Bench) -> None:
+def test_a_condition_on_an_entity_reads_its_row(pipe: Pipe) -> None:
     enrich = "[[steps]]\nuse = 'enrich.entity'\nkind = 'customer'\nkey = '$event.customer_id'\n"
-    bench.steps(enrich + conditions("{ field = '$entity.customer.name', op = '==', value = 'Acme Inc' }"))
-    assert bench.outcome(customer_id="acme") == "queued"
-    assert bench.outcome(customer_id="globex") == "dropped"
+    pipe.steps(enrich + conditions("{ field = '$entity.customer.name', op = '==', value = 'Acme Inc' }"))
+    assert pipe.outcome(customer_id="acme") == "queued"
+    assert pipe.outcome(customer_id="globex") == "dropped"
 
 
-def test_filters_after_each_other_must_all_hold(bench: Bench) -> None:
-    bench.steps(when("$event.used > 1") + "\n" + when("$event.limit > 1"))
-    assert bench.outcome(used=2, limit=2) == "queued"
-    assert bench.outcome(used=2, limit=1) == "dropped"
+def test_filters_after_each_other_must_all_hold(pipe: Pipe) -> None:
+    pipe.steps(when("$event.used > 1") + "\n" + when("$event.limit > 1"))
+    assert pipe.outcome(used=2, limit=2) == "queued"
+    assert pipe.outcome(used=2, limit=1) == "dropped"
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_filters_after_each_other_must_all_hold(bench: Bench) -> None:
         (when("$event.usd > 1"), 'did you mean "$event.used"'),
     ],
 )
-def test_a_filter_that_cannot_be_meant_is_refused(bench: Bench, steps: str, words: str) -> None:
+def test_a_filter_that_cannot_be_meant_is_refused(pipe: Pipe, steps: str, words: str) -> None:
     if words == "ok":
-        bench.steps(steps)
-        assert bench.outcome(used=2) == "queued"
+        pipe.steps(steps)
+        assert pipe.outcome(used=2) == "queued"
     else:
-        assert words in problem(bench, steps)
+        assert words in problem(pipe, steps)

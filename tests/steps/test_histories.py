@@ -28,7 +28,7 @@ from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import Project
 from ingestlayer_cli.store.sqlite.outbox import Wanted
 from ingestlayer_cli.system.clock import format_time
-from tests.steps.support import Bench
+from tests.support.pipe import Pipe
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 QUIET = '[[steps]]\nuse = "filter"\nwhen = "$event.metric != \'quiet\'"\n'
@@ -59,7 +59,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp())
-        self.bench = Bench(self.root)
+        self.bench = Pipe(self.root)
         self.bench.steps(self.steps + QUIET)
         self.compiled: Project = self.bench.project()
         self.runtime = self.open()

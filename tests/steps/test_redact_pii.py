@@ -18,7 +18,7 @@ from ingestlayer_cli.steps.base import Context
 from ingestlayer_cli.steps.redact_pii import RedactPii
 from ingestlayer_cli.system.document import Document
 from ingestlayer_cli.system.errors import ProjectError
-from tests.steps.support import Bench
+from tests.support.pipe import Pipe
 
 EMAIL, PHONE, CARD = "jane.doe@acme.com", "+49 170 1234567", "4242 4242 4242 4242"
 KEY = "a key of some length"
@@ -64,42 +64,42 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def made(bench: Bench) -> Bench:
+def made(pipe: Pipe) -> Pipe:
     """A project whose events have personal data."""
-    bench.write("events/usage.toml", f'type = "usage"\n{FIELDS}')
-    (bench.root / "events/other.toml").unlink()
-    return bench
+    pipe.write("events/usage.toml", f'type = "usage"\n{FIELDS}')
+    (pipe.root / "events/other.toml").unlink()
+    return pipe
 
 
-def pipeline(bench: Bench, redact: str, before: str = "", after: str = "", destinations: str = SLACK + WEBHOOK) -> None:
+def pipeline(pipe: Pipe, redact: str, before: str = "", after: str = "", destinations: str = SLACK + WEBHOOK) -> None:
     step = f"{REDACT}{redact}\n"
-    bench.write("pipelines/pipeline.toml", f'match = ["usage"]\n{before}\n{step}\n{after}\n{destinations}')
+    pipe.write("pipelines/pipeline.toml", f'match = ["usage"]\n{before}\n{step}\n{after}\n{destinations}')
 
 
-def previewed(bench: Bench, payload: dict[str, Any], key: str | None = None) -> dict[str, Any]:
-    with Runtime(bench.project(), clock=bench.clock, keep=False) as runtime:
+def previewed(pipe: Pipe, payload: dict[str, Any], key: str | None = None) -> dict[str, Any]:
+    with Runtime(pipe.project(), clock=pipe.clock, keep=False) as runtime:
         result, _ = flow.preview(runtime, Raw("usage", payload, key))
     (run,) = json.loads(json.dumps(result))["runs"]
     return dict(run)
 
 
-def emitted(bench: Bench, **payload: Any) -> Document:
+def emitted(pipe: Pipe, **payload: Any) -> Document:
     """Emit an event; nothing of it is sent."""
-    with Runtime(bench.project(), clock=bench.clock) as runtime:
+    with Runtime(pipe.project(), clock=pipe.clock) as runtime:
         return flow.emit(runtime, Raw("usage", payload), deliver=False)
 
 
-def bodies(bench: Bench, payload: dict[str, Any], key: str | None = None) -> dict[str, Any]:
+def bodies(pipe: Pipe, payload: dict[str, Any], key: str | None = None) -> dict[str, Any]:
     """Return the body for each kind of destination; of Slack's message its text."""
-    run = previewed(bench, payload, key)
+    run = previewed(pipe, payload, key)
     assert run["outcome"] == "queued", run
     found = {message["destination"]: message["body"] for message in run["messages"]}
     return {kind: body["text"].removeprefix("t: ") if kind == "slack" else body for kind, body in found.items()}
 
 
-def problems(bench: Bench) -> list[str]:
+def problems(pipe: Pipe) -> list[str]:
     with pytest.raises(ProjectError) as caught:
-        Checker(str(bench.root)).run()
+        Checker(str(pipe.root)).run()
     return [f"{path}: {words}" for path, words in caught.value.details]
 
 
@@ -110,28 +110,28 @@ def hashed(text: str) -> str:
 # The matrix -----------------------------------------------------------------------------------------------
 
 
-def test_slack_gets_a_mask_of_what_a_webhook_keeps(made: Bench) -> None:
+def test_slack_gets_a_mask_of_what_a_webhook_keeps(made: Pipe) -> None:
     pipeline(made, 'fields = { email = { slack = "mask", webhook = "keep" } }')
     found = bodies(made, {"email": EMAIL})
     assert found["slack"].startswith("j•••@acme.com |")
     assert found["webhook"]["payload"] == {"email": EMAIL}
 
 
-def test_a_plain_action_is_for_every_destination(made: Bench) -> None:
+def test_a_plain_action_is_for_every_destination(made: Pipe) -> None:
     pipeline(made, 'fields = { email = "mask" }', destinations=SLACK + WEBHOOK + FILE)
     found = bodies(made, {"email": EMAIL})
     assert all("j•••@acme.com" in json.dumps(body, ensure_ascii=False) for body in found.values())
     assert EMAIL not in json.dumps(found)
 
 
-def test_a_star_is_for_the_kinds_that_are_not_named(made: Bench) -> None:
+def test_a_star_is_for_the_kinds_that_are_not_named(made: Pipe) -> None:
     pipeline(made, 'fields = { email = { slack = "keep", "*" = "drop" } }', destinations=SLACK + WEBHOOK + FILE)
     found = bodies(made, {"email": EMAIL, "note": "n"})
     assert EMAIL in found["slack"]
     assert found["webhook"]["payload"] == found["file"]["payload"] == {"note": "n"}
 
 
-def test_what_is_dropped_is_null_in_refs_and_gone_from_the_payload(made: Bench) -> None:
+def test_what_is_dropped_is_null_in_refs_and_gone_from_the_payload(made: Pipe) -> None:
     pipeline(
         made, 'fields = { note = "drop" }', destinations=SLACK.replace("$event.note", "${event.note == null}") + WEBHOOK
     )
@@ -140,25 +140,25 @@ def test_what_is_dropped_is_null_in_refs_and_gone_from_the_payload(made: Bench) 
     assert found["webhook"]["payload"] == {"email": "e"}
 
 
-def test_a_hash_is_sixteen_digits_of_the_hmac_with_the_key(made: Bench) -> None:
+def test_a_hash_is_sixteen_digits_of_the_hmac_with_the_key(made: Pipe) -> None:
     pipeline(made, 'secret = "env:REDACTION_KEY"\nfields = { ref = "hash" }', destinations=WEBHOOK)
     assert bodies(made, {"ref": "acme"})["webhook"]["payload"] == {"ref": hashed("acme")}
 
 
-def test_a_number_has_the_hash_of_its_text(made: Bench) -> None:
+def test_a_number_has_the_hash_of_its_text(made: Pipe) -> None:
     pipeline(made, 'secret = "env:REDACTION_KEY"\nfields = { used = "hash", ref = "hash" }', destinations=WEBHOOK)
     payload = bodies(made, {"used": 42.0, "ref": "42"})["webhook"]["payload"]
     assert payload["used"] == payload["ref"] == hashed("42")
 
 
-def test_a_path_goes_into_objects_and_every_element_of_a_list(made: Bench) -> None:
+def test_a_path_goes_into_objects_and_every_element_of_a_list(made: Pipe) -> None:
     pipeline(made, 'fields = { "contact.phone" = "mask", "people.email" = "drop" }', destinations=WEBHOOK)
     given = {"contact": {"phone": PHONE, "name": "Jane"}, "people": [{"email": EMAIL, "id": 1}, {"email": "x"}, 7]}
     payload = bodies(made, given)["webhook"]["payload"]
     assert payload == {"contact": {"phone": "•••67", "name": "Jane"}, "people": [{"id": 1}, {}, 7]}
 
 
-def test_an_object_is_redacted_as_a_whole_but_for_what_is_named_in_it(made: Bench) -> None:
+def test_an_object_is_redacted_as_a_whole_but_for_what_is_named_in_it(made: Pipe) -> None:
     pipeline(made, 'fields = { contact = "mask", "people" = "mask", "people.id" = "keep" }', destinations=WEBHOOK)
     given = {"contact": {EMAIL: {"deep": EMAIL}}, "people": [{"id": 1001, "email": EMAIL}]}
     payload = bodies(made, given)["webhook"]["payload"]
@@ -167,12 +167,12 @@ def test_an_object_is_redacted_as_a_whole_but_for_what_is_named_in_it(made: Benc
     )
 
 
-def test_null_stays_null_and_a_truth_is_hidden(made: Bench) -> None:
+def test_null_stays_null_and_a_truth_is_hidden(made: Pipe) -> None:
     pipeline(made, 'fields = { vip = "mask", ref = "mask" }', destinations=WEBHOOK)
     assert bodies(made, {"vip": True, "ref": None})["webhook"]["payload"] == {"vip": "•••", "ref": None}
 
 
-def test_the_envelopes_own_fields_are_not_fields_of_the_payload(made: Bench) -> None:
+def test_the_envelopes_own_fields_are_not_fields_of_the_payload(made: Pipe) -> None:
     pipeline(made, 'fields = { "event.payload.email" = "mask", "$event.note" = "drop" }', destinations=WEBHOOK)
     body = bodies(made, {"email": EMAIL, "note": "x"})["webhook"]
     assert body["payload"] == {"email": "j•••@acme.com"}
@@ -182,7 +182,7 @@ def test_the_envelopes_own_fields_are_not_fields_of_the_payload(made: Bench) -> 
 # Detectors ------------------------------------------------------------------------------------------------
 
 
-def test_detectors_look_through_every_text_and_name(made: Bench) -> None:
+def test_detectors_look_through_every_text_and_name(made: Pipe) -> None:
     pipeline(made, 'detect = { "*" = "mask" }', destinations=WEBHOOK)
     given = {"note": f"write {EMAIL} or {PHONE}", "contact": {EMAIL: 1}, "people": [{"x": CARD}]}
     payload = bodies(made, given)["webhook"]["payload"]
@@ -193,32 +193,32 @@ def test_detectors_look_through_every_text_and_name(made: Bench) -> None:
     }
 
 
-def test_two_names_with_one_mask_keep_both_values(made: Bench) -> None:
+def test_two_names_with_one_mask_keep_both_values(made: Pipe) -> None:
     pipeline(made, 'detect = { email = "mask" }', destinations=WEBHOOK)
     payload = bodies(made, {"contact": {"jane@acme.com": 1, "john@acme.com": 2}})["webhook"]["payload"]
     assert payload["contact"] == {"j•••@acme.com": 1, "j•••@acme.com (2)": 2}
 
 
-def test_a_card_number_that_is_a_number_counts_too(made: Bench) -> None:
+def test_a_card_number_that_is_a_number_counts_too(made: Pipe) -> None:
     pipeline(made, 'detect = { card = "mask" }', destinations=WEBHOOK)
     given = {"card": 4242424242424242, "used": 4242424242424242.0, "limit": 4242424242424241}
     payload = bodies(made, given)["webhook"]["payload"]
     assert payload == {"card": "•••4242", "used": "•••4242", "limit": 4242424242424241}
 
 
-def test_a_named_detector_goes_before_the_star(made: Bench) -> None:
+def test_a_named_detector_goes_before_the_star(made: Pipe) -> None:
     pipeline(made, 'detect = { "*" = "mask", card = { slack = "drop", webhook = "keep" } }')
     found = bodies(made, {"note": f"{CARD} {EMAIL}"})
     assert "[redacted] j•••@acme.com" in found["slack"]
     assert found["webhook"]["payload"]["note"] == f"{CARD} j•••@acme.com"
 
 
-def test_detectors_that_are_not_named_keep(made: Bench) -> None:
+def test_detectors_that_are_not_named_keep(made: Pipe) -> None:
     pipeline(made, 'detect = { card = "mask" }', destinations=WEBHOOK)
     assert bodies(made, {"note": EMAIL})["webhook"]["payload"]["note"] == EMAIL
 
 
-def test_a_field_that_is_kept_is_not_looked_through_nor_its_value_redacted_elsewhere(made: Bench) -> None:
+def test_a_field_that_is_kept_is_not_looked_through_nor_its_value_redacted_elsewhere(made: Pipe) -> None:
     pipeline(made, 'fields = { email = { slack = "mask", webhook = "keep" } }\ndetect = { "*" = "mask" }')
     payload = {"email": EMAIL, "note": f"{EMAIL}, bo@x.org"}
     found = bodies(made, payload)
@@ -226,7 +226,7 @@ def test_a_field_that_is_kept_is_not_looked_through_nor_its_value_redacted_elsew
     assert EMAIL not in found["slack"]
 
 
-def test_the_idempotency_key_is_looked_through(made: Bench) -> None:
+def test_the_idempotency_key_is_looked_through(made: Pipe) -> None:
     pipeline(
         made,
         'fields = { ref = "drop" }\ndetect = { "*" = "mask" }',
@@ -236,7 +236,7 @@ def test_the_idempotency_key_is_looked_through(made: Bench) -> None:
     assert found["slack"].startswith("j•••@acme.com:[redacted]:1 |")
 
 
-def test_the_source_is_looked_through(made: Bench) -> None:
+def test_the_source_is_looked_through(made: Pipe) -> None:
     text = SLACK.replace("$event.email", "$event.source")
     pipeline(made, 'detect = { email = "mask" }', destinations=text)
     with Runtime(made.project(), clock=made.clock, keep=False) as runtime:
@@ -244,7 +244,7 @@ def test_the_source_is_looked_through(made: Bench) -> None:
     assert result.runs[0].messages[0].body.text.startswith("t: j•••@acme.com |")
 
 
-def test_the_value_of_a_redacted_field_is_found_in_other_texts_in_any_case(made: Bench) -> None:
+def test_the_value_of_a_redacted_field_is_found_in_other_texts_in_any_case(made: Pipe) -> None:
     pipeline(made, 'fields = { ref = "drop", card = "mask" }', destinations=WEBHOOK)
     given = {
         "ref": "Quiet-Ref-99",
@@ -256,13 +256,13 @@ def test_the_value_of_a_redacted_field_is_found_in_other_texts_in_any_case(made:
     assert payload == {"card": "•••", "note": "[redacted], ••• and •••; Quiet", "used": "•••"}
 
 
-def test_a_short_value_is_found_as_a_word_of_its_own_alone(made: Bench) -> None:
+def test_a_short_value_is_found_as_a_word_of_its_own_alone(made: Pipe) -> None:
     pipeline(made, 'fields = { ref = "drop" }', destinations=WEBHOOK)
     payload = bodies(made, {"ref": "team", "note": "steamy team, teams", "contact": {"team": 1}})["webhook"]["payload"]
     assert payload == {"note": "steamy [redacted], teams", "contact": {"team": 1}}
 
 
-def test_a_destination_is_given_the_event_as_it_may_see_it(made: Bench) -> None:
+def test_a_destination_is_given_the_event_as_it_may_see_it(made: Pipe) -> None:
     step = RedactPii(detect={"*": {"slack": "mask", "webhook": "keep"}})
     event = Event("evt_1", "usage", 0, EMAIL, EMAIL, {"note": EMAIL})
     context = Context("p", event, NoEntities(), NoMemory(), [step])
@@ -279,7 +279,7 @@ BODY = SLACK.replace("| $body", "| ${body | json}")
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
-def test_a_transform_works_with_what_the_reader_may_see(made: Bench, first: bool) -> None:
+def test_a_transform_works_with_what_the_reader_may_see(made: Pipe, first: bool) -> None:
     steps = f'{TRANSFORM}set = {{ mail = "$event.email", words = "is ${{event.note | upper | truncate(9)}}" }}\n'
     redact = 'fields = { email = { slack = "mask", webhook = "keep" }, note = { slack = "drop", webhook = "keep" } }'
     pipeline(made, redact, *((steps, "") if first else ("", steps)), destinations=BODY + WEBHOOK)
@@ -289,24 +289,24 @@ def test_a_transform_works_with_what_the_reader_may_see(made: Bench, first: bool
     assert found["webhook"]["mail"] == EMAIL
 
 
-def test_a_renamed_field_keeps_its_action_however_short_its_value(made: Bench) -> None:
+def test_a_renamed_field_keeps_its_action_however_short_its_value(made: Pipe) -> None:
     pipeline(made, 'fields = { used = "drop" }', f'{TRANSFORM}rename = {{ used = "n" }}\n', destinations=WEBHOOK)
     assert bodies(made, {"used": 5, "limit": 5})["webhook"] == {"limit": 5}
 
 
-def test_a_number_that_a_transform_works_out_of_a_redacted_one_is_null(made: Bench) -> None:
+def test_a_number_that_a_transform_works_out_of_a_redacted_one_is_null(made: Pipe) -> None:
     steps = f'{TRANSFORM}set = {{ share = "${{event.used / event.limit}}" }}\n'
     pipeline(made, 'fields = { used = "mask" }', steps, destinations=WEBHOOK)
     assert bodies(made, {"used": 97, "limit": 100})["webhook"] == {"used": "•••", "limit": 100, "share": None}
 
 
-def test_body_names_what_a_transform_made(made: Bench) -> None:
+def test_body_names_what_a_transform_made(made: Pipe) -> None:
     steps = f'{TRANSFORM}body = {{ person = {{ mail = "$event.email" }} }}\n'
     pipeline(made, 'fields = { "body.person.mail" = "mask" }', steps, destinations=WEBHOOK)
     assert bodies(made, {"email": EMAIL})["webhook"] == {"person": {"mail": "j•••@acme.com"}}
 
 
-def test_a_value_that_stands_in_a_file_too_is_redacted_there(made: Bench) -> None:
+def test_a_value_that_stands_in_a_file_too_is_redacted_there(made: Pipe) -> None:
     made.write("customers.csv", f"customer_id,name,owner\nc1,{EMAIL} is it,maya@ours.example\n")
     pipeline(
         made,
@@ -317,13 +317,13 @@ def test_a_value_that_stands_in_a_file_too_is_redacted_there(made: Bench) -> Non
     assert bodies(made, {"email": EMAIL})["slack"].endswith("j•••@acme.com is it maya@ours.example")
 
 
-def test_a_file_of_the_operator_is_not_looked_through(made: Bench) -> None:
+def test_a_file_of_the_operator_is_not_looked_through(made: Pipe) -> None:
     made.write("customers.csv", f"customer_id,owner\nc1,{EMAIL}\n")
     pipeline(made, 'detect = { "*" = "mask" }', ENRICH, destinations=SLACK.replace("$body", "$entity.customer.owner"))
     assert bodies(made, {"note": "nothing"})["slack"].endswith(EMAIL)
 
 
-def test_a_field_may_be_of_an_entity(made: Bench) -> None:
+def test_a_field_may_be_of_an_entity(made: Pipe) -> None:
     made.write("customers.csv", f"customer_id,owner\nc1,{EMAIL}\n")
     pipeline(
         made,
@@ -335,7 +335,7 @@ def test_a_field_may_be_of_an_entity(made: Bench) -> None:
 
 
 @pytest.mark.parametrize("order", ["redact first", "redact last"])
-def test_what_an_earlier_event_told_of_a_customer_is_redacted_like_its_field(made: Bench, order: str) -> None:
+def test_what_an_earlier_event_told_of_a_customer_is_redacted_like_its_field(made: Pipe, order: str) -> None:
     steps = f'{UPSERT}traits = {{ code = "$event.ref", words = "$event.note" }}\n{ENRICH}'
     parts = ("", steps) if order == "redact first" else (steps, "")
     text = SLACK.replace("$body", "$entity.customer.code / $entity.customer.words")
@@ -344,7 +344,7 @@ def test_what_an_earlier_event_told_of_a_customer_is_redacted_like_its_field(mad
     assert bodies(made, {})["slack"].endswith("••• / mail j•••@acme.com")
 
 
-def test_a_trait_that_another_pipeline_wrote_is_redacted_like_its_field(made: Bench) -> None:
+def test_a_trait_that_another_pipeline_wrote_is_redacted_like_its_field(made: Pipe) -> None:
     made.steps(f'{UPSERT}traits = {{ code = "$event.ref" }}\n', name="a")
     pipeline(made, 'fields = { ref = "mask" }', ENRICH, destinations=SLACK.replace("$body", "$entity.customer.code"))
     emitted(made, ref="XY")
@@ -356,7 +356,7 @@ def test_a_trait_that_another_pipeline_wrote_is_redacted_like_its_field(made: Be
 CROSSING = '[[steps]]\nuse = "crossing"\nvalue = "$event.used"\nlevels = [100]\nkey = "$event.ref"\n'
 
 
-def test_the_value_of_a_crossing_is_null_where_what_it_is_made_of_is_redacted(made: Bench) -> None:
+def test_the_value_of_a_crossing_is_null_where_what_it_is_made_of_is_redacted(made: Pipe) -> None:
     text = SLACK.replace("$body", "reached $crossing.level with [$crossing.value]")
     pipeline(made, 'fields = { used = "mask" }', CROSSING, destinations=text)
     assert bodies(made, {"used": 7654, "ref": "a"})["slack"].endswith("reached 100 with []")
@@ -386,13 +386,13 @@ detect = { "*" = { slack = "mask", webhook = "keep" } }
 """
 
 
-def test_a_value_of_two_letters_is_not_told_either(made: Bench) -> None:
+def test_a_value_of_two_letters_is_not_told_either(made: Pipe) -> None:
     pipeline(made, 'fields = { ref = "mask" }', after=STEPS["dedupe"].replace(":$event.email", ""))
     entry = previewed(made, {"ref": "XY"})["trace"][1]
     assert entry["note"] == "[redacted] is new in 1h"
 
 
-def test_a_name_that_is_a_secret_is_not_told_by_a_transform(made: Bench) -> None:
+def test_a_name_that_is_a_secret_is_not_told_by_a_transform(made: Pipe) -> None:
     made.write("ingestlayer.toml", '[events]\nundeclared = "accept"\n')
     (made.root / "events/usage.toml").unlink()
     pipeline(made, 'detect = { "*" = "mask" }', after=f"{TRANSFORM}set = {{ a = 1 }}\n", destinations=WEBHOOK)
@@ -401,7 +401,7 @@ def test_a_name_that_is_a_secret_is_not_told_by_a_transform(made: Bench) -> None
 
 @pytest.mark.parametrize("place", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
-def test_no_step_tells_a_redacted_value(made: Bench, step: str, place: str) -> None:
+def test_no_step_tells_a_redacted_value(made: Pipe, step: str, place: str) -> None:
     text = STEPS[step].replace("{secret}", "x")
     pipeline(made, HIDING, **{place: text})
     payload = {"ref": "secret-ref-77", "email": EMAIL, "used": 31337}
@@ -412,7 +412,7 @@ def test_no_step_tells_a_redacted_value(made: Bench, step: str, place: str) -> N
         assert not [word for word in ("secret-ref-77", EMAIL, "31337", "3133.7") if word in previews], previews
 
 
-def test_a_skipped_destination_says_why_without_the_value(made: Bench) -> None:
+def test_a_skipped_destination_says_why_without_the_value(made: Pipe) -> None:
     gated = SLACK.replace('channel = "#c"', 'channel = "#c"\nwhen = "$event.email == \'none\'"')
     pipeline(made, 'fields = { email = { slack = "keep", webhook = "mask" } }', destinations=gated + WEBHOOK)
     run = previewed(made, {"email": EMAIL})
@@ -421,13 +421,13 @@ def test_a_skipped_destination_says_why_without_the_value(made: Bench) -> None:
     ]
 
 
-def test_conditions_judge_the_real_values(made: Bench) -> None:
+def test_conditions_judge_the_real_values(made: Pipe) -> None:
     gated = SLACK.replace('channel = "#c"', f'channel = "#c"\nwhen = "$event.email == \'{EMAIL}\'"')
     pipeline(made, 'fields = { email = "drop" }', destinations=gated)
     assert previewed(made, {"email": EMAIL})["outcome"] == "queued"
 
 
-def test_the_trace_shows_what_every_destination_keeps(made: Bench) -> None:
+def test_the_trace_shows_what_every_destination_keeps(made: Pipe) -> None:
     pipeline(
         made,
         'fields = { ref = "keep" }\ndetect = { email = "mask" }',
@@ -441,7 +441,7 @@ def test_the_trace_shows_what_every_destination_keeps(made: Bench) -> None:
 KEYED = 'secret = "env:NO_SUCH_KEY"\nfields = { email = "hash" }'
 
 
-def test_without_its_key_the_run_fails_and_nothing_is_sent_or_told(made: Bench) -> None:
+def test_without_its_key_the_run_fails_and_nothing_is_sent_or_told(made: Pipe) -> None:
     pipeline(made, KEYED, after=STEPS["dedupe"] + STEPS["upsert"])
     result = emitted(made, email=EMAIL, ref="r")
     (run,) = result.runs
@@ -452,13 +452,13 @@ def test_without_its_key_the_run_fails_and_nothing_is_sent_or_told(made: Bench) 
     assert EMAIL not in told(previewed(made, {"email": EMAIL, "ref": "r"}))
 
 
-def test_another_pipeline_sends_all_the_same(made: Bench) -> None:
+def test_another_pipeline_sends_all_the_same(made: Pipe) -> None:
     pipeline(made, KEYED)
     made.steps("", name="plain")
     assert [run.outcome for run in emitted(made, email=EMAIL).runs] == ["failed", "queued"]
 
 
-def test_without_a_hash_for_what_came_no_key_is_needed(made: Bench) -> None:
+def test_without_a_hash_for_what_came_no_key_is_needed(made: Pipe) -> None:
     pipeline(made, KEYED)
     assert previewed(made, {"note": "no address"})["outcome"] == "queued"
 
@@ -466,8 +466,8 @@ def test_without_a_hash_for_what_came_no_key_is_needed(made: Bench) -> None:
 # What a project may say -----------------------------------------------------------------------------------
 
 
-def found(bench: Bench) -> Iterator[str]:
-    yield from (item.removeprefix("pipelines/pipeline.toml:") for item in problems(bench))
+def found(pipe: Pipe) -> Iterator[str]:
+    yield from (item.removeprefix("pipelines/pipeline.toml:") for item in problems(pipe))
 
 
 @pytest.mark.parametrize(
@@ -490,20 +490,20 @@ def found(bench: Bench) -> Iterator[str]:
         ('fields = { "a..b" = "mask" }', "is neither a name nor a path of names"),
     ],
 )
-def test_what_cannot_be_meant_is_reported(made: Bench, redact: str, words: str) -> None:
+def test_what_cannot_be_meant_is_reported(made: Pipe, redact: str, words: str) -> None:
     pipeline(made, redact)
     (problem,) = found(made)
     assert words in problem
     assert "hunter2" not in problem
 
 
-def test_a_problem_has_the_place_of_its_entry(made: Bench) -> None:
+def test_a_problem_has_the_place_of_its_entry(made: Pipe) -> None:
     pipeline(made, 'detect = { "*" = "mask" }\nfields = { email = "mask", emial = "drop" }')
     (problem,) = found(made)
     assert problem.startswith("6:28: ")
 
 
-def test_undeclared_events_may_have_any_field(made: Bench) -> None:
+def test_undeclared_events_may_have_any_field(made: Pipe) -> None:
     made.write("ingestlayer.toml", '[events]\nundeclared = "accept"\n')
     made.write(
         "pipelines/pipeline.toml", f'{REDACT}fields = {{ anything = "mask" }}\n{SLACK.partition("[destinations.m")[0]}'

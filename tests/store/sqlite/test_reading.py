@@ -15,7 +15,8 @@ import pytest
 from ingestlayer_cli.store.sqlite.connection import Store, open_store
 from ingestlayer_cli.store.sqlite.reading import open_to_read
 from ingestlayer_cli.system.errors import StoreError
-from tests.cli.support import PAYLOAD, USAGE, Folder, Result
+from tests.support.folder import PAYLOAD, USAGE, Folder
+from tests.support.program import Result
 
 COUNT = "SELECT count(*) FROM dead_letters"
 

@@ -1,0 +1,70 @@
+"""Runs that overlap: one alert, and what a later run has read is not undone by an earlier one."""
+
+import threading
+from pathlib import Path
+
+from ingestlayer_cli.checks.run import Options, check
+from ingestlayer_cli.engine.runtime import Runtime
+from tests.support.checks import Checked, table
+from tests.support.program import start
+
+MORE = [(f"c{number}", 1, 100) for number in range(999)]
+
+
+def test_eight_runs_at_once_are_one_alert_each(checked: Checked) -> None:
+    checked.csv(*((f"c{number}", 9, 10) for number in range(50)))
+    running = [start("check", "-q", "--no-deliver", cwd=checked.root) for _ in range(8)]
+    for process in running:
+        _, complaints = process.communicate(timeout=60)
+        assert (process.returncode, complaints) == (0, b"")
+    assert len(checked.keys) == len(set(checked.keys)) == 50
+
+
+def test_a_run_that_was_overtaken_does_not_arm_again_what_the_later_one_told(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table(more='period = "month"\ncommand = ["cat", "usage.csv"]', source=""))
+    checked.csv(("acme", 85, 100))
+    checked.run()
+    read = _Gate()
+    checked.csv(("acme", 10, 100), *MORE)  # what the slow run reads
+    slow = threading.Thread(target=_run, args=(checked, read))
+    slow.start()
+    read.reached.wait(10)
+    checked.csv(("acme", 120, 100))
+    assert checked.crossed() == [("acme", 1)]
+    read.go.set()
+    slow.join()
+    assert checked.crossed() == []
+    assert len(checked.keys) == 2
+
+
+def test_a_run_that_was_overtaken_does_not_bring_an_old_limit_back(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table(more='period = "month"\ncommand = ["cat", "usage.csv"]', source=""))
+    checked.csv(("acme", 85, 100))
+    checked.run()
+    read = _Gate()
+    slow = threading.Thread(target=_run, args=(checked, read))
+    checked.csv(("acme", 100, 100), *MORE)
+    slow.start()
+    read.reached.wait(10)
+    checked.csv(("acme", 170, 200))
+    assert checked.crossed() == [("acme", 0.8)]
+    read.go.set()
+    slow.join()  # it saw level 1 of the old limit: that is told
+    assert checked.crossed() == []
+
+
+class _Gate:
+    """Stops a run after it has read its thousandth row, before its transaction."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.go = threading.Event()
+
+
+def _run(checked: Checked, gate: _Gate) -> None:
+    def progress(_: int) -> None:
+        gate.reached.set()
+        gate.go.wait(10)
+
+    with Runtime(checked.project, checked.clock) as runtime:
+        check(runtime, checked.project.checks["api"], Options(deliver=False, progress=progress))

@@ -1,0 +1,163 @@
+"""A real PostgreSQL server, of Debian's package, started for these tests as a user without rights."""
+
+import glob
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.checks import Checked, table
+
+psycopg = pytest.importorskip("psycopg", reason="the extra `postgres` is not installed: pip install psycopg[binary]")
+FOLDERS = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+SETUP = """
+CREATE TABLE usage (customer_id text, used numeric, "limit" bigint, at timestamptz, tags jsonb, id uuid);
+INSERT INTO usage VALUES
+  ('acme', 9.5, 10, '2026-11-03T09:30:00Z', '["a"]', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'),
+  ('globex', 8, 10, NULL, NULL, NULL),
+  ('nan', 'NaN', 10, NULL, NULL, NULL),
+  ('endless', 'Infinity', 10, NULL, NULL, NULL),
+  ('none', NULL, 10, NULL, NULL, NULL);
+CREATE ROLE meter LOGIN PASSWORD 's3cret';
+GRANT SELECT, INSERT ON usage TO meter;
+CREATE FUNCTION add_one() RETURNS int LANGUAGE sql AS $$ INSERT INTO usage VALUES ('x', 9, 10) RETURNING 1 $$;
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A server with a table of usage; its address, of a user with a password."""
+    if not FOLDERS:
+        pytest.skip("there is no PostgreSQL server: apt-get install postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    as_user = None
+    if os.geteuid() == 0:  # initdb refuses root
+        if not any(entry.pw_name == "postgres" for entry in pwd.getpwall()):
+            pytest.skip("there is no user postgres to run a server as")
+        as_user = "postgres"
+        shutil.chown(folder, "postgres")
+
+    def run(*words: str) -> None:
+        done = subprocess.run(words, user=as_user, capture_output=True, text=True, cwd=folder, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    control = f"{FOLDERS[-1]}/pg_ctl"
+    try:
+        run(f"{FOLDERS[-1]}/initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
+        host_rules = (
+            "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\n"
+        )
+        (folder / "data" / "pg_hba.conf").write_text(host_rules)
+        port = _free_port()
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        run(control, "-D", f"{folder}/data", "-w", "-l", f"{folder}/log", "-o", options, "start")
+        with psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", autocommit=True) as connection:
+            connection.execute(SETUP)
+        yield f"postgresql://meter:s3cret@127.0.0.1:{port}/postgres"
+    finally:
+        if (folder / "data" / "postmaster.pid").exists():
+            run(control, "-D", f"{folder}/data", "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture
+def queried(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> Checked:
+    monkeypatch.setenv("METER_DB", server)
+    return Checked(tmp_path / "project", query("SELECT * FROM usage"))
+
+
+def query(text: str, more: str = "") -> str:
+    return table('source = "env:METER_DB"', more=f"query = '''{text}'''\n{more}")
+
+
+def error(queried: Checked) -> str:
+    result = queried.run()
+    assert result.exit_codes == [75], result
+    return str(result["error"]["message"])
+
+
+def test_a_query_is_read_and_what_is_no_number_is_reported(queried: Checked) -> None:
+    result = queried.run()
+    assert [row["key"] for row in result["crossed"]] == ["acme", "globex"]
+    assert [row["problem"] for row in result["problems"]] == [
+        "nan: used is 'NaN', which is no number",
+        "endless: used is 'Infinity', which is no number",
+        "none: used is missing",
+    ]
+    assert queried.events[0][1]["used"] == 9.5
+    assert queried.crossed() == []
+
+
+def test_values_of_every_type_become_json(queried: Checked) -> None:
+    queried.tables(query("SELECT * FROM usage") + '[events]\nundeclared = "accept"\n')
+    queried.tables((queried.root / "ingestlayer.toml").read_text().replace("usage.limit", "usage.other"))
+    queried.run()
+    payload = queried.events[0][1]
+    assert payload["at"].startswith("2026-11-03T")
+    assert (payload["tags"], payload["id"]) == (["a"], "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "SELECT add_one() AS used, 1 AS limit, 'x' AS customer_id",
+            "cannot execute INSERT in a read-only transaction",
+        ),
+        ("INSERT INTO usage VALUES ('x', 9, 10)", "syntax error"),
+        ("SELECT * FROM usages", 'relation "usages" does not exist'),
+        ("SELECT 1; DROP TABLE usage", "cannot"),
+    ],
+)
+def test_nothing_but_a_query_that_reads_is_run(queried: Checked, text: str, words: str) -> None:
+    queried.tables(query(text))
+    found = error(queried)
+    assert found.startswith("PostgreSQL: ")
+    assert words in found or "multiple" in found
+    queried.tables(query("SELECT * FROM usage"))
+    assert queried.run()["rows"] == 5
+
+
+def test_a_query_that_takes_too_long_is_ended(queried: Checked) -> None:
+    queried.tables(query("SELECT pg_sleep(60), 1 AS used, 1 AS limit, 'x' AS customer_id", 'timeout = "500ms"'))
+    began = time.monotonic()
+    assert "statement timeout" in error(queried)
+    assert time.monotonic() - began < 10
+
+
+def test_rows_come_as_they_are_read(queried: Checked) -> None:
+    text = "SELECT 'c' || n AS customer_id, 1 AS used, 10 AS limit FROM generate_series(1, 50000) n"
+    queried.tables(query(text))
+    assert queried.run()["rows"] == 50_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("s3cret", "wr0ng"), ("meter:s3cret", "nobody:wr0ng"), ("127.0.0.1:", "127.0.0.1:1")]
+)
+def test_an_error_never_holds_the_password(
+    queried: Checked, server: str, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    monkeypatch.setenv("METER_DB", server.replace(old, new, 1))
+    result = queried.run()
+    assert result.exit_codes == [75]
+    assert "wr0ng" not in str(result)
+    assert "s3cret" not in str(result)
+
+
+def test_an_address_that_is_none_is_an_error_without_it(queried: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METER_DB", "postgresql://meter:s3cret@host:no-port/db")
+    assert "s3cret" not in error(queried)

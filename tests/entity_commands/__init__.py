@@ -1,1 +1,0 @@
-"""`entities get|list|set|import`, run as the program."""

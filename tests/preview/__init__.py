@@ -1,1 +1,0 @@
-"""`preview`: what emit would do, and how the message will look."""

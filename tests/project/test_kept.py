@@ -1,0 +1,171 @@
+"""The cache of the compiled project: right after every edit, and no pydantic while nothing was edited.
+
+Each load is a process of its own, as it is for a user.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestlayer_cli.project import load
+from tests.support.project import DESTINATION, SOUND, age, write
+
+LOAD = """
+import json, sys
+from ingestlayer_cli.system.errors import IngestlayerError
+from ingestlayer_cli.project import load
+try:
+    project = load(sys.argv[1], keep=sys.argv[2] == "keep")
+    said = {"pipelines": project.pipelines, "types": project.types, "retention": project.retention}
+except IngestlayerError as error:
+    said = error.document()
+print(json.dumps({**said, "compiled": "pydantic" in sys.modules}))
+"""
+FILES = [*SOUND, "b.json"]
+PROJECT: dict[str, str | bytes | None] = {
+    "pipelines/alert.toml": DESTINATION + '[destinations.message]\nblocks = "b.json"\n',
+    "b.json": '[{"type": "divider"}]',
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose cache is kept and fresh."""
+    write(tmp_path, PROJECT)
+    age(tmp_path)
+    assert loaded(tmp_path)["compiled"]
+    return tmp_path
+
+
+def loaded(root: Path, keep: str = "keep") -> dict[str, Any]:
+    command = [sys.executable, "-c", LOAD, str(root), keep]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+def cache(root: Path) -> Path:
+    return root / ".ingestlayer" / "project.json"
+
+
+def test_the_second_load_compiles_nothing(project: Path) -> None:
+    assert not loaded(project)["compiled"]
+
+
+def test_the_second_load_gives_the_same_project(project: Path) -> None:
+    first = loaded(project, "no")
+    cache(project).unlink()
+    assert {**loaded(project, "no"), "compiled": False} == first
+
+
+def test_a_second_load_in_the_same_process_works_without_a_cache(tmp_path: Path) -> None:
+    write(tmp_path, {})
+    assert load(str(tmp_path), keep=False).types == load(str(tmp_path), keep=False).types
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_edit_of_any_file_is_seen(project: Path, name: str) -> None:
+    path = project / name
+    path.write_text(path.read_text() + "\n")
+    assert loaded(project)["compiled"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_edit_that_keeps_the_size_is_seen(project: Path, name: str) -> None:
+    path = project / name
+    path.write_bytes(path.read_bytes())
+    assert loaded(project)["compiled"]
+
+
+def test_what_an_edit_of_the_same_size_says_counts_at_once(project: Path) -> None:
+    path = project / "events" / "usage.toml"
+    path.write_text(path.read_text().replace('type = "usage"', 'type = "usagf"'))
+    assert loaded(project)["types"] == ["usagf"]
+
+
+def test_two_edits_of_the_same_size_right_after_another_are_both_seen(project: Path) -> None:
+    path = project / "events" / "usage.toml"
+    text = path.read_text()
+    for name in ("usagf", "usagg", "usagh"):
+        path.write_text(text.replace('type = "usage"', f'type = "{name}"'))
+        assert loaded(project)["types"] == [name]
+
+
+@pytest.mark.parametrize("name", ["events/usage.toml", "pipelines/second.toml", "events/second.toml"])
+def test_a_new_or_removed_file_is_seen(project: Path, name: str) -> None:
+    path = project / name
+    if path.exists():
+        path.unlink()
+    else:
+        path.write_text('type = "second"\n[fields]\n' if "events" in name else DESTINATION)
+        os.utime(path, (1, 1))
+    assert loaded(project)["compiled"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_edit_that_breaks_a_file_is_an_error_and_not_the_old_project(project: Path, name: str) -> None:
+    (project / name).write_text("{")
+    assert loaded(project)["error"]["kind"] == "project"
+
+
+def test_a_project_is_compiled_again_by_another_version(project: Path) -> None:
+    kept = json.loads(cache(project).read_text())
+    cache(project).write_text(json.dumps({**kept, "version": "0.0.0"}))
+    assert loaded(project)["compiled"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe", b"null", b"[]", b"5", b'{"version": 1}', b"[" * 100_000, b'{"files": 5, "version": null}'],
+)
+def test_a_corrupt_cache_is_rebuilt_silently(project: Path, content: bytes) -> None:
+    cache(project).write_bytes(content)
+    assert loaded(project)["types"] == ["usage"]
+    age(project)
+    loaded(project)
+    assert not loaded(project)["compiled"]
+
+
+@pytest.mark.parametrize("changed", [{"project": {}}, {"project": None}, {"files": [[1]]}, {"files": None}])
+def test_a_cache_of_another_shape_is_rebuilt_silently(project: Path, changed: dict[str, Any]) -> None:
+    cache(project).write_text(json.dumps({**json.loads(cache(project).read_text()), **changed}))
+    assert loaded(project)["types"] == ["usage"]
+
+
+def test_without_keep_nothing_is_written(tmp_path: Path) -> None:
+    write(tmp_path, PROJECT)
+    age(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    loaded(tmp_path, "no")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_cache_that_is_there_is_used_without_keep(project: Path) -> None:
+    assert not loaded(project, "no")["compiled"]
+
+
+def test_a_broken_project_leaves_no_cache(tmp_path: Path) -> None:
+    write(tmp_path, {"ingestlayer.toml": "a = 1"})
+    age(tmp_path)
+    loaded(tmp_path)
+    assert not cache(tmp_path).exists()
+
+
+def test_a_file_of_this_moment_is_not_kept_because_its_next_edit_may_look_the_same(tmp_path: Path) -> None:
+    write(tmp_path, PROJECT)
+    then = 4_000_000_000
+    os.utime(tmp_path / "b.json", (then, then))
+    loaded(tmp_path)
+    assert not cache(tmp_path).exists()
+
+
+def test_where_the_cache_cannot_be_written_the_project_loads_all_the_same(tmp_path: Path) -> None:
+    write(tmp_path, {**PROJECT, ".ingestlayer": "a file in its place"})
+    age(tmp_path)
+    assert loaded(tmp_path)["types"] == ["usage"]

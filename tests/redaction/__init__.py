@@ -1,1 +1,0 @@
-"""Detectors, masks, and that nothing leaks."""

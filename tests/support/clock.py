@@ -1,0 +1,19 @@
+"""A clock of the test's own."""
+
+from ingestlayer_cli.system.clock import Clock, parse_duration
+
+
+class FakeClock(Clock):
+    """Stands still; sleeping moves it on."""
+
+    def __init__(self, at: int | None = None) -> None:
+        self.at = super().now() if at is None else at
+
+    def now(self) -> int:
+        return self.at
+
+    def sleep(self, duration: int) -> None:
+        self.at += duration
+
+    def passes(self, duration: str) -> None:
+        self.at += parse_duration(duration)

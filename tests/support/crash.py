@@ -1,0 +1,248 @@
+"""Kill the real program again and again while it accepts batches and delivers them; then look at what is left.
+
+Shared by `test_crash.py` and `python -m tests.benchmarks.crash`.
+"""
+
+import os
+import random
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.posting import TOKEN, Posting, envelope
+from tests.support.program import Result
+from tests.support.standin import DEFAULT_SCOPES, SlackStandin, Slow
+
+SLOW = 0.03  # seconds that the stand-in takes for a post, so that kills fall into it
+CHANNELS = ("red", "green", "blue", "grey")
+SIZE = 2_400  # events of a batch: three transactions
+EVERY = 240  # one event in so many ends in a message
+WORKERS = 3
+KILLS_A_BATCH = 5
+SETTLED = 3  # seconds after which a message that left is in Slack for sure; Slack gets 60, here nothing waits
+
+
+class Campaign:
+    """Processes that are killed, on one project. `counts` tells what happened."""
+
+    def __init__(self, root: Path, kills: int, *, history: bool = True, seed: int | None = None) -> None:
+        self.slack = SlackStandin()
+        self.slack.always = Slow(SLOW)
+        self.slack.tokens[TOKEN] = {*DEFAULT_SCOPES} - (set() if history else {"channels:history"})
+        for name in CHANNELS:
+            self.slack.add_channel(name)
+        self.folder = Posting(root, self.slack)
+        self.kills = kills
+        self.history = history
+        self.counts: Counter[str] = Counter()
+        self.batches = [self._batch(number) for number in range(max(kills // KILLS_A_BATCH, 4))]
+        self._idle = list(range(len(self.batches)))
+        self._known: dict[str, str] = {}  # every key that was seen in the store, and its event
+        self._random = random.Random(seed)
+        self._lock = threading.Lock()
+        self._failure: BaseException | None = None
+
+    @property
+    def events(self) -> int:
+        return SIZE * len(self.batches)
+
+    @property
+    def messages(self) -> int:
+        return len(range(0, SIZE, EVERY)) * len(self.batches)
+
+    def _batch(self, number: int) -> Path:
+        events = []
+        for line in range(SIZE):
+            event = envelope(line, CHANNELS[line // EVERY % len(CHANNELS)], 20 if line % EVERY else 120)
+            events.append({**event, "idempotency_key": f"{number}:{line}"})
+        return self.folder.batch(events, f"batches/{number}.ndjson")
+
+    # The killing --------------------------------------------------------------------------------------
+
+    def kill_all(self) -> None:
+        """Run until enough processes have been killed."""
+        threads = [threading.Thread(target=self._work) for _ in range(WORKERS)]
+        for thread in threads:
+            thread.start()
+        try:
+            while any(thread.is_alive() for thread in threads):
+                time.sleep(0.3)
+                self.let_settle()
+        except BaseException as error:
+            self._failure = error  # the threads end
+        for thread in threads:
+            thread.join()
+        if self._failure:
+            raise self._failure
+
+    def let_settle(self, at_least: float = SETTLED) -> None:
+        """Let the minute pass that a message may take to turn up in the history."""
+        if self._is_made():
+            before = int((time.time() - at_least) * 1000)
+            self.folder.sql(
+                "UPDATE attempts SET at = at - 61000 WHERE outcome = 'unknown' AND at BETWEEN ? AND ? AND EXISTS"
+                " (SELECT 1 FROM deliveries d WHERE d.seq = delivery AND d.status = 'unknown')",
+                before - 61_000 + round(at_least * 1000),
+                before,
+            )
+
+    def _work(self) -> None:
+        try:
+            while self._failure is None and self.counts["kills"] < self.kills:
+                if self._random.random() < 0.6:
+                    self._emit()
+                else:
+                    self._deliver()
+        except BaseException as error:
+            self._failure = error
+
+    def _emit(self) -> None:
+        with self._lock:
+            number = self._idle.pop(self._random.randrange(len(self._idle)))
+        before = self._look(number)
+        wait = self._random.choice([["--no-deliver"], ["--wait", "1s"], []])
+        process = self.folder.start("emit", "--batch", self.batches[number], "--json", *wait)
+        killed = self._kill_sometime(process)
+        after = self._look(number)
+        if killed and before == SIZE:
+            self._count("killed while all were duplicates")
+        elif killed:
+            where = {0: "before the first commit", SIZE: "after the last commit"}
+            self._count(f"killed {where.get(after, 'between two commits')}")
+        with self._lock:
+            self._idle.append(number)
+
+    def _deliver(self) -> None:
+        watch = self._random.random() < 0.3
+        if self._kill_sometime(self.folder.start("deliver", "-q", *["--watch"] * watch)):
+            self._count("killed while delivering")
+
+    def _kill_sometime(self, process: "subprocess.Popen[str]") -> bool:
+        """Kill a process at some moment; False when it was quicker."""
+        moment = self._random.choice([self._any_time, self._a_write, self._a_post, self._a_post])
+        reached, pause = moment(), self._random.uniform(0, 2 * SLOW) if moment == self._a_post else 0
+        ends = time.monotonic() + self._random.uniform(0.8, 2)
+        while process.poll() is None and time.monotonic() < ends and not reached():
+            time.sleep(0.001)
+        time.sleep(pause)
+        process.kill()
+        out, err = process.communicate()
+        if process.returncode != -9:
+            assert process.returncode in (0, 75), (process.args, process.returncode, out, err)
+            assert "locked" not in err
+            self._count("ended by themselves")
+            return False
+        self._count("kills")
+        me = f"{os.uname().nodename}:{process.pid}/%"
+        if self._is_made() and self.folder.sql(
+            "SELECT 1 FROM deliveries WHERE lease_by LIKE ?"
+            " UNION SELECT 1 FROM attempts WHERE process LIKE ? AND outcome = 'unknown'",
+            *(me, me),
+        ):
+            self._count("killed with a message in hand")
+        return True
+
+    def _any_time(self) -> Callable[[], bool]:
+        ends = time.monotonic() + self._random.uniform(0.02, 0.7)
+        return lambda: time.monotonic() > ends
+
+    def _a_write(self) -> Callable[[], bool]:
+        """A transaction of some process is just being written."""
+        before, left = self._written(), self._random.randrange(1, 6)
+
+        def moment() -> bool:
+            nonlocal before, left
+            if (now := self._written()) != before:
+                before, left = now, left - 1
+            return left == 0
+
+        return moment
+
+    def _written(self) -> tuple[int, int]:
+        try:
+            found = os.stat(f"{self.folder.store}-wal")
+            return found.st_size, found.st_mtime_ns
+        except FileNotFoundError:
+            return 0, 0
+
+    def _a_post(self) -> Callable[[], bool]:
+        """A message of some process is on its way."""
+        enough = len(self.slack.requests) + self._random.randrange(1, 4)
+        return lambda: len(self.slack.requests) >= enough
+
+    def _look(self, number: int) -> int:
+        """Remember what is stored of a batch, which may never be lost again; return how many events that is."""
+        if not self._is_made():
+            return 0
+        rows = self.folder.sql("SELECT key, id FROM events WHERE key BETWEEN ? AND ?", f"{number}:", f"{number}:~")
+        for key, id_ in rows:
+            assert self._known.setdefault(key, id_) == id_, f"{key} was stored twice"
+        return len(rows)
+
+    def _is_made(self) -> bool:
+        """Say whether there is a store: the first processes may be killed while they make it."""
+        return self.folder.store.exists() and self.folder.sql("PRAGMA user_version") != [(0,)]
+
+    def _count(self, what: str) -> None:
+        with self._lock:
+            self.counts[what] += 1
+
+    # Afterwards ---------------------------------------------------------------------------------------
+
+    def send_again(self) -> None:
+        """Send every batch once more: what is already there is a duplicate."""
+        for number, batch in enumerate(self.batches):
+            stored = self._look(number)
+            self.counts["events accepted before the batches were sent again"] += stored
+            result = self.folder.run("emit", "--batch", batch, "--no-deliver", "--json")
+            assert result.code == 0, result
+            document = result.json
+            assert (document["accepted"], document["duplicates"]) == (SIZE - stored, stored)
+
+    def deliver_all(self, rounds: int = 40) -> Result:
+        """Deliver until nothing waits but what is unknown for good, the minute of reconciliation passing in between."""
+        for _ in range(rounds):
+            result = self.folder.run("deliver", "--json")
+            assert result.code in (0, 75), result
+            waiting = self.folder.statuses().keys() - {"delivered"}
+            if not waiting or (waiting == {"unknown"} and not self.history):
+                break
+            time.sleep(2 * SLOW)
+            self.let_settle(at_least=0)
+        return result
+
+    def check(self) -> None:
+        """No accepted event lost, none stored twice, the store sound."""
+        rows = self.folder.sql("SELECT key, id FROM events")
+        assert len(rows) == len(dict(rows)) == self.events
+        assert self._known.items() <= dict(rows).items(), "an accepted event was lost"
+        assert self.folder.sql("SELECT count(*) FROM runs") == [(self.events,)]
+        assert self.folder.sql("SELECT count(*), count(DISTINCT event) FROM deliveries") == [(self.messages,) * 2]
+        assert self.folder.sql("PRAGMA integrity_check") == [("ok",)]
+
+    def summary(self) -> str:
+        """Count what happened, and return it in words."""
+        attempts = Counter(dict(self.folder.sql("SELECT outcome, count(*) FROM attempts GROUP BY outcome")))
+        self.counts["events"] = self.events
+        self.counts["deliveries"] = self.messages
+        self.counts["posts"] = len(self.slack.messages)
+        self.counts["deliveries posted twice"] = len(self.posted_twice())
+        self.counts["attempts that ended unknown"] = attempts["unknown"]
+        self.counts["unknown found in the history"] = attempts["found"]
+        self.counts["unknown sent again"] = attempts["resend"]
+        for status, count in self.folder.statuses().items():
+            self.counts[f"deliveries {status}"] = count
+        return "\n".join(f"  {count:9,} {what}" for what, count in sorted(self.counts.items()))
+
+    def posted_twice(self) -> set[str]:
+        return {id_ for id_, found in self.slack.by_delivery().items() if len(found) > 1}
+
+    def __enter__(self) -> "Campaign":
+        self.slack.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.slack.stop()

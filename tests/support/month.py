@@ -1,0 +1,213 @@
+"""A month of hourly checks under a clock of its own, with processes that are killed, against a model of the rule.
+
+    python -m tests.support.month [CUSTOMERS [HOURS [KILLS]]]     # 1000 720 200: the whole month
+
+The model is written from the words of the README, not from the code: exact fractions, one table of what is held.
+What it says must be told, when, must be exactly what the store has. Shared with `test_month.py`.
+"""
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.checks import HOUR, Checked, table
+
+START = datetime(2026, 11, 22, tzinfo=UTC)  # the first of December is in it
+METRICS = ("seats", "api-calls", "storage")
+LEVELS = (Fraction(8, 10), Fraction(9, 10), Fraction(1))
+REARM = Fraction(5, 100)
+TABLE = table(levels="[0.8, 0.9, 1.0]", key='["customer_id", "metric"]')
+
+
+class Alert(NamedTuple):
+    """What is told: in which hour from the start, of whom, of which level."""
+
+    hour: int
+    customer: str
+    metric: str
+    level: float
+
+
+Usage = dict[tuple[str, str], tuple[int, int]]  # customer and metric: used and limit
+
+
+# The model ------------------------------------------------------------------------------------------------
+
+
+class Model:
+    """What has to be told. A level is held from when it was reached, until the value is more than REARM below it,
+    the limit is another, or the month is over; a level above all that are held is told."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[str, str], set[Fraction]] = {}
+        self.limits: dict[tuple[str, str], int] = {}
+        self.month = 0
+        self.alerts: list[Alert] = []
+
+    def see(self, hour: int, usage: Usage) -> None:
+        month = (START + timedelta(hours=hour)).month
+        if month != self.month:
+            self.held.clear()
+            self.month = month
+        for key, (used, limit) in usage.items():
+            if limit <= 0 or used < 0:
+                continue
+            value = Fraction(used, limit)
+            held = self.held.get(key, set())
+            if self.limits.get(key) != limit:
+                held = set()
+            held = {level for level in held if value >= level - REARM}
+            reached = {level for level in LEVELS if value >= level}
+            if reached and (not held or max(reached) > max(held)):
+                self.alerts.append(Alert(hour, *key, float(max(reached))))
+                held |= reached
+                self.limits[key] = limit
+            self.held[key] = held
+
+
+# Usage ----------------------------------------------------------------------------------------------------
+
+
+def month_of_usage(customers: int, hours: int, chance: random.Random) -> Iterator[Usage]:
+    """Yield the usage of each hour: it grows with the month, jumps about, loses rows, and gets other limits."""
+    keys = [(f"customer-{number}", metric) for number in range(customers) for metric in METRICS]
+    limits = {key: chance.choice((10, 100, 997, 10_000)) for key in keys}
+    pace = {key: chance.choice((0.0, 0.3, 0.7, 0.85, 1.0, 1.3)) * chance.uniform(0.9, 1.1) for key in keys}
+    noise = {key: chance.choice((0, 0.01, 0.08, 0.3)) for key in keys}
+    for hour in range(hours):
+        moment = START + timedelta(hours=hour)
+        passed = (moment.day - 1 + moment.hour / 24) / 30
+        usage: Usage = {}
+        for key in keys:
+            if chance.random() < 0.002:
+                limits[key] = chance.choice((0, 10, 100, 997, 10_000, limits[key] * 2))
+            if chance.random() < 0.01:
+                continue  # the export has lost it
+            ratio = pace[key] * (0.6 + 0.6 * passed) + noise[key] * chance.uniform(-1, 1)
+            usage[key] = round(max(ratio, -0.01) * limits[key]), limits[key]
+        yield usage
+
+
+# The processes --------------------------------------------------------------------------------------------
+
+
+class Worker:
+    """A process that runs the check at the hours that it is told; it may be killed."""
+
+    def __init__(self, root: Path) -> None:
+        words = [sys.executable, "-m", "tests.support.month", "--worker", str(root)]
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._answer() == "ready"
+
+    def run(self, hour: int) -> None:
+        self._tell(hour)
+        assert self._answer() == "done"
+
+    def killed_at(self, hour: int, after: float) -> None:
+        """Begin a run, and kill the process so many seconds later."""
+        self._tell(hour)
+        time.sleep(after)
+        self.process.kill()
+        self.close()
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+    def _tell(self, hour: int) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{hour}\n")
+        self.process.stdin.flush()
+
+    def _answer(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+
+def work(root: Path) -> None:
+    """Run the check at each hour that stdin names."""
+    from ingestlayer_cli.checks.run import Options, check
+    from ingestlayer_cli.engine.runtime import Runtime
+    from ingestlayer_cli.project import load
+    from tests.support.clock import FakeClock
+
+    project = load(str(root), keep=False)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        clock = FakeClock(int(START.timestamp()) * 1000 + int(line) * HOUR)
+        with Runtime(project, clock) as runtime:
+            result = check(runtime, project.checks["api"], Options(deliver=False))
+            assert "error" not in result, result
+        print("done", flush=True)
+
+
+class Campaign:
+    """A month of a check. `told` is what the store has in the end, `expected` what the model says."""
+
+    def __init__(self, root: Path, customers: int, hours: int, kills: int, seed: int = 7) -> None:
+        self.bench = Checked(root, TABLE)
+        self.hours = hours
+        self.kills = kills
+        self.model = Model()
+        self._usage = month_of_usage(customers, hours, random.Random(seed))
+        self._random = random.Random(seed + 1)
+
+    def run(self) -> None:
+        killed_in = set(self._random.sample(range(self.hours), min(self.kills, self.hours)))
+        worker = Worker(self.bench.root)
+        took = 0.05  # seconds of a run, as it shows
+        for hour, usage in enumerate(self._usage):
+            self.bench.csv(*((*key, *row) for key, row in usage.items()), columns="customer_id,metric,used,limit")
+            if hour in killed_in:
+                worker.killed_at(hour, self._random.uniform(0, 1.1 * took))
+                worker = Worker(self.bench.root)
+            began = time.monotonic()
+            worker.run(hour)
+            took = 0.8 * took + 0.2 * (time.monotonic() - began)
+            if self._random.random() < 0.05:
+                worker.run(hour)  # cron, or an operator, runs it once more
+            self.model.see(hour, usage)
+        worker.close()
+
+    @property
+    def expected(self) -> list[Alert]:
+        return sorted(self.model.alerts)
+
+    @property
+    def told(self) -> list[Alert]:
+        rows = self.bench.select("SELECT received_at FROM events ORDER BY seq")
+        start = int(START.timestamp()) * 1000
+        return sorted(
+            Alert((at - start) // HOUR, payload["customer_id"], payload["metric"], payload["level"])
+            for (at,), (_, payload) in zip(rows, self.bench.events, strict=True)
+        )
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--worker"]:
+        work(Path(sys.argv[2]))
+        return
+    customers, hours, kills = [int(word) for word in sys.argv[1:]] + [1000, 720, 200][len(sys.argv) - 1 :]
+    with tempfile.TemporaryDirectory() as folder:
+        campaign = Campaign(Path(folder) / "project", customers, hours, kills)
+        began = time.monotonic()
+        campaign.run()
+        took = time.monotonic() - began
+        told, expected = campaign.told, campaign.expected
+    print(f"{customers:,} customers, {len(METRICS)} metrics, {hours} hours, {kills} kills: {took:.0f} s")
+    print(f"{len(told):,} alerts, {len(set(expected) - set(told))} missing, {len(set(told) - set(expected))} too many")
+    sys.exit(told != expected)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Running the real program: its script, as a subprocess, without a shell; or inside this process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ingestlayer_cli import main
+from ingestlayer_cli.commands import settings
+
+PROGRAM = str(Path(sys.executable).parent / "ingestlayer")
+LONG_AGO = 1_577_836_800  # seconds; for files that are not to be taken for just changed
+
+Argument = str | bytes | Path
+
+_OURS = ("INGESTLAYER_", "_INGESTLAYER", "SLACK_", "COMP_", "PYTHON", "NO_COLOR", "FORCE_COLOR", "XDG_")
+_PROXIES = ("HTTP", "http", "ALL_PROXY", "SSL_")
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return an environment in which nothing of the caller's changes what the program does."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS + _PROXIES)}
+    return {**kept, "TERM": "dumb", "COLUMNS": "160", "PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8", **(more or {})}
+
+
+class Result(NamedTuple):
+    """What one call of the program did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        """The error of the one JSON document on stdout."""
+        return self.json["error"]
+
+    @property
+    def lines(self) -> list[Any]:
+        """The NDJSON on stdout."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+    @property
+    def deliveries(self) -> list[dict[str, Any]]:
+        """The deliveries of `emit --json`."""
+        return [delivery for run in self.json["runs"] for delivery in run["deliveries"]]
+
+    @property
+    def delivery(self) -> dict[str, Any]:
+        (found,) = self.deliveries
+        return found
+
+
+def ingestlayer(
+    *arguments: Argument,
+    cwd: Path,
+    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Result:
+    """Run the program to its end."""
+    done = subprocess.run(
+        [PROGRAM, *arguments], cwd=cwd, input=stdin or b"", capture_output=True, env=environment(env), timeout=60
+    )
+    result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert "Traceback" not in result.err, result.err
+    return result
+
+
+def start(*arguments: Argument, cwd: Path, **more: Any) -> subprocess.Popen[bytes]:
+    """Start the program; its streams are pipes unless `more` says otherwise."""
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+    return subprocess.Popen([PROGRAM, *arguments], cwd=cwd, env=environment(), **streams)
+
+
+def here(root: Path, *arguments: str) -> Result:
+    """Run the program inside this process, for what needs pydantic: loading it takes five times as long."""
+    before = vars(settings).copy()
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        try:
+            code = main.run(["-C", str(root), *arguments])
+        finally:
+            vars(settings).update(before)
+    return Result(int(code), out.getvalue(), err.getvalue())
+
+
+def finished(process: subprocess.Popen[str], timeout: float = 100) -> Result:
+    """Wait for a process; kill it when it does not end."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"{process.args!r} did not end: {out} {err}") from None
+    assert "Traceback" not in err, err
+    return Result(process.returncode, out, err)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def wait_until(condition: Any, seconds: float = 60) -> None:
+    """Wait for something that another process or thread does."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.005)

@@ -1,1 +1,0 @@
-"""A strict receiver of webhooks on loopback."""

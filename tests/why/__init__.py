@@ -1,1 +1,0 @@
-"""Why an event went, or did not go, where."""
