@@ -9,24 +9,24 @@ from binascii import crc32
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..engine.accepting import accept, bury_line
-from ..engine.flow import WAIT, batch_codes, send_own
+from ..engine import tally
+from ..engine.accepting import accept, bury_line, foresee, transact
 from ..engine.pipeline import Run
 from ..engine.runtime import Runtime
-from ..entities.values import key_text
 from ..model.crossings import Held
-from ..model.declarations import Field
-from ..model.events import encode
-from ..model.gate import MAX_KEY, Raw
-from ..model.memory import Kept, State
-from ..project.checks import CROSSED, STALE
+from ..model.events import Event, encode
+from ..model.gate import Raw
+from ..model.memory import Foreseen, Kept
+from ..project.checks import STALE
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.transaction import First, Transaction
-from ..system.clock import DAY, format_duration, format_time, period_of
+from ..system.clock import DAY, format_duration, format_time
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError
-from .base import Source, SourceError, scope_of
+from .base import Source, SourceError
 from .judging import Judge, Judged
+from .levels import Levels, Reached
+from .report import Report, Settled
 from .sources import File, source_of
 
 Decided = Callable[[list[dict[str, Any]]], None]
@@ -55,16 +55,6 @@ def check(runtime: Runtime, data: dict[str, Any], options: Options | None = None
     return _Check(runtime, data, options or Options()).run()
 
 
-class _Crossed(NamedTuple):
-    """What a row comes to: what its key holds now, the level that it newly reaches, and what to keep."""
-
-    before: Held  # what was held when the row came, less what it has fallen below
-    level: float | None
-    state: Kept | None
-    again: int  # how often levels of its key were armed again in this period
-    refused: str | None  # why its event was refused by the last run
-
-
 class _Check:
     def __init__(self, runtime: Runtime, data: dict[str, Any], options: Options) -> None:
         self.runtime = runtime
@@ -72,13 +62,10 @@ class _Check:
         self.options = options
         self.name: str = data["name"]
         self.now = runtime.clock.now()
-        self.scope = scope_of(self.name)
-        self.period = period_of(self.now, data["period"]) if data["period"] else None
-        self.start = f"{self.period or 'ever'} "  # of the keys of the states of this period
-        self.decisions: list[dict[str, Any]] = []
-        self.held: dict[str, State] = {}
+        self.levels = Levels(data, self.now)
         self.judge = Judge(data, options.only)
-        self.states: dict[str, str] = {}  # what became of the rows that are at a level, by key
+        self.report = Report(data, self.judge)
+        self.admitted: dict[str, tuple[Raw, Event, str]] = {}  # the events that are foreseen, by the key of their row
 
     def run(self) -> Document:
         source = None
@@ -90,7 +77,7 @@ class _Check:
         else:
             result = self._judged(source, candidates)
         if self.options.decided is not None and not self.options.dry_run:
-            self.options.decided(self.decisions)
+            self.options.decided(self.report.decisions)
         return result
 
     # Reading ------------------------------------------------------------------------------------------
@@ -99,12 +86,13 @@ class _Check:
         """Return the rows that may matter: at a level, or of a key that holds one."""
         # A dry run leaves no trace; another must not read a store as if nobody wrote to it.
         store = self.runtime.stored if self.options.dry_run else self.runtime.store
-        kept = store.state(self.scope, "") if store is not None else None
+        kept = store.state(self.levels.scope, "") if store is not None else None
         health = kept.value if kept else {}
         if store is not None:
-            self.held = {key[len(self.start) :]: state for key, state in store.states(self.scope, self.start).items()}
+            kept_of = store.states(self.levels.scope, self.levels.start)
+            self.levels.held = {key[len(self.levels.start) :]: state for key, state in kept_of.items()}
         self._check_age(source)
-        candidates = list(self.judge.rows(source, self.held, self.options.progress))
+        candidates = list(self.judge.rows(source, self.levels.held, self.options.progress))
         if not self.judge.total and health.get("rows") and not self.data["may_be_empty"]:
             words = f"{source.name} is empty, and had {health['rows']:,} rows at {format_time(health['at'])}"
             raise SourceError(words, "is its export running? If it may be: may_be_empty = true")
@@ -123,223 +111,100 @@ class _Check:
     # What was read ------------------------------------------------------------------------------------
 
     def _judged(self, source: Source, candidates: list[Judged]) -> Document:
-        result = self._document(source)
+        result = self.report.begun(source, self.levels.period)
+        foreseen = [settled for row in candidates if (settled := self._foreseen(row)) is not None]
         if self.options.dry_run:
-            self._foresee(candidates, result)
-            return self._finished(result)
-        with self.runtime.store.transaction() as transaction:
-            for row in candidates:
-                self._accept(transaction, row, result)
-            if self.options.only is None:
-                health = {"rows": self.judge.total, "at": self.now, **self._told(transaction, result)}
-                transaction.remember(Kept(self.scope, "", health, self.now), "")
-            queued = transaction.queued
+            for settled in foreseen:
+                self.report.add(result, settled)
+            return self.report.finished(result)
+
+        def work(transaction: Transaction) -> tuple[list[Settled], int | None]:
+            found = [settled for row in candidates if (settled := self._accept(transaction, row)) is not None]
+            return found, self._keep_health(transaction) if self.options.only is None else None
+
+        events = [event for _, event, _ in self.admitted.values()]
+        (done, known_since), queued = transact(self.runtime, foresee(self.runtime, events), work)
+        for settled in done:
+            self.report.add(result, settled)
+        if known_since is not None:
+            result["problems_known_since"] = format_time(known_since)
         self._deliver(result, queued)
-        return self._finished(result)
+        return self.report.finished(result)
 
-    def _told(self, transaction: Transaction, result: Document) -> dict[str, Any]:
-        """Return what to keep of the bad rows: which they are, and since when. After a day they are news again."""
-        if not self.judge.problem_count:
-            return {}
-        # Without their numbers: an export may sort its rows anew.
-        rows = sorted(encode(row[1:]) for row in self.judge.problems)
-        which = crc32(f"{self.judge.problem_count} {rows}".encode("utf-8", "surrogatepass"))
-        kept = transaction.state(self.scope, "")
-        at = kept.value.get("problems_at") if kept and kept.value.get("problems") == which else None
-        if at is not None and 0 <= self.now - at < DAY:
-            result["problems_known_since"] = format_time(at)
-            return {"problems": which, "problems_at": at}
-        return {"problems": which, "problems_at": self.now}
+    def _foreseen(self, row: Judged) -> Settled | None:
+        """Return what will become of a row, as far as can be told without holding the store."""
+        crossed = self.levels.reached(row, self.levels.held.get(row.key))
+        if crossed.level is None:
+            return None if row.level is None else Settled(row, crossed, "known")
+        if self.options.baseline:
+            return Settled(row, crossed, "new")
+        try:
+            raw = self._event(row, crossed)
+            self.admitted[row.key] = raw, *self.runtime.gate.admit(raw, self.now)
+        except RejectedError as error:
+            return Settled(row, crossed, "new", error=error)
+        return Settled(row, crossed, "new")
 
-    def _foresee(self, candidates: list[Judged], result: Document) -> None:
-        """Say what would be emitted, without writing anything."""
-        for row in candidates:
-            crossed = self._crossing(row, self.held.get(row.key))
-            if crossed.level is None:
-                self._known(row, crossed, result)
-                continue
-            self._tell(row, crossed, result, "new", None)
-            try:
-                self.runtime.gate.admit(self._event(row, crossed), self.now)
-            except RejectedError as error:
-                self._refused(row, error, result)
-
-    def _accept(self, transaction: Transaction, row: Judged, result: Document) -> None:
+    def _accept(self, transaction: Transaction, row: Judged) -> Settled | None:
         """Accept an event when a row newly reaches a level, and remember that it did."""
-        crossed = self._crossing(row, transaction.state(self.scope, self.start + row.key))
+        crossed = self.levels.reached(row, transaction.state(self.levels.scope, self.levels.start + row.key))
         if crossed.level is None or self.options.baseline:
             if crossed.state is not None:
                 transaction.remember(crossed.state, "")
-            if crossed.level is None:
-                self._known(row, crossed, result)
-            else:
-                self._tell(row, crossed, result, "taken", None)
-            return
+            if crossed.level is not None:
+                return Settled(row, crossed, "taken")
+            return None if row.level is None else Settled(row, crossed, "known")
         raw = self._event(row, crossed)
         try:
-            event, payload = self.runtime.gate.admit(raw, self.now)
+            event, payload = self._admit(row, raw)
             runs = accept(self.runtime, transaction, event, payload, self.now)
         except RejectedError as error:
-            self._refuse(transaction, row, crossed, raw, error, result)
-            return
+            self._refuse(transaction, row, crossed, raw, error)
+            return Settled(row, crossed, "refused", error=error)
         if crossed.state is not None:
             transaction.remember(crossed.state, event.id)
         if isinstance(runs, First):
-            # The store knows the event, though not what was held: it was told.
-            result["known"] += 1
-            self.states[row.key] = "known"
-            self._decide("duplicate", row, level=crossed.level, event=runs.event.id)
-            return
-        result["emitted"] += 1
-        self._tell(row, crossed, result, "emitted", event.id)
-        self._count(result, runs)
+            return Settled(row, crossed, "duplicate", runs.event.id)
+        return Settled(row, crossed, "emitted", event.id, runs)
 
-    def _known(self, row: Judged, crossed: _Crossed, result: Document) -> None:
-        if row.level is None:
-            return
-        result["known"] += 1
-        self.states[row.key] = "known"
-        since = crossed.before.since
-        self._decide("known", row, level=crossed.before.level, since=None if since is None else format_time(since))
+    def _event(self, row: Judged, crossed: Reached) -> Raw:
+        return self.levels.event(row, crossed, self.runtime.project.declaration(self.data["emit"]))
 
-    def _crossing(self, row: Judged, kept: State | None) -> _Crossed:
-        """Return what a row comes to, given what was kept of its key."""
-        value = kept.value if kept else {}
-        before = Held(**value["held"]) if kept else Held()
-        again: int = value.get("again", 0)
-        known = before.knowing(self.data["levels"])
-        # When another run has changed what is held since this one began to read, that run may have read later: this
-        # one tells nothing of what has fallen or of new limits.
-        first = self.held.get(row.key)
-        is_overtaken = (kept and kept.value) != (first and first.value)
-        at = max(self.now, before.at)
-        held = known if is_overtaken else known.after(row.value, row.limits, self.data["rearm"], at)
-        again += len(held.reached) < len(known.reached)
-        after, level = held, None
-        if held.crossed_by(row.level):
-            level = row.level
-            after = held.raised(self.data["levels"], row.value, row.limits, at)
-            if is_overtaken and held.reached:
-                after = after._replace(limits=held.limits)
-        state = None
-        if after != before:
-            told = {"held": after.data(), "again": again}
-            state = Kept(self.scope, self.start + row.key, told, self.now)
-        return _Crossed(held, level, state, again, value.get("refused"))
+    def _admit(self, row: Judged, raw: Raw) -> tuple[Event, str]:
+        """Return the event as it was foreseen, unless another run has changed what it tells."""
+        foreseen, event, payload = self.admitted.get(row.key, (None, None, ""))
+        return (event, payload) if event is not None and raw == foreseen else self.runtime.gate.admit(raw, self.now)
 
-    def _event(self, row: Judged, crossed: _Crossed) -> Raw:
-        """Return the event of a row: what its declaration has of the row's columns, and of the crossing."""
-        since = crossed.before.since
-        told = None if since is None else format_time(since)
-        own = (self.name, crossed.level, crossed.before.level, row.value, told, self.period)
-        known = dict(zip(CROSSED, own, strict=True))
-        # The columns that the check names have values as it read them.
-        values = {**known, **row.values, **{name: found for name, found in row.numbers.items() if "." not in name}}
-        declaration = self.runtime.project.declaration(self.data["emit"])
-        if declaration is not None:
-            values = {name: _fitted(field, values.get(name)) for name, field in declaration.fields.items()}
-        payload = {name: value for name, value in values.items() if value is not None}
-        again = f":{crossed.again}" if crossed.again else ""
-        end = f"{crossed.level:.15g}:{self.period or 'ever'}{again}"
-        key = f"{self.name}:{row.key}:{end}"
-        if len(key) > MAX_KEY:
-            from hashlib import sha256
-
-            key = f"{self.name}:{sha256(row.key.encode()).hexdigest()}:{end}"
-        return Raw(self.data["emit"], payload, key, None, f"check:{self.name}")
-
-    def _refuse(
-        self,
-        transaction: Transaction,
-        row: Judged,
-        crossed: _Crossed,
-        raw: Raw,
-        error: RejectedError,
-        result: Document,
-    ) -> None:
-        """Report a row whose event is refused. That it has crossed is not remembered: the next run tries again."""
-        words = self._refused(row, error, result)
+    def _refuse(self, transaction: Transaction, row: Judged, crossed: Reached, raw: Raw, error: RejectedError) -> None:
+        """Bury the event of a row. That it has crossed is not remembered: the next run tries again."""
+        words = self.report.refusal(row, error)
         if words == crossed.refused:
             return  # it is a dead letter already
         bury_line(transaction, raw, encode(raw.payload), error, self.now, None)
-        kept = transaction.state(self.scope, self.start + row.key)
+        kept = transaction.state(self.levels.scope, self.levels.start + row.key)
         value = kept.value if kept else {"held": Held().data(), "again": 0}
-        told = Kept(self.scope, self.start + row.key, {**value, "refused": words}, self.now)
-        transaction.remember(told, kept.event_id if kept else "")
+        transaction.remember(self.levels.keep(row.key, {**value, "refused": words}), kept.event_id if kept else "")
 
-    def _refused(self, row: Judged, error: RejectedError, result: Document) -> str:
-        why = "; ".join(f"{path} {problem}".strip() for path, problem in error.details) or error.message
-        words = f"{row.key}: {self.data['emit']} is refused: {why}"
-        result["rejected"] += 1
-        if error.exit_code not in result.exit_codes:
-            result.exit_codes.append(error.exit_code)
-        if len(result["rejects"]) < 100:
-            result["rejects"].append({result.unit: row.number, "kind": error.kind, "message": words})
-        self.states[row.key] = "refused"
-        self._decide("refused", row, why=why)
-        return words
-
-    # What is told -------------------------------------------------------------------------------------
-
-    def _tell(self, row: Judged, crossed: _Crossed, result: Document, state: str, event: str | None) -> None:
-        self.states[row.key] = state
-        told = {"level": crossed.level, "previous": crossed.before.level, "event": event}
-        result["crossed"].append({"key": row.key, "value": row.value, **told, "why": self.judge.words(row)})
-        self._decide("taken" if state == "taken" else "crossed", row, **told)
-
-    def _decide(self, decision: str, row: Judged, **details: Any) -> None:
-        told = {"check": self.name, "decision": decision, "key": row.key, "value": row.value}
-        self.decisions.append({**told, **details})
-
-    def _count(self, result: Document, runs: list[Run]) -> None:
-        for run in runs:
-            result["runs"][run.outcome] += 1
-            if run.error is not None:
-                result.exit_codes.append(run.error.exit_code)
-                words = f"{run.pipeline}: {run.error.message}"
-                result.hints += [words] if words not in result.hints else []
+    def _keep_health(self, transaction: Transaction) -> int | None:
+        """Remember how the source is; return since when its bad rows are known. After a day they are news again."""
+        health: dict[str, Any] = {"rows": self.judge.total, "at": self.now}
+        known_since = None
+        if self.judge.problem_count:
+            # Without their numbers: an export may sort its rows anew.
+            found = sorted(encode(row[1:]) for row in self.judge.problems)
+            which = crc32(f"{self.judge.problem_count} {found}".encode("utf-8", "surrogatepass"))
+            kept = transaction.state(self.levels.scope, "")
+            at = kept.value.get("problems_at") if kept and kept.value.get("problems") == which else None
+            known_since = at if at is not None and 0 <= self.now - at < DAY else None
+            health |= {"problems": which, "problems_at": self.now if known_since is None else known_since}
+        transaction.remember(Kept(self.levels.scope, "", health, self.now), "")
+        return known_since
 
     def _deliver(self, result: Document, queued: range) -> None:
+        tally.settle(self.runtime, result, [queued] if queued else [], self.options.deliver)
         if self.options.deliver and queued:
-            send_own(self.runtime, [queued], self.runtime.clock.now() + WAIT)
             result.hints += [hint for state in rows.states(self.runtime.store, queued) if (hint := state["hint"])]
-        result["deliveries"] = rows.counts(self.runtime.store, [queued] if queued else [])
-        result.exit_codes += batch_codes(result, self.options.deliver)
         result.hints = list(dict.fromkeys(result.hints))
-
-    def _document(self, source: Source) -> Document:
-        judge = self.judge
-        problems = [{source.unit: number, "key": key, "problem": words} for number, key, words in judge.problems]
-        for row in problems:
-            self.decisions.append({"check": self.name, "decision": "problem", **row})
-        return Document(
-            check=self.name,
-            period=self.period,
-            unit=source.unit,
-            rows=judge.total,
-            left_out=judge.left_out,
-            crossed=[],
-            known=0,
-            emitted=0,
-            rejected=0,
-            rejects=[],
-            runs={"queued": 0, "dropped": 0, "failed": 0},
-            deliveries=dict.fromkeys(rows.STATUSES, 0),
-            problems=problems,
-            problem_count=judge.problem_count,
-            problems_known_since=None,
-            highest=[],
-        )
-
-    def _finished(self, result: Document) -> Document:
-        result["crossed"].sort(key=lambda row: -row["value"])
-        for row in self.judge.highest:
-            told = {"key": row.key, "value": row.value, "level": row.level, "state": self.states.get(row.key, "below")}
-            result["highest"].append({**told, "why": self.judge.words(row)})
-        counts = {name: result[name] for name in ("rows", "left_out", "emitted", "known", "rejected")}
-        told = {"check": self.name, "decision": "checked", **counts, "problems": result["problem_count"]}
-        self.decisions.append(told)
-        return result
 
     # A source that fails ------------------------------------------------------------------------------
 
@@ -347,30 +212,43 @@ class _Check:
         """Remember since when the source fails, and emit `check.stale` once when that is too long."""
         result = Document(check=self.name, **error.document(), stale=None)
         result.exit_codes = [error.exit_code]
-        self.decisions.append({"check": self.name, "decision": "failed", "why": error.message})
+        self.report.decide("failed", why=error.message)
         if self.options.dry_run or self.options.only is not None:
             return result
-        with self.runtime.store.transaction() as transaction:
-            kept = transaction.state(self.scope, "")
-            health = kept.value if kept else {}
-            # A clock that has stepped back must not let the source seem young.
-            last = min(health.get("at", self.now), health.get("failing_since", self.now), self.now)
-            since = min(last, getattr(error, "since", None) or last)
-            health = {**health, "failing_since": since}
-            if "at" in health:
-                health["at"] = min(health["at"], self.now)
-            stale_after = self.data["stale_after"]
-            if stale_after is not None and self.now - since >= stale_after and not health.get("told"):
-                health["told"] = self._tell_stale(transaction, since, error, result)
-            transaction.remember(Kept(self.scope, "", health, self.now), "")
-            queued = transaction.queued
+        stale, queued = transact(self.runtime, Foreseen(), lambda store: self._keep_failure(store, error))
+        if isinstance(stale, RejectedError):
+            result.exit_codes.append(Exit.REJECTED)
+            result.hints.append(stale.message)
+        elif stale is not None:
+            result["stale"] = {"since": format_time(stale.since), "event": stale.event}
+            self.report.decide("stale", **result["stale"])
+            if stale.runs is not None:
+                result["runs"] = tally.no_runs()
+                tally.count(result, stale.runs)
         if queued:
             self._deliver(result, queued)
             del result["deliveries"]
         return result
 
-    def _tell_stale(self, transaction: Transaction, since: int, error: IngestlayerError, result: Document) -> bool:
-        """Accept the event `check.stale`; say whether it was."""
+    def _keep_failure(self, transaction: Transaction, error: IngestlayerError) -> "_Stale | RejectedError | None":
+        """Remember that the source fails; return what was told of it, if it was."""
+        kept = transaction.state(self.levels.scope, "")
+        health = kept.value if kept else {}
+        # A clock that has stepped back must not let the source seem young.
+        last = min(health.get("at", self.now), health.get("failing_since", self.now), self.now)
+        since = min(last, getattr(error, "since", None) or last)
+        health = {**health, "failing_since": since}
+        if "at" in health:
+            health["at"] = min(health["at"], self.now)
+        stale_after, told = self.data["stale_after"], None
+        if stale_after is not None and self.now - since >= stale_after and not health.get("told"):
+            told = self._tell_stale(transaction, since, error)
+            health["told"] = isinstance(told, _Stale)
+        transaction.remember(Kept(self.levels.scope, "", health, self.now), "")
+        return told
+
+    def _tell_stale(self, transaction: Transaction, since: int, error: IngestlayerError) -> "_Stale | RejectedError":
+        """Accept the event `check.stale`."""
         payload = {"check": self.name, "since": format_time(since), "error": error.message}
         declaration = self.runtime.project.declaration(STALE)
         if declaration is not None:
@@ -381,23 +259,13 @@ class _Check:
             runs = accept(self.runtime, transaction, event, text, self.now)
         except RejectedError as refusal:
             bury_line(transaction, raw, encode(payload), refusal, self.now, None)
-            result.exit_codes.append(Exit.REJECTED)
-            result.hints.append(refusal.message)
-            return False
-        told = runs.event.id if isinstance(runs, First) else event.id
-        result["stale"] = {"since": format_time(since), "event": told}
-        self.decisions.append({"check": self.name, "decision": "stale", **result["stale"]})
-        if not isinstance(runs, First):
-            result["runs"] = {"queued": 0, "dropped": 0, "failed": 0}
-            self._count(result, runs)
-        return True
+            return refusal
+        return _Stale(since, runs.event.id, None) if isinstance(runs, First) else _Stale(since, event.id, runs)
 
 
-def _fitted(field: Field, value: Any) -> Any:
-    """Return a value as a declared field has it; one that does not fit is left for the gate to refuse."""
-    if field.type == "string" and type(value) in (int, float):
-        return key_text(value)
-    try:
-        return field.read(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+class _Stale(NamedTuple):
+    """The event `check.stale`; without runs, the store knew it."""
+
+    since: int
+    event: str
+    runs: list[Run] | None

@@ -6,6 +6,7 @@ from typing import Any
 from ..engine import flow
 from ..engine.accepting import bury
 from ..engine.runtime import Runtime
+from ..engine.tally import WAIT
 from ..model.gate import Raw
 from ..project import Project, load
 from ..system.clock import parse_duration
@@ -86,7 +87,7 @@ def _decision(result: Document) -> dict[str, Any]:
 
 def _wait(arguments: Arguments) -> int:
     if not arguments.on("--wait"):
-        return flow.WAIT
+        return WAIT
     try:
         return parse_duration(arguments.options["--wait"])
     except ValueError as error:

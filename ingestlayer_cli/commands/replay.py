@@ -48,8 +48,9 @@ def replay(
     Pipelines run as they are now, on each event's own time, with nothing remembered from before. The plan is shown
     first.
     """
-    from ..engine.flow import WAIT, exit_code
+    from ..engine.flow import exit_code
     from ..engine.runtime import Runtime
+    from ..engine.tally import WAIT
     from ..operations.replay import Options, choose, plan
     from ..operations.replay import replay as run
     from ..project import load

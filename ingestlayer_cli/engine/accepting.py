@@ -1,6 +1,7 @@
 """Accepting one event inside a transaction: its key, its runs, what they remember and queue; or its dead letter."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from ..model.declarations import Declaration
 from ..model.events import Event, encode
@@ -9,8 +10,11 @@ from ..model.memory import Foreseen
 from ..store.sqlite.transaction import First, NewDelivery, NewThread, Transaction
 from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError
+from .outside import NotReadError
 from .pipeline import Message, Run
 from .runtime import Runtime
+
+Found = TypeVar("Found")
 
 
 def accept(runtime: Runtime, transaction: Transaction, event: Event, payload: str, now: int) -> list[Run] | First:
@@ -25,7 +29,7 @@ def accept(runtime: Runtime, transaction: Transaction, event: Event, payload: st
     number = transaction.add_event(event, payload, transaction.line_up(runtime.project.line_up), now)
     runs = []
     for index, pipeline in enumerate(runtime.pipelines(event.type), start=1):
-        run = pipeline.run(event, runtime.entities, transaction)
+        run = pipeline.run(event, runtime.outside, transaction)
         keep_run(transaction, event, (number, index), pipeline.text, run, now)
         for item in run.to_remember:
             transaction.remember(item, event.id)
@@ -33,18 +37,36 @@ def accept(runtime: Runtime, transaction: Transaction, event: Event, payload: st
     return runs
 
 
-def look_ahead(runtime: Runtime, transaction: Transaction, events: list[Event], now: int) -> None:
-    """Read at once what accepting these events will look up one by one."""
-    transaction.look_up([event.key for event in events if event.key is not None])
+def foresee(runtime: Runtime, events: Iterable[Event]) -> Foreseen:
+    """Return what accepting these events will look up, as far as they tell it."""
     foreseen = Foreseen()
     for event in events:
-        after = now - window(runtime.project.declaration(event.type))
-        if event.key is None or transaction.first_with_key(event.type, event.key, after) is None:
-            scope = event.scope()
-            for pipeline in runtime.pipelines(event.type):
-                pipeline.foresee(event, scope, foreseen)
-    for kind, keys in foreseen.rows.items():
-        runtime.entities.look_up(kind, keys)
+        scope = event.scope()
+        for pipeline in runtime.pipelines(event.type):
+            pipeline.foresee(event, scope, foreseen)
+    return foreseen
+
+
+def transact(runtime: Runtime, foreseen: Foreseen, work: Callable[[Transaction], Found]) -> tuple[Found, range]:
+    """Do `work` in one transaction; return what it returned, and the messages that it queued.
+
+    Nothing outside the store is read while it is held: what is foreseen is read before. Where the work asks for more,
+    all of it is undone, what was missing is read, and it is done again: it must not count what it does.
+    """
+    store, outside = runtime.store, runtime.outside
+    outside.prepare(foreseen)
+    while True:
+        try:
+            with store.transaction() as transaction, outside.held():
+                found = work(transaction)
+            return found, transaction.queued
+        except NotReadError:
+            outside.read_on()
+
+
+def look_ahead(transaction: Transaction, events: Iterable[Event], foreseen: Foreseen) -> None:
+    """Read at once what accepting many events will look up one by one."""
+    transaction.look_up([event.key for event in events if event.key is not None])
     transaction.look_up_memory(foreseen.rows, foreseen.states, foreseen.seen)
 
 

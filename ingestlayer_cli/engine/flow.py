@@ -7,26 +7,26 @@ what waits. Results are the documents that `--json` prints.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..model.events import Event
 from ..model.gate import Raw
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.outbox import Attempt, Claimed, Doubtful, Wanted
-from ..store.sqlite.transaction import First, first_with_key
+from ..store.sqlite.transaction import First, Transaction, first_with_key
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, gravest
-from .accepting import accept, as_text, bury, bury_line, differing, look_ahead, window
+from .accepting import accept, as_text, bury, bury_line, differing, foresee, look_ahead, transact, window
 from .batch import Line
 from .memory import NoMemory
 from .outbox import Said
 from .pipeline import Run
 from .runtime import Runtime
+from .tally import WAIT, count, no_runs, send_own, settle
 
 POLL = 500  # milliseconds between two looks of `deliver --watch`
 BROKEN = 30_000  # and when the connection is refused
-WAIT = 10_000  # milliseconds that emit waits for its own deliveries
 
 
 # Accepting ------------------------------------------------------------------------------------------------
@@ -40,16 +40,15 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     now = runtime.clock.now()
     try:
         event, payload = runtime.gate.admit(raw, now)
-        with runtime.store.transaction() as transaction:
-            runs = accept(runtime, transaction, event, payload, now)
-            queued = transaction.queued
+        foreseen = foresee(runtime, [event])
+        runs, queued = transact(runtime, foreseen, lambda store: accept(runtime, store, event, payload, now))
     except RejectedError as error:
         bury(runtime, raw, as_text(raw), error)
         raise
     if isinstance(runs, First):
         return _duplicate(runs.event, event)
     if deliver and queued:
-        send_own(runtime, [queued], now + wait)
+        send_own(runtime, [queued], wait)
     return _accepted(runtime, event, runs, queued)
 
 
@@ -68,70 +67,44 @@ def emit_batch(
 
     `rejected` is called for each refused line, `progress` after each chunk with the counts so far.
     """
-    runs = {"queued": 0, "dropped": 0, "failed": 0}
-    result = Document(accepted=0, duplicates=0, rejected=0, runs=runs, deliveries={}, rejects=[])
+    result = Document(accepted=0, duplicates=0, rejected=0, runs=no_runs(), deliveries={}, rejects=[])
     queued: list[range] = []
     runtime.store.expect_many()
     for chunk in chunks:
-        now = runtime.clock.now()
-        # The gate is pure: what it takes long for does not hold the store.
-        admitted = [(line, _admitted(runtime, line, now)) for line in chunk]
-        refused = _accept_chunk(runtime, admitted, now, result, queued)
+        outcomes, refused, own = _accept_chunk(runtime, chunk)
+        for outcome in outcomes:
+            if isinstance(outcome, First):
+                result["duplicates"] += 1
+            else:
+                result["accepted"] += 1
+                count(result, outcome)
         for line, why in refused:
             _reject(result, line, why)
             if rejected is not None:
                 rejected(line, why)
+        queued += [own] if own else []
         if progress is not None:
             progress(result)
-    if deliver and queued:
-        send_own(runtime, queued, runtime.clock.now() + wait)
-    result["deliveries"] = rows.counts(runtime.store, queued)
-    result.exit_codes += batch_codes(result, deliver)
+    settle(runtime, result, queued, deliver, wait)
     return result
 
 
-def _count(result: Document, runs: list[Run] | First) -> None:
-    if isinstance(runs, First):
-        result["duplicates"] += 1
-        return
-    result["accepted"] += 1
-    for run in runs:
-        result["runs"][run.outcome] += 1
-        if run.error and run.error.exit_code not in result.exit_codes:
-            result.exit_codes.append(run.error.exit_code)
-            result.hints.append(f"{run.pipeline}: {run.error.message}")
+_Admitted = tuple[Event, str] | RejectedError
+_Chunk = tuple[list[list[Run] | First], list[tuple[Line, RejectedError]], range]
 
 
-def _reject(result: Document, line: Line, error: RejectedError) -> None:
-    result["rejected"] += 1
-    if len(result["rejects"]) < 100:
-        result["rejects"].append({"line": line.number, "kind": error.kind, "message": error.message})
+def _accept_chunk(runtime: Runtime, lines: list[Line]) -> _Chunk:
+    """Accept lines in one transaction; return what became of them, what was refused (it is buried), what was queued."""
+    now = runtime.clock.now()
+    # The gate is pure: what it takes long for does not hold the store.
+    admitted = [(line, _admitted(runtime, line, now)) for line in lines]
+    events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
+    foreseen = foresee(runtime, events)
 
-
-def _admitted(runtime: Runtime, line: Line, now: int) -> tuple[Event, str] | RejectedError:
-    """Return the event of a line with its payload as JSON, or why it is none."""
-    try:
-        if line.raw is None:
-            return line.error or RejectedError("json", "the line cannot be read")
-        return runtime.gate.admit(line.raw, now)
-    except RejectedError as error:
-        return error
-
-
-def _accept_chunk(
-    runtime: Runtime,
-    admitted: list[tuple[Line, tuple[Event, str] | RejectedError]],
-    now: int,
-    result: Document,
-    queued: list[range],
-) -> list[tuple[Line, RejectedError]]:
-    """Accept what the gate admitted, in one transaction; return what was refused, all of it kept as dead letters."""
-    refused: list[tuple[Line, RejectedError]] = []
-    outcomes: list[list[Run] | First] = []
-    runtime.entities.refresh()
-    with runtime.store.transaction() as transaction:
-        events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
-        look_ahead(runtime, transaction, events, now)
+    def work(transaction: Transaction) -> tuple[list[list[Run] | First], list[tuple[Line, RejectedError]]]:
+        outcomes: list[list[Run] | First] = []
+        refused: list[tuple[Line, RejectedError]] = []
+        look_ahead(transaction, events, foreseen)
         for line, item in admitted:
             try:
                 if isinstance(item, RejectedError):
@@ -141,23 +114,26 @@ def _accept_chunk(
                 refused.append((line, error))
                 text = line.text.decode("utf-8", "backslashreplace")
                 bury_line(transaction, line.raw or Raw("", None), text, error, now, line.number)
-    # Counted only now: a transaction that failed has accepted nothing.
-    for outcome in outcomes:
-        _count(result, outcome)
-    if transaction.queued:
-        queued.append(transaction.queued)
-    return refused
+        return outcomes, refused
+
+    (outcomes, refused), queued = transact(runtime, foreseen, work)
+    return outcomes, refused, queued
 
 
-def batch_codes(result: Document, deliver: bool) -> Iterator[Exit]:
-    """Yield the exit codes that the counts of many events and their deliveries call for."""
-    if result.get("rejected"):
-        yield Exit.REJECTED
-    deliveries = result["deliveries"]
-    if deliveries["dead"]:
-        yield Exit.DEAD
-    if deliver and (deliveries["pending"] or deliveries["retrying"] or deliveries["unknown"]):
-        yield Exit.WAITING
+def _admitted(runtime: Runtime, line: Line, now: int) -> _Admitted:
+    """Return the event of a line with its payload as JSON, or why it is none."""
+    try:
+        if line.raw is None:
+            return line.error or RejectedError("json", "the line cannot be read")
+        return runtime.gate.admit(line.raw, now)
+    except RejectedError as error:
+        return error
+
+
+def _reject(result: Document, line: Line, error: RejectedError) -> None:
+    result["rejected"] += 1
+    if len(result["rejects"]) < 100:
+        result["rejects"].append({"line": line.number, "kind": error.kind, "message": error.message})
 
 
 # Previewing -----------------------------------------------------------------------------------------------
@@ -180,7 +156,7 @@ def preview(runtime: Runtime, raw: Raw) -> tuple[Document, str | None]:
 def preview_event(runtime: Runtime, event: Event) -> Document:
     """Show what the pipelines as they are now would do with a (stored) event."""
     memory = runtime.stored if runtime.stored is not None else NoMemory()
-    runs = [pipeline.run(event, runtime.entities, memory, with_sets=True) for pipeline in runtime.pipelines(event.type)]
+    runs = [pipeline.run(event, runtime.outside, memory, with_sets=True) for pipeline in runtime.pipelines(event.type)]
     result = Document(event=event.document(), runs=[previewed(run) for run in runs])
     result.exit_codes = [run.error.exit_code for run in runs if run.error]
     result.hints = [run.error.hint for run in runs if run.error and run.error.hint]
@@ -242,15 +218,6 @@ def watch(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int
         until = runtime.clock.now() + pause
         while not outbox.stopped and runtime.clock.now() < until:
             runtime.clock.sleep(POLL)
-
-
-def send_own(runtime: Runtime, queued: list[range], until: int) -> None:
-    """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
-    outbox, wanted = runtime.outbox, Wanted(queued=tuple(queued))
-    lanes = rows.lanes_of(runtime.store, queued)
-    if not all(outbox.connections.of(destination).is_drawn for destination in lanes.values()):
-        wanted = wanted._replace(lanes=tuple(sorted(lanes)))
-    outbox.send(wanted, until, until)
 
 
 # Results --------------------------------------------------------------------------------------------------

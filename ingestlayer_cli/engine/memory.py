@@ -1,8 +1,13 @@
 """Memories for runs that are as if the store knew of no earlier one."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from ..model.memory import Kept, Seen, State, Traits, merged
 from ..store.sqlite.connection import Store
 from .pipeline import Run
+
+Known = TypeVar("Known")
 
 
 class NoMemory:
@@ -29,6 +34,7 @@ class FreshMemory:
         self._kept: dict[tuple[str, str], list[Seen]] = {}
         self._states: dict[tuple[str, str], State] = {}
         self._traits: dict[tuple[str, str], Traits] = {}
+        self._undo: list[Callable[[], object]] = []
 
     def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
         """Return the latest remembrance of a key strictly between two times."""
@@ -47,11 +53,26 @@ class FreshMemory:
     def remember(self, run: Run, event_id: str) -> None:
         """Remember what a run asked for; runs come in the order of their events' times."""
         for upsert in run.upserts:
-            self._traits[upsert.kind, upsert.key] = merged(self.traits(upsert.kind, upsert.key), upsert)
+            self._put(self._traits, (upsert.kind, upsert.key), merged(self.traits(upsert.kind, upsert.key), upsert))
         for item in run.to_remember:
             if isinstance(item, Kept):
-                self._states[item.scope, item.key] = State(item.value, event_id, item.at)
+                self._put(self._states, (item.scope, item.key), State(item.value, event_id, item.at))
                 continue
             held = self._kept.setdefault((item.scope, item.key), [])
             if not held or held[-1].at != item.at:
                 held.append(Seen(event_id, item.at))
+                self._undo.append(held.pop)
+
+    def _put(self, held: dict[tuple[str, str], Known], place: tuple[str, str], value: Known) -> None:
+        before = held.get(place)
+        self._undo.append(lambda: held.pop(place) if before is None else held.update({place: before}))
+        held[place] = value
+
+    def settle(self) -> None:
+        """Keep what was remembered so far."""
+        self._undo.clear()
+
+    def undo(self) -> None:
+        """Forget what was remembered since `settle`: these runs are done again."""
+        while self._undo:
+            self._undo.pop()()

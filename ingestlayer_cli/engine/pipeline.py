@@ -7,7 +7,7 @@ from ..destinations.base import Composing, Destination
 from ..language.expressions import Scope
 from ..model import families
 from ..model.events import Event, delivery_id, encode
-from ..model.memory import Entities, Foreseen, Kept, Memory, Remembered, Upsert
+from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Upsert
 from ..steps.base import Context, Step
 from ..system.errors import IngestlayerError
 from .connections import connection, label_of
@@ -95,10 +95,10 @@ class Pipeline:
             step.foresee(place, event, scope, foreseen)
 
     def run(
-        self, event: Event, entities: Entities, memory: Memory, replay: Replay | None = None, with_sets: bool = False
+        self, event: Event, outside: Outside, memory: Memory, replay: Replay | None = None, with_sets: bool = False
     ) -> Run:
         """Run the pipeline. What goes wrong inside is the run's outcome, so that no other run is blocked."""
-        context = Context(self.name, event, entities, memory, self._redacting)
+        context = Context(self.name, event, outside, memory, self._redacting)
         trace: list[dict[str, str]] = []
         sets: list[dict[str, Any]] = []
         kind = ""

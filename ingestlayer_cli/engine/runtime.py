@@ -11,6 +11,7 @@ from ..store.sqlite.connection import Store, open_store
 from ..system.clock import Clock
 from .connections import Connections, Show
 from .outbox import Outbox
+from .outside import OutsideStore
 from .pipeline import Pipeline
 
 
@@ -35,6 +36,7 @@ class Runtime:
         self.clock = clock or Clock()
         self.show = show
         self.entities = EntityFiles(project.root, project.entities, self.clock, project.home if keep else None)
+        self.outside = OutsideStore(self.entities)
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self._pipelines: dict[str, list[Pipeline]] = {}
 

@@ -21,10 +21,11 @@ class EntityFiles:
         self._index = index
         self._files: dict[str, EntityFile] = {}
         self._looked: set[str] = set()  # the kinds whose file was looked at since `refresh`
+        self.sealed = False  # while the store is held: whoever asks for a file now would keep others waiting for it
 
     def get(self, kind: str, key: str) -> Row | None:
         """Return a row or None. Whether its file has changed is looked at once until `refresh()`."""
-        file = self._files.get(kind) or self.file(kind)
+        file = self.file(kind)
         if file is None:
             return None
         row = file.get(key, kind in self._looked)
@@ -46,10 +47,10 @@ class EntityFiles:
 
         It is empty for a kind that only the store knows.
         """
+        file = self.file(kind)
+        if file is None:
+            return ""
         if kind not in self._names:
-            file = self.file(kind)
-            if file is None:
-                return ""
             days = int(self._clock.now() - os.stat(file.path).st_mtime * 1000) // DAY
             self._names[kind] = file.name if days < 1 else f"{file.name} ({days} day{'s' * (days > 1)} old)"
         return self._names[kind]
@@ -61,6 +62,8 @@ class EntityFiles:
 
     def file(self, kind: str) -> EntityFile | None:
         """Return the file of a kind; None for one that only the store knows."""
+        if self.sealed:
+            raise RuntimeError(f"the file of {kind} is asked for while the store is held")
         table = self._tables.get(kind)
         if table is None:
             return None

@@ -91,14 +91,20 @@ class Memory(Protocol):
         """Return what the store knows of an entity."""
 
 
-class Entities(Protocol):
-    """Look-up of entity rows."""
+class Outside(Protocol):
+    """What a run may ask for outside the store. A step asks nobody else: what it asks is read before its lock is taken.
 
-    def get(self, kind: str, key: str) -> Any:
-        """Return the row (`values`, `line`, `duplicates`) or None; ProjectError when the file is unusable."""
+    ProjectError where a file is unusable, or a secret not set.
+    """
 
-    def name(self, kind: str) -> str:
-        """Return the file's name, for people; empty for a kind without one."""
+    def row(self, kind: str, key: str) -> Any:
+        """Return the row of an entity's file (`values`, `line`, `duplicates`), or None."""
+
+    def file_name(self, kind: str) -> str:
+        """Return the name of the file of a kind, for people; empty for a kind without one."""
+
+    def secret(self, name: str) -> str:
+        """Return the secret that `env:NAME` or `keyring:NAME` names."""
 
 
 class Foreseen:
@@ -109,5 +115,6 @@ class Foreseen:
 
     def __init__(self) -> None:
         self.rows: defaultdict[str, set[str]] = defaultdict(set)  # keys of entities by their kind
+        self.secrets: set[str] = set()  # their names, `env:NAME` or `keyring:NAME`
         self.states: defaultdict[str, set[str]] = defaultdict(set)  # keys of `Memory.state` by their scope
         self.seen: defaultdict[str, set[str]] = defaultdict(set)  # keys of `Memory.seen` by their scope

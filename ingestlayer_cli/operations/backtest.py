@@ -110,6 +110,7 @@ class _Tester:
     def test(self, store: Store, chunk: list[Stored]) -> Iterator[list[Pair]]:
         """Yield the pairs of each event that any pipeline takes, or took."""
         self._runtime.entities.refresh()
+        self._memory.settle()
         firsts = replays.first_runs(store, [item.seq for item in chunk], self._bodies)
         for item in chunk:
             first = firsts[item.seq]
@@ -122,7 +123,7 @@ class _Tester:
 
     def _runs(self, event: Event) -> Iterator[Run]:
         for pipeline in self._of(event.type):
-            run = pipeline.run(event, self._runtime.entities, self._memory)
+            run = pipeline.run(event, self._runtime.outside, self._memory)
             self._memory.remember(run, event.id)
             if run.error is not None and len(self.hints) < 10:
                 words = f"{run.pipeline}: {run.error.message}"

@@ -11,22 +11,24 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import BinaryIO, NamedTuple
 
-from ..engine.accepting import keep_run
+from ..engine import tally
+from ..engine.accepting import keep_run, transact
 from ..engine.batch import Ndjson
-from ..engine.flow import WAIT, batch_codes, send_own
 from ..engine.memory import FreshMemory
 from ..engine.pipeline import Pipeline, Replay, Run
 from ..engine.runtime import Runtime
+from ..language.expressions import Scope
 from ..model.declarations import printable
 from ..model.events import Event
 from ..model.gate import Raw
-from ..model.memory import Entities, Memory
+from ..model.memory import Foreseen, Memory, Outside
 from ..project.match import matches
 from ..store.sqlite import outbox as rows
 from ..store.sqlite import replays
 from ..store.sqlite.connection import Store
 from ..store.sqlite.history import Selection, select
 from ..store.sqlite.replays import Past, Version
+from ..store.sqlite.transaction import Transaction
 from ..system.clock import format_time, parse_time
 from ..system.document import Document
 from ..system.errors import IngestlayerError, Problem, ProjectError, RejectedError, UsageError
@@ -121,7 +123,9 @@ def plan(
     result = _empty()
     player = _Player(runtime, store, options, runtime.clock.now())
     for chunk in _chunks(numbers):
-        for played in player.play(chunk):
+        player.prepare(chunk)
+        player.begin()
+        for played in player.play():
             _count(result, played)
             if each is not None and played.run is not None:
                 each(played.event, played.run)
@@ -135,7 +139,7 @@ def replay(
     numbers: Sequence[int],
     options: Options,
     deliver: bool = True,
-    wait: int = WAIT,
+    wait: int = tally.WAIT,
     progress: Progress | None = None,
 ) -> Document:
     """Run events again, queue their messages and send them, with what already waits of these events.
@@ -146,35 +150,35 @@ def replay(
     now = runtime.clock.now()
     result = _empty()
     player = _Player(runtime, runtime.store, options, now)
-    due = count(now, options.interval)
+    due_from = now
     queued: list[range] = []
     for chunk in _chunks(numbers):
-        with runtime.store.transaction() as transaction:
-            done = list(player.play(chunk))
+        foreseen = player.prepare(chunk)
+
+        def work(transaction: Transaction, due_from: int = due_from) -> tuple[list[_Played], int]:
+            player.begin()
+            due = count(due_from, options.interval)
+            done = list(player.play())
             for played in done:
                 if played.kept and played.run is not None:
                     place = played.number, played.run_number
                     keep_run(transaction, played.event, place, played.text, played.run, now, due)
+            return done, next(due)
+
+        (done, due_from), own = transact(runtime, foreseen, work)
         for played in done:
             _count(result, played)
             if deliver:
                 queued += [range(number, number + 1) for number in played.waiting]
-        if transaction.queued:
-            queued.append(transaction.queued)
+        queued += [own] if own else []
         if progress is not None:
             progress(result["events"])
-    queued = _merged(queued)
-    if deliver and queued:
-        send_own(runtime, queued, runtime.clock.now() + wait)
-    result["deliveries"] = rows.counts(runtime.store, queued)
-    result.exit_codes += batch_codes(result, deliver)
+    tally.settle(runtime, result, _merged(queued), deliver, wait)
     return result
 
 
 def _empty() -> Document:
-    return Document(
-        events=0, messages={}, skipped=0, runs={"queued": 0, "dropped": 0, "failed": 0}, deliveries=_no_deliveries()
-    )
+    return Document(events=0, messages={}, skipped=0, runs=tally.no_runs(), deliveries=_no_deliveries())
 
 
 def _no_deliveries() -> dict[str, int]:
@@ -215,7 +219,7 @@ class _Played(NamedTuple):
 
 
 class _Player:
-    """Runs events again, with one memory for all of them."""
+    """Runs events again, with one memory for all of them: a chunk is prepared, and played as often as it takes."""
 
     def __init__(self, runtime: Runtime, store: Store, options: Options, now: int) -> None:
         self._runtime = runtime
@@ -224,28 +228,48 @@ class _Player:
         self._today = format_time(now)[:10]
         self._memory = FreshMemory(store)
         self._compiled: dict[Version, Pipeline | _Broken] = {}
+        self._chunk: list[tuple[int, Event, Sequence[Pipeline | _Broken]]] = []
 
-    def play(self, numbers: Sequence[int]) -> Iterator[_Played]:
-        """Yield what each run of these events comes to; an event that no pipeline takes is yielded once."""
+    def prepare(self, numbers: Sequence[int]) -> Foreseen:
+        """Read the next events and compile their pipelines; return what their runs will look up."""
+        self._memory.settle()
         self._runtime.entities.refresh()
-        past = replays.past(self._store, numbers)
         versions = replays.versions(self._store, numbers) if self._options.original else {}
-        for number, event in replays.events(self._store, numbers):
+        self._chunk = [
+            (number, event, self._pipelines(event, versions.get(number, [])))
+            for number, event in replays.events(self._store, numbers)
+        ]
+        foreseen = Foreseen()
+        for _, event, pipelines in self._chunk:
+            scope = event.scope()
+            for pipeline in pipelines:
+                pipeline.foresee(event, scope, foreseen)
+        return foreseen
+
+    def begin(self) -> None:
+        """Forget what a try at these events has left."""
+        self._memory.undo()
+
+    def play(self) -> Iterator[_Played]:
+        """Yield what each run of the prepared events comes to; an event that no pipeline takes is yielded once."""
+        past = replays.past(self._store, [number for number, *_ in self._chunk])
+        for number, event, pipelines in self._chunk:
             first = True
-            for played in self._event(event, number, past[number], versions.get(number, [])):
+            for played in self._event(event, number, past[number], pipelines):
                 yield played if first else played._replace(first=False, waiting=())
                 first = False
 
-    def _event(self, event: Event, number: int, past: Past, versions: list[Version]) -> Iterator[_Played]:
+    def _event(
+        self, event: Event, number: int, past: Past, pipelines: "Sequence[Pipeline | _Broken]"
+    ) -> Iterator[_Played]:
         waiting, index = tuple(past.waiting), past.run + 1
         head = _Played(event, number, True, waiting=waiting)
-        pipelines = self._pipelines(event, versions)
         if not pipelines:
             yield head
         mark = f"replayed {self._today}, first seen {format_time(event.received_at)[:10]}"
         for pipeline in pipelines:
             how = Replay(index, mark if self._options.mark else "", self._options.channel)
-            run = pipeline.run(event, self._runtime.entities, self._memory, how)
+            run = pipeline.run(event, self._runtime.outside, self._memory, how)
             self._memory.remember(run, event.id)
             left = run if self._options.again else _untaken(run, past.taken)
             skipped = len(run.messages) - len(left.messages)
@@ -253,7 +277,7 @@ class _Player:
             index += played.kept
             yield played
 
-    def _pipelines(self, event: Event, versions: list[Version]) -> "list[Pipeline] | list[Pipeline | _Broken]":
+    def _pipelines(self, event: Event, versions: list[Version]) -> "Sequence[Pipeline | _Broken]":
         only = self._options.pipeline
         if self._options.original:
             return [self._compile(version) for version in versions if only in (None, version.pipeline)]
@@ -301,7 +325,10 @@ class _Broken:
             hint = f"a version is kept without the content of its blocks file; {hint}"
         self._error = ProjectError(words, hint, error.details)
 
-    def run(self, event: Event, entities: Entities, memory: Memory, replay: Replay | None = None) -> Run:
+    def foresee(self, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        """Look nothing up."""
+
+    def run(self, event: Event, outside: Outside, memory: Memory, replay: Replay | None = None) -> Run:
         """Return a failed run."""
         error: IngestlayerError = self._error
         name, version, _ = self._version
@@ -314,12 +341,6 @@ def _count(result: Document, played: _Played) -> None:
     run = played.run
     if run is None or not played.kept:
         return
-    result["runs"][run.outcome] += 1
+    tally.count(result, [run])
     for target, number in Counter(message.target for message in run.messages).items():
         result["messages"][target] = result["messages"].get(target, 0) + number
-    if run.error is not None:
-        if run.error.exit_code not in result.exit_codes:
-            result.exit_codes.append(run.error.exit_code)
-        words = f"{run.pipeline}: {run.error.message}" + (f"; {run.error.hint}" if run.error.hint else "")
-        if words not in result.hints and len(result.hints) < 10:
-            result.hints.append(words)

@@ -143,17 +143,17 @@ class _NotRun(Exception):
         self.failure = Failure(expectation, expected, got)
 
 
-class _Entities:
+class _Outside:
     """The rows of a test before the project's own files."""
 
     def __init__(self, runtime: Runtime, given: dict[str, list[dict[str, Any]]]) -> None:
-        self._files = runtime.entities
+        self._project = runtime.outside
         self._given = given
         self._tables = runtime.project.entities
 
-    def get(self, kind: str, key: str) -> Row | None:
+    def row(self, kind: str, key: str) -> Row | None:
         if kind not in self._given:
-            return self._files.get(kind, key)
+            return self._project.row(kind, key)
         table = self._tables[kind]
         rows = enumerate(self._given[kind], start=1)
         found = [(number, row) for number, row in rows if key_text(row.get(table["key"])) == key]
@@ -163,8 +163,11 @@ class _Entities:
         values = {name: _cell(value, table["types"].get(name)) for name, value in row.items()}
         return Row(values, number, tuple(number for number, _ in found[1:]))
 
-    def name(self, kind: str) -> str:
-        return f"the test's entities.{kind}" if kind in self._given else self._files.name(kind)
+    def file_name(self, kind: str) -> str:
+        return f"the test's entities.{kind}" if kind in self._given else self._project.file_name(kind)
+
+    def secret(self, name: str) -> str:
+        return self._project.secret(name)
 
 
 def _cell(value: Any, kind: str | None) -> Any:
@@ -180,7 +183,7 @@ class _Surroundings:
         self._runtime = runtime
         self._case = case
         self._pipeline = Pipeline(case.pipeline, runtime.project.connections)
-        self._entities = _Entities(runtime, case.data.get("entities", {}))
+        self._outside = _Outside(runtime, case.data.get("entities", {}))
         self._memory = FreshMemory()
         self._now = parse_time(case.data.get("now", NOW), 0)
         self._accepted: list[Event] = []
@@ -216,7 +219,7 @@ class _Surroundings:
             return event, self._stopped("duplicate", words)
         if not matches(self._case.pipeline["match"], event.type):
             return event, self._stopped("match", f"the pipeline does not match {event.type}")
-        return event, self._pipeline.run(event, self._entities, self._memory, with_sets=True)
+        return event, self._pipeline.run(event, self._outside, self._memory, with_sets=True)
 
     def _admitted(self, given: dict[str, Any], what: str, number: int) -> Event:
         raw = Raw(
@@ -249,8 +252,9 @@ class _Surroundings:
         return next((other for other in reversed(held) if after < other.received_at <= event.received_at), None)
 
     def _stopped(self, by: str, why: str) -> Run:
-        told = (self._pipeline.name, self._pipeline.version, "dropped", by, why)
-        return Run(*told, [{"step": by, "verdict": "drop", "note": why}], [{}], [], [], [], [])
+        trace = [{"step": by, "verdict": "drop", "note": why}]
+        name, version = self._pipeline.name, self._pipeline.version
+        return Run(name, version, "dropped", dropped_by=by, reason=why, trace=trace, sets=[{}])
 
 
 # Comparing ------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from ..language.expressions import Node, Scope, getter
 from ..language.templates import Template
 from ..model.events import Event
 from ..model.families import Section
-from ..model.memory import Entities, Foreseen, Kept, Memory, Remembered, Traits, Upsert, merged
+from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Traits, Upsert, merged
 
 TRACE = "trace"  # the reader of what a run tells of itself
 
@@ -38,10 +38,10 @@ class Redaction(Protocol):
 class _View:
     """The scope of one reader, brought up to date when it is looked at."""
 
-    def __init__(self, scope: Scope, steps: "Sequence[Step]", reader: str) -> None:
+    def __init__(self, scope: Scope, steps: "Sequence[Step]", reader: str, outside: Outside) -> None:
         self.redactions: list[Redaction] = []
         for step in steps:
-            self.redactions.append(step.redaction(scope, reader))
+            self.redactions.append(step.redaction(scope, reader, outside))
             scope = self.redactions[-1].scope
         self._scope = {**scope, "entity": {}, "learned": {}}
         self._done = 0
@@ -70,11 +70,11 @@ class Context:
     not_before: int | None = None  # when messages may go, in milliseconds
 
     def __init__(
-        self, pipeline: str, event: Event, entities: Entities, memory: Memory, redacting: "Sequence[Step]" = ()
+        self, pipeline: str, event: Event, outside: Outside, memory: Memory, redacting: "Sequence[Step]" = ()
     ) -> None:
         self.pipeline = pipeline
         self.event = event
-        self.entities = entities
+        self.outside = outside
         self.memory = memory
         self.scope: Scope = event.scope()
         self.scope["learned"] = {}  # by kind, what of $entity is from the store
@@ -113,7 +113,7 @@ class Context:
 
     def _view(self, reader: str) -> _View:
         if reader not in self._views:
-            self._views[reader] = _View(self.event.scope(), self._redacting, reader)
+            self._views[reader] = _View(self.event.scope(), self._redacting, reader, self.outside)
         return self._views[reader]
 
     @property
@@ -172,7 +172,7 @@ class Step(Section):
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         """Add what a call will look up, as far as that can be told from the scope before the first step."""
 
-    def redaction(self, scope: Scope, reader: str) -> Redaction:
+    def redaction(self, scope: Scope, reader: str, outside: Outside) -> Redaction:
         """Return what a reader may see of an event's scope. It holds for the whole pipeline, wherever the step stands.
 
         ProjectError when that cannot be told: then nothing is sent.

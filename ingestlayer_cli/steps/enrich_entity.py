@@ -37,7 +37,7 @@ class EnrichEntity(Step):
             context.put(lambda scope: know(scope, self.kind, {}))
             context.note = f"the key is null: $entity.{self.kind} is null"
             return None
-        row, traits = context.entities.get(self.kind, key), context.traits(self.kind, key)
+        row, traits = context.outside.row(self.kind, key), context.traits(self.kind, key)
         values = laid_over(row.values if row else {}, traits)
         context.put(lambda scope: know(scope, self.kind, values, traits))
         context.note = self._found(context, context.says(self.key, key), row, traits)
@@ -50,7 +50,7 @@ class EnrichEntity(Step):
             foreseen.rows[self.kind].add(key)
 
     def _found(self, context: Context, key: str, row: Any, traits: Traits | None) -> str:
-        where = context.entities.name(self.kind)
+        where = context.outside.file_name(self.kind)
         if not (row or traits):
             return f"{self.kind} {key} is not in {where or 'the store'}: $entity.{self.kind} is null"
         found = []

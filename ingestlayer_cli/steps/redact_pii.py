@@ -1,14 +1,15 @@
 """redact.pii: what each kind of destination may see of an event."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
 from ..language.conditions import REDACTED
 from ..language.expressions import Scope
 from ..language.templates import as_text
-from ..model.events import OWN
+from ..model.events import OWN, Event
 from ..model.families import Actions, Secret
+from ..model.memory import Foreseen, Outside
 from ..model.redaction import DETECTORS, find, mask, rooted
 from .base import TRACE, Context, Drop, Redaction, Step
 
@@ -52,7 +53,8 @@ class RedactPii(Step):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         self._plans: dict[str, _Plan] = {}
-        self._key: bytes | None = None
+        rows = [*self.fields.values(), *self.detect.values()]
+        self._hashes = any("hash" in row.values() for row in rows)
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -67,10 +69,14 @@ class RedactPii(Step):
         context.note = "holds for every step and message of this pipeline"
         return None
 
-    def redaction(self, scope: Scope, reader: str) -> Redaction:
+    def redaction(self, scope: Scope, reader: str, outside: Outside) -> Redaction:
         if reader not in self._plans:
             self._plans[reader] = self._plan(reader)
-        return _Reading(self, self._plans[reader], scope)
+        return _Reading(self._plans[reader], scope, lambda: outside.secret(self.secret or ""))
+
+    def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        if self._hashes and self.secret:
+            foreseen.secrets.add(self.secret)
 
     def _plan(self, reader: str) -> "_Plan":
         plan = _Plan(_Node(), _Node(), _Node(), {})
@@ -82,21 +88,6 @@ class RedactPii(Step):
             if found and (action := _action(found, reader)) != "keep":
                 plan.detect[kind] = action
         return plan
-
-    def replaced(self, text: str, action: str) -> str:
-        """Return what stands in place of a text."""
-        if action == "mask":
-            return mask(text)
-        return self._hashed(text) if action == "hash" else REDACTED
-
-    def _hashed(self, text: str) -> str:
-        import hmac
-
-        if self._key is None:
-            from ..secrets.named import resolve
-
-            self._key = resolve(self.secret or "").encode()
-        return hmac.new(self._key, text.encode(), "sha256").hexdigest()[:16]
 
 
 def _action(row: Actions, reader: str) -> str:
@@ -140,9 +131,9 @@ class _Plan(NamedTuple):
 class _Reading:
     """What one reader sees of one event."""
 
-    def __init__(self, step: RedactPii, plan: _Plan, scope: Scope) -> None:
-        self._step = step
+    def __init__(self, plan: _Plan, scope: Scope, secret: Callable[[], str]) -> None:
         self._plan = plan
+        self._secret = secret
         self._secrets: dict[str, str] = {}  # what stands in place of each
         self._kept: set[str] = set()
         event = scope["event"]
@@ -209,7 +200,7 @@ class _Reading:
                 self._kept.add(text)
                 return
             if action is not None:
-                self._learn(text, self._step.replaced(text, action))
+                self._learn(text, self._replaced(text, action))
             if detect:
                 self._gather_found(text)
 
@@ -224,7 +215,17 @@ class _Reading:
     def _gather_found(self, text: str) -> None:
         for start, end, kind in find(text) if len(text) >= _LEAST else ():
             if (action := self._plan.detect.get(kind)) is not None:
-                self._secrets.setdefault(text[start:end], self._step.replaced(text[start:end], action))
+                self._secrets.setdefault(text[start:end], self._replaced(text[start:end], action))
+
+    def _replaced(self, text: str, action: str) -> str:
+        """Return what stands in place of a text."""
+        if action == "mask":
+            return mask(text)
+        if action != "hash":
+            return REDACTED
+        import hmac
+
+        return hmac.new(self._secret().encode(), text.encode(), "sha256").hexdigest()[:16]
 
     # Then: what is seen --------------------------------------------------------------------------------
 
@@ -237,7 +238,7 @@ class _Reading:
         if action == "keep" or value is None:
             return value
         if action is not None:
-            return self._step.replaced(_text(value), action)
+            return self._replaced(_text(value), action)
         return self._seen_leaf(value, detect)
 
     def _seen_object(self, value: dict[str, Any], node: _Node, action: str | None, detect: bool) -> dict[str, Any]:
@@ -294,7 +295,7 @@ class _Reading:
         for start, end, kind in find(text) if self._plan.detect and len(text) >= _LEAST else ():
             action = self._plan.detect.get(kind)
             if action is not None and text[start:end] not in self._kept:
-                yield _Span(start, end, self._step.replaced(text[start:end], action))
+                yield _Span(start, end, self._replaced(text[start:end], action))
 
     def _cut(self, text: str, spans: "Iterator[_Span] | list[_Span]") -> str:
         """Return a text with spans of it replaced; those that overlap are one."""

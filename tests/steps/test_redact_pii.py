@@ -48,14 +48,17 @@ FILE = '[[destinations]]\nuse = "file"\npath = "out.ndjson"\n'
 REDACT = '[[steps]]\nuse = "redact.pii"\n'
 
 
-class NoEntities:
-    """No entity file."""
+class NothingOutside:
+    """No entity file, no secret."""
 
-    def get(self, kind: str, key: str) -> None:
+    def row(self, kind: str, key: str) -> None:
         return None
 
-    def name(self, kind: str) -> str:
+    def file_name(self, kind: str) -> str:
         return ""
+
+    def secret(self, name: str) -> str:
+        raise NotImplementedError
 
 
 @pytest.fixture(autouse=True)
@@ -265,7 +268,7 @@ def test_a_short_value_is_found_as_a_word_of_its_own_alone(made: Pipe) -> None:
 def test_a_destination_is_given_the_event_as_it_may_see_it(made: Pipe) -> None:
     step = RedactPii(detect={"*": {"slack": "mask", "webhook": "keep"}})
     event = Event("evt_1", "usage", 0, EMAIL, EMAIL, {"note": EMAIL})
-    context = Context("p", event, NoEntities(), NoMemory(), [step])
+    context = Context("p", event, NothingOutside(), NoMemory(), [step])
     assert EMAIL not in json.dumps(context.event_seen_by("slack"))
     assert context.event_seen_by("webhook") == event
 

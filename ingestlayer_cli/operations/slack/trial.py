@@ -78,7 +78,7 @@ def _example(runtime: Runtime, channel: str, wanted: str | None, connection: str
         if wanted not in (None, data["name"]):
             continue
         for event in _examples(runtime, data["match"]):
-            run = Pipeline(data, project.connections).run(event, runtime.entities, NoMemory(), Replay(1, MARK, channel))
+            run = Pipeline(data, project.connections).run(event, runtime.outside, NoMemory(), Replay(1, MARK, channel))
             found = next((message for message in run.messages if kind_of(message.destination) == "slack"), None)
             if found is not None:
                 return data["name"], found

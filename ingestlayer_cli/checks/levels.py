@@ -1,0 +1,92 @@
+"""What the keys of a check hold in a period, what a row of its source newly reaches, and the event of that."""
+
+from typing import Any, NamedTuple
+
+from ..entities.values import key_text
+from ..model.crossings import Held
+from ..model.declarations import Declaration, Field
+from ..model.gate import MAX_KEY, Raw
+from ..model.memory import Kept, State
+from ..project.checks import CROSSED
+from ..system.clock import format_time, period_of
+from .base import scope_of
+from .judging import Judged
+
+
+class Reached(NamedTuple):
+    """What a row comes to: what its key holds now, the level that it newly reaches, and what to keep."""
+
+    before: Held  # what was held when the row came, less what it has fallen below
+    level: float | None
+    state: Kept | None
+    again: int  # how often levels of its key were armed again in this period
+    refused: str | None  # why its event was refused by the last run
+
+
+class Levels:
+    """The levels of a compiled check, and who held which when its run began."""
+
+    def __init__(self, data: dict[str, Any], now: int) -> None:
+        self._data = data
+        self._now = now
+        self.scope = scope_of(data["name"])
+        self.period = period_of(now, data["period"]) if data["period"] else None
+        self.start = f"{self.period or 'ever'} "  # of the keys of the states of this period
+        self.held: dict[str, State] = {}
+
+    def keep(self, key: str, value: dict[str, Any]) -> Kept:
+        """Return what to keep of a key."""
+        return Kept(self.scope, self.start + key, value, self._now)
+
+    def reached(self, row: Judged, kept: State | None) -> Reached:
+        """Return what a row comes to, given what was kept of its key."""
+        value = kept.value if kept else {}
+        before = Held(**value["held"]) if kept else Held()
+        again: int = value.get("again", 0)
+        known = before.knowing(self._data["levels"])
+        # When another run has changed what is held since this one began to read, that run may have read later: this
+        # one tells nothing of what has fallen or of new limits.
+        first = self.held.get(row.key)
+        is_overtaken = (kept and kept.value) != (first and first.value)
+        at = max(self._now, before.at)
+        held = known if is_overtaken else known.after(row.value, row.limits, self._data["rearm"], at)
+        again += len(held.reached) < len(known.reached)
+        after, level = held, None
+        if held.crossed_by(row.level):
+            level = row.level
+            after = held.raised(self._data["levels"], row.value, row.limits, at)
+            if is_overtaken and held.reached:
+                after = after._replace(limits=held.limits)
+        state = None if after == before else self.keep(row.key, {"held": after.data(), "again": again})
+        return Reached(held, level, state, again, value.get("refused"))
+
+    def event(self, row: Judged, crossed: Reached, declaration: Declaration | None) -> Raw:
+        """Return the event of a row: what its declaration has of the row's columns, and of the crossing."""
+        since = crossed.before.since
+        told = None if since is None else format_time(since)
+        name = self._data["name"]
+        own = (name, crossed.level, crossed.before.level, row.value, told, self.period)
+        known = dict(zip(CROSSED, own, strict=True))
+        # The columns that the check names have values as it read them.
+        values = {**known, **row.values, **{name: found for name, found in row.numbers.items() if "." not in name}}
+        if declaration is not None:
+            values = {name: _fitted(field, values.get(name)) for name, field in declaration.fields.items()}
+        payload = {name: value for name, value in values.items() if value is not None}
+        again = f":{crossed.again}" if crossed.again else ""
+        end = f"{crossed.level:.15g}:{self.period or 'ever'}{again}"
+        key = f"{name}:{row.key}:{end}"
+        if len(key) > MAX_KEY:
+            from hashlib import sha256
+
+            key = f"{name}:{sha256(row.key.encode()).hexdigest()}:{end}"
+        return Raw(self._data["emit"], payload, key, None, f"check:{name}")
+
+
+def _fitted(field: Field, value: Any) -> Any:
+    """Return a value as a declared field has it; one that does not fit is left for the gate to refuse."""
+    if field.type == "string" and type(value) in (int, float):
+        return key_text(value)
+    try:
+        return field.read(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -1,0 +1,120 @@
+"""What a run of a check tells: the document of `check --json`, and the decisions for its log."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..engine import tally
+from ..engine.pipeline import Run
+from ..store.sqlite import outbox as rows
+from ..system.clock import format_time
+from ..system.document import Document
+from ..system.errors import RejectedError
+from .base import Source
+from .judging import Judge, Judged
+from .levels import Reached
+
+
+class Settled(NamedTuple):
+    """What became of a row that is at a level: known, duplicate, taken, refused, emitted; in a dry run new.
+
+    `event` is that of its crossing, `error` why it is refused.
+    """
+
+    row: Judged
+    crossed: Reached
+    state: str
+    event: str | None = None
+    runs: Sequence[Run] = ()
+    error: RejectedError | None = None
+
+
+class Report:
+    """Gathers what is told. Only what is committed is told."""
+
+    def __init__(self, data: dict[str, Any], judge: Judge) -> None:
+        self.decisions: list[dict[str, Any]] = []
+        self._name: str = data["name"]
+        self._emit: str = data["emit"]
+        self._judge = judge
+        self._states: dict[str, str] = {}  # what became of the rows that are at a level, by key
+
+    def begun(self, source: Source, period: str | None) -> Document:
+        """Return the document of a source that was read."""
+        judge = self._judge
+        problems = [{source.unit: number, "key": key, "problem": words} for number, key, words in judge.problems]
+        for row in problems:
+            self.decide("problem", **row)
+        return Document(
+            check=self._name,
+            period=period,
+            unit=source.unit,
+            rows=judge.total,
+            left_out=judge.left_out,
+            crossed=[],
+            known=0,
+            emitted=0,
+            rejected=0,
+            rejects=[],
+            runs=tally.no_runs(),
+            deliveries=dict.fromkeys(rows.STATUSES, 0),
+            problems=problems,
+            problem_count=judge.problem_count,
+            problems_known_since=None,
+            highest=[],
+        )
+
+    def add(self, result: Document, settled: Settled) -> None:
+        """Tell of one row."""
+        row, crossed, state, event, runs, error = settled
+        self._states[row.key] = "known" if state == "duplicate" else state
+        if state == "known":
+            since = crossed.before.since
+            told = {"level": crossed.before.level, "since": None if since is None else format_time(since)}
+            self._decide("known", row, **told)
+        elif state == "duplicate":
+            # The store knows the event, though not what was held: it was told.
+            self._decide("duplicate", row, level=crossed.level, event=event)
+        elif state != "refused":
+            told = {"level": crossed.level, "previous": crossed.before.level, "event": event}
+            result["crossed"].append({"key": row.key, "value": row.value, **told, "why": self._judge.words(row)})
+            self._decide("taken" if state == "taken" else "crossed", row, **told)
+        result["known"] += state in ("known", "duplicate")
+        result["emitted"] += state == "emitted"
+        if error is not None:
+            self._refused(result, row, error)
+        tally.count(result, runs)
+
+    def _refused(self, result: Document, row: Judged, error: RejectedError) -> None:
+        result["rejected"] += 1
+        if error.exit_code not in result.exit_codes:
+            result.exit_codes.append(error.exit_code)
+        if len(result["rejects"]) < 100:
+            words = self.refusal(row, error)
+            result["rejects"].append({result.unit: row.number, "kind": error.kind, "message": words})
+        self._states[row.key] = "refused"
+        self._decide("refused", row, why=_why(error))
+
+    def refusal(self, row: Judged, error: RejectedError) -> str:
+        """Say why the event of a row is refused."""
+        return f"{row.key}: {self._emit} is refused: {_why(error)}"
+
+    def finished(self, result: Document) -> Document:
+        """Close the document of a source that was read."""
+        result["crossed"].sort(key=lambda row: -row["value"])
+        for row in self._judge.highest:
+            told = {"key": row.key, "value": row.value, "level": row.level, "state": self._states.get(row.key, "below")}
+            result["highest"].append({**told, "why": self._judge.words(row)})
+        counts = {name: result[name] for name in ("rows", "left_out", "emitted", "known", "rejected")}
+        self.decide("checked", **counts, problems=result["problem_count"])
+        return result
+
+    def decide(self, decision: str, **details: Any) -> None:
+        """Add a decision that is about no row that is judged."""
+        self.decisions.append({"check": self._name, "decision": decision, **details})
+
+    def _decide(self, decision: str, row: Judged, **details: Any) -> None:
+        self.decide(decision, key=row.key, value=row.value, **details)
+
+
+def _why(error: RejectedError) -> str:
+    return "; ".join(f"{path} {problem}".strip() for path, problem in error.details) or error.message

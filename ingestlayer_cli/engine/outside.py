@@ -1,0 +1,120 @@
+"""What runs ask for outside the store, rows of entity files and secrets: read before the store is held, never while."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from ..entities.file import Row
+from ..entities.files import EntityFiles
+from ..model.memory import Foreseen
+from ..system.errors import ProjectError
+
+Found = TypeVar("Found")
+
+
+class NotReadError(Exception):
+    """A run asks for what was not read before the store was held. It is noted: read it, and run again."""
+
+
+class OutsideStore:
+    """The world outside the store, as runs see it.
+
+    A slow disk or a keyring that hangs must never stop another process: inside `held()` it answers only what was
+    read before, by `prepare` and `read_on`.
+    """
+
+    def __init__(self, files: EntityFiles) -> None:
+        self._files = files
+        self._rows: dict[str, dict[str, Row | Exception | None]] = {}
+        self._names: dict[str, str | Exception] = {}
+        self._secrets: dict[str, str | Exception] = {}
+        self._missing = Foreseen()
+
+    def row(self, kind: str, key: str) -> Row | None:
+        """Return a row of a kind's file, or None."""
+        if not self._files.sealed:
+            return self._files.get(kind, key)
+        if key not in self._rows.get(kind, ()):
+            self._missing.rows[kind].add(key)
+            raise NotReadError
+        row = _raised(self._rows[kind][key])
+        # The caller may change its dict.
+        return None if row is None else row._replace(values=row.values.copy())
+
+    def file_name(self, kind: str) -> str:
+        """Return the name of a kind's file; empty for a kind that only the store knows."""
+        if not self._files.sealed:
+            return self._files.name(kind)
+        if kind not in self._names:
+            self._missing.rows[kind].update()
+            raise NotReadError
+        return _raised(self._names[kind])
+
+    def secret(self, name: str) -> str:
+        """Return the secret that `env:NAME` or `keyring:NAME` names; each is asked for once until `forget_secrets`."""
+        if name not in self._secrets:
+            if self._files.sealed:
+                self._missing.secrets.add(name)
+                raise NotReadError
+            self._read_secret(name)
+        return _raised(self._secrets[name])
+
+    def forget_secrets(self) -> None:
+        """Ask for secrets again: somebody may have mended them."""
+        self._secrets.clear()
+
+    def prepare(self, foreseen: Foreseen) -> None:
+        """Read what runs will ask for, of the files as they are now."""
+        self._files.refresh()
+        self._rows.clear()
+        self._names.clear()
+        self._read(foreseen)
+
+    def read_on(self) -> None:
+        """Read what was asked for and missing, of the files as they were found before."""
+        missing, self._missing = self._missing, Foreseen()
+        self._read(missing)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Read nothing inside; NotReadError at its end when something was asked for that was not read before."""
+        self._files.sealed = True
+        try:
+            yield
+            if self._missing.rows or self._missing.secrets:
+                raise NotReadError
+        finally:
+            self._files.sealed = False
+
+    def _read(self, wanted: Foreseen) -> None:
+        for kind, keys in wanted.rows.items():
+            if len(keys) > 1:
+                self._files.look_up(kind, keys)
+            rows = self._rows.setdefault(kind, {})
+            for key in keys:
+                rows[key] = _tried(self._files.get, kind, key)
+            self._names[kind] = _tried(self._files.name, kind)
+        for name in wanted.secrets:
+            if name not in self._secrets:
+                self._read_secret(name)
+
+    def _read_secret(self, name: str) -> None:
+        from ..secrets.named import resolve
+
+        self._secrets[name] = _tried(resolve, name)
+
+
+def _tried(read: Callable[..., Any], *asked: str) -> Any:
+    """Return what was read, or why it could not be: that is the outcome of the run that asks for it, of no other."""
+    try:
+        return read(*asked)
+    except Exception as error:
+        return error
+
+
+def _raised(found: Found | Exception) -> Found:
+    if isinstance(found, ProjectError):  # a new one: a run takes what it redacts out of an error's words
+        raise ProjectError(found.message, found.hint, found.details)
+    if isinstance(found, Exception):
+        raise found
+    return found
