@@ -102,3 +102,26 @@ def test_time_is_told_by_the_clock_alone() -> None:
             ):
                 callers.add(path.name)
     assert callers == set()
+
+
+# The rooms of Slack: where it may be called by its name.
+SLACKS = ("destinations.slack", "operations.slack", "commands.slack", "render.slack")
+
+
+def test_no_destination_is_asked_for_by_its_name() -> None:
+    """What differs from one to the other is told by the member: compared, or looked up, no name of one stands."""
+    kinds = {path.stem for path in (PACKAGE / "destinations").iterdir()} & {
+        "slack",
+        "webhook",
+    }  # "file" is a source, too
+    assert len(kinds) == 2
+    found = []
+    for path in MODULES:
+        room = ".".join(parts_of(path))
+        for node in ast.walk(ast.parse(path.read_text())) if not room.startswith(SLACKS) else ():
+            if isinstance(node, ast.Compare):
+                asked = [node.left, *node.comparators]
+            else:
+                asked = [node.slice] if isinstance(node, ast.Subscript) else []
+            found += [f"{room}:{it.lineno}" for it in asked if isinstance(it, ast.Constant) and it.value in kinds]
+    assert found == []

@@ -116,24 +116,22 @@ def _check_source(ids: list[str] | None, filtered: bool, file: str | None, pipel
 
 
 def _channel(project: Any, channel: str | None) -> str | None:
-    """Return the channel that all messages go to, with its #; an id stays as it is."""
-    import re
+    """Return the channel that all messages go to, as their destinations name it."""
+    from ..engine.connections import connection
+    from ..model import families
 
-    from ..system.errors import UsageError
-
-    if channel is None:
-        return None
-    if project.slack_of("")["connection"] == "webhook":
-        raise UsageError("--channel: a webhook posts to its own channel alone", 'it needs connection = "bot"')
-    if not (name := channel.strip()).removeprefix("#"):
-        raise UsageError("--channel: which one?", "--channel '#test'")
-    return name if name.startswith("#") or re.fullmatch(r"[CGD][A-Z0-9]{8,}", name, re.ASCII) else f"#{name}"
+    for kind in families.kinds("destinations") if channel is not None else ():
+        member = families.member("destinations", kind)
+        if member.redirectable:
+            channel = member.redirected(channel, connection(project.connections, kind))
+    return channel
 
 
 def _interval(project: Any, rate: str | None) -> int:
     """Return the milliseconds between two messages; on a terminal nothing is too fast."""
     import re
 
+    from ..engine.connections import drawn_kinds
     from ..system.clock import UNITS
     from ..system.errors import UsageError
 
@@ -142,7 +140,7 @@ def _interval(project: Any, rate: str | None) -> int:
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)/([smh])", rate, re.ASCII)
     if not found or not float(found[1]):
         raise UsageError(f"--rate {rate}: not a rate", "write 2/s or 30/m")
-    if project.slack_of("")["connection"] == "terminal":
+    if drawn_kinds(project.connections):
         return 0
     return round(UNITS[found[2]] / float(found[1]))
 

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from ..engine.connections import Show
-from ..model.families import kind_of
+from ..engine.connections import Show, drawn_kinds
+from ..model.families import kind_of, member
 from ..project import Project
 from ..system.console import close_stdout, note
 
@@ -16,10 +16,12 @@ def drawing(silent: bool) -> Show:
 
 
 def note_real(project: Project, kinds: Iterable[str], words: str) -> None:
-    """Say, where the terminal stands for Slack, that it does so for no other kind of destination."""
-    others = ", ".join(dict.fromkeys(kind for kind in kinds if kind_of(kind) != "slack"))
-    if others and project.slack_of("")["connection"] == "terminal":
-        note(f'note: connection = "terminal" stands for Slack alone; {others}: {words}', "dim")
+    """Say, where the terminal stands for some kind of destination, that it does so for no other."""
+    drawn = drawn_kinds(project.connections)
+    others = ", ".join(dict.fromkeys(kind for kind in kinds if kind_of(kind) not in drawn))
+    if others and drawn:
+        names = " and ".join(member("destinations", kind).__name__ for kind in drawn)
+        note(f'note: connection = "terminal" stands for {names} alone; {others}: {words}', "dim")
 
 
 def _nothing(kind: str, target: str, body: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """`slack`: connect a workspace, and look at the connection."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -39,176 +38,46 @@ def connect(
     The secret goes to the OS keyring, or to a file that only you can read; SLACK_BOT_TOKEN always wins.
     A team's shared app (--oauth) is told by SLACK_CLIENT_ID and SLACK_CLIENT_SECRET, or asked for.
     """
-    from ..operations.slack import connecting, scopes
+    from ..operations.slack import connecting, scopes, workspaces
     from ..operations.slack import oauth as consent
     from ..system.errors import UsageError
+    from .asking import ask
+    from .slack_consent import by_hand, by_oauth
 
     if oauth + token_stdin + webhook_stdin > 1:
         raise UsageError("--oauth, --token-stdin and --webhook-stdin exclude each other", "give one of them")
     redirect = consent.check_redirect(redirect_url) if redirect_url else scopes.REDIRECT
     project = _project(workspace, may_be_new=True)
-    api_url = _api_url(project, workspace)
+    api_url = workspaces.api_url(project, workspace)
     if webhook_stdin:
-        done = connecting.with_webhook(project.root, _ask("address of the webhook (not shown)"), workspace)
+        done = connecting.with_webhook(project.root, ask("address of the webhook (not shown)"), workspace)
     else:
         if token_stdin:
-            token = _ask("bot token, xoxb-… (not shown)")
+            token = ask("bot token, xoxb-… (not shown)")
         elif oauth:
-            token = _by_oauth(api_url, reconcile, redirect, browser)
+            token = by_oauth(api_url, reconcile, redirect, browser)
         else:
-            token = _by_hand(reconcile, redirect, browser)
+            token = by_hand(reconcile, redirect, browser)
         done = connecting.with_token(project.root, token, api_url, workspace, reconcile)
     _say_connected(project, done, json, quiet)
     return 0
 
 
 def _project(workspace: str = "", may_be_new: bool = False) -> Any:
-    """Return the project, whose workspace must be there; a new one must not look like a misspelt one."""
-    import re
-
+    from ..operations.slack.workspaces import check
     from ..project import load
-    from ..system.errors import UsageError, near_miss
     from . import settings
 
     project = load(settings.project, keep=False)
-    if workspace and workspace not in project.workspaces:
-        near = near_miss(workspace, project.workspaces)
-        if near or not may_be_new:
-            hint = f"connect it: ingestlayer slack connect --workspace {workspace}"
-            raise UsageError(f"there is no workspace {workspace}{near}", "correct it" if near else hint)
-        if not re.fullmatch(r"[A-Za-z][\w-]*", workspace, re.ASCII):
-            raise UsageError(f"{workspace!r} is no name for a workspace", "it has letters, digits, _ and -")
+    check(project, workspace, may_be_new)
     return project
-
-
-def _api_url(project: Any, workspace: str) -> str:
-    return str(project.slack_of(workspace if workspace in project.workspaces else "")["api_url"])
-
-
-def _ask(prompt: str, hidden: bool = True) -> str:
-    """Ask on the terminal, hidden where it is a secret; without one the next line of stdin is the answer.
-
-    It is never an argument, which every process of the machine can see.
-    """
-    from ..system.console import note
-    from ..system.errors import Exit, IngestlayerError, UsageError
-
-    try:
-        line = _answer(prompt, hidden)
-    except KeyboardInterrupt:
-        note("")
-        stopped = IngestlayerError("interrupted: nothing was changed")
-        stopped.kind, stopped.exit_code = "interrupted", Exit.INTERRUPTED
-        raise stopped from None
-    if not line.strip():
-        raise UsageError(f"nothing was given for: {prompt}", "paste it at the prompt, or give it on stdin")
-    return line.strip()
-
-
-def _answer(prompt: str, hidden: bool) -> str:
-    """Return a line, an empty one at the end of the input."""
-    from ..system.console import note
-
-    if not sys.stdin.isatty():
-        # Bytes: whatever comes, it is told to be no token, not to be no UTF-8.
-        return sys.stdin.buffer.readline(1 << 16).decode("utf-8-sig", "replace")
-    if hidden:
-        return _hidden(prompt)
-    sys.stderr.write(f"{prompt}: ")
-    sys.stderr.flush()
-    line = sys.stdin.readline()
-    if not line:
-        note("")
-    return line
-
-
-def _hidden(prompt: str) -> str:
-    """Read a line of the terminal without showing it; refuse to read one that would be seen."""
-    import warnings
-    from getpass import GetPassWarning, getpass
-
-    from ..system.console import note
-    from ..system.errors import UsageError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", GetPassWarning)
-            return getpass(f"{prompt}: ", sys.stderr)
-    except EOFError:
-        note("")
-        return ""
-    except GetPassWarning:
-        raise UsageError("this terminal shows what is typed", "give it by stdin: … --token-stdin < FILE") from None
-
-
-def _open(url: str, browser: bool) -> None:
-    """Print an address; open it where there is a desktop: a browser in this terminal, or far away, is of no use."""
-    import os
-
-    from ..system.console import note
-
-    note(f"   {url}")
-    screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    is_here = os.environ.get("BROWSER") or (screen and not os.environ.get("SSH_CONNECTION"))
-    if not (browser and is_here and sys.stdin.isatty() and sys.stderr.isatty()):
-        note("   (open it in any browser, on any machine)", "dim")
-        return
-    import webbrowser
-
-    if not webbrowser.open(url):
-        note("   (no browser opened: copy it into one, on any machine)", "dim")
-
-
-def _say_scopes(reconcile: bool) -> None:
-    from ..operations.slack.scopes import wanted
-    from ..system.console import note
-
-    note("the app will be allowed to")
-    for scope, use in wanted(reconcile).items():
-        note(f"  {scope:17} {use}")
-    note("")
-
-
-def _by_hand(reconcile: bool, redirect: str, browser: bool) -> str:
-    from ..operations.slack.scopes import creation_link
-    from ..system.console import note
-    from ..system.errors import UsageError
-
-    if not sys.stdin.isatty():
-        hint = "ingestlayer slack connect --token-stdin < FILE; the app's manifest: ingestlayer slack manifest"
-        raise UsageError("there is no terminal to ask for the bot token on", hint)
-    _say_scopes(reconcile)
-    note("1. Create the app: choose the workspace, then Create. All is filled in.")
-    _open(creation_link(reconcile, redirect), browser)
-    note("2. Install it: Install to Workspace, then Allow. That is Slack's consent.")
-    note("   Then copy the Bot User OAuth Token, under OAuth & Permissions.")
-    note("")
-    return _ask("bot token, xoxb-… (not shown)")
-
-
-def _by_oauth(api_url: str, reconcile: bool, redirect: str, browser: bool) -> str:
-    import os
-
-    from ..operations.slack import oauth
-    from ..operations.slack.scopes import wanted
-    from ..system.console import note
-
-    client_id = os.environ.get("SLACK_CLIENT_ID", "").strip() or _ask("client id of the app", hidden=False)
-    secret = os.environ.get("SLACK_CLIENT_SECRET", "").strip() or _ask("client secret (not shown)")
-    request = oauth.new_request(client_id, list(wanted(reconcile)), redirect)
-    _say_scopes(reconcile)
-    note("1. Choose the workspace, then Allow.")
-    _open(request.url(api_url), browser)
-    note("2. The browser is sent to a page that does not load: copy its address,")
-    note(f"   {redirect}?code=…")
-    note("")
-    return oauth.exchange(request, secret, request.code(_ask("that address (not shown)")), api_url)
 
 
 def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
     import os
 
     from ..destinations.slack.credentials import KEYRING, variable
+    from ..destinations.slack.workspaces import table_of
     from ..secrets.keyring import has_keyring_extra
     from ..system.console import note, say, say_json
 
@@ -219,8 +88,7 @@ def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
         say(f"connected to {who.team} as @{who.user}" if who else "connected by an incoming webhook", "green")
         say(f"  the secret is in {done.where}")
         if done.switched:
-            table = f"slack.workspaces.{done.workspace}" if done.workspace else "slack"
-            say(f'  ingestlayer.toml: [{table}] connection = "{done.connection}"')
+            say(f'  ingestlayer.toml: [{table_of(done.workspace)}] connection = "{done.connection}"')
     for scope, use in done.missing.items():
         note(f"warning: without {scope} it cannot {use}", "yellow")
     name = variable(done.connection, done.workspace)
@@ -252,12 +120,12 @@ def disconnect(workspace: Workspace = "", json: Json = False, quiet: Quiet = Fal
     import os
 
     from ..destinations.slack.credentials import variable
-    from ..operations.slack import connecting
+    from ..operations.slack import connecting, workspaces
     from ..system.console import note, say, say_json
     from ..system.errors import Exit
 
     project = _project(workspace)
-    done = connecting.disconnect(project.root, _api_url(project, workspace), workspace)
+    done = connecting.disconnect(project.root, workspaces.api_url(project, workspace), workspace)
     if json:
         say_json({"removed": done.removed, "revoked": done.revoked, "error": done.why or None})
     elif not quiet and not done.removed:
@@ -279,13 +147,14 @@ def status(workspace: Workspace = "", json: Json = False, quiet: Quiet = False) 
 
     Exits with 1 when something is wrong.
     """
+    from ..operations.slack import workspaces
     from ..operations.slack.status import status as look
     from ..render.slack_status import draw
     from ..system.console import say_json
     from ..system.errors import Exit
 
     project = _project(workspace)
-    names = [workspace] if workspace else ["", *project.workspaces]
+    names = [workspace] if workspace else ["", *workspaces.named(project)]
     found = [look(project, name) for name in names]
     if json:
         say_json({"workspaces": found})
@@ -328,9 +197,10 @@ def channels(
 
 
 def _client(project: Any, workspace: str) -> Any:
+    from ..operations.slack import workspaces
     from ..operations.slack.client import Client, secret_of
 
-    return Client(secret_of(project, "bot", workspace).value, _api_url(project, workspace))
+    return Client(secret_of(project, "bot", workspace).value, workspaces.api_url(project, workspace))
 
 
 @app.command("test")

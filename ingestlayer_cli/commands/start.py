@@ -41,6 +41,7 @@ def run(settings: Settings) -> int:
 
 
 def _show(project: Any) -> None:
+    from ..operations.slack.summary import summary
     from ..store.sqlite.reading import open_to_read
     from ..system.console import say
 
@@ -48,8 +49,8 @@ def _show(project: Any) -> None:
     for data in project.pipelines:
         match = ", ".join(data["match"]) or "every type"
         say(f"  {data['name']}  {data['status']}  {match}", "" if data["status"] == "active" else "dim")
-    for workspace in ("", *project.workspaces):
-        say(f"connection{f' of {workspace}' if workspace else ''}: {_connection(project, workspace)}")
+    for line in summary(project):
+        say(line)
     store = open_to_read(project.store_path)
     if store is None:
         say(f"no events yet; try: {_try(project)}")
@@ -58,21 +59,6 @@ def _show(project: Any) -> None:
         _show_store(store)
     finally:
         store.close()
-
-
-def _connection(project: Any, workspace: str) -> str:
-    from ..destinations.slack import credentials
-    from ..system.errors import ProjectError
-
-    connection = project.slack_of(workspace)["connection"]
-    if connection == "terminal":
-        return "terminal, messages are drawn here; to send them: ingestlayer slack connect"
-    try:
-        secret = credentials.find(project.root, connection, workspace)
-    except ProjectError as error:
-        return f"{connection}, {error.message}; {error.hint}"
-    where = f"its secret is in {secret.where}" if secret else "not connected; ingestlayer slack connect"
-    return f"{connection}, {where}"
 
 
 def _try(project: Any) -> str:
@@ -99,8 +85,8 @@ def _show_store(store: Any) -> None:
 
 def _offer_completion() -> None:
     """Offer shell completion, once for each user and on a terminal only."""
-    from ..destinations.slack.credentials import make_folder, state_folder
     from ..system.console import note
+    from ..system.state import make_folder, state_folder
 
     shell = os.path.basename(os.environ.get("SHELL", ""))
     folder = state_folder()

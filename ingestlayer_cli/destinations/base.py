@@ -132,6 +132,11 @@ class Destination(Section):
         return {}
 
     @classmethod
+    def redirected(cls, channel: str, connection: Connection) -> str:
+        """Return the target that a person means by a channel; UsageError when none can be given."""
+        return channel
+
+    @classmethod
     def remembers(cls, data: dict[str, Any]) -> int | None:
         """Return for how long the threads of a destination of this compiled data last; None: for ever."""
         return 0

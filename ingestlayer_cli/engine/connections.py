@@ -72,6 +72,11 @@ def connection(tables: Mapping[str, dict[str, Any]], label: str) -> Connection:
     return _member(label).connection(tables.get(families.kind_of(label), {}), account_of(label))
 
 
+def drawn_kinds(tables: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Return the kinds of destination whose messages a project draws on this terminal in place of sending them."""
+    return [kind for kind in tables if connection(tables, kind).is_drawn]
+
+
 def label_of(data: dict[str, Any]) -> str:
     """Return the label of the connection that a compiled destination goes over."""
     kind: str = data["use"]

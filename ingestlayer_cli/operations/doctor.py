@@ -5,16 +5,15 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
-from ..destinations.slack import credentials
 from ..entities.files import EntityFiles
 from ..project import Project, find, load
 from ..project.lint.inspect import inspect
 from ..store.sqlite.connection import Store, sqlite_version
 from ..store.sqlite.reading import open_to_read
 from ..system.clock import DAY, HOUR, MINUTE, SECOND, Clock, format_duration
-from ..system.errors import IngestlayerError, ProjectError
+from ..system.errors import IngestlayerError
+from .symptoms import Symptom
 
 PYTHON = (3, 11)
 SQLITE = (3, 38)  # STRICT tables, ->>
@@ -33,95 +32,86 @@ CRON_LACKS = {
 }
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at. `mark` is ok, warning or problem."""
-
-    check: str
-    mark: str
-    words: str
-    hint: str = ""
-
-
-def examine(path: str | None, clock: Clock) -> Iterator[Finding]:
+def examine(path: str | None, clock: Clock) -> Iterator[Symptom]:
     """Yield what is found; a check that cannot be made says so and stops no other."""
     yield _python()
     yield _sqlite()
     try:
         root = find(path)
     except IngestlayerError as error:
-        yield Finding("project", "problem", error.message, error.hint)
+        yield Symptom("project", "problem", error.message, error.hint)
         return
-    yield Finding("project", "ok", f"{root}")
+    yield Symptom("project", "ok", f"{root}")
     yield from _files(root)
     try:
         project = load(root, keep=False)
     except IngestlayerError:
         return  # told by the line before
-    checks: list[Callable[[Project, Clock], Iterator[Finding]]] = [_store, _entities, _connections, _cron, _deliveries]
+    checks: list[Callable[[Project, Clock], Iterator[Symptom]]] = [_store, _entities, _connections, _cron, _deliveries]
     for check in checks:
         try:
             yield from check(project, clock)
         except IngestlayerError as error:
-            yield Finding(check.__name__.lstrip("_"), "problem", error.message, error.hint)
+            yield Symptom(check.__name__.lstrip("_"), "problem", error.message, error.hint)
         except OSError as error:
             words = f"{error.filename or check.__name__.lstrip('_')} cannot be looked at: {error.strerror}"
-            yield Finding(check.__name__.lstrip("_"), "problem", words, "check its owner and mode")
+            yield Symptom(check.__name__.lstrip("_"), "problem", words, "check its owner and mode")
 
 
-def _python() -> Finding:
+def _python() -> Symptom:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < PYTHON:
-        return Finding("python", "problem", f"Python {version}", "ingestlayer needs Python 3.11 or newer")
-    return Finding("python", "ok", f"Python {version}")
+        return Symptom("python", "problem", f"Python {version}", "ingestlayer needs Python 3.11 or newer")
+    return Symptom("python", "ok", f"Python {version}")
 
 
-def _sqlite() -> Finding:
+def _sqlite() -> Symptom:
     version = sqlite_version()
     words = f"SQLite {'.'.join(map(str, version))}"
     if version < SQLITE:
-        return Finding("sqlite", "problem", words, "the store needs SQLite 3.38 or newer: use a Python that brings it")
-    return Finding("sqlite", "ok", words)
+        return Symptom("sqlite", "problem", words, "the store needs SQLite 3.38 or newer: use a Python that brings it")
+    return Symptom("sqlite", "ok", words)
 
 
-def _files(root: str) -> Iterator[Finding]:
+def _files(root: str) -> Iterator[Symptom]:
     found = inspect(root, keep=False)
     errors = sum(it.severity == "error" for it in found)
     if not found:
-        yield Finding("files", "ok", "the project's files are valid")
+        yield Symptom("files", "ok", "the project's files are valid")
         return
     mark = "problem" if errors else "warning"
     words = f"{errors} problems" if errors else f"{len(found)} warnings"
-    yield Finding("files", mark, f"the project's files have {words}", "ingestlayer validate")
+    yield Symptom("files", mark, f"the project's files have {words}", "ingestlayer validate")
 
 
-def _store(project: Project, clock: Clock) -> Iterator[Finding]:
+def _store(project: Project, clock: Clock) -> Iterator[Symptom]:
     path = project.store_path
     folder = os.path.dirname(path)
     there = folder
     while not os.path.isdir(there):
         there = os.path.dirname(there)
     if not os.access(there, os.W_OK) or (os.path.exists(path) and not os.access(path, os.W_OK)):
-        yield Finding("store", "problem", f"{path} cannot be written", "make it and its folder writable for this user")
+        yield Symptom("store", "problem", f"{path} cannot be written", "make it and its folder writable for this user")
     store = open_to_read(path)
     if store is None:
-        yield Finding("store", "ok", "no store yet: the first emit makes it")
+        yield Symptom("store", "ok", "no store yet: the first emit makes it")
     else:
         try:
             said = [str(row[0]) for row in store.select("PRAGMA quick_check(3)")]
         finally:
             store.close()
         if said == ["ok"]:
-            yield Finding("store", "ok", f"{path}, {_size(os.path.getsize(path))}, intact")
+            yield Symptom("store", "ok", f"{path}, {_size(os.path.getsize(path))}, intact")
         else:
             hint = "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"
-            yield Finding("store", "problem", f"{path} is damaged: {said[0].splitlines()[-1]}", hint)
+            yield Symptom("store", "problem", f"{path} is damaged: {said[0].splitlines()[-1]}", hint)
     yield _disk(there)
 
 
-def _disk(folder: str) -> Finding:
+def _disk(folder: str) -> Symptom:
     free = shutil.disk_usage(folder).free
     mark = "problem" if free < NO_ROOM else "warning" if free < LITTLE_ROOM else "ok"
-    return Finding("disk", mark, f"{_size(free)} free", "free some space, or: ingestlayer store prune")
+    return Symptom("disk", mark, f"{_size(free)} free", "free some space, or: ingestlayer store prune")
 
 
 def _size(count: float) -> str:
@@ -132,18 +122,18 @@ def _size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def _entities(project: Project, clock: Clock) -> Iterator[Finding]:
+def _entities(project: Project, clock: Clock) -> Iterator[Symptom]:
     files = EntityFiles(project.root, project.entities, clock, None)
     try:
         for kind, table in project.entities.items():
             path = os.path.join(project.root, table["file"])
             if not os.path.isfile(path):
                 hint = f"put it there, or correct [entities.{kind}]"
-                yield Finding("entities", "problem", f"{table['file']} is not there", hint)
+                yield Symptom("entities", "problem", f"{table['file']} is not there", hint)
                 continue
             age = max(clock.now() - int(os.stat(path).st_mtime * 1000), 0)
             words = f"{table['file']}: {_age(age)} old"
-            yield Finding("entities", "warning" if age > STALE else "ok", words, "is its export still running?")
+            yield Symptom("entities", "warning" if age > STALE else "ok", words, "is its export still running?")
     finally:
         files.close()
 
@@ -155,36 +145,13 @@ def _age(duration: int) -> str:
     return "0s"
 
 
-def _connections(project: Project, clock: Clock) -> Iterator[Finding]:
-    from .slack.client import UnreachableError
-    from .slack.status import status
+def _connections(project: Project, clock: Clock) -> Iterator[Symptom]:
+    from .slack.symptoms import connections
 
-    for workspace in ("", *project.workspaces):
-        name = f"Slack ({workspace})" if workspace else "Slack"
-        row = status(project, workspace)
-        if row["connection"] == "terminal":
-            words = f"{name}: messages are drawn on the terminal, not sent"
-            yield Finding("slack", "warning", words, "ingestlayer slack connect")
-            continue
-        for problem in row["problems"]:
-            mark = "warning" if problem["kind"] == UnreachableError.kind else "problem"
-            yield Finding("slack", mark, f"{name}: {problem['problem']}", problem["hint"])
-        if not row["problems"]:
-            who = f"{row['team']} as @{row['bot']}" if row["team"] else "an incoming webhook"
-            yield Finding("slack", "ok", f"{name}: {who}")
-        for scope, use in row["missing_scopes"].items():
-            words = f"{name}: without {scope} it cannot {use}"
-            yield Finding("slack", "warning", words, "add it under OAuth & Permissions, and install the app again")
-        for it in row["channels"]:
-            if it["mark"] != "ok":
-                words = f"{name}: {it['channel']} ({', '.join(it['pipelines'])}): {it['standing']}"
-                yield Finding("slack", it["mark"], words, it["hint"])
-    if not credentials.is_private():
-        hint = f"chmod 600 {shlex.quote(os.path.join(credentials.state_folder() or '', 'slack.json'))}"
-        yield Finding("slack", "problem", "the file of secrets can be read by others", hint)
+    return connections(project)
 
 
-def _cron(project: Project, clock: Clock) -> Iterator[Finding]:
+def _cron(project: Project, clock: Clock) -> Iterator[Symptom]:
     """Yield what a job of cron would not have: it starts with next to no environment, as `env -i` does."""
     found = list(_missed(project))
     yield from found
@@ -193,36 +160,23 @@ def _cron(project: Project, clock: Clock) -> Iterator[Finding]:
     if program is None:
         words = f"cron's PATH ({CRON_PATH}) does not have ingestlayer"
         command = f"{shlex.quote(here)} -C {shlex.quote(project.root)} deliver -q"
-        yield Finding("cron", "warning", words, f"write the whole path into the crontab: {command}")
+        yield Symptom("cron", "warning", words, f"write the whole path into the crontab: {command}")
     elif not found:
-        yield Finding("cron", "ok", "a job of cron has all that it needs")
+        yield Symptom("cron", "ok", "a job of cron has all that it needs")
 
 
-def _missed(project: Project) -> Iterator[Finding]:
-    for workspace in ("", *project.workspaces):
-        connection = project.slack_of(workspace)["connection"]
-        if connection == "terminal":
-            continue
-        variable = credentials.variable(connection, workspace)
-        try:
-            kept = credentials.kept(project.root, connection, workspace)
-        except ProjectError as error:
-            yield Finding("cron", "problem", error.message, error.hint)
-            continue
-        if os.environ.get(variable) and kept is None:
-            hint = f"keep it: ingestlayer slack connect; or set {variable} in the crontab's own environment"
-            yield Finding("cron", "warning", f"{variable} is set in this shell only", hint)
-        elif kept is not None and kept.where == credentials.KEYRING:
-            hint = f"a job of cron may not reach it: set {variable} in the crontab's own environment"
-            yield Finding("cron", "warning", "the secret is in the keyring", hint)
+def _missed(project: Project) -> Iterator[Symptom]:
+    from .slack.symptoms import missed_by_cron
+
+    yield from missed_by_cron(project)
     for name, why in CRON_LACKS.items():
         if os.environ.get(name):
-            yield Finding("cron", "warning", f"{name} is set in this shell only", why)
+            yield Symptom("cron", "warning", f"{name} is set in this shell only", why)
     for name in sorted(named_secrets(project)):
         if os.environ.get(name):
-            yield Finding("cron", "warning", f"{name} is set in this shell only", "set it in the crontab's environment")
+            yield Symptom("cron", "warning", f"{name} is set in this shell only", "set it in the crontab's environment")
         else:
-            yield Finding("cron", "problem", f"{name}, which a pipeline names, is not set", f"set {name}")
+            yield Symptom("cron", "problem", f"{name}, which a pipeline names, is not set", f"set {name}")
 
 
 def named_secrets(project: Project) -> set[str]:
@@ -245,7 +199,7 @@ def named_secrets(project: Project) -> set[str]:
     return found
 
 
-def _deliveries(project: Project, clock: Clock) -> Iterator[Finding]:
+def _deliveries(project: Project, clock: Clock) -> Iterator[Symptom]:
     store = open_to_read(project.store_path)
     if store is None:
         return
@@ -255,7 +209,7 @@ def _deliveries(project: Project, clock: Clock) -> Iterator[Finding]:
         store.close()
 
 
-def _outbox(store: Store, now: int) -> Iterator[Finding]:
+def _outbox(store: Store, now: int) -> Iterator[Symptom]:
     counts = dict(store.select("SELECT status, count(*) FROM deliveries WHERE status <> 'delivered' GROUP BY status"))
     fresh = store.select("SELECT count(*) FROM deliveries WHERE status = 'dead' AND settled_at > ?", now - DAY)[0][0]
     late = store.select(
@@ -264,15 +218,15 @@ def _outbox(store: Store, now: int) -> Iterator[Finding]:
     waiting = sum(counts.get(status, 0) for status in ("pending", "retrying", "unknown"))
     if late:
         hint = "run `ingestlayer deliver`, and let cron run it every minute"
-        yield Finding("deliveries", "warning", f"{late:,} wait for over {format_duration(OVERDUE)}", hint)
+        yield Symptom("deliveries", "warning", f"{late:,} wait for over {format_duration(OVERDUE)}", hint)
     elif waiting:
-        yield Finding("deliveries", "ok", f"{waiting:,} wait")
+        yield Symptom("deliveries", "ok", f"{waiting:,} wait")
     if counts.get("unknown"):
         hint = "ingestlayer deliveries settle; `ingestlayer slack connect --reconcile` lets it look for itself"
-        yield Finding("deliveries", "warning", f"{counts['unknown']:,} may or may not have arrived", hint)
+        yield Symptom("deliveries", "warning", f"{counts['unknown']:,} may or may not have arrived", hint)
     if counts.get("dead"):
         mark = "problem" if fresh else "warning"
         words = f"{counts['dead']:,} dead" + (f", {fresh:,} of them since yesterday" if fresh else "")
-        yield Finding("deliveries", mark, words, "ingestlayer deliveries list --status dead")
+        yield Symptom("deliveries", mark, words, "ingestlayer deliveries list --status dead")
     elif not waiting:
-        yield Finding("deliveries", "ok", "nothing waits")
+        yield Symptom("deliveries", "ok", "nothing waits")

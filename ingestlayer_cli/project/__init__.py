@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..destinations.slack.workspaces import settings_of
 from ..model.declarations import Declaration
 from ..system.errors import ProjectError
 from .find import FILE, find
@@ -46,15 +45,6 @@ class Project:
             name: {"name": name, **table} for name, table in data["checks"].items()
         }
         self._compiled: dict[str, Declaration] = {}
-
-    @property
-    def workspaces(self) -> list[str]:
-        """The named workspaces of Slack; the default one has no name."""
-        return list(self.connections["slack"]["workspaces"])
-
-    def slack_of(self, workspace: str) -> dict[str, Any]:
-        """Return the settings of a workspace: its own, else those of `[slack]`."""
-        return settings_of(self.connections["slack"], workspace)
 
     @property
     def types(self) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.project.connection import switch
+from ingestlayer_cli.operations.slack.switching import switch
 from ingestlayer_cli.system.errors import ProjectError
 
 

@@ -11,7 +11,7 @@ from ...model.events import received_text
 from ...model.families import Duration, JsonFile, Section
 from ...system.addresses import quote
 from ...system.clock import DAY
-from ...system.errors import ProjectError, near_miss
+from ...system.errors import ProjectError, UsageError, near_miss
 from ...system.patterns import lazy
 from ..base import Composing, Connection, Destination, Draw, Limit, Remark, Sender, Target
 from . import kit as kit
@@ -304,6 +304,15 @@ class Slack(Destination):
         from .reading import fields
 
         return dict(fields(body["blocks"]))
+
+    @classmethod
+    def redirected(cls, channel: str, connection: Connection) -> str:
+        """Return a channel with its #; an id stays as it is."""
+        if connection.name == "webhook":
+            raise UsageError("--channel: a webhook posts to its own channel alone", 'it needs connection = "bot"')
+        if not (name := channel.strip()).removeprefix("#"):
+            raise UsageError("--channel: which one?", "--channel '#test'")
+        return name if name.startswith("#") or re.fullmatch(r"[CGD][A-Z0-9]{8,}", name, re.ASCII) else f"#{name}"
 
     @classmethod
     def account(cls, data: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ...secrets.keyring import SERVICE, Backend, NoAnswerError, NoPackageError, ask
 from ...system.errors import ProjectError
+from ...system.state import make_folder, state_folder
 
 NAMES = {"bot": "SLACK_BOT_TOKEN", "webhook": "SLACK_WEBHOOK_URL"}
 KEYRING = "the keyring"
@@ -163,28 +164,6 @@ def _out_of_keyring(root: str, connection: str, workspace: str) -> bool:
 
 
 # The file -------------------------------------------------------------------------------------------------
-
-
-def state_folder() -> str | None:
-    """Return our folder of the user's state, None when the user has none.
-
-    Without HOME the password database tells it, as for a shell: a job under `env -i` finds what was kept.
-    """
-    base = os.environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(base):  # the specification: a relative path is to be ignored
-        home = os.path.expanduser("~")
-        if not os.path.isabs(home):
-            return None
-        base = os.path.join(home, ".local", "state")
-    return os.path.join(base, "ingestlayer")
-
-
-def make_folder(path: str) -> None:
-    """Make a folder and those above it that are missing, each for its owner alone, whatever the umask; or OSError."""
-    if not os.path.isdir(path):
-        make_folder(os.path.dirname(path))
-        with suppress(FileExistsError):
-            os.mkdir(path, 0o700)
 
 
 def is_private() -> bool:

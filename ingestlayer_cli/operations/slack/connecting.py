@@ -4,10 +4,10 @@ import re
 from typing import Any, NamedTuple
 
 from ...destinations.slack import credentials
-from ...project.connection import switch
 from ...system.errors import ProjectError
 from .client import Client, Identity, SlackError, UnreachableError, check_token
 from .scopes import NEEDED, missing
+from .switching import switch
 
 _ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]+", re.IGNORECASE | re.ASCII)
 

@@ -8,6 +8,7 @@ from ...project import Project
 from ...store.sqlite.reading import open_to_read
 from ...system.clock import format_time
 from ...system.errors import IngestlayerError
+from . import workspaces
 from .channels import Standing, channels, standing
 from .client import Client, Identity, secret_of
 from .scopes import missing
@@ -17,7 +18,7 @@ SKEW = 300  # seconds by which clocks may differ before signatures and the histo
 
 def status(project: Project, workspace: str = "") -> dict[str, Any]:
     """Return the state of one workspace of a project. `problems` are [{kind, problem, hint}]."""
-    settings = project.slack_of(workspace)
+    settings = workspaces.settings(project, workspace)
     result: dict[str, Any] = {
         "workspace": workspace or None,
         "connection": settings["connection"],

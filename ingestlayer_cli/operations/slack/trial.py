@@ -11,6 +11,7 @@ from ...model.families import kind_of
 from ...model.gate import Raw
 from ...project.match import matches
 from ...system.errors import Exit, ProjectError, UsageError, near_miss
+from . import workspaces
 from .client import Client, SlackError, UnreachableError, secret_of
 
 MARK = "a test: `ingestlayer slack test`"
@@ -22,7 +23,7 @@ def post(runtime: Runtime, channel: str, pipeline: str | None, workspace: str = 
     Raises SlackError: with exit code 1, something was found, when Slack refuses it.
     """
     project = runtime.project
-    settings = project.slack_of(workspace)
+    settings = workspaces.settings(project, workspace)
     connection = "webhook" if settings["connection"] == "webhook" else "bot"
     name, message = _example(runtime, channel, pipeline, connection)
     secret = secret_of(project, connection, workspace)

@@ -10,6 +10,7 @@ import pytest
 
 from ingestlayer_cli.destinations.slack import credentials
 from ingestlayer_cli.system.errors import ProjectError
+from ingestlayer_cli.system.state import state_folder
 from tests.support.person import MARK, OTHER, TOKEN, Person
 
 SECRET = f"xoxb-{MARK}-here"
@@ -74,7 +75,7 @@ def test_without_HOME_the_password_database_tells_it(state: Path, root: str, mon
     monkeypatch.delenv("XDG_STATE_HOME")
     import pwd
 
-    assert credentials.state_folder() == f"{pwd.getpwuid(os.getuid()).pw_dir}/.local/state/ingestlayer"
+    assert state_folder() == f"{pwd.getpwuid(os.getuid()).pw_dir}/.local/state/ingestlayer"
 
 
 def test_secrets_belong_to_one_project(state: Path, root: str, tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..system.errors import ProjectError
-from .edit import BOM, parsed, read, replace, replaced, told
-from .find import FILE
-from .positions import Path, Positions
+from ...project.edit import BOM, parsed, read, replace, replaced, told
+from ...project.find import FILE
+from ...project.positions import Path, Positions
+from ...system.errors import ProjectError
 
 
 def switch(root: str, connection: str, workspace: str = "") -> bool:
