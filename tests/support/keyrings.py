@@ -73,3 +73,11 @@ class Unusable(Good):
 
     def __init__(self) -> None:
         raise OSError("no D-Bus")
+
+
+class Telling(Hanging):
+    """Says that it was asked, in the file that TEST_KEYRING names, and hangs."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._path.write_text("{}")
+        return super().get_password(service, username)
