@@ -1,0 +1,101 @@
+"""The documents of `check`."""
+
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from .events import DeliveryCounts, Failing, RunCounts
+
+RowState = Literal["new", "emitted", "known", "taken", "refused", "below"]
+
+
+class CrossedDocument(TypedDict):
+    """A row that newly reached a level."""
+
+    key: str
+    value: int | float
+    level: int | float
+    previous: int | float | None
+    event: str | None
+    why: str
+
+
+class HighestDocument(TypedDict):
+    """One of the rows with the highest values."""
+
+    key: str
+    value: int | float
+    level: int | float | None
+    state: RowState
+    why: str
+
+
+class RefusedRowDocument(TypedDict):
+    """A row whose event was refused, by the number that its source counts in."""
+
+    line: NotRequired[int]
+    record: NotRequired[int]
+    row: NotRequired[int]
+    kind: str
+    message: str
+
+
+class BadRowDocument(TypedDict):
+    """A row that cannot be judged."""
+
+    line: NotRequired[int]
+    record: NotRequired[int]
+    row: NotRequired[int]
+    key: str | None
+    problem: str
+
+
+class CheckedDocument(TypedDict):
+    """A check whose source could be read."""
+
+    check: str
+    period: str | None
+    unit: Literal["line", "record", "row"]
+    rows: int
+    left_out: int
+    crossed: list[CrossedDocument]
+    known: int
+    emitted: int
+    rejected: int
+    rejects: list[RefusedRowDocument]
+    runs: RunCounts
+    deliveries: DeliveryCounts
+    problems: list[BadRowDocument]
+    problem_count: int
+    problems_known_since: str | None
+    highest: list[HighestDocument]
+
+
+class StaleDocument(TypedDict):
+    """Since when a source says nothing, and the event that told of it."""
+
+    since: str
+    event: str
+
+
+class FailedCheckDocument(TypedDict):
+    """A check whose source failed."""
+
+    check: str
+    error: Failing
+    stale: StaleDocument | None
+    runs: NotRequired[RunCounts]
+
+
+class ChecksDocument(TypedDict):
+    """`check`."""
+
+    checks: list[CheckedDocument | FailedCheckDocument]
+
+
+class DecisionDocument(TypedDict):
+    """A line of `check --log`; what else it has depends on the decision."""
+
+    check: str
+    decision: str
+    details: NotRequired[dict[str, Any]]

@@ -1,0 +1,71 @@
+"""Documents of the outbox."""
+
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+from .events import Status
+
+
+class DeliveryDocument(TypedDict):
+    """A line of `deliveries list`."""
+
+    id: str
+    event: str
+    pipeline: str
+    destination: str
+    target: str
+    status: Status
+    attempts: int
+    queued_at: str
+    next_at: str | None
+    settled_at: str | None
+    error: str | None
+    hint: str | None
+    receipt: dict[str, Any] | None
+    in_hand_of: str | None
+
+
+class AttemptDocument(TypedDict):
+    """One attempt to send a delivery."""
+
+    at: str
+    took_ms: int
+    outcome: str
+    error: str | None
+    process: str
+
+
+class WholeDeliveryDocument(DeliveryDocument):
+    """`deliveries show`."""
+
+    thread: str | None
+    update: bool
+    waits_for: str | None
+    attempts_made: list[AttemptDocument]
+    body: Any
+
+
+class RetryDocument(TypedDict):
+    """`deliveries retry`."""
+
+    retrying: int
+
+
+class SettleDocument(TypedDict):
+    """`deliveries settle`."""
+
+    settled: list[str]
+    status: Literal["delivered", "dead"]
+
+
+class SentDocument(TypedDict):
+    """A line of `deliver`: one attempt, or what was found out of a doubtful one."""
+
+    id: str
+    destination: str
+    target: str
+    outcome: str
+    status: Status
+    error: str | None
+    next_at: str | None

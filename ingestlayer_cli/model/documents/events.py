@@ -1,0 +1,194 @@
+"""Documents of events: one as it is stored, what `emit`, a batch and `preview` come to, and why one was refused."""
+
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+RunOutcome = Literal["queued", "dropped", "failed"]
+Status = Literal["pending", "retrying", "delivered", "dead", "unknown"]
+
+
+class EventDocument(TypedDict):
+    """An event as every command shows it."""
+
+    id: str
+    type: str
+    received_at: str
+    source: str
+    idempotency_key: str | None
+    payload: dict[str, Any]
+
+
+class ProblemDocument(TypedDict):
+    """One thing that is wrong, and where."""
+
+    path: str
+    problem: str
+
+
+class Failing(TypedDict):
+    """What an error says."""
+
+    kind: str
+    message: str
+    hint: str
+    details: list[ProblemDocument]
+
+
+class ErrorDocument(TypedDict):
+    """An error, of any command."""
+
+    error: Failing
+
+
+# emit -----------------------------------------------------------------------------------------------------
+
+
+class SkippedDocument(TypedDict):
+    """A destination that a run passed over."""
+
+    destination: str
+    target: str
+    reason: str
+
+
+class QueuedDocument(TypedDict):
+    """A message of a run, and how far it came."""
+
+    id: str
+    destination: str
+    target: str
+    status: Status
+    attempts: int
+    error: str | None
+
+
+class RunDocument(TypedDict):
+    """What one pipeline made of the event."""
+
+    pipeline: str
+    version: str
+    outcome: RunOutcome
+    dropped_by: str | None
+    reason: str | None
+    skipped: list[SkippedDocument]
+    deliveries: list[QueuedDocument]
+
+
+class EmitDocument(TypedDict):
+    """`emit`, and what `ingest` returns."""
+
+    status: Literal["accepted", "duplicate"]
+    differs: list[str]
+    event: EventDocument
+    runs: list[RunDocument]
+
+
+class RunCounts(TypedDict):
+    """Runs by their outcome."""
+
+    queued: int
+    dropped: int
+    failed: int
+
+
+class DeliveryCounts(TypedDict):
+    """Deliveries by their status."""
+
+    delivered: int
+    pending: int
+    retrying: int
+    dead: int
+    unknown: int
+
+
+class RejectDocument(TypedDict):
+    """A refused line of a batch."""
+
+    line: int
+    kind: str
+    message: str
+
+
+class BatchDocument(TypedDict):
+    """`emit --batch`, and what `ingest_batch` returns; the first 100 of `rejects`."""
+
+    accepted: int
+    duplicates: int
+    rejected: int
+    runs: RunCounts
+    deliveries: DeliveryCounts
+    rejects: list[RejectDocument]
+
+
+# preview --------------------------------------------------------------------------------------------------
+
+
+class StepDocument(TypedDict):
+    """What a step did."""
+
+    step: str
+    verdict: Literal["continue", "drop", "error"]
+    note: str
+
+
+class TracedDocument(StepDocument):
+    """What a step would do, with what it would change, by ref."""
+
+    set: dict[str, Any]
+
+
+class MessageDocument(TypedDict):
+    """A message that would be sent. `body` is byte for byte what `emit` posts."""
+
+    destination: str
+    target: str
+    when: str
+    body: Any
+    thread: NotRequired[str]
+    update: NotRequired[bool]
+
+
+class PreviewedDocument(TypedDict):
+    """What one pipeline would make of the event."""
+
+    pipeline: str
+    outcome: RunOutcome
+    dropped_by: str | None
+    reason: str | None
+    trace: list[TracedDocument]
+    messages: list[MessageDocument]
+    skipped: list[SkippedDocument]
+
+
+class PreviewDocument(TypedDict):
+    """`preview`."""
+
+    event: EventDocument
+    runs: list[PreviewedDocument]
+
+
+# events ---------------------------------------------------------------------------------------------------
+
+
+class OutcomeDocument(TypedDict):
+    """What became of one message, or of a run without messages (`target` is empty then)."""
+
+    pipeline: str
+    target: str
+    status: Literal["pending", "retrying", "delivered", "dead", "unknown", "dropped", "failed"]
+    attempts: int
+    reason: str
+
+
+class TailedDocument(EventDocument):
+    """A line of `events tail`."""
+
+    outcomes: list[OutcomeDocument]
+
+
+class ExportDocument(TypedDict):
+    """`events export FILE`."""
+
+    exported: int
+    file: str

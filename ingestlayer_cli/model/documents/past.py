@@ -1,0 +1,58 @@
+"""The documents of `replay` and `backtest`."""
+
+from typing_extensions import TypedDict
+
+from .events import DeliveryCounts, RunCounts, RunOutcome
+
+
+class ReplayDocument(TypedDict):
+    """`replay`: its plan with `--dry-run`, else what it did. `messages` counts them by target."""
+
+    events: int
+    messages: dict[str, int]
+    skipped: int
+    runs: RunCounts
+    deliveries: DeliveryCounts
+
+
+class SideDocument(TypedDict):
+    """What a pipeline did, or would do, with an event; `outcome` is null where it did not run."""
+
+    outcome: RunOutcome | None
+    reason: str
+    targets: list[str]
+
+
+class ChangeDocument(TypedDict):
+    """An event with which a pipeline would do something else."""
+
+    event: str
+    type: str
+    received_at: str
+    pipeline: str
+    before: SideDocument
+    after: SideDocument
+
+
+class MessageSides(TypedDict):
+    """Messages by target, on both sides."""
+
+    before: dict[str, int]
+    after: dict[str, int]
+
+
+class RunSides(TypedDict):
+    """Runs by outcome, on both sides."""
+
+    before: RunCounts
+    after: RunCounts
+
+
+class BacktestDocument(TypedDict):
+    """`backtest`; the first of `changes`."""
+
+    events: int
+    messages: MessageSides
+    runs: RunSides
+    changed: int
+    changes: list[ChangeDocument]

@@ -1,0 +1,180 @@
+"""Documents of a project's files, its tests, its set-up and its store."""
+
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+from .events import PreviewDocument, RunCounts
+
+Mark = Literal["ok", "warning", "problem"]
+
+
+class InitDocument(TypedDict):
+    """`init`."""
+
+    directory: str
+    recipe: str
+    created: list[str]
+    kept: list[str]
+    changed: list[str]
+
+
+class RecipeDocument(TypedDict):
+    """A recipe: what it is for, and its files."""
+
+    name: str
+    title: str
+    summary: str
+    description: str
+    event: str
+    sample: str
+    files: list[str]
+
+
+class RecipesDocument(TypedDict):
+    """`recipes`."""
+
+    recipes: list[RecipeDocument]
+
+
+class RecipePreviewDocument(RecipeDocument):
+    """`recipes NAME`."""
+
+    preview: PreviewDocument
+
+
+class FindingDocument(TypedDict):
+    """A problem of a file; line and column are null where it is about the whole file."""
+
+    path: str
+    problem: str
+    file: str
+    line: int | None
+    column: int | None
+    severity: Literal["error", "warning"]
+
+
+class ValidateDocument(TypedDict):
+    """`validate`."""
+
+    problems: list[FindingDocument]
+
+
+class FailureDocument(TypedDict):
+    """An expectation of a test that was not met."""
+
+    expectation: str
+    expected: str
+    got: str
+    diff: str | None
+
+
+class TestedDocument(TypedDict):
+    """One test of a pipeline; the preview of a failed one alone."""
+
+    name: str
+    pipeline: str
+    file: str
+    line: int
+    outcome: Literal["passed", "failed"]
+    failures: list[FailureDocument]
+    preview: PreviewDocument | None
+
+
+class TestsDocument(TypedDict):
+    """`test`."""
+
+    passed: int
+    failed: int
+    seconds: float
+    updated: list[str]
+    tests: list[TestedDocument]
+
+
+class PipelineDocument(TypedDict):
+    """A pipeline in a list: what it is, and its runs in the last 24 hours, 7 days, and on each of these."""
+
+    name: str
+    status: Literal["active", "paused", "draft"]
+    match: list[str]
+    version: str
+    since: str | None
+    last_24h: RunCounts
+    last_7d: RunCounts
+    days: list[RunCounts]
+
+
+class PipelinesDocument(TypedDict):
+    """`pipelines list`."""
+
+    pipelines: list[PipelineDocument]
+
+
+class VersionDocument(TypedDict):
+    """A version of a pipeline that ran."""
+
+    version: str
+    first_used: str
+    current: bool
+
+
+class WholePipelineDocument(PipelineDocument):
+    """`pipelines show`; its texts as the file has them."""
+
+    description: str
+    file: str
+    versions: list[VersionDocument]
+    steps: list[dict[str, Any]]
+    destinations: list[dict[str, Any]]
+    tests: int
+
+
+class PauseDocument(TypedDict):
+    """`pipelines pause` and `pipelines resume`."""
+
+    pipeline: str
+    status: Literal["active", "paused"]
+    changed: bool
+    file: str
+
+
+class LookDocument(TypedDict):
+    """One thing that `doctor` looked at."""
+
+    check: str
+    mark: Mark
+    words: str
+    hint: str
+
+
+class DoctorDocument(TypedDict):
+    """`doctor`."""
+
+    findings: list[LookDocument]
+
+
+class StoreDocument(TypedDict):
+    """`store info`; `integrity` is "ok", or what is wrong."""
+
+    path: str
+    schema_version: int
+    bytes: int
+    free_bytes: int
+    wal_bytes: int
+    rows: dict[str, int]
+    deliveries: dict[str, int]
+    oldest_waiting: str | None
+    integrity: str | list[str]
+
+
+class PruneDocument(TypedDict):
+    """`store prune`."""
+
+    removed: int
+
+
+class VacuumDocument(TypedDict):
+    """`store vacuum`."""
+
+    bytes_before: int
+    bytes_after: int

@@ -1,0 +1,63 @@
+"""The JSON Schema (draft 2020-12) of each document of `--json`, made of its type. Loads pydantic."""
+
+from functools import lru_cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from . import checks, deliveries, entities, events, past, projects, slack, stories
+
+# By command; of those with a star, one a line.
+DOCUMENTS: dict[str, Any] = {
+    "emit": events.EmitDocument,
+    "emit --batch": events.BatchDocument,
+    "preview": events.PreviewDocument,
+    "events list *": events.EventDocument,
+    "events show": events.EventDocument,
+    "events tail *": events.TailedDocument,
+    "events export": events.ExportDocument,
+    "why": stories.StoryDocument | stories.RefusedDocument,
+    "replay": past.ReplayDocument,
+    "backtest": past.BacktestDocument,
+    "deliver *": deliveries.SentDocument,
+    "deliveries list *": deliveries.DeliveryDocument,
+    "deliveries show": deliveries.WholeDeliveryDocument,
+    "deliveries retry": deliveries.RetryDocument,
+    "deliveries settle": deliveries.SettleDocument,
+    "check": checks.ChecksDocument,
+    "validate": projects.ValidateDocument,
+    "test": projects.TestsDocument,
+    "init": projects.InitDocument,
+    "recipes": projects.RecipesDocument,
+    "recipes NAME": projects.RecipePreviewDocument,
+    "pipelines list": projects.PipelinesDocument,
+    "pipelines show": projects.WholePipelineDocument,
+    "pipelines pause": projects.PauseDocument,
+    "pipelines resume": projects.PauseDocument,
+    "doctor": projects.DoctorDocument,
+    "store info": projects.StoreDocument,
+    "store prune": projects.PruneDocument,
+    "store vacuum": projects.VacuumDocument,
+    "entities get": entities.EntityDocument,
+    "entities list": entities.KindsDocument,
+    "entities list KIND *": entities.ListedDocument,
+    "entities set": entities.SetDocument,
+    "entities import": entities.ImportDocument,
+    "slack connect": slack.ConnectDocument,
+    "slack disconnect": slack.DisconnectDocument,
+    "slack status": slack.SlackStatusDocument,
+    "slack channels *": slack.ChannelDocument,
+    "slack test": slack.TrialDocument,
+    "slack manifest": slack.ManifestDocument,
+    "error": events.ErrorDocument,
+}
+
+
+@lru_cache
+def schema_of(name: str) -> dict[str, Any]:
+    """Return the schema of a command's document, by its name in `DOCUMENTS`; names that it lacks are not allowed."""
+    made = TypeAdapter(DOCUMENTS[name]).json_schema()
+    for table in (made, *made.get("$defs", {}).values()):
+        if "properties" in table:
+            table["additionalProperties"] = False
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

@@ -1,0 +1,120 @@
+"""The documents of `why`."""
+
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from .deliveries import AttemptDocument
+from .events import EventDocument, ProblemDocument, RunOutcome, Status, StepDocument
+
+
+class RefusalDocument(TypedDict):
+    """An event that was refused, as it came."""
+
+    at: str
+    kind: str
+    type: str
+    source: str
+    line: int | None
+    message: str
+    details: list[ProblemDocument]
+    raw: str
+
+
+class AcceptedDocument(TypedDict):
+    """How an event was accepted."""
+
+    at: str
+    duplicates: int
+    last_duplicate_at: str | None
+    conflicts: list[RefusalDocument]
+    same_key: list[str]
+
+
+class StoryDeliveryDocument(TypedDict):
+    """A delivery in the story of its event; `behind` counts the older ones that wait in its channel."""
+
+    id: str
+    destination: str
+    target: str
+    status: Status
+    attempts: int
+    queued_at: str
+    next_at: str | None
+    settled_at: str | None
+    error: str | None
+    hint: str | None
+    receipt: dict[str, Any] | None
+    in_hand_of: str | None
+    thread: str | None
+    update: bool
+    waits_for: str | None
+    attempts_made: list[AttemptDocument]
+    held_until: str | None
+    due: bool
+    behind: int
+
+
+class PlaceDocument(TypedDict):
+    """What was decided on a destination."""
+
+    destination: str
+    target: str
+    chosen: bool
+    note: str
+    delivery: StoryDeliveryDocument | None
+
+
+class StoredRunDocument(TypedDict):
+    """A run as it is stored."""
+
+    number: int
+    version: str
+    replayed_at: str | None
+    outcome: RunOutcome
+    dropped_by: str | None
+    reason: str | None
+    steps: list[StepDocument]
+    destinations: list[PlaceDocument]
+
+
+class StoryPipelineDocument(TypedDict):
+    """A pipeline that there was, with its runs or why it had none; `status` and `match` null: there was none."""
+
+    pipeline: str
+    version: str
+    status: str | None
+    match: list[str] | None
+    matches: bool | None
+    ran: bool
+    why_not: str | None
+    runs: list[StoredRunDocument]
+
+
+class AskedDocument(TypedDict):
+    """By what an event was asked for, when not by its id."""
+
+    key: NotRequired[str]
+    delivery: NotRequired[str]
+
+
+class StoryDocument(TypedDict):
+    """`why`, of an event that was accepted."""
+
+    status: Literal["accepted"]
+    asked: AskedDocument | None
+    event: EventDocument
+    accepted: AcceptedDocument
+    line_up_kept: bool
+    pipelines: list[StoryPipelineDocument]
+    summary: str
+    hints: list[str]
+
+
+class RefusedDocument(TypedDict):
+    """`why`, of one that was refused."""
+
+    status: Literal["refused"]
+    refused: RefusalDocument
+    others: int
+    hints: list[str]
