@@ -4,7 +4,12 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-Origin = TypedDict("Origin", {"value": Any, "origin": str})
+
+class Origin(TypedDict):
+    value: Any
+    origin: str
+
+
 Change = TypedDict("Change", {"name": str, "from": Any, "to": Any})  # `from` is a word of Python
 
 
