@@ -96,7 +96,7 @@ def test_a_429_that_passes_within_the_wait_is_not_noticed(posting: Posting, slac
 def test_a_read_that_takes_too_long_is_unknown(
     posting: Posting, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestlayer_cli.destinations.slack.sender.TIMEOUT", 0.3)
+    monkeypatch.setattr("ingestlayer_cli.destinations.slack.client.TIMEOUT", 0.3)
     slack.script.append(HangAfterStore(30))
     posting.accept([0], deliver=True)
     assert (posting.delivery["status"], "TimeoutError" in posting.delivery["error"]) == ("unknown", True)

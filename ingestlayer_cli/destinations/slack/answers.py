@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 from http.client import HTTPException, InvalidURL
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from urllib.error import URLError
 
 from ...system.clock import HOUR
@@ -39,13 +39,23 @@ _REMEDIES = {
     "user_disabled": "the person is deactivated in Slack: name another in the pipeline",
     "action_prohibited": "a workspace setting keeps the webhook from posting there: ask an admin",
 }
+_CONNECT_ANEW = "ingestlayer slack connect"
+# The same for who sets the connection up, or looks at it.
+SET_UP_REMEDIES = {
+    "invalid_auth": f"the token is wrong or was revoked: {_CONNECT_ANEW}",
+    "not_authed": f"there is no token: {_CONNECT_ANEW}",
+    "token_revoked": f"the token was revoked: {_CONNECT_ANEW}",
+    "token_expired": f"the token has expired: {_CONNECT_ANEW}",
+    "account_inactive": f"the app was removed from the workspace: {_CONNECT_ANEW}",
+    "missing_scope": "add the scope under OAuth & Permissions of the app, install it again, and connect again",
+}
 # What these say of a webhook: its channel is its own.
 WEBHOOK_REMEDIES = {
     "channel_not_found": f"the webhook's channel is gone: {_NEW_WEBHOOK}",
     "no_service": f"the webhook is gone: {_NEW_WEBHOOK}",
 }
 # The connection itself is refused: every other message would be, too.
-_CONNECTION = {
+_CLOSED = {
     "invalid_auth",
     "not_authed",
     "account_inactive",
@@ -80,45 +90,74 @@ _NOT_JSON = "Received a response in a non-JSON format: "
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,60}")
 
 
-def answer_of(response: Any) -> tuple[int, dict[str, Any], dict[str, Any], str]:
-    """Return (status, headers, JSON or {}, text) of what a SlackApiError carries."""
+class Answer(NamedTuple):
+    """What Slack answered in place of doing it: its word for it, if it gave one, and what kind of answer that is.
+
+    `limited`: later, after so many milliseconds if it said so; `later`: an error of its own; `closed`: the connection
+    is refused, whatever is sent over it; `refused`: this one is; `garbled` and `foreign`: it is no answer of Slack's,
+    of one that may have done it, and of one that has not.
+    """
+
+    kind: Literal["limited", "later", "closed", "refused", "garbled", "foreign"]
+    status: int
+    code: str
+    excerpt: str
+    is_json: bool  # as all answers of the Web API are; those to webhooks are not
+    after: int | None = None
+    needed: str = ""  # the scope
+    pointers: str = ""  # to what is wrong with the message
+
+
+def answer_of(response: Any, secret: tuple[str, ...]) -> Answer:
+    """Judge the response that a SlackApiError carries."""
     if isinstance(response, dict):  # the body was not JSON
-        return response["status"], dict(response["headers"]), {}, str(response["body"])
+        return judged(response["status"], dict(response["headers"]), {}, str(response["body"]), secret)
     data = response.data if isinstance(response.data, dict) else {}
-    said = str(data.get("error", ""))
-    if said.startswith(_NOT_JSON):  # the SDK's words, not Slack's
-        return response.status_code, dict(response.headers), {}, said.removeprefix(_NOT_JSON)
-    return response.status_code, dict(response.headers), data, str(data or response.data)
+    status, headers, text = response.status_code, dict(response.headers), str(data or response.data)
+    if (said := str(data.get("error", ""))).startswith(_NOT_JSON):  # the SDK's words, not Slack's
+        data, text = {}, said.removeprefix(_NOT_JSON)
+    return judged(status, headers, data, text, secret)
 
 
-def classified(
-    status: int,
-    headers: dict[str, Any],
-    data: dict[str, Any],
-    text: str,
-    secret: tuple[str, ...],
-    remedies: dict[str, str] | None = None,
-) -> Trouble:
-    """Say what an answer means for the delivery; `remedies` tells it of a webhook."""
+def judged(
+    status: int, headers: dict[str, Any], data: dict[str, Any], text: str, secret: tuple[str, ...] = ()
+) -> Answer:
+    """Judge an answer; `data` is what it says in JSON, if it does, and `text` all of it."""
     excerpt = clean(text, secret)
     said = str(data["error"]) if data.get("error") else excerpt
     code = said if _CODE.fullmatch(said) else ""
+    pointers = "; ".join(map(str, (data.get("response_metadata") or {}).get("messages", [])))
+    needed, pointers = str(data.get("needed") or ""), clean(pointers, secret)
+    found = Answer("refused", status, code, excerpt, bool(data), needed=needed, pointers=pointers)
     if status == 429 or code in ("ratelimited", "rate_limited"):
         after = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
-        return Retry(f"Slack asks to slow down ({status if status == 429 else code})", _milliseconds(after))
+        return found._replace(kind="limited", after=_milliseconds(after))
     if status >= 500 or code in _LATER:
+        return found._replace(kind="later")
+    if code in _CLOSED:
+        return found._replace(kind="closed")
+    if status == 200 and not (data and code):
+        return found._replace(kind="garbled")
+    return found if code else found._replace(kind="foreign")
+
+
+def classified(answer: Answer, remedies: dict[str, str] | None = None) -> Trouble:
+    """Say what an answer means for the delivery; `remedies` tells it of a webhook."""
+    status, code, excerpt = answer.status, answer.code, answer.excerpt
+    if answer.kind == "limited":
+        return Retry(f"Slack asks to slow down ({status if status == 429 else code})", answer.after)
+    if answer.kind == "later":
         where = f" ({status})" if status >= 500 else ""
         return Retry(f"Slack had an error{where}: {code or excerpt}".removesuffix(": "))
-    if code in _CONNECTION:
-        needed = f" (needs {data['needed']})" if data.get("needed") else ""
+    if answer.kind == "closed":
+        needed = f" (needs {answer.needed})" if answer.needed else ""
         hint = remedies.get(code, _NEW_WEBHOOK) if remedies else _REMEDIES.get(code, _CONNECT_HINT)
         return NotConnected(f"Slack refused the connection: {code}{needed}", hint)
-    if status == 200 and not (data and code):
+    if answer.kind == "garbled":
         return Unknown(f"Slack's answer could not be read: {excerpt}")
-    if not code:
+    if answer.kind == "foreign":
         return NotConnected(f"the answer is not Slack's ({status}): {excerpt}", _NOT_SLACK)
-    pointers = "; ".join(map(str, (data.get("response_metadata") or {}).get("messages", [])))
-    why = f"Slack refused the message: {code}" + (f" ({clean(pointers, secret)})" if pointers else "")
+    why = f"Slack refused the message: {code}" + (f" ({answer.pointers})" if answer.pointers else "")
     return Refused(why, {**_REMEDIES, **(remedies or {})}.get(code, ""))
 
 
@@ -148,8 +187,8 @@ def lost(error: Exception, secret: tuple[str, ...]) -> Trouble:
     return Unknown(f"the connection was lost after the request left ({words})")
 
 
-def clean(text: str, secret: tuple[str, ...]) -> str:
+def clean(text: str, secret: tuple[str, ...], longest: int = EXCERPT) -> str:
     """Return an excerpt of one line that cannot hold the secret."""
     for part in secret:
         text = text.replace(part, "[secret]") if part else text
-    return " ".join(text.split())[:EXCERPT]
+    return " ".join(text.split())[:longest]

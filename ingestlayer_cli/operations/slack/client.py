@@ -7,12 +7,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from ...destinations.slack import credentials
+from ...destinations.slack.answers import SET_UP_REMEDIES, Answer, clean
+from ...destinations.slack.client import Lost, WebApi
 from ...destinations.slack.credentials import Secret
 from ...project import Project
 from ...system.clock import MINUTE, Clock
 from ...system.errors import Exit, IngestlayerError
 
-TIMEOUT = 10  # seconds, for the connection and for each read
 PAGE = 999  # items; "an integer under 1000": https://docs.slack.dev/reference/methods/conversations.list
 PATIENCE = MINUTE  # milliseconds that one call may be put off by Slack's rate limits
 LONGEST = 300  # characters of an answer that are shown
@@ -88,13 +89,7 @@ class Client:
     """The Web API with a bot token."""
 
     def __init__(self, token: str, api_url: str, clock: Clock | None = None) -> None:
-        from slack_sdk import WebClient
-
-        # The SDK's default handler repeats a request whose connection was lost, which may post twice.
-        self._client = WebClient(
-            token or None, base_url=api_url.rstrip("/") + "/", timeout=TIMEOUT, retry_handlers=[], logger=_silent()
-        )
-        self._secrets = [token] if token else []
+        self._api = WebApi(token, api_url)
         self._clock = clock or Clock()
 
     def identity(self) -> Identity:
@@ -111,18 +106,16 @@ class Client:
 
         `login` is (client id, client secret), for what an app calls as itself.
         """
-        from slack_sdk.errors import SlackApiError
-
         form = {name: _as_form(value) for name, value in (arguments or {}).items()}
         auth = {"client_id": login[0], "client_secret": login[1]} if login else None
-        known = [*self._secrets, *(login or ())[1:], str(form.get("code", ""))]
-        try:
-            return self._client.api_call(method, data=form, auth=auth)
-        except SlackApiError as error:
-            raise _refusal(error.response, known) from None
-        except Exception as error:
-            words = _clean(f"Slack cannot be reached ({type(error).__name__}: {error})", known)
-            raise UnreachableError(words, _NOT_SLACK) from None
+        secrets = (*(login or ())[1:], str(form.get("code", "")))
+        answer = self._api.form(method, form, auth, secrets)
+        if isinstance(answer, Answer):
+            raise _refusal(answer)
+        if isinstance(answer, Lost):
+            words = f"Slack cannot be reached ({type(answer.error).__name__}: {answer.error})"
+            raise UnreachableError(clean(words, (*self._api.secret, *secrets), LONGEST), _NOT_SLACK)
+        return answer
 
     def pages(self, method: str, key: str, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the items of all pages of a method (https://docs.slack.dev/apis/web-api/pagination)."""
@@ -154,51 +147,24 @@ class RateLimitedError(UnreachableError):
 
 
 _NOT_SLACK = "look at the network, at any proxy in between, and at [slack] api_url"
-_HINTS = {
-    "invalid_auth": "the token is wrong or was revoked: ingestlayer slack connect",
-    "not_authed": "there is no token: ingestlayer slack connect",
-    "token_revoked": "the token was revoked: ingestlayer slack connect",
-    "token_expired": "the token has expired: ingestlayer slack connect",
-    "account_inactive": "the app was removed from the workspace: ingestlayer slack connect",
-    "missing_scope": "add the scope under OAuth & Permissions of the app, install it again, and connect again",
-}
-_LATER = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 
 
-def _refusal(response: Any, secrets: list[str]) -> SlackError:
-    """Return the error that an answer comes to; what the SDK could not read is not Slack's."""
-    is_read = not isinstance(response, dict)
-    data = response.data if is_read and isinstance(response.data, dict) else {}
-    status = response.status_code if is_read else response.get("status")
-    code = str(data.get("error", ""))
-    if status == 429 or code == "ratelimited":
+def _refusal(answer: Answer) -> SlackError:
+    """Return the error that an answer comes to."""
+    if answer.kind == "limited":
         limited = RateLimitedError("Slack asks to slow down", "try again in a minute", "ratelimited")
-        limited.after = _milliseconds(response.headers if is_read else response.get("headers"))
+        limited.after = 5_000 if answer.after is None else max(answer.after, 1)
         return limited
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", code):
-        return UnreachableError(f"the answer is not Slack's ({status})", _NOT_SLACK)
-    if code in _LATER:
-        return UnreachableError(f"Slack had an error: {code}", "try again in a minute", code)
-    needed = f" (needs {data['needed']})" if data.get("needed") else ""
-    return SlackError(_clean(f"Slack refused: {code}{needed}", secrets), _HINTS.get(code, ""), code)
-
-
-def _milliseconds(headers: Any) -> int:
-    after = {str(name).lower(): value for name, value in (headers or {}).items()}.get("retry-after", "")
-    try:
-        return max(int(float(after) * 1000), 1)
-    except (TypeError, ValueError, OverflowError):
-        return 5_000
+    if not (answer.code and answer.is_json):
+        return UnreachableError(f"the answer is not Slack's ({answer.status})", _NOT_SLACK)
+    if answer.kind == "later":
+        return UnreachableError(f"Slack had an error: {answer.code}", "try again in a minute", answer.code)
+    needed = f" (needs {answer.needed})" if answer.needed else ""
+    return SlackError(f"Slack refused: {answer.code}{needed}", SET_UP_REMEDIES.get(answer.code, ""), answer.code)
 
 
 def _as_form(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, dict | list) else value
-
-
-def _clean(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "[secret]") if secret else text
-    return " ".join(text.split())[:LONGEST]
 
 
 def _skew(date: str | None, now: int) -> float | None:
@@ -206,12 +172,3 @@ def _skew(date: str | None, now: int) -> float | None:
         return None if date is None else now / 1000 - parsedate_to_datetime(date).timestamp()
     except ValueError:
         return None
-
-
-def _silent() -> Any:
-    """Return a logger that says nothing: the SDK would print whole answers."""
-    import logging
-
-    logger = logging.Logger("slack_sdk")
-    logger.addHandler(logging.NullHandler())
-    return logger

@@ -176,7 +176,7 @@ def test_after_one_trouble_the_others_are_not_asked_for(mentioning: Posting, sla
 def test_a_slow_look_up_is_given_up_long_before_the_lease_ends(
     mentioning: Posting, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestlayer_cli.destinations.slack.sender.QUICK", 0.2)
+    monkeypatch.setattr("ingestlayer_cli.destinations.slack.client.QUICK", 0.2)
     pipeline(mentioning)
     slack.script_method("users.lookupByEmail", Hang(30))
     emit(mentioning, "maya@acme.com")
