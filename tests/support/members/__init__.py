@@ -1,23 +1,28 @@
-"""Members of the families that no release has: each one file, found as if it lay in the package."""
+"""Members of the families that no release has: each one file or folder, found as if it lay in the package."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ingestlayer_cli import steps
+from ingestlayer_cli import destinations, steps
 
-FOLDER = Path(__file__).parent / "steps"
+HERE = Path(__file__).parent
 
 
 @contextmanager
 def found() -> Iterator[None]:
-    """Let the family of steps find them, for a while."""
-    steps.__path__.append(str(FOLDER))
+    """Let the families find them, for a while."""
+    families = [(family, HERE / family.__name__.rpartition(".")[2]) for family in (steps, destinations)]
+    for family, folder in families:
+        family.__path__.append(str(folder))
     try:
         yield
     finally:
-        steps.__path__.remove(str(FOLDER))
-        for path in FOLDER.glob("*.py"):
-            sys.modules.pop(f"{steps.__name__}.{path.stem}", None)
-            vars(steps).pop(path.stem, None)
+        for family, folder in families:
+            family.__path__.remove(str(folder))
+            for path in folder.iterdir():
+                name = f"{family.__name__}.{path.stem}"
+                for module in [it for it in sys.modules if it == name or it.startswith(f"{name}.")]:
+                    del sys.modules[module]
+                vars(family).pop(path.stem, None)

@@ -1,0 +1,102 @@
+"""A destination is one file or folder: what the others ask, a member that the program has never heard of tells."""
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import members
+from tests.support.folder import Folder
+
+DECLARATION = '[fields]\ncustomer_id = "string"\nplan = "string"\n[example]\ncustomer_id = "acme"\nplan = "112"\n'
+PAGER = '[[destinations]]\nuse = "pager"\nnumber = "{}"\ntext = "$event.customer_id is over"\n'
+TEST = """
+[[tests]]
+name = "a pager is called"
+from_example = "usage.over"
+expect = {{ messages = 1, channels = [], contains = ["{}"], not_contains = ["over"], fields = {{ over = "radio" }} }}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Folder]:
+    """A project with a pager."""
+    folder = Folder(tmp_path)
+    folder.write("ingestlayer.toml", "")
+    folder.declare("usage.over", DECLARATION)
+    pipeline(folder, PAGER.format("$event.plan"))
+    with members.found():
+        yield folder
+
+
+def pipeline(folder: Folder, *destinations: str) -> None:
+    folder.write("pipelines/over.toml", 'match = ["usage.over"]\n' + "\n".join(destinations))
+
+
+def emitted(folder: Folder, *arguments: str) -> Any:
+    return folder.here("emit", "usage.over", "--customer-id", "acme", "--plan", "112", *arguments)
+
+
+def calls(folder: Folder) -> list[Any]:
+    return [json.loads(line) for line in (folder.root / "calls.ndjson").read_text().splitlines()]
+
+
+def test_it_is_sent_over_the_connection_that_it_tells(project: Folder) -> None:
+    result = emitted(project, "--json")
+    assert result.code == 0
+    (delivery,) = result.json["runs"][0]["deliveries"]
+    assert [delivery[name] for name in ("destination", "target", "status")] == ["pager", "112", "delivered"]
+    assert [call[1:] for call in calls(project)] == [["112", ["acme is over", "radio"]]]
+
+
+def test_it_is_previewed_in_its_own_drawing(project: Folder) -> None:
+    shown = project.here("preview", "usage.over")
+    assert shown.code == 0
+    assert "[112] <acme is over / radio>" in shown.out
+
+
+def test_its_body_is_the_one_that_is_sent(project: Folder) -> None:
+    (message,) = project.here("preview", "usage.over", "--json").json["runs"][0]["messages"]
+    assert message["body"] == {"lines": ["acme is over", "radio"]}
+
+
+def test_it_keeps_its_own_pace(project: Folder) -> None:
+    for _ in range(3):
+        assert emitted(project, "--no-deliver", "--json").code == 0
+    assert project.here("deliver").code == 0
+    times = [call[0] for call in calls(project)]
+    assert len(times) == 3
+    assert all(later - earlier >= 300 for earlier, later in pairwise(times))
+
+
+def test_what_becomes_of_one_in_doubt_it_says(project: Folder) -> None:
+    pipeline(project, PAGER.format("lost"))
+    assert emitted(project, "--json").json["runs"][0]["deliveries"][0]["status"] == "unknown"
+    assert project.here("deliver", "--json").code == 0
+    assert len(calls(project)) == 2
+
+
+def test_a_destination_that_is_drawn_makes_no_other_one_wait_for_its_turn(project: Folder) -> None:
+    slack = '[[destinations]]\nuse = "slack"\nchannel = "#alerts"\n'
+    pipeline(project, PAGER.format("both-1"), slack, PAGER.format("both-2"))
+    result = emitted(project)
+    assert (result.code, len(calls(project))) == (0, 2)
+    assert "#alerts" in result.out
+    assert 'connection = "terminal" stands for Slack alone; pager: it was sent' in result.err
+
+
+@pytest.mark.parametrize(("words", "code"), [("ACME IS OVER", 0), ("acme is over", 1)])
+def test_the_tests_of_a_pipeline_read_its_texts_and_fields(project: Folder, words: str, code: int) -> None:
+    pipeline(project, PAGER.format("$event.plan"), TEST.format(words))
+    assert project.here("test").code == code
+
+
+def test_it_is_validated_by_its_keys_and_its_own_remarks(project: Folder) -> None:
+    assert project.here("validate").code == 0
+    pipeline(project, PAGER.format("911"))
+    assert "over the radio 911 is not for alerts" in project.here("validate").out
+    pipeline(project, PAGER.format("112").replace("number", "numbr"))
+    assert 'unknown key "numbr" (did you mean "number"?)' in project.here("validate").out
