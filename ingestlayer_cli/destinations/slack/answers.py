@@ -54,13 +54,11 @@ WEBHOOK_REMEDIES = {
     "channel_not_found": f"the webhook's channel is gone: {_NEW_WEBHOOK}",
     "no_service": f"the webhook is gone: {_NEW_WEBHOOK}",
 }
+# The token is no good any more: there is nothing to revoke.
+DEAD_TOKEN = {"invalid_auth", "token_revoked", "token_expired", "account_inactive", "not_authed"}
 # The connection itself is refused: every other message would be, too.
 _CLOSED = {
-    "invalid_auth",
-    "not_authed",
-    "account_inactive",
-    "token_revoked",
-    "token_expired",
+    *DEAD_TOKEN,
     "missing_scope",
     "no_permission",
     "not_allowed_token_type",

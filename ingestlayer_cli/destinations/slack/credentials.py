@@ -66,6 +66,17 @@ def kept(root: str, connection: str, workspace: str = "") -> Secret | None:
     return Secret(_from_keyring(root, connection, workspace), KEYRING) if value is None else Secret(value, path)
 
 
+def stamp(connection: str, workspace: str = "") -> tuple[Any, ...]:
+    """Return what is another one when the secret of a connection may be: for a process that lives long."""
+    folder = state_folder()
+    try:
+        kept_at = os.stat(_path(folder)) if folder else None
+    except OSError:
+        kept_at = None
+    given = os.environ.get(variable(connection, workspace))
+    return given, kept_at and (kept_at.st_ino, kept_at.st_size, kept_at.st_mtime_ns)
+
+
 def keep(root: str, connection: str, workspace: str, value: str) -> Secret:
     """Keep a secret, in the OS keyring where there is one; return it with its place.
 

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from ...system.errors import ProjectError
-from ..base import CannotTell, Doubt, Draw, Found, NotConnected, Outgoing, Result, Sender, Sent, in_thread
+from ..base import CannotTell, Doubt, Draw, Found, Harmless, NotConnected, Outgoing, Result, Sender, Sent, in_thread
 from . import credentials
 from . import kit as kit
 from .answers import WEBHOOK_REMEDIES, classified, lost
@@ -21,8 +21,36 @@ def connect(settings: dict[str, Any], draw: Draw, root: str) -> Sender:
     connection, workspace = settings["connection"], settings["workspace"]
     if not settings["known"]:
         return Disconnected(connection, f"there is no [{table_of(workspace)}]", "write it into ingestlayer.toml")
-    if connection == "terminal":
-        return Terminal(draw)
+    return Terminal(draw) if connection == "terminal" else Workspace(settings, root)
+
+
+class Workspace:
+    """Sends with the secret as it is now: a process that lives long sees one that is given, or changed, later."""
+
+    def __init__(self, settings: dict[str, Any], root: str) -> None:
+        self.name: str = settings["connection"]
+        self._settings = settings
+        self._root = root
+        self._made = self._make()
+
+    def send(self, outgoing: Outgoing) -> Result:
+        return self._sender().send(outgoing)
+
+    def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell | Harmless:
+        return self._sender().find(channel, doubts)
+
+    def _sender(self) -> Sender:
+        if self._made[0] != credentials.stamp(self.name, self._settings["workspace"]):
+            self._made = self._make()
+        return self._made[1]
+
+    def _make(self) -> tuple[tuple[Any, ...], Sender]:
+        # The stamp first: what changes meanwhile is seen by the next look.
+        return credentials.stamp(self.name, self._settings["workspace"]), _connected(self._settings, self._root)
+
+
+def _connected(settings: dict[str, Any], root: str) -> Sender:
+    connection, workspace = settings["connection"], settings["workspace"]
     name = credentials.variable(connection, workspace)
     try:
         secret = credentials.find(root, connection, workspace)

@@ -4,6 +4,7 @@ import re
 from typing import Any, NamedTuple
 
 from ...destinations.slack import credentials
+from ...destinations.slack.answers import DEAD_TOKEN
 from ...system.errors import ProjectError
 from .client import Client, Identity, SlackError, UnreachableError, check_token
 from .scopes import NEEDED, missing
@@ -82,10 +83,6 @@ class Disconnected(NamedTuple):
     is_waiting: bool = False
 
 
-# The token was no good any more: there is nothing to revoke.
-_DEAD = {"invalid_auth", "token_revoked", "token_expired", "account_inactive", "not_authed"}
-
-
 def disconnect(root: str, api_url: str, workspace: str = "") -> Disconnected:
     """Revoke the kept token (auth.revoke) and forget it; what cannot be revoked is forgotten all the same."""
     revoked, why, is_waiting = False, "", False
@@ -99,6 +96,6 @@ def disconnect(root: str, api_url: str, workspace: str = "") -> Disconnected:
             why = "" if revoked else "Slack did not do it"
     except (SlackError, ProjectError) as error:
         is_waiting = isinstance(error, UnreachableError)
-        revoked = isinstance(error, SlackError) and error.code in _DEAD
+        revoked = isinstance(error, SlackError) and error.code in DEAD_TOKEN
         why = "" if revoked else error.message
     return Disconnected(credentials.remove(root, workspace), revoked, why, is_waiting)
