@@ -1,12 +1,11 @@
 """A project, a user with a home of their own, and a stand-in for Slack: the program as people and cron run it."""
 
 import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support.program import LONG_AGO, PROGRAM, Result
+from tests.support.program import LONG_AGO, Result, ran
 from tests.support.standin import SlackStandin, Webhook
 
 MARK = "distinctive-secret"
@@ -104,17 +103,7 @@ class Person:
         """Run the program to its end; whatever happens, it says no secret, and is given none as an argument."""
         text = stdin.encode() if isinstance(stdin, str) else stdin
         assert MARK not in " ".join(map(str, arguments))
-        done = subprocess.run(
-            [PROGRAM, *arguments],
-            cwd=cwd or self.root,
-            input=text,
-            capture_output=True,
-            env=self.environment(env),
-            umask=umask,
-            timeout=60,
-        )
-        result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
-        assert "Traceback" not in result.err, result.err
+        result = ran(arguments, cwd or self.root, text, self.environment(env), umask)
         assert MARK not in result.said, result
         return result
 

@@ -20,7 +20,7 @@ from ingestlayer_cli.store.sqlite.outbox import Attempt, Claimed, Doubtful, Want
 from ingestlayer_cli.system.clock import Clock
 from ingestlayer_cli.system.document import Document
 from tests.support import ROOT
-from tests.support.program import LONG_AGO, PROGRAM, Argument, Result, environment, finished, here
+from tests.support.program import LONG_AGO, PROGRAM, Argument, Result, environment, finished, here, ran
 from tests.support.standin import SlackStandin
 
 TOKEN = "xoxb-test"
@@ -93,11 +93,14 @@ class Posting:
 
     # The program as a process --------------------------------------------------------------------------
 
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        return environment({"COLUMNS": "200", "SLACK_BOT_TOKEN": TOKEN, **(more or {})})
+
     def start(self, *arguments: Argument, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [PROGRAM, *arguments],
             cwd=self.root,
-            env=environment({"COLUMNS": "200", "SLACK_BOT_TOKEN": TOKEN, **(env or {})}),
+            env=self.environment(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -105,7 +108,7 @@ class Posting:
         )
 
     def run(self, *arguments: Argument, env: Mapping[str, str] | None = None) -> Result:
-        return finished(self.start(*arguments, env=env))
+        return ran(arguments, self.root, b"", self.environment(env))
 
     def run_at_once(self, commands: Sequence[Sequence[Argument]]) -> list[Result]:
         """Start all of them, then wait for each."""

@@ -6,16 +6,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ingestlayer_cli import main
 from ingestlayer_cli.commands import settings
+from tests.support.forking import Mother
 
 PROGRAM = str(Path(sys.executable).parent / "ingestlayer")
+PATIENCE = 100  # seconds that a call of the program may take on the slowest of machines
 LONG_AGO = 1_577_836_800  # seconds; for files that are not to be taken for just changed
 
 Argument = str | bytes | Path
@@ -73,13 +76,29 @@ def ingestlayer(
     stdin: bytes | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Result:
-    """Run the program to its end."""
-    done = subprocess.run(
-        [PROGRAM, *arguments], cwd=cwd, input=stdin or b"", capture_output=True, env=environment(env), timeout=60
-    )
-    result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    """Run the program to its end, in a process of its own."""
+    return ran(arguments, cwd, stdin or b"", environment(env))
+
+
+def ran(arguments: Sequence[Argument], cwd: Path, stdin: bytes, env: Mapping[str, str], umask: int = -1) -> Result:
+    """Run the program to its end with this environment and no other; forked where that does the same as a start."""
+    program = [PROGRAM, *map(os.fsdecode, arguments)]
+    mother = _mother()
+    if mother.can(env):
+        code, out, err = mother.run(program, cwd, stdin, env, umask, PATIENCE)
+    else:
+        done = subprocess.run(
+            program, cwd=cwd, input=stdin, capture_output=True, env=env, umask=umask, timeout=PATIENCE
+        )
+        code, out, err = done.returncode, done.stdout, done.stderr
+    result = Result(code, out.decode(), err.decode())
     assert "Traceback" not in result.err, result.err
     return result
+
+
+@cache
+def _mother() -> Mother:
+    return Mother(environment())
 
 
 def start(*arguments: Argument, cwd: Path, **more: Any) -> subprocess.Popen[bytes]:
@@ -99,7 +118,7 @@ def here(root: Path, *arguments: str) -> Result:
     return Result(int(code), out.getvalue(), err.getvalue())
 
 
-def finished(process: subprocess.Popen[str], timeout: float = 100) -> Result:
+def finished(process: subprocess.Popen[str], timeout: float = PATIENCE) -> Result:
     """Wait for a process; kill it when it does not end."""
     try:
         out, err = process.communicate(timeout=timeout)

@@ -1,0 +1,209 @@
+"""Processes of the program without its start: forks of one process that has loaded everything and run nothing.
+
+Each has its own streams, environment, folder and memory, as the program started by a shell has. What is tested of the
+start itself (imports, signals, kills, encodings) starts the program's script.
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tests.support import ROOT
+
+# Read by the interpreter as it starts: a fork cannot have another.
+AT_START = ("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONWARNINGS", "PYTHONDEVMODE", "LC_ALL", "LC_CTYPE", "LANG")
+PIPE = 65_536  # bytes that a pipe takes before somebody reads
+
+
+class Mother:
+    """The process that is forked."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = dict(env)
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-m", "tests.support.forking", str(theirs.fileno())]
+        with theirs:
+            self._process = subprocess.Popen(command, cwd=ROOT, env=self._env, pass_fds=[theirs.fileno()])
+        atexit.register(self._close)
+
+    def _close(self) -> None:
+        self._socket.close()
+        self._process.wait()
+
+    def can(self, env: Mapping[str, str]) -> bool:
+        """Whether a fork is as good as a start in this environment."""
+        return all(env.get(name) == self._env.get(name) for name in AT_START)
+
+    def run(
+        self, program: Sequence[str], cwd: Path, stdin: bytes, env: Mapping[str, str], umask: int, timeout: float
+    ) -> tuple[int, bytes, bytes]:
+        """Run the program to its end; return its exit code and what it wrote."""
+        request = os.memfd_create("request")
+        out, err = os.memfd_create("out"), os.memfd_create("err")
+        source = _stdin(stdin)
+        answer, reply = os.pipe()
+        try:
+            what = {"program": program, "cwd": str(cwd), "env": dict(env), "umask": umask}
+            os.write(request, json.dumps(what).encode())
+            socket.send_fds(self._socket, [b"run"], [request, source, out, err, reply])
+        finally:
+            for file in (request, source, reply):
+                os.close(file)
+        try:
+            return _code(answer, program, timeout), _content(out), _content(err)
+        finally:
+            for file in (answer, out, err):
+                os.close(file)
+
+
+def _stdin(content: bytes) -> int:
+    """Return a pipe that holds all of it; a file when it holds more than a pipe does."""
+    if len(content) > PIPE:
+        file = os.memfd_create("stdin")
+        with open(file, "wb", closefd=False) as written:
+            written.write(content)
+        os.lseek(file, 0, os.SEEK_SET)
+        return file
+    ours, theirs = os.pipe()
+    os.write(theirs, content)
+    os.close(theirs)
+    return ours
+
+
+def _content(file: int) -> bytes:
+    return os.pread(file, os.fstat(file).st_size, 0)
+
+
+def _code(answer: int, program: Sequence[str], timeout: float) -> int:
+    """Wait until the process has left; it says its pid as it begins and its exit code at its end."""
+    ends = time.monotonic() + timeout
+    said = b""
+    while True:
+        ready = _wait(answer, ends - time.monotonic())
+        if not ready:
+            pid = said.partition(b"\n")[0]
+            if pid:
+                os.kill(int(pid), signal.SIGKILL)
+            raise AssertionError(f"{program!r} did not end in {timeout} s")
+        data = os.read(answer, 64)
+        if not data:
+            break
+        said += data
+    _, _, code = said.partition(b"\n")
+    assert code, f"{program!r} was killed"
+    return int(code)
+
+
+def _wait(file: int, seconds: float) -> bool:
+    return bool(select.select([file], [], [], max(seconds, 0))[0])
+
+
+# In the process that is forked ---------------------------------------------------------------------------------------
+
+
+def serve(requests: socket.socket) -> None:
+    """Fork for each request, until nobody asks any more."""
+    _load()
+    signal.signal(signal.SIGCHLD, _reap)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    while True:
+        message, files, _, _ = socket.recv_fds(requests, 16, 5)
+        if not message:
+            return
+        if os.fork() == 0:
+            requests.close()
+            _be_the_program(*files)
+        for file in files:
+            os.close(file)
+
+
+def _reap(*_: object) -> None:
+    """Let no process that has ended stay: who holds a lease is asked for by its pid."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _load() -> None:
+    """Import whatever the program may, but for what reads the environment as it is imported."""
+    import ingestlayer_cli
+
+    for module in pkgutil.walk_packages(ingestlayer_cli.__path__, "ingestlayer_cli."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for name in ("httpx", "slack_sdk.web", "slack_sdk.webhook", "rich.console", "rich.table", "rich.panel", "sqlite3"):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def _be_the_program(request: int, stdin: int, out: int, err: int, reply: int) -> NoReturn:
+    code = 1
+    try:
+        os.write(reply, b"%d\n" % os.getpid())
+        wanted = json.loads(_content(request))
+        _become(wanted, (stdin, out, err))
+        os.close(request)
+        code = _ended(wanted["program"])
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os.write(reply, b"%d" % code)
+        os._exit(code)
+
+
+def _become(wanted: Mapping[str, Any], streams: Iterable[int]) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number, file in enumerate(streams):
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(wanted["env"])
+    time.tzset()
+    os.chdir(wanted["cwd"])
+    if wanted["umask"] >= 0:
+        os.umask(wanted["umask"])
+    modes = (("r", -1), ("w", -1), ("w", 1))  # as Python opens them: stderr by the line
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(number, mode, buffering, encoding=old.encoding, errors=old.errors)  # noqa: SIM115
+        for number, ((mode, buffering), old) in enumerate(zip(modes, (sys.stdin, sys.stdout, sys.stderr), strict=True))
+    )
+
+
+def _ended(program: list[str]) -> int:
+    """Run the script's only call; return the exit code that the interpreter would leave with."""
+    from ingestlayer_cli.main import main
+
+    sys.argv = program
+    try:
+        main()
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
+    finally:
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
+    return 0
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as asked:
+        serve(asked)
