@@ -231,7 +231,7 @@ class Slack(Destination):
 
     def _own_blocks(self, composing: Composing, way: str) -> list[kit.Block]:
         """Return the blocks of the author's file; a mention and the mark of a replay come after them."""
-        from .blocks_file import laid_out
+        from .blocks_layout import laid_out
 
         mention = self._mention(composing.scope)
         more = [kit.section(mention)] if mention else []

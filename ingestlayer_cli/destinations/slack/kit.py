@@ -28,6 +28,8 @@ FIELDS_PER_SECTION = 10
 MAX_FIELDS = 40
 MAX_BUTTONS = 25
 MAX_ELEMENTS = 10  # of a context
+LISTS = ("fields", "elements")  # of objects inside a block
+ROOM = {"fields": FIELDS_PER_SECTION, "context": MAX_ELEMENTS, "actions": MAX_BUTTONS}  # in them
 MAX_NAME = 80  # of who a message is from: what Slack lets a person's name have
 
 # The steps in which texts are shortened until the whole message fits.
