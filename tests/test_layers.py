@@ -125,3 +125,12 @@ def test_no_destination_is_asked_for_by_its_name() -> None:
                 asked = [node.slice] if isinstance(node, ast.Subscript) else []
             found += [f"{room}:{it.lineno}" for it in asked if isinstance(it, ast.Constant) and it.value in kinds]
     assert found == []
+
+
+def test_a_class_name_stands_once() -> None:
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

@@ -28,7 +28,7 @@ class SourceError(IngestlayerError):
     since: int | None = None
 
 
-class Row(NamedTuple):
+class SourceRow(NamedTuple):
     """One row: its number from 1 and its columns; or why it cannot be read."""
 
     number: int
@@ -51,5 +51,5 @@ class Source(Protocol):
     def columns(self) -> list[str] | None:
         """The columns of every row, known once `rows()` has begun; None where each row has its own."""
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         """Yield every row; SourceError when they cannot all be read."""

@@ -9,7 +9,7 @@ from ..language.conditions import Condition, Value, show
 from ..language.expressions import Node, evaluator, refs, to_number
 from ..model.crossings import level_of
 from ..system.errors import near_miss
-from .base import Row, Source, SourceError
+from .base import Source, SourceError, SourceRow
 
 SHOWN = 20  # rows that are kept because their values are the highest
 KEPT = 1_000  # problems that are kept; more are counted
@@ -31,7 +31,7 @@ class Judged(NamedTuple):
     level: float | None
 
 
-class Problem(NamedTuple):
+class BadRow(NamedTuple):
     """A row that cannot be judged, and why."""
 
     number: int
@@ -48,7 +48,7 @@ class Judge:
     def __init__(self, data: dict[str, Any], only: str | None = None) -> None:
         self.total = 0  # rows that the source has
         self.left_out = 0  # by `where`, or by `only`
-        self.problems: list[Problem] = []
+        self.problems: list[BadRow] = []
         self.problem_count = 0
         node = _flat(data["value"])
         self._columns: dict[str, str] = data["columns"]
@@ -90,8 +90,8 @@ class Judge:
             self.total += 1
             if progress is not None and not self.total % 1000:
                 progress(self.total)
-            found = Problem(row.number, None, row.problem) if row.problem else self._row(row, held)
-            if isinstance(found, Problem):
+            found = BadRow(row.number, None, row.problem) if row.problem else self._row(row, held)
+            if isinstance(found, BadRow):
                 self._keep(found)
             elif found is not None:
                 yield found
@@ -112,7 +112,7 @@ class Judge:
             if column not in source.columns and column.partition(".")[0] not in source.columns:
                 raise _no_column(source, name, column, source.columns)
 
-    def _row(self, row: Row, held: Container[str]) -> Judged | Problem | None:
+    def _row(self, row: SourceRow, held: Container[str]) -> Judged | BadRow | None:
         values = row.values
         if self._where is not None and not self._where.holds(values):
             self.left_out += 1
@@ -123,20 +123,20 @@ class Judge:
             return None
         key = key_of(parts)
         if key is None:
-            return Problem(row.number, None, self._why_no_key(values, parts))
+            return BadRow(row.number, None, self._why_no_key(values, parts))
         mark = hash(key)
         if mark in self._seen:
-            return Problem(row.number, key, f"there is a row of {key} above: that one counts")
+            return BadRow(row.number, key, f"there is a row of {key} above: that one counts")
         self._seen.add(mark)
         numbers: dict[str, Any] = {}
         for name, read in self._operands:
             number = numbers[name] = to_number(read(values))
             if number is None or number < 0:
-                return Problem(row.number, key, f"{key}: {self._why_no_number(name, read(values), values)}")
+                return BadRow(row.number, key, f"{key}: {self._why_no_number(name, read(values), values)}")
         value = self._run({"row": numbers})
         value = value if type(value) is float else to_number(value)
         if value is None:
-            return Problem(row.number, key, f"{key}: {self._why_no_value(numbers)}")
+            return BadRow(row.number, key, f"{key}: {self._why_no_value(numbers)}")
         if value < self._levels[0] and value <= self._floor and key not in held:
             return None
         limits = [to_number(run({"row": numbers})) for run in self._limits]
@@ -151,7 +151,7 @@ class Judge:
 
     # What cannot be judged ----------------------------------------------------------------------------
 
-    def _keep(self, problem: Problem) -> None:
+    def _keep(self, problem: BadRow) -> None:
         self.problem_count += 1
         if len(self.problems) < KEPT:
             self.problems.append(problem)

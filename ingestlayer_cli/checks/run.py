@@ -27,12 +27,12 @@ from .base import Source, SourceError
 from .judging import Judge, Judged
 from .levels import Levels, Reached
 from .report import Report, Settled
-from .sources import File, source_of
+from .sources import FileSource, source_of
 
 Decided = Callable[[list[dict[str, Any]]], None]
 
 
-class Options(NamedTuple):
+class CheckOptions(NamedTuple):
     """How a check runs. `only`: rows with this in their key alone; `decided` is told what was decided, once it is safe.
 
     `baseline`: what is at a level is known from now on, and nothing is emitted. `progress` is called with the number
@@ -47,16 +47,16 @@ class Options(NamedTuple):
     baseline: bool = False
 
 
-def check(runtime: Runtime, data: dict[str, Any], options: Options | None = None) -> Document:
+def check(runtime: Runtime, data: dict[str, Any], options: CheckOptions | None = None) -> Document:
     """Run one compiled check.
 
     Where its source fails, or is empty where it was not, the result has `error` and nothing of it is believed.
     """
-    return _Check(runtime, data, options or Options()).run()
+    return _Check(runtime, data, options or CheckOptions()).run()
 
 
 class _Check:
-    def __init__(self, runtime: Runtime, data: dict[str, Any], options: Options) -> None:
+    def __init__(self, runtime: Runtime, data: dict[str, Any], options: CheckOptions) -> None:
         self.runtime = runtime
         self.data = data
         self.options = options
@@ -101,7 +101,7 @@ class _Check:
     def _check_age(self, source: Source) -> None:
         """Raise SourceError for a file that nobody writes any more: what it says is no news."""
         stale_after = self.data["stale_after"]
-        changed = source.changed_at() if isinstance(source, File) and stale_after is not None else None
+        changed = source.changed_at() if isinstance(source, FileSource) and stale_after is not None else None
         if changed is not None and self.now - changed >= stale_after:
             words = f"{source.name} was written last at {format_time(changed)}, over {format_duration(stale_after)} ago"
             error = SourceError(words, "is its export running?")

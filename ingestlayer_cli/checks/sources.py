@@ -10,7 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from ..project.checks import FORMS, SECRET, kind_of
 from ..system.errors import ProjectError
-from .base import Row, Source, SourceError
+from .base import Source, SourceError, SourceRow
 from .text import Text, guess, objects_in, row_of
 
 MAX_PAGES = 10_000
@@ -33,20 +33,20 @@ def source_of(root: str, data: dict[str, Any]) -> Source:
         return Sqlite(root, unquote(name.removeprefix("sqlite:///")), data["query"], data["timeout"])
     if kind == "postgres":
         return Postgres(name, data["query"], data["timeout"])
-    return File(root, name)
+    return FileSource(root, name)
 
 
 # Text -----------------------------------------------------------------------------------------------------
 
 
-class File(Text):
+class FileSource(Text):
     """A CSV, JSON or NDJSON file."""
 
     def __init__(self, root: str, name: str) -> None:
         super().__init__(name, FORMS[os.path.splitext(name)[1].lower()])
         self.path = os.path.join(root, name)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         try:
             with open(self.path, "rb") as file:
                 yield from self.rows_in(file)
@@ -67,7 +67,7 @@ class Stdin(Text):
     def __init__(self) -> None:
         super().__init__("stdin", "csv")
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         if sys.stdin is None:
             raise SourceError("stdin is closed", "cron and systemd give none: name a file in `source`, or a `command`")
         file: Any = sys.stdin.buffer
@@ -87,7 +87,7 @@ class Command(Text):
         self._words = words
         self._seconds = timeout / 1000
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         import tempfile
 
         # Nothing is believed until it has ended well, and it may print more than memory holds.
@@ -141,7 +141,7 @@ class Sqlite:
         self._query = query
         self._seconds = timeout / 1000
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         import sqlite3
         from contextlib import closing
         from urllib.parse import quote
@@ -156,7 +156,7 @@ class Sqlite:
                 cursor = connection.execute(self._query)
                 names = self.columns = [column[0] for column in cursor.description or ()]
                 for number, cells in enumerate(cursor, start=1):
-                    yield Row(number, dict(zip(names, cells, strict=True)))
+                    yield SourceRow(number, dict(zip(names, cells, strict=True)))
         except sqlite3.Error as error:
             if str(error) == "interrupted":
                 hint = 'give it more: timeout = "5m"'
@@ -179,7 +179,7 @@ class Postgres:
         self._query = query
         self._timeout = timeout
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         try:
             import psycopg
         except ImportError:
@@ -196,7 +196,7 @@ class Postgres:
                     cursor.execute(self._query.encode())
                     names = self.columns = [column.name for column in cursor.description or ()]
                     for number, cells in enumerate(cursor, start=1):
-                        yield Row(number, dict(zip(names, map(_plain, cells), strict=True)))
+                        yield SourceRow(number, dict(zip(names, map(_plain, cells), strict=True)))
         except psycopg.Error as error:
             words = excerpt(_without_secrets(str(error), address))
             raise SourceError(f"PostgreSQL: {words}", "try the query with: psql") from None
@@ -243,7 +243,7 @@ class Http:
         self._next: str | None = data["next"]
         self._seconds = data["timeout"] / 1000
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         import httpx
 
         headers = {name: _with_secrets(value) for name, value in self._headers.items()}

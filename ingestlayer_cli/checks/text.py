@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-from .base import Row, SourceError
+from .base import SourceError, SourceRow
 
 SAVE_AS_UTF8 = "save it as UTF-8"
 _STARTS = {b"{": "ndjson", b"[": "json"}
@@ -24,7 +24,7 @@ class Text:
     def unit(self) -> str:
         return "row" if self.form == "json" else "line"
 
-    def rows_in(self, file: BinaryIO) -> Iterator[Row]:
+    def rows_in(self, file: BinaryIO) -> Iterator[SourceRow]:
         """Yield the rows of an open file, which stays open."""
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         read = {"csv": self._csv, "ndjson": self._ndjson, "json": self._json}[self.form]
@@ -36,7 +36,7 @@ class Text:
         finally:
             text.detach()
 
-    def _csv(self, text: Iterable[str]) -> Iterator[Row]:
+    def _csv(self, text: Iterable[str]) -> Iterator[SourceRow]:
         reader = csv.reader(text, strict=True)
         names: list[str] = []
         before = 0  # a cell may hold line breaks: a row begins where the one before it ended
@@ -48,23 +48,23 @@ class Text:
                 if not names:
                     names = self.columns = [cell.strip() for cell in cells]
                 elif len(cells) == len(names):
-                    yield Row(number, dict(zip(names, [cell.strip() or None for cell in cells], strict=True)))
+                    yield SourceRow(number, dict(zip(names, [cell.strip() or None for cell in cells], strict=True)))
                 else:
-                    yield Row(number, {}, f"has {len(cells)} cells, the header {len(names)}")
+                    yield SourceRow(number, {}, f"has {len(cells)} cells, the header {len(names)}")
         except csv.Error as error:
             words = f"{self.name} is no CSV: line {before + 1}: {error}"
             raise SourceError(words, "look for a quote that is not closed") from None
 
-    def _ndjson(self, text: Iterable[str]) -> Iterator[Row]:
+    def _ndjson(self, text: Iterable[str]) -> Iterator[SourceRow]:
         for number, line in enumerate(text, start=1):
             if not line.strip():
                 continue
             try:
                 yield row_of(number, json.loads(line))
             except (ValueError, RecursionError) as error:
-                yield Row(number, {}, f"is not JSON: {first_line(error)}")
+                yield SourceRow(number, {}, f"is not JSON: {first_line(error)}")
 
-    def _json(self, text: Any) -> Iterator[Row]:
+    def _json(self, text: Any) -> Iterator[SourceRow]:
         try:
             data = json.load(text)
         except UnicodeDecodeError:
@@ -90,9 +90,9 @@ def objects_in(data: Any, name: str, hint: str = "it holds a list of objects") -
     return data
 
 
-def row_of(number: int, value: Any) -> Row:
+def row_of(number: int, value: Any) -> SourceRow:
     """Return the row that a JSON value is."""
-    return Row(number, value) if isinstance(value, dict) else Row(number, {}, "is no object")
+    return SourceRow(number, value) if isinstance(value, dict) else SourceRow(number, {}, "is no object")
 
 
 def first_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any, BinaryIO
 
 from ..engine import flow
-from ..engine.batch import Csv, Line, Ndjson
+from ..engine.batch import CsvBatch, Line, NdjsonBatch
 from ..engine.runtime import Runtime
 from ..project import Project
 from ..system.console import Progress, note, say, say_json
@@ -91,15 +91,15 @@ def _open(stack: ExitStack, name: str) -> BinaryIO:
         raise UsageError(f"--batch {name}: {error.strerror}") from None
 
 
-def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -> Ndjson | Csv:
+def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -> NdjsonBatch | CsvBatch:
     form = arguments.options.get("--format") or _FORMATS.get(os.path.splitext(name)[1].lower(), "")
     source = arguments.options.get("--source", "cli")
     if form == "csv":
         if not arguments.type:
             raise UsageError("a CSV batch needs the event type: emit TYPE --batch FILE.csv")
-        return Csv(file, arguments.type, project.declaration(arguments.type), source)
+        return CsvBatch(file, arguments.type, project.declaration(arguments.type), source)
     if form == "ndjson" or (name == "-" and not form):
-        return Ndjson(file, arguments.type or None, source)
+        return NdjsonBatch(file, arguments.type or None, source)
     if form:
         raise UsageError(f"--format {form}{near_miss(form, _FORMATS.values())}", "write csv or ndjson")
     raise UsageError(f"--batch {name}: a batch is a .ndjson, .jsonl or .csv file", "or say which with --format")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..checks.run import Options, check
+from ..checks.run import CheckOptions, check
 from ..engine.runtime import Runtime
 from ..project import Project, load
 from ..system.console import Progress, note, say, say_json
@@ -73,20 +73,20 @@ def _chosen(project: Project, name: str) -> list[dict[str, Any]]:
     return chosen
 
 
-def _options(arguments: Arguments, runtime: Runtime, progress: Progress) -> Options:
+def _options(arguments: Arguments, runtime: Runtime, progress: Progress) -> CheckOptions:
     decided = None
     if arguments.on("--log") and not arguments.on("--dry-run"):
         from ..system.log import Log
 
         decided = Log(arguments.options["--log"], "check", runtime.clock).add_all
     only, deliver = arguments.options.get("--only"), not arguments.on("--no-deliver")
-    return Options(arguments.on("--dry-run"), only, deliver, decided, progress.at, arguments.on("--baseline"))
+    return CheckOptions(arguments.on("--dry-run"), only, deliver, decided, progress.at, arguments.on("--baseline"))
 
 
 # What is shown --------------------------------------------------------------------------------------------
 
 
-def _say(data: dict[str, Any], result: Document, options: Options, quiet: bool) -> None:
+def _say(data: dict[str, Any], result: Document, options: CheckOptions, quiet: bool) -> None:
     """Show a table on stdout, and trouble, which is all that `-q` shows and cron mails, on stderr."""
     if "error" in result:
         note(f"error: {result['check']}: {result['error']['message']}", "red")
@@ -102,7 +102,7 @@ def _say(data: dict[str, Any], result: Document, options: Options, quiet: bool) 
         note(f"hint: {hint}", "yellow")
 
 
-def _say_problems(result: Document, options: Options, quiet: bool) -> None:
+def _say_problems(result: Document, options: CheckOptions, quiet: bool) -> None:
     name, unit = result["check"], result["unit"]
     # A row that stays bad is one mail a day, not one each time.
     is_known = quiet and result["problems_known_since"] is not None
@@ -128,7 +128,7 @@ def _say_problems(result: Document, options: Options, quiet: bool) -> None:
         note(f"warning: {name}: no row has {options.only} in its key", "yellow")
 
 
-def _say_table(data: dict[str, Any], result: Document, options: Options) -> None:
+def _say_table(data: dict[str, Any], result: Document, options: CheckOptions) -> None:
     from shutil import get_terminal_size
 
     width = get_terminal_size().columns
@@ -198,7 +198,7 @@ def _bar(part: float) -> str:
     return full * filled + empty * (BAR - filled)
 
 
-def _counts(result: Document, options: Options) -> str:
+def _counts(result: Document, options: CheckOptions) -> str:
     new = len(result["crossed"])
     unsaid = "a dry run" if options.dry_run else "known from now on" if options.baseline else ""
     words = [f"{new:,} newly reached a level" + (f" (nothing is emitted: {unsaid})" if unsaid and new else "")]

@@ -161,7 +161,7 @@ def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> str 
 
 
 def _selection(runtime: Any, status: str | None, since: str | None, pipeline: str | None, channel: str | None) -> Any:
-    from ..store.sqlite.deliveries import Selection
+    from ..store.sqlite.deliveries import DeliverySelection
     from ..store.sqlite.outbox import STATUSES
     from ..system.clock import parse_time
     from ..system.errors import UsageError, near_miss
@@ -172,4 +172,4 @@ def _selection(runtime: Any, status: str | None, since: str | None, pipeline: st
         after = parse_time(since, runtime.clock.now()) if since else None
     except ValueError as error:
         raise UsageError(f"--since: {error}") from None
-    return Selection(status, after, pipeline, channel)
+    return DeliverySelection(status, after, pipeline, channel)

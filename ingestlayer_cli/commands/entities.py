@@ -286,7 +286,7 @@ def _source(stack: ExitStack, runtime: Any, kind: str, name: str, key: str | Non
     import os
 
     from ..entities.records import FORMATS
-    from ..operations.entities import Source, source_format
+    from ..operations.entities import ImportedFile, source_format
     from ..system.errors import UsageError, near_miss
 
     table = runtime.project.entities.get(kind, {})
@@ -300,7 +300,9 @@ def _source(stack: ExitStack, runtime: Any, kind: str, name: str, key: str | Non
     if form is None and name == "-":
         form = _told_format(stream)
     found = FORMATS[f".{form}"] if form else source_format(name)
-    return Source(stream, "stdin" if name == "-" else os.path.basename(name), found, column, table.get("types", {}))
+    return ImportedFile(
+        stream, "stdin" if name == "-" else os.path.basename(name), found, column, table.get("types", {})
+    )
 
 
 def _opened(stack: ExitStack, name: str) -> BinaryIO:

@@ -51,7 +51,7 @@ def replay(
     from ..engine.flow import exit_code
     from ..engine.runtime import Runtime
     from ..engine.tally import WAIT
-    from ..operations.replay import Options, choose, plan
+    from ..operations.replay import ReplayOptions, choose, plan
     from ..operations.replay import replay as run
     from ..project import load
     from ..system.clock import parse_duration
@@ -67,7 +67,9 @@ def replay(
     except ValueError as error:
         raise UsageError(f"--wait: {error}") from None
     project = load(settings.project, keep=not dry_run)
-    options = Options(pipeline, original, again, _channel(project, channel), _interval(project, rate), not quiet_mark)
+    options = ReplayOptions(
+        pipeline, original, again, _channel(project, channel), _interval(project, rate), not quiet_mark
+    )
     with Runtime(project, show=drawing(json or quiet), keep=not dry_run) as runtime:
         chosen = selection(runtime, pipeline=pipeline, **filters)
         store = runtime.stored

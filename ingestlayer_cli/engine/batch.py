@@ -52,7 +52,7 @@ def _too_long() -> RejectedError:
     return RejectedError("size", f"the line is larger than {MAX_PAYLOAD:,} bytes")
 
 
-class Ndjson:
+class NdjsonBatch:
     """Envelopes {type, payload, idempotency_key?, timestamp?}, or payloads of one given type."""
 
     def __init__(self, file: BinaryIO, type_: str | None, source: str) -> None:
@@ -87,7 +87,7 @@ def raw_event(data: Any, type_: str | None, source: str) -> Raw:
     return Raw(data["type"], payload, data.get("idempotency_key"), data.get("timestamp"), source)
 
 
-class Csv:
+class CsvBatch:
     """Rows of one declared type; cells are read by the types of its fields, an empty cell is an absent field."""
 
     def __init__(self, file: BinaryIO, type_: str, declaration: Declaration | None, source: str) -> None:

@@ -37,7 +37,7 @@ class _Stamp(NamedTuple):
     inode: int
 
 
-class _Stale(Exception):
+class _StaleError(Exception):
     """The file changed under our hands, or the index does not fit it."""
 
 
@@ -91,14 +91,14 @@ class EntityFile:
         for rebuild in (False, True):
             try:
                 return self._get(key, rebuild, settled)
-            except _Stale:
+            except _StaleError:
                 self.close()
         # It changes faster than it is indexed: one pass over it is the best answer there is.
         return self._scan(key)
 
     def look_up(self, keys: Collection[str]) -> None:
         """Read many rows at once, for the calls of `get` that follow; these say what is wrong, if anything is."""
-        with suppress(_Stale, ProjectError, OSError):
+        with suppress(_StaleError, ProjectError, OSError):
             stamp = self._stat()
             if stamp != self._stamp:
                 self.close()
@@ -120,11 +120,11 @@ class EntityFile:
         """
         from sqlite3 import Error
 
-        from ingestlayer_cli.entities.check import check_file
+        from .lint import lint_file
 
         try:
             self._stat()
-            return check_file(self.path, self.key, self.types)
+            return lint_file(self.path, self.key, self.types)
         except ProjectError as error:
             return [Problem(self.name, error.message)]
         except (OSError, Error) as error:
@@ -190,7 +190,7 @@ class EntityFile:
         return row and Row(row.values.copy(), row.line, row.duplicates)
 
     def _open(self, stamp: _Stamp, rebuild: bool) -> None:
-        """Find the places of the keys in the file of `stamp`; _Stale when it changes meanwhile."""
+        """Find the places of the keys in the file of `stamp`; _StaleError when it changes meanwhile."""
         settled = abs(time.time_ns() - stamp.changed) > TICK
         self._format = self._new_format()
         try:
@@ -241,7 +241,7 @@ class EntityFile:
 
     def _buffered(self) -> BinaryIO:
         if self._file is None:
-            raise _Stale
+            raise _StaleError
         return open(self._file.fileno(), "rb", buffering=READ_AHEAD, closefd=False)
 
     def _read_one(self, key: str, stamp: _Stamp) -> Row | None:
@@ -252,13 +252,13 @@ class EntityFile:
         return self._read([key], stamp)[key]
 
     def _read(self, keys: list[str], stamp: _Stamp) -> dict[str, Row | None]:
-        """Read the rows of keys from their places; _Stale when something else stands there."""
+        """Read the rows of keys from their places; _StaleError when something else stands there."""
         found = self._find(keys)
         rows: dict[str, Row | None] = dict.fromkeys(keys)
         values = self._parse([places[0] for places in found.values()], stamp.size)
         for (key, places), value in zip(found.items(), values, strict=True):
             if self._format.key_of(value) != key:
-                raise _Stale
+                raise _StaleError
             later = tuple([place[0] for place in places[1:]]) if len(places) > 1 else ()
             rows[key] = Row(self._format.values(value), places[0][0], later)
         self._check_unchanged(stamp)
@@ -292,24 +292,24 @@ class EntityFile:
         from sqlite3 import Error
 
         if self._places is None:
-            raise _Stale
+            raise _StaleError
         try:
             if len(keys) > 1:
                 return self._places.find_all(keys)
             return {key: places for key in keys if (places := self._places.find(key))}
         except Error:
-            raise _Stale from None
+            raise _StaleError from None
 
     def _parse(self, places: list[Place], size: int) -> list[Any]:
         if self._file is None or not all(0 <= start <= start + length <= size for _, start, length in places):
-            raise _Stale
+            raise _StaleError
         file = self._file.fileno()
         try:
             values = self._format.parse([os.pread(file, length, start) for _, start, length in places])
         except ValueError:
-            raise _Stale from None
+            raise _StaleError from None
         if len(values) != len(places):
-            raise _Stale
+            raise _StaleError
         return values
 
     def _scan(self, key: str) -> Row | None:
@@ -343,7 +343,7 @@ class EntityFile:
 
     def _check_unchanged(self, stamp: _Stamp) -> None:
         if self._file is None or _stamp_of(os.fstat(self._file.fileno())) != stamp:
-            raise _Stale
+            raise _StaleError
 
     def _refuse(self, line: int, column: int, problem: str, remedy: str) -> NoReturn:
         place = f"{self.name}:{line}:{column}"

@@ -17,7 +17,7 @@ _REMEMBERED = 1_000  # characters of a text whose findings are remembered
 Spans = Iterator[tuple[int, int]]
 
 
-class Found(NamedTuple):
+class Detected(NamedTuple):
     """What a detector found in a text."""
 
     start: int
@@ -293,13 +293,13 @@ DETECTORS: dict[str, Callable[[str], Spans]] = {
 }
 
 
-def find(text: str) -> tuple[Found, ...]:
+def find(text: str) -> tuple[Detected, ...]:
     """Return what every detector finds in a text; what two of them find may overlap."""
     return _remembered(text) if len(text) <= _REMEMBERED else _find(text)
 
 
-def _find(text: str) -> tuple[Found, ...]:
-    return tuple(Found(*span, kind) for kind, detector in DETECTORS.items() for span in detector(text))
+def _find(text: str) -> tuple[Detected, ...]:
+    return tuple(Detected(*span, kind) for kind, detector in DETECTORS.items() for span in detector(text))
 
 
 _remembered = lru_cache(maxsize=512)(_find)  # of an event and its copies each text is looked at once

@@ -12,7 +12,7 @@ from ..project.match import matches
 from ..store.sqlite import replays
 from ..store.sqlite.connection import Store
 from ..store.sqlite.history import Selection, Stored, select
-from ..store.sqlite.replays import First
+from ..store.sqlite.replays import FirstRun
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import UsageError, near_miss
@@ -142,7 +142,7 @@ class _Tester:
             ]
         return self._pipelines[type_]
 
-    def _pair(self, store: Store, item: Stored, first: dict[str, First], run: Run) -> Pair:
+    def _pair(self, store: Store, item: Stored, first: dict[str, FirstRun], run: Run) -> Pair:
         """Take a pipeline's first run out of `first` and set the new one beside it."""
         targets = [message.target for message in run.messages]
         bodies = [message.body for message in run.messages] if self._bodies else []
@@ -151,13 +151,13 @@ class _Tester:
         before = Side("", "it did not run then", [], []) if old is None else _side(old)
         return self._told(store, item, Pair(item.event, run.pipeline, before, after), old, run)
 
-    def _gone(self, store: Store, item: Stored, name: str, old: First) -> Pair:
+    def _gone(self, store: Store, item: Stored, name: str, old: FirstRun) -> Pair:
         status = next((data["status"] for data in self._runtime.project.pipelines if data["name"] == name), None)
         why = "it does not match" if status == "active" else f"it is {status}"
         after = Side("", why if status else "there is no such pipeline", [], [])
         return self._told(store, item, Pair(item.event, name, _side(old), after), old, None)
 
-    def _told(self, store: Store, item: Stored, pair: Pair, old: First | None, run: Run | None) -> Pair:
+    def _told(self, store: Store, item: Stored, pair: Pair, old: FirstRun | None, run: Run | None) -> Pair:
         """Give the reasons of a changed pair also where messages were queued: what was passed over, and why."""
         if not pair.changed:
             return pair
@@ -169,7 +169,7 @@ class _Tester:
         return pair._replace(before=before, after=after)
 
 
-def _side(old: First) -> Side:
+def _side(old: FirstRun) -> Side:
     return Side(old.outcome, old.reason or "", old.targets, old.bodies)
 
 

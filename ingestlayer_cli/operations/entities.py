@@ -279,7 +279,7 @@ def typed(project: Project, kind: str, name: str, value: Any) -> Any:
 # Importing ------------------------------------------------------------------------------------------------
 
 
-class Given(NamedTuple):
+class ImportedRow(NamedTuple):
     """A row of an imported file."""
 
     line: int
@@ -287,14 +287,14 @@ class Given(NamedTuple):
     values: dict[str, Any]  # typed, without nulls
 
 
-class Refused(NamedTuple):
+class RefusedRow(NamedTuple):
     """A row that is not imported."""
 
     line: int
     problem: str
 
 
-class Source:
+class ImportedFile:
     """The rows of a file to import, and what is wrong with each that cannot be."""
 
     def __init__(self, file: BinaryIO, name: str, form: type[Format], key: str, types: dict[str, str]) -> None:
@@ -303,7 +303,7 @@ class Source:
         self._file = file
         self._key = key
         self._types = types
-        self._refused: list[Refused] = []
+        self._refused: list[RefusedRow] = []
         self._format = form(key, types, self._refuse)
         self._is_json = not issubclass(form, Csv)
 
@@ -326,7 +326,7 @@ class Source:
         """Return `customers.csv line 7`."""
         return f"{self.name} {'record' if isinstance(self._format, Json) else 'line'} {line}"
 
-    def __iter__(self) -> Iterator[Given | Refused]:
+    def __iter__(self) -> Iterator[ImportedRow | RefusedRow]:
         self._refused.clear()
         for record in self._format.records(self._file):
             before = [item for item in self._refused if item.line < record.number]
@@ -337,10 +337,10 @@ class Source:
             values = self._format.values(record.value) if readable else {}
             problem = inside[0].problem if inside else self._problem(record, values)
             if problem:
-                yield Refused(record.number, problem)
+                yield RefusedRow(record.number, problem)
             else:
                 key = str(self._format.key_of(record.value))
-                yield Given(record.number, key, {name: it for name, it in values.items() if it is not None})
+                yield ImportedRow(record.number, key, {name: it for name, it in values.items() if it is not None})
         yield from _once_a_line(self._refused)
 
     def _refuse(self, line: int, column: int, problem: str, remedy: str) -> None:
@@ -348,7 +348,7 @@ class Source:
         header = isinstance(self._format, Csv) and self._format.header_line in (0, line)
         if header or isinstance(self._format, Json):
             raise UsageError(f"{self.name}:{line}:{column}: {problem}", remedy or "nothing was imported")
-        self._refused.append(Refused(line, problem))
+        self._refused.append(RefusedRow(line, problem))
 
     def _problem(self, record: Record, values: dict[str, Any]) -> str:
         """Say what is wrong with a record, or nothing."""
@@ -373,7 +373,7 @@ class Source:
         return ""
 
 
-def _once_a_line(refused: list[Refused]) -> Iterator[Refused]:
+def _once_a_line(refused: list[RefusedRow]) -> Iterator[RefusedRow]:
     last = 0
     for item in refused:
         if item.line != last:
@@ -394,7 +394,7 @@ def source_format(name: str) -> type[Format]:
 def import_rows(
     runtime: Runtime,
     kind: str,
-    source: Source,
+    source: ImportedFile,
     compared: Store | None = None,
     dry_run: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -410,7 +410,7 @@ def import_rows(
     result.update(rejects=[], changes=[])
     for chunk in _chunks(source, CHUNK):
         with nullcontext(compared) if dry_run else runtime.store.transaction() as reading:
-            given = [item for item in chunk if isinstance(item, Given)]
+            given = [item for item in chunk if isinstance(item, ImportedRow)]
             known = rows.of_keys(reading, kind, dict.fromkeys(item.key for item in given)) if reading else {}
             written: dict[str, Traits] = {}
             told = [_import_row(item, known, written, source, at) for item in given]
@@ -434,7 +434,9 @@ class _Told(NamedTuple):
     changes: dict[str, tuple[Any, Any]]
 
 
-def _import_row(item: Given, known: dict[str, Traits], written: dict[str, Traits], source: Source, at: int) -> _Told:
+def _import_row(
+    item: ImportedRow, known: dict[str, Traits], written: dict[str, Traits], source: ImportedFile, at: int
+) -> _Told:
     """Lay a row over what is known of its entity, in `known` and, when it changes anything, in `written`."""
     before = known.get(item.key)
     changes = {
@@ -455,9 +457,9 @@ def _differs(known: Traits, name: str, value: Any, at: int) -> bool:
     return name not in known.origins or known.origins[name][1] <= at
 
 
-def _count(result: Document, chunk: list[Given | Refused], told: list[_Told]) -> None:
+def _count(result: Document, chunk: list[ImportedRow | RefusedRow], told: list[_Told]) -> None:
     result["rows"] += len(chunk)
-    refused = [item for item in chunk if isinstance(item, Refused)]
+    refused = [item for item in chunk if isinstance(item, RefusedRow)]
     result["rejected"] += len(refused)
     room = NAMED - len(result["rejects"])
     result["rejects"] += [{"line": item.line, "message": item.problem} for item in refused[:room]]

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from ..engine import tally
 from ..engine.accepting import keep_run, transact
-from ..engine.batch import Ndjson
+from ..engine.batch import NdjsonBatch
 from ..engine.memory import FreshMemory
 from ..engine.pipeline import Pipeline, Replay, Run
 from ..engine.runtime import Runtime
@@ -39,7 +39,7 @@ CHUNK = 500  # events of a transaction
 Progress = Callable[[int], None]
 
 
-class Options(NamedTuple):
+class ReplayOptions(NamedTuple):
     """How events are replayed.
 
     `pipeline`: this one alone. `original`: in the version that each event first ran under. `again`: also to
@@ -56,7 +56,7 @@ class Options(NamedTuple):
 
 
 def choose(
-    runtime: Runtime, store: Store, selection: Selection, options: Options, looked: Progress | None = None
+    runtime: Runtime, store: Store, selection: Selection, options: ReplayOptions, looked: Progress | None = None
 ) -> "array[int]":
     """Return the numbers of the events that a selection means, in the order of their times.
 
@@ -83,7 +83,7 @@ def read_file(store: Store, file: BinaryIO, name: str) -> list[int]:
     """
     found: set[tuple[int, int]] = set()
     problems: list[Problem] = []
-    for line in (line for chunk in Ndjson(file, None, "file").chunks() for line in chunk):
+    for line in (line for chunk in NdjsonBatch(file, None, "file").chunks() for line in chunk):
         try:
             if line.raw is None:
                 raise line.error or RejectedError("json", "the line cannot be read")
@@ -115,7 +115,7 @@ def plan(
     runtime: Runtime,
     store: Store,
     numbers: Sequence[int],
-    options: Options,
+    options: ReplayOptions,
     progress: Progress | None = None,
     each: Callable[[Event, Run], None] | None = None,
 ) -> Document:
@@ -137,7 +137,7 @@ def plan(
 def replay(
     runtime: Runtime,
     numbers: Sequence[int],
-    options: Options,
+    options: ReplayOptions,
     deliver: bool = True,
     wait: int = tally.WAIT,
     progress: Progress | None = None,
@@ -221,7 +221,7 @@ class _Played(NamedTuple):
 class _Player:
     """Runs events again, with one memory for all of them: a chunk is prepared, and played as often as it takes."""
 
-    def __init__(self, runtime: Runtime, store: Store, options: Options, now: int) -> None:
+    def __init__(self, runtime: Runtime, store: Store, options: ReplayOptions, now: int) -> None:
         self._runtime = runtime
         self._store = store
         self._options = options

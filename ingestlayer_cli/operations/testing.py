@@ -51,7 +51,7 @@ class Failure(NamedTuple):
     diff: tuple[str, ...] = ()
 
 
-class Outcome(NamedTuple):
+class CaseOutcome(NamedTuple):
     """What came of a test. `preview` is the document of `preview`, None when the gate refused the event."""
 
     case: Case
@@ -72,16 +72,16 @@ def cases(project: Project, only: str | None = None) -> list[Case]:
     return found
 
 
-def run(runtime: Runtime, case: Case, update: bool = False) -> Outcome:
+def run(runtime: Runtime, case: Case, update: bool = False) -> CaseOutcome:
     """Run one test. With `update` a golden body is not compared: the caller writes it."""
     surroundings = _Surroundings(runtime, case)
     try:
         event, tested = surroundings.go()
     except _NotRun as error:
-        return Outcome(case, [error.failure], None)
+        return CaseOutcome(case, [error.failure], None)
     preview = {"event": event.document(), "runs": [flow.previewed(tested)]}
     if tested.error is not None:
-        return Outcome(case, [Failure("run", "a run without an error", tested.error.message)], preview)
+        return CaseOutcome(case, [Failure("run", "a run without an error", tested.error.message)], preview)
     bodies = [json.loads(message.body) for message in tested.messages]
     failures = list(_compared(case.data["expect"], tested, bodies))
     golden = None
@@ -94,10 +94,10 @@ def run(runtime: Runtime, case: Case, update: bool = False) -> Outcome:
             golden = path, got
         else:
             failures += _compared_body(path, name, got)
-    return Outcome(case, failures, preview, golden)
+    return CaseOutcome(case, failures, preview, golden)
 
 
-def update(outcomes: list[Outcome]) -> list[str]:
+def update(outcomes: list[CaseOutcome]) -> list[str]:
     """Write the golden bodies of outcomes and return the names of the files that changed.
 
     Two tests that want different bodies in one file both keep the first; the second fails.
@@ -344,7 +344,7 @@ def _listed(names: list[str]) -> str:
 # Results --------------------------------------------------------------------------------------------------
 
 
-def document(outcome: Outcome) -> dict[str, Any]:
+def document(outcome: CaseOutcome) -> dict[str, Any]:
     """Return one outcome as `--json` shows it; the preview of a failed test alone."""
     case = outcome.case
     return {

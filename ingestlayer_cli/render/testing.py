@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from ..operations.testing import Failure, Outcome
+from ..operations.testing import CaseOutcome, Failure
 from ..system.terminal import clean
 from .preview import preview
 
@@ -17,7 +17,7 @@ _STYLES = {"-": "red", "+": "green", "@": "cyan"}
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def listed(outcomes: Sequence[Outcome]) -> Iterator[RenderableType]:
+def listed(outcomes: Sequence[CaseOutcome]) -> Iterator[RenderableType]:
     """Yield a line for each test under its pipeline."""
     for file, tests in groupby(outcomes, key=lambda outcome: outcome.case.file):
         yield Text(clean(file), "bold")
@@ -26,7 +26,7 @@ def listed(outcomes: Sequence[Outcome]) -> Iterator[RenderableType]:
             yield Text.assemble("  ", (mark, style), " ", _one_line(outcome.case.name))
 
 
-def failed(outcome: Outcome) -> Iterator[RenderableType]:
+def failed(outcome: CaseOutcome) -> Iterator[RenderableType]:
     """Yield what a failed test has to say: where it stands, what was expected, and the trace."""
     case = outcome.case
     yield Text()
@@ -63,7 +63,7 @@ def _one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
-def junit(outcomes: Sequence[Outcome], seconds: Sequence[float]) -> bytes:
+def junit(outcomes: Sequence[CaseOutcome], seconds: Sequence[float]) -> bytes:
     """Return the outcomes as JUnit XML; `seconds` is what each test took."""
     root = ElementTree.Element("testsuites", _counts(outcomes, seconds))
     timed = list(zip(outcomes, seconds, strict=True))
@@ -85,7 +85,7 @@ def junit(outcomes: Sequence[Outcome], seconds: Sequence[float]) -> bytes:
     return written + b"\n"
 
 
-def _counts(outcomes: Sequence[Outcome], seconds: Sequence[float]) -> dict[str, str]:
+def _counts(outcomes: Sequence[CaseOutcome], seconds: Sequence[float]) -> dict[str, str]:
     failures = sum(bool(outcome.failures) for outcome in outcomes)
     return {"tests": str(len(outcomes)), "failures": str(failures), "errors": "0", "time": f"{sum(seconds):.3f}"}
 

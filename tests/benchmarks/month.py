@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ingestlayer_cli.checks.run import Options, check
+from ingestlayer_cli.checks.run import CheckOptions, check
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load
 from tests.support.checks import EVENT, HOUR, NOVEMBER, table
@@ -90,7 +90,7 @@ def main() -> None:
             clock.at = start + hour * HOUR
             began = time.perf_counter()
             with Runtime(project, clock) as runtime:
-                result = check(runtime, project.checks["api"], Options())
+                result = check(runtime, project.checks["api"], CheckOptions())
             checking += time.perf_counter() - began
             if "error" in result or result.exit_codes:
                 raise SystemExit(f"hour {hour}: {result}")

@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from ingestlayer_cli.checks.run import Options, check
+from ingestlayer_cli.checks.run import CheckOptions, check
 from ingestlayer_cli.engine.runtime import Runtime
 from tests.support.checks import Checked, table
 from tests.support.program import start
@@ -67,4 +67,4 @@ def _run(checked: Checked, gate: _Gate) -> None:
         gate.go.wait(10)
 
     with Runtime(checked.project, checked.clock) as runtime:
-        check(runtime, checked.project.checks["api"], Options(deliver=False, progress=progress))
+        check(runtime, checked.project.checks["api"], CheckOptions(deliver=False, progress=progress))

@@ -175,7 +175,7 @@ def replayed(runtime: Runtime, old: Runtime, places: dict[str, int]) -> dict[tup
         bodies = [message.body for message in run.messages]
         told.add(event.id, run.pipeline, run.outcome, run.reason, [message.target for message in run.messages], bodies)
 
-    options = replay.Options(again=True, mark=False)
+    options = replay.ReplayOptions(again=True, mark=False)
     numbers = replay.choose(runtime, old.store, Selection(), options)
     replay.plan(runtime, old.store, numbers, options, each=each)
     return told.found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ingestlayer_cli.checks.run import Options, check
+from ingestlayer_cli.checks.run import CheckOptions, check
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import Project, load
 from ingestlayer_cli.system.clock import parse_rfc3339
@@ -94,7 +94,7 @@ class Checked:
     def run(self, name: str = "api", **options: Any) -> Document:
         """Run one check, whatever comes of it."""
         with Runtime(self.project, self.clock) as runtime:
-            return check(runtime, self.project.checks[name], Options(**options))
+            return check(runtime, self.project.checks[name], CheckOptions(**options))
 
     def crossed(self, *rows: Sequence[Any], **options: Any) -> list[tuple[str, float]]:
         """Run the check on these rows, else on what is there; return the keys that newly reached a level, with it."""

@@ -136,7 +136,7 @@ class Worker:
 
 def work(root: Path) -> None:
     """Run the check at each hour that stdin names."""
-    from ingestlayer_cli.checks.run import Options, check
+    from ingestlayer_cli.checks.run import CheckOptions, check
     from ingestlayer_cli.engine.runtime import Runtime
     from ingestlayer_cli.project import load
     from tests.support.clock import FakeClock
@@ -146,7 +146,7 @@ def work(root: Path) -> None:
     for line in sys.stdin:
         clock = FakeClock(int(START.timestamp()) * 1000 + int(line) * HOUR)
         with Runtime(project, clock) as runtime:
-            result = check(runtime, project.checks["api"], Options(deliver=False))
+            result = check(runtime, project.checks["api"], CheckOptions(deliver=False))
             assert "error" not in result, result
         print("done", flush=True)
 

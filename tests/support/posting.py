@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ingestlayer_cli.engine import flow
-from ingestlayer_cli.engine.batch import Ndjson
+from ingestlayer_cli.engine.batch import NdjsonBatch
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import load
@@ -212,7 +212,7 @@ def deliver(runtime: Runtime, limit: int | None = None, **wanted: Any) -> tuple[
 def emit_all(runtime: Runtime, folder: Posting, events: Iterable[Mapping[str, Any]], deliver: bool = False) -> Document:
     """Accept events as a batch."""
     with folder.batch(events).open("rb") as file:
-        result = flow.emit_batch(runtime, Ndjson(file, None, "test").chunks(), deliver)
+        result = flow.emit_batch(runtime, NdjsonBatch(file, None, "test").chunks(), deliver)
     assert result["rejected"] == 0, result
     return result
 

@@ -44,7 +44,7 @@ class Button(Section):
     style: Literal["primary", "danger"] | None = None
 
 
-class Message(Section):
+class SlackMessage(Section):
     """What a message says. Without it: the event's name and its fields."""
 
     title: Template | None = None
@@ -133,7 +133,7 @@ class Slack(Destination):
     username: Template | None = None
     icon: str | None = None
     unfurl: bool | None = None
-    message: Message | None = None
+    message: SlackMessage | None = None
 
     limits: ClassVar[dict[tuple[str, ...], Limit]] = {
         ("message", "title"): Limit(kit.MAX_HEADER, _written, "Slack shows {most}"),
@@ -149,7 +149,7 @@ class Slack(Destination):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         message = values.get("message") or {}
-        self._message = Message(**{**message, "buttons": [Button(**row) for row in message.get("buttons", [])]})
+        self._message = SlackMessage(**{**message, "buttons": [Button(**row) for row in message.get("buttons", [])]})
         self._fields = [(texts.tidy(name, quotes=True), value) for name, value in self._message.fields.items()]
 
     @classmethod
@@ -265,7 +265,7 @@ class Slack(Destination):
     def _mention(self, scope: Scope) -> str:
         return mentions.line(self._owners(scope))
 
-    def _owners(self, scope: Scope) -> tuple[mentions.Owner, ...]:
+    def _owners(self, scope: Scope) -> tuple[mentions.Mentioned, ...]:
         return mentions.owners(self.mention.render(scope)) if self.mention else ()
 
     def _buttons(self, scope: Scope) -> tuple[list[kit.Block], list[str]]:

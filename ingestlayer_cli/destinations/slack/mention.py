@@ -29,7 +29,7 @@ _WHY_NOT = {
 }
 
 
-class Owner(NamedTuple):
+class Mentioned(NamedTuple):
     """One who is mentioned: Slack's markup, or plain text; `email` is to be looked up."""
 
     shown: str
@@ -37,36 +37,36 @@ class Owner(NamedTuple):
 
 
 @lru_cache(maxsize=256)  # few people own many accounts, and each message asks twice
-def owners(text: str) -> tuple[Owner, ...]:
+def owners(text: str) -> tuple[Mentioned, ...]:
     """Read `maya@acme.com, Bo Li <bo@acme.com>, U0123ABCD, S0123ABCD, Any Name`; the same one counts once."""
     parts = [" ".join(part.split()) for part in text.split(",")]
     found = list(dict.fromkeys(_owner(part) for part in parts if part))
     left = len(found) - MOST
-    return (*found[:MOST], Owner(f"and {left} more")) if left > 0 else tuple(found)
+    return (*found[:MOST], Mentioned(f"and {left} more")) if left > 0 else tuple(found)
 
 
-def _owner(text: str) -> Owner:
+def _owner(text: str) -> Mentioned:
     if USER.fullmatch(text):
-        return Owner(f"<@{text}>")
+        return Mentioned(f"<@{text}>")
     if _GROUP.fullmatch(text):
-        return Owner(f"<!subteam^{text}>")
+        return Mentioned(f"<!subteam^{text}>")
     if EMAIL.fullmatch(text):
-        return Owner(_plain(text), text.lower())
+        return Mentioned(_plain(text), text.lower())
     if named := _NAMED.fullmatch(text):
-        return Owner(_plain(named[1].strip('" ') or named[2]), named[2].lower())
-    return Owner(_plain(text))
+        return Mentioned(_plain(named[1].strip('" ') or named[2]), named[2].lower())
+    return Mentioned(_plain(text))
 
 
 def _plain(text: str) -> str:
     return texts.clip(texts.escape(text), LONGEST)
 
 
-def line(found: Sequence[Owner]) -> str:
+def line(found: Sequence[Mentioned]) -> str:
     """Return the line of a message; empty without anybody."""
     return f"cc {', '.join(owner.shown for owner in found)}" if found else ""
 
 
-def directions(found: Sequence[Owner]) -> dict[str, Any]:
+def directions(found: Sequence[Mentioned]) -> dict[str, Any]:
     """Return what the sender needs to mention those that are known by address; nothing when there are none."""
     emails = list(dict.fromkeys(owner.email for owner in found if owner.email))
     return {"mention": [list(owner) for owner in found], "people": emails} if emails else {}
@@ -77,10 +77,10 @@ def put_in(body: dict[str, Any], composed: list[list[Any]], users: dict[str, str
 
     The line is at the end of the last section: what comes after it has no sections with a text.
     """
-    found = [Owner(*row) for row in composed]
+    found = [Mentioned(*row) for row in composed]
     blocks = body["blocks"]
     before = line(found)
-    after = line([Owner(f"<@{users[owner.email]}>") if owner.email in users else owner for owner in found])
+    after = line([Mentioned(f"<@{users[owner.email]}>") if owner.email in users else owner for owner in found])
     at = max((at for at, block in enumerate(blocks) if block["type"] == "section" and "text" in block), default=-1)
     text = blocks[at]["text"]["text"] if at >= 0 else ""
     if text != before and not text.endswith(f"\n{before}"):

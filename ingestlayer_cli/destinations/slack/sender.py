@@ -65,7 +65,7 @@ def _connected(settings: dict[str, Any], root: str) -> Sender:
         remedy = f"set {name} to https://hooks.slack.com/services/…"
         return Disconnected(connection, f"{secret.where} holds no address", remedy)
     if connection == "webhook":
-        return Webhook(secret.value)
+        return WebhookSender(secret.value)
     from .bot import Bot
 
     return Bot(secret.value, settings["api_url"])
@@ -106,7 +106,7 @@ class Terminal:
         return CannotTell("a terminal keeps no history")
 
 
-class Webhook:
+class WebhookSender:
     """An incoming webhook: its channel is the one that it was made for."""
 
     name = "webhook"

@@ -71,7 +71,7 @@ def _switched(root: str, connection: str, workspace: str) -> bool:
         raise
 
 
-class Disconnected(NamedTuple):
+class Disconnection(NamedTuple):
     """What became of a connection: whether a secret was forgotten, its token revoked, and why it was not.
 
     `is_waiting`: Slack could not be reached, and the token is good still.
@@ -83,7 +83,7 @@ class Disconnected(NamedTuple):
     is_waiting: bool = False
 
 
-def disconnect(root: str, api_url: str, workspace: str = "") -> Disconnected:
+def disconnect(root: str, api_url: str, workspace: str = "") -> Disconnection:
     """Revoke the kept token (auth.revoke) and forget it; what cannot be revoked is forgotten all the same."""
     revoked, why, is_waiting = False, "", False
     try:
@@ -98,4 +98,4 @@ def disconnect(root: str, api_url: str, workspace: str = "") -> Disconnected:
         is_waiting = isinstance(error, UnreachableError)
         revoked = isinstance(error, SlackError) and error.code in DEAD_TOKEN
         why = "" if revoked else error.message
-    return Disconnected(credentials.remove(root, workspace), revoked, why, is_waiting)
+    return Disconnection(credentials.remove(root, workspace), revoked, why, is_waiting)

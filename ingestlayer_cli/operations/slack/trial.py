@@ -58,9 +58,9 @@ def _post(token: str, settings: dict[str, Any], channel: str, body: dict[str, An
 
 def _hook(url: str, body: dict[str, Any]) -> dict[str, Any]:
     from ...destinations.base import Outgoing, Retry, Sent
-    from ...destinations.slack.sender import Webhook
+    from ...destinations.slack.sender import WebhookSender
 
-    sent = Webhook(url).send(Outgoing("", "", body, {}))
+    sent = WebhookSender(url).send(Outgoing("", "", body, {}))
     if isinstance(sent, Retry):
         raise UnreachableError(sent.why, "try again in a minute")
     if not isinstance(sent, Sent):

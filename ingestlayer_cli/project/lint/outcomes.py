@@ -16,20 +16,25 @@ from ...model.events import HEAD
 MAX_CASES = 3_000  # looked at one by one; where there are more, less is told apart
 
 
-class Unknown(NamedTuple):
+class UnknownValue(NamedTuple):
     """A value that is not known: whether it may be a number, and a date or time. It may always be null."""
 
     number: bool
     moment: bool
 
 
-ANY, NUMBER, MOMENT, OTHER = Unknown(True, True), Unknown(True, False), Unknown(False, True), Unknown(False, False)
+ANY, NUMBER, MOMENT, OTHER = (
+    UnknownValue(True, True),
+    UnknownValue(True, False),
+    UnknownValue(False, True),
+    UnknownValue(False, False),
+)
 _OF_TYPE = {"number": NUMBER, "integer": NUMBER, "date": MOMENT, "datetime": MOMENT, "object": OTHER, "array": OTHER}
 
 _OF_CROSSING = {"previous": NUMBER, "value": NUMBER, "since": MOMENT}
 
 # The values that the ref with this path may have.
-Domain = Callable[[list[str]], "list[Any] | Unknown"]
+Domain = Callable[[list[str]], "list[Any] | UnknownValue"]
 
 
 def domain_of(declaration: dict[str, Any] | None, levels: Sequence[float] = ()) -> Domain:
@@ -39,7 +44,7 @@ def domain_of(declaration: dict[str, Any] | None, levels: Sequence[float] = ()) 
     """
     fields = {row[0]: Field(*row) for row in declaration["fields"]} if declaration else {}
 
-    def domain(path: list[str]) -> list[Any] | Unknown:
+    def domain(path: list[str]) -> list[Any] | UnknownValue:
         names = path[2:] if path[1:2] == ["payload"] else path[1:]
         if path[0] == "crossing" and levels and path[1:]:
             return [*levels, None] if path[1] == "level" else _OF_CROSSING.get(path[1], ANY)
@@ -57,7 +62,7 @@ def domain_of(declaration: dict[str, Any] | None, levels: Sequence[float] = ()) 
     return domain
 
 
-def _values(field: Field, inside: bool) -> list[Any] | Unknown:
+def _values(field: Field, inside: bool) -> list[Any] | UnknownValue:
     null = [None] if field.optional else []
     if inside:
         return ANY if field.type == "object" else [None]
@@ -69,8 +74,10 @@ def _values(field: Field, inside: bool) -> list[Any] | Unknown:
 def outcomes(nodes: list[Node], domain: Domain) -> Iterator[list[Any]]:
     """Yield what the nodes may come to together, case by case; an `Unknown` among it may be anything."""
     values = {tuple(path): domain(path) for node in nodes for path in refs(node)}
-    listed = {path: found for path, found in values.items() if not isinstance(found, Unknown)}
-    known: dict[tuple[str, ...], Any] = {path: found for path, found in values.items() if isinstance(found, Unknown)}
+    listed = {path: found for path, found in values.items() if not isinstance(found, UnknownValue)}
+    known: dict[tuple[str, ...], Any] = {
+        path: found for path, found in values.items() if isinstance(found, UnknownValue)
+    }
     atoms = list(dict.fromkeys(key for node in nodes for key in _atoms(node, known)))
     while listed and _count(listed) > MAX_CASES:
         known[max(listed, key=lambda path: len(listed[path]))] = ANY
@@ -87,7 +94,7 @@ def outcomes(nodes: list[Node], domain: Domain) -> Iterator[list[Any]]:
 def can_hold(nodes: list[Node], domain: Domain) -> bool:
     """Say whether all of the conditions may hold for one event."""
     return any(
-        all(isinstance(value, Unknown) or truth(value) for value in values) for values in outcomes(nodes, domain)
+        all(isinstance(value, UnknownValue) or truth(value) for value in values) for values in outcomes(nodes, domain)
     )
 
 
@@ -99,9 +106,9 @@ def is_always_null(node: Node, domain: Domain) -> bool:
 def values_of(path: list[str], domains: list[Domain]) -> list[Any]:
     """Return the values that a ref may have in any of the domains, null left out; none when they are not known."""
     found = [domain(path) for domain in domains]
-    if any(isinstance(values, Unknown) for values in found):
+    if any(isinstance(values, UnknownValue) for values in found):
         return []
-    return [value for values in found if not isinstance(values, Unknown) for value in values if value is not None]
+    return [value for values in found if not isinstance(values, UnknownValue) for value in values if value is not None]
 
 
 def _count(listed: dict[tuple[str, ...], list[Any]]) -> int:
@@ -142,22 +149,22 @@ def _value(node: Node, known: dict[tuple[str, ...], Any], held: dict[str, Any]) 
         return known[tuple(node[1])]
     if kind == "list":
         items = [_value(item, known, held) for item in node[1]]
-        return OTHER if any(isinstance(item, Unknown) for item in items) else items
+        return OTHER if any(isinstance(item, UnknownValue) for item in items) else items
     left = _value(node[1], known, held)
     if kind == "not":
-        return ANY if isinstance(left, Unknown) else None if left is None else not left
+        return ANY if isinstance(left, UnknownValue) else None if left is None else not left
     if kind == "neg":
-        return NUMBER if isinstance(left, Unknown) and left.number else evaluator(["neg", _known(left)])({})
+        return NUMBER if isinstance(left, UnknownValue) and left.number else evaluator(["neg", _known(left)])({})
     right = _value(node[2], known, held)
-    if not (isinstance(left, Unknown) or isinstance(right, Unknown)):
+    if not (isinstance(left, UnknownValue) or isinstance(right, UnknownValue)):
         return evaluator([kind, ["lit", left], ["lit", right]])({})
     if kind in ("and", "or"):
         decisive = kind == "or"
-        sides = [truth(side) for side in (left, right) if not isinstance(side, Unknown)]
+        sides = [truth(side) for side in (left, right) if not isinstance(side, UnknownValue)]
         return kleene(decisive, *sides, *sides) if sides == [decisive] else ANY
     if kind in COMPARISONS:
         return _comparison(node, left, right, held)
-    is_zero = kind in "/%" and not isinstance(right, Unknown) and to_number(right) == 0
+    is_zero = kind in "/%" and not isinstance(right, UnknownValue) and to_number(right) == 0
     return NUMBER if _is_number(left) and _is_number(right) and not is_zero else None
 
 
@@ -171,7 +178,7 @@ def _comparison(node: Node, left: Any, right: Any, held: dict[str, Any]) -> Any:
         whole = right if kind == "in" else left
         if whole == []:
             return False
-        if not isinstance(whole, str | list | dict | Unknown):
+        if not isinstance(whole, str | list | dict | UnknownValue):
             return None
     key, negated = _atom(node)
     if key not in held:
@@ -180,12 +187,12 @@ def _comparison(node: Node, left: Any, right: Any, held: dict[str, Any]) -> Any:
 
 
 def _known(value: Any) -> Node:
-    return ["lit", None if isinstance(value, Unknown) else value]
+    return ["lit", None if isinstance(value, UnknownValue) else value]
 
 
 def _is_number(value: Any) -> bool:
-    return value.number if isinstance(value, Unknown) else to_number(value) is not None
+    return value.number if isinstance(value, UnknownValue) else to_number(value) is not None
 
 
 def _is_moment(value: Any) -> bool:
-    return value.moment if isinstance(value, Unknown) else moment(value) is not None
+    return value.moment if isinstance(value, UnknownValue) else moment(value) is not None

@@ -16,7 +16,7 @@ _COLUMNS = (
 _FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.seq = d.lane"
 
 
-class Selection(NamedTuple):
+class DeliverySelection(NamedTuple):
     """Which deliveries: all that fit; with nothing set, those that are not delivered."""
 
     status: str | None = None
@@ -26,7 +26,7 @@ class Selection(NamedTuple):
 
     @property
     def open_only(self) -> bool:
-        return self == Selection()
+        return self == DeliverySelection()
 
     def where(self) -> tuple[str, list[Any]]:
         terms, values = ["1"], []
@@ -45,7 +45,7 @@ class Selection(NamedTuple):
         return " AND ".join(terms), values
 
 
-def find(store: Store, selection: Selection, limit: int | None) -> list[dict[str, Any]]:
+def find(store: Store, selection: DeliverySelection, limit: int | None) -> list[dict[str, Any]]:
     """Return deliveries, newest first, as `--json` shows them."""
     where, values = selection.where()
     rows = store.select(
@@ -54,7 +54,7 @@ def find(store: Store, selection: Selection, limit: int | None) -> list[dict[str
     return [_document(row) for row in rows]
 
 
-def count(store: Store, selection: Selection) -> int:
+def count(store: Store, selection: DeliverySelection) -> int:
     where, values = selection.where()
     return int(store.select(f"SELECT count(*) FROM deliveries d WHERE {where}", *values)[0][0])
 

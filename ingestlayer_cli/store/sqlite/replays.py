@@ -86,7 +86,7 @@ def versions(store: Store, numbers: Sequence[int]) -> dict[int, list[Version]]:
     return found
 
 
-class First(NamedTuple):
+class FirstRun(NamedTuple):
     """The run of an event's acceptance; `bodies` are JSON texts, empty ones unless they were asked for."""
 
     number: int
@@ -96,18 +96,18 @@ class First(NamedTuple):
     bodies: list[str]
 
 
-def first_runs(store: Store, numbers: Sequence[int], bodies: bool) -> dict[int, dict[str, First]]:
+def first_runs(store: Store, numbers: Sequence[int], bodies: bool) -> dict[int, dict[str, FirstRun]]:
     """Return what was sent when events were accepted, by pipeline."""
     chosen = json.dumps(list(numbers))
-    found: dict[int, dict[str, First]] = {number: {} for number in numbers}
-    by_run: dict[tuple[int, int], First] = {}
+    found: dict[int, dict[str, FirstRun]] = {number: {} for number in numbers}
+    by_run: dict[tuple[int, int], FirstRun] = {}
     column = "body" if bodies else "''"
     for event, number, pipeline, outcome, reason in store.select(
         "SELECT r.event, r.number, v.pipeline, r.outcome, r.reason FROM runs r"
         f" JOIN pipeline_versions v ON v.seq = r.version WHERE r.event {_CHOSEN} AND r.replayed_at IS NULL",
         chosen,
     ):
-        found[event][pipeline] = by_run[event, number] = First(number, outcome, reason, [], [])
+        found[event][pipeline] = by_run[event, number] = FirstRun(number, outcome, reason, [], [])
     for event, number, target, body in store.select(
         f"SELECT event, run, target, {column} FROM deliveries WHERE event {_CHOSEN} ORDER BY seq",
         chosen,

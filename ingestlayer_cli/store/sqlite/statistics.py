@@ -8,21 +8,21 @@ from .connection import Store
 DAYS = 7
 
 
-class Version(NamedTuple):
+class UsedVersion(NamedTuple):
     """A version of a pipeline that ran; `first_used` in milliseconds."""
 
     version: str
     first_used: int
 
 
-def versions(store: Store) -> dict[str, list[Version]]:
+def versions(store: Store) -> dict[str, list[UsedVersion]]:
     """Return each pipeline's versions, the newest first."""
-    found: dict[str, list[Version]] = {}
+    found: dict[str, list[UsedVersion]] = {}
     rows = store.select(
         "SELECT pipeline, version, first_used FROM pipeline_versions ORDER BY first_used DESC, seq DESC"
     )
     for pipeline, version, first_used in rows:
-        found.setdefault(pipeline, []).append(Version(version, first_used))
+        found.setdefault(pipeline, []).append(UsedVersion(version, first_used))
     return found
 
 

@@ -13,13 +13,13 @@ NAMED = 1000  # problems that are named one by one; the rest is counted
 SHOWN = 60  # characters of a value in a message
 
 
-def check_file(path: str, key: str, types: dict[str, str]) -> list[Problem]:
+def lint_file(path: str, key: str, types: dict[str, str]) -> list[Problem]:
     """Return the problems of the entity file at `path` in their order; see `EntityFile.problems`.
 
     Raises OSError when the file cannot be read, sqlite3.Error when there is no room for a temporary file.
     """
     with open(path, "rb") as file, open(path, "rb") as source:
-        return _Check(path, key, types, source).run(file)
+        return _Lint(path, key, types, source).run(file)
 
 
 class _Found(NamedTuple):
@@ -29,7 +29,7 @@ class _Found(NamedTuple):
     problem: str
 
 
-class _Check:
+class _Lint:
     def __init__(self, path: str, key: str, types: dict[str, str], source: BinaryIO) -> None:
         self.name = os.path.basename(path)
         self.key = key
