@@ -76,8 +76,9 @@ def show(
     if json:
         say_json(document)
         return 0
-    for name in HEAD:
-        say(f"{name:16} {document[name] if document[name] is not None else '-'}")
+    for name, value in document.items():
+        if name in HEAD:
+            say(f"{name:16} {value if value is not None else '-'}")
     for name, value in document["payload"].items():
         say(f"  {name} = {shown(value)}")
     return 0

@@ -5,10 +5,13 @@ import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import count
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..language.expressions import Scope
 from ..system.clock import format_time
+
+if TYPE_CHECKING:
+    from .documents.events import EventDocument
 
 # Crockford's base 32, two characters (10 bits) at a time; see https://github.com/ulid/spec
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -78,7 +81,7 @@ class Event(NamedTuple):
     key: str | None
     payload: dict[str, Any]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> "EventDocument":
         """Return the event as every `--json` shows it."""
         return {
             "id": self.id,

@@ -1,8 +1,11 @@
 """What `validate` finds: a problem with its place and how grave it is."""
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..system.errors import Problem
+
+if TYPE_CHECKING:
+    from ..model.documents.projects import FindingDocument
 
 Severity = Literal["error", "warning"]
 
@@ -21,7 +24,7 @@ class Finding(NamedTuple):
         """The place as it is written: file:line:column."""
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
-    def document(self) -> dict[str, object]:
+    def document(self) -> "FindingDocument":
         """Return the finding as `--json` shows it."""
         return {
             "path": self.path,

@@ -6,9 +6,12 @@ declarations that more than one listens to. So any two of them fit into one proj
 
 import os
 import tomllib
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..system.errors import UsageError, near_miss
+
+if TYPE_CHECKING:
+    from ..model.documents.projects import RecipeDocument
 
 _FOLDER = os.path.dirname(__file__)
 _COMMON = "common"
@@ -36,10 +39,17 @@ class Recipe(NamedTuple):
         """The batch to try it with, as a file of the project."""
         return f"samples/{self.name}.ndjson"
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> "RecipeDocument":
         """Return it as `--json` shows it: {name, title, summary, description, event, sample, files}."""
-        told = {key: getattr(self, key) for key in ("name", "title", "summary", "description", "event", "sample")}
-        return {**told, "files": sorted(files(self.name))}
+        return {
+            "name": self.name,
+            "title": self.title,
+            "summary": self.summary,
+            "description": self.description,
+            "event": self.event,
+            "sample": self.sample,
+            "files": sorted(files(self.name)),
+        }
 
 
 def names() -> list[str]:

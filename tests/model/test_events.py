@@ -356,7 +356,7 @@ def test_the_document_has_the_names_of_the_contract_in_their_order() -> None:
 @pytest.mark.parametrize("name", ["id", "type", "received_at", "source", "idempotency_key", "payload"])
 def test_the_envelopes_names_win_over_fields_of_the_payload(name: str) -> None:
     made = event(**{name: "forged", "x": 1})
-    assert made.scope()["event"][name] == made.document()[name]
+    assert made.scope()["event"][name] == dict(made.document())[name]
 
 
 def test_a_shadowed_field_is_reached_through_the_payload() -> None:
