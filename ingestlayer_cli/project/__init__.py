@@ -3,9 +3,11 @@
 import json
 import os
 import time
+from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
+from .. import destinations, steps
 from ..model.declarations import Declaration
 from ..system.errors import ProjectError
 from .find import FILE, find
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 FOLDERS = ("events", "pipelines")
 HOME = ".ingestlayer"
 
-# A file changed this short ago could change again without its time moving: its cache is not kept.
+# The rooms whose code makes compiled data of files, beside the families of members.
+_COMPILING = ("system", "language", "model", "project")
+
+# A file changed this short ago could change again without its times moving: its cache is not kept.
 _GRAIN = 50_000_000  # nanoseconds
 
 
@@ -76,7 +81,7 @@ def load(path: str | None = None, *, keep: bool = True) -> Project:
         files = _stamps(root, _names(root))
     except OSError as error:
         raise ProjectError(f"{error.filename} cannot be read: {error.strerror}", "check its permissions") from None
-    return Project(root, _cached(root, files) or check(root, keep=keep))
+    return _cached(root, files) or Project(root, check(root, keep=keep))
 
 
 def check(root: str, *, keep: bool = True) -> dict[str, Any]:
@@ -93,8 +98,8 @@ def read(root: str, *, keep: bool = True) -> "Checker":
     checker.read()
     if keep and checker.is_sound:
         stamps = _stamps(root, checker.files + checker.others)
-        if all(stamp[2] < started - _GRAIN for stamp in stamps):
-            _keep(root, {"version": __version__, "files": stamps, "project": checker.compiled()})
+        if all(max(stamp[2:4]) < started - _GRAIN for stamp in stamps):
+            _keep(root, stamps, checker.compiled())
     return checker
 
 
@@ -112,34 +117,58 @@ def _stamps(root: str, names: list[str]) -> list[list[Any]]:
     stamps: list[list[Any]] = []
     for name in names:
         try:
-            found = os.stat(os.path.join(root, name))
-            stamps.append([name, found.st_size, found.st_mtime_ns])
+            stamps.append([name, *_stamp(os.stat(os.path.join(root, name)))])
         except FileNotFoundError:
-            stamps.append([name, -1, 0])
+            stamps.append([name, -1, 0, 0, 0])
     return stamps
 
 
-def _cached(root: str, files: list[list[Any]]) -> dict[str, Any] | None:
-    """Return the kept project when it was made of these very files; anything odd about it counts as none."""
+def _stamp(found: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what tells an edit: one that keeps size and time of a file still has its inode changed."""
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+@cache
+def _code() -> int:
+    """Return a number that another state of the code would hardly have; of this process's: it is asked for once."""
+    package = os.path.dirname(os.path.dirname(__file__))
+    rooms = [os.path.join(package, room) for room in _COMPILING]
+    return hash(tuple(number for room in (*rooms, *steps.__path__, *destinations.__path__) for number in _files(room)))
+
+
+def _files(folder: str) -> Iterator[int]:
+    """Yield the stamps of the modules in a folder and below it; a new name shows in the time of the inode."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.endswith(".py"):
+                yield from _stamp(entry.stat())
+            elif "." not in entry.name and not entry.name.startswith("__") and entry.is_dir():
+                yield from _files(entry.path)
+
+
+def _cached(root: str, files: list[list[Any]]) -> Project | None:
+    """Return the kept project when this code made it of these very files; anything odd about it counts as none."""
     try:
         with open(_cache_path(root), encoding="utf-8") as file:
             kept = json.load(file)
-        same = kept["version"] == __version__ and kept["files"][: len(files)] == files
+        same = kept["files"][: len(files)] == files and kept["code"] == _code()
         others = kept["files"][len(files) :]  # what the TOML files name: blocks files
         fresh = same and all(not name.endswith(".toml") for name, *_ in others)
-        data = kept["project"] if fresh and _stamps(root, [name for name, *_ in others]) == others else None
-        return data if isinstance(data, dict) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        if not fresh or _stamps(root, [name for name, *_ in others]) != others:
+            return None
+        return Project(root, kept["project"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _keep(root: str, kept: dict[str, Any]) -> None:
+def _keep(root: str, stamps: list[list[Any]], data: dict[str, Any]) -> None:
     """Write the cache in one move. A folder that cannot be written costs time, no more."""
     path = _cache_path(root)
     part = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(part, "w", encoding="utf-8") as file:
+            kept = {"code": _code(), "files": stamps, "project": data}
             json.dump(kept, file, separators=(",", ":"))
         os.replace(part, path)
     except OSError:

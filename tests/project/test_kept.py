@@ -5,6 +5,7 @@ Each load is a process of its own, as it is for a user.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import ingestlayer_cli
 from ingestlayer_cli.project import load
 from tests.support.project import DESTINATION, SOUND, age, write
 
@@ -26,6 +28,7 @@ except IngestlayerError as error:
     said = error.document()
 print(json.dumps({**said, "compiled": "pydantic" in sys.modules}))
 """
+PACKAGE = Path(ingestlayer_cli.__file__).parent
 FILES = [*SOUND, "b.json"]
 PROJECT: dict[str, str | bytes | None] = {
     "pipelines/alert.toml": DESTINATION + '[destinations.message]\nblocks = "b.json"\n',
@@ -42,9 +45,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def loaded(root: Path, keep: str = "keep") -> dict[str, Any]:
+def loaded(root: Path, keep: str = "keep", code: Path | None = None) -> dict[str, Any]:
+    """Load a project by the program, or by a copy of its code."""
     command = [sys.executable, "-c", LOAD, str(root), keep]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    more = {"PYTHONPATH": str(code)} if code else {}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root, env={**os.environ, **more})
     assert done.stderr == ""
     said: dict[str, Any] = json.loads(done.stdout)
     return said
@@ -114,15 +119,45 @@ def test_an_edit_that_breaks_a_file_is_an_error_and_not_the_old_project(project:
     assert loaded(project)["error"]["kind"] == "project"
 
 
-def test_a_project_is_compiled_again_by_another_version(project: Path) -> None:
-    kept = json.loads(cache(project).read_text())
-    cache(project).write_text(json.dumps({**kept, "version": "0.0.0"}))
+@pytest.mark.parametrize("name", FILES)
+def test_an_edit_that_keeps_size_and_time_is_seen(project: Path, name: str) -> None:
+    path = project / name
+    before = path.stat()
+    path.write_bytes(path.read_bytes())
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert loaded(project)["compiled"]
+
+
+def test_another_file_of_the_same_size_and_time_in_its_place_is_seen(project: Path) -> None:
+    path = project / "events" / "usage.toml"
+    other = project / "other"
+    other.write_text(path.read_text().replace('type = "usage"', 'type = "usagf"'))
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+    assert loaded(project)["types"] == ["usagf"]
+
+
+@pytest.mark.parametrize(
+    "module", ["project/models.py", "steps/filter.py", "destinations/slack/kit.py", "steps/new.py"]
+)
+def test_a_project_is_compiled_again_by_other_code(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, module: str
+) -> None:
+    code = tmp_path_factory.mktemp("code")
+    shutil.copytree(PACKAGE, code / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    assert loaded(project, code=code)["compiled"]
+    assert not loaded(project, code=code)["compiled"]
+    path = code / PACKAGE.name / module
+    before = path.stat() if path.exists() else None
+    path.write_bytes(path.read_bytes() if path.exists() else b"")
+    if before is not None:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert loaded(project, code=code)["compiled"]
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff\xfe", b"null", b"[]", b"5", b'{"version": 1}', b"[" * 100_000, b'{"files": 5, "version": null}'],
+    [b"", b"{", b"\xff\xfe", b"null", b"[]", b"5", b'{"code": 1}', b"[" * 100_000, b'{"files": 5, "code": null}'],
 )
 def test_a_corrupt_cache_is_rebuilt_silently(project: Path, content: bytes) -> None:
     cache(project).write_bytes(content)
@@ -132,7 +167,17 @@ def test_a_corrupt_cache_is_rebuilt_silently(project: Path, content: bytes) -> N
     assert not loaded(project)["compiled"]
 
 
-@pytest.mark.parametrize("changed", [{"project": {}}, {"project": None}, {"files": [[1]]}, {"files": None}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"project": {}},
+        {"project": {"pipelines": [{}]}},
+        {"project": None},
+        {"files": [[1]]},
+        {"files": None},
+        {"code": 1},
+    ],
+)
 def test_a_cache_of_another_shape_is_rebuilt_silently(project: Path, changed: dict[str, Any]) -> None:
     cache(project).write_text(json.dumps({**json.loads(cache(project).read_text()), **changed}))
     assert loaded(project)["types"] == ["usage"]
