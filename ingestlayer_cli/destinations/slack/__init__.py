@@ -6,18 +6,18 @@ from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 from ...language.expressions import Scope
-from ...language.templates import Template, as_text, template_refs, url_text
+from ...language.templates import Template, as_text, url_text
 from ...model.events import received_text
 from ...model.families import Duration, JsonFile, Section
 from ...system.addresses import quote
 from ...system.clock import DAY
-from ...system.errors import ProjectError, UsageError, near_miss
+from ...system.errors import ProjectError, UsageError
 from ...system.patterns import lazy
 from ..base import Composing, Connection, Destination, Draw, Limit, Remark, Sender, Target
 from . import kit as kit
 from . import mention as mentions
 from . import text as texts
-from .workspaces import connection_of, table_of
+from .workspaces import connection_of
 
 # A channel's name or id: of ASCII it has letters, digits, - and _ alone. Or a person's: @ and an e-mail address or id.
 _CHANNEL = lazy(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}")
@@ -259,7 +259,7 @@ class Slack(Destination):
             blocks.append({"type": "actions", "elements": buttons})
         blocks += [kit.context(line) for line in ("\n".join(notes), context, where) if line]
         said = [*lines, *notes, context, where, *(words for pair in pairs for words in pair)]
-        small = _is_small(title, said, buttons)
+        small = kit.is_small(title, said, buttons)
         return blocks if small else kit.fit(blocks, way)
 
     def _mention(self, scope: Scope) -> str:
@@ -325,30 +325,15 @@ class Slack(Destination):
 
     @classmethod
     def problems(cls, data: dict[str, Any], table: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        workspace, known = cls.account(data), table["workspaces"]
-        if workspace and workspace not in known:
-            words = f"there is no [{table_of(workspace)}] in ingestlayer.toml{near_miss(workspace, known)}"
-            yield "workspace", words
+        from .remarks import problems
+
+        return problems(cls.account(data), table)
 
     @classmethod
     def warnings(cls, data: dict[str, Any], connection: Connection) -> Iterator[Remark]:
-        """Look for a channel that may come out null, and for what a webhook cannot do."""
-        channel = data["channel"]["$template"]
-        named = template_refs(channel)
-        if named and "channel_default" not in data:
-            ref = ".".join(named[0])
-            words = f"${ref} may be null or no channel, and then the run fails: give a channel_default"
-            yield Remark("channel", words, ref)
-        if connection.name != "webhook":
-            return
-        words = f'with [{table_of(cls.account(data))}] connection = "webhook"'
-        if "thread" in data:
-            yield Remark("thread", f"{words} there are no threads: messages are posted plainly")
-        for name in ("username", "icon", "unfurl"):
-            if name in data:
-                yield Remark(name, f"{words} {name} is left out: an incoming webhook takes none")
-        if isinstance(channel[0], str) and channel[0].startswith("@"):
-            yield Remark("channel", f"{words} there are no direct messages: it goes to its channel")
+        from .remarks import warnings
+
+        return warnings(data, cls.account(data), connection)
 
     @classmethod
     def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
@@ -361,11 +346,3 @@ class Slack(Destination):
 @lru_cache(maxsize=256)
 def _is_channel(text: str) -> bool:
     return bool(_CHANNEL.fullmatch(text) or _PERSON.fullmatch(text)) and any(map(str.isalnum, text))
-
-
-def _is_small(title: str, said: list[str], buttons: list[kit.Block]) -> bool:
-    """Say whether a message is so small, as nearly all are, that no limit of Slack's need be looked at."""
-    labels = [button["text"]["text"] for button in buttons]
-    if len(title) > kit.SMALL_TITLE or any(len(label) > kit.SMALL_LABEL for label in labels):
-        return False
-    return sum(map(len, said)) + sum(len(button["url"]) for button in buttons) <= kit.SMALL

@@ -229,3 +229,11 @@ def _texts(data: Any, inside: str = "") -> Iterator[tuple[Block, str, int]]:
                     yield from _texts(text, part if part in _KEYS else "dialog")
             else:
                 yield from _texts(value, "fields" if name == "fields" else str(kind or inside))
+
+
+def is_small(title: str, said: list[str], buttons: list[Block]) -> bool:
+    """Say whether a message is so small, as nearly all are, that no limit of Slack's need be looked at."""
+    labels = [button["text"]["text"] for button in buttons]
+    if len(title) > SMALL_TITLE or any(len(label) > SMALL_LABEL for label in labels):
+        return False
+    return sum(map(len, said)) + sum(len(button["url"]) for button in buttons) <= SMALL

@@ -1,0 +1,37 @@
+"""What is wrong or doubtful with a destination, beside the connection that it goes over: for `validate`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...language.templates import template_refs
+from ...system.errors import near_miss
+from ..base import Connection, Remark
+from .workspaces import table_of
+
+
+def problems(workspace: str, table: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Look for a workspace that is not there."""
+    known = table["workspaces"]
+    if workspace and workspace not in known:
+        words = f"there is no [{table_of(workspace)}] in ingestlayer.toml{near_miss(workspace, known)}"
+        yield "workspace", words
+
+
+def warnings(data: dict[str, Any], workspace: str, connection: Connection) -> Iterator[Remark]:
+    """Look for a channel that may come out null, and for what a webhook cannot do."""
+    channel = data["channel"]["$template"]
+    named = template_refs(channel)
+    if named and "channel_default" not in data:
+        ref = ".".join(named[0])
+        words = f"${ref} may be null or no channel, and then the run fails: give a channel_default"
+        yield Remark("channel", words, ref)
+    if connection.name != "webhook":
+        return
+    words = f'with [{table_of(workspace)}] connection = "webhook"'
+    if "thread" in data:
+        yield Remark("thread", f"{words} there are no threads: messages are posted plainly")
+    for name in ("username", "icon", "unfurl"):
+        if name in data:
+            yield Remark(name, f"{words} {name} is left out: an incoming webhook takes none")
+    if isinstance(channel[0], str) and channel[0].startswith("@"):
+        yield Remark("channel", f"{words} there are no direct messages: it goes to its channel")
