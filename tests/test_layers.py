@@ -1,6 +1,7 @@
 """Imports inside the package point down only."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,27 @@ def test_the_families_do_not_know_each_others_members() -> None:
 def test_sqlite_is_spoken_in_the_store_and_in_the_side_index_alone() -> None:
     speakers = {room_of(path) for path in MODULES if "sqlite3" in path.read_text().replace("`sqlite3", "")}
     assert speakers == {"store", "entities", "checks"}  # a check may read somebody's SQLite file
+
+
+SQL = re.compile(r"\b(SELECT .* FROM|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM|PRAGMA) ", re.DOTALL)
+
+
+def test_sql_is_written_by_an_engine_of_the_store_and_by_the_side_index_alone() -> None:
+    speakers = set()
+    for path in MODULES:
+        texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+        if any(isinstance(text, str) and SQL.search(text) for text in texts):
+            speakers.add("/".join(parts_of(path)[:-1]) or path.stem)
+    assert speakers == {"store/sqlite", "entities"}
+
+
+def test_a_store_is_opened_by_its_two_doors_alone() -> None:
+    for path in MODULES:
+        if room_of(path) != "store":
+            text = path.read_text()
+            assert "open_store" not in text, path
+            assert "store.sqlite.reading" not in text, path
+            assert 'select("' not in text, path
 
 
 def test_time_is_told_by_the_clock_alone() -> None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..engine import tally
 from ..engine.pipeline import Run
-from ..store.sqlite import outbox as rows
+from ..store.contract import STATUSES
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import RejectedError
@@ -56,7 +56,7 @@ class Report:
             rejected=0,
             rejects=[],
             runs=tally.no_runs(),
-            deliveries=dict.fromkeys(rows.STATUSES, 0),
+            deliveries=dict.fromkeys(STATUSES, 0),
             problems=problems,
             problem_count=judge.problem_count,
             problems_known_since=None,

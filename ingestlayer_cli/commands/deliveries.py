@@ -161,8 +161,7 @@ def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> str 
 
 
 def _selection(runtime: Any, status: str | None, since: str | None, pipeline: str | None, channel: str | None) -> Any:
-    from ..store.sqlite.deliveries import DeliverySelection
-    from ..store.sqlite.outbox import STATUSES
+    from ..store.contract import STATUSES, DeliverySelection
     from ..system.clock import parse_time
     from ..system.errors import UsageError, near_miss
 

@@ -186,8 +186,8 @@ def _write_lines(stream: Any, found: Any) -> int:
 
 def _follow(runtime: Any, chosen: Any, last: int, json: bool) -> None:
     """Show what is accepted from now on. The store is opened anew for each look: it may have been made since."""
+    from ..store.opening import open_to_read
     from ..store.sqlite import history
-    from ..store.sqlite.reading import open_to_read
     from ..system.errors import StoreError
 
     looks = failures = 0

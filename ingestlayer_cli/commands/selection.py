@@ -36,7 +36,7 @@ def selection(
     status: str | None = None,
 ) -> Any:
     """Return the `store.history.Selection` that the options mean; UsageError names the option and the near miss."""
-    from ..store.sqlite.history import Selection
+    from ..store.contract import Selection
 
     store = runtime.stored
     after, before = _time(runtime, "--since", since), _time(runtime, "--until", until)
@@ -109,11 +109,11 @@ def _check_pipeline(runtime: Any, store: Any, pipeline: str | None) -> None:
 
 
 def _check_status(status: str | None) -> None:
-    from ..store.sqlite.history import STATUSES
+    from ..store.contract import EVENT_STATUSES
     from ..system.errors import UsageError, near_miss
 
-    if status is not None and status not in STATUSES:
-        raise UsageError(f"--status {status}: there are {', '.join(STATUSES)}{near_miss(status, STATUSES)}")
+    if status is not None and status not in EVENT_STATUSES:
+        raise UsageError(f"--status {status}: there are {', '.join(EVENT_STATUSES)}{near_miss(status, EVENT_STATUSES)}")
 
 
 def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:

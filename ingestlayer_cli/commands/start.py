@@ -42,7 +42,7 @@ def run(settings: Settings) -> int:
 
 def _show(project: Any) -> None:
     from ..operations.slack.summary import summary
-    from ..store.sqlite.reading import open_to_read
+    from ..store.opening import open_to_read
     from ..system.console import say
 
     say(project.root, "bold")
@@ -69,8 +69,9 @@ def _try(project: Any) -> str:
 def _show_store(store: Any) -> None:
     from itertools import islice
 
-    from ..store.sqlite.history import Selection, select
-    from ..store.sqlite.outbox import Wanted, still_waiting
+    from ..store.contract import Selection, Wanted
+    from ..store.sqlite.history import select
+    from ..store.sqlite.outbox import still_waiting
     from ..system.console import say
 
     waiting = still_waiting(store, Wanted())

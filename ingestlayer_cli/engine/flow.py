@@ -12,9 +12,9 @@ from typing import Any
 
 from ..model.events import Event
 from ..model.gate import Raw
+from ..store.contract import Attempt, Claimed, Doubtful, First, Wanted
 from ..store.sqlite import outbox as rows
-from ..store.sqlite.outbox import Attempt, Claimed, Doubtful, Wanted
-from ..store.sqlite.transaction import First, Transaction, first_with_key
+from ..store.sqlite.transaction import Transaction
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, gravest
 from .accepting import accept, as_text, bury, bury_line, differing, foresee, look_ahead, transact, window
@@ -149,7 +149,7 @@ def preview(runtime: Runtime, raw: Raw) -> tuple[Document, str | None]:
     first = None
     if runtime.stored is not None and event.key is not None:
         after = now - window(runtime.project.declaration(event.type))
-        first = first_with_key(runtime.stored.connection, event.type, event.key, after)
+        first = runtime.stored.first_with_key(event.type, event.key, after)
     return preview_event(runtime, event), first.event.id if first else None
 
 

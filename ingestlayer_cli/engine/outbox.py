@@ -22,9 +22,9 @@ from ..destinations.base import (
     Sent,
     Unknown,
 )
+from ..store.contract import Attempt, Claimed, Doubtful, Wanted
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.connection import Store
-from ..store.sqlite.outbox import Attempt, Claimed, Doubtful, Wanted
 from ..system.clock import HOUR, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
 from .connections import Connections, account_of

@@ -7,7 +7,8 @@ from ..entities.files import EntityFiles
 from ..model.gate import Gate
 from ..project import Project
 from ..project.match import matches
-from ..store.sqlite.connection import Store, open_store
+from ..store.opening import open_to_read, open_to_write
+from ..store.sqlite.connection import Store
 from ..system.clock import Clock
 from .connections import Connections, Show
 from .outbox import Outbox
@@ -42,13 +43,11 @@ class Runtime:
 
     @cached_property
     def store(self) -> Store:
-        return open_store(self.project.store_path)
+        return open_to_write(self.project.store_path)
 
     @cached_property
     def stored(self) -> Store | None:
         """The store for reading alone, when there is one; one of an older version is brought up to date first."""
-        from ..store.sqlite.reading import open_to_read
-
         store = open_to_read(self.project.store_path)
         if store is not None and store.is_outdated:
             store.close()

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from ..store.contract import Wanted
 from ..store.sqlite import outbox as rows
-from ..store.sqlite.outbox import Wanted
 from ..system.document import Document
 from ..system.errors import Exit
 from .pipeline import Run

@@ -9,10 +9,10 @@ from ..engine.pipeline import Pipeline, Run
 from ..engine.runtime import Runtime
 from ..model.events import Event
 from ..project.match import matches
+from ..store.contract import FirstRun, Selection, Stored
 from ..store.sqlite import replays
 from ..store.sqlite.connection import Store
-from ..store.sqlite.history import Selection, Stored, select
-from ..store.sqlite.replays import FirstRun
+from ..store.sqlite.history import select
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import UsageError, near_miss

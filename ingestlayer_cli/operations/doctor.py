@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from ..entities.files import EntityFiles
 from ..project import Project, find, load
 from ..project.lint.inspect import inspect
-from ..store.sqlite.connection import Store, sqlite_version
-from ..store.sqlite.reading import open_to_read
+from ..store.opening import engine_version, open_to_read
+from ..store.sqlite import deliveries, upkeep
+from ..store.sqlite.connection import Store
 from ..system.clock import DAY, HOUR, MINUTE, SECOND, Clock, format_duration
 from ..system.errors import IngestlayerError
 from .symptoms import Symptom
@@ -66,7 +67,7 @@ def _python() -> Symptom:
 
 
 def _sqlite() -> Symptom:
-    version = sqlite_version()
+    version = engine_version()
     words = f"SQLite {'.'.join(map(str, version))}"
     if version < SQLITE:
         return Symptom("sqlite", "problem", words, "the store needs SQLite 3.38 or newer: use a Python that brings it")
@@ -97,10 +98,10 @@ def _store(project: Project, clock: Clock) -> Iterator[Symptom]:
         yield Symptom("store", "ok", "no store yet: the first emit makes it")
     else:
         try:
-            said = [str(row[0]) for row in store.select("PRAGMA quick_check(3)")]
+            said = upkeep.faults(store)
         finally:
             store.close()
-        if said == ["ok"]:
+        if not said:
             yield Symptom("store", "ok", f"{path}, {_size(os.path.getsize(path))}, intact")
         else:
             hint = "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"
@@ -210,11 +211,7 @@ def _deliveries(project: Project, clock: Clock) -> Iterator[Symptom]:
 
 
 def _outbox(store: Store, now: int) -> Iterator[Symptom]:
-    counts = dict(store.select("SELECT status, count(*) FROM deliveries WHERE status <> 'delivered' GROUP BY status"))
-    fresh = store.select("SELECT count(*) FROM deliveries WHERE status = 'dead' AND settled_at > ?", now - DAY)[0][0]
-    late = store.select(
-        "SELECT count(*) FROM deliveries WHERE status IN ('pending', 'retrying') AND due_at < ?", now - OVERDUE
-    )[0][0]
+    counts, late, fresh = deliveries.backlog(store, now - OVERDUE, now - DAY)
     waiting = sum(counts.get(status, 0) for status in ("pending", "retrying", "unknown"))
     if late:
         hint = "run `ingestlayer deliver`, and let cron run it every minute"

@@ -23,11 +23,10 @@ from ..model.events import Event
 from ..model.gate import Raw
 from ..model.memory import Foreseen, Memory, Outside
 from ..project.match import matches
-from ..store.sqlite import outbox as rows
+from ..store.contract import STATUSES, Past, Selection, Version
 from ..store.sqlite import replays
 from ..store.sqlite.connection import Store
-from ..store.sqlite.history import Selection, select
-from ..store.sqlite.replays import Past, Version
+from ..store.sqlite.history import select
 from ..store.sqlite.transaction import Transaction
 from ..system.clock import format_time, parse_time
 from ..system.document import Document
@@ -182,7 +181,7 @@ def _empty() -> Document:
 
 
 def _no_deliveries() -> dict[str, int]:
-    return dict.fromkeys(rows.STATUSES, 0)
+    return dict.fromkeys(STATUSES, 0)
 
 
 def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

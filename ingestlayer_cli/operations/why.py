@@ -3,10 +3,10 @@
 from typing import Any
 
 from ..project.match import matches
+from ..store.contract import Lined, Stored
 from ..store.sqlite import deliveries, history
 from ..store.sqlite import why as facts
 from ..store.sqlite.connection import Store
-from ..store.sqlite.history import Stored
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import UsageError
@@ -109,9 +109,7 @@ def _destinations(trace: list[dict[str, Any]], sent: list[dict[str, Any]]) -> li
     ]
 
 
-def _pipelines(
-    type_: str, lined: list[facts.Lined] | None, runs: dict[str, list[dict[str, Any]]]
-) -> list[dict[str, Any]]:
+def _pipelines(type_: str, lined: list[Lined] | None, runs: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Return every pipeline that there was, with its runs or why it had none; those that ran come first."""
     found: list[dict[str, Any]] = []
     for row in lined or []:
@@ -129,7 +127,7 @@ def _pipelines(
     return sorted(found, key=lambda row: not row["runs"])
 
 
-def _why_not(row: facts.Lined, type_: str, fits: bool) -> str:
+def _why_not(row: Lined, type_: str, fits: bool) -> str:
     if not fits:
         return f"does not match {type_}: it takes {', '.join(row.match)}"
     if row.status == "draft":

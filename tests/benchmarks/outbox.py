@@ -18,9 +18,9 @@ from pathlib import Path
 
 from slack_sdk import WebClient
 
+from ingestlayer_cli.store.contract import Attempt, Wanted
 from ingestlayer_cli.store.sqlite import outbox
 from ingestlayer_cli.store.sqlite.connection import Store, open_store
-from ingestlayer_cli.store.sqlite.outbox import Attempt, Wanted
 from tests.support.posting import TOKEN, Posting, envelope
 from tests.support.standin import SlackStandin
 

@@ -12,9 +12,9 @@ from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.outbox import LEASE
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load
+from ingestlayer_cli.store.contract import Wanted
 from ingestlayer_cli.store.sqlite import deliveries as operator
 from ingestlayer_cli.store.sqlite import outbox as rows
-from ingestlayer_cli.store.sqlite.outbox import Wanted
 from ingestlayer_cli.system.clock import format_time
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting

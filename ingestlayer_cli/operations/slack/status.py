@@ -1,11 +1,11 @@
 """How a project stands with its workspaces: who the bot is, what it may do, and where each pipeline would post."""
 
-import json
 import re
 from typing import Any
 
 from ...project import Project
-from ...store.sqlite.reading import open_to_read
+from ...store.opening import open_to_read
+from ...store.sqlite import deliveries
 from ...system.clock import format_time
 from ...system.errors import IngestlayerError
 from . import workspaces
@@ -81,16 +81,12 @@ def _taken(project: Project, name: str) -> Standing | None:
     if store is None:
         return None
     try:
-        last = store.select(
-            "SELECT status, receipt, settled_at FROM deliveries"
-            " WHERE destination = 'slack' AND target = ? AND settled_at IS NOT NULL ORDER BY settled_at DESC LIMIT 1",
-            name,
-        )
+        last = deliveries.last_settled(store, "slack", name)
     finally:
         store.close()
-    if not last or last[0][0] != "delivered" or "ts" not in json.loads(last[0][1] or "{}"):
+    if last is None or last.status != "delivered" or "ts" not in last.receipt:
         return None
-    return Standing("ok", f"private; it took a message at {format_time(last[0][2])[:16].replace('T', ' ')} UTC")
+    return Standing("ok", f"private; it took a message at {format_time(last.at)[:16].replace('T', ' ')} UTC")
 
 
 def _tell(identity: Identity, result: dict[str, Any]) -> None:

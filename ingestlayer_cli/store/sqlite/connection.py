@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from ...model.memory import Seen, State, Traits
 from ...system.errors import StoreError, UsageError
+from ..contract import First
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION, key_hash
-from .transaction import Transaction, remembered, state, traits
+from .transaction import Transaction, first_with_key, remembered, state, traits
 
 BUSY_SECONDS = 60
 SHOW_AFTER = 1.0  # seconds
@@ -92,6 +93,10 @@ class Store:
         )
         return {key: State(json.loads(value), event_id, at) for key, value, event_id, at in rows}
 
+    def first_with_key(self, type_: str, key: str, after: int) -> First | None:
+        """Return the newest event of a type with this idempotency key accepted after a time."""
+        return self.read(lambda connection: first_with_key(connection, type_, key, after))
+
     def traits(self, kind: str, key: str) -> Traits | None:
         """Return what the store knows of an entity."""
         return self.read(lambda connection: traits(connection, kind, key))
@@ -119,11 +124,6 @@ def open_store(path: str) -> Store:
             connection.close()
             raise
         return Store(connection, path)
-
-
-def sqlite_version() -> tuple[int, ...]:
-    """Return the version of the SQLite library that is linked in."""
-    return sqlite3.sqlite_version_info
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:

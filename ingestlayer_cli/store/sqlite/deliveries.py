@@ -1,12 +1,13 @@
 """Reading the outbox for its operator, and the operator's word on a delivery."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...system.clock import format_time
 from ...system.processes import identity
+from ..contract import Attempt, Backlog, DeliverySelection, LastSettled
 from .connection import Store
-from .outbox import Attempt, settle_by_hand
+from .outbox import settle_by_hand
 
 _COLUMNS = (
     "d.seq, d.id, e.id, d.pipeline, d.destination, d.target, d.status, d.attempts, d.queued_at,"
@@ -16,46 +17,34 @@ _COLUMNS = (
 _FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.seq = d.lane"
 
 
-class DeliverySelection(NamedTuple):
-    """Which deliveries: all that fit; with nothing set, those that are not delivered."""
-
-    status: str | None = None
-    since: int | None = None
-    pipeline: str | None = None
-    target: str | None = None
-
-    @property
-    def open_only(self) -> bool:
-        return self == DeliverySelection()
-
-    def where(self) -> tuple[str, list[Any]]:
-        terms, values = ["1"], []
-        if self.open_only:
-            terms.append("d.status <> 'delivered'")
-        for column, value in (("status =", self.status), ("queued_at >=", self.since)):
-            if value is not None:
-                terms.append(f"d.{column} ?")
-                values.append(value)
-        if self.pipeline is not None:
-            terms.append("d.pipeline = ?")
-            values.append(self.pipeline)
-        if self.target is not None:  # with its # or without
-            terms.append("d.target IN (?, '#' || ?)")
-            values += [self.target] * 2
-        return " AND ".join(terms), values
-
-
 def find(store: Store, selection: DeliverySelection, limit: int | None) -> list[dict[str, Any]]:
     """Return deliveries, newest first, as `--json` shows them."""
-    where, values = selection.where()
+    where, values = _where(selection)
     rows = store.select(
         f"SELECT {_COLUMNS}{_FROM} WHERE {where} ORDER BY d.seq DESC LIMIT ?", *values, -1 if limit is None else limit
     )
     return [_document(row) for row in rows]
 
 
+def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
+    terms, values = ["1"], []
+    if selection.open_only:
+        terms.append("d.status <> 'delivered'")
+    for column, value in (("status =", selection.status), ("queued_at >=", selection.since)):
+        if value is not None:
+            terms.append(f"d.{column} ?")
+            values.append(value)
+    if selection.pipeline is not None:
+        terms.append("d.pipeline = ?")
+        values.append(selection.pipeline)
+    if selection.target is not None:  # with its # or without
+        terms.append("d.target IN (?, '#' || ?)")
+        values += [selection.target] * 2
+    return " AND ".join(terms), values
+
+
 def count(store: Store, selection: DeliverySelection) -> int:
-    where, values = selection.where()
+    where, values = _where(selection)
     return int(store.select(f"SELECT count(*) FROM deliveries d WHERE {where}", *values)[0][0])
 
 
@@ -117,6 +106,26 @@ def _document(row: Any) -> dict[str, Any]:
         "receipt": json.loads(receipt) if receipt else None,
         "in_hand_of": by.split("/")[0] if by else None,
     }
+
+
+def backlog(store: Store, due_before: int, died_after: int) -> Backlog:
+    """Return how the outbox stands: what was due before a time is late."""
+    counts = store.select("SELECT status, count(*) FROM deliveries WHERE status <> 'delivered' GROUP BY status")
+    late = store.select(
+        "SELECT count(*) FROM deliveries WHERE status IN ('pending', 'retrying') AND due_at < ?", due_before
+    )
+    died = store.select("SELECT count(*) FROM deliveries WHERE status = 'dead' AND settled_at > ?", died_after)
+    return Backlog(dict(counts), late[0][0], died[0][0])
+
+
+def last_settled(store: Store, destination: str, target: str) -> LastSettled | None:
+    """Return what became of the last delivery to a target that is settled."""
+    rows = store.select(
+        "SELECT status, settled_at, receipt FROM deliveries"
+        " WHERE destination = ? AND target = ? AND settled_at IS NOT NULL ORDER BY settled_at DESC LIMIT 1",
+        *(destination, target),
+    )
+    return LastSettled(rows[0][0], rows[0][1], json.loads(rows[0][2] or "{}")) if rows else None
 
 
 def retry(store: Store, ids: list[str], now: int) -> int:

@@ -4,12 +4,10 @@ import heapq
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
-from ...language.conditions import Condition
-from ...model.events import Event
 from ...system.errors import Problem, UsageError, near_miss
-from . import outbox
+from ..contract import STATUSES, Outcome, Selection, Stored
 from .connection import Store
 from .schema import key_hash
 from .transaction import stored_event
@@ -21,69 +19,6 @@ _OPEN = "d.status = ? AND d.status <> 'delivered'"  # by the index of those that
 _OF_KEY = "e.key_hash = ? AND e.key = ?"
 PAGE = 1_000
 SHORTEST = 14  # characters of a shortened id
-STATUSES = (*outbox.STATUSES, "dropped", "failed")
-
-
-class Stored(NamedTuple):
-    """A stored event and what is kept beside it. Times in milliseconds."""
-
-    event: Event
-    seq: int
-    accepted_at: int
-    duplicates: int
-    last_duplicate_at: int | None
-
-
-class Selection(NamedTuple):
-    """Which stored events; all that fit. `since` (inclusive) and `until` (exclusive) are of `received_at`."""
-
-    type: str | None = None  # exact, or "usage.*"
-    since: int | None = None
-    until: int | None = None
-    source: str | None = None
-    key: str | None = None
-    pipeline: str | None = None  # that had a run of this pipeline
-    status: str | None = None  # that has a delivery of this status, or a run that was dropped or failed
-    where: Condition | None = None
-
-    def sql(self, rare: bool = False) -> tuple[str, list[Any]]:
-        """Return the condition over an event `e`, and its values; `rare`: few deliveries have the status."""
-        terms: list[str] = ["1"]
-        values: list[Any] = []
-        # Few events have a key or a rare status: SQLite, which counts nothing, is kept from the other indexes.
-        free = "+" if rare or self.key is not None else ""
-        if self.type is not None and self.type.endswith(".*"):
-            terms.append(f"{free}e.type >= ? AND {free}e.type < ?")
-            values += [self.type[:-1], self.type[:-2] + "/"]  # "/" follows "."
-        elif self.type is not None:
-            terms.append(f"{free}e.type = ?")
-            values.append(self.type)
-        if self.source is not None:
-            terms.append("e.source = ?")
-            values.append(self.source)
-        if self.key is not None:
-            terms.append(_OF_KEY)
-            values += [key_hash(self.key), self.key]
-        for column, at in (("received_at >=", self.since), ("received_at <", self.until)):
-            if at is not None:
-                terms.append(f"{free}e.{column} ?")
-                values.append(at)
-        if self.pipeline is not None:
-            terms.append(
-                "EXISTS (SELECT 1 FROM runs r JOIN pipeline_versions v ON v.seq = r.version"
-                " WHERE r.event = e.seq AND v.pipeline = ?)"
-            )
-            values.append(self.pipeline)
-        if self.status in ("dropped", "failed"):
-            terms.append("EXISTS (SELECT 1 FROM runs r WHERE r.event = e.seq AND r.outcome = ?)")
-            values.append(self.status)
-        elif self.status is not None and rare:
-            terms.append(f"e.seq IN (SELECT d.event FROM deliveries d WHERE {_OPEN})")
-            values.append(self.status)
-        elif self.status is not None:
-            terms.append("EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status = ?)")
-            values.append(self.status)
-        return " AND ".join(terms), values
 
 
 def select(
@@ -119,7 +54,7 @@ def select(
 def _select(
     store: Store, selection: Selection, newest_first: bool, limit: int | None, look: Callable[[int], None]
 ) -> Iterator[Stored]:
-    where, values = selection.sql(_is_rare(store, selection.status))
+    where, values = _where(selection, _is_rare(store, selection.status))
     order, past = ("DESC", "<") if newest_first else ("ASC", ">")
     last: tuple[int, int] | None = None
     found = 0
@@ -146,9 +81,49 @@ def _select(
             return
 
 
+def _where(selection: Selection, rare: bool = False) -> tuple[str, list[Any]]:
+    """Return the condition over an event `e`, and its values; `rare`: few deliveries have the status."""
+    terms: list[str] = ["1"]
+    values: list[Any] = []
+    # Few events have a key or a rare status: SQLite, which counts nothing, is kept from the other indexes.
+    free = "+" if rare or selection.key is not None else ""
+    if selection.type is not None and selection.type.endswith(".*"):
+        terms.append(f"{free}e.type >= ? AND {free}e.type < ?")
+        values += [selection.type[:-1], selection.type[:-2] + "/"]  # "/" follows "."
+    elif selection.type is not None:
+        terms.append(f"{free}e.type = ?")
+        values.append(selection.type)
+    if selection.source is not None:
+        terms.append("e.source = ?")
+        values.append(selection.source)
+    if selection.key is not None:
+        terms.append(_OF_KEY)
+        values += [key_hash(selection.key), selection.key]
+    for column, at in (("received_at >=", selection.since), ("received_at <", selection.until)):
+        if at is not None:
+            terms.append(f"{free}e.{column} ?")
+            values.append(at)
+    if selection.pipeline is not None:
+        terms.append(
+            "EXISTS (SELECT 1 FROM runs r JOIN pipeline_versions v ON v.seq = r.version"
+            " WHERE r.event = e.seq AND v.pipeline = ?)"
+        )
+        values.append(selection.pipeline)
+    if selection.status in ("dropped", "failed"):
+        terms.append("EXISTS (SELECT 1 FROM runs r WHERE r.event = e.seq AND r.outcome = ?)")
+        values.append(selection.status)
+    elif selection.status is not None and rare:
+        terms.append(f"e.seq IN (SELECT d.event FROM deliveries d WHERE {_OPEN})")
+        values.append(selection.status)
+    elif selection.status is not None:
+        terms.append("EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status = ?)")
+        values.append(selection.status)
+    return " AND ".join(terms), values
+
+
 def _is_rare(store: Store, status: str | None) -> bool:
     """Say whether so few deliveries have a status that their events are looked up quicker than they are met."""
-    if status is None or status not in outbox.STATUSES or status == "delivered":
+    if status is None or status not in STATUSES or status == "delivered":
         return False
     found = store.select(f"SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE {_OPEN} LIMIT ?)", status, PAGE + 1)
     return bool(found[0][0] <= PAGE)
@@ -156,7 +131,7 @@ def _is_rare(store: Store, status: str | None) -> bool:
 
 def accepted_after(store: Store, selection: Selection, seq: int) -> list[Stored]:
     """Return the chosen events that were accepted after the one with this number, in the order of acceptance."""
-    where, values = selection.sql()
+    where, values = _where(selection)
     rows = store.select(
         f"SELECT {_COLUMNS} FROM events e NOT INDEXED WHERE e.seq > ? AND {where} ORDER BY e.seq", seq, *values
     )
@@ -222,16 +197,6 @@ def _shared(one: str, other: str) -> int:
     """Return how many characters two texts share at their start."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-class Outcome(NamedTuple):
-    """What became of one message, or of a run without messages (`target` is empty then)."""
-
-    pipeline: str
-    target: str
-    status: str  # of a delivery; or dropped, failed
-    attempts: int = 0
-    reason: str = ""
 
 
 def outcomes(store: Store, seq: int) -> list[Outcome]:

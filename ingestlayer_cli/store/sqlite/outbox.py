@@ -2,92 +2,26 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...model.people import Person
+from ..contract import STATUSES, Attempt, Claimed, Doubtful, Leased, Wanted
 from .connection import Store
 
 _WAITING = "w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
 _WAIT_IN_LANE = "FROM deliveries w INDEXED BY deliveries_waiting WHERE w.lane = l.seq"
 
 
-class Claimed(NamedTuple):
-    """A delivery that this process alone may send until its lease ends."""
-
-    seq: int
-    id: str
-    lane: int
-    destination: str
-    target: str
-    body: str
-    attempts: int
-    due_at: int
-    lease_until: int
-    retry: list[int] | None  # the pauses of its destination, in milliseconds
-    directions: dict[str, Any]  # what its sender needs beside the body
-    thread: tuple[str, str] | None  # channel and ts of the first message of its thread, once that is delivered
-    overtaken: bool  # whether a newer message of its thread is delivered
-
-
-class Wanted(NamedTuple):
-    """Which deliveries a sender cares for; all of them when nothing is set."""
-
-    queued: tuple[range, ...] = ()  # those with these numbers alone
-    lanes: tuple[int, ...] = ()  # of `queued`: in these, what was accepted before is wanted too
-    pipeline: str | None = None
-    target: str | None = None  # with its # or without
-    without: tuple[tuple[str, str], ...] = ()  # not to these (kind of destination, target); "": any target
-
-    def filters(self) -> tuple[list[str], list[Any]]:
-        """Return SQL terms over a delivery `w`, and their values."""
-        terms: list[str] = []
-        values: list[Any] = []
-        if self.pipeline is not None:
-            terms.append("w.pipeline = ?")
-            values.append(self.pipeline)
-        if self.target is not None:
-            terms.append("w.target IN (?, '#' || ?)")
-            values += [self.target] * 2
-        if self.without:
-            terms.append(_NOT_WITHOUT)
-            values.append(json.dumps(self.without))
-        return terms, values
-
-    def condition(self, soon: int | None = None) -> tuple[str, list[Any]]:
-        """Return SQL over a waiting delivery `w`, and its values; `soon`: now, for one that may wait a little."""
-        terms, values = self.filters()
-        if soon is None:
-            terms.append(_FIRST_IN_THREAD)
-        else:
-            terms.append(_SOON_FIRST_IN_THREAD)
-            values.append(soon)
-        if self.lanes:
-            terms.append("w.seq <= ?")
-            values.append(self.queued[-1][-1])
-        elif self.queued:
-            terms.append(_OWN)
-            values += self.own()
-        return " AND ".join([_WAITING, *terms]), values
-
-    def own(self) -> list[Any]:
-        """Return the values of `_OWN`."""
-        spans = [[numbers[0], numbers[-1]] for numbers in self.queued]
-        return [spans[0][0], spans[-1][1], json.dumps(spans)]
-
-    def of_lanes(self) -> tuple[str, list[Any]]:
-        """Return SQL over a lane `l`, and its values."""
-        return (" AND l.seq IN (SELECT value FROM json_each(?))", [json.dumps(self.lanes)]) if self.lanes else ("", [])
-
-
 # A message of a thread waits for those before it: the first one's place must be known, and an older update must not
 # come after a newer one.
-_FIRST_IN_THREAD = (
-    "(w.thread IS NULL OR NOT EXISTS (SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread"
+_BEFORE_IN_THREAD = (
+    "SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread"
     " WHERE p.thread = w.thread AND p.thread IS NOT NULL AND p.seq < w.seq"
-    " AND p.status IN ('pending', 'retrying', 'unknown')))"
+    " AND p.status IN ('pending', 'retrying', 'unknown')"
 )
+_FIRST_IN_THREAD = f"(w.thread IS NULL OR NOT EXISTS ({_BEFORE_IN_THREAD}))"
 # The same for a sender that waits: what is in some process's hand is no obstacle for long, while its lease runs.
-_SOON_FIRST_IN_THREAD = f"{_FIRST_IN_THREAD[:-2]} AND coalesce(p.lease_until, 0) <= ?))"
+_SOON_FIRST_IN_THREAD = f"(w.thread IS NULL OR NOT EXISTS ({_BEFORE_IN_THREAD} AND coalesce(p.lease_until, 0) <= ?))"
 
 _NOT_WITHOUT = (
     "NOT EXISTS (SELECT 1 FROM json_each(?) WHERE value ->> 0 = w.destination AND value ->> 1 IN ('', w.target))"
@@ -95,6 +29,50 @@ _NOT_WITHOUT = (
 
 # A batch has a span of numbers for each of its transactions: more than there may be terms in an expression.
 _OWN = "w.seq BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM json_each(?) WHERE w.seq BETWEEN value ->> 0 AND value ->> 1)"
+
+
+def _filters(wanted: Wanted) -> tuple[list[str], list[Any]]:
+    """Return SQL terms over a delivery `w`, and their values."""
+    terms: list[str] = []
+    values: list[Any] = []
+    if wanted.pipeline is not None:
+        terms.append("w.pipeline = ?")
+        values.append(wanted.pipeline)
+    if wanted.target is not None:
+        terms.append("w.target IN (?, '#' || ?)")
+        values += [wanted.target] * 2
+    if wanted.without:
+        terms.append(_NOT_WITHOUT)
+        values.append(json.dumps(wanted.without))
+    return terms, values
+
+
+def _condition(wanted: Wanted, soon: int | None = None) -> tuple[str, list[Any]]:
+    """Return SQL over a waiting delivery `w`, and its values; `soon`: now, for one that may wait a little."""
+    terms, values = _filters(wanted)
+    if soon is None:
+        terms.append(_FIRST_IN_THREAD)
+    else:
+        terms.append(_SOON_FIRST_IN_THREAD)
+        values.append(soon)
+    if wanted.lanes:
+        terms.append("w.seq <= ?")
+        values.append(wanted.queued[-1][-1])
+    elif wanted.queued:
+        terms.append(_OWN)
+        values += _own(wanted)
+    return " AND ".join([_WAITING, *terms]), values
+
+
+def _own(wanted: Wanted) -> list[Any]:
+    """Return the values of `_OWN`."""
+    spans = [[numbers[0], numbers[-1]] for numbers in wanted.queued]
+    return [spans[0][0], spans[-1][1], json.dumps(spans)]
+
+
+def _of_lanes(wanted: Wanted) -> tuple[str, list[Any]]:
+    """Return SQL over a lane `l`, and its values."""
+    return (" AND l.seq IN (SELECT value FROM json_each(?))", [json.dumps(wanted.lanes)]) if wanted.lanes else ("", [])
 
 
 def lanes_of(store: Store, queued: list[range]) -> dict[int, str]:
@@ -112,13 +90,13 @@ def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: Callable[[st
     `pace` is the time between two messages to one target of a kind of destination.
     Its cost depends on the number of lanes, not of deliveries: settled ones are not in the index.
     """
-    condition, values = wanted.condition()
-    of_lanes, lanes = wanted.of_lanes()
+    condition, values = _condition(wanted)
+    of_lanes, lanes = _of_lanes(wanted)
     with store.transaction() as transaction:
         execute = transaction.connection.execute
         row = execute(
             "SELECT d.seq, d.id, d.lane, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry, d.directions,"
-            f" {_PLACE}, {_OVERTAKEN} FROM lanes l"
+            f" {_place('d')}, {_OVERTAKEN} FROM lanes l"
             f" JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
             f" AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1)"
             f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{of_lanes} ORDER BY d.seq LIMIT 1",
@@ -134,9 +112,6 @@ def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: Callable[[st
         return claimed
 
 
-# The place of the first message of the thread of a delivery `d`, as JSON.
-_PLACE = "(SELECT json_array(t.channel, t.ts) FROM threads t WHERE t.seq = d.thread AND t.ts IS NOT NULL)"
-
 # Whether of the thread of a delivery `d` one of a newer event is delivered: what is sent late, by hand or by a replay,
 # must not put the first message back.
 _OVERTAKEN = (
@@ -144,6 +119,11 @@ _OVERTAKEN = (
     " JOIN events own ON own.seq = d.event"
     " WHERE t.seq = d.thread AND (newer.received_at, n.seq) > (own.received_at, d.seq))"
 )
+
+
+def _place(delivery: str) -> str:
+    """Return SQL for the place of the first message of a delivery's thread, as JSON."""
+    return f"(SELECT json_array(t.channel, t.ts) FROM threads t WHERE t.seq = {delivery}.thread AND t.ts IS NOT NULL)"
 
 
 def _read(text: Any) -> Any:
@@ -155,8 +135,8 @@ def next_at(store: Store, wanted: Wanted, now: int, due_by: int, look: int) -> i
 
     A lane that is in some process's hand may be free at any moment: `look` is when to look again.
     """
-    condition, values = wanted.condition(now)
-    of_lanes, lanes = wanted.of_lanes()
+    condition, values = _condition(wanted, now)
+    of_lanes, lanes = _of_lanes(wanted)
     rows = store.select(
         "SELECT min(max(free_at, due_at, min(busy_until, ?))) FROM ("
         "SELECT l.free_at, coalesce(l.busy_until, 0) AS busy_until, coalesce("
@@ -176,7 +156,7 @@ def next_at(store: Store, wanted: Wanted, now: int, due_by: int, look: int) -> i
 
 def own_open(store: Store, wanted: Wanted, due_by: int) -> bool:
     """Say whether some of what a call itself queued is in some process's hand, or due by a time."""
-    lanes, own = json.dumps(wanted.lanes), wanted.own()
+    lanes, own = json.dumps(wanted.lanes), _own(wanted)
     # Of those before it in its thread, none may be held up for longer.
     held_up = (
         "EXISTS (SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread WHERE p.thread = w.thread"
@@ -198,22 +178,6 @@ def own_open(store: Store, wanted: Wanted, due_by: int) -> bool:
             *own,
         )[0][0]
     )
-
-
-class Attempt(NamedTuple):
-    """What came of one attempt, and what the delivery is now. Times in milliseconds."""
-
-    at: int
-    took: int
-    outcome: str  # sent retry refused unknown not-connected found resend held
-    status: str
-    counts: bool
-    due_at: int
-    error: str | None = None
-    hint: str | None = None
-    receipt: dict[str, str] | None = None
-    lane_free_at: int = 0  # not before this
-    learned: tuple[Person, ...] = ()
 
 
 def record(store: Store, claimed: Claimed, attempt: Attempt, owner: str) -> None:
@@ -242,7 +206,7 @@ def record(store: Store, claimed: Claimed, attempt: Attempt, owner: str) -> None
         transaction.connection.executemany("INSERT OR REPLACE INTO people VALUES (?,?,?,?,?)", learned)
 
 
-def settle_row(store: Store, row: "Doubtful", attempt: Attempt, owner: str) -> bool:
+def settle_row(store: Store, row: Doubtful, attempt: Attempt, owner: str) -> bool:
     """Record what became of a delivery that was `unknown`, unless another process was quicker."""
     with store.transaction() as transaction:
         execute = transaction.connection.execute
@@ -308,17 +272,6 @@ def _keep_attempt(execute: Any, seq: int, attempt: Attempt, owner: str) -> None:
     )
 
 
-class Leased(NamedTuple):
-    """A delivery that some process has in hand."""
-
-    seq: int
-    id: str
-    target: str
-    lane: int
-    lease_by: str
-    lease_until: int
-
-
 def leased(store: Store) -> list[Leased]:
     """Return what is in hand; few rows, by an index of their own."""
     rows = store.select(
@@ -342,34 +295,15 @@ def abandon(store: Store, row: Leased, attempt: Attempt) -> None:
             execute("UPDATE lanes SET busy_until = NULL WHERE seq = ? AND busy_until = ?", (row.lane, row.lease_until))
 
 
-class Doubtful(NamedTuple):
-    """A delivery that may or may not have arrived. Times in milliseconds."""
-
-    seq: int
-    id: str
-    lane: int
-    destination: str
-    target: str
-    channel: str | None
-    attempts: int
-    last_attempt: int  # its number; another one means that another process took it up
-    sent_at: int
-    noticed_at: int  # when nothing more could come of it
-    retry: list[int] | None
-    body: str
-    directions: dict[str, Any]
-    thread: tuple[str, str] | None
-
-
 def doubtful(store: Store, wanted: Wanted) -> list[Doubtful]:
     """Return the wanted deliveries that are `unknown`, in their order."""
-    terms, values = wanted.filters()
+    terms, values = _filters(wanted)
     where = " AND ".join(["w.status = 'unknown'", *terms])
     rows = store.select(
         "SELECT w.seq, w.id, w.lane, w.destination, w.target, l.channel, w.attempts,"
         " coalesce((SELECT max(number) FROM attempts a WHERE a.delivery = w.seq), 0),"
         " coalesce(a.at, w.queued_at), coalesce(a.at + a.took, w.queued_at), w.retry, w.body, w.directions,"
-        f" {_PLACE.replace('d.thread', 'w.thread')} FROM deliveries w JOIN lanes l ON l.seq = w.lane"
+        f" {_place('w')} FROM deliveries w JOIN lanes l ON l.seq = w.lane"
         " LEFT JOIN attempts a ON a.delivery = w.seq AND a.number ="
         " (SELECT max(number) FROM attempts b WHERE b.delivery = w.seq AND b.outcome = 'unknown')"
         f" WHERE {where} ORDER BY w.seq",
@@ -403,9 +337,6 @@ def states(store: Store, queued: range) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-STATUSES = ("delivered", "pending", "retrying", "dead", "unknown")
-
-
 def counts(store: Store, queued: list[range]) -> dict[str, int]:
     """Count the deliveries with these numbers by status."""
     found = dict.fromkeys(STATUSES, 0)
@@ -422,14 +353,14 @@ def counts(store: Store, queued: list[range]) -> dict[str, int]:
 
 def still_waiting(store: Store, wanted: Wanted) -> dict[str, int]:
     """Count what is wanted and neither delivered nor dead, by status."""
-    terms, values = wanted.filters()
+    terms, values = _filters(wanted)
     where = " AND ".join(["w.status IN ('pending', 'retrying', 'unknown')", *terms])
     return dict(store.select(f"SELECT w.status, count(*) FROM deliveries w WHERE {where} GROUP BY w.status", *values))
 
 
 def soonest(store: Store, wanted: Wanted) -> int | None:
     """Return when the next of what waits may go; None when nothing does."""
-    terms, values = wanted.filters()
+    terms, values = _filters(wanted)
     where = " AND ".join([_WAITING, *terms])
     found: int | None = store.select(
         f"SELECT min(max(w.due_at, l.free_at)) FROM deliveries w JOIN lanes l ON l.seq = w.lane WHERE {where}",

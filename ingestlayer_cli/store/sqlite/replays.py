@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...model.events import Event
+from ..contract import FirstRun, Past, Version
 from .connection import Store
 from .transaction import stored_event
 
@@ -37,18 +38,6 @@ def find(
     return [(at, seq) for at, seq, text in rows if json.loads(text) == payload]
 
 
-class Past(NamedTuple):
-    """What became of an event so far: its last run, where its messages went or will go, and what still waits.
-
-    `taken` has (pipeline, destination, target) of what is delivered, waits or may have arrived; `waiting` the
-    numbers of the deliveries that wait.
-    """
-
-    run: int
-    taken: set[tuple[str, str, str]]
-    waiting: list[int]
-
-
 def past(store: Store, numbers: Sequence[int]) -> dict[int, Past]:
     """Return the past of events."""
     chosen = json.dumps(list(numbers))
@@ -66,14 +55,6 @@ def past(store: Store, numbers: Sequence[int]) -> dict[int, Past]:
     return found
 
 
-class Version(NamedTuple):
-    """A pipeline as it was."""
-
-    pipeline: str
-    version: str
-    text: str
-
-
 def versions(store: Store, numbers: Sequence[int]) -> dict[int, list[Version]]:
     """Return the versions that events first ran under."""
     found: dict[int, list[Version]] = {number: [] for number in numbers}
@@ -84,16 +65,6 @@ def versions(store: Store, numbers: Sequence[int]) -> dict[int, list[Version]]:
     ):
         found[event].append(Version(*version))
     return found
-
-
-class FirstRun(NamedTuple):
-    """The run of an event's acceptance; `bodies` are JSON texts, empty ones unless they were asked for."""
-
-    number: int
-    outcome: str
-    reason: str | None
-    targets: list[str]
-    bodies: list[str]
 
 
 def first_runs(store: Store, numbers: Sequence[int], bodies: bool) -> dict[int, dict[str, FirstRun]]:

@@ -1,18 +1,12 @@
 """What the pipelines did lately, counted."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...system.clock import DAY
+from ..contract import UsedVersion
 from .connection import Store
 
 DAYS = 7
-
-
-class UsedVersion(NamedTuple):
-    """A version of a pipeline that ran; `first_used` in milliseconds."""
-
-    version: str
-    first_used: int
 
 
 def versions(store: Store) -> dict[str, list[UsedVersion]]:

@@ -6,43 +6,13 @@ rows itself.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ...model.events import Event, encode
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
+from ..contract import First, Keys, NewDelivery, NewThread
 from .schema import key_hash
-
-Keys = Mapping[str, Collection[str]]  # by their kind or scope
-
-
-class First(NamedTuple):
-    """The event that took an idempotency key first. `accepted_at` is in milliseconds."""
-
-    event: Event
-    accepted_at: int
-
-
-class NewThread(NamedTuple):
-    """The thread that a message belongs to: that of its key, if one began less than `window` from it; times in ms."""
-
-    scope: str
-    key: str
-    at: int
-    window: int
-
-
-class NewDelivery(NamedTuple):
-    """A composed message to queue."""
-
-    id: str
-    pipeline: str
-    destination: str
-    target: str
-    body: str
-    retry: Sequence[int] | None = None
-    directions: str | None = None  # JSON
-    thread: NewThread | None = None
 
 
 class Transaction:

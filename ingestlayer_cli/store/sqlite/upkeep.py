@@ -46,6 +46,12 @@ def info(store: Store) -> dict[str, Any]:
     }
 
 
+def faults(store: Store) -> list[str]:
+    """Return what SQLite's quick check of the file finds, the first few."""
+    said = [str(row[0]) for row in store.select("PRAGMA quick_check(3)")]
+    return [] if said == ["ok"] else said
+
+
 def prune(
     store: Store,
     clock: Clock,

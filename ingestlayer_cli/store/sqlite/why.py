@@ -1,22 +1,14 @@
 """What is stored about one event, or one refusal, for the story of `why`."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...system.clock import format_time
+from ..contract import Lined, StoredRun
 from . import deliveries
 from .connection import Store
 
 _LETTER = "SELECT seq, at, kind, type, source, line, message, details, raw FROM dead_letters"
-
-
-class Lined(NamedTuple):
-    """A pipeline that there was when an event was accepted."""
-
-    name: str
-    version: str
-    status: str
-    match: list[str]
 
 
 def line_up(store: Store, seq: int) -> list[Lined] | None:
@@ -25,19 +17,6 @@ def line_up(store: Store, seq: int) -> list[Lined] | None:
     if not rows:
         return None
     return [Lined(row["name"], row["version"], row["status"], row["match"]) for row in json.loads(rows[0][0])]
-
-
-class StoredRun(NamedTuple):
-    """One run as it is stored. `trace` is [{step, verdict, note}] and the destinations' decisions after them."""
-
-    number: int
-    pipeline: str
-    version: str
-    outcome: str
-    dropped_by: str | None
-    reason: str | None
-    trace: list[dict[str, Any]]
-    replayed_at: int | None
 
 
 def runs(store: Store, seq: int) -> list[StoredRun]:
