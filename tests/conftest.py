@@ -1,6 +1,7 @@
 """Projects to run the program in, and the stand-in for Slack that they post to; one name means one thing everywhere."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,12 @@ from tests.support.program import ingestlayer
 from tests.support.standin import SlackStandin
 from tests.support.sweep import leaks
 from tests.support.tested import make
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start: a shell's background job, and so its children, would ignore it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

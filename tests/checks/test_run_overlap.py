@@ -15,7 +15,7 @@ def test_eight_runs_at_once_are_one_alert_each(checked: Checked) -> None:
     checked.csv(*((f"c{number}", 9, 10) for number in range(50)))
     running = [start("check", "-q", "--no-deliver", cwd=checked.root) for _ in range(8)]
     for process in running:
-        _, complaints = process.communicate(timeout=60)
+        _, complaints = process.communicate(timeout=100)
         assert (process.returncode, complaints) == (0, b"")
     assert len(checked.keys) == len(set(checked.keys)) == 50
 

@@ -147,12 +147,11 @@ def test_a_command_that_is_not_there_tells_of_path(tmp_path: Path) -> None:
 
 def test_a_command_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    code = "import subprocess; p = subprocess.Popen(['sleep', '60'])"
-    code += f"; open({str(mark)!r}, 'w').write(str(p.pid)); p.wait()"
-    checked = Checked(tmp_path, table(command(code), more='timeout = "1s"'))
-    assert error(checked) == f"{sys.executable} took over 1 s"
+    words = f"sleep 600 & echo $! > '{mark}'; wait"
+    checked = Checked(tmp_path, table(f'command = ["sh", "-c", "{words}"]', more='timeout = "1s"'))
+    assert error(checked) == "sh took over 1 s"
     pid = int(mark.read_text())
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + 100
     while _runs(pid):
         assert time.monotonic() < ends, "the child of the command still runs"
         time.sleep(0.05)
@@ -332,7 +331,7 @@ def test_an_endpoint_that_drips_is_not_waited_for(tmp_path: Path, server: Server
         it.send_response(200)
         it.end_headers()
         try:
-            for _ in range(50):
+            for _ in range(1000):
                 it.wfile.write(b" ")
                 time.sleep(0.1)
         except OSError:
@@ -342,7 +341,7 @@ def test_an_endpoint_that_drips_is_not_waited_for(tmp_path: Path, server: Server
     checked = Checked(tmp_path, table(f'source = "{server.url}/usage"', more='timeout = "500ms"'))
     began = time.monotonic()
     assert error(checked) == f"{server.url}/usage took over 0.5 s"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 50
 
 
 def test_a_secret_that_is_not_set_is_an_error_of_configuration(tmp_path: Path, server: Server) -> None:

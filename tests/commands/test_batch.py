@@ -408,7 +408,7 @@ def test_rows_of_a_slow_csv_pipe_are_committed_before_its_end(project: Folder) -
     process.stdin.write(HEADER + row(1) + row(2) + b'"x')
     process.stdin.flush()
     wait_for(project, 2)
-    out, _ = process.communicate(b'",seats,50,3,team\n', timeout=30)
+    out, _ = process.communicate(b'",seats,50,3,team\n', timeout=100)
     assert counts(json.loads(out)) == (3, 0, 0)
 
 
@@ -446,7 +446,7 @@ def test_lines_of_a_slow_pipe_are_committed_before_its_end(project: Folder) -> N
     process.stdin.flush()
     wait_for(project, 2)
     assert process.poll() is None
-    out, _ = process.communicate(line(3)[20:], timeout=30)
+    out, _ = process.communicate(line(3)[20:], timeout=100)
     assert counts(json.loads(out)) == (3, 0, 0)
 
 
@@ -457,7 +457,7 @@ def test_ctrl_c_loses_nothing_that_was_accepted(project: Folder) -> None:
     process.stdin.flush()
     wait_for(project, 2)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 130
     assert b"Traceback" not in err
     assert b"what was accepted is safe" in err
@@ -473,7 +473,7 @@ def test_ctrl_c_under_json_is_one_error_document(project: Folder) -> None:
     process.stdin.flush()
     wait_for(project, 1)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=100)
     assert (process.returncode, json.loads(out)["error"]["kind"]) == (130, "interrupted")
 
 

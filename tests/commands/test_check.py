@@ -193,7 +193,7 @@ def test_ctrl_c_ends_the_command_of_a_source_and_writes_nothing(tmp_path: Path) 
         assert time.monotonic() < ends
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, complaints = process.communicate(timeout=20)
+    _, complaints = process.communicate(timeout=100)
     assert (process.returncode, b"interrupted" in complaints) == (130, True)
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
     assert checked.keys == []
@@ -259,7 +259,7 @@ def test_the_log_of_many_processes_has_whole_lines(checked: Checked) -> None:
     checked.csv(*((f"customer-{number}-" + "x" * 300, 9, 10) for number in range(200)))
     running = [start("check", "-q", "--no-deliver", "--log", "check.log", cwd=checked.root) for _ in range(6)]
     for process in running:
-        process.communicate(timeout=60)
+        process.communicate(timeout=100)
     found = lines(checked.root / "check.log")
     assert [line["decision"] for line in found].count("checked") == 6
     assert [line["decision"] for line in found].count("crossed") == 200

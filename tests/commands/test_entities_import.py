@@ -212,7 +212,7 @@ def test_an_interrupted_import_keeps_what_is_done(customers: Customers, tmp_path
     while not customers.count("entities") and process.poll() is None:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 130
     done = customers.count("entities")
     assert 0 < done < 200_000

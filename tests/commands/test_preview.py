@@ -103,7 +103,7 @@ def test_no_line_is_wider_than_the_terminal(usage: Bench, monkeypatch: pytest.Mo
 def test_a_pipe_gets_no_escapes(usage: Bench) -> None:
     command = [sys.executable, "-m", "ingestlayer_cli", "preview", TYPE]
     env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-    done = subprocess.run(command, cwd=usage.root, capture_output=True, env=env, timeout=60)
+    done = subprocess.run(command, cwd=usage.root, capture_output=True, env=env, timeout=100)
     assert done.returncode == 0
     assert b"\x1b" not in done.stdout
     assert "#alerts" in done.stdout.decode()

@@ -60,11 +60,11 @@ def test_on_a_terminal_it_asks(posting: Posting, slack: SlackStandin, answer: by
         stderr=theirs,
     )
     said = b""
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 100
     while b"[y/N]" not in said and time.monotonic() < ends:
         said += os.read(ours, 1000)
     os.write(ours, answer)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=100)
     os.close(ours)
     os.close(theirs)
     assert b"2 events, 2 messages" in out

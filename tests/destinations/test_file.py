@@ -385,7 +385,7 @@ def test_a_writer_that_is_killed_spoils_no_line_of_another(
         wait_until(lambda: (tmp_path / PATH).exists())
         time.sleep(0.05)
         process.kill()
-    said = [len(process.communicate(timeout=60)[0].split()) - 1 for process in writers]
+    said = [len(process.communicate(timeout=100)[0].split()) - 1 for process in writers]
     found, torn = parsed(tmp_path)
     assert torn <= 3
     assert len(set(found)) == len(found)
@@ -397,7 +397,7 @@ def test_eight_emits_at_once_write_eight_lines(filing: Bench) -> None:
     command = [sys.executable, "-m", "ingestlayer_cli", "-C", str(filing.root), "emit", "a.b"]
     running = [subprocess.Popen([*command, f"n={number}"], stdout=-1) for number in range(8)]
     for process in running:
-        process.communicate(timeout=60)
+        process.communicate(timeout=100)
     assert [process.returncode for process in running] == [0] * 8
     numbers = [json.loads(line)["payload"]["n"] for line in lines(filing.root)]
     assert sorted(numbers) == [str(number) for number in range(8)]

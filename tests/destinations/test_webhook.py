@@ -49,7 +49,7 @@ def receiving(bench: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch)
     return bench
 
 
-def answered(bench: Bench, receiver: Receiver, answer: Answer, more: str = QUICK) -> Result:
+def answered(bench: Bench, receiver: Receiver, answer: Answer, more: str = "") -> Result:
     """Emit an event to a webhook that answers so."""
     bench.pipeline(webhook(f"{receiver.url}/hooks", more))
     receiver.answers = [answer]
@@ -437,7 +437,7 @@ BAD = {
     "hangs": hang,
     "resets": reset,
     "closes": raw(b""),
-    "sends its head byte by byte": drip(OK, 0.05),
+    "sends its head byte by byte": drip(OK, 0.5),
     "sends no HTTP": raw(b"SSH-2.0-OpenSSH_9\r\n"),
     "sends a head without an end": endless(b"HTTP/1.1 200 OK\r\nX: "),
     "sends half a head": raw(b"HTTP/1.1 200 OK\r\nContent-Le"),
@@ -447,8 +447,8 @@ BAD = {
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD.keys())
 def test_what_gives_no_answer_is_tried_again_in_good_time(receiving: Bench, receiver: Receiver, answer: Answer) -> None:
     started = time.monotonic()
-    result = answered(receiving, receiver, answer)
-    assert time.monotonic() - started < 5
+    result = answered(receiving, receiver, answer, QUICK)
+    assert time.monotonic() - started < 50
     assert (result.code, result.delivery["status"], result.delivery["attempts"]) == (75, "retrying", 1)
     assert deliver(receiving).code == 0
     assert len({request.id for request in receiver.requests}) == 1
@@ -468,8 +468,8 @@ WORDY = {
 @pytest.mark.parametrize("answer", WORDY.values(), ids=WORDY.keys())
 def test_of_an_answer_a_short_excerpt_is_kept(receiving: Bench, receiver: Receiver, answer: Answer) -> None:
     started = time.monotonic()
-    error = answered(receiving, receiver, answer).delivery["error"]
-    assert time.monotonic() - started < 5
+    error = answered(receiving, receiver, answer, 'timeout = "2s"').delivery["error"]
+    assert time.monotonic() - started < 50
     assert error.startswith("the receiver answered 500 Internal Server Error")
     assert len(error) < 260
     assert error.isprintable()
@@ -514,7 +514,7 @@ def test_a_sender_that_was_killed_is_repeated_with_the_same_id(receiving: Bench,
     receiver.answers = [hang]
     command = [sys.executable, "-m", "ingestlayer_cli", "-C", str(receiving.root), "emit", "a.b", "x=1"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 100
     while not receiver.requests and time.monotonic() < ends:
         time.sleep(0.01)
     process.kill()

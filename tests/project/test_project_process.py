@@ -17,4 +17,4 @@ def test_two_projects_can_be_loaded_by_one_process(tmp_path: Path) -> None:
         (tmp_path / name / "pipelines").mkdir(parents=True)
         (tmp_path / name / "ingestlayer.toml").write_text("")
         (tmp_path / name / "pipelines" / "all.toml").write_text("match = []")
-    subprocess.run([sys.executable, "-c", TWICE, tmp_path / "a", tmp_path / "b"], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", TWICE, tmp_path / "a", tmp_path / "b"], check=True, timeout=100)

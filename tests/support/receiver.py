@@ -203,7 +203,7 @@ class Receiver:
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        ends = time.monotonic() + 5
+        ends = time.monotonic() + 100
         for thread in self._threads:
             thread.join(max(ends - time.monotonic(), 0))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+PATIENCE = 100  # seconds; longer than anything takes on the slowest of machines
 # The first terminal that the leader of a session opens controls it: Ctrl-C and /dev/tty work.
 _LEADER = "import os, sys; os.open(os.ttyname(0), os.O_RDWR); os.execv(sys.argv[1], sys.argv[1:])"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -64,7 +65,7 @@ class Terminal:
         """All that was on the screen, without colours."""
         return _ESCAPES.sub("", self._seen).replace("\r\n", "\n")
 
-    def expect(self, words: str, seconds: float = 20) -> str:
+    def expect(self, words: str, seconds: float = PATIENCE) -> str:
         """Wait until words appear after those that were waited for before; return what came with them."""
         end = time.monotonic() + seconds
         while words not in self.text[self._told :]:
@@ -77,7 +78,7 @@ class Terminal:
         """Type a line, and Enter; or another `end`, such as Ctrl-C."""
         os.write(self._master, (text + end).encode())
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = PATIENCE) -> int:
         """Return the exit code, when everything was read."""
         end = time.monotonic() + seconds
         while self._read(end):

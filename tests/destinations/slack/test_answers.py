@@ -413,7 +413,7 @@ def test_a_secret_that_cannot_be_used_is_written_nowhere(
     command = [sys.executable, "-m", "ingestlayer_cli", "-C", str(bench.root), "--debug"]
     env = {**os.environ, variable: value, "PYTHONPATH": str(ROOT)}
     done = [
-        subprocess.run([*command, *arguments], env=env, capture_output=True, text=True, timeout=60)
+        subprocess.run([*command, *arguments], env=env, capture_output=True, text=True, timeout=100)
         for arguments in (["emit", "a.b", "c=d"], ["deliver"])
     ]
     assert done[0].returncode == 75
@@ -426,7 +426,7 @@ def test_a_secret_that_cannot_be_used_is_written_nowhere(
 
 def test_the_script_posts_and_answers_zero(bench: Bench) -> None:
     command = [sys.executable, "-m", "ingestlayer_cli", "emit", "user.signed_up", "name=Maya", "--json"]
-    done = subprocess.run(command, cwd=bench.root, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=bench.root, capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["runs"][0]["deliveries"][0]["status"] == "delivered"
     assert len(bench.slack.messages) == 1
@@ -435,7 +435,7 @@ def test_the_script_posts_and_answers_zero(bench: Bench) -> None:
 def test_the_script_tells_a_refusal_on_stderr_and_answers_69(bench: Bench) -> None:
     not_a_member(bench.slack)
     command = [sys.executable, "-m", "ingestlayer_cli", "emit", "user.signed_up", "name=Maya"]
-    done = subprocess.run(command, cwd=bench.root, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=bench.root, capture_output=True, text=True, timeout=100)
     assert done.returncode == 69
     assert "#alerts dead: Slack refused the message: not_in_channel" in done.stdout
     assert done.stderr == "hint: invite the bot: type /invite @ingestlayer in the channel\n"
