@@ -1,4 +1,9 @@
-"""The Python interface: what `emit` and `emit --batch` do, for programs."""
+"""The Python interface: what `emit` and `emit --batch` do, for programs.
+
+Threads may call it, and processes that fork. What changes meanwhile, files of the project, entity
+files, secrets, is seen by the next call; what does not change is read once. One thread of the process sends for all
+calls; a call returns when what it queued is settled, or after ten seconds: what waits then, `deliver` sends.
+"""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -8,10 +13,9 @@ from typing import Any
 
 from .engine import flow
 from .engine.batch import CHUNK, Line, raw_event
-from .engine.runtime import Runtime
+from .engine.resident import resident
 from .model.events import encode
 from .model.gate import Raw
-from .project import load
 from .system.document import Document
 from .system.errors import RejectedError
 
@@ -33,7 +37,7 @@ def ingest(
     result is the document of `emit --json`, its names also attributes. IngestError says why an event is refused.
     """
     raw = Raw(type, payload, idempotency_key, _text(timestamp), SOURCE)
-    with Runtime(load(_path(project))) as runtime:
+    with resident(_path(project)).runtime() as runtime:
         return flow.emit(runtime, raw)
 
 
@@ -49,7 +53,7 @@ def ingest_batch(
     one stops no other: the result, the document of `emit --batch --json`, counts them and names the first 100 by
     their number, from 1. Whatever `events` itself raises is raised here; what was accepted before it stays.
     """
-    with Runtime(load(_path(project))) as runtime:
+    with resident(_path(project)).runtime() as runtime:
         return flow.emit_batch(runtime, _chunks(events, type))
 
 

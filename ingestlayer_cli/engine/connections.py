@@ -14,6 +14,10 @@ Show = Callable[[str, str, dict[str, Any]], None]
 """Draws the message of a kind of destination, for a target, on this terminal."""
 
 
+def draw_nothing(kind: str, target: str, body: dict[str, Any]) -> None:
+    """Draw no message: nobody looks."""
+
+
 class Connections:
     """What deliveries go over. `tables` are those of ingestlayer.toml, by kind of destination."""
 

@@ -6,7 +6,7 @@ vanishes leaves `unknown`; `reconcile` settles that by the channel's history, or
 
 import json
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..destinations.base import (
     CannotTell,
@@ -46,16 +46,29 @@ FIRST = 1_000  # how long the others wait for the first answer of a connection
 Said = Callable[[Claimed | Doubtful, Attempt], None]
 
 
-class Outbox:
-    """Sends what waits in a store, over the project's connections."""
+class Errand(NamedTuple):
+    """What is to be sent: what is wanted of all that is due by a time; paced channels are waited for until another."""
 
-    def __init__(self, store: Store, connections: Connections, clock: Clock) -> None:
+    wanted: Wanted
+    due_by: int
+    until: int | None = None
+
+
+class Outbox:
+    """Sends what waits in a store, over the project's connections.
+
+    A `lasting` one keeps its threads from one sending to the next; `close()` it.
+    """
+
+    def __init__(self, store: Store, connections: Connections, clock: Clock, lasting: bool = False) -> None:
         self._store = store
         self.connections = connections
         self._clock = clock
         self._owner = identity()
         self._looked: dict[int, int] = {}  # when each lane's history was last looked through
         self._held: set[int] = set()  # what was said to be held
+        self._in_hand = _InHand(lasting)
+        self._nap = LOOK if lasting else NAP  # somebody may join
         self.stopped = False
 
     def stop(self) -> None:
@@ -76,16 +89,33 @@ class Outbox:
         A call that wants what it queued is done as soon as that is settled or due later.
         """
         self.expire()
-        sent, in_hand = 0, _InHand()
+        errand = Errand(wanted, due_by, until)
+        return self._send(lambda: errand, said, limit)
+
+    def serve(self, errand: Callable[[], Errand | None]) -> None:
+        """Send what is wanted now, which is asked for again after each step, until that is nothing."""
+        self._send(errand, None, None)
+
+    def is_done(self, errand: Errand) -> bool:
+        """Say whether nothing more is waited for: it is settled, due later, or its time is over."""
+        return self._pause(*errand) is None
+
+    def close(self) -> None:
+        """End the threads of a lasting outbox."""
+        self._in_hand.close()
+
+    def _send(self, ask: Callable[[], Errand | None], said: Said | None, limit: int | None) -> int:
+        sent, in_hand = 0, self._in_hand
         try:
             while True:
-                pause = self._pause(wanted, due_by, until) if not self._over(sent, limit) else None
-                free = pause == 0 and self._has_room(in_hand)
-                if free and (claimed := self._claim(wanted)) is not None:
+                errand = ask()
+                pause = None if errand is None or self._over(sent, limit) else self._pause(*errand)
+                free = errand is not None and pause == 0 and self._has_room(in_hand)
+                if free and errand and (claimed := self._claim(errand.wanted)) is not None:
                     self._take(claimed, in_hand, said)
                     sent += 1
                 elif in_hand:
-                    for claimed, at, result in in_hand.finished(NAP):
+                    for claimed, at, result in in_hand.finished(self._nap):
                         self._record(claimed, result, at, said)
                 elif pause is None:
                     return sent
@@ -229,7 +259,8 @@ class Outbox:
 class _InHand:
     """What is being sent: by threads, which are started when there is something for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, lasting: bool) -> None:
+        self._lasting = lasting
         self._pool: ThreadPoolExecutor | None = None
         self._sendings: dict[Future[Result], tuple[Claimed, int]] = {}
 
@@ -254,11 +285,18 @@ class _InHand:
             yield *self._sendings.pop(sending), sending.result()
 
     def rest(self) -> Iterator[tuple[Claimed, int, Result]]:
-        """Take out the others, each when it is done, and end the threads."""
-        for sending, (claimed, at) in self._sendings.items():
+        """Take out the others, each when it is done, and end the threads unless they last."""
+        while self._sendings:
+            sending, (claimed, at) = self._sendings.popitem()
             yield claimed, at, sending.result()
+        if not self._lasting:
+            self.close()
+
+    def close(self) -> None:
+        """End the threads."""
         if self._pool is not None:
             self._pool.shutdown()
+            self._pool = None
 
 
 def _again(row: Doubtful, why: str, now: int) -> Attempt:

@@ -1,7 +1,7 @@
 """What one call of the program works with: the project, the clock, the store, the entity files; opened when used."""
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..entities.files import EntityFiles
 from ..model.gate import Gate
@@ -10,35 +10,38 @@ from ..project.match import matches
 from ..store.opening import open_to_read, open_to_write
 from ..store.sqlite.connection import Store
 from ..system.clock import Clock
-from .connections import Connections, Show
+from .connections import Connections, Show, draw_nothing
 from .outbox import Outbox
 from .outside import OutsideStore
 from .pipeline import Pipeline
 
-
-def _draw_nothing(kind: str, target: str, body: dict[str, Any]) -> None:
-    pass
+if TYPE_CHECKING:
+    from .courier import Courier
 
 
 class Runtime:
     """Opened for one call; `close()` it, or use it in a `with`.
 
-    `show` draws a message of the terminal connection; `keep=False` writes nothing beside the store.
+    `show` draws a message of the terminal connection; `keep=False` writes nothing beside the store. `connections` are
+    given where several calls share them, and `courier` where one thread sends for all of them.
     """
+
+    courier: "Courier | None" = None
 
     def __init__(
         self,
         project: Project,
         clock: Clock | None = None,
-        show: Show = _draw_nothing,
+        show: Show = draw_nothing,
         keep: bool = True,
+        connections: Connections | None = None,
     ) -> None:
         self.project = project
         self.clock = clock or Clock()
-        self.show = show
         self.entities = EntityFiles(project.root, project.entities, self.clock, project.home if keep else None)
         self.outside = OutsideStore(self.entities)
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
+        self.connections = connections or Connections(project.connections, show, project.root)
         self._pipelines: dict[str, list[Pipeline]] = {}
 
     @cached_property
@@ -56,8 +59,7 @@ class Runtime:
 
     @cached_property
     def outbox(self) -> Outbox:
-        connections = Connections(self.project.connections, self.show, self.project.root)
-        return Outbox(self.store, connections, self.clock)
+        return Outbox(self.store, self.connections, self.clock)
 
     def pipelines(self, type_: str) -> list[Pipeline]:
         """Return the active pipelines that match an event type, compiled."""

@@ -41,12 +41,16 @@ def settle(runtime: Runtime, result: Document, queued: list[range], deliver: boo
 
 def send_own(runtime: Runtime, queued: list[range], wait: int) -> None:
     """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
-    outbox, wanted = runtime.outbox, Wanted(queued=tuple(queued))
+    connections, wanted = runtime.connections, Wanted(queued=tuple(queued))
     lanes = rows.lanes_of(runtime.store, queued)
-    if not all(outbox.connections.of(destination).is_drawn for destination in lanes.values()):
-        wanted = wanted._replace(lanes=tuple(sorted(lanes)))
     until = runtime.clock.now() + wait
-    outbox.send(wanted, until, until)
+    is_drawn = all(connections.of(destination).is_drawn for destination in lanes.values())
+    if not is_drawn:
+        wanted = wanted._replace(lanes=tuple(sorted(lanes)))
+    if runtime.courier is None or is_drawn:
+        runtime.outbox.send(wanted, until, until)
+    else:
+        runtime.courier.send(wanted, until, connections)
 
 
 def _codes(result: Document, deliver: bool) -> Iterator[Exit]:

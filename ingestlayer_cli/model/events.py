@@ -51,6 +51,15 @@ def new_event_id(now: int) -> str:
 _series: tuple[int, str, Iterator[int]] = (-1, "", count())
 
 
+def _forked() -> None:
+    """Begin another series in the child of a fork: its parent goes on with this one."""
+    global _series
+    _series = (-1, "", count())
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
 def delivery_id(event_id: str, salt: int) -> str:
     """Return the id of one delivery of an event: the event's ULID with its 80 random bits mixed with `salt`.
 

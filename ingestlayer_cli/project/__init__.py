@@ -29,10 +29,11 @@ __all__ = ["Project", "check", "find", "load", "read"]
 
 
 class Project:
-    """A checked project. Paths are absolute; times in milliseconds."""
+    """A checked project, which does not change. Paths are absolute; times in milliseconds."""
 
-    def __init__(self, root: str, data: dict[str, Any]) -> None:
+    def __init__(self, root: str, data: dict[str, Any], files: list[list[Any]] | None = None) -> None:
         self.root = root
+        self.files = files  # the stamps of all files that it was made of; None where they may change unseen
         # What ingestlayer.toml says of connections, by kind of destination.
         self.connections: dict[str, dict[str, Any]] = data["connections"]
         self.entities: dict[str, dict[str, Any]] = data["entities"]
@@ -81,7 +82,21 @@ def load(path: str | None = None, *, keep: bool = True) -> Project:
         files = _stamps(root, _names(root))
     except OSError as error:
         raise ProjectError(f"{error.filename} cannot be read: {error.strerror}", "check its permissions") from None
-    return _cached(root, files) or Project(root, check(root, keep=keep))
+    if (kept := _cached(root, files)) is not None:
+        return kept
+    checker, stamps = _read(root, keep)
+    return Project(root, checker.compiled(), stamps)
+
+
+def is_current(project: Project) -> bool:
+    """Say whether a project is as its files are."""
+    if project.files is None:
+        return False
+    try:
+        files = _stamps(project.root, _names(project.root))
+        return _matches(project.root, files, project.files)
+    except OSError:
+        return False
 
 
 def check(root: str, *, keep: bool = True) -> dict[str, Any]:
@@ -91,16 +106,24 @@ def check(root: str, *, keep: bool = True) -> dict[str, Any]:
 
 def read(root: str, *, keep: bool = True) -> "Checker":
     """Read and check every file of a project; the result holds what is compiled and what is wrong."""
+    return _read(root, keep)[0]
+
+
+def _read(root: str, keep: bool) -> "tuple[Checker, list[list[Any]] | None]":
+    """Return also the stamps of the files, unless one is so young that it could change again unseen."""
     from .compile import Checker
 
     started = time.time_ns()
     checker = Checker(root)
     checker.read()
-    if keep and checker.is_sound:
-        stamps = _stamps(root, checker.files + checker.others)
-        if all(max(stamp[2:4]) < started - _GRAIN for stamp in stamps):
-            _keep(root, stamps, checker.compiled())
-    return checker
+    if not checker.is_sound:
+        return checker, None
+    stamps = _stamps(root, checker.files + checker.others)
+    if not all(max(stamp[2:4]) < started - _GRAIN for stamp in stamps):
+        return checker, None
+    if keep:
+        _keep(root, stamps, checker.compiled())
+    return checker, stamps
 
 
 def _names(root: str) -> list[str]:
@@ -151,14 +174,18 @@ def _cached(root: str, files: list[list[Any]]) -> Project | None:
     try:
         with open(_cache_path(root), encoding="utf-8") as file:
             kept = json.load(file)
-        same = kept["files"][: len(files)] == files and kept["code"] == _code()
-        others = kept["files"][len(files) :]  # what the TOML files name: blocks files
-        fresh = same and all(not name.endswith(".toml") for name, *_ in others)
-        if not fresh or _stamps(root, [name for name, *_ in others]) != others:
-            return None
-        return Project(root, kept["project"])
+        same = kept["code"] == _code() and _matches(root, files, kept["files"])
+        return Project(root, kept["project"], kept["files"]) if same else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _matches(root: str, files: list[list[Any]], kept: list[list[Any]]) -> bool:
+    """Say whether the TOML files that there are, and what they name (blocks files), are those that were kept."""
+    others = kept[len(files) :]
+    if kept[: len(files)] != files or any(name.endswith(".toml") for name, *_ in others):
+        return False
+    return _stamps(root, [name for name, *_ in others]) == others
 
 
 def _keep(root: str, stamps: list[list[Any]], data: dict[str, Any]) -> None:

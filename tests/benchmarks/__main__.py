@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "batch": [],
     "scale": [],
     "steps": [],
+    "ingest": [],
     "keys": [],
     "prune": ["200000"],
     "backtest": [],

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class Store:
-    """An open store. Not for sharing between threads."""
+    """An open store. One thread at a time may use it."""
 
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self.connection = connection
@@ -115,7 +115,7 @@ def open_store(path: str) -> Store:
                 f"the store's folder {os.path.dirname(path)} cannot be made: {error.strerror}",
                 "make it writable, or set [store] path in ingestlayer.toml",
             ) from None
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA synchronous = FULL")
             if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:

@@ -1,0 +1,132 @@
+"""The one sender of a process that lives long: calls hand over what they queued, and wait for what comes of it."""
+
+import threading
+from contextlib import closing
+from typing import NamedTuple
+
+from ..store.contract import Wanted
+from ..store.opening import open_to_write
+from ..system.clock import Clock
+from .connections import Connections, draw_nothing
+from .outbox import Errand, Outbox
+
+
+class _Waiting(NamedTuple):
+    """A call that waits until what it queued is settled, or its time is over."""
+
+    errand: Errand
+    over: threading.Event
+    failures: list[BaseException]
+
+
+class Courier:
+    """Sends what calls queued in one store: by one thread, with a connection to the store of its own.
+
+    The thread is started with the first call, and ends with the process or when it is told to.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._woken = threading.Event()
+        self._waiting: list[_Waiting] = []
+        self._has_joined = False  # whether somebody has since it was last looked
+        self._connections: Connections | None = None
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def send(self, wanted: Wanted, until: int, connections: Connections) -> None:
+        """Send what a call queued, over the connections of its project; return when that is settled.
+
+        Or when its time is over: what is on its way then is recorded all the same.
+        """
+        waiting = _Waiting(Errand(wanted, until, until), threading.Event(), [])
+        with self._lock:
+            if connections.broken:
+                connections.mended()
+            self._waiting.append(waiting)
+            self._has_joined = True
+            self._connections = connections
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="ingestlayer-sender", daemon=True)
+                self._thread.start()
+        self._woken.set()
+        waiting.over.wait()
+        for failure in waiting.failures:
+            raise failure
+
+    def close(self) -> None:
+        """Finish what is in hand, and end."""
+        self._is_closed = True
+        self._woken.set()
+        if (thread := self._thread) is not None:
+            thread.join()
+
+    def _work(self) -> None:
+        while not self._has_ended():
+            self._woken.wait()
+            try:
+                with closing(open_to_write(self._path)) as store:
+                    self._serve(Outbox(store, Connections({}, draw_nothing, ""), _Wakeful(self._woken), lasting=True))
+            except BaseException as error:
+                self._fail(error)
+
+    def _has_ended(self) -> bool:
+        """Say whether this thread ends; whoever joins afterwards starts another one."""
+        with self._lock:
+            if self._is_closed and not self._waiting:
+                self._thread = None
+            return self._thread is None
+
+    def _serve(self, outbox: Outbox) -> None:
+        try:
+            while not self._is_closed or self._waiting:
+                outbox.serve(lambda: self._errand(outbox))
+                if not self._is_closed:
+                    self._woken.wait()
+        finally:
+            outbox.close()
+
+    def _errand(self, outbox: Outbox) -> Errand | None:
+        """Let those go whose errand is done; return what the others want together."""
+        self._woken.clear()
+        with self._lock:
+            waiting, has_joined, self._has_joined = [*self._waiting], self._has_joined, False
+            if self._connections is not None:
+                outbox.connections = self._connections
+        if has_joined:
+            outbox.expire()
+        over = [one for one in waiting if outbox.is_done(one.errand)]
+        with self._lock:
+            self._waiting = [one for one in self._waiting if one not in over]
+        for one in over:
+            one.over.set()
+        return _joined([one.errand for one in waiting if one not in over])
+
+    def _fail(self, error: BaseException) -> None:
+        """Tell those who wait: what they queued stays in the outbox."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.failures.append(error)
+            one.over.set()
+
+
+class _Wakeful(Clock):
+    """Sleeps until somebody joins."""
+
+    def __init__(self, woken: threading.Event) -> None:
+        self._woken = woken
+
+    def sleep(self, duration: int) -> None:
+        self._woken.wait(duration / 1000)
+
+
+def _joined(errands: list[Errand]) -> Errand | None:
+    """Return one errand for several; None for none."""
+    if not errands:
+        return None
+    queued = sorted({span for errand in errands for span in errand.wanted.queued}, key=lambda span: span.start)
+    lanes = sorted({lane for errand in errands for lane in errand.wanted.lanes})
+    until = max(errand.due_by for errand in errands)
+    return Errand(Wanted(queued=tuple(queued), lanes=tuple(lanes)), until, until)
