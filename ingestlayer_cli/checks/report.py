@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..engine import tally
 from ..engine.pipeline import Run
-from ..store.contract import STATUSES
+from ..store.contract.sending import STATUSES
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import RejectedError

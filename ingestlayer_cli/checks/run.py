@@ -18,7 +18,7 @@ from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen, Kept
 from ..project.checks import STALE
-from ..store.contract import First
+from ..store.contract.accepting import First
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.transaction import Transaction
 from ..system.clock import DAY, format_duration, format_time

@@ -24,7 +24,7 @@ def deliver(
     from ..engine import flow
     from ..engine.runtime import Runtime
     from ..project import load
-    from ..store.contract import Wanted
+    from ..store.contract.sending import Wanted
     from ..system.console import Progress, note, say
     from ..system.log import Log
     from . import settings

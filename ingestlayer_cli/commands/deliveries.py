@@ -161,7 +161,8 @@ def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> str 
 
 
 def _selection(runtime: Any, status: str | None, since: str | None, pipeline: str | None, channel: str | None) -> Any:
-    from ..store.contract import STATUSES, DeliverySelection
+    from ..store.contract.reading import DeliverySelection
+    from ..store.contract.sending import STATUSES
     from ..system.clock import parse_time
     from ..system.errors import UsageError, near_miss
 

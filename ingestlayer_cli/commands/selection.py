@@ -36,7 +36,7 @@ def selection(
     status: str | None = None,
 ) -> Any:
     """Return the `store.history.Selection` that the options mean; UsageError names the option and the near miss."""
-    from ..store.contract import Selection
+    from ..store.contract.reading import Selection
 
     store = runtime.stored
     after, before = _time(runtime, "--since", since), _time(runtime, "--until", until)
@@ -109,7 +109,7 @@ def _check_pipeline(runtime: Any, store: Any, pipeline: str | None) -> None:
 
 
 def _check_status(status: str | None) -> None:
-    from ..store.contract import EVENT_STATUSES
+    from ..store.contract.reading import EVENT_STATUSES
     from ..system.errors import UsageError, near_miss
 
     if status is not None and status not in EVENT_STATUSES:

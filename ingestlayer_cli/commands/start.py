@@ -69,7 +69,8 @@ def _try(project: Any) -> str:
 def _show_store(store: Any) -> None:
     from itertools import islice
 
-    from ..store.contract import Selection, Wanted
+    from ..store.contract.reading import Selection
+    from ..store.contract.sending import Wanted
     from ..store.sqlite.history import select
     from ..store.sqlite.outbox import still_waiting
     from ..system.console import say

@@ -1,57 +1,17 @@
-"""What a destination is, and what may come of a delivery."""
+"""What a destination is."""
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from ..language.conditions import Condition
 from ..language.expressions import Scope
 from ..language.templates import as_text
 from ..model.events import OWN, Event
 from ..model.families import Duration, Section
-from ..model.people import Person
 
-
-class Sent(NamedTuple):
-    """The destination took the message; `receipt` is what it said (Slack: channel and ts).
-
-    `note` tells what did not go as asked; `learned` is what it said of people.
-    """
-
-    receipt: dict[str, str]
-    note: str = ""
-    learned: tuple[Person, ...] = ()
-
-
-class Retry(NamedTuple):
-    """It did not take the message and may later; `after` is what it asked for, in milliseconds; `hint` the remedy."""
-
-    why: str
-    after: int | None = None
-    hint: str = ""
-
-
-class Refused(NamedTuple):
-    """It will never take this message as it is; `hint` is the remedy."""
-
-    why: str
-    hint: str = ""
-
-
-class Unknown(NamedTuple):
-    """The request left and no answer came: it may or may not have taken the message."""
-
-    why: str
-
-
-class NotConnected(NamedTuple):
-    """Nothing can be sent over this connection until someone mends it; no attempt is counted."""
-
-    why: str
-    hint: str = ""
-
-
-Result = Sent | Retry | Refused | Unknown | NotConnected
+if TYPE_CHECKING:
+    from ..model.sending import Sender
 
 
 class Composing(NamedTuple):
@@ -191,69 +151,6 @@ def in_thread(directions: dict[str, Any]) -> str:
     """Return in words the thread that a message with these directions belongs to."""
     updated = ", whose first message is updated" if directions.get("update") else ""
     return f"in the thread of {directions['thread']}{updated}"
-
-
-class Place(NamedTuple):
-    """The first message of a thread, as its receipt named it."""
-
-    channel: str
-    ts: str
-
-
-class Outgoing(NamedTuple):
-    """One delivery as it is sent. `people` is what is known of the addresses in its directions.
-
-    `overtaken`: a newer message of its thread is delivered. `at` is when it is sent, in milliseconds.
-    """
-
-    id: str
-    target: str
-    body: dict[str, Any]
-    directions: dict[str, Any]
-    thread: Place | None = None
-    people: dict[str, Person] = {}
-    overtaken: bool = False
-    at: int = 0
-
-
-class Doubt(NamedTuple):
-    """A delivery that may or may not have arrived. `since`: milliseconds; it was sent, if it was, after that."""
-
-    outgoing: Outgoing
-    since: int
-
-
-class Found(NamedTuple):
-    """What a look at the other side found: the receipts of those delivery ids that are there."""
-
-    receipts: dict[str, dict[str, str]]
-
-
-class CannotTell(NamedTuple):
-    """It cannot be seen from here what arrived."""
-
-    why: str
-
-
-class Harmless(NamedTuple):
-    """To send it twice does no harm: the receiver knows a delivery by its id."""
-
-    why: str
-
-
-class Sender(Protocol):
-    """Sends the deliveries of one kind of destination; `name` tells the connection."""
-
-    name: str
-
-    def send(self, outgoing: Outgoing) -> Result:
-        """Send one message and classify what came of it; never raises for what the other side does."""
-
-    def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell | Harmless:
-        """Look for deliveries of one target by their ids; never raises.
-
-        `channel` is the id that an earlier receipt named, if any.
-        """
 
 
 # The body of destinations that take data rather than a message -------------------------------------------------

@@ -7,7 +7,7 @@ from ..model.declarations import Declaration
 from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen
-from ..store.contract import First, NewDelivery, NewThread
+from ..store.contract.accepting import First, NewDelivery, NewThread
 from ..store.sqlite.transaction import Transaction
 from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError

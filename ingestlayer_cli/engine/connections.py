@@ -5,10 +5,13 @@ A connection is known by its label: the kind of destination, `slack`, or of a fu
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..destinations.base import Connection, Destination, NotConnected, Result, Sender
+from ..destinations.base import Connection, Destination
 from ..model import families
+
+if TYPE_CHECKING:
+    from ..model.sending import NotConnected, Result, Sender
 
 Show = Callable[[str, str, dict[str, Any]], None]
 """Draws the message of a kind of destination, for a target, on this terminal."""
@@ -37,15 +40,17 @@ class Connections:
             self._known[label] = connection(self._tables, label)
         return self._known[label]
 
-    def sender(self, label: str) -> Sender:
+    def sender(self, label: str) -> "Sender":
         """Return what sends over a connection; it is made when the first message is sent."""
         if label not in self._senders:
             kind = families.kind_of(label)
             self._senders[label] = _member(label).sender(self.of(label), partial(self._show, kind), self._root)
         return self._senders[label]
 
-    def noted(self, label: str, target: str, result: Result) -> None:
+    def noted(self, label: str, target: str, result: "Result") -> None:
         """Learn from what came of a sending how the connection is."""
+        from ..model.sending import NotConnected
+
         if isinstance(result, NotConnected):
             self._broken[label, target if _member(label).apart else ""] = result
         else:
@@ -60,7 +65,7 @@ class Connections:
         """Where nothing more is sent: (label, target), "" for any target."""
         return tuple(self._broken)
 
-    def trouble(self, label: str, target: str) -> NotConnected | None:
+    def trouble(self, label: str, target: str) -> "NotConnected | None":
         """Return why nothing more is sent to a target."""
         return self._broken.get((label, "")) or self._broken.get((label, target))
 

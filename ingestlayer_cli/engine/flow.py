@@ -8,11 +8,11 @@ what waits. Results are the documents that `--json` prints.
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..model.events import Event
 from ..model.gate import Raw
-from ..store.contract import Attempt, Claimed, Doubtful, First, Wanted
+from ..store.contract.accepting import First
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.transaction import Transaction
 from ..system.document import Document
@@ -20,10 +20,13 @@ from ..system.errors import Exit, RejectedError, gravest
 from .accepting import accept, as_text, bury, bury_line, differing, foresee, look_ahead, transact, window
 from .batch import Line
 from .memory import NoMemory
-from .outbox import Said
 from .pipeline import Run
 from .runtime import Runtime
 from .tally import WAIT, count, no_runs, send_own, settle
+
+if TYPE_CHECKING:
+    from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
+    from .outbox import Said
 
 POLL = 500  # milliseconds between two looks of `deliver --watch`
 BROKEN = 30_000  # and when the connection is refused
@@ -183,11 +186,11 @@ def previewed(run: Run) -> dict[str, Any]:
 # Delivering -----------------------------------------------------------------------------------------------
 
 
-def deliver(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int | None = None) -> Document:
+def deliver(runtime: Runtime, wanted: "Wanted", said: "Said | None" = None, limit: int | None = None) -> Document:
     """Send everything that is due, once, and settle what is unknown. The result counts what still waits."""
     outcomes: dict[str, int] = {}
 
-    def heard(row: Claimed | Doubtful, attempt: Attempt) -> None:
+    def heard(row: "Claimed | Doubtful", attempt: "Attempt") -> None:
         outcomes[attempt.status] = outcomes.get(attempt.status, 0) + 1
         if attempt.hint and attempt.hint not in result.hints:
             result.hints.append(attempt.hint)
@@ -203,7 +206,7 @@ def deliver(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: i
     return result
 
 
-def watch(runtime: Runtime, wanted: Wanted, said: Said | None = None, limit: int | None = None) -> Document:
+def watch(runtime: Runtime, wanted: "Wanted", said: "Said | None" = None, limit: int | None = None) -> Document:
     """Deliver again and again until the outbox is stopped, or so many are sent."""
     outbox = runtime.outbox
     while True:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..destinations.base import (
+from ..model.sending import (
     CannotTell,
     Doubt,
     Found,
@@ -22,7 +22,7 @@ from ..destinations.base import (
     Sent,
     Unknown,
 )
-from ..store.contract import Attempt, Claimed, Doubtful, Wanted
+from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.connection import Store
 from ..system.clock import HOUR, MINUTE, SECOND, Clock

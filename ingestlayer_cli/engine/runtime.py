@@ -11,12 +11,12 @@ from ..store.opening import open_to_read, open_to_write
 from ..store.sqlite.connection import Store
 from ..system.clock import Clock
 from .connections import Connections, Show, draw_nothing
-from .outbox import Outbox
 from .outside import OutsideStore
 from .pipeline import Pipeline
 
 if TYPE_CHECKING:
     from .courier import Courier
+    from .outbox import Outbox
 
 
 class Runtime:
@@ -58,7 +58,9 @@ class Runtime:
         return store
 
     @cached_property
-    def outbox(self) -> Outbox:
+    def outbox(self) -> "Outbox":
+        from .outbox import Outbox
+
         return Outbox(self.store, self.connections, self.clock)
 
     def pipelines(self, type_: str) -> list[Pipeline]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from ..store.contract import Wanted
+from ..store.contract.sending import Wanted
 from ..store.sqlite import outbox as rows
 from ..system.document import Document
 from ..system.errors import Exit

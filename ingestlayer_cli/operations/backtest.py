@@ -9,7 +9,7 @@ from ..engine.pipeline import Pipeline, Run
 from ..engine.runtime import Runtime
 from ..model.events import Event
 from ..project.match import matches
-from ..store.contract import FirstRun, Selection, Stored
+from ..store.contract.reading import FirstRun, Selection, Stored
 from ..store.sqlite import replays
 from ..store.sqlite.connection import Store
 from ..store.sqlite.history import select

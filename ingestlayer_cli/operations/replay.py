@@ -23,7 +23,8 @@ from ..model.events import Event
 from ..model.gate import Raw
 from ..model.memory import Foreseen, Memory, Outside
 from ..project.match import matches
-from ..store.contract import STATUSES, Past, Selection, Version
+from ..store.contract.reading import Past, Selection, Version
+from ..store.contract.sending import STATUSES
 from ..store.sqlite import replays
 from ..store.sqlite.connection import Store
 from ..store.sqlite.history import select

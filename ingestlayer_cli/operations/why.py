@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..project.match import matches
-from ..store.contract import Lined, Stored
+from ..store.contract.reading import Lined, Stored
 from ..store.sqlite import deliveries, history
 from ..store.sqlite import why as facts
 from ..store.sqlite.connection import Store

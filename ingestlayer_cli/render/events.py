@@ -10,7 +10,7 @@ from ..system.console import safe
 
 if TYPE_CHECKING:
     from ..model.events import Event
-    from ..store.contract import Outcome
+    from ..store.contract.reading import Outcome
 
 _MARKS = {"delivered": "✓", "dead": "✗", "unknown": "?", "pending": "…", "retrying": "…", "failed": "✗", "dropped": "–"}
 MOST_TYPE = 24

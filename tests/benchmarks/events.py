@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ingestlayer_cli.model.events import Event, delivery_id, new_event_id
 from ingestlayer_cli.project import load
-from ingestlayer_cli.store.contract import NewDelivery
+from ingestlayer_cli.store.contract.accepting import NewDelivery
 from ingestlayer_cli.store.sqlite.connection import open_store
 
 from .tools import SCRIPT, compile_all, example, interleaved

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from slack_sdk import WebClient
 
-from ingestlayer_cli.store.contract import Attempt, Wanted
+from ingestlayer_cli.store.contract.sending import Attempt, Wanted
 from ingestlayer_cli.store.sqlite import outbox
 from ingestlayer_cli.store.sqlite.connection import Store, open_store
 from tests.support.posting import TOKEN, Posting, envelope

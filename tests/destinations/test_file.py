@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.destinations.base import Doubt, Found, Outgoing, Refused, Retry, Sent
 from ingestlayer_cli.destinations.file import sender as _file_api
 from ingestlayer_cli.destinations.file.paths import MOST, problem_of, segment
 from ingestlayer_cli.destinations.file.sender import Files
 from ingestlayer_cli.model.events import encode
+from ingestlayer_cli.model.sending import Doubt, Found, Outgoing, Refused, Retry, Sent
 from tests.support.bench import Bench
 from tests.support.program import wait_until
 

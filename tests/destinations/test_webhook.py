@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook as StandardWebhook
 from standardwebhooks import WebhookVerificationError
 
-from ingestlayer_cli.destinations.base import Outgoing, Sent
 from ingestlayer_cli.destinations.webhook.sender import Requests
 from ingestlayer_cli.model.events import encode
+from ingestlayer_cli.model.sending import Outgoing, Sent
 from tests.support.bench import Bench
 from tests.support.program import Result
 from tests.support.receiver import Answer, Receiver, bomb, drip, endless, hang, raw, reset, status, then_hang

@@ -2,7 +2,7 @@
 
 import json
 
-from ingestlayer_cli.store.contract import Wanted
+from ingestlayer_cli.store.contract.sending import Wanted
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting, assert_each_once, envelope, posted, posts
 from tests.support.program import finished

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingestlayer_cli.store.contract import Wanted
+from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.store.sqlite import deliveries
 from ingestlayer_cli.system.clock import parse_duration
 from tests.support.clock import FakeClock

@@ -12,7 +12,7 @@ from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.outbox import LEASE
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load
-from ingestlayer_cli.store.contract import Wanted
+from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.store.sqlite import deliveries as operator
 from ingestlayer_cli.store.sqlite import outbox as rows
 from ingestlayer_cli.system.clock import format_time

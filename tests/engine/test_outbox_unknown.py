@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli.destinations.base import CannotTell, Found, Harmless, Outgoing, Result
+from ingestlayer_cli.model.sending import CannotTell, Found, Harmless, Outgoing, Result
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting, deliver, posted, posts
 from tests.support.standin import Garbage, HangAfterStore, SlackStandin

@@ -18,7 +18,7 @@ from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.operations import backtest, replay
 from ingestlayer_cli.project import load
 from ingestlayer_cli.render.plain import lines
-from ingestlayer_cli.store.contract import Selection
+from ingestlayer_cli.store.contract.reading import Selection
 from ingestlayer_cli.store.sqlite.history import select
 from tests.support.posting import TYPE, Posting, emit_all
 

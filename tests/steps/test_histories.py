@@ -26,7 +26,7 @@ from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import Project
-from ingestlayer_cli.store.contract import Wanted
+from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.system.clock import format_time
 from tests.support.pipe import Pipe
 

@@ -13,7 +13,7 @@ from ingestlayer_cli.operations.replay import ReplayOptions, replay
 from ingestlayer_cli.project import Project
 from ingestlayer_cli.project.compile import Checker
 from ingestlayer_cli.project.lint.inspect import inspect
-from ingestlayer_cli.store.contract import Wanted
+from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.store.sqlite.history import named
 from ingestlayer_cli.system.clock import parse_rfc3339
 from ingestlayer_cli.system.document import Document

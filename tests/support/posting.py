@@ -16,7 +16,7 @@ from ingestlayer_cli.engine.batch import NdjsonBatch
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import load
-from ingestlayer_cli.store.contract import Attempt, Claimed, Doubtful, Wanted
+from ingestlayer_cli.store.contract.sending import Attempt, Claimed, Doubtful, Wanted
 from ingestlayer_cli.system.clock import Clock
 from ingestlayer_cli.system.document import Document
 from tests.support import ROOT

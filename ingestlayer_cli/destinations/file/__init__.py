@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from ...language.expressions import Scope
 from ...language.templates import Template
-from ..base import Composing, Connection, Destination, Draw, Sender, Target, body
+from ...model.sending import Sender
+from ..base import Composing, Connection, Destination, Draw, Target, body
 from .paths import problem_of, segment
 
 _EXTENSIONS = ("ndjson", "jsonl", "json", "log", "txt")

@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import suppress
 
 from ...model.events import encode
-from ..base import CannotTell, Doubt, Found, NotConnected, Outgoing, Refused, Result, Retry, Sent
+from ...model.sending import CannotTell, Doubt, Found, NotConnected, Outgoing, Refused, Result, Retry, Sent
 from .paths import problem_of
 
 PATIENCE = 10.0  # seconds that another writer may hold the file

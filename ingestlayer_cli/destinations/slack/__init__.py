@@ -9,11 +9,12 @@ from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
 from ...model.events import received_text
 from ...model.families import Duration, JsonFile, Section
+from ...model.sending import Sender
 from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
 from ...system.patterns import lazy
-from ..base import Composing, Connection, Destination, Draw, Limit, Remark, Sender, Target
+from ..base import Composing, Connection, Destination, Draw, Limit, Remark, Target
 from . import kit as kit
 from . import mention as mentions
 from . import text as texts

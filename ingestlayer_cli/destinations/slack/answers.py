@@ -11,8 +11,8 @@ from http.client import HTTPException, InvalidURL
 from typing import Any, Literal, NamedTuple
 from urllib.error import URLError
 
+from ...model.sending import NotConnected, Refused, Retry, Unknown
 from ...system.clock import HOUR
-from ..base import NotConnected, Refused, Retry, Unknown
 from .directory import Trouble
 
 MAX_PAUSE = HOUR

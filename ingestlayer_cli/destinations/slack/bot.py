@@ -2,7 +2,19 @@
 
 from typing import Any, NamedTuple
 
-from ..base import CannotTell, Doubt, Found, NotConnected, Outgoing, Place, Refused, Result, Retry, Sent, Unknown
+from ...model.sending import (
+    CannotTell,
+    Doubt,
+    Found,
+    NotConnected,
+    Outgoing,
+    Place,
+    Refused,
+    Result,
+    Retry,
+    Sent,
+    Unknown,
+)
 from . import mention as mentions
 from .answers import Answer, classified, lost
 from .client import Lost, WebApi

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...model.people import Person
-from ..base import NotConnected, Outgoing, Refused, Retry, Unknown
+from ...model.sending import NotConnected, Outgoing, Refused, Retry, Unknown
 
 PATIENCE = 5.0  # seconds for all look-ups of one message: its lease is not spent on them
 _UNKNOWN = ("users_not_found", "user_not_found")

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from ..base import CannotTell, Doubt, Found, Outgoing, Place
+from ...model.sending import CannotTell, Doubt, Found, Outgoing, Place
 from . import mention as mentions
 from .answers import Answer, clean
 from .client import FailedPageError, Lost, WebApi

@@ -3,8 +3,9 @@
 import re
 from typing import Any
 
+from ...model.sending import CannotTell, Doubt, Found, Harmless, NotConnected, Outgoing, Result, Sender, Sent
 from ...system.errors import ProjectError
-from ..base import CannotTell, Doubt, Draw, Found, Harmless, NotConnected, Outgoing, Result, Sender, Sent, in_thread
+from ..base import Draw, in_thread
 from . import credentials
 from . import kit as kit
 from .answers import WEBHOOK_REMEDIES, classified, lost

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Literal
 from ...language.expressions import Scope
 from ...language.templates import Template, url_text
 from ...model.families import Duration, Secret, Section
+from ...model.sending import Sender
 from ...secrets.named import is_name
 from ...system.addresses import is_open, problem_of, quote, shown
-from ..base import Composing, Connection, Destination, Draw, Remark, Sender, Target, body
+from ..base import Composing, Connection, Destination, Draw, Remark, Target, body
 
 MAX_TIMEOUT = 45_000  # milliseconds: the outbox's lease is 60 s
 _VALUE = "\0"  # stands for a value of an event in what is checked

@@ -20,11 +20,11 @@ import httpx
 
 from ... import __version__
 from ...model.events import encode
+from ...model.sending import Doubt, Harmless, NotConnected, Outgoing, Refused, Result, Retry, Sent
 from ...secrets.named import resolve
 from ...system.addresses import problem_of, shown
 from ...system.clock import HOUR, SECOND
 from ...system.errors import ProjectError
-from ..base import Doubt, Harmless, NotConnected, Outgoing, Refused, Result, Retry, Sent
 
 EXCERPT = 200  # characters of an answer that are kept
 READ = 4_096  # bytes of an answer that are read

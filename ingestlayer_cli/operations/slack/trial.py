@@ -57,8 +57,8 @@ def _post(token: str, settings: dict[str, Any], channel: str, body: dict[str, An
 
 
 def _hook(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    from ...destinations.base import Outgoing, Retry, Sent
     from ...destinations.slack.sender import WebhookSender
+    from ...model.sending import Outgoing, Retry, Sent
 
     sent = WebhookSender(url).send(Outgoing("", "", body, {}))
     if isinstance(sent, Retry):

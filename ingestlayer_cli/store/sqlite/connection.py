@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ...model.memory import Seen, State, Traits
 from ...system.errors import StoreError, UsageError
-from ..contract import First
+from ..contract.accepting import First
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION, key_hash
 from .transaction import Transaction, first_with_key, remembered, state, traits
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from ...system.clock import format_time
 from ...system.processes import identity
-from ..contract import Attempt, Backlog, DeliverySelection, LastSettled
+from ..contract.reading import Backlog, DeliverySelection, LastSettled
+from ..contract.sending import Attempt
 from .connection import Store
 from .outbox import settle_by_hand
 

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Any
 
 from ...system.errors import Problem, UsageError, near_miss
-from ..contract import STATUSES, Outcome, Selection, Stored
+from ..contract.reading import Outcome, Selection, Stored
+from ..contract.sending import STATUSES
 from .connection import Store
 from .schema import key_hash
 from .transaction import stored_event

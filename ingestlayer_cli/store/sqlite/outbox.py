@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...model.people import Person
-from ..contract import STATUSES, Attempt, Claimed, Doubtful, Leased, Wanted
+from ..contract.sending import STATUSES, Attempt, Claimed, Doubtful, Leased, Wanted
 from .connection import Store
 
 _WAITING = "w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...model.events import Event
-from ..contract import FirstRun, Past, Version
+from ..contract.reading import FirstRun, Past, Version
 from .connection import Store
 from .transaction import stored_event
 

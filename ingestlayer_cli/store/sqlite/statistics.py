@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...system.clock import DAY
-from ..contract import UsedVersion
+from ..contract.reading import UsedVersion
 from .connection import Store
 
 DAYS = 7

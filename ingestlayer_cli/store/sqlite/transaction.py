@@ -11,7 +11,7 @@ from typing import Any
 
 from ...model.events import Event, encode
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
-from ..contract import First, Keys, NewDelivery, NewThread
+from ..contract.accepting import First, Keys, NewDelivery, NewThread
 from .schema import key_hash
 
 

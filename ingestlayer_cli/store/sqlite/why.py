@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from ...system.clock import format_time
-from ..contract import Lined, StoredRun
+from ..contract.reading import Lined, StoredRun
 from . import deliveries
 from .connection import Store
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.destinations.base import NotConnected, Outgoing, Sender, Sent
 from ingestlayer_cli.destinations.slack import credentials
 from ingestlayer_cli.destinations.slack.sender import connect
+from ingestlayer_cli.model.sending import NotConnected, Outgoing, Sender, Sent
 from tests.support.posting import TOKEN
 from tests.support.standin import SlackStandin
 

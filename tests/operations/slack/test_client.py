@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingestlayer_cli.destinations.base import NotConnected, Refused, Retry
 from ingestlayer_cli.destinations.slack.answers import classified, judged
+from ingestlayer_cli.model.sending import NotConnected, Refused, Retry
 from ingestlayer_cli.operations.slack.client import Client, RateLimitedError, SlackError, UnreachableError
 from tests.support.person import TOKEN
 from tests.support.standin import SlackError as Refusal

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ingestlayer_cli.destinations.base import Composing, Connection, Destination, Draw, Remark, Sender, Target
+from ingestlayer_cli.destinations.base import Composing, Connection, Destination, Draw, Remark, Target
 from ingestlayer_cli.language.expressions import Scope
 from ingestlayer_cli.language.templates import Template
+from ingestlayer_cli.model.sending import Sender
 
 PACE = 300
 

@@ -4,7 +4,7 @@ import json
 import os
 from threading import Barrier, BrokenBarrierError
 
-from ingestlayer_cli.destinations.base import CannotTell, Doubt, Found, Outgoing, Refused, Result, Sent, Unknown
+from ingestlayer_cli.model.sending import CannotTell, Doubt, Found, Outgoing, Refused, Result, Sent, Unknown
 
 PATIENCE = 30  # seconds; nothing waits so long but what is sent one after the other
 

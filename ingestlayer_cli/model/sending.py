@@ -1,0 +1,110 @@
+"""What is sent to a destination, and what may come of it."""
+
+from typing import Any, NamedTuple, Protocol
+
+from .people import Person
+
+
+class Sent(NamedTuple):
+    """The destination took the message; `receipt` is what it said (Slack: channel and ts).
+
+    `note` tells what did not go as asked; `learned` is what it said of people.
+    """
+
+    receipt: dict[str, str]
+    note: str = ""
+    learned: tuple[Person, ...] = ()
+
+
+class Retry(NamedTuple):
+    """It did not take the message and may later; `after` is what it asked for, in milliseconds; `hint` the remedy."""
+
+    why: str
+    after: int | None = None
+    hint: str = ""
+
+
+class Refused(NamedTuple):
+    """It will never take this message as it is; `hint` is the remedy."""
+
+    why: str
+    hint: str = ""
+
+
+class Unknown(NamedTuple):
+    """The request left and no answer came: it may or may not have taken the message."""
+
+    why: str
+
+
+class NotConnected(NamedTuple):
+    """Nothing can be sent over this connection until someone mends it; no attempt is counted."""
+
+    why: str
+    hint: str = ""
+
+
+Result = Sent | Retry | Refused | Unknown | NotConnected
+
+
+class Place(NamedTuple):
+    """The first message of a thread, as its receipt named it."""
+
+    channel: str
+    ts: str
+
+
+class Outgoing(NamedTuple):
+    """One delivery as it is sent. `people` is what is known of the addresses in its directions.
+
+    `overtaken`: a newer message of its thread is delivered. `at` is when it is sent, in milliseconds.
+    """
+
+    id: str
+    target: str
+    body: dict[str, Any]
+    directions: dict[str, Any]
+    thread: Place | None = None
+    people: dict[str, Person] = {}  # noqa: RUF012 - read alone
+    overtaken: bool = False
+    at: int = 0
+
+
+class Doubt(NamedTuple):
+    """A delivery that may or may not have arrived. `since`: milliseconds; it was sent, if it was, after that."""
+
+    outgoing: Outgoing
+    since: int
+
+
+class Found(NamedTuple):
+    """What a look at the other side found: the receipts of those delivery ids that are there."""
+
+    receipts: dict[str, dict[str, str]]
+
+
+class CannotTell(NamedTuple):
+    """It cannot be seen from here what arrived."""
+
+    why: str
+
+
+class Harmless(NamedTuple):
+    """To send it twice does no harm: the receiver knows a delivery by its id."""
+
+    why: str
+
+
+class Sender(Protocol):
+    """Sends the deliveries of one kind of destination; `name` tells the connection."""
+
+    name: str
+
+    def send(self, outgoing: Outgoing) -> Result:
+        """Send one message and classify what came of it; never raises for what the other side does."""
+
+    def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell | Harmless:
+        """Look for deliveries of one target by their ids; never raises.
+
+        `channel` is the id that an earlier receipt named, if any.
+        """

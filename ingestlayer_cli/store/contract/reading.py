@@ -1,0 +1,130 @@
+"""What is read of a store by people: choices, and what they find. Times in milliseconds."""
+
+from typing import Any, NamedTuple
+
+from ...language.conditions import Condition
+from ...model.events import Event
+from .sending import STATUSES
+
+EVENT_STATUSES = (*STATUSES, "dropped", "failed")  # and of a run that sent nothing
+
+
+class DeliverySelection(NamedTuple):
+    """Which deliveries: all that fit; with nothing set, those that are not delivered."""
+
+    status: str | None = None
+    since: int | None = None
+    pipeline: str | None = None
+    target: str | None = None
+
+    @property
+    def open_only(self) -> bool:
+        return self == DeliverySelection()
+
+
+class Backlog(NamedTuple):
+    """How many deliveries are not delivered, by status; of those how many are overdue, and how many died lately."""
+
+    counts: dict[str, int]
+    late: int
+    died: int
+
+
+class LastSettled(NamedTuple):
+    """What became of a delivery."""
+
+    status: str
+    at: int
+    receipt: dict[str, str]
+
+
+class Stored(NamedTuple):
+    """A stored event and what is kept beside it. Times in milliseconds."""
+
+    event: Event
+    seq: int
+    accepted_at: int
+    duplicates: int
+    last_duplicate_at: int | None
+
+
+class Selection(NamedTuple):
+    """Which stored events; all that fit. `since` (inclusive) and `until` (exclusive) are of `received_at`."""
+
+    type: str | None = None  # exact, or "usage.*"
+    since: int | None = None
+    until: int | None = None
+    source: str | None = None
+    key: str | None = None
+    pipeline: str | None = None  # that had a run of this pipeline
+    status: str | None = None  # that has a delivery of this status, or a run that was dropped or failed
+    where: Condition | None = None
+
+
+class Outcome(NamedTuple):
+    """What became of one message, or of a run without messages (`target` is empty then)."""
+
+    pipeline: str
+    target: str
+    status: str  # of a delivery; or dropped, failed
+    attempts: int = 0
+    reason: str = ""
+
+
+class Past(NamedTuple):
+    """What became of an event so far: its last run, where its messages went or will go, and what still waits.
+
+    `taken` has (pipeline, destination, target) of what is delivered, waits or may have arrived; `waiting` the
+    numbers of the deliveries that wait.
+    """
+
+    run: int
+    taken: set[tuple[str, str, str]]
+    waiting: list[int]
+
+
+class Version(NamedTuple):
+    """A pipeline as it was."""
+
+    pipeline: str
+    version: str
+    text: str
+
+
+class FirstRun(NamedTuple):
+    """The run of an event's acceptance; `bodies` are JSON texts, empty ones unless they were asked for."""
+
+    number: int
+    outcome: str
+    reason: str | None
+    targets: list[str]
+    bodies: list[str]
+
+
+class UsedVersion(NamedTuple):
+    """A version of a pipeline that ran; `first_used` in milliseconds."""
+
+    version: str
+    first_used: int
+
+
+class Lined(NamedTuple):
+    """A pipeline that there was when an event was accepted."""
+
+    name: str
+    version: str
+    status: str
+    match: list[str]
+
+
+class StoredRun(NamedTuple):
+    """One run as it is stored. `trace` is [{step, verdict, note}] and the destinations' decisions after them."""
+
+    number: int
+    pipeline: str
+    version: str
+    outcome: str
+    dropped_by: str | None
+    reason: str | None
+    trace: list[dict[str, Any]]
+    replayed_at: int | None

@@ -1,0 +1,81 @@
+"""What waits to be sent: the values of the outbox. Times in milliseconds."""
+
+from typing import Any, NamedTuple
+
+from ...model.people import Person
+
+STATUSES = ("delivered", "pending", "retrying", "dead", "unknown")  # of a delivery
+
+
+class Claimed(NamedTuple):
+    """A delivery that this process alone may send until its lease ends."""
+
+    seq: int
+    id: str
+    lane: int
+    destination: str
+    target: str
+    body: str
+    attempts: int
+    due_at: int
+    lease_until: int
+    retry: list[int] | None  # the pauses of its destination, in milliseconds
+    directions: dict[str, Any]  # what its sender needs beside the body
+    thread: tuple[str, str] | None  # channel and ts of the first message of its thread, once that is delivered
+    overtaken: bool  # whether a newer message of its thread is delivered
+
+
+class Wanted(NamedTuple):
+    """Which deliveries a sender cares for; all of them when nothing is set."""
+
+    queued: tuple[range, ...] = ()  # those with these numbers alone
+    lanes: tuple[int, ...] = ()  # of `queued`: in these, what was accepted before is wanted too
+    pipeline: str | None = None
+    target: str | None = None  # with its # or without
+    without: tuple[tuple[str, str], ...] = ()  # not to these (kind of destination, target); "": any target
+
+
+class Attempt(NamedTuple):
+    """What came of one attempt, and what the delivery is now. Times in milliseconds."""
+
+    at: int
+    took: int
+    outcome: str  # sent retry refused unknown not-connected found resend held
+    status: str
+    counts: bool
+    due_at: int
+    error: str | None = None
+    hint: str | None = None
+    receipt: dict[str, str] | None = None
+    lane_free_at: int = 0  # not before this
+    learned: tuple[Person, ...] = ()
+
+
+class Leased(NamedTuple):
+    """A delivery that some process has in hand."""
+
+    seq: int
+    id: str
+    target: str
+    lane: int
+    lease_by: str
+    lease_until: int
+
+
+class Doubtful(NamedTuple):
+    """A delivery that may or may not have arrived. Times in milliseconds."""
+
+    seq: int
+    id: str
+    lane: int
+    destination: str
+    target: str
+    channel: str | None
+    attempts: int
+    last_attempt: int  # its number; another one means that another process took it up
+    sent_at: int
+    noticed_at: int  # when nothing more could come of it
+    retry: list[int] | None
+    body: str
+    directions: dict[str, Any]
+    thread: tuple[str, str] | None
