@@ -12,10 +12,10 @@ from itertools import islice
 from typing import Any
 
 from .engine import flow
-from .engine.batch import CHUNK, Line, raw_event
+from .engine.batch import CHUNK, raw_event
 from .engine.resident import resident
 from .model.events import encode
-from .model.gate import Raw
+from .model.gate import Line, Raw
 from .system.document import Document
 from .system.errors import RejectedError
 

@@ -4,6 +4,7 @@ cron starts `emit` and `check` thousands of times a day: their arguments are rea
 else, and every `--help`, goes through the Typer app.
 """
 
+import gc
 import os
 import sys
 
@@ -17,6 +18,7 @@ HELP = {"-h", "--help"}
 
 def main() -> None:
     """The console script."""
+    gc.set_threshold(50_000)
     sys.exit(run(sys.argv[1:]))
 
 

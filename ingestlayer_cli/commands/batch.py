@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from typing import Any, BinaryIO
 
 from ..engine import flow
-from ..engine.batch import CsvBatch, Line, NdjsonBatch
+from ..engine.batch import CsvBatch, NdjsonBatch
 from ..engine.runtime import Runtime
+from ..model.gate import Line
 from ..project import Project
 from ..system.console import Progress, note, say, say_json
 from ..system.document import Document

@@ -38,6 +38,12 @@ def accept(runtime: Runtime, transaction: Transaction, event: Event, payload: st
     return runs
 
 
+def is_taken(runtime: Runtime, event: Event, now: int) -> bool:
+    """Say whether the key of an event is taken by now: then no run will ask for anything, most likely."""
+    after = now - window(runtime.project.declaration(event.type))
+    return event.key is not None and runtime.store.first_with_key(event.type, event.key, after) is not None
+
+
 def foresee(runtime: Runtime, events: Iterable[Event]) -> Foreseen:
     """Return what accepting these events will look up, as far as they tell it."""
     foreseen = Foreseen()

@@ -3,24 +3,15 @@
 import os
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from ..model.declarations import Declaration
-from ..model.gate import MAX_PAYLOAD, WRITTEN, Raw, read_payload
+from ..model.gate import MAX_PAYLOAD, WRITTEN, Line, Raw, read_payload
 from ..system.errors import RejectedError
 
 CHUNK = 1_000  # lines of a transaction at most
 READ = 1 << 18  # bytes read at once; a pipe gives what it has, so that a slow one is not waited for
 _BOM = b"\xef\xbb\xbf"
-
-
-class Line(NamedTuple):
-    """One line of a batch: what it holds, or why it cannot be read, and its text for the dead letter."""
-
-    number: int
-    raw: Raw | None
-    error: RejectedError | None
-    text: bytes
 
 
 def numbered_lines(file: BinaryIO) -> Iterator[list[tuple[int, bytes | None]]]:

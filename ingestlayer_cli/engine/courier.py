@@ -4,7 +4,7 @@ import threading
 from contextlib import closing
 from typing import NamedTuple
 
-from ..store.contract import Wanted
+from ..store.contract.sending import Wanted
 from ..store.opening import open_to_write
 from ..system.clock import Clock
 from .connections import Connections, draw_nothing

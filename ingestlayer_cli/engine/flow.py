@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..model.events import Event
-from ..model.gate import Raw
+from ..model.gate import Line, Raw
 from ..store.contract.accepting import First
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.transaction import Transaction
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, gravest
-from .accepting import accept, as_text, bury, bury_line, differing, foresee, look_ahead, transact, window
-from .batch import Line
+from .accepting import accept, as_text, bury, bury_line, differing, foresee, is_taken, look_ahead, transact, window
 from .memory import NoMemory
 from .pipeline import Run
 from .runtime import Runtime
@@ -43,7 +42,7 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     now = runtime.clock.now()
     try:
         event, payload = runtime.gate.admit(raw, now)
-        foreseen = foresee(runtime, [event])
+        foreseen = foresee(runtime, [] if is_taken(runtime, event, now) else [event])
         runs, queued = transact(runtime, foreseen, lambda store: accept(runtime, store, event, payload, now))
     except RejectedError as error:
         bury(runtime, raw, as_text(raw), error)

@@ -38,6 +38,15 @@ class Raw(NamedTuple):
         return dict(zip(WRITTEN, (self.type, self.payload, self.key, self.timestamp), strict=True))
 
 
+class Line(NamedTuple):
+    """One line of a batch: what it holds, or why it cannot be read, and its text for the dead letter."""
+
+    number: int
+    raw: Raw | None
+    error: RejectedError | None
+    text: bytes
+
+
 class Gate:
     """Admits events by the project's declarations."""
 

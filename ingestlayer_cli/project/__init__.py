@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -156,17 +155,15 @@ def _code() -> int:
     """Return a number that another state of the code would hardly have; of this process's: it is asked for once."""
     package = os.path.dirname(os.path.dirname(__file__))
     rooms = [os.path.join(package, room) for room in _COMPILING]
-    return hash(tuple(number for room in (*rooms, *steps.__path__, *destinations.__path__) for number in _files(room)))
+    return hash(tuple(map(_modules, (*rooms, *steps.__path__, *destinations.__path__))))
 
 
-def _files(folder: str) -> Iterator[int]:
-    """Yield the stamps of the modules in a folder and below it; a new name shows in the time of the inode."""
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.endswith(".py"):
-                yield from _stamp(entry.stat())
-            elif "." not in entry.name and not entry.name.startswith("__") and entry.is_dir():
-                yield from _files(entry.path)
+def _modules(folder: str) -> int:
+    """Return the same of the modules in a folder and below it; a new name shows in the time of the inode."""
+    names = sorted(os.listdir(folder))
+    stamps = [_stamp(os.stat(f"{folder}/{name}")) for name in names if name.endswith(".py")]
+    below = [_modules(f"{folder}/{name}") for name in names if "." not in name and name != "__pycache__"]
+    return hash((*stamps, *below))
 
 
 def _cached(root: str, files: list[list[Any]]) -> Project | None:

@@ -19,9 +19,8 @@ from statistics import median
 from typing import Any
 
 from ingestlayer_cli.engine import flow
-from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
-from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.project import Project, check
 from ingestlayer_cli.store.sqlite.connection import open_store
 from ingestlayer_cli.store.sqlite.schema import key_hash

@@ -14,10 +14,9 @@ from statistics import median
 from typing import Any
 
 from ingestlayer_cli.engine import flow
-from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.families import kinds
-from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.project import Project, check
 
 from .batch import CUSTOMERS, bare_loop, write_events

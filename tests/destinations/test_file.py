@@ -194,7 +194,7 @@ def test_a_link_to_the_projects_own_files_is_refused(filing: Bench) -> None:
 NOBODY = """
 import os, sys
 from ingestlayer_cli.destinations.file.sender import Files
-from ingestlayer_cli.destinations.base import Outgoing
+from ingestlayer_cli.model.sending import Outgoing
 if os.geteuid() == 0:
     os.setuid(65534)  # root may write everywhere
 print(Files(sys.argv[1]).send(Outgoing("dlv_1", "a.ndjson", {}, {})))
@@ -333,7 +333,7 @@ def test_a_delivery_whose_line_is_not_there_is_written_again(filing: Bench) -> N
 WRITER = """
 import sys
 from ingestlayer_cli.destinations.file.sender import Files
-from ingestlayer_cli.destinations.base import Outgoing, Sent
+from ingestlayer_cli.model.sending import Outgoing, Sent
 root, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 files = Files(root)
 print("ready", flush=True)

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestlayer_cli.engine import flow
-from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
-from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.model.gate import Line, Raw
 from tests.support.entities import settle
 from tests.support.pipe import Pipe
 

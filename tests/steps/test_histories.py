@@ -22,9 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.accepting import accept
-from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
-from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.project import Project
 from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.system.clock import format_time

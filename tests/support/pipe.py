@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ingestlayer_cli.engine import flow
-from ingestlayer_cli.engine.batch import Line
 from ingestlayer_cli.engine.runtime import Runtime
-from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.operations import testing
 from ingestlayer_cli.operations.replay import ReplayOptions, replay
 from ingestlayer_cli.project import Project

@@ -1,13 +1,15 @@
 """file: a line of JSON in a file of the project."""
 
 import re
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...language.expressions import Scope
 from ...language.templates import Template
-from ...model.sending import Sender
 from ..base import Composing, Connection, Destination, Draw, Target, body
 from .paths import problem_of, segment
+
+if TYPE_CHECKING:
+    from ...model.sending import Sender
 
 _EXTENSIONS = ("ndjson", "jsonl", "json", "log", "txt")
 
@@ -55,7 +57,7 @@ class File(Destination):
         return body(composing)
 
     @classmethod
-    def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> "Sender":
         """Return what appends to the files of a project."""
         from .sender import Files
 

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
 from ...model.events import received_text
 from ...model.families import Duration, JsonFile, Section
-from ...model.sending import Sender
 from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
@@ -19,6 +18,9 @@ from . import kit as kit
 from . import mention as mentions
 from . import text as texts
 from .workspaces import connection_of
+
+if TYPE_CHECKING:
+    from ...model.sending import Sender
 
 # A channel's name or id: of ASCII it has letters, digits, - and _ alone. Or a person's: @ and an e-mail address or id.
 _CHANNEL = lazy(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}")
@@ -337,7 +339,7 @@ class Slack(Destination):
         return warnings(data, cls.account(data), connection)
 
     @classmethod
-    def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> "Sender":
         """Return what sends over the connection of a workspace."""
         from .sender import connect
 

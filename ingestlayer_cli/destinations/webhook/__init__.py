@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...language.expressions import Scope
 from ...language.templates import Template, url_text
 from ...model.families import Duration, Secret, Section
-from ...model.sending import Sender
 from ...secrets.named import is_name
 from ...system.addresses import is_open, problem_of, quote, shown
 from ..base import Composing, Connection, Destination, Draw, Remark, Target, body
+
+if TYPE_CHECKING:
+    from ...model.sending import Sender
 
 MAX_TIMEOUT = 45_000  # milliseconds: the outbox's lease is 60 s
 _VALUE = "\0"  # stands for a value of an event in what is checked
@@ -119,7 +121,7 @@ class Webhook(Destination):
         return told
 
     @classmethod
-    def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> "Sender":
         """Return what sends the requests."""
         from .sender import Requests
 
