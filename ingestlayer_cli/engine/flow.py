@@ -232,7 +232,7 @@ def _duplicate(first: Event, event: Event) -> Document:
 def _accepted(runtime: Runtime, event: Event, runs: list[Run], queued: range) -> Document:
     states = rows.states(runtime.store, queued) if queued else []
     for state in states:
-        broken = runtime.outbox.connections.trouble(state["destination"], state["target"])
+        broken = runtime.connections.trouble(state["destination"], state["target"])
         if broken is not None and state["status"] == "pending" and state["error"] is None:
             # An older message of its channel met the trouble first.
             state.update(error=broken.why, hint=broken.hint)
