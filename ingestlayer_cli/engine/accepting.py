@@ -7,7 +7,7 @@ from ..model.declarations import Declaration
 from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen
-from ..store.contract.accepting import First, NewDelivery, NewThread
+from ..store.contract.accepting import First, LookedUp, NewDelivery, NewThread
 from ..store.sqlite.transaction import Transaction
 from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError
@@ -38,10 +38,17 @@ def accept(runtime: Runtime, transaction: Transaction, event: Event, payload: st
     return runs
 
 
-def is_taken(runtime: Runtime, event: Event, now: int) -> bool:
-    """Say whether the key of an event is taken by now: then no run will ask for anything, most likely."""
-    after = now - window(runtime.project.declaration(event.type))
-    return event.key is not None and runtime.store.first_with_key(event.type, event.key, after) is not None
+def look_up(runtime: Runtime, events: list[Event]) -> LookedUp:
+    """Read what the store has under the keys of events."""
+    return runtime.store.look_up([event.key for event in events if event.key is not None])
+
+
+def without_first(runtime: Runtime, events: list[Event], looked_up: LookedUp, now: int) -> Iterator[Event]:
+    """Yield the events whose key is not taken: the others will not run, and ask for nothing."""
+    for event in events:
+        first = looked_up.firsts.get((event.type, event.key or ""))
+        if first is None or first.accepted_at <= now - window(runtime.project.declaration(event.type)):
+            yield event
 
 
 def foresee(runtime: Runtime, events: Iterable[Event]) -> Foreseen:
@@ -71,9 +78,9 @@ def transact(runtime: Runtime, foreseen: Foreseen, work: Callable[[Transaction],
             outside.read_on()
 
 
-def look_ahead(transaction: Transaction, events: Iterable[Event], foreseen: Foreseen) -> None:
+def look_ahead(transaction: Transaction, looked_up: LookedUp, foreseen: Foreseen) -> None:
     """Read at once what accepting many events will look up one by one."""
-    transaction.look_up([event.key for event in events if event.key is not None])
+    transaction.know(looked_up)
     transaction.look_up_memory(foreseen.rows, foreseen.states, foreseen.seen)
 
 

@@ -17,7 +17,19 @@ from ..store.sqlite import outbox as rows
 from ..store.sqlite.transaction import Transaction
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, gravest
-from .accepting import accept, as_text, bury, bury_line, differing, foresee, is_taken, look_ahead, transact, window
+from .accepting import (
+    accept,
+    as_text,
+    bury,
+    bury_line,
+    differing,
+    foresee,
+    look_ahead,
+    look_up,
+    transact,
+    window,
+    without_first,
+)
 from .memory import NoMemory
 from .pipeline import Run
 from .runtime import Runtime
@@ -42,8 +54,14 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     now = runtime.clock.now()
     try:
         event, payload = runtime.gate.admit(raw, now)
-        foreseen = foresee(runtime, [] if is_taken(runtime, event, now) else [event])
-        runs, queued = transact(runtime, foreseen, lambda store: accept(runtime, store, event, payload, now))
+        looked_up = look_up(runtime, [event])
+        foreseen = foresee(runtime, without_first(runtime, [event], looked_up, now))
+
+        def work(transaction: Transaction) -> list[Run] | First:
+            transaction.know(looked_up)
+            return accept(runtime, transaction, event, payload, now)
+
+        runs, queued = transact(runtime, foreseen, work)
     except RejectedError as error:
         bury(runtime, raw, as_text(raw), error)
         raise
@@ -101,12 +119,13 @@ def _accept_chunk(runtime: Runtime, lines: list[Line]) -> _Chunk:
     # The gate is pure: what it takes long for does not hold the store.
     admitted = [(line, _admitted(runtime, line, now)) for line in lines]
     events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
-    foreseen = foresee(runtime, events)
+    looked_up = look_up(runtime, events)
+    foreseen = foresee(runtime, without_first(runtime, events, looked_up, now))
 
     def work(transaction: Transaction) -> tuple[list[list[Run] | First], list[tuple[Line, RejectedError]]]:
         outcomes: list[list[Run] | First] = []
         refused: list[tuple[Line, RejectedError]] = []
-        look_ahead(transaction, events, foreseen)
+        look_ahead(transaction, looked_up, foreseen)
         for line, item in admitted:
             try:
                 if isinstance(item, RejectedError):

@@ -15,6 +15,14 @@ class First(NamedTuple):
     accepted_at: int
 
 
+class LookedUp(NamedTuple):
+    """What is stored under many idempotency keys: by type and key, the newest event. `as_of` is the store's own."""
+
+    keys: list[str]
+    firsts: dict[tuple[str, str], First]
+    as_of: object
+
+
 class NewThread(NamedTuple):
     """The thread that a message belongs to: that of its key, if one began less than `window` from it; times in ms."""
 

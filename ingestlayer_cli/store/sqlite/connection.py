@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from ...model.memory import Seen, State, Traits
 from ...system.errors import StoreError, UsageError
-from ..contract.accepting import First
+from ..contract.accepting import First, LookedUp
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION, key_hash
-from .transaction import Transaction, first_with_key, remembered, state, traits
+from .transaction import Transaction, first_with_key, look_up, remembered, state, traits
 
 BUSY_SECONDS = 60
 SHOW_AFTER = 1.0  # seconds
@@ -92,6 +92,10 @@ class Store:
             *(scope, start, start + "\U0010ffff"),
         )
         return {key: State(json.loads(value), event_id, at) for key, value, event_id, at in rows}
+
+    def look_up(self, keys: list[str]) -> LookedUp:
+        """Read what is stored under many idempotency keys at once."""
+        return self.read(lambda connection: look_up(connection, keys))
 
     def first_with_key(self, type_: str, key: str, after: int) -> First | None:
         """Return the newest event of a type with this idempotency key accepted after a time."""

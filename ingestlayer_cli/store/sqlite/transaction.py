@@ -11,7 +11,7 @@ from typing import Any
 
 from ...model.events import Event, encode
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
-from ..contract.accepting import First, Keys, NewDelivery, NewThread
+from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewThread
 from .schema import key_hash
 
 
@@ -54,15 +54,12 @@ class Transaction:
             return None
         return first_with_key(self.connection, type_, key, after)
 
-    def look_up(self, keys: list[str]) -> None:
-        """Read what is stored under many keys at once, for `first_with_key`."""
-        rows = self.connection.execute(
-            "SELECT id, type, received_at, source, key, payload, accepted_at FROM events"
-            " WHERE key_hash IN (SELECT value FROM json_each(?)) ORDER BY seq",
-            (encode(sorted(map(key_hash, keys))),),
-        )
-        self._looked_up.update(keys)
-        self._keys.update({(row[1], row[4]): First(stored_event(row), row[6]) for row in rows})
+    def know(self, looked_up: LookedUp) -> None:
+        """Take what was looked up for `first_with_key`; it is read again where others have written since."""
+        if looked_up.as_of != written(self.connection):
+            looked_up = look_up(self.connection, looked_up.keys)
+        self._looked_up.update(looked_up.keys)
+        self._keys.update(looked_up.firsts)
 
     def add_event(self, event: Event, payload: str, line_up: int, now: int) -> int:
         """Store an event whole and return its number; `line_up` is the pipelines that there are."""
@@ -254,6 +251,22 @@ def _printable(places: Keys) -> Iterator[tuple[str, list[str]]]:
     """Yield what can be asked for with SQLite's JSON: a text that holds a NUL, for one, ends there."""
     for place, keys in places.items():
         yield place, [key for key in keys if key.isprintable()]
+
+
+def look_up(connection: sqlite3.Connection, keys: list[str]) -> LookedUp:
+    """Read what is stored under many keys at once."""
+    as_of = written(connection)  # before the look: what others write meanwhile is noticed
+    rows = connection.execute(
+        "SELECT id, type, received_at, source, key, payload, accepted_at FROM events"
+        " WHERE key_hash IN (SELECT value FROM json_each(?)) ORDER BY seq",
+        (encode(sorted(map(key_hash, keys))),),
+    )
+    return LookedUp(keys, {(row[1], row[4]): First(stored_event(row), row[6]) for row in rows}, as_of)
+
+
+def written(connection: sqlite3.Connection) -> int:
+    """Return a number that changes when another connection writes (https://sqlite.org/pragma.html#pragma_data_version)."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
 def first_with_key(connection: sqlite3.Connection, type_: str, key: str, after: int) -> First | None:
