@@ -120,12 +120,13 @@ def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:
     """Compile `--where`; the error shows the place, and a field that no declaration has is remarked on."""
     from ..language.conditions import Condition
     from ..language.expressions import ExpressionError, parse, refs
+    from ..model.families import own_roots
     from ..system.errors import Problem, UsageError
 
     if text is None:
         return None
     try:
-        node = parse(text)
+        node = parse(text, own=own_roots)
         for path in refs(node):
             if path[0] != "event":
                 name = "$" + ".".join(path)

@@ -3,8 +3,8 @@
 A parsed expression is plain data (nested lists, so that the project's cache can hold it):
 `["ref", ["event", "used"]]`, `["lit", 1]`, `["list", [node, …]]`, `["not", node]`, `["neg", node]` and
 `[operator, left, right]`. `evaluator` turns it into a function of a scope, which has a value for each of `ROOTS`:
-`$event`, `$entity` by kind, `$crossing` after a step of that kind, `$body` as `transform` left it, and `$item`
-where a list is laid out.
+`$event`, `$entity` by kind, `$body` as `transform` left it, and `$item` where a list is laid out. Beside these it
+has an object for each root of its own that a step has put there.
 
 A missing ref is null. Null propagates through arithmetic and ordered comparisons; `and or not` are
 three-valued (Kleene); `== !=` are total, so that `== null` tests for it. A text where a number is needed and
@@ -14,7 +14,7 @@ a division by zero are null too; numeric strings count as numbers there. Two dat
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..system.clock import parse_date_or_time
@@ -24,8 +24,9 @@ Node = list[Any]
 Scope = dict[str, Any]
 Evaluator = Callable[[Scope], Any]
 Comparison = Callable[[Any, Any], bool | None]
+Own = Callable[[], Iterable[str]]  # the roots of their own that steps put; asked for a root that is not of `ROOTS`
 
-ROOTS = ("event", "entity", "crossing", "body", "item")
+ROOTS = ("event", "entity", "body", "item")
 MAX_LENGTH = 2_000
 MAX_NESTING = 20
 MAX_OPERATORS = 100
@@ -59,12 +60,12 @@ class ExpressionError(ValueError):
 # Parsing --------------------------------------------------------------------------------------------------
 
 
-def parse(text: str, columns: bool = False) -> Node:
+def parse(text: str, columns: bool = False, own: Own = tuple) -> Node:
     """Parse a whole text; ExpressionError with the position otherwise.
 
     With `columns` a bare name is a column, a ref of the root `row`: `used / limit`.
     """
-    parser = Parser(text, bare=False, columns=columns)
+    parser = Parser(text, bare=False, columns=columns, own=own)
     node = parser.expression()
     if parser.kind == "op" and parser.value == "|":
         words = "'|' is not part of a condition: write or; filters stand in ${…} of texts"
@@ -76,8 +77,9 @@ def parse(text: str, columns: bool = False) -> Node:
 class Parser:
     """Recursive descent over one text. Templates use it too, from the character after `${`."""
 
-    def __init__(self, text: str, start: int = 0, bare: bool = False, columns: bool = False) -> None:
+    def __init__(self, text: str, start: int = 0, bare: bool = False, columns: bool = False, own: Own = tuple) -> None:
         self.text = text
+        self.own = own
         self.limit = start + MAX_LENGTH
         self.columns = columns
         self.bare = bare  # inside ${…} a ref may stand without its dollar sign
@@ -202,7 +204,7 @@ class Parser:
             raise ExpressionError("there are no calls; in ${…} a filter follows a bar: value | number", start)
         if self.columns:
             return ["ref", column_path(value, start)]
-        return ["ref", ref_path(value, start, self.bare)]
+        return ["ref", ref_path(value, start, self.bare, self.own)]
 
     def items(self) -> list[Node]:
         found: list[Node] = []
@@ -213,16 +215,17 @@ class Parser:
         return found
 
 
-def ref_path(name: str, start: int, bare: bool = False) -> list[str]:
+def ref_path(name: str, start: int, bare: bool = False, own: Own = tuple) -> list[str]:
     """Split `$event.used` into its path; ExpressionError for an unknown root or a missing dollar sign."""
     path = name.removeprefix("$").split(".")
-    if path[0] not in ROOTS:
+    if path[0] not in ROOTS and path[0] not in (owned := tuple(own())):
         from ..system.errors import near_miss
 
         if not name.startswith("$"):
             raise ExpressionError(f"{name!r} is no value: write text in quotes, a ref as $event.…", start)
-        full = [".".join(["$" + root, *path[1:]]) for root in ROOTS]
-        hint = near_miss(name, full) or f": it starts with one of {', '.join('$' + r for r in ROOTS)}"
+        roots = (*ROOTS[:2], *owned, *ROOTS[2:])  # in the order in which a run gives them values
+        full = [".".join(["$" + root, *path[1:]]) for root in roots]
+        hint = near_miss(name, full) or f": it starts with one of {', '.join('$' + r for r in roots)}"
         raise ExpressionError(f"unknown ref {name}{hint}", start)
     if not (bare or name.startswith("$")):
         raise ExpressionError(f'a ref starts with a dollar sign (did you mean "${name}"?)', start)
@@ -344,14 +347,19 @@ def evaluator(node: Node) -> Evaluator:
     return lambda scope: compare(left(scope), right(scope))
 
 
+_NOTHING: dict[str, Any] = {}  # what a root holds that no step has put yet
+
+
 def getter(path: list[str]) -> Evaluator:
     root, *names = path
     if len(names) == 1 and root != "item":  # always objects
         name = names[0]
-        return lambda scope: scope[root].get(name)
+        if root in ROOTS:
+            return lambda scope: scope[root].get(name)
+        return lambda scope: scope.get(root, _NOTHING).get(name)
 
     def get(scope: Scope) -> Any:
-        value = scope[root]
+        value = scope.get(root, _NOTHING)
         for name in names:
             if not isinstance(value, dict):
                 return None

@@ -16,7 +16,7 @@ from typing import Any
 from ..system.addresses import quote
 from ..system.clock import parse_date_or_time
 from ..system.patterns import lazy
-from .expressions import Evaluator, ExpressionError, Parser, Scope, evaluator, ref_path, refs, to_number
+from .expressions import Evaluator, ExpressionError, Own, Parser, Scope, evaluator, ref_path, refs, to_number
 
 Part = str | dict[str, Any]
 Filter = Callable[..., Any]
@@ -27,7 +27,7 @@ _REF = lazy(r"\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 # Parsing --------------------------------------------------------------------------------------------------
 
 
-def parse(text: str) -> list[Part]:
+def parse(text: str, own: Own = tuple) -> list[Part]:
     """Parse a template into its parts; ExpressionError with the position otherwise."""
     parts: list[Part] = []
     literal, at = "", 0
@@ -36,7 +36,7 @@ def parse(text: str) -> list[Part]:
         if text.startswith("$$", dollar):
             literal, at = literal + "$", dollar + 2
             continue
-        hole, at = _hole(text, dollar)
+        hole, at = _hole(text, dollar, own)
         if hole is None:
             literal += "$"
             continue
@@ -48,22 +48,22 @@ def parse(text: str) -> list[Part]:
     return [*parts, literal] if literal else parts
 
 
-def _hole(text: str, dollar: int) -> tuple[Part | None, int]:
+def _hole(text: str, dollar: int, own: Own) -> tuple[Part | None, int]:
     """Read what a dollar sign starts; a sign before anything else (`$5`) is itself."""
     if text.startswith("${", dollar):
-        return _expression(text, dollar + 2)
+        return _expression(text, dollar + 2, own)
     match = _REF.match(text, dollar)
     if match is None:
         return None, dollar + 1
     try:
-        path = ref_path(match[0], dollar)
+        path = ref_path(match[0], dollar, own=own)
     except ExpressionError as error:
         raise ExpressionError(f"{error.message}; a dollar sign itself is $$", dollar) from None
     return {"node": ["ref", path], "filters": []}, match.end()
 
 
-def _expression(text: str, start: int) -> tuple[Part, int]:
-    parser = Parser(text, start, bare=True)
+def _expression(text: str, start: int, own: Own) -> tuple[Part, int]:
+    parser = Parser(text, start, bare=True, own=own)
     node = parser.expression()
     filters: list[list[Any]] = []
     while parser.take("|"):

@@ -104,4 +104,4 @@ class Event(NamedTuple):
     def scope(self) -> Scope:
         """Return what refs refer to; the envelope's own names win over payload fields."""
         event = {**self.payload, **self.document()}
-        return {"event": event, "entity": {}, "crossing": {}, "body": self.payload, "item": None}
+        return {"event": event, "entity": {}, "body": self.payload, "item": None}

@@ -66,6 +66,11 @@ def member(family: str, kind: str) -> Any:
     return getattr(module, "".join(word.capitalize() for word in file.split("_")))
 
 
+def own_roots() -> dict[str, str]:
+    """Return the roots of refs that steps put on the scope, each with the kind of step that does."""
+    return {root: kind for kind in kinds("steps") for root in member("steps", kind).puts}
+
+
 def thaw(data: Any) -> Any:
     """Make compiled plain data runnable: conditions and templates become objects."""
     if isinstance(data, dict):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from ..language.expressions import refs
+from ..language.expressions import ROOTS, refs
 from ..language.templates import template_refs
 from ..model import families
 from ..model.declarations import Declaration
@@ -19,8 +19,6 @@ from .find import FILE
 from .match import matches
 from .positions import Path
 from .source import SourceFile
-
-CROSSING = ("level", "previous", "value", "since")  # what a step of that kind puts onto $crossing
 
 
 class Checker:
@@ -190,11 +188,13 @@ class Checker:
         elif path[0] == "entity" and self.settings is not None and path[1:]:
             if path[1] not in self.kinds:
                 self._report_ref(source, at, path, f"there is no [entities.{path[1]}]", self.kinds)
-        elif path[0] == "crossing" and path[1:] and path[1] not in CROSSING:
-            self._report_ref(source, at, path, f"a crossing has {', '.join(CROSSING)}", CROSSING)
         elif path[0] == "item" and "blocks" not in at:
             text = ".".join(path)
             source.report(at, f"${text}: $item stands below a `repeat` of a blocks file", source.offset_of(at, text))
+        elif path[0] not in ROOTS and path[1:]:
+            names = families.member("steps", families.own_roots()[path[0]]).puts[path[0]]
+            if path[1] not in names:
+                self._report_ref(source, at, path, f"a {path[0]} has {', '.join(names)}", names)
 
     def _check_field(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]]) -> None:
         fields: dict[str, list[str]] = {}

@@ -49,12 +49,20 @@ def _duration(value: Any) -> int:
         raise problem(str(error), 0) from None
 
 
+def _parse_expression(text: str) -> Any:
+    return expressions.parse(text, own=families.own_roots)
+
+
+def _parse_template(text: str) -> Any:
+    return templates.parse(text, own=families.own_roots)
+
+
 def _condition(value: Any) -> dict[str, Any]:
-    return {"$condition": _language(expressions.parse, value, "an expression")}
+    return {"$condition": _language(_parse_expression, value, "an expression")}
 
 
 def _value(value: Any) -> dict[str, Any]:
-    return {"$value": _language(expressions.parse, value, "an expression")}
+    return {"$value": _language(_parse_expression, value, "an expression")}
 
 
 def _secret(value: Any) -> str:
@@ -101,7 +109,7 @@ def _plain(value: Any) -> Any:
 
 
 def _template(value: Any) -> dict[str, Any]:
-    return {"$template": _language(templates.parse, value, "a text")}
+    return {"$template": _language(_parse_template, value, "a text")}
 
 
 def _language(parse: Any, value: Any, words: str) -> Any:
@@ -143,7 +151,7 @@ def _texts_compiled(data: Any, place: str) -> Any:
         return [_texts_compiled(value, f"{place}/{index}") for index, value in enumerate(data)]
     if isinstance(data, str) and "$" in data:
         try:
-            return {"$template": templates.parse(data)}
+            return {"$template": _parse_template(data)}
         except ExpressionError as error:
             where = f"{place.strip('/')}: " if place else ""
             raise problem(f"{where}{error.message} (character {error.offset + 1})", 0) from None

@@ -157,6 +157,9 @@ class Step(Section):
     """One step of a pipeline; calling it continues (None) or ends the run (`Drop`)."""
 
     redacts: ClassVar[bool] = False  # whether it has a `redaction`
+    # The objects that it puts on the scope under roots of its own, each with the types of its values by their names:
+    # `number`, `integer`, `boolean`, `date`, `datetime`, `string`. Any of them may be null.
+    puts: ClassVar[dict[str, dict[str, str]]] = {}
 
     def __call__(self, context: Context) -> Drop | None:
         raise NotImplementedError
@@ -168,6 +171,11 @@ class Step(Section):
         For ever is what it keeps under `Context.place` itself.
         """
         return 0
+
+    @classmethod
+    def lists(cls, data: dict[str, Any]) -> dict[str, list[Any]]:
+        """Return by name all the values beside null that may be put, where compiled data tells them, for `validate`."""
+        return {}
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         """Add what a call will look up, as far as that can be told from the scope before the first step."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..language.conditions import Value, show
 from ..language.expressions import Node, Scope, evaluator, refs, to_number
@@ -38,6 +38,10 @@ class Crossing(Step):
     changed something can raise the level, but neither lower it nor change the limit.
     """
 
+    puts: ClassVar[dict[str, dict[str, str]]] = {
+        "crossing": {"level": "number", "previous": "number", "value": "number", "since": "datetime"}
+    }
+
     value: Value
     levels: list[float]
     key: Template
@@ -62,6 +66,10 @@ class Crossing(Step):
     @classmethod
     def remembers(cls, data: dict[str, Any]) -> int | None:
         return PERIODS[data["period"]] if "period" in data else None
+
+    @classmethod
+    def lists(cls, data: dict[str, Any]) -> dict[str, list[Any]]:
+        return {"level": data["levels"]} if "levels" in data else {}
 
     def __call__(self, context: Context) -> Drop | None:
         value, words = context.number(self.value)

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from ..language.conditions import Condition
 from ..language.expressions import ROOTS, parse
-from ..model.families import Section
+from ..model.families import Section, own_roots
 from .base import Context, Drop, Step
 
 
@@ -61,7 +61,8 @@ class Filter(Step):
 def _ref(field: str) -> Any:
     """Read `$event.used`, `event.used` or, for a field of the event, `used`."""
     name = field.removeprefix("$")
-    node = parse(f"${name}" if name.split(".")[0] in ROOTS else f"$event.{name}")
+    is_ref = name.split(".")[0] in (*ROOTS, *own_roots())
+    node = parse(f"${name}" if is_ref else f"$event.{name}", own=own_roots)
     if node[0] != "ref":
         raise ValueError(f'"{field}" is not a ref')
     return node

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
 from ..language.conditions import REDACTED
-from ..language.expressions import Scope
+from ..language.expressions import ROOTS, Scope
 from ..language.templates import as_text
 from ..model.events import OWN, Event
 from ..model.families import Actions, Secret
@@ -16,6 +16,7 @@ from .base import TRACE, Context, Drop, Redaction, Step
 _SHORT = 4  # characters; a shorter value is not looked for in other texts
 _LEAST = 3  # characters of the shortest secret that is detected: ::1
 _LONG = 8  # a shorter one counts there only as a word of its own
+_NOT_OWN = {*ROOTS, "learned"}  # the roots of a scope that are not some step's own
 _HIDE = "hide"  # what the trace does, whatever the others do
 
 
@@ -153,8 +154,9 @@ class _Reading:
         """Redact what a step has put onto a scope that was like `before`."""
         if scope["body"] is not before["body"]:
             scope["body"] = self._of_body(scope["body"])
-        if scope["crossing"] is not before["crossing"]:
-            scope["crossing"] = self._seen(scope["crossing"], _EMPTY)
+        for root in scope.keys() - _NOT_OWN:
+            if scope[root] is not before.get(root):
+                scope[root] = self._seen(scope[root], _EMPTY)
         for kind, row in scope["entity"].items():
             if row is not before["entity"].get(kind):
                 scope["entity"][kind] = self._of_entity(kind, row, scope["learned"][kind])

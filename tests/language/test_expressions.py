@@ -36,7 +36,7 @@ def value(text: str, scope: Scope = SCOPE) -> Any:
 
 def error(text: str) -> ExpressionError:
     with pytest.raises(ExpressionError) as caught:
-        parse(text)
+        parse(text, own=lambda: ["crossing"])
     return caught.value
 
 

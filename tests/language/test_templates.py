@@ -43,7 +43,7 @@ def key(text: str, **event: Any) -> str | None:
 
 def error(text: str) -> ExpressionError:
     with pytest.raises(ExpressionError) as caught:
-        parse(text)
+        parse(text, own=lambda: ["crossing"])
     return caught.value
 
 

@@ -5,11 +5,13 @@ comparison with an unknown in it may be true, false or null, but the same in eve
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ...language.expressions import COMPARISONS, Node, evaluator, kleene, moment, refs, to_number, truth
+from ...model import families
 from ...model.declarations import Field
 from ...model.events import HEAD
 
@@ -31,23 +33,25 @@ ANY, NUMBER, MOMENT, OTHER = (
 )
 _OF_TYPE = {"number": NUMBER, "integer": NUMBER, "date": MOMENT, "datetime": MOMENT, "object": OTHER, "array": OTHER}
 
-_OF_CROSSING = {"previous": NUMBER, "value": NUMBER, "since": MOMENT}
-
 # The values that the ref with this path may have.
 Domain = Callable[[list[str]], "list[Any] | UnknownValue"]
 
 
-def domain_of(declaration: dict[str, Any] | None, levels: Sequence[float] = ()) -> Domain:
+# What the roots of steps' own may have, by root and name.
+Own = Mapping[str, Mapping[str, list[Any] | UnknownValue]]
+
+
+def domain_of(declaration: dict[str, Any] | None, own: Own = MappingProxyType({})) -> Domain:
     """Return what the refs may be for events of a compiled declaration; None stands for undeclared events.
 
-    `levels` are those of the pipeline's crossing steps.
+    `own` is what the pipeline's steps put.
     """
     fields = {row[0]: Field(*row) for row in declaration["fields"]} if declaration else {}
 
     def domain(path: list[str]) -> list[Any] | UnknownValue:
         names = path[2:] if path[1:2] == ["payload"] else path[1:]
-        if path[0] == "crossing" and levels and path[1:]:
-            return [*levels, None] if path[1] == "level" else _OF_CROSSING.get(path[1], ANY)
+        if path[0] in own and path[1:]:
+            return own[path[0]].get(path[1], ANY)
         if path[0] != "event":
             return ANY
         if not names:
@@ -60,6 +64,21 @@ def domain_of(declaration: dict[str, Any] | None, levels: Sequence[float] = ()) 
         return [None] if field is None else _values(field, len(names) > 1)
 
     return domain
+
+
+def own_of(steps: list[dict[str, Any]]) -> Own:
+    """Return what the steps of a pipeline put under roots of their own."""
+    found: dict[str, dict[str, list[Any] | UnknownValue]] = {}
+    for step in steps:
+        cls = families.member("steps", step["use"])
+        listed = cls.lists(step)
+        for root, types in cls.puts.items():
+            names = found.setdefault(root, {})
+            for name, type_ in types.items():
+                values = names.get(name, [None])
+                is_listed = name in listed and isinstance(values, list)
+                names[name] = [*listed[name], *values] if is_listed else _OF_TYPE.get(type_, ANY)
+    return found
 
 
 def _values(field: Field, inside: bool) -> list[Any] | UnknownValue:

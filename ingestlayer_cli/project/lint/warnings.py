@@ -7,7 +7,7 @@ from typing import Any
 
 from ...language.conditions import show
 from ...language.conditions import source as written
-from ...language.expressions import Node, equal, evaluator, refs
+from ...language.expressions import ROOTS, Node, equal, evaluator, refs
 from ...language.templates import template_refs
 from ...model import families
 from ...system.errors import near_miss
@@ -17,10 +17,10 @@ from ..findings import Finding, Severity, finding
 from ..match import matches
 from ..positions import Path
 from ..source import SourceFile
-from .outcomes import Domain, can_hold, domain_of, is_always_null, values_of
+from .outcomes import Domain, can_hold, domain_of, is_always_null, own_of, values_of
 
 _TAKE_NULL = {"default", "json"}  # filters that make something of null
-CHANGED = ("entity", "crossing", "body")  # the roots of refs that steps change
+UNCHANGED = ("event", "item")  # the roots of refs that no step changes
 SEEN = ("first_seen", "last_seen")  # what the store has of every entity that it knows
 
 Columns = Callable[[str], list[str] | None]
@@ -48,8 +48,9 @@ class PipelineChecks:
             for path in _once(template_refs(data) if language == "$template" else refs(data)):
                 if path[0] == "entity" and path[1:] and path[1] in self.kinds:
                     self._entity_ref(at, path)
-                elif path[0] == "crossing":
-                    self._only_after(at, path, [_is(step, "crossing") for step in self.pipeline["steps"]], "crossing")
+                elif path[0] not in ROOTS:
+                    use = families.own_roots()[path[0]]
+                    self._only_after(at, path, [_is(step, use) for step in self.pipeline["steps"]], use)
                 elif path[0] == "body" and path[1:]:
                     self._body_ref(at, path)
             if sound and language == "$template":
@@ -186,7 +187,7 @@ class PipelineChecks:
     def _reach(self) -> None:
         """Look for filters that let nothing through, and destinations that nothing reaches."""
         before: list[Node] = []
-        passed = 0  # steps that may have changed what a ref to one of `CHANGED` reads
+        passed = 0  # steps that may have changed what a ref reads, but to one of `UNCHANGED`
         for index, step in enumerate(self.pipeline["steps"]):
             if step["use"] != "filter":
                 passed += 1
@@ -273,9 +274,8 @@ def _first(paths: Iterable[str]) -> set[str]:
 def domains_of(checker: Checker, pipeline: dict[str, Any]) -> list[Domain]:
     """Return what refs may be, for each declaration that a pipeline may get."""
     declared = checker.declared.get(pipeline["name"])
-    known = [step["levels"] for step in pipeline["steps"] if _is(step, "crossing") and "levels" in step]
-    levels = [level for rows in known for level in rows] if None not in pipeline["steps"] else []
-    return [domain_of(data, levels) for data in ([None] if declared is None else declared)]
+    own = own_of(pipeline["steps"]) if None not in pipeline["steps"] else {}
+    return [domain_of(data, own) for data in ([None] if declared is None else declared)]
 
 
 def _after(node: Node, passed: int) -> Node:
@@ -283,7 +283,7 @@ def _after(node: Node, passed: int) -> Node:
     if node[0] == "lit":
         return node
     if node[0] == "ref":
-        return ["ref", [*node[1], f"after {passed}"]] if node[1][0] in CHANGED else node
+        return ["ref", [*node[1], f"after {passed}"]] if node[1][0] not in UNCHANGED else node
     if node[0] == "list":
         return ["list", [_after(item, passed) for item in node[1]]]
     return [node[0], *[_after(child, passed) for child in node[1:]]]

@@ -1,6 +1,6 @@
 """streak: every so manyth event of a key."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ingestlayer_cli.language.templates import Template
 from ingestlayer_cli.model.families import Duration
@@ -17,8 +17,10 @@ class Streak(Step):
         every = 2
         lasts = "300d"
 
-    Without `lasts` nobody begins anew.
+    Without `lasts` nobody begins anew. Later steps and messages have `$streak.count` and `$streak.key`.
     """
+
+    puts: ClassVar[dict[str, dict[str, str]]] = {"streak": {"count": "integer", "key": "string"}}
 
     key: Template
     every: int
@@ -34,4 +36,6 @@ class Streak(Step):
         goes_on = kept is not None and (self.lasts is None or at - kept.at < self.lasts)
         count = kept.value["count"] + 1 if kept is not None and goes_on else 1
         context.noticed.append(Kept(context.place, key, {"count": count}, at))
+        context.put(lambda scope: scope.update(streak={"count": count, "key": self.key.key(scope)}))
+        context.changed.append("streak")
         return None if count % self.every == 0 else Drop(f"{count} is not {self.every}")
