@@ -74,6 +74,57 @@ def test_a_module_imports_only_what_is_below_it(path: Path) -> None:
     assert upward == []
 
 
+def modules_imported(path: Path) -> set[str]:
+    """Return our own modules that a module imports anywhere in it; of `from package import name` the submodule."""
+    inside = parts_of(path) if path.name == "__init__.py" else parts_of(path)[:-1]
+    known = {parts_of(other) for other in MODULES}
+    found: set[tuple[str, ...]] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [tuple(name.name.split(".")) for name in node.names]
+            found |= {name[1:] for name in names if name[0] == "ingestlayer_cli"}
+        elif isinstance(node, ast.ImportFrom):
+            base: tuple[str, ...] = tuple(node.module.split(".")) if node.module else ()
+            if node.level:
+                base = inside[: len(inside) - node.level + 1] + base
+            elif base[:1] == ("ingestlayer_cli",):
+                base = base[1:]
+            else:
+                continue
+            found |= {below if (below := (*base, name.name)) in known else base for name in node.names}
+    return {".".join(parts) for parts in found if parts in known}
+
+
+def circles(graph: dict[str, set[str]]) -> list[tuple[str, ...]]:
+    """Return the groups of modules of which each reaches the others and itself."""
+    reached = {name: set(below) for name, below in graph.items()}
+    for middle in graph:  # Warshall's
+        for below in reached.values():
+            if middle in below:
+                below |= reached[middle]
+    return sorted({tuple(sorted(other for other in reached[name] if name in reached[other])) for name in graph} - {()})
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Wherever the import stands: at the top, in a function, or for the types alone."""
+    graph = {".".join(parts_of(path)): modules_imported(path) for path in MODULES}
+    assert circles(graph) == []
+
+
+def test_a_circle_is_seen() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [("a", "b", "c")]
+
+
+def test_what_looks_for_mistakes_is_loaded_by_the_commands_that_show_them_alone() -> None:
+    users = {
+        ".".join(parts_of(path))
+        for path in MODULES
+        if any(name.startswith("project.lint") for name in modules_imported(path))
+    }
+    outside = {user for user in users if not user.startswith("project.lint.")}
+    assert outside == {"commands.init", "commands.validate", "operations.doctor"}
+
+
 def test_every_room_has_a_rank_and_every_rank_a_room() -> None:
     assert {room_of(path) for path in MODULES} - {""} == set(RANKS)
 

@@ -7,7 +7,7 @@ from ..model.crossings import Held
 from ..model.declarations import Declaration, Field
 from ..model.gate import MAX_KEY, Raw
 from ..model.memory import Kept, State
-from ..project.checks import CROSSED
+from ..project.check_table import CROSSED
 from ..system.clock import format_time, period_of
 from .base import scope_of
 from .judging import Judged

@@ -17,7 +17,7 @@ from ..model.crossings import Held
 from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen, Kept
-from ..project.checks import STALE
+from ..project.check_table import STALE
 from ..store.contract.accepting import First
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.transaction import Transaction

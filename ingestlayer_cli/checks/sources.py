@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from ..project.checks import FORMS, SECRET, kind_of
+from ..project.check_table import FORMS, SECRET, kind_of
 from ..system.errors import ProjectError
 from .base import Source, SourceError, SourceRow
 from .text import Text, guess, objects_in, row_of

@@ -12,7 +12,7 @@ from ..system.errors import ProjectError
 from .find import FILE, find
 
 if TYPE_CHECKING:
-    from .compile import Checker
+    from .facts import Facts
 
 FOLDERS = ("events", "pipelines")
 HOME = ".ingestlayer"
@@ -83,8 +83,8 @@ def load(path: str | None = None, *, keep: bool = True) -> Project:
         raise ProjectError(f"{error.filename} cannot be read: {error.strerror}", "check its permissions") from None
     if (kept := _cached(root, files)) is not None:
         return kept
-    checker, stamps = _read(root, keep)
-    return Project(root, checker.compiled(), stamps)
+    facts, stamps = _read(root, keep)
+    return Project(root, facts.compiled(), stamps)
 
 
 def is_current(project: Project) -> bool:
@@ -103,26 +103,25 @@ def check(root: str, *, keep: bool = True) -> dict[str, Any]:
     return read(root, keep=keep).compiled()
 
 
-def read(root: str, *, keep: bool = True) -> "Checker":
+def read(root: str, *, keep: bool = True) -> "Facts":
     """Read and check every file of a project; the result holds what is compiled and what is wrong."""
     return _read(root, keep)[0]
 
 
-def _read(root: str, keep: bool) -> "tuple[Checker, list[list[Any]] | None]":
+def _read(root: str, keep: bool) -> "tuple[Facts, list[list[Any]] | None]":
     """Return also the stamps of the files, unless one is so young that it could change again unseen."""
-    from .compile import Checker
+    from .compile import Compiler
 
     started = time.time_ns()
-    checker = Checker(root)
-    checker.read()
-    if not checker.is_sound:
-        return checker, None
-    stamps = _stamps(root, checker.files + checker.others)
+    facts = Compiler(root).read()
+    if not facts.is_sound:
+        return facts, None
+    stamps = _stamps(root, facts.files + facts.others)
     if not all(max(stamp[2:4]) < started - _GRAIN for stamp in stamps):
-        return checker, None
+        return facts, None
     if keep:
-        _keep(root, stamps, checker.compiled())
-    return checker, stamps
+        _keep(root, stamps, facts.compiled())
+    return facts, stamps
 
 
 def _names(root: str) -> list[str]:

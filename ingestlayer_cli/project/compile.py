@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Any
 
 from ..language.expressions import ROOTS, refs
@@ -12,66 +11,32 @@ from ..language.templates import template_refs
 from ..model import families
 from ..model.declarations import Declaration
 from ..model.events import ENVELOPE
-from ..system.errors import Problem, ProjectError, near_miss
+from ..system.errors import Problem, near_miss
 from . import checks, matrix
 from . import models as schema
+from .facts import Facts
 from .find import FILE
 from .match import matches
 from .positions import Path
 from .source import SourceFile
 
 
-class Checker:
-    """Checks one project and holds what is compiled so far."""
+class Compiler:
+    """Reads and compiles one project; `facts` is what it knows so far."""
 
     def __init__(self, root: str) -> None:
-        self.root = root
-        self.files: list[str] = []
-        self.others: list[str] = []  # what the TOML files name and that is compiled with them
-        self.problems: list[Problem] = []
-        self.settings: schema.ProjectFile | None = None
-        self.declarations: dict[str, dict[str, Any]] = {}
-        self.pipelines: list[dict[str, Any]] = []
-        self.sources: dict[str, SourceFile] = {}
-        # By the pipeline's name: the declarations of the events that it may get; None: undeclared ones, too.
-        self.declared: dict[str, list[dict[str, Any]] | None] = {}
-        self.written: set[str] = set()  # the kinds of entities that pipelines write
-        self.undeclared_too = False  # whether events without a declaration may come
+        self.facts = Facts(root)
 
     def run(self) -> dict[str, Any]:
         """Read the files and return the compiled project; ProjectError with every problem."""
-        self.read()
-        return self.compiled()
+        return self.read().compiled()
 
-    @property
-    def kinds(self) -> list[str]:
-        """The kinds of entities that there are: with a file, or written by a pipeline."""
-        return [*(self.settings.entities if self.settings else ()), *sorted(self.written)]
-
-    @cached_property
-    def connections(self) -> dict[str, dict[str, Any]]:
-        """What ingestlayer.toml says of connections, by kind of destination; the defaults when it is broken."""
-        tables = (self.settings or schema.ProjectFile()).model_dump()
-        return {kind: tables[kind] for kind in families.kinds("destinations") if kind in tables}
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether nothing is wrong with what was read."""
-        return not self.problems and self.settings is not None
-
-    def compiled(self) -> dict[str, Any]:
-        """Return the compiled project; ProjectError with every problem."""
-        if self.problems or self.settings is None:
-            raise project_error(self.problems)
-        connections = self.connections
-        settings = {name: table for name, table in self.settings.model_dump().items() if name not in connections}
-        return {**settings, "connections": connections, "declarations": self.declarations, "pipelines": self.pipelines}
-
-    def read(self) -> None:
-        """Read and compile what can be; `problems` has the rest, file by file."""
-        self.settings = self._read(FILE, schema.ProjectFile)[1]
-        broken = self.settings is None
-        for name in self._names("events"):
+    def read(self) -> Facts:
+        """Read and compile what can be; the `problems` of what is returned have the rest, file by file."""
+        facts = self.facts
+        facts.settings = self._read(FILE, schema.ProjectFile)[1]
+        broken = facts.settings is None
+        for name in self.names("events"):
             source, declaration = self._read(name, schema.EventFile)
             if declaration is None and source.data is not None:
                 part = source.sound_part(schema.EventFile, source.data)
@@ -81,39 +46,45 @@ class Checker:
                 self._declaration(source, declaration)
             else:
                 broken = True  # What did not compile may declare anything: one mistake is reported once.
-        checks.declare(self)
-        self.undeclared_too = broken or (self.settings is not None and self.settings.events.undeclared == "accept")
-        checks.check(self)
+        checks.declare(facts)
+        facts.undeclared_too = broken or (facts.settings is not None and facts.settings.events.undeclared == "accept")
+        checks.check(facts)
         read = []
-        for name in self._names("pipelines"):
+        for name in self.names("pipelines"):
             source, pipeline = self._read(name, schema.PipelineFile)
             if pipeline is None and source.data is not None:
                 pipeline = source.sound_part(schema.PipelineFile, source.data)
             if pipeline is not None:
                 read.append((source, pipeline))
-                self.written |= {kind for row in pipeline.steps if (kind := _written_kind(row)) is not None}
+                facts.written |= {kind for row in pipeline.steps if (kind := _written_kind(row)) is not None}
         for source, pipeline in read:
             self._pipeline(source, pipeline)
-        matrix.spread(self.pipelines)
-        if not (self.pipelines or self.problems):
+        matrix.spread(facts.pipelines)
+        if not (facts.pipelines or facts.problems):
             words = "there is no pipeline: write pipelines/NAME.toml, or start from `ingestlayer init`"
-            self.problems.append(Problem("pipelines:1:1", words))
-        self.problems = in_order(self.problems)
+            facts.problems.append(Problem("pipelines:1:1", words))
+        facts.problems = in_order(facts.problems)
+        return facts
 
-    def _names(self, folder: str) -> list[str]:
-        path = os.path.join(self.root, folder)
+    def names(self, folder: str) -> list[str]:
+        """Return the TOML files of a folder of the project."""
+        path = os.path.join(self.facts.root, folder)
         if not os.path.isdir(path):
             return []
         return [f"{folder}/{name}" for name in sorted(os.listdir(path)) if name.endswith(".toml")]
 
+    def opened(self, name: str) -> SourceFile:
+        """Return one file of the project."""
+        return SourceFile(self.facts.root, name, self.facts.problems)
+
     def _read(self, name: str, model: type[schema.Strict]) -> tuple[SourceFile, Any]:
-        self.files.append(name)
-        source = self.sources[name] = SourceFile(self.root, name, self.problems)
+        self.facts.files.append(name)
+        source = self.facts.sources[name] = self.opened(name)
         return source, None if source.data is None else source.check(model, source.data)
 
     def _declaration(self, source: SourceFile, checked: schema.EventFile) -> None:
-        if checked.type in self.declarations:
-            first = self.declarations[checked.type]["file"]
+        if checked.type in self.facts.declarations:
+            first = self.facts.declarations[checked.type]["file"]
             source.report(("type",), f"{checked.type} is already declared in {first}", 0)
             return
         key = checked.idempotency.key["$template"] if checked.idempotency.key else None
@@ -137,7 +108,7 @@ class Checker:
                 self._check_field(source, at, path, [compiled])
         for item in Declaration(compiled).problems(checked.example) if checked.example is not None else []:
             source.report(("example", item.path), f"example: {item.path} {item.problem}")
-        self.declarations[checked.type] = compiled
+        self.facts.declarations[checked.type] = compiled
 
     def _pipeline(self, source: SourceFile, checked: schema.PipelineFile) -> None:
         name = os.path.basename(source.name).removesuffix(".toml")
@@ -145,49 +116,51 @@ class Checker:
             "steps": self._members(source, "steps", checked.steps),
             "destinations": self._members(source, "destinations", checked.destinations),
         }
-        declared = self.declared[name] = self._declared_for(source, checked.match)
+        declared = self.facts.declared[name] = self._declared_for(source, checked.match)
         for at, language, parts in families.language(compiled):
             for path in _once(template_refs(parts) if language == "$template" else refs(parts)):
                 self._check_ref(source, at, path, declared)
         for index, data in enumerate(compiled["steps"]):
             kind = data.get("kind") if data and data["use"] == "enrich.entity" else None
-            if kind is not None and self.settings is not None and kind not in self.kinds:
-                near = near_miss(kind, self.kinds)
+            if kind is not None and self.facts.settings is not None and kind not in self.facts.kinds:
+                near = near_miss(kind, self.facts.kinds)
                 words = f"there is no [entities.{kind}] in {FILE}{near}"
                 source.report(("steps", index, "kind"), words, 0)
         for index, data in enumerate(compiled["destinations"]):
             if data is None:
                 continue
-            if self.settings is not None:
-                table = self.connections.get(data["use"], {})
+            if self.facts.settings is not None:
+                table = self.facts.connections.get(data["use"], {})
                 for key, words in families.member("destinations", data["use"]).problems(data, table):
                     source.report(("destinations", index, key), words, 0)
             digest = hashlib.sha256(f"{name}\n{index}\n{data['use']}".encode()).digest()
             data["salt"] = int.from_bytes(digest[:10], "big")
-        matrix.check(self, source, compiled, declared)
-        self.others.extend(source.others)
+        matrix.check(self.facts, source, compiled, declared)
+        self.facts.others.extend(source.others)
         version = hashlib.sha256((source.text + json.dumps(compiled)).encode()).hexdigest()[:12]
         head = {"name": name, "version": version, "status": checked.status, "match": checked.match}
-        self.pipelines.append({**head, "text": source.text, **compiled})
+        self.facts.pipelines.append({**head, "text": source.text, **compiled})
 
     def _declared_for(self, source: SourceFile, match: list[str]) -> list[dict[str, Any]] | None:
         """Return the declarations that a pipeline may get; None when undeclared events may come too."""
-        found = [data for type_, data in self.declarations.items() if matches(match, type_)]
-        if self.undeclared_too:
-            exact = match and all(pattern in self.declarations for pattern in match)
+        found = [data for type_, data in self.facts.declarations.items() if matches(match, type_)]
+        if self.facts.undeclared_too:
+            exact = match and all(pattern in self.facts.declarations for pattern in match)
             return found if exact else None
         for index, pattern in enumerate(match):
-            if not any(matches([pattern], type_) for type_ in self.declarations):
-                words = near_miss(pattern, self.declarations) or f": write events/{pattern.removesuffix('.*')}.toml"
+            if not any(matches([pattern], type_) for type_ in self.facts.declarations):
+                words = (
+                    near_miss(pattern, self.facts.declarations) or f": write events/{pattern.removesuffix('.*')}.toml"
+                )
                 source.report(("match", index), f'no declaration matches "{pattern}"{words}', 0)
         return found or None
 
     def _check_ref(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]] | None) -> None:
         if path[0] == "event" and declared is not None:
             self._check_field(source, at, path, declared)
-        elif path[0] == "entity" and self.settings is not None and path[1:]:
-            if path[1] not in self.kinds:
-                self._report_ref(source, at, path, f"there is no [entities.{path[1]}]", self.kinds)
+        elif path[0] == "entity" and self.facts.settings is not None and path[1:]:
+            if path[1] not in self.facts.kinds:
+                self._report_ref(source, at, path, f"there is no [entities.{path[1]}]", self.facts.kinds)
         elif path[0] == "item" and "blocks" not in at:
             text = ".".join(path)
             source.report(at, f"${text}: $item stands below a `repeat` of a blocks file", source.offset_of(at, text))
@@ -266,9 +239,3 @@ def in_order(problems: list[Problem]) -> list[Problem]:
     files = list(dict.fromkeys(file for file, *_ in places))
     keys = [(files.index(file), int(line), int(column)) for file, line, column in places]
     return [problem for _, problem in sorted(zip(keys, problems, strict=True), key=lambda pair: pair[0])]
-
-
-def project_error(problems: list[Problem]) -> ProjectError:
-    """Return one error for all problems of a project's files."""
-    count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-    return ProjectError(f"the project has {count}", "after the edit: ingestlayer validate", problems)

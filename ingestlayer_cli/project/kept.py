@@ -3,8 +3,7 @@
 from typing import Any
 
 from ..system.errors import Problem
-from . import models as schema
-from .compile import Checker
+from .compile import Compiler
 from .source import SourceFile
 
 
@@ -23,7 +22,7 @@ class _KeptFile(SourceFile):
         return self._kept.encode()
 
 
-class _OneKept(Checker):
+class _OneKept(Compiler):
     """Checks the kept text as the project's only pipeline."""
 
     def __init__(self, root: str, name: str, text: str) -> None:
@@ -31,11 +30,10 @@ class _OneKept(Checker):
         self._name = f"pipelines/{name}.toml"
         self._text = text
 
-    def _names(self, folder: str) -> list[str]:
-        return [self._name] if folder == "pipelines" else super()._names(folder)
+    def names(self, folder: str) -> list[str]:
+        return [self._name] if folder == "pipelines" else super().names(folder)
 
-    def _read(self, name: str, model: type[schema.Strict]) -> tuple[SourceFile, Any]:
+    def opened(self, name: str) -> SourceFile:
         if name != self._name:
-            return super()._read(name, model)
-        source = self.sources[name] = _KeptFile(self.root, name, self.problems, self._text)
-        return source, None if source.data is None else source.check(model, source.data)
+            return super().opened(name)
+        return _KeptFile(self.facts.root, name, self.facts.problems, self._text)

@@ -1,26 +1,22 @@
 """The matrix of a `redact.pii`: whether its fields, detectors and destinations are there, and where its values go."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..language.expressions import refs
 from ..language.templates import template_refs
 from ..model import families
 from ..model.redaction import ACTIONS, DETECTORS, rooted
 from ..system.errors import near_miss
+from .facts import Facts
 from .source import SourceFile
-
-if TYPE_CHECKING:
-    from .compile import Checker
 
 KIND = "redact.pii"
 
 Row = dict[str, str]  # the action for each kind of destination, "*" for the others
 
 
-def check(
-    checker: "Checker", source: SourceFile, compiled: dict[str, Any], declared: list[dict[str, Any]] | None
-) -> None:
+def check(facts: Facts, source: SourceFile, compiled: dict[str, Any], declared: list[dict[str, Any]] | None) -> None:
     """Report what the matrices of a pipeline name and is not there, and destinations that they leave open."""
     used = [data["use"] for data in compiled["destinations"] if data]
     for index, data in enumerate(compiled["steps"]):
@@ -28,7 +24,7 @@ def check(
             continue
         for key in ("fields", "detect"):
             for name, row in data.get(key, {}).items():
-                words = _field_problem(checker, name, declared) if key == "fields" else _detector_problem(name)
+                words = _field_problem(facts, name, declared) if key == "fields" else _detector_problem(name)
                 if words := words or _open_problem(name, row, used):
                     source.report(("steps", index, key, name), words)
 
@@ -47,12 +43,12 @@ def _open_problem(name: str, row: Row, used: list[str]) -> str | None:
     return f'{name}: says nothing of {" and ".join(unnamed)}: add {unnamed[0]} = "mask", or "*" for the others'
 
 
-def _field_problem(checker: "Checker", name: str, declared: list[dict[str, Any]] | None) -> str | None:
+def _field_problem(facts: Facts, name: str, declared: list[dict[str, Any]] | None) -> str | None:
     root, path = rooted(name)
     if not all(path):
         return f'"{name}" is neither a name nor a path of names'
-    if root == "entity" and checker.settings is not None and path[0] not in checker.kinds:
-        full = [".".join(["entity", kind, *path[1:]]) for kind in checker.kinds]
+    if root == "entity" and facts.settings is not None and path[0] not in facts.kinds:
+        full = [".".join(["entity", kind, *path[1:]]) for kind in facts.kinds]
         return f'"{name}": there is no [entities.{path[0]}]{near_miss(name, full)}'
     if root != "payload" or declared is None:
         return None

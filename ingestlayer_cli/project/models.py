@@ -30,7 +30,7 @@ from ..model.declarations import TYPES
 from ..model.redaction import ACTIONS
 from ..system.clock import DAY, parse_duration
 from ..system.errors import near_miss
-from .checks import problem_of
+from .check_table import problem_of
 from .tests_schema import Test
 
 

@@ -10,7 +10,6 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError, create_model
 
 from ..system.errors import Problem, near_miss
-from . import models as schema
 from .positions import Path, Positions
 
 
@@ -71,7 +70,7 @@ class SourceFile:
     def report(self, path: Path, words: str, offset: int | None = None) -> None:
         self.problems.append(Problem(self.place(path, offset), words))
 
-    def check(self, model: type[schema.Strict], data: Any, base: Path = ()) -> Any:
+    def check(self, model: type[BaseModel], data: Any, base: Path = ()) -> Any:
         """Validate data by a model; report every problem and return None when there is one."""
         try:
             return model.model_validate(data, context=self)
@@ -80,7 +79,7 @@ class SourceFile:
                 self._report_item(model, base, item)
             return None
 
-    def sound_part(self, model: type[schema.Strict], data: Any) -> Any:
+    def sound_part(self, model: type[BaseModel], data: Any) -> Any:
         """Validate what is left without the keys that are wrong: they are reported, the rest can still be checked."""
         try:
             return model.model_validate(data, context=self)

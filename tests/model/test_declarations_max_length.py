@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingestlayer_cli.model.declarations import Declaration, Field
-from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.project.compile import Compiler
 from tests.support.project import problems, write
 
 HEAD = 'type = "usage"\n[fields]\nused = "number"\nlimit = "number"\nplan = "string?"\n'
@@ -13,7 +13,7 @@ HEAD = 'type = "usage"\n[fields]\nused = "number"\nlimit = "number"\nplan = "str
 
 def declared(root: Path, field: str) -> Declaration:
     files: dict[str, str | bytes | None] = {"events/usage.toml": f"{HEAD}note = {field}\n"}
-    return Declaration(Checker(str(write(root, files))).run()["declarations"]["usage"])
+    return Declaration(Compiler(str(write(root, files))).run()["declarations"]["usage"])
 
 
 @pytest.mark.parametrize(("text", "found"), [("x" * 5, []), ("é" * 5, []), ("x" * 6, ["has 6 characters, 5 at most"])])

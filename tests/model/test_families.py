@@ -12,7 +12,7 @@ import pytest
 from ingestlayer_cli.destinations.base import Destination
 from ingestlayer_cli.model import families
 from ingestlayer_cli.model.families import Section
-from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.steps.base import Step
 from ingestlayer_cli.system.errors import ProjectError
 from tests.support import ROOT
@@ -49,7 +49,7 @@ def checked(root: Path, text: str, file: str = PROJECT) -> dict[str, Any]:
         path = root / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(content)
-    return Checker(str(root)).run()
+    return Compiler(str(root)).run()
 
 
 def problems(root: Path, text: str) -> list[str]:

@@ -16,7 +16,7 @@ from ingestlayer_cli.model.declarations import Declaration
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.model.gate import MAX_KEY, MAX_PAYLOAD, MAX_TYPE, Gate, Raw, read_payload
 from ingestlayer_cli.project import Project
-from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.system.clock import format_time, parse_time
 from ingestlayer_cli.system.errors import Exit, RejectedError
 
@@ -375,7 +375,7 @@ def admit_by_the_proposal(raw: Raw, folder: Path) -> Event:
     (folder / "ingestlayer.toml").write_text("")
     (folder / "pipelines" / "p.toml").write_text(f'match = ["{raw.type}"]\n')
     (folder / "events" / f"{raw.type}.toml").write_text(proposed(raw), encoding="utf-8")
-    project = Project(str(folder), Checker(str(folder)).run())
+    project = Project(str(folder), Compiler(str(folder)).run())
     return admit(raw, Gate(project.types, project.declaration, project.accepts_undeclared))
 
 

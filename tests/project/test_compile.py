@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ingestlayer_cli.project import load
-from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.system.errors import Exit, ProjectError
 from tests.support.project import DESTINATION, SOUND, problems, write
 
@@ -16,13 +16,13 @@ DURATION = "is not a duration: write a number and a unit, like 30s 5m 1h 24h 7d"
 
 
 def test_a_sound_project_compiles(tmp_path: Path) -> None:
-    data = Checker(str(write(tmp_path, {}))).run()
+    data = Compiler(str(write(tmp_path, {}))).run()
     assert (list(data["declarations"]), [row["name"] for row in data["pipelines"]]) == (["usage"], ["alert"])
 
 
 def test_the_error_counts_the_problems_and_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as caught:
-        Checker(str(write(tmp_path, {"ingestlayer.toml": "a = 1\nb = 2"}))).run()
+        Compiler(str(write(tmp_path, {"ingestlayer.toml": "a = 1\nb = 2"}))).run()
     error = caught.value
     assert (error.message, error.hint, error.exit_code) == (
         "the project has 2 problems",
@@ -333,7 +333,7 @@ def test_a_bad_member_does_not_shift_the_places_of_the_next(tmp_path: Path) -> N
 def test_fields_of_the_envelope_need_no_declaration(tmp_path: Path) -> None:
     names = ("id", "type", "received_at", "source", "idempotency_key", "payload", "payload.used")
     text = DESTINATION + 'mention = "' + " ".join(f"$event.{name}" for name in names) + '"'
-    assert Checker(str(write(tmp_path, {"pipelines/alert.toml": text}))).run()
+    assert Compiler(str(write(tmp_path, {"pipelines/alert.toml": text}))).run()
 
 
 def test_a_ref_that_one_of_the_matched_declarations_has_is_good(tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ def test_a_ref_that_one_of_the_matched_declarations_has_is_good(tmp_path: Path) 
         "events/other.toml": 'type = "other"\n[fields]\nmore = "string"\n',
         "pipelines/alert.toml": 'match = ["usage", "other"]\n' + DESTINATION + 'mention = "$event.more"\n',
     }
-    assert Checker(str(write(tmp_path, {**files}))).run()
+    assert Compiler(str(write(tmp_path, {**files}))).run()
 
 
 def test_where_undeclared_events_are_accepted_a_ref_may_be_anything(tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_where_undeclared_events_are_accepted_a_ref_may_be_anything(tmp_path: Pa
         "ingestlayer.toml": '[events]\nundeclared = "accept"\n',
         "pipelines/alert.toml": 'match = ["other"]\n' + DESTINATION + 'mention = "$event.more"\n',
     }
-    assert Checker(str(write(tmp_path, {**files}))).run()
+    assert Compiler(str(write(tmp_path, {**files}))).run()
 
 
 # Blocks files ---------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ingestlayer_cli.engine.memory import NoMemory
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.model.gate import Raw
-from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.steps.base import Context
 from ingestlayer_cli.steps.redact_pii import RedactPii
 from ingestlayer_cli.system.document import Document
@@ -102,7 +102,7 @@ def bodies(pipe: Pipe, payload: dict[str, Any], key: str | None = None) -> dict[
 
 def problems(pipe: Pipe) -> list[str]:
     with pytest.raises(ProjectError) as caught:
-        Checker(str(pipe.root)).run()
+        Compiler(str(pipe.root)).run()
     return [f"{path}: {words}" for path, words in caught.value.details]
 
 
@@ -511,4 +511,4 @@ def test_undeclared_events_may_have_any_field(made: Pipe) -> None:
     made.write(
         "pipelines/pipeline.toml", f'{REDACT}fields = {{ anything = "mask" }}\n{SLACK.partition("[destinations.m")[0]}'
     )
-    assert Checker(str(made.root)).run()
+    assert Compiler(str(made.root)).run()

@@ -10,7 +10,7 @@ from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.operations import testing
 from ingestlayer_cli.operations.replay import ReplayOptions, replay
 from ingestlayer_cli.project import Project
-from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.project.lint.inspect import inspect
 from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.store.sqlite.history import named
@@ -64,7 +64,7 @@ class Pipe:
         )
 
     def project(self) -> Project:
-        return Project(str(self.root), Checker(str(self.root)).run())
+        return Project(str(self.root), Compiler(str(self.root)).run())
 
     def emit(self, at: str | None = None, type_: str = "usage", **payload: Any) -> Document:
         """Emit one event; `at` is its own time."""

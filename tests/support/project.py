@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.project.compile import Checker
+from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.system.errors import ProjectError
 
 SOUND = {
@@ -30,7 +30,7 @@ def write(root: Path, files: dict[str, str | bytes | None]) -> Path:
 def problems(root: Path, files: dict[str, str | bytes | None]) -> list[str]:
     """Return every problem of the project as a line, `file:line:column: words`."""
     with pytest.raises(ProjectError) as caught:
-        Checker(str(write(root, files))).run()
+        Compiler(str(write(root, files))).run()
     return [f"{path}: {words}" for path, words in caught.value.details]
 
 

@@ -9,10 +9,11 @@ from ...language.templates import template_refs
 from ...model import families
 from ...model.declarations import Field
 from ...system.errors import ProjectError
-from .. import checks, read
-from ..compile import Checker
+from .. import read
+from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding, of_problems
+from . import checks
 from .length import Columns, longest
 from .warnings import PipelineChecks, key_fields, of_project
 
@@ -26,14 +27,14 @@ def inspect(root: str, *, keep: bool = True) -> list[Finding]:
 
 
 class _Inspection:
-    def __init__(self, checker: Checker) -> None:
-        self.checker = checker
-        self.found = of_problems(checker.problems)
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.found = of_problems(facts.problems)
         self.wrong = {found.file for found in self.found}
-        tables = checker.settings.entities if checker.settings else {}
+        tables = facts.settings.entities if facts.settings else {}
         self.names = {kind: table.file for kind, table in tables.items()}
         self.files = {
-            kind: EntityFile(kind, os.path.join(checker.root, table.file), table.key, dict(table.types), None)
+            kind: EntityFile(kind, os.path.join(facts.root, table.file), table.key, dict(table.types), None)
             for kind, table in tables.items()
         }
         self.rows = Columns(self.files, self.names, self._columns_in_use())
@@ -42,18 +43,18 @@ class _Inspection:
     def run(self) -> list[Finding]:
         for kind in self.files:
             self.found += self._of_entity_file(kind)
-        for pipeline in self.checker.pipelines:
+        for pipeline in self.facts.pipelines:
             sound = f"pipelines/{pipeline['name']}.toml" not in self.wrong
-            self.found += PipelineChecks(self.checker, pipeline, self.columns).run(sound)
+            self.found += PipelineChecks(self.facts, pipeline, self.columns).run(sound)
             if sound:
                 self.found += self._lengths(pipeline)
-        for declaration in self.checker.declarations.values():
+        for declaration in self.facts.declarations.values():
             if declaration["file"] and declaration["file"] not in self.wrong:
-                self.found += key_fields(self.checker, declaration)
+                self.found += key_fields(self.facts, declaration)
         if FILE not in self.wrong:
-            self.found += checks.inspect(self.checker)
+            self.found += checks.inspect(self.facts)
         if not self.wrong:
-            self.found += of_project(self.checker)
+            self.found += of_project(self.facts)
         return self._in_order()
 
     def columns(self, kind: str) -> list[str] | None:
@@ -68,7 +69,7 @@ class _Inspection:
     def _columns_in_use(self) -> dict[str, set[str]]:
         """Return the columns that texts have refs to, by the kind of entity."""
         wanted: dict[str, set[str]] = {}
-        for pipeline in self.checker.pipelines:
+        for pipeline in self.facts.pipelines:
             for _, language, parts in families.language(pipeline["destinations"]):
                 for root, *names in template_refs(parts) if language == "$template" else ():
                     if root == "entity" and len(names) > 1:
@@ -83,13 +84,13 @@ class _Inspection:
                 # The file is called by its last name; its place in the project is told here.
                 yield found._replace(file=name)
             else:
-                words = words.replace(self.checker.root + os.sep, "")
-                yield finding(self.checker.sources[FILE].place(("entities", kind, "file"), 0), words)
+                words = words.replace(self.facts.root + os.sep, "")
+                yield finding(self.facts.sources[FILE].place(("entities", kind, "file"), 0), words)
 
     def _lengths(self, pipeline: dict[str, Any]) -> Iterator[Finding]:
         """Yield the texts of messages that can get longer than their destination takes."""
-        source = self.checker.sources[f"pipelines/{pipeline['name']}.toml"]
-        declared = self.checker.declared.get(pipeline["name"]) or [{"fields": []}]
+        source = self.facts.sources[f"pipelines/{pipeline['name']}.toml"]
+        declared = self.facts.declared.get(pipeline["name"]) or [{"fields": []}]
         for index, data in enumerate(pipeline["destinations"]):
             limits = families.member("destinations", data["use"]).limits
             for path, language, parts in families.language(data):
@@ -111,7 +112,7 @@ class _Inspection:
                     yield finding(source.place(("destinations", index, *path), 0), words, "warning")
 
     def _in_order(self) -> list[Finding]:
-        files = [*self.checker.files, *self.names.values()]
+        files = [*self.facts.files, *self.names.values()]
         found = list(dict.fromkeys(self.found))
         order = {name: number for number, name in enumerate(dict.fromkeys([*files, *(it.file for it in found)]))}
         # The last of a long entity file's problems counts the others.

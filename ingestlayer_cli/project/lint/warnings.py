@@ -11,7 +11,7 @@ from ...language.expressions import ROOTS, Node, equal, evaluator, refs
 from ...language.templates import template_refs
 from ...model import families
 from ...system.errors import near_miss
-from ..compile import Checker
+from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, Severity, finding
 from ..match import matches
@@ -29,16 +29,16 @@ Columns = Callable[[str], list[str] | None]
 class PipelineChecks:
     """The checks of one pipeline by itself. `columns` returns those of a kind's file; None: not known."""
 
-    def __init__(self, checker: Checker, pipeline: dict[str, Any], columns: Columns) -> None:
+    def __init__(self, facts: Facts, pipeline: dict[str, Any], columns: Columns) -> None:
         self.pipeline = pipeline
         self.columns = columns
-        self.source: SourceFile = checker.sources[f"pipelines/{pipeline['name']}.toml"]
-        self.kinds = checker.kinds
-        self.files = checker.settings.entities if checker.settings else {}
-        self.traits = _traits(checker)
-        self.bodies = _bodies(checker, pipeline)
-        self.connections = checker.connections
-        self.domains = domains_of(checker, pipeline)
+        self.source: SourceFile = facts.sources[f"pipelines/{pipeline['name']}.toml"]
+        self.kinds = facts.kinds
+        self.files = facts.settings.entities if facts.settings else {}
+        self.traits = _traits(facts)
+        self.bodies = _bodies(facts, pipeline)
+        self.connections = facts.connections
+        self.domains = domains_of(facts, pipeline)
         self.found: list[Finding] = []
 
     def run(self, sound: bool) -> list[Finding]:
@@ -232,19 +232,19 @@ def _is(step: dict[str, Any] | None, kind: str) -> bool:
     return step is not None and step.get("use") == kind
 
 
-def _traits(checker: Checker) -> dict[str, set[str]]:
+def _traits(facts: Facts) -> dict[str, set[str]]:
     """Return the names of the traits that pipelines write, by the kind of entity."""
     found: dict[str, set[str]] = {}
-    for pipeline in checker.pipelines:
+    for pipeline in facts.pipelines:
         for step in pipeline["steps"]:
             if _is(step, "upsert.entity") and isinstance(step.get("kind"), str):
                 found.setdefault(step["kind"], set()).update(step.get("traits") or ())
     return found
 
 
-def _bodies(checker: Checker, pipeline: dict[str, Any]) -> list[set[str] | None]:
+def _bodies(facts: Facts, pipeline: dict[str, Any]) -> list[set[str] | None]:
     """Return the names that `$body` has before each step and after the last one; None where they are not known."""
-    declared = checker.declared.get(pipeline["name"])
+    declared = facts.declared.get(pipeline["name"])
     names = None if declared is None else {row[0] for data in declared for row in data["fields"]}
     found = [names]
     for step in pipeline["steps"]:
@@ -271,9 +271,9 @@ def _first(paths: Iterable[str]) -> set[str]:
     return {path.split(".")[0] for path in paths}
 
 
-def domains_of(checker: Checker, pipeline: dict[str, Any]) -> list[Domain]:
+def domains_of(facts: Facts, pipeline: dict[str, Any]) -> list[Domain]:
     """Return what refs may be, for each declaration that a pipeline may get."""
-    declared = checker.declared.get(pipeline["name"])
+    declared = facts.declared.get(pipeline["name"])
     own = own_of(pipeline["steps"]) if None not in pipeline["steps"] else {}
     return [domain_of(data, own) for data in ([None] if declared is None else declared)]
 
@@ -296,26 +296,26 @@ def _once(paths: list[list[str]]) -> list[list[str]]:
 # The project as a whole -----------------------------------------------------------------------------------
 
 
-def of_project(checker: Checker) -> Iterator[Finding]:
+def of_project(facts: Facts) -> Iterator[Finding]:
     """Yield what is declared and unused, and what is posted twice."""
-    for type_, declaration in checker.declarations.items():
+    for type_, declaration in facts.declarations.items():
         if not declaration["file"]:
             continue
-        source = checker.sources[declaration["file"]]
-        if not any(matches(pipeline["match"], type_) for pipeline in checker.pipelines):
+        source = facts.sources[declaration["file"]]
+        if not any(matches(pipeline["match"], type_) for pipeline in facts.pipelines):
             words = f'no pipeline matches "{type_}": its events are stored and go nowhere'
             yield finding(source.place(("type",), 0), words, "warning")
-    used = {enriches(step) for pipeline in checker.pipelines for step in pipeline["steps"]}
-    for kind in checker.settings.entities if checker.settings else ():
+    used = {enriches(step) for pipeline in facts.pipelines for step in pipeline["steps"]}
+    for kind in facts.settings.entities if facts.settings else ():
         if kind not in used:
             words = f'no pipeline looks up "{kind}": `use = "enrich.entity"` with kind = "{kind}" does'
-            yield finding(checker.sources[FILE].place(("entities", kind)), words, "warning")
-    yield from _posted_twice(checker)
+            yield finding(facts.sources[FILE].place(("entities", kind)), words, "warning")
+    yield from _posted_twice(facts)
 
 
-def key_fields(checker: Checker, declaration: dict[str, Any]) -> Iterator[Finding]:
+def key_fields(facts: Facts, declaration: dict[str, Any]) -> Iterator[Finding]:
     """Yield the optional fields without which the declared idempotency key is null."""
-    source, domain = checker.sources[declaration["file"]], domain_of(declaration)
+    source, domain = facts.sources[declaration["file"]], domain_of(declaration)
     at: Path = ("idempotency", "key")
     optional = {row[0] for row in declaration["fields"] if row[2]}
     told = set()
@@ -337,10 +337,10 @@ def _without(domain: Domain, missing: list[str]) -> Domain:
     return lambda path: [None] if path == missing else domain(path)
 
 
-def _posted_twice(checker: Checker) -> Iterator[Finding]:
+def _posted_twice(facts: Facts) -> Iterator[Finding]:
     """Yield each destination whose channel gets the same events from an active pipeline before it."""
     posts: dict[tuple[str, str], list[tuple[dict[str, Any], int]]] = {}
-    for pipeline in checker.pipelines:
+    for pipeline in facts.pipelines:
         for index, data in enumerate(pipeline["destinations"] if pipeline["status"] == "active" else ()):
             channel = (data.get("channel") or {}).get("$template")
             if channel and all(isinstance(part, str) for part in channel):
@@ -352,10 +352,10 @@ def _posted_twice(checker: Checker) -> Iterator[Finding]:
         for (first, one), (second, other) in combinations(found, 2):
             if first is second or (second["name"], other) in told:
                 continue
-            type_ = _both(checker, first, second, _conditions(first, one) + _conditions(second, other))
+            type_ = _both(facts, first, second, _conditions(first, one) + _conditions(second, other))
             if type_:
                 told.add((second["name"], other))
-                place = checker.sources[f"pipelines/{second['name']}.toml"].place(("destinations", other, "channel"), 0)
+                place = facts.sources[f"pipelines/{second['name']}.toml"].place(("destinations", other, "channel"), 0)
                 words = (
                     f"#{channel} gets {type_} from pipelines/{first['name']}.toml, too: such an event is posted twice"
                 )
@@ -367,9 +367,9 @@ def _conditions(pipeline: dict[str, Any], index: int) -> list[Node]:
     return [data["when"]["$condition"] for data in members if "when" in data]
 
 
-def _both(checker: Checker, first: dict[str, Any], second: dict[str, Any], nodes: list[Node]) -> str | None:
+def _both(facts: Facts, first: dict[str, Any], second: dict[str, Any], nodes: list[Node]) -> str | None:
     """Return an event type that both pipelines may post, or None."""
-    for type_, declaration in checker.declarations.items():
+    for type_, declaration in facts.declarations.items():
         if (
             matches(first["match"], type_)
             and matches(second["match"], type_)

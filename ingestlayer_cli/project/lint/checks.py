@@ -1,0 +1,76 @@
+"""The columns that a check needs of its file, and the silence of its source that nobody would hear of."""
+
+import csv
+import os
+from collections.abc import Iterator
+
+from ...language.expressions import Node, refs
+from ...system.errors import near_miss
+from ..check_table import CROSSED, STALE, kind_of
+from ..facts import Facts
+from ..find import FILE
+from ..findings import Finding, finding
+from ..match import matches
+from ..models import CheckTable
+
+
+def inspect(facts: Facts) -> Iterator[Finding]:
+    """Yield the columns that the files of checks lack, and the silence that nobody would hear of."""
+    for name, table in (facts.settings.checks if facts.settings else {}).items():
+        columns = _columns(facts.root, table)
+        if columns is not None:
+            yield from _Columns(facts, name, table, columns).findings()
+        if table.stale_after is not None and not any(matches(row["match"], STALE) for row in facts.pipelines):
+            words = f'no pipeline matches "{STALE}": nobody would hear of it'
+            place = facts.sources[FILE].place(("checks", name, "stale_after"), 0)
+            yield finding(place, words, "warning")
+
+
+def _columns(root: str, table: CheckTable) -> list[str] | None:
+    """Return the columns of a check's CSV; None when it has none that can be read."""
+    if table.source is None or kind_of(table.source) != "file" or not table.source.lower().endswith(".csv"):
+        return None
+    try:
+        with open(os.path.join(root, table.source), encoding="utf-8-sig", newline="") as file:
+            return next(([cell.strip() for cell in cells] for cells in csv.reader(file) if any(cells)), None)
+    except (OSError, ValueError, csv.Error):
+        return None
+
+
+class _Columns:
+    """The columns that one check needs, and those that its CSV has."""
+
+    def __init__(self, facts: Facts, name: str, table: CheckTable, columns: list[str]) -> None:
+        self.facts = facts
+        self.source = facts.sources[FILE]
+        self.at: tuple[str, str] = ("checks", name)
+        self.table = table
+        self.columns = columns
+
+    def findings(self) -> Iterator[Finding]:
+        table = self.table
+        for name, column in table.columns.items():
+            if column not in self.columns:
+                yield self._lacks(("columns", name), column, 0)
+        for index, name in enumerate(table.key):
+            if not self._has(name):
+                yield self._lacks(("key", index), name, 0)
+        for key in ("value", "where"):
+            node: Node | None = getattr(table, key)
+            for name in dict.fromkeys(".".join(path[1:]) for path in refs(node)) if node else ():
+                if not self._has(name):
+                    yield self._lacks((key,), name, self.source.offset_of((*self.at, key), name))
+        declaration = self.facts.declarations.get(table.emit)
+        for field, _, optional, *_ in declaration["fields"] if declaration else ():
+            if not optional and field not in CROSSED and not self._has(field):
+                near = near_miss(field, self.columns)
+                words = f"{table.emit} requires {field}, and {table.source} has no such column{near}"
+                remedy = f': map it, columns = {{ {field} = "…" }}'
+                yield finding(self.source.place((*self.at, "emit"), 0), words + remedy)
+
+    def _has(self, name: str) -> bool:
+        return name in self.table.columns or name in self.columns
+
+    def _lacks(self, at: tuple[str | int, ...], column: str, offset: int) -> Finding:
+        near = near_miss(column, [*self.columns, *self.table.columns]) or f": there are {', '.join(self.columns[:20])}"
+        return finding(self.source.place((*self.at, *at), offset), f"{self.table.source} has no column {column}{near}")
