@@ -91,7 +91,8 @@ def modules_imported(path: Path) -> set[str]:
                 base = base[1:]
             else:
                 continue
-            found |= {below if (below := (*base, name.name)) in known else base for name in node.names}
+            below_it = [name.name for name in node.names if name.name != "__version__"]  # it is of no module
+            found |= {below if (below := (*base, name)) in known else base for name in below_it}
     return {".".join(parts) for parts in found if parts in known}
 
 
