@@ -1,6 +1,6 @@
 """The whole program in a few functions: read this file to learn it.
 
-    raw input ─▶ gate ─▶ [ one transaction: store event · run pipelines · queue deliveries ] ─▶ outbox ─▶ Slack
+    raw input ─▶ gate ─▶ prepare ─▶ [ one transaction: store event · run pipelines · queue deliveries ] ─▶ outbox
 
 `emit` and `emit_batch` accept and deliver, `preview` runs the same code and writes nothing, `deliver` sends
 what waits. Results are the documents that `--json` prints.

@@ -1,6 +1,6 @@
 """The documents of `check`."""
 
-from typing import Any, Literal, NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -91,11 +91,3 @@ class ChecksDocument(TypedDict):
     """`check`."""
 
     checks: list[CheckedDocument | FailedCheckDocument]
-
-
-class DecisionDocument(TypedDict):
-    """A line of `check --log`; what else it has depends on the decision."""
-
-    check: str
-    decision: str
-    details: NotRequired[dict[str, Any]]
