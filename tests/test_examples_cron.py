@@ -105,6 +105,11 @@ def test_lines_that_overlap_are_one_alert_each(project: Path) -> None:
     assert len(events(project)) == 2
 
 
+@pytest.mark.parametrize("name", ["crontab", "systemd/ingestlayer-check.service", "github/usage.yml"])
+def test_every_schedule_delivers(name: str) -> None:
+    assert re.search(r"^[^#\n]*ingestlayer\b.* deliver\b", (EXAMPLE / name).read_text(), re.MULTILINE)
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_takes_the_units() -> None:
     units = sorted(map(str, (EXAMPLE / "systemd").iterdir()))
@@ -124,8 +129,9 @@ def test_the_commands_of_the_service_and_of_the_workflow_run(project: Path) -> N
     service = (EXAMPLE / "systemd" / "ingestlayer-check.service").read_text()
     workflow = (EXAMPLE / "github" / "usage.yml").read_text()
     (start,) = re.findall(r"^ExecStart=/usr/bin/env (.*)$", service, re.MULTILINE)
-    (job,) = re.findall(r"^ +- run: (ingestlayer .*)$", workflow, re.MULTILINE)
-    for command in (start, f"cd {project} && {job}"):
+    (stop,) = re.findall(r"^ExecStopPost=/usr/bin/env (.*)$", service, re.MULTILINE)
+    jobs = re.findall(r"^ +(?:- )?run: (ingestlayer .*)$", workflow, re.MULTILINE)
+    for command in (start, stop, *(f"cd {project} && {job}" for job in jobs)):
         line = command.replace("/srv/usage", str(project))
         done = cron(line, {"PATH": f"{Path(PROGRAM).parent}:/usr/bin:/bin"})
         assert (done.returncode, done.stderr) == (0, ""), done

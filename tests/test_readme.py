@@ -86,7 +86,7 @@ def test_the_table_and_the_line_of_the_crontab_tell_a_crossing_once(tmp_path: Pa
     shell.run("ingestlayer init")
     _, _, cron = README.read_text().partition("## Usage from cron")
     table = cron.partition("```toml\n")[2].partition("```")[0]
-    line = cron.partition("```crontab\n")[2].partition("```")[0].strip()
+    line, deliver = re.findall(r"(?<=```crontab\n).*(?=\n```)", cron)
     with (tmp_path / "ingestlayer.toml").open("a") as file:
         file.write("\n" + table)
     (tmp_path / "usage.csv").write_text("customer_id,metric,used,limit,plan\nacme,seats,9,10,pro\n")
@@ -94,6 +94,7 @@ def test_the_table_and_the_line_of_the_crontab_tell_a_crossing_once(tmp_path: Pa
     assert command.startswith("/opt/ingestlayer/bin/ingestlayer -C /srv/usage check ")
     here = command.replace("/opt/ingestlayer/bin/", "").replace("/srv/usage", str(tmp_path))
     assert [shell.run(here) for _ in range(3)] == ["", "", ""]
+    assert deliver.split(maxsplit=5)[5] == command.replace(" check ", " deliver ")
     assert len(shell.run("ingestlayer deliveries list --status delivered").splitlines()) == 1
 
 

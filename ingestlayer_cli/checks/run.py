@@ -37,7 +37,7 @@ class CheckOptions(NamedTuple):
     """How a check runs. `only`: rows with this in their key alone; `decided` is told what was decided, once it is safe.
 
     `baseline`: what is at a level is known from now on, and nothing is emitted. `progress` is called with the number
-    of rows read so far.
+    of rows read so far. `wait`: for so many milliseconds for its messages.
     """
 
     dry_run: bool = False
@@ -46,6 +46,7 @@ class CheckOptions(NamedTuple):
     decided: Decided | None = None
     progress: Callable[[int], None] | None = None
     baseline: bool = False
+    wait: int = tally.WAIT
 
 
 def check(runtime: Runtime, data: dict[str, Any], options: CheckOptions | None = None) -> Document:
@@ -202,7 +203,7 @@ class _Check:
         return known_since
 
     def _deliver(self, result: Document, queued: range) -> None:
-        tally.settle(self.runtime, result, [queued] if queued else [], self.options.deliver)
+        tally.settle(self.runtime, result, [queued] if queued else [], self.options.deliver, self.options.wait)
         if self.options.deliver and queued:
             result.hints += [hint for state in rows.states(self.runtime.store, queued) if (hint := state["hint"])]
         result.hints = list(dict.fromkeys(result.hints))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, read_payload
 from ..project import Project
+from ..system.clock import parse_duration
 from ..system.errors import RejectedError, UsageError, near_miss
 
 
@@ -38,7 +39,7 @@ EMIT = [
     *EVENT,
     Option("--no-deliver", "", "Accept and queue; send nothing now."),
     Option("--dry-run", "", "Show what would happen, like `preview`."),
-    Option("--wait", "DURATION", "How long to wait for its own deliveries; 10s unless given."),
+    Option("--wait", "DURATION", "How long to wait for its messages, and those that had waited; 10s unless given."),
     Option("--batch", "FILE|-", "Many events: .ndjson, .jsonl or .csv, or NDJSON from stdin."),
     Option("--format", "csv|ndjson", "What a batch holds; its ending says so unless given."),
     Option("--rejects", "FILE", "Where the refused lines of a batch go, as NDJSON."),
@@ -232,6 +233,18 @@ def _check_declared(arguments: Arguments, declaration: Declaration | None, accep
                     f"unknown option {item.flag}: {arguments.type} is not declared",
                     f"set the fields of an undeclared event as {item.name}=text or {item.name}:=json",
                 )
+
+
+def wait_of(arguments: Arguments) -> int:
+    """Return for how many milliseconds messages are waited for."""
+    from ..engine.tally import WAIT
+
+    if not arguments.on("--wait"):
+        return WAIT
+    try:
+        return parse_duration(arguments.options["--wait"])
+    except ValueError as error:
+        raise UsageError(f"--wait: {error}") from None
 
 
 def read_event(project: Project, arguments: Arguments) -> Raw:

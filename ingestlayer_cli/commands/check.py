@@ -4,12 +4,13 @@ from typing import Any
 
 from ..checks.run import CheckOptions, check
 from ..engine.runtime import Runtime
+from ..engine.tally import send_due
 from ..project import Project, load
 from ..system.console import Progress, note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, UsageError, gravest, near_miss
 from . import Settings
-from .arguments import OUTPUT, Arguments, Option, parse
+from .arguments import OUTPUT, Arguments, Option, parse, wait_of
 from .show import drawing
 
 CHECK = [
@@ -17,6 +18,7 @@ CHECK = [
     Option("--baseline", "", "Take what is at a level as known: emit nothing. For the first run."),
     Option("--only", "KEY", "Rows with this in their key alone."),
     Option("--no-deliver", "", "Accept and queue; send nothing now."),
+    Option("--wait", "DURATION", "How long to wait for its messages, and those that had waited; 10s unless given."),
     Option("--log", "FILE", "Append what is decided, one JSON object a line."),
     *OUTPUT,
 ]
@@ -33,17 +35,23 @@ def run(settings: Settings, args: list[str]) -> Exit:
     as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
     progress = Progress("rows", quiet or as_json)
     results: list[Document] = []
+    earlier = Document()
     with Runtime(project, show=drawing(as_json or quiet)) as runtime:
         options = _options(arguments, runtime, progress)
+        started = runtime.clock.now()
         for data in chosen:
             result = check(runtime, data, options)
             progress.end()
             results.append(result)
             if not as_json:
                 _say(data, result, options, quiet)
+        if options.deliver and not options.dry_run:
+            earlier = send_due(runtime, started, runtime.clock.now() + options.wait, is_patient=True)
     if as_json:
         say_json({"checks": results})
-    return gravest(code for result in results for code in result.exit_codes)
+    for words in () if as_json else earlier.hints:
+        note(f"warning: {words}", "yellow")
+    return gravest(code for result in (*results, earlier) for code in result.exit_codes)
 
 
 def _parsed(args: list[str]) -> Arguments:
@@ -80,7 +88,8 @@ def _options(arguments: Arguments, runtime: Runtime, progress: Progress) -> Chec
 
         decided = Log(arguments.options["--log"], "check", runtime.clock).add_all
     only, deliver = arguments.options.get("--only"), not arguments.on("--no-deliver")
-    return CheckOptions(arguments.on("--dry-run"), only, deliver, decided, progress.at, arguments.on("--baseline"))
+    baseline, wait = arguments.on("--baseline"), wait_of(arguments)
+    return CheckOptions(arguments.on("--dry-run"), only, deliver, decided, progress.at, baseline, wait)
 
 
 # What is shown --------------------------------------------------------------------------------------------

@@ -6,15 +6,13 @@ from typing import Any
 from ..engine import flow
 from ..engine.accepting import bury
 from ..engine.runtime import Runtime
-from ..engine.tally import WAIT
 from ..model.gate import Raw
 from ..project import Project, load
-from ..system.clock import parse_duration
 from ..system.console import note, say, say_json
 from ..system.document import Document
-from ..system.errors import Exit, RejectedError, UsageError
+from ..system.errors import Exit, RejectedError
 from . import Settings
-from .arguments import EMIT, Arguments, parse, read_event
+from .arguments import EMIT, Arguments, parse, read_event, wait_of
 from .show import drawing, note_real
 
 
@@ -26,7 +24,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
         from .preview import show
 
         return show(project, arguments)
-    deliver, wait = not arguments.on("--no-deliver"), _wait(arguments)
+    deliver, wait = not arguments.on("--no-deliver"), wait_of(arguments)
     if arguments.on("--batch"):
         from .batch import run_batch
 
@@ -83,15 +81,6 @@ def _decision(result: Document) -> dict[str, Any]:
         for run in result["runs"]
     ]
     return {"decision": result["status"], **told, "runs": runs}
-
-
-def _wait(arguments: Arguments) -> int:
-    if not arguments.on("--wait"):
-        return WAIT
-    try:
-        return parse_duration(arguments.options["--wait"])
-    except ValueError as error:
-        raise UsageError(f"--wait: {error}") from None
 
 
 def _say(project: Project, result: Document) -> None:

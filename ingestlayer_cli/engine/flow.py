@@ -2,8 +2,8 @@
 
     raw input ─▶ gate ─▶ prepare ─▶ [ one transaction: store event · run pipelines · queue deliveries ] ─▶ outbox
 
-`emit` and `emit_batch` accept and deliver, `preview` runs the same code and writes nothing, `deliver` sends
-what waits. Results are the documents that `--json` prints.
+`emit` and `emit_batch` accept and deliver, and then send what else is due; `preview` runs the same code and writes
+nothing, `deliver` sends what waits. Results are the documents that `--json` prints.
 """
 
 import json
@@ -33,7 +33,7 @@ from .accepting import (
 from .memory import NoMemory
 from .pipeline import Run
 from .runtime import Runtime
-from .tally import WAIT, count, no_runs, send_own, settle
+from .tally import WAIT, count, no_runs, send_due, send_own, settle
 
 if TYPE_CHECKING:
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
@@ -65,11 +65,13 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     except RejectedError as error:
         bury(runtime, raw, as_text(raw), error)
         raise
-    if isinstance(runs, First):
-        return _duplicate(runs.event, event)
+    until = runtime.clock.now() + wait
     if deliver and queued:
         send_own(runtime, [queued], wait)
-    return _accepted(runtime, event, runs, queued)
+    hints = send_due(runtime, now, until).hints if deliver else []
+    result = _duplicate(runs.event, event) if isinstance(runs, First) else _accepted(runtime, event, runs, queued)
+    result.hints += hints
+    return result
 
 
 # Batches --------------------------------------------------------------------------------------------------
@@ -89,6 +91,7 @@ def emit_batch(
     """
     result = Document(accepted=0, duplicates=0, rejected=0, runs=no_runs(), deliveries={}, rejects=[])
     queued: list[range] = []
+    started = runtime.clock.now()
     runtime.store.expect_many()
     for chunk in chunks:
         outcomes, refused, own = _accept_chunk(runtime, chunk)
@@ -105,7 +108,10 @@ def emit_batch(
         queued += [own] if own else []
         if progress is not None:
             progress(result)
+    until = runtime.clock.now() + wait
     settle(runtime, result, queued, deliver, wait)
+    if deliver:
+        result.hints += send_due(runtime, started, until, is_patient=True).hints
     return result
 
 

@@ -161,7 +161,7 @@ class Outbox:
         return rows.claim(self._store, self._reachable(wanted), self._clock.now(), LEASE, self._pace, self._owner)
 
     def _reachable(self, wanted: Wanted) -> Wanted:
-        return wanted._replace(without=self.connections.broken) if self.connections.broken else wanted
+        return wanted._replace(without=(*wanted.without, *broken)) if (broken := self.connections.broken) else wanted
 
     def _pace(self, label: str) -> int:
         """Return the time between two messages to one target over a connection."""
@@ -210,12 +210,16 @@ class Outbox:
                 gone = Attempt(claimed_at, max(now - claimed_at, 0), "unknown", "unknown", True, now, why, hint)
                 rows.abandon(self._store, row, gone)
 
-    def reconcile(self, wanted: Wanted, said: Said | None = None) -> None:
-        """Settle what is `unknown`: by the channel's history where it can be read, else as `on_unknown` says."""
+    def reconcile(self, wanted: Wanted, said: Said | None = None, since: int | None = None) -> None:
+        """Settle what is `unknown`: by the channel's history where it can be read, else as `on_unknown` says.
+
+        `since`: only what was noticed after that time.
+        """
         self.expire()
         by_lane: dict[int, list[Doubtful]] = {}
         for row in rows.doubtful(self._store, wanted):
-            by_lane.setdefault(row.lane, []).append(row)
+            if since is None or row.noticed_at >= since:
+                by_lane.setdefault(row.lane, []).append(row)
         for lane, doubtful in by_lane.items():
             now = self._clock.now()
             if now - self._looked.get(lane, 0) >= LOOK_AGAIN and not self.stopped:

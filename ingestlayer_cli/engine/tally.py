@@ -1,13 +1,18 @@
 """Many events: their runs are counted once they are committed, their messages sent at the end."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ..store.contract.sending import Wanted
 from ..store.sqlite import outbox as rows
+from ..system.clock import DAY
 from ..system.document import Document
 from ..system.errors import Exit
 from .pipeline import Run
 from .runtime import Runtime
+
+if TYPE_CHECKING:
+    from ..store.contract.sending import Attempt, Claimed, Doubtful
 
 WAIT = 10_000  # milliseconds that a call waits for what it queued
 HINTS = 10  # more of them nobody reads
@@ -51,6 +56,37 @@ def send_own(runtime: Runtime, queued: list[range], wait: int) -> None:
         runtime.outbox.send(wanted, until, until)
     else:
         runtime.courier.send(wanted, until, connections)
+
+
+def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = False) -> Document:
+    """Send what was due before this call started, whoever accepted it, until a time; the hints tell what went wrong.
+
+    A patient call waits for the pace of channels, another sends what may go at once. What a terminal draws is drawn
+    by the call that accepted it, or by `deliver`. In a process that lives long one thread sends, and not this.
+    """
+    result, clock = Document(), runtime.clock
+    if runtime.courier is not None or clock.now() >= until:
+        return result
+    of, due_by = runtime.connections.of, started - 1
+    drawn = {label: of(label).is_drawn for label in rows.unfinished(runtime.store, due_by)}
+    if all(drawn.values()):
+        return result
+    wanted = Wanted(without=tuple((label, "") for label, is_drawn in drawn.items() if is_drawn), due_by=due_by)
+    outbox, last = runtime.outbox, dict[str, tuple[str, "Attempt"]]()
+
+    def heard(row: "Claimed | Doubtful", attempt: "Attempt") -> None:
+        last[row.id] = row.target, attempt
+
+    # What could not be seen for a day is left to `deliver`, and to people.
+    outbox.reconcile(wanted, heard, started - DAY)
+    while clock.now() < until and outbox.send(wanted, due_by, until if is_patient else clock.now(), heard):
+        pass
+    for id_, (target, attempt) in last.items():
+        if attempt.status != "delivered":
+            result.exit_codes.append(Exit.DEAD if attempt.status == "dead" else Exit.WAITING)
+            result.hints.append(f"{id_} to {target}, which had waited, is {attempt.status}: {attempt.error}")
+    del result.hints[HINTS:]
+    return result
 
 
 def _codes(result: Document, deliver: bool) -> Iterator[Exit]:

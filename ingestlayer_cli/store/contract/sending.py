@@ -33,6 +33,7 @@ class Wanted(NamedTuple):
     pipeline: str | None = None
     target: str | None = None  # with its # or without
     without: tuple[tuple[str, str], ...] = ()  # not to these (kind of destination, target); "": any target
+    due_by: int | None = None  # what was due by then: not what others accepted since
 
 
 class Attempt(NamedTuple):

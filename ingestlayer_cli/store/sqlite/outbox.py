@@ -44,6 +44,9 @@ def _filters(wanted: Wanted) -> tuple[list[str], list[Any]]:
     if wanted.without:
         terms.append(_NOT_WITHOUT)
         values.append(json.dumps(wanted.without))
+    if wanted.due_by is not None:
+        terms.append("w.due_at <= ?")
+        values.append(wanted.due_by)
     return terms, values
 
 
@@ -152,6 +155,18 @@ def next_at(store: Store, wanted: Wanted, now: int, due_by: int, look: int) -> i
     )
     found: int | None = rows[0][0]
     return found
+
+
+def unfinished(store: Store, due_by: int) -> list[str]:
+    """Return over which connections anything is due by a time, may or may not have arrived, or is being sent."""
+    rows = store.select(
+        f"SELECT destination FROM deliveries w INDEXED BY deliveries_waiting WHERE {_WAITING} AND w.due_at <= ?"
+        " UNION SELECT destination FROM deliveries INDEXED BY deliveries_open"
+        " WHERE status = 'unknown' AND status <> 'delivered'"
+        " UNION SELECT destination FROM deliveries INDEXED BY deliveries_leased WHERE lease_until IS NOT NULL",
+        due_by,
+    )
+    return [label for (label,) in rows]
 
 
 def own_open(store: Store, wanted: Wanted, due_by: int) -> bool:
