@@ -1,48 +1,66 @@
 """`replay`: send stored events again."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from .grouped import grouped
 from .options import Json, Quiet
 from .selection import Since, Status, Type, Until, Where, selection
 
 
-def replay(
+class Chosen(NamedTuple):
+    """Which events: named ones, those of a file, or all that fit."""
+
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="[ID]...", help="Events: ids, or the starts of them, or @last.")
-    ] = None,
-    type_: Type = None,
-    since: Since = None,
-    until: Until = None,
-    where: Where = None,
-    status: Status = None,
-    pipeline: Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="Run this pipeline alone.")] = None,
+    ] = None
+    type_: Type = None
+    since: Since = None
+    until: Until = None
+    where: Where = None
+    status: Status = None
+    pipeline: Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="Run this pipeline alone.")] = None
     file: Annotated[
         str | None, typer.Option("--file", metavar="FILE", help="The stored events of a file of `events export`.")
-    ] = None,
-    original: Annotated[
-        bool, typer.Option("--original", help="In the version that each event first ran under.")
-    ] = False,
-    again: Annotated[bool, typer.Option("--again", help="Also to destinations that took the event.")] = False,
+    ] = None
+
+    @property
+    def filters(self) -> dict[str, str | None]:
+        return {name: getattr(self, name) for name in ("type_", "since", "until", "where", "status")}
+
+
+class Way(NamedTuple):
+    """How they run, and where their messages go."""
+
+    original: Annotated[bool, typer.Option("--original", help="In the version that each event first ran under.")] = (
+        False
+    )
+    again: Annotated[bool, typer.Option("--again", help="Also to destinations that took the event.")] = False
     channel: Annotated[
         str | None, typer.Option("--channel", metavar="NAME", help="Send every Slack message here instead.")
-    ] = None,
-    rate: Annotated[str | None, typer.Option("--rate", metavar="N/s", help="At most so many: `2/s`, `30/m`.")] = None,
+    ] = None
+    rate: Annotated[str | None, typer.Option("--rate", metavar="N/s", help="At most so many: `2/s`, `30/m`.")] = None
     quiet_mark: Annotated[
         bool, typer.Option("--quiet-mark", help="Do not say in the messages that they are replayed.")
-    ] = False,
+    ] = False
+
+
+class Doing(NamedTuple):
+    """What is done after the plan."""
+
     expect: Annotated[
         int | None, typer.Option("--expect", metavar="N", min=0, help="Refuse unless it is so many events.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and stop.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    no_deliver: Annotated[bool, typer.Option("--no-deliver", help="Leave the messages in the outbox.")] = False,
-    wait: Annotated[str | None, typer.Option("--wait", metavar="DURATION", help="Wait so long for them.")] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> int:
+    ] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and stop.")] = False
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+    no_deliver: Annotated[bool, typer.Option("--no-deliver", help="Leave the messages in the outbox.")] = False
+    wait: Annotated[str | None, typer.Option("--wait", metavar="DURATION", help="Wait so long for them.")] = None
+
+
+@grouped
+def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Quiet = False) -> int:
     """Run stored events through the pipelines again, and send what their destinations did not take.
 
     Pipelines run as they are now, on each event's own time, with nothing remembered from before. The plan is shown
@@ -50,71 +68,81 @@ def replay(
     """
     from ..engine.flow import exit_code
     from ..engine.runtime import Runtime
-    from ..engine.tally import WAIT
-    from ..operations.replay import ReplayOptions, choose, plan
+    from ..operations.player import ReplayOptions
+    from ..operations.replay import Sending, plan, settle_unknown
     from ..operations.replay import replay as run
     from ..project import load
-    from ..system.clock import parse_duration
     from ..system.console import Progress, note, say_json
     from ..system.errors import Exit, UsageError
     from . import settings
     from .show import drawing
 
-    filters: dict[str, Any] = {"type_": type_, "since": since, "until": until, "where": where, "status": status}
-    _check_source(ids, any(filters.values()), file, pipeline)
-    try:
-        until_sent = WAIT if wait is None else parse_duration(wait)
-    except ValueError as error:
-        raise UsageError(f"--wait: {error}") from None
-    project = load(settings.project, keep=not dry_run)
+    _check_source(chosen)
+    sending = Sending(not doing.no_deliver, _wait(doing.wait))
+    project = load(settings.project, keep=not doing.dry_run)
     options = ReplayOptions(
-        pipeline, original, again, _channel(project, channel), _interval(project, rate), not quiet_mark
+        chosen.pipeline,
+        way.original,
+        way.again,
+        _channel(project, way.channel),
+        _interval(project, way.rate),
+        not way.quiet_mark,
     )
-    with Runtime(project, show=drawing(json or quiet), keep=not dry_run) as runtime:
-        chosen = selection(runtime, pipeline=pipeline, **filters)
+    with Runtime(project, show=drawing(json or quiet), keep=not doing.dry_run) as runtime:
         store = runtime.stored
         if store is None:
             raise UsageError("there is no event in the store", "`ingestlayer emit` accepts the first")
-        named = _named(store, ids, file)
-        progress = Progress("events looked at", quiet)
-        numbers = choose(runtime, store, chosen, options, progress.at) if named is None else named
-        progress.end()
+        numbers = _numbers(runtime, store, chosen, options, quiet)
+        if sending.deliver and not doing.dry_run:
+            settle_unknown(runtime, numbers)
         progress = Progress("events planned", quiet)
-        result = plan(runtime, store, numbers, options, progress.at)
+        result = plan(runtime, store, numbers, options, sending, progress.at)
         progress.end()
         if not quiet and not json:
-            _say_plan(result, options)
-        if expect is not None and expect != len(numbers):
+            _say_plan(result, sending.deliver, doing.dry_run)
+        if doing.expect is not None and doing.expect != result["events"]:
             raise UsageError(
-                f"--expect {expect:,}: it is {_count(len(numbers), 'event')}",
+                f"--expect {doing.expect:,}: it is {_count(result['events'], 'event')}",
                 "nothing was sent; look at the plan again",
             )
-        if not dry_run and numbers:
-            if not yes and not _asked(result):
+        if not doing.dry_run and numbers:
+            if not doing.yes and not _asked(result):
                 note("nothing was sent")
                 return Exit.INTERRUPTED
             progress = Progress("events", quiet)
-            result = run(runtime, numbers, options, not no_deliver, until_sent, progress.at)
+            result = run(runtime, numbers, options, sending, progress.at)
             progress.end()
     if json:
         say_json(result)
-    elif not quiet and not dry_run and numbers:
+    elif not quiet and not doing.dry_run and numbers:
         _say_result(result)
     for hint in [] if json else result.hints:
         note(f"hint: {hint}", "yellow")
     return exit_code(result)
 
 
-def _check_source(ids: list[str] | None, filtered: bool, file: str | None, pipeline: str | None) -> None:
+def _check_source(chosen: Chosen) -> None:
     """Refuse two ways of choosing at once, and none: everything is replayed when it is said."""
     from ..system.errors import UsageError
 
-    given = [name for name, on in (("ids", ids), ("filters", filtered), ("--file", file)) if on]
-    if not given and pipeline is None:
+    ways = (("ids", chosen.ids), ("filters", any(chosen.filters.values())), ("--file", chosen.file))
+    given = [name for name, on in ways if on]
+    if not given and chosen.pipeline is None:
         hint = "name them by id, or choose some: --since 2d, --type TYPE, --status dead; all of them: --until now"
         raise UsageError("which events?", hint)
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} both choose the events", "give one of them")
+
+
+def _wait(text: str | None) -> int:
+    from ..engine.tally import WAIT
+    from ..system.clock import parse_duration
+    from ..system.errors import UsageError
+
+    try:
+        return WAIT if text is None else parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--wait: {error}") from None
 
 
 def _channel(project: Any, channel: str | None) -> str | None:
@@ -147,20 +175,33 @@ def _interval(project: Any, rate: str | None) -> int:
     return round(UNITS[found[2]] / float(found[1]))
 
 
-def _named(store: Any, ids: list[str] | None, file: str | None) -> list[int] | None:
+def _numbers(runtime: Any, store: Any, chosen: Chosen, options: Any, quiet: bool) -> Any:
+    """Return the numbers of the events to replay."""
+    from ..operations.replay import choose
+    from ..system.console import Progress
+
+    meant = selection(runtime, pipeline=chosen.pipeline, **chosen.filters)
+    named = _named(store, chosen)
+    progress = Progress("events looked at", quiet)
+    numbers = choose(runtime, store, meant, options, progress.at) if named is None else named
+    progress.end()
+    return numbers
+
+
+def _named(store: Any, chosen: Chosen) -> list[int] | None:
     """Return the numbers of the events that are named, in the order of their times; None when none is."""
     from ..operations.replay import read_file
     from ..store.sqlite import history
     from ..system.errors import UsageError
 
-    if file is not None:
+    if chosen.file is not None:
         try:
-            with sys.stdin.buffer if file == "-" else open(file, "rb") as source:
-                return read_file(store, source, file)
+            with sys.stdin.buffer if chosen.file == "-" else open(chosen.file, "rb") as source:
+                return read_file(store, source, chosen.file)
         except OSError as error:
-            raise UsageError(f"--file {file}: {error.strerror}") from None
-    if ids:
-        found = {(item.event.received_at, item.seq) for item in (history.named(store, word) for word in ids)}
+            raise UsageError(f"--file {chosen.file}: {error.strerror}") from None
+    if chosen.ids:
+        found = {(item.event.received_at, item.seq) for item in (history.named(store, word) for word in chosen.ids)}
         return [number for _, number in sorted(found)]
     return None
 
@@ -169,22 +210,31 @@ def _asked(result: Any) -> bool:
     """Return what a person answers; UsageError where there is none."""
     from ..system.errors import UsageError
 
-    messages = sum(result["messages"].values())
+    messages = _count(sum(result["messages"].values()) + sum(result["waiting"].values()), "message")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
-            f"this would send {_count(messages, 'message')} of {_count(result['events'], 'event')}: say --yes",
+            f"this would send {messages} of {_count(result['events'], 'event')}: say --yes",
             "--dry-run shows the plan alone; --expect N refuses when it is another count of events",
         )
-    return typer.confirm(f"Send {_count(messages, 'message')}?", err=True)
+    return typer.confirm(f"Send {messages}?", err=True)
 
 
-def _say_plan(result: Any, options: Any) -> None:
+def _say_plan(result: Any, deliver: bool, dry_run: bool) -> None:
     from ..system.console import say
 
     runs = ", ".join(f"{count:,} {name}" for name, count in result["runs"].items() if count)
     say(f"{_count(result['events'], 'event')}, {_count(sum(result['messages'].values()), 'message')}", "bold")
     for target, count in sorted(result["messages"].items()):
         say(f"  {target} {count:,}")
+    if result["waiting"]:
+        targets = ", ".join(f"{target} {count:,}" for target, count in sorted(result["waiting"].items()))
+        sent = "queued already, and sent first" if deliver else "queued already"
+        say(f"  waiting: {_count(sum(result['waiting'].values()), 'message')}, {sent}: {targets}")
+    if result["unknown"]:
+        looks = (
+            "it is looked up first" if dry_run and deliver else "`ingestlayer deliver` looks, or `deliveries settle`"
+        )
+        say(f"  unknown: {_count(result['unknown'], 'message')} that may have arrived: {looks}")
     if result["skipped"]:
         say(f"  {_count(result['skipped'], 'message')} skipped: the destination already took the event (--again sends)")
     say(f"  runs: {runs or 'none'}", "dim")

@@ -6,53 +6,45 @@ is done is what was shown.
 """
 
 from array import array
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import BinaryIO, NamedTuple
 
 from ..engine import tally
 from ..engine.accepting import keep_run, transact
 from ..engine.batch import NdjsonBatch
-from ..engine.memory import FreshMemory
-from ..engine.pipeline import Pipeline, Replay, Run
+from ..engine.pipeline import Run
 from ..engine.runtime import Runtime
-from ..language.expressions import Scope
 from ..model.declarations import printable
 from ..model.events import Event
 from ..model.gate import Raw
-from ..model.memory import Foreseen, Memory, Outside
 from ..project.match import matches
-from ..store.contract.reading import Past, Selection, Version
-from ..store.contract.sending import STATUSES
+from ..store.contract.reading import Selection
+from ..store.contract.sending import STATUSES, Wanted
 from ..store.sqlite import replays
 from ..store.sqlite.connection import Store
 from ..store.sqlite.history import select
 from ..store.sqlite.transaction import Transaction
-from ..system.clock import format_time, parse_time
+from ..system.clock import parse_time
 from ..system.document import Document
-from ..system.errors import IngestlayerError, Problem, ProjectError, RejectedError, UsageError
+from ..system.errors import Problem, RejectedError, UsageError
+from .player import Played, Player, ReplayOptions
 
 CHUNK = 500  # events of a transaction
+NONE = (1 << 63) - 1  # no delivery has this number
 
 # What is told, now and then, of how many events are done.
 Progress = Callable[[int], None]
 
 
-class ReplayOptions(NamedTuple):
-    """How events are replayed.
+class Sending(NamedTuple):
+    """Whether the messages are sent, and for how long that is waited for, in milliseconds."""
 
-    `pipeline`: this one alone. `original`: in the version that each event first ran under. `again`: also to
-    destinations that took the event. `channel`: every message with a channel goes to this one. `interval`:
-    milliseconds between two messages. `mark`: messages say that they are replayed.
-    """
+    deliver: bool = True
+    wait: int = tally.WAIT
 
-    pipeline: str | None = None
-    original: bool = False
-    again: bool = False
-    channel: str | None = None
-    interval: int = 0
-    mark: bool = True
+
+SEND = Sending()
 
 
 def choose(
@@ -111,51 +103,62 @@ def _stored(store: Store, raw: Raw) -> list[tuple[int, int]]:
     return same
 
 
+def settle_unknown(runtime: Runtime, numbers: Sequence[int]) -> None:
+    """Find out, where that can be seen, whether what may or may not have arrived of these events did."""
+    outbox = runtime.outbox
+    outbox.expire()
+    found = [number for chunk in _chunks(numbers) for number in replays.unknown(runtime.store, chunk)]
+    if found:
+        outbox.reconcile(Wanted(queued=tuple(_merged(found))))
+
+
 def plan(
     runtime: Runtime,
     store: Store,
     numbers: Sequence[int],
     options: ReplayOptions,
+    sending: Sending = SEND,
     progress: Progress | None = None,
     each: Callable[[Event, Run], None] | None = None,
 ) -> Document:
     """Count what a replay of these events would do; nothing is written. `each` is told of every run."""
-    result = _empty()
-    player = _Player(runtime, store, options, runtime.clock.now())
+    now = runtime.clock.now()
+    counts = _Counts()
+    player = Player(runtime, store, options, now)
     for chunk in _chunks(numbers):
         player.prepare(chunk)
         player.begin()
         for played in player.play():
-            _count(result, played)
+            counts.add(played)
             if each is not None and played.run is not None:
                 each(played.event, played.run)
         if progress is not None:
-            progress(result["events"])
-    return result
+            progress(counts.result["events"])
+    counts.name_waiting(runtime, store, sending, now)
+    return counts.result
 
 
 def replay(
     runtime: Runtime,
     numbers: Sequence[int],
     options: ReplayOptions,
-    deliver: bool = True,
-    wait: int = tally.WAIT,
+    sending: Sending = SEND,
     progress: Progress | None = None,
 ) -> Document:
-    """Run events again, queue their messages and send them, with what already waits of these events.
+    """Run events again, queue their messages and send them, with those that wait already; these are due now.
 
     Each transaction holds some hundred events: one that is interrupted leaves whole events behind, and the next
     replay of the same ones passes over the destinations that have them.
     """
     now = runtime.clock.now()
-    result = _empty()
-    player = _Player(runtime, runtime.store, options, now)
+    counts = _Counts()
+    player = Player(runtime, runtime.store, options, now)
     due_from = now
     queued: list[range] = []
     for chunk in _chunks(numbers):
         foreseen = player.prepare(chunk)
 
-        def work(transaction: Transaction, due_from: int = due_from) -> tuple[list[_Played], int]:
+        def work(transaction: Transaction, due_from: int = due_from) -> tuple[list[Played], int]:
             player.begin()
             due = count(due_from, options.interval)
             done = list(player.play())
@@ -163,184 +166,70 @@ def replay(
                 if played.kept and played.run is not None:
                     place = played.number, played.run_number
                     keep_run(transaction, played.event, place, played.text, played.run, now, due)
+            if sending.deliver:
+                replays.hasten(transaction, [number for played in done for number in played.waiting], now)
             return done, next(due)
 
         (done, due_from), own = transact(runtime, foreseen, work)
         for played in done:
-            _count(result, played)
-            if deliver:
-                queued += [range(number, number + 1) for number in played.waiting]
+            counts.add(played)
         queued += [own] if own else []
         if progress is not None:
-            progress(result["events"])
-    tally.settle(runtime, result, _merged(queued), deliver, wait)
-    return result
-
-
-def _empty() -> Document:
-    return Document(events=0, messages={}, skipped=0, runs=tally.no_runs(), deliveries=_no_deliveries())
-
-
-def _no_deliveries() -> dict[str, int]:
-    return dict.fromkeys(STATUSES, 0)
+            progress(counts.result["events"])
+    counts.name_waiting(runtime, runtime.store, sending, now, queued[0].start if queued else NONE)
+    spans = _merged(counts.waiting) if sending.deliver else []
+    tally.settle(runtime, counts.result, sorted([*spans, *queued], key=lambda span: span.start), *sending)
+    return counts.result
 
 
 def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     return (numbers[start : start + CHUNK] for start in range(0, len(numbers), CHUNK))
 
 
-def _merged(spans: list[range]) -> list[range]:
-    """Return spans of numbers in their order, those that touch each other as one."""
+def _merged(numbers: Iterable[int]) -> list[range]:
+    """Return numbers as spans, in their order."""
     found: list[range] = []
-    for span in sorted(spans, key=lambda span: span.start):
-        if found and found[-1].stop >= span.start:
-            found[-1] = range(found[-1].start, max(found[-1].stop, span.stop))
+    for number in sorted(set(numbers)):
+        if found and found[-1].stop == number:
+            found[-1] = range(found[-1].start, number + 1)
         else:
-            found.append(span)
+            found.append(range(number, number + 1))
     return found
 
 
-class _Played(NamedTuple):
-    """What replaying one pipeline on one event comes to; without a run, that no pipeline took the event."""
+class _Counts:
+    """What a replay comes to, as `--json` shows it."""
 
-    event: Event
-    number: int  # the event's
-    first: bool  # of the event's runs in this replay
-    run: Run | None = None
-    run_number: int = 0  # among the event's
-    text: str = ""
-    skipped: int = 0  # messages that their destination already took
-    waiting: tuple[int, ...] = ()  # deliveries of the event that wait in the outbox
+    def __init__(self) -> None:
+        deliveries = dict.fromkeys(STATUSES, 0)
+        self.result = Document(
+            events=0, messages={}, waiting={}, unknown=0, skipped=0, runs=tally.no_runs(), deliveries=deliveries
+        )
+        self.waiting: list[int] = []  # the deliveries that are not queued again
+        self._places: set[tuple[str, str]] = set()  # where messages are queued, or wait
 
-    @property
-    def kept(self) -> bool:
-        """Whether the run is stored: not when all that it would send was sent before."""
-        return self.run is not None and bool(self.run.messages or self.run.outcome != "queued")
+    def add(self, played: Played) -> None:
+        """Count one run."""
+        result, run = self.result, played.run
+        result["events"] += played.first
+        result["skipped"] += played.skipped
+        result["unknown"] += played.unknown
+        self.waiting += played.waiting
+        self._places |= played.places
+        if run is None or not played.kept:
+            return
+        tally.count(result, [run])
+        for message in run.messages:
+            result["messages"][message.target] = result["messages"].get(message.target, 0) + 1
 
+    def name_waiting(self, runtime: Runtime, store: Store, sending: Sending, now: int, first: int = NONE) -> None:
+        """Count by target what waits: of these events, and before them in the same channels where that is sent, too.
 
-class _Player:
-    """Runs events again, with one memory for all of them: a chunk is prepared, and played as often as it takes."""
-
-    def __init__(self, runtime: Runtime, store: Store, options: ReplayOptions, now: int) -> None:
-        self._runtime = runtime
-        self._store = store
-        self._options = options
-        self._today = format_time(now)[:10]
-        self._memory = FreshMemory(store)
-        self._compiled: dict[Version, Pipeline | _Broken] = {}
-        self._chunk: list[tuple[int, Event, Sequence[Pipeline | _Broken]]] = []
-
-    def prepare(self, numbers: Sequence[int]) -> Foreseen:
-        """Read the next events and compile their pipelines; return what their runs will look up."""
-        self._memory.settle()
-        self._runtime.entities.refresh()
-        versions = replays.versions(self._store, numbers) if self._options.original else {}
-        self._chunk = [
-            (number, event, self._pipelines(event, versions.get(number, [])))
-            for number, event in replays.events(self._store, numbers)
-        ]
-        foreseen = Foreseen()
-        for _, event, pipelines in self._chunk:
-            scope = event.scope()
-            for pipeline in pipelines:
-                pipeline.foresee(event, scope, foreseen)
-        return foreseen
-
-    def begin(self) -> None:
-        """Forget what a try at these events has left."""
-        self._memory.undo()
-
-    def play(self) -> Iterator[_Played]:
-        """Yield what each run of the prepared events comes to; an event that no pipeline takes is yielded once."""
-        past = replays.past(self._store, [number for number, *_ in self._chunk])
-        for number, event, pipelines in self._chunk:
-            first = True
-            for played in self._event(event, number, past[number], pipelines):
-                yield played if first else played._replace(first=False, waiting=())
-                first = False
-
-    def _event(
-        self, event: Event, number: int, past: Past, pipelines: "Sequence[Pipeline | _Broken]"
-    ) -> Iterator[_Played]:
-        waiting, index = tuple(past.waiting), past.run + 1
-        head = _Played(event, number, True, waiting=waiting)
-        if not pipelines:
-            yield head
-        mark = f"replayed {self._today}, first seen {format_time(event.received_at)[:10]}"
-        for pipeline in pipelines:
-            how = Replay(index, mark if self._options.mark else "", self._options.channel)
-            run = pipeline.run(event, self._runtime.outside, self._memory, how)
-            self._memory.remember(run, event.id)
-            left = run if self._options.again else _untaken(run, past.taken)
-            skipped = len(run.messages) - len(left.messages)
-            played = head._replace(run=left, run_number=index, text=pipeline.text, skipped=skipped)
-            index += played.kept
-            yield played
-
-    def _pipelines(self, event: Event, versions: list[Version]) -> "Sequence[Pipeline | _Broken]":
-        only = self._options.pipeline
-        if self._options.original:
-            return [self._compile(version) for version in versions if only in (None, version.pipeline)]
-        return [pipeline for pipeline in self._runtime.pipelines(event.type) if only in (None, pipeline.name)]
-
-    def _compile(self, version: Version) -> "Pipeline | _Broken":
-        """Return a pipeline as it was: of a text that the store kept."""
-        if version not in self._compiled:
-            project = self._runtime.project
-            now = next((data for data in project.pipelines if data["version"] == version.version), None)
-            try:
-                if now is None or now["name"] != version.pipeline:
-                    from ..project.kept import check_kept
-
-                    now = check_kept(project.root, version.pipeline, version.text)
-                self._compiled[version] = Pipeline(now, project.connections)
-            except ProjectError as error:
-                self._compiled[version] = _Broken(version, error)
-        return self._compiled[version]
-
-
-def _untaken(run: Run, taken: set[tuple[str, str, str]]) -> Run:
-    """Return a run without the messages that their destinations took before."""
-    left, skipped = [], [*run.skipped]
-    for message in run.messages:
-        if (run.pipeline, message.destination, message.target) in taken:
-            reason = "it already took this event"
-            skipped.append({"destination": message.destination, "target": message.target, "reason": reason})
-        else:
-            left.append(message)
-    return run._replace(messages=left, skipped=skipped)
-
-
-class _Broken:
-    """A pipeline whose kept text does not compile any more: its runs fail and say why."""
-
-    def __init__(self, version: Version, error: ProjectError) -> None:
-        self.text = version.text
-        self._version = version
-        problem = error.details[0] if error.details else None
-        why = f"{problem.path}: {problem.problem}" if problem else error.message
-        words = f"version {version.version} of {version.pipeline} does not compile any more: {why}"
-        hint = "replay without --original runs the pipelines as they are now"
-        if "cannot be read" in why:
-            hint = f"a version is kept without the content of its blocks file; {hint}"
-        self._error = ProjectError(words, hint, error.details)
-
-    def foresee(self, event: Event, scope: Scope, foreseen: Foreseen) -> None:
-        """Look nothing up."""
-
-    def run(self, event: Event, outside: Outside, memory: Memory, replay: Replay | None = None) -> Run:
-        """Return a failed run."""
-        error: IngestlayerError = self._error
-        name, version, _ = self._version
-        return Run(name, version, "failed", reason=error.message, error=error)
-
-
-def _count(result: Document, played: _Played) -> None:
-    result["events"] += played.first
-    result["skipped"] += played.skipped
-    run = played.run
-    if run is None or not played.kept:
-        return
-    tally.count(result, [run])
-    for target, number in Counter(message.target for message in run.messages).items():
-        result["messages"][target] = result["messages"].get(target, 0) + number
+        `first` is the first delivery that was queued.
+        """
+        of = runtime.connections.of
+        is_sent = sending.deliver and not all(of(destination).is_drawn for destination, _ in self._places)
+        before = first if self.result["messages"] else max(self.waiting, default=0)
+        self.result["waiting"] = replays.waiting(
+            store, self.waiting, self._places if is_sent else (), before, now + sending.wait
+        )

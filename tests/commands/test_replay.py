@@ -109,10 +109,10 @@ def test_nothing_remembered_drops_a_replay_and_a_replay_leaves_nothing_behind(
 
 def test_a_waiting_message_is_not_doubled_but_sent(posting: Posting, slack: SlackStandin) -> None:
     posting.stored(2, deliver=False)
-    assert posting.replay("--until", "now", "--no-deliver")["skipped"] == 2
+    assert posting.replay("--until", "now", "--no-deliver")["waiting"] == {"#alerts": 2}
     assert posts(slack) == 0
     document = posting.replay("--until", "now")
-    assert (document["skipped"], document["deliveries"]["delivered"]) == (2, 2)
+    assert (document["waiting"], document["deliveries"]["delivered"]) == ({"#alerts": 2}, 2)
     assert_each_once(slack, 2)
 
 

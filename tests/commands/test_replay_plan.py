@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.posting import TOKEN, Posting
+from tests.support.posting import TOKEN, Posting, assert_each_once, posted, posts
 from tests.support.program import PROGRAM, environment
-from tests.support.standin import SlackStandin
+from tests.support.standin import Garbage, RateLimited, SlackStandin
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -32,6 +32,8 @@ def test_the_plan_of_a_dry_run_is_one_document(posting: Posting) -> None:
     assert posting.here("replay", "--until", "now", "--dry-run", "--json").json == {
         "events": 3,
         "messages": {},
+        "waiting": {},
+        "unknown": 0,
         "skipped": 3,
         "runs": {"queued": 0, "dropped": 0, "failed": 0},
         "deliveries": {"delivered": 0, "pending": 0, "retrying": 0, "dead": 0, "unknown": 0},
@@ -121,9 +123,107 @@ def test_what_is_done_is_what_the_plan_said(posting: Posting) -> None:
     )
     posting.stored(8)
     posting.stored(2, channel="gone", first=8)
+    posting.stored(2, deliver=False, first=10)
     for more in ([], ["--again"]):
         plan = posting.replay("--until", "now", *more, "--dry-run")
         done = posting.replay("--until", "now", *more, "--no-deliver")
-        names = ("events", "messages", "skipped", "runs")
+        names = ("events", "messages", "waiting", "unknown", "skipped", "runs")
         assert [plan[name] for name in names] == [done[name] for name in names]
         assert sum(done["deliveries"].values()) == sum(done["messages"].values())
+
+
+# What was queued before -----------------------------------------------------------------------------------------
+
+
+def sent(posting: Posting, slack: SlackStandin, *arguments: str) -> dict[str, int]:
+    """Replay as a plan says, and see that the messages that then arrive are those of the plan; return the plan's."""
+    plan = posting.replay(*arguments, "--dry-run")
+    before = len(slack.messages)
+    posting.replay(*arguments, "--expect", str(plan["events"]))
+    named = sum(plan["messages"].values()) + sum(plan["waiting"].values())
+    assert len(slack.messages) - before == named
+    return {name: plan[name] if name in ("unknown", "skipped") else sum(plan[name].values()) for name in COUNTS}
+
+
+COUNTS = ("messages", "waiting", "unknown", "skipped")
+
+
+def test_what_waits_is_named_as_waiting_and_sent(posting: Posting, slack: SlackStandin) -> None:
+    posting.stored(2, deliver=False)
+    result = posting.here("replay", "--until", "now", "--dry-run")
+    assert result.out.splitlines()[:2] == [
+        "2 events, 0 messages",
+        "  waiting: 2 messages, queued already, and sent first: #alerts 2",
+    ]
+    assert sent(posting, slack, "--until", "now") == {"messages": 0, "waiting": 2, "unknown": 0, "skipped": 0}
+    assert_each_once(slack, 2)
+
+
+def test_a_message_that_waits_for_its_next_attempt_goes_at_once(posting: Posting, slack: SlackStandin) -> None:
+    slack.script.append(RateLimited(60))
+    posting.stored(1)
+    assert posting.statuses() == {"retrying": 1}
+    posting.let_pass(60)
+    posting.sql("UPDATE deliveries SET due_at = due_at + 600000")
+    assert sent(posting, slack, "--status", "retrying")["waiting"] == 1
+
+
+def test_older_messages_of_the_same_channel_are_named_for_they_go_first(posting: Posting, slack: SlackStandin) -> None:
+    posting.stored(2)
+    posting.stored(3, deliver=False, first=2)
+    posting.stored(1, deliver=False, first=5, channel="growth")
+    assert sent(posting, slack, posting.ids[0], "--again") == {"messages": 1, "waiting": 3, "unknown": 0, "skipped": 0}
+    assert posted(slack) == ["c0", "c1", "c2", "c3", "c4", "c0"]
+
+
+def test_with_no_deliver_only_what_waits_of_these_events_is_named(posting: Posting, slack: SlackStandin) -> None:
+    posting.stored(3, deliver=False)
+    plan = posting.replay(posting.ids[1], "--dry-run", "--no-deliver")
+    done = posting.replay(posting.ids[1], "--no-deliver")
+    assert plan["waiting"] == done["waiting"] == {"#alerts": 1}
+    assert posts(slack) == 0
+
+
+def test_without_a_yes_what_waits_is_in_the_question(posting: Posting) -> None:
+    posting.stored(2, deliver=False)
+    assert "this would send 2 messages of 2 events" in posting.run("replay", "--until", "now").err
+
+
+def test_three_replays_at_once_send_what_each_of_them_named(posting: Posting, slack: SlackStandin) -> None:
+    posting.stored(8, deliver=False)
+    results = posting.run_at_once([["replay", "--until", "now", "--yes"]] * 3)
+    for result in results:
+        assert result.out.startswith("8 events, 0 messages\n")
+        assert "waiting: " in result.out or "8 messages skipped" in result.out
+    assert_each_once(slack, 8)
+
+
+def test_what_is_unknown_is_looked_up_before_the_plan(posting: Posting, slack: SlackStandin) -> None:
+    slack.script += [Garbage("who knows", stored=True), Garbage("who knows")]
+    posting.stored(2)
+    posting.let_pass(60)
+    assert posting.statuses() == {"unknown": 2}
+    plan = posting.here("replay", "--until", "now", "--dry-run")
+    assert "  unknown: 2 messages that may have arrived: it is looked up first" in plan.out.splitlines()
+    done = posting.replay("--until", "now")
+    assert (done["waiting"], done["unknown"], done["skipped"]) == ({"#alerts": 1}, 0, 1)
+    assert_each_once(slack, 2)
+
+
+def test_what_stays_unknown_is_named_and_not_sent(posting: Posting, slack: SlackStandin) -> None:
+    slack.tokens[TOKEN].discard("channels:history")
+    slack.script += [Garbage("who knows", stored=True)]
+    posting.stored(1)
+    posting.let_pass(60)
+    assert sent(posting, slack, "--until", "now") == {"messages": 0, "waiting": 0, "unknown": 1, "skipped": 0}
+    result = posting.here("replay", "--until", "now", "--yes")
+    assert "  unknown: 1 message that may have arrived: `ingestlayer deliver` looks" in result.out
+    assert_each_once(slack, 1)
+
+
+def test_what_waits_elsewhere_is_left_alone_by_a_replay_to_another_channel(
+    posting: Posting, slack: SlackStandin
+) -> None:
+    posting.stored(1, deliver=False)
+    assert sent(posting, slack, "--until", "now", "--channel", "test")["waiting"] == 0
+    assert posting.statuses() == {"pending": 1, "delivered": 1}

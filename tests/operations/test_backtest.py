@@ -16,6 +16,7 @@ from ingestlayer_cli.engine.pipeline import Run
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.operations import backtest, replay
+from ingestlayer_cli.operations.player import ReplayOptions
 from ingestlayer_cli.project import load
 from ingestlayer_cli.render.plain import lines
 from ingestlayer_cli.store.contract.reading import Selection
@@ -176,7 +177,7 @@ def replayed(runtime: Runtime, old: Runtime, places: dict[str, int]) -> dict[tup
         bodies = [message.body for message in run.messages]
         told.add(event.id, run.pipeline, run.outcome, run.reason, [message.target for message in run.messages], bodies)
 
-    options = replay.ReplayOptions(again=True, mark=False)
+    options = ReplayOptions(again=True, mark=False)
     numbers = replay.choose(runtime, old.store, Selection(), options)
     replay.plan(runtime, old.store, numbers, options, each=each)
     return told.found

@@ -8,7 +8,8 @@ from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.operations import testing
-from ingestlayer_cli.operations.replay import ReplayOptions, replay
+from ingestlayer_cli.operations.player import ReplayOptions
+from ingestlayer_cli.operations.replay import Sending, replay
 from ingestlayer_cli.project import Project
 from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.project.lint.inspect import inspect
@@ -97,7 +98,7 @@ class Pipe:
         """Replay all events, to destinations that took them too."""
         with Runtime(self.project(), clock=self.clock) as runtime:
             numbers = [seq for (seq,) in runtime.store.select("SELECT seq FROM events ORDER BY received_at, seq")]
-            return replay(runtime, numbers, ReplayOptions(again=True), deliver=False)
+            return replay(runtime, numbers, ReplayOptions(again=True), Sending(deliver=False))
 
     def previewed(self, back: int = 1) -> dict[str, Any]:
         """Return the run of the only pipeline in a preview of a stored event, counted from the last."""

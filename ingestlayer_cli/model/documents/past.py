@@ -6,10 +6,16 @@ from .events import DeliveryCounts, RunCounts, RunOutcome
 
 
 class ReplayDocument(TypedDict):
-    """`replay`: its plan with `--dry-run`, else what it did. `messages` counts them by target."""
+    """`replay`: its plan with `--dry-run`, else what it did.
+
+    `messages` counts by target what is new, `waiting` what was queued before and is sent, too. Not sent is what is
+    `unknown`, that may or may not have arrived, and what is `skipped`, for its destination took the event.
+    """
 
     events: int
     messages: dict[str, int]
+    waiting: dict[str, int]
+    unknown: int
     skipped: int
     runs: RunCounts
     deliveries: DeliveryCounts

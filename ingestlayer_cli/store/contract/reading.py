@@ -72,15 +72,14 @@ class Outcome(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What became of an event so far: its last run, where its messages went or will go, and what still waits.
+    """What became of an event so far: its last run, and where its messages went or will go.
 
-    `taken` has (pipeline, destination, target) of what is delivered, waits or may have arrived; `waiting` the
-    numbers of the deliveries that wait.
+    `sent` has by (pipeline, destination, target) whether one is `waiting`, `unknown` or `delivered`, the first of these
+    that holds, and the numbers of those that wait.
     """
 
     run: int
-    taken: set[tuple[str, str, str]]
-    waiting: list[int]
+    sent: dict[tuple[str, str, str], tuple[str, list[int]]]
 
 
 class Version(NamedTuple):

@@ -313,6 +313,9 @@ def abandon(store: Store, row: Leased, attempt: Attempt) -> None:
 def doubtful(store: Store, wanted: Wanted) -> list[Doubtful]:
     """Return the wanted deliveries that are `unknown`, in their order."""
     terms, values = _filters(wanted)
+    if wanted.queued:
+        terms.append(_OWN)
+        values += _own(wanted)
     where = " AND ".join(["w.status = 'unknown'", *terms])
     rows = store.select(
         "SELECT w.seq, w.id, w.lane, w.destination, w.target, l.channel, w.attempts,"

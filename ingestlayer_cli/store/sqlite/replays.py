@@ -1,13 +1,13 @@
 """What replays and backtests read: chosen events with what became of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...model.events import Event
 from ..contract.reading import FirstRun, Past, Version
 from .connection import Store
-from .transaction import stored_event
+from .transaction import Transaction, stored_event
 
 _CHOSEN = "IN (SELECT value FROM json_each(?))"
 
@@ -41,18 +41,59 @@ def find(
 def past(store: Store, numbers: Sequence[int]) -> dict[int, Past]:
     """Return the past of events."""
     chosen = json.dumps(list(numbers))
-    found = {number: Past(0, set(), []) for number in numbers}
+    found = {number: Past(0, {}) for number in numbers}
     for event, run in store.select(f"SELECT event, max(number) FROM runs WHERE event {_CHOSEN} GROUP BY event", chosen):
         found[event] = found[event]._replace(run=run)
     for event, seq, status, *place in store.select(
         f"SELECT event, seq, status, pipeline, destination, target FROM deliveries WHERE event {_CHOSEN}"
-        " AND status IN ('delivered', 'pending', 'retrying', 'unknown')",
+        " AND status IN ('delivered', 'pending', 'retrying', 'unknown') ORDER BY seq",
         chosen,
     ):
-        found[event].taken.add(tuple(place))
+        sent, where = found[event].sent, tuple(place)
+        known, waiting = sent.get(where, ("", []))
         if status in ("pending", "retrying"):
-            found[event].waiting.append(seq)
+            sent[where] = "waiting", [*waiting, seq]
+        elif known != "waiting" and "unknown" in (status, known):
+            sent[where] = "unknown", []
+        elif not known:
+            sent[where] = "delivered", []
     return found
+
+
+def unknown(store: Store, numbers: Sequence[int]) -> list[int]:
+    """Return the numbers of the deliveries of events that may or may not have arrived."""
+    rows = store.select(
+        f"SELECT seq FROM deliveries WHERE event {_CHOSEN} AND status = 'unknown'", json.dumps(list(numbers))
+    )
+    return [seq for (seq,) in rows]
+
+
+def waiting(
+    store: Store, own: Sequence[int], places: Collection[tuple[str, str]], before: int, due_by: int
+) -> dict[str, int]:
+    """Count what waits, by target: deliveries with these numbers, and what is due by a time at (destination, target).
+
+    That is of what was queued `before` another one alone.
+    """
+    rows = store.select(
+        "SELECT w.target, count(*) FROM deliveries w JOIN lanes l ON l.seq = w.lane"
+        " WHERE w.status IN ('pending', 'retrying') AND (w.seq IN (SELECT value FROM json_each(?))"
+        " OR (l.name IN (SELECT value FROM json_each(?)) AND w.seq < ? AND w.due_at <= ?)) GROUP BY w.target",
+        json.dumps(list(own)),
+        json.dumps([f"{destination} {target}" for destination, target in places]),
+        before,
+        due_by,
+    )
+    return dict(rows)
+
+
+def hasten(transaction: Transaction, numbers: Sequence[int], now: int) -> None:
+    """Make those of some deliveries due that wait for their next attempt."""
+    transaction.connection.execute(
+        "UPDATE deliveries SET due_at = min(due_at, ?) WHERE status = 'retrying' AND lease_until IS NULL"
+        " AND seq IN (SELECT value FROM json_each(?))",
+        (now, json.dumps(numbers)),
+    )
 
 
 def versions(store: Store, numbers: Sequence[int]) -> dict[int, list[Version]]:

@@ -1,0 +1,189 @@
+"""Runs stored events again, one chunk after the other: what a replay's plan counts, and what the replay does."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ..engine.memory import FreshMemory
+from ..engine.pipeline import Message, Pipeline, Replay, Run
+from ..engine.runtime import Runtime
+from ..language.expressions import Scope
+from ..model.events import Event
+from ..model.memory import Foreseen, Memory, Outside
+from ..store.contract.reading import Past, Version
+from ..store.sqlite import replays
+from ..store.sqlite.connection import Store
+from ..system.clock import format_time
+from ..system.errors import IngestlayerError, ProjectError
+
+
+class ReplayOptions(NamedTuple):
+    """How events are replayed.
+
+    `pipeline`: this one alone. `original`: in the version that each event first ran under. `again`: also to
+    destinations that took the event. `channel`: every message with a channel goes to this one. `interval`:
+    milliseconds between two messages. `mark`: messages say that they are replayed.
+    """
+
+    pipeline: str | None = None
+    original: bool = False
+    again: bool = False
+    channel: str | None = None
+    interval: int = 0
+    mark: bool = True
+
+
+class Played(NamedTuple):
+    """What replaying one pipeline on one event comes to; without a run, that no pipeline took the event."""
+
+    event: Event
+    number: int  # the event's
+    first: bool  # of the event's runs in this replay
+    run: Run | None = None
+    run_number: int = 0  # among the event's
+    text: str = ""
+    skipped: int = 0  # messages that their destination already took
+    unknown: int = 0  # and that it may or may not have taken
+    waiting: tuple[int, ...] = ()  # the deliveries of what waits in the outbox
+    places: frozenset[tuple[str, str]] = frozenset()  # (destination, target) of what is queued, or waits
+
+    @property
+    def kept(self) -> bool:
+        """Whether the run is stored: not when all that it would send was sent before."""
+        return self.run is not None and bool(self.run.messages or self.run.outcome != "queued")
+
+
+class Player:
+    """Runs events again, with one memory for all of them: a chunk is prepared, and played as often as it takes."""
+
+    def __init__(self, runtime: Runtime, store: Store, options: ReplayOptions, now: int) -> None:
+        self._runtime = runtime
+        self._store = store
+        self._options = options
+        self._today = format_time(now)[:10]
+        self._memory = FreshMemory(store)
+        self._compiled: dict[Version, Pipeline | _Broken] = {}
+        self._chunk: list[tuple[int, Event, Sequence[Pipeline | _Broken]]] = []
+
+    def prepare(self, numbers: Sequence[int]) -> Foreseen:
+        """Read the next events and compile their pipelines; return what their runs will look up."""
+        self._memory.settle()
+        self._runtime.entities.refresh()
+        versions = replays.versions(self._store, numbers) if self._options.original else {}
+        self._chunk = [
+            (number, event, self._pipelines(event, versions.get(number, [])))
+            for number, event in replays.events(self._store, numbers)
+        ]
+        foreseen = Foreseen()
+        for _, event, pipelines in self._chunk:
+            scope = event.scope()
+            for pipeline in pipelines:
+                pipeline.foresee(event, scope, foreseen)
+        return foreseen
+
+    def begin(self) -> None:
+        """Forget what a try at these events has left."""
+        self._memory.undo()
+
+    def play(self) -> Iterator[Played]:
+        """Yield what each run of the prepared events comes to; an event that no pipeline takes is yielded once."""
+        past = replays.past(self._store, [number for number, *_ in self._chunk])
+        for number, event, pipelines in self._chunk:
+            first = True
+            for played in self._event(event, number, past[number], pipelines):
+                yield played._replace(first=first)
+                first = False
+
+    def _event(
+        self, event: Event, number: int, past: Past, pipelines: "Sequence[Pipeline | _Broken]"
+    ) -> Iterator[Played]:
+        index = past.run + 1
+        head = Played(event, number, True)
+        if not pipelines:
+            yield head
+        mark = f"replayed {self._today}, first seen {format_time(event.received_at)[:10]}"
+        for pipeline in pipelines:
+            how = Replay(index, mark if self._options.mark else "", self._options.channel)
+            run = pipeline.run(event, self._runtime.outside, self._memory, how)
+            self._memory.remember(run, event.id)
+            played = _still_to_send(head._replace(run_number=index, text=pipeline.text), run, past, self._options)
+            index += played.kept
+            yield played
+
+    def _pipelines(self, event: Event, versions: list[Version]) -> "Sequence[Pipeline | _Broken]":
+        only = self._options.pipeline
+        if self._options.original:
+            return [self._compile(version) for version in versions if only in (None, version.pipeline)]
+        return [pipeline for pipeline in self._runtime.pipelines(event.type) if only in (None, pipeline.name)]
+
+    def _compile(self, version: Version) -> "Pipeline | _Broken":
+        """Return a pipeline as it was: of a text that the store kept."""
+        if version not in self._compiled:
+            project = self._runtime.project
+            now = next((data for data in project.pipelines if data["version"] == version.version), None)
+            try:
+                if now is None or now["name"] != version.pipeline:
+                    from ..project.kept import check_kept
+
+                    now = check_kept(project.root, version.pipeline, version.text)
+                self._compiled[version] = Pipeline(now, project.connections)
+            except ProjectError as error:
+                self._compiled[version] = _Broken(version, error)
+        return self._compiled[version]
+
+
+def _still_to_send(played: Played, run: Run, past: Past, options: ReplayOptions) -> Played:
+    """Take out of a run what is sent already, may be, or will be: what waits is sent as it is, and once."""
+    left: list[Message] = []
+    places: set[tuple[str, str]] = set()
+    skipped = [*run.skipped]
+    waiting: list[int] = []
+    counts = {"delivered": 0, "unknown": 0}
+    for message in run.messages:
+        status, numbers = past.sent.get((run.pipeline, message.destination, message.target), ("", []))
+        waiting += numbers
+        if options.again or status in ("", "waiting"):
+            places.add((message.destination, message.target))
+        if options.again or not status:
+            left.append(message)
+            continue
+        skipped.append({"destination": message.destination, "target": message.target, "reason": _WHY_NOT[status]})
+        if status in counts:
+            counts[status] += 1
+    return played._replace(
+        run=run._replace(messages=left, skipped=skipped),
+        skipped=counts["delivered"],
+        unknown=counts["unknown"],
+        waiting=tuple(waiting),
+        places=frozenset(places),
+    )
+
+
+_WHY_NOT = {
+    "delivered": "it already took this event",
+    "unknown": "it may have taken this event",
+    "waiting": "it is queued already",
+}
+
+
+class _Broken:
+    """A pipeline whose kept text does not compile any more: its runs fail and say why."""
+
+    def __init__(self, version: Version, error: ProjectError) -> None:
+        self.text = version.text
+        self._version = version
+        problem = error.details[0] if error.details else None
+        why = f"{problem.path}: {problem.problem}" if problem else error.message
+        words = f"version {version.version} of {version.pipeline} does not compile any more: {why}"
+        hint = "replay without --original runs the pipelines as they are now"
+        if "cannot be read" in why:
+            hint = f"a version is kept without the content of its blocks file; {hint}"
+        self._error = ProjectError(words, hint, error.details)
+
+    def foresee(self, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        """Look nothing up."""
+
+    def run(self, event: Event, outside: Outside, memory: Memory, replay: Replay | None = None) -> Run:
+        """Return a failed run."""
+        error: IngestlayerError = self._error
+        name, version, _ = self._version
+        return Run(name, version, "failed", reason=error.message, error=error)
