@@ -7,6 +7,7 @@ calls; a call returns when what it queued is settled, or after ten seconds: what
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -14,10 +15,12 @@ from typing import Any
 from .engine import flow
 from .engine.batch import CHUNK, raw_event
 from .engine.resident import resident
+from .engine.runtime import Runtime
 from .model.events import encode
 from .model.gate import Line, Raw
+from .project import load_beside
 from .system.document import Document
-from .system.errors import RejectedError
+from .system.errors import ProjectError, RejectedError
 
 SOURCE = "python"
 
@@ -37,7 +40,7 @@ def ingest(
     result is the document of `emit --json`, its names also attributes. IngestError says why an event is refused.
     """
     raw = Raw(type, payload, idempotency_key, _text(timestamp), SOURCE)
-    with resident(_path(project)).runtime() as runtime:
+    with _runtime(project, [[Line(0, raw, None, b"")]]) as runtime:
         return flow.emit(runtime, raw)
 
 
@@ -53,8 +56,22 @@ def ingest_batch(
     one stops no other: the result, the document of `emit --batch --json`, counts them and names the first 100 by
     their number, from 1. Whatever `events` itself raises is raised here; what was accepted before it stays.
     """
-    with resident(_path(project)).runtime() as runtime:
-        return flow.emit_batch(runtime, _chunks(events, type))
+    chunks = _chunks(events, type)
+    with _runtime(project, chunks) as runtime:
+        return flow.emit_batch(runtime, chunks)
+
+
+@contextmanager
+def _runtime(project: str | os.PathLike[str] | None, chunks: Iterable[list[Line]]) -> Iterator[Runtime]:
+    """Lend a runtime; where the project's settings or declarations are broken, keep the events as refused."""
+    with ExitStack() as stack:
+        try:
+            runtime = stack.enter_context(resident(_path(project)).runtime())
+        except ProjectError as trouble:
+            from .engine.refusing import kept
+
+            raise kept(load_beside(_path(project)), chunks, trouble) from None
+        yield runtime
 
 
 def _chunks(events: Iterable[Any], type_: str | None) -> Iterator[list[Line]]:

@@ -205,3 +205,27 @@ def test_the_package_has_no_other_attributes() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'digest'"):
         _ = ingestlayer_cli.digest  # type: ignore[attr-defined]
+
+
+# A broken project -----------------------------------------------------------------------------------------
+
+
+def test_a_broken_pipeline_fails_its_own_run_and_is_seen_when_it_is_mended(project: Folder) -> None:
+    text = project.write("pipelines/more.toml", "[[")
+    runs = ingest(USAGE, PAYLOAD, idempotency_key="a", project=project.root).runs
+    assert {run["pipeline"]: run["outcome"] for run in runs} == {"usage-limit-hits": "queued", "more": "failed"}
+    text.write_text('[[destinations]]\nuse = "slack"\nchannel = "#more"\n')
+    runs = ingest(USAGE, PAYLOAD, idempotency_key="b", project=project.root).runs
+    assert {run["outcome"] for run in runs} == {"queued"}
+
+
+@pytest.mark.parametrize("file", ["ingestlayer.toml", f"events/{USAGE}.toml"])
+def test_an_event_for_broken_settings_or_declarations_is_kept_whole_as_refused(project: Folder, file: str) -> None:
+    project.write(file, "[[")
+    with pytest.raises(IngestError) as caught:
+        ingest(USAGE, PAYLOAD, idempotency_key="a", project=project.root)
+    assert (caught.value.kind, "the event is kept as refused" in caught.value.hint) == ("project", True)
+    with pytest.raises(IngestError):
+        ingest_batch([PAYLOAD, PAYLOAD], type=USAGE, project=project.root)
+    kept = [json.loads(raw)["payload"] for (raw,) in project.rows("SELECT raw FROM dead_letters")]
+    assert kept == [PAYLOAD] * 3

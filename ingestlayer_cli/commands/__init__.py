@@ -23,3 +23,25 @@ def open_runtime(keep: bool = True) -> Any:
     from ..project import load
 
     return Runtime(load(settings.project, keep=keep), keep=keep)
+
+
+def open_beside(keep: bool = True) -> Any:
+    """Return the runtime for a command that needs the store alone: broken files are named, and stop nothing."""
+    from ..engine.runtime import Runtime
+    from ..project import load_beside
+
+    project = load_beside(settings.project, keep=keep)
+    note_problems(project)
+    return Runtime(project, keep=keep)
+
+
+def note_problems(project: Any) -> None:
+    """Name on stderr what is broken of a project that is used all the same."""
+    from ..system.console import note
+
+    problems = project.problems
+    files = {path.rsplit(":", 2)[0]: (path, problem) for path, problem in reversed(problems)}
+    for path, problem in reversed(files.values()):
+        note(f"warning: {path}: {problem}", "yellow")
+    if project.trouble is not None and not problems:
+        note(f"warning: {project.trouble.message}", "yellow")

@@ -40,6 +40,7 @@ def backtest(
     texts = _Texts(limit)
     progress = Progress("events", quiet)
     with open_runtime(keep=False) as runtime:
+        runtime.project.sound()
         filters = {"type_": type_, "since": since, "until": until, "source": source, "where": where, "status": status}
         chosen = selection(runtime, **filters)
         looked = texts.see if diff else None

@@ -4,7 +4,7 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, BinaryIO
 
@@ -36,14 +36,12 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
     # Events make no circles: to look for them among the objects of each chunk is for nothing.
     gc.set_threshold(100_000)
     with ExitStack() as stack:
-        file = _open(stack, name)
-        reader = _reader(project, arguments, name, file)
         log = _log(arguments)
-        rejected = _logging(log, _rejects(stack, arguments.options.get("--rejects"), file))
+        chunks, rejected = opened(stack, project, arguments, log)
         runtime = stack.enter_context(Runtime(project, show=drawing(as_json or quiet)))
         result = flow.emit_batch(
             runtime,
-            reader.chunks(),
+            chunks,
             deliver,
             wait,
             rejected,
@@ -60,6 +58,16 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
     if not as_json:
         _note_rejects(name, result)
     return flow.exit_code(result, deliver)
+
+
+def opened(
+    stack: ExitStack, project: Project, arguments: Arguments, log: Any = None
+) -> tuple[Iterator[list[Line]], Rejected | None]:
+    """Open the files of a batch; return its lines, and what is told of those that are refused."""
+    name = arguments.options["--batch"]
+    file = _open(stack, name)
+    reader = _reader(project, arguments, name, file)
+    return reader.chunks(), _logging(log, _rejects(stack, arguments.options.get("--rejects"), file))
 
 
 def _log(arguments: Arguments) -> Any:

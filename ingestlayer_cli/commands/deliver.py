@@ -23,11 +23,9 @@ def deliver(
     """
     from ..engine import flow
     from ..engine.runtime import Runtime
-    from ..project import load
     from ..store.contract.sending import Wanted
     from ..system.console import Progress, note, say
     from ..system.log import Log
-    from . import settings
     from .deliveries import check_known
     from .show import drawing
 
@@ -54,7 +52,7 @@ def deliver(
             note(f"hint: {attempt.hint}", "yellow")
         progress.at(count)
 
-    with Runtime(load(settings.project), show=drawing(json or quiet)) as runtime:
+    with Runtime(_project(quiet), show=drawing(json or quiet)) as runtime:
         wanted = Wanted(pipeline=pipeline, target=channel)
         if doubt := check_known(runtime, pipeline, channel):
             note(f"warning: {doubt}", "yellow")
@@ -75,6 +73,21 @@ def deliver(
         elif not count:
             note("nothing is due")
     return 0 if stopped else flow.exit_code(result)
+
+
+def _project(quiet: bool) -> Any:
+    """Return the project, whatever its files are like, as long as they say where its messages go."""
+    from ..engine.connections import drawn_kinds
+    from ..project import load_beside
+    from . import note_problems, settings
+
+    project = load_beside(settings.project)
+    # What the terminal drew counts as sent: not by a setting that may be another by now.
+    if project.connections_of != "file" and (not project.connections_of or drawn_kinds(project.connections)):
+        project.sound()
+    if not quiet:
+        note_problems(project)
+    return project
 
 
 def _soonest(runtime: Any, wanted: Any) -> str:

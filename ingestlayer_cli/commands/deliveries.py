@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import open_runtime
+from . import open_beside
 from .options import Json
 
 app = typer.Typer(help="The outbox: what was sent, what waits and why.", no_args_is_help=True)
@@ -29,7 +29,7 @@ def list_deliveries(
     from ..store.sqlite import deliveries
     from ..system.console import note, say, say_json_line
 
-    with open_runtime() as runtime:
+    with open_beside() as runtime:
         selection = _selection(runtime, status, since, pipeline, channel)
         found = deliveries.find(runtime.store, selection, limit)
         count = deliveries.count(runtime.store, selection) if len(found) == limit else len(found)
@@ -56,7 +56,7 @@ def show(
     from ..store.sqlite import deliveries
     from ..system.console import say, say_json
 
-    with open_runtime() as runtime:
+    with open_beside() as runtime:
         row = _one(runtime, id_)
         document = deliveries.whole(runtime.store, row["id"])
     if json:
@@ -82,7 +82,7 @@ def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json 
         raise UsageError("name deliveries by their ids or by --status", "deliveries retry --status dead --since 2d")
     if status == "delivered":
         raise UsageError("what is delivered is not sent again")
-    with open_runtime() as runtime:
+    with open_beside() as runtime:
         if ids:
             chosen = [_one(runtime, id_) for id_ in ids]
         else:
@@ -117,7 +117,7 @@ def settle(
 
     if delivered == dead:
         raise UsageError("say what became of it: --delivered or --dead")
-    with open_runtime() as runtime:
+    with open_beside() as runtime:
         chosen = [_one(runtime, id_) for id_ in ids]
         if settled := [row["id"] for row in chosen if row["status"] in ("delivered",)]:
             raise UsageError(f"{settled[0]} is delivered already")
@@ -151,7 +151,7 @@ def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> str 
     from ..store.sqlite import deliveries
     from ..system.errors import UsageError, near_miss
 
-    names = [data["name"] for data in runtime.project.pipelines]
+    names = runtime.project.names
     if pipeline is not None and pipeline not in names and pipeline not in deliveries.open_pipelines(runtime.store):
         raise UsageError(f"--pipeline {pipeline}: there is none of this name{near_miss(pipeline, names)}")
     name = channel.removeprefix("#") if channel is not None else None

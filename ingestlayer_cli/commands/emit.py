@@ -10,7 +10,7 @@ from ..model.gate import Raw
 from ..project import Project, load
 from ..system.console import note, say, say_json
 from ..system.document import Document
-from ..system.errors import Exit, RejectedError
+from ..system.errors import Exit, ProjectError, RejectedError
 from . import Settings
 from .arguments import EMIT, Arguments, parse, read_event, wait_of
 from .show import drawing, note_real
@@ -18,7 +18,12 @@ from .show import drawing, note_real
 
 def run(settings: Settings, args: list[str]) -> Exit:
     """Run `emit` with its arguments and return the exit code."""
-    project = load(settings.project, keep="--dry-run" not in args)
+    try:
+        project = load(settings.project, keep="--dry-run" not in args)
+    except ProjectError as error:
+        from .refused import keep
+
+        raise keep(settings, args, error) from None
     arguments = parse(args, EMIT, project.declaration)
     if arguments.on("--dry-run"):
         from .preview import show
@@ -45,6 +50,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
         _say_trouble(result)
     else:
         _say(project, result)
+        _note_broken(project, result)
     if not as_json:
         for hint in dict.fromkeys(result.hints):
             note(f"hint: {hint}", "yellow")
@@ -110,6 +116,16 @@ def _say(project: Project, result: Document) -> None:
     sys.stdout.flush()
 
 
+def _note_broken(project: Project, result: Document) -> None:
+    """Say all that is wrong with the files of the pipelines whose runs failed by them."""
+    failed = {run["pipeline"] for run in result["runs"] if run["outcome"] == "failed"}
+    for row in project.broken:
+        if row["name"] in failed:
+            note(f"error: pipelines/{row['name']}.toml is broken: its run failed, the others went on", "red")
+            for path, problem in row["problems"]:
+                note(f"  {path}: {problem}")
+
+
 def _say_trouble(result: Document) -> None:
     """Say on stderr what went wrong after the event was accepted: all that `-q` prints."""
     for run in result["runs"]:
@@ -123,5 +139,5 @@ def _say_trouble(result: Document) -> None:
 def _unmatched(project: Project, type_: str) -> str:
     from ..project.match import matches
 
-    idle = [f"{p['name']} is {p['status']}" for p in project.pipelines if matches(p["match"], type_)]
+    idle = [f"{p['name']} is {p['status']}" for p in project.pipelines + project.broken if matches(p["match"], type_)]
     return f"no active pipeline matches {type_}" + (f" ({', '.join(idle)})" if idle else "")

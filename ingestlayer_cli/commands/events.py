@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import open_runtime
+from . import open_beside
 from .options import Json, Quiet
 from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
 
@@ -32,7 +32,7 @@ def list_events(
     from ..system.console import Progress, note, say, say_json_line
 
     progress = Progress("events looked at")
-    with open_runtime(keep=False) as runtime:
+    with open_beside(keep=False) as runtime:
         chosen = selection(
             runtime,
             type_=type_,
@@ -71,7 +71,7 @@ def show(
     from ..store.sqlite import history
     from ..system.console import say, say_json
 
-    with open_runtime(keep=False) as runtime:
+    with open_beside(keep=False) as runtime:
         document = history.named(runtime.stored, id_).event.document()
     if json:
         say_json(document)
@@ -96,7 +96,7 @@ def tail(
     """Show the latest events with what became of them, the newest last."""
     from ..store.sqlite import history
 
-    with open_runtime(keep=False) as runtime:
+    with open_beside(keep=False) as runtime:
         chosen = selection(runtime, type_=type_, source=source, where=where)
         store = runtime.stored
         last = history.newest(store) if store else 0
@@ -126,7 +126,7 @@ def export(
     from ..system.console import Progress, note, say_json
 
     progress = Progress("events", quiet)
-    with open_runtime(keep=False) as runtime:
+    with open_beside(keep=False) as runtime:
         chosen = selection(
             runtime,
             type_=type_,

@@ -61,11 +61,14 @@ def _rows(only: str | None) -> list[dict[str, Any]]:
     from ..engine.runtime import Runtime
     from ..project import load
     from ..store.sqlite import statistics
-    from . import settings
+    from . import note_problems, settings
 
     project = load(settings.project)
     if only is not None:
-        check_name(only, [data["name"] for data in project.pipelines])
+        check_name(only, project.names)
+        if any(row["name"] == only for row in project.broken):
+            project.sound()
+    note_problems(project)
     with Runtime(project, keep=False) as runtime:
         store = runtime.stored
         versions = statistics.versions(store) if store else {}

@@ -39,8 +39,7 @@ class Way(NamedTuple):
     )
     again: Annotated[bool, typer.Option("--again", help="Also to destinations that took the event.")] = False
     channel: Annotated[
-        str | None,
-        typer.Option("--channel", metavar="NAME", help="Send every Slack message here instead: #name, an id, @person."),
+        str | None, typer.Option("--channel", metavar="NAME", help="Send every Slack message here instead.")
     ] = None
     rate: Annotated[str | None, typer.Option("--rate", metavar="N/s", help="At most so many: `2/s`, `30/m`.")] = None
     quiet_mark: Annotated[

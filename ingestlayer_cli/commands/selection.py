@@ -99,7 +99,7 @@ def _check_pipeline(runtime: Any, store: Any, pipeline: str | None) -> None:
 
     if pipeline is None:
         return
-    names = {data["name"] for data in runtime.project.pipelines}
+    names = set(runtime.project.names)
     names |= set(history.pipelines(store)) if store else set()
     if pipeline not in names:
         raise UsageError(

@@ -22,20 +22,19 @@ WELCOME = (
 
 def run(settings: Settings) -> int:
     """Say what to do next outside a project; inside one, show its state."""
-    from ..project import load
-    from ..project.find import find
+    from ..project import find, load_beside
     from ..system.console import say
     from ..system.errors import ProjectError
 
     try:
-        find(settings.project)
+        find(settings.project, even_gone=True)
     except ProjectError:
         if settings.project or os.environ.get("INGESTLAYER_PROJECT"):
             raise  # one was named
         for line in WELCOME:
             say(line)
     else:
-        _show(load(settings.project, keep=False))
+        _show(load_beside(settings.project, keep=False))
     _offer_completion()
     return 0
 
@@ -44,8 +43,10 @@ def _show(project: Any) -> None:
     from ..operations.slack.summary import summary
     from ..store.opening import open_to_read
     from ..system.console import say
+    from . import note_problems
 
     say(project.root, "bold")
+    note_problems(project)
     for data in project.pipelines:
         match = ", ".join(data["match"]) or "every type"
         say(f"  {data['name']}  {data['status']}  {match}", "" if data["status"] == "active" else "dim")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import open_runtime
+from . import open_beside
 from .options import Json
 
 app = typer.Typer(help="The store: what it holds, forgetting what is old.", no_args_is_help=True)
@@ -17,7 +17,7 @@ def info(json: Json = False) -> int:
     from ..system.console import say, say_json
     from ..system.errors import Exit
 
-    with open_runtime() as runtime:
+    with open_beside() as runtime:
         found = upkeep.info(runtime.store)
     if json:
         say_json(found)
@@ -42,7 +42,9 @@ def prune(
     from ..system.console import Progress, note, say, say_json
     from ..system.errors import UsageError
 
-    with open_runtime() as runtime:
+    with open_beside() as runtime:
+        if runtime.project.trouble is not None:
+            raise runtime.project.trouble  # who remembers what for how long is not known
         try:
             wanted = parse_duration(older_than) if older_than else runtime.project.retention
         except ValueError as error:
@@ -66,7 +68,7 @@ def vacuum(json: Json = False) -> int:
     from ..store.sqlite import upkeep
     from ..system.console import say, say_json
 
-    with open_runtime() as runtime:
+    with open_beside() as runtime:
         before, after = upkeep.vacuum(runtime.store)
     if json:
         say_json({"bytes_before": before, "bytes_after": after})

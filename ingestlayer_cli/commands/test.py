@@ -27,7 +27,7 @@ def run(
     from . import settings
     from .pipelines import check_name
 
-    project = load(settings.project, keep=False)
+    project = load(settings.project, keep=False).sound()
     if pipeline is not None:
         check_name(pipeline, [row["name"] for row in project.pipelines])
     outcomes, seconds = [], []

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import open_runtime
+from . import open_beside
 from .options import Json
 from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
 
@@ -53,7 +53,7 @@ def why(
         raise UsageError("why what? Name an event, a delivery or a key", example)
     if refused and options.keys() - {"type_"}:
         raise UsageError("beside --refused there is --type alone", "ingestlayer why --refused --type TYPE")
-    with open_runtime(keep=False) as runtime:
+    with open_beside(keep=False) as runtime:
         store, now = runtime.stored, runtime.clock.now()
         if store is None:
             raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event")

@@ -1,7 +1,7 @@
 """What one call of the program works with: the project, the clock, the store, the entity files; opened when used."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..entities.files import EntityFiles
 from ..model.gate import Gate
@@ -12,7 +12,7 @@ from ..store.sqlite.connection import Store
 from ..system.clock import Clock
 from .connections import Connections, Show, draw_nothing
 from .outside import OutsideStore
-from .pipeline import Pipeline
+from .pipeline import FailingPipeline, Pipeline, broken
 
 if TYPE_CHECKING:
     from .courier import Courier
@@ -42,7 +42,7 @@ class Runtime:
         self.outside = OutsideStore(self.entities)
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self.connections = connections or Connections(project.connections, show, project.root)
-        self._pipelines: dict[str, list[Pipeline]] = {}
+        self._pipelines: dict[str, list[Pipeline | FailingPipeline]] = {}
 
     @cached_property
     def store(self) -> Store:
@@ -63,14 +63,12 @@ class Runtime:
 
         return Outbox(self.store, self.connections, self.clock)
 
-    def pipelines(self, type_: str) -> list[Pipeline]:
-        """Return the active pipelines that match an event type, compiled."""
+    def pipelines(self, type_: str) -> "list[Pipeline | FailingPipeline]":
+        """Return the active pipelines that match an event type, compiled; those that are broken fail."""
         if type_ not in self._pipelines:
-            self._pipelines[type_] = [
-                Pipeline(data, self.project.connections)
-                for data in self.project.pipelines
-                if data["status"] == "active" and matches(data["match"], type_)
-            ]
+            project = self.project
+            sound = [Pipeline(row, project.connections) for row in project.pipelines if _takes(row, type_)]
+            self._pipelines[type_] = [*sound, *(broken(row) for row in project.broken if _takes(row, type_))]
         return self._pipelines[type_]
 
     def close(self) -> None:
@@ -85,3 +83,7 @@ class Runtime:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _takes(row: dict[str, Any], type_: str) -> bool:
+    return row["status"] == "active" and matches(row["match"], type_)

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ..engine.memory import FreshMemory
-from ..engine.pipeline import Pipeline, Run
+from ..engine.pipeline import FailingPipeline, Pipeline, Run
 from ..engine.runtime import Runtime
 from ..model.events import Event
 from ..project.match import matches
@@ -101,7 +101,7 @@ class _Tester:
         self._only = only
         self._bodies = bodies
         self._memory = FreshMemory(store)
-        self._pipelines: dict[str, list[Pipeline]] = {}
+        self._pipelines: dict[str, list[Pipeline | FailingPipeline]] = {}
         self.hints: list[str] = []
         names = [data["name"] for data in runtime.project.pipelines]
         if only is not None and only not in names:
@@ -130,7 +130,7 @@ class _Tester:
                 self.hints += [words] if words not in self.hints else []
             yield run
 
-    def _of(self, type_: str) -> list[Pipeline]:
+    def _of(self, type_: str) -> list[Pipeline | FailingPipeline]:
         if self._only is None:
             return self._runtime.pipelines(type_)
         if type_ not in self._pipelines:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from ..entities.files import EntityFiles
-from ..project import Project, find, load
+from ..project import Project, find, load_beside
 from ..project.lint.inspect import inspect
 from ..store.opening import engine_version, open_to_read
 from ..store.sqlite import deliveries, upkeep
@@ -44,10 +44,7 @@ def examine(path: str | None, clock: Clock) -> Iterator[Symptom]:
         return
     yield Symptom("project", "ok", f"{root}")
     yield from _files(root)
-    try:
-        project = load(root, keep=False)
-    except IngestlayerError:
-        return  # told by the line before
+    project = load_beside(root, keep=False)
     checks: list[Callable[[Project, Clock], Iterator[Symptom]]] = [_store, _entities, _connections, _cron, _deliveries]
     for check in checks:
         try:

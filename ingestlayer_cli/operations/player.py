@@ -4,16 +4,15 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..engine.memory import FreshMemory
-from ..engine.pipeline import Message, Pipeline, Replay, Run
+from ..engine.pipeline import FailingPipeline, Message, Pipeline, Replay, Run
 from ..engine.runtime import Runtime
-from ..language.expressions import Scope
 from ..model.events import Event
-from ..model.memory import Foreseen, Memory, Outside
+from ..model.memory import Foreseen
 from ..store.contract.reading import Past, Version
 from ..store.sqlite import replays
 from ..store.sqlite.connection import Store
 from ..system.clock import format_time
-from ..system.errors import IngestlayerError, ProjectError
+from ..system.errors import ProjectError
 
 
 class ReplayOptions(NamedTuple):
@@ -61,8 +60,8 @@ class Player:
         self._options = options
         self._today = format_time(now)[:10]
         self._memory = FreshMemory(store)
-        self._compiled: dict[Version, Pipeline | _Broken] = {}
-        self._chunk: list[tuple[int, Event, Sequence[Pipeline | _Broken]]] = []
+        self._compiled: dict[Version, Pipeline | FailingPipeline] = {}
+        self._chunk: list[tuple[int, Event, Sequence[Pipeline | FailingPipeline]]] = []
 
     def prepare(self, numbers: Sequence[int]) -> Foreseen:
         """Read the next events and compile their pipelines; return what their runs will look up."""
@@ -94,7 +93,7 @@ class Player:
                 first = False
 
     def _event(
-        self, event: Event, number: int, past: Past, pipelines: "Sequence[Pipeline | _Broken]"
+        self, event: Event, number: int, past: Past, pipelines: "Sequence[Pipeline | FailingPipeline]"
     ) -> Iterator[Played]:
         index = past.run + 1
         head = Played(event, number, True)
@@ -109,13 +108,13 @@ class Player:
             index += played.kept
             yield played
 
-    def _pipelines(self, event: Event, versions: list[Version]) -> "Sequence[Pipeline | _Broken]":
+    def _pipelines(self, event: Event, versions: list[Version]) -> "Sequence[Pipeline | FailingPipeline]":
         only = self._options.pipeline
         if self._options.original:
             return [self._compile(version) for version in versions if only in (None, version.pipeline)]
         return [pipeline for pipeline in self._runtime.pipelines(event.type) if only in (None, pipeline.name)]
 
-    def _compile(self, version: Version) -> "Pipeline | _Broken":
+    def _compile(self, version: Version) -> "Pipeline | FailingPipeline":
         """Return a pipeline as it was: of a text that the store kept."""
         if version not in self._compiled:
             project = self._runtime.project
@@ -127,7 +126,7 @@ class Player:
                     now = check_kept(project.root, version.pipeline, version.text)
                 self._compiled[version] = Pipeline(now, project.connections)
             except ProjectError as error:
-                self._compiled[version] = _Broken(version, error)
+                self._compiled[version] = _no_more(version, error)
         return self._compiled[version]
 
 
@@ -165,25 +164,12 @@ _WHY_NOT = {
 }
 
 
-class _Broken:
-    """A pipeline whose kept text does not compile any more: its runs fail and say why."""
-
-    def __init__(self, version: Version, error: ProjectError) -> None:
-        self.text = version.text
-        self._version = version
-        problem = error.details[0] if error.details else None
-        why = f"{problem.path}: {problem.problem}" if problem else error.message
-        words = f"version {version.version} of {version.pipeline} does not compile any more: {why}"
-        hint = "replay without --original runs the pipelines as they are now"
-        if "cannot be read" in why:
-            hint = f"a version is kept without the content of its blocks file; {hint}"
-        self._error = ProjectError(words, hint, error.details)
-
-    def foresee(self, event: Event, scope: Scope, foreseen: Foreseen) -> None:
-        """Look nothing up."""
-
-    def run(self, event: Event, outside: Outside, memory: Memory, replay: Replay | None = None) -> Run:
-        """Return a failed run."""
-        error: IngestlayerError = self._error
-        name, version, _ = self._version
-        return Run(name, version, "failed", reason=error.message, error=error)
+def _no_more(version: Version, error: ProjectError) -> FailingPipeline:
+    """Return a pipeline whose kept text does not compile any more."""
+    problem = error.details[0] if error.details else None
+    why = f"{problem.path}: {problem.problem}" if problem else error.message
+    words = f"version {version.version} of {version.pipeline} does not compile any more: {why}"
+    hint = "replay without --original runs the pipelines as they are now"
+    if "cannot be read" in why:
+        hint = f"a version is kept without the content of its blocks file; {hint}"
+    return FailingPipeline(version.pipeline, version.version, version.text, ProjectError(words, hint, error.details))

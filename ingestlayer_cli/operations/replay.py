@@ -63,7 +63,8 @@ def choose(
 
 def _match(runtime: Runtime, pipeline: str | None) -> list[str] | None:
     """Return what the active pipeline of this name matches; None when there is none."""
-    found = (data for data in runtime.project.pipelines if data["name"] == pipeline and data["status"] == "active")
+    rows = runtime.project.pipelines + runtime.project.broken
+    found = (data for data in rows if data["name"] == pipeline and data["status"] == "active")
     return next((data["match"] for data in found), None)
 
 

@@ -37,6 +37,8 @@ def owners(project: Project) -> Iterator[Owner]:
             yield Owner(place, families.member("steps", data["use"]).remembers(data))
         for data in pipeline["destinations"]:
             yield Owner("", families.member("destinations", data["use"]).remembers(data))
+    if project.broken:  # who knows what these remember, and for how long
+        yield Owner("", None)
     for name, data in project.checks.items():
         yield Owner(scope_of(name), remembers(data))
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from .. import destinations, steps
 from ..model.declarations import Declaration
-from ..system.errors import ProjectError
-from .find import FILE, find
+from ..system.errors import Problem, ProjectError
+from .find import FILE, HOME, files_in, find
 
 if TYPE_CHECKING:
     from .facts import Facts
 
 FOLDERS = ("events", "pipelines")
-HOME = ".ingestlayer"
-
 # The rooms whose code makes compiled data of files, beside the families of members.
 _COMPILING = ("system", "language", "model", "project")
 
@@ -37,9 +35,14 @@ class Project:
         self.connections: dict[str, dict[str, Any]] = data["connections"]
         self.entities: dict[str, dict[str, Any]] = data["entities"]
         self.pipelines: list[dict[str, Any]] = data["pipelines"]
+        self.broken: list[dict[str, Any]] = data["broken"]  # pipelines whose files are wrong: their runs fail
+        self.trouble: ProjectError | None = data.get("trouble")  # why it is but what can still be told of a project
+        # Whether its connections are those of its file, else of what was kept before it broke; or of nothing.
+        self.connections_of: str = data.get("connections_of", "file")
         # Kept with each event: which pipelines there were.
+        rows = self.pipelines + self.broken
         self.line_up = json.dumps(
-            [{name: row[name] for name in ("name", "version", "status", "match")} for row in self.pipelines]
+            [{name: row[name] for name in ("name", "version", "status", "match")} for row in rows]
         )
         self.accepts_undeclared: bool = data["events"]["undeclared"] == "accept"
         self.retention: int = data["store"]["retention"]
@@ -50,6 +53,28 @@ class Project:
             name: {"name": name, **table} for name, table in data["checks"].items()
         }
         self._compiled: dict[str, Declaration] = {}
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong with the files."""
+        if self.trouble is not None:
+            return self.trouble.details
+        return [Problem(*problem) for row in self.broken for problem in row["problems"]]
+
+    def sound(self) -> "Project":
+        """Return the project itself; ProjectError where anything is wrong with its files."""
+        if self.trouble is not None:
+            raise self.trouble
+        if self.problems:
+            from .facts import project_error
+
+            raise project_error(self.problems)
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all pipelines, broken ones too."""
+        return sorted(row["name"] for row in self.pipelines + self.broken)
 
     @property
     def types(self) -> list[str]:
@@ -72,19 +97,30 @@ class Project:
 
 
 def load(path: str | None = None, *, keep: bool = True) -> Project:
-    """Find and load a project; ProjectError lists every problem of its files.
+    """Find and load a project; ProjectError lists every problem where more than single pipelines is broken.
 
     `keep=False` leaves the cache as it is: a preview writes nothing.
     """
     root = find(path)
-    try:
-        files = _stamps(root, _names(root))
-    except OSError as error:
-        raise ProjectError(f"{error.filename} cannot be read: {error.strerror}", "check its permissions") from None
+    files = _stamps(root, _names(root))
     if (kept := _cached(root, files)) is not None:
         return kept
     facts, stamps = _read(root, keep)
-    return Project(root, facts.compiled(), stamps)
+    return Project(root, facts.usable(), stamps)
+
+
+def load_beside(path: str | None = None, *, keep: bool = True) -> Project:
+    """Return what there is of a project whatever its files are like, for what needs its store alone.
+
+    Its `trouble` says what is wrong, unless it is but single pipelines.
+    """
+    root = find(path, even_gone=True)
+    try:
+        return load(root, keep=keep)
+    except ProjectError as error:
+        from .beside import what_there_is
+
+        return Project(root, what_there_is(root, _last(root), error))
 
 
 def is_current(project: Project) -> bool:
@@ -94,7 +130,7 @@ def is_current(project: Project) -> bool:
     try:
         files = _stamps(project.root, _names(project.root))
         return _matches(project.root, files, project.files)
-    except OSError:
+    except ProjectError:
         return False
 
 
@@ -113,25 +149,20 @@ def _read(root: str, keep: bool) -> "tuple[Facts, list[list[Any]] | None]":
     from .compile import Compiler
 
     started = time.time_ns()
-    facts = Compiler(root).read()
-    if not facts.is_sound:
+    facts = Compiler(root, _last(root)).read()
+    if not facts.is_usable:
         return facts, None
     stamps = _stamps(root, facts.files + facts.others)
     if not all(max(stamp[2:4]) < started - _GRAIN for stamp in stamps):
         return facts, None
     if keep:
-        _keep(root, stamps, facts.compiled())
+        _keep(root, stamps, facts.usable())
     return facts, stamps
 
 
 def _names(root: str) -> list[str]:
     """Return the project's TOML files, relative, in a fixed order."""
-    names = [FILE]
-    for folder in FOLDERS:
-        path = os.path.join(root, folder)
-        if os.path.isdir(path):
-            names += [f"{folder}/{name}" for name in sorted(os.listdir(path)) if name.endswith(".toml")]
-    return names
+    return [FILE, *(name for folder in FOLDERS for name in files_in(root, folder))]
 
 
 def _stamps(root: str, names: list[str]) -> list[list[Any]]:
@@ -139,7 +170,7 @@ def _stamps(root: str, names: list[str]) -> list[list[Any]]:
     for name in names:
         try:
             stamps.append([name, *_stamp(os.stat(os.path.join(root, name)))])
-        except FileNotFoundError:
+        except OSError:
             stamps.append([name, -1, 0, 0, 0])
     return stamps
 
@@ -165,6 +196,9 @@ def _modules(folder: str) -> int:
     return hash((*stamps, *below))
 
 
+_ODD = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+
 def _cached(root: str, files: list[list[Any]]) -> Project | None:
     """Return the kept project when this code made it of these very files; anything odd about it counts as none."""
     try:
@@ -172,8 +206,21 @@ def _cached(root: str, files: list[list[Any]]) -> Project | None:
             kept = json.load(file)
         same = kept["code"] == _code() and _matches(root, files, kept["files"])
         return Project(root, kept["project"], kept["files"]) if same else None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except _ODD:
         return None
+
+
+def _last(root: str) -> dict[str, Any]:
+    """Return the project as it was when it was kept last, of whatever files; nothing where this code cannot read it."""
+    try:
+        with open(_cache_path(root), encoding="utf-8") as file:
+            kept = json.load(file)
+        if kept["code"] != _code():
+            return {}
+        Project(root, kept["project"])
+        return dict(kept["project"])
+    except _ODD:
+        return {}
 
 
 def _matches(root: str, files: list[list[Any]], kept: list[list[Any]]) -> bool:

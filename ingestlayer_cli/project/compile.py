@@ -15,7 +15,7 @@ from ..system.errors import Problem, near_miss
 from . import checks, matrix
 from . import models as schema
 from .facts import Facts
-from .find import FILE
+from .find import FILE, files_in
 from .match import matches
 from .positions import Path
 from .source import SourceFile
@@ -24,8 +24,11 @@ from .source import SourceFile
 class Compiler:
     """Reads and compiles one project; `facts` is what it knows so far."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, last: dict[str, Any] | None = None) -> None:
+        """`last` is the compiled project as it was kept last."""
         self.facts = Facts(root)
+        rows = [*last.get("broken", ()), *last.get("pipelines", ())] if last else []
+        self.facts.last_matches = {row["name"]: row["match"] for row in rows}
 
     def run(self) -> dict[str, Any]:
         """Read the files and return the compiled project; ProjectError with every problem."""
@@ -54,11 +57,14 @@ class Compiler:
             source, pipeline = self._read(name, schema.PipelineFile)
             if pipeline is None and source.data is not None:
                 pipeline = source.sound_part(schema.PipelineFile, source.data)
-            if pipeline is not None:
+            if pipeline is None:
+                facts.unread.append(name)
+            else:
                 read.append((source, pipeline))
                 facts.written |= {kind for row in pipeline.steps if (kind := _written_kind(row)) is not None}
         for source, pipeline in read:
             self._pipeline(source, pipeline)
+            facts.others.extend(source.others)
         matrix.spread(facts.pipelines)
         if not (facts.pipelines or facts.problems):
             words = "there is no pipeline: write pipelines/NAME.toml, or start from `ingestlayer init`"
@@ -68,10 +74,7 @@ class Compiler:
 
     def names(self, folder: str) -> list[str]:
         """Return the TOML files of a folder of the project."""
-        path = os.path.join(self.facts.root, folder)
-        if not os.path.isdir(path):
-            return []
-        return [f"{folder}/{name}" for name in sorted(os.listdir(path)) if name.endswith(".toml")]
+        return files_in(self.facts.root, folder)
 
     def opened(self, name: str) -> SourceFile:
         """Return one file of the project."""
@@ -122,7 +125,7 @@ class Compiler:
                 self._check_ref(source, at, path, declared)
         for index, data in enumerate(compiled["steps"]):
             kind = data.get("kind") if data and data["use"] == "enrich.entity" else None
-            if kind is not None and self.facts.settings is not None and kind not in self.facts.kinds:
+            if kind is not None and self.facts.kinds_are_known and kind not in self.facts.kinds:
                 near = near_miss(kind, self.facts.kinds)
                 words = f"there is no [entities.{kind}] in {FILE}{near}"
                 source.report(("steps", index, "kind"), words, 0)
@@ -136,7 +139,6 @@ class Compiler:
             digest = hashlib.sha256(f"{name}\n{index}\n{data['use']}".encode()).digest()
             data["salt"] = int.from_bytes(digest[:10], "big")
         matrix.check(self.facts, source, compiled, declared)
-        self.facts.others.extend(source.others)
         version = hashlib.sha256((source.text + json.dumps(compiled)).encode()).hexdigest()[:12]
         head = {"name": name, "version": version, "status": checked.status, "match": checked.match}
         self.facts.pipelines.append({**head, "text": source.text, **compiled})
@@ -158,7 +160,7 @@ class Compiler:
     def _check_ref(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]] | None) -> None:
         if path[0] == "event" and declared is not None:
             self._check_field(source, at, path, declared)
-        elif path[0] == "entity" and self.facts.settings is not None and path[1:]:
+        elif path[0] == "entity" and self.facts.kinds_are_known and path[1:]:
             if path[1] not in self.facts.kinds:
                 self._report_ref(source, at, path, f"there is no [entities.{path[1]}]", self.facts.kinds)
         elif path[0] == "item" and "blocks" not in at:

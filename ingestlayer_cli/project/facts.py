@@ -5,8 +5,11 @@ from typing import Any
 
 from ..model import families
 from ..system.errors import Problem, ProjectError
+from .broken import broken_pipeline
 from .models import ProjectFile
 from .source import SourceFile
+
+PIPELINES = "pipelines/"
 
 
 class Facts:
@@ -17,6 +20,7 @@ class Facts:
         self.files: list[str] = []
         self.others: list[str] = []  # what the TOML files name and that is compiled with them
         self.problems: list[Problem] = []
+        self.unread: list[str] = []  # pipeline files of which nothing could be read: they may write any entity
         self.settings: ProjectFile | None = None
         self.declarations: dict[str, dict[str, Any]] = {}
         self.pipelines: list[dict[str, Any]] = []
@@ -24,6 +28,7 @@ class Facts:
         # By the pipeline's name: the declarations of the events that it may get; None: undeclared ones, too.
         self.declared: dict[str, list[dict[str, Any]] | None] = {}
         self.written: set[str] = set()  # the kinds of entities that pipelines write
+        self.last_matches: dict[str, list[str]] = {}  # what pipelines took when they were read last, by name
         self.undeclared_too = False  # whether events without a declaration may come
 
     @property
@@ -34,21 +39,47 @@ class Facts:
     @cached_property
     def connections(self) -> dict[str, dict[str, Any]]:
         """What ingestlayer.toml says of connections, by kind of destination; the defaults when it is broken."""
-        tables = (self.settings or ProjectFile()).model_dump()
-        return {kind: tables[kind] for kind in families.kinds("destinations") if kind in tables}
+        connections: dict[str, dict[str, Any]] = settings_of(self.settings or ProjectFile())["connections"]
+        return connections
 
     @property
-    def is_sound(self) -> bool:
-        """Whether nothing is wrong with what was read."""
-        return not self.problems and self.settings is not None
+    def kinds_are_known(self) -> bool:
+        """Whether a kind of entities that is not among `kinds` is a mistake."""
+        return self.settings is not None and not self.unread
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether nothing is wrong but with single pipelines: their own runs fail, the others go on."""
+        return self.settings is not None and all(problem.path.startswith(PIPELINES) for problem in self.problems)
 
     def compiled(self) -> dict[str, Any]:
         """Return the compiled project; ProjectError with every problem."""
-        if self.problems or self.settings is None:
+        if self.problems:
             raise project_error(self.problems)
-        connections = self.connections
-        settings = {name: table for name, table in self.settings.model_dump().items() if name not in connections}
-        return {**settings, "connections": connections, "declarations": self.declarations, "pipelines": self.pipelines}
+        return self.usable()
+
+    def usable(self) -> dict[str, Any]:
+        """Return the compiled project, broken pipelines apart; ProjectError when something else is wrong."""
+        if not self.is_usable or self.settings is None:
+            raise project_error(self.problems)
+        return {**settings_of(self.settings), "declarations": self.declarations, **self.line_up()}
+
+    def line_up(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the pipelines: those that can run, and the broken ones."""
+        found: dict[str, list[Problem]] = {}
+        for problem in self.problems:
+            found.setdefault(problem.path.rsplit(":", 2)[0], []).append(problem)
+        sound = [row for row in self.pipelines if f"{PIPELINES}{row['name']}.toml" not in found]
+        names = [name for name in self.sources if name.startswith(PIPELINES) and name in found]
+        rows = [broken_pipeline(self.sources[name], found[name], self.last_matches) for name in names]
+        return {"pipelines": sound, "broken": rows}
+
+
+def settings_of(checked: ProjectFile) -> dict[str, Any]:
+    """Return the tables of ingestlayer.toml, those of connections under one name."""
+    tables = checked.model_dump()
+    connections = {kind: tables.pop(kind) for kind in families.kinds("destinations") if kind in tables}
+    return {**tables, "connections": connections}
 
 
 def project_error(problems: list[Problem]) -> ProjectError:

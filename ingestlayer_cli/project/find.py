@@ -5,24 +5,45 @@ import os
 from ..system.errors import ProjectError
 
 FILE = "ingestlayer.toml"
+HOME = ".ingestlayer"
+_LEFT = (f"{HOME}/store.db", f"{HOME}/project.json")  # what is left of a project whose file is gone
 
 
-def find(path: str | None = None) -> str:
-    """Return the project's folder, absolute; ProjectError when there is none."""
+def find(path: str | None = None, *, even_gone: bool = False) -> str:
+    """Return the project's folder, absolute; ProjectError when there is none.
+
+    `even_gone`: one that has lost its file, and has a store, will do.
+    """
     wanted = path or os.environ.get("INGESTLAYER_PROJECT")
-    return _named(wanted) if wanted else _upward(os.getcwd())
+    names = (FILE, *_LEFT) if even_gone else (FILE,)
+    return _named(wanted, names) if wanted else _upward(os.getcwd(), names)
 
 
-def _named(path: str) -> str:
+def files_in(root: str, folder: str) -> list[str]:
+    """Return the TOML files of a folder of a project, relative, in a fixed order."""
+    path = os.path.join(root, folder)
+    if not os.path.isdir(path):
+        return []
+    try:
+        return [f"{folder}/{name}" for name in sorted(os.listdir(path)) if name.endswith(".toml")]
+    except OSError as error:
+        raise ProjectError(f"{path} cannot be read: {error.strerror}", "check its permissions") from None
+
+
+def _has(folder: str, names: tuple[str, ...]) -> bool:
+    return any(os.path.exists(os.path.join(folder, name)) for name in names)
+
+
+def _named(path: str, names: tuple[str, ...]) -> str:
     folder = os.path.abspath(os.path.dirname(path) if os.path.basename(path) == FILE else path)
-    if os.path.isfile(os.path.join(folder, FILE)):
+    if _has(folder, names):
         return folder
     raise ProjectError(f"there is no {FILE} in {folder}", f"make a project there: ingestlayer init {path}")
 
 
-def _upward(start: str) -> str:
+def _upward(start: str, names: tuple[str, ...]) -> str:
     folder = start
-    while not os.path.isfile(os.path.join(folder, FILE)):
+    while not _has(folder, names):
         parent = os.path.dirname(folder)
         if parent == folder:
             raise ProjectError(

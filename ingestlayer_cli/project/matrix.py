@@ -47,7 +47,7 @@ def _field_problem(facts: Facts, name: str, declared: list[dict[str, Any]] | Non
     root, path = rooted(name)
     if not all(path):
         return f'"{name}" is neither a name nor a path of names'
-    if root == "entity" and facts.settings is not None and path[0] not in facts.kinds:
+    if root == "entity" and facts.kinds_are_known and path[0] not in facts.kinds:
         full = [".".join(["entity", kind, *path[1:]]) for kind in facts.kinds]
         return f'"{name}": there is no [entities.{path[0]}]{near_miss(name, full)}'
     if root != "payload" or declared is None:

@@ -125,6 +125,8 @@ def _json_file(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         raise problem(f"must be the name of a JSON file, not {value!r}", 0)
     source: Any = info.context  # the file that names this one
+    if "\0" not in value:
+        source.others.append(value)  # whatever is wrong with it: mended, it is read again
     try:
         with open(os.path.join(source.root, value), encoding="utf-8-sig") as file:
             data = json.load(file)
@@ -136,7 +138,6 @@ def _json_file(value: Any, info: ValidationInfo) -> Any:
         raise problem(f"{value} is not UTF-8 (byte {error.start + 1})", 0) from None
     except ValueError as error:
         raise problem(f"{value} is not JSON: {error}", 0) from None
-    source.others.append(value)
     return _texts_compiled(data, value)
 
 

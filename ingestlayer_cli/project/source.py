@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError, create_model
 from ..system.errors import Problem, near_miss
 from .positions import Path, Positions
 
+_LOOKS = 20  # lines above a mistake that may be part of it
+
 
 class SourceFile:
     """One file of the project while it is checked. Its problems go to the list that all files share."""
@@ -23,6 +25,8 @@ class SourceFile:
         self.data: dict[str, Any] | None = None
         self.text = ""
         self.others: list[str] = []  # files that this one names and that are compiled with it
+        self.wrong: set[str | int] = set()  # the outermost keys that problems are about
+        self._broken_at = 0  # the line that is not TOML
         self._positions: Positions | None = None
         try:
             raw = self.read()
@@ -40,12 +44,23 @@ class SourceFile:
             line, column = found.groups() if found else ("1", "1")
             if "(at end of document)" in str(error):
                 line, column = str(self.text.count("\n") + 1), str(len(self.text) - self.text.rfind("\n"))
+            self._broken_at = int(line)
             words = re.sub(r" \(at .*\)|; use sys.*", "", str(error))
             problems.append(Problem(f"{name}:{line}:{column}", f"is not TOML: {words}"))
 
     def read(self) -> bytes:
         with open(os.path.join(self.root, self.name), "rb") as file:
             return file.read()
+
+    def above(self) -> dict[str, Any]:
+        """Return what stands above the place where a text stops being TOML, as far as it goes."""
+        lines = self.text.splitlines()[: max(self._broken_at - 1, 0)]
+        for end in range(len(lines), max(len(lines) - _LOOKS, 0), -1):
+            try:
+                return tomllib.loads("\n".join(lines[:end]))
+            except (ValueError, RecursionError):
+                continue
+        return {}
 
     def value_at(self, path: Path) -> str:
         """Return the text at a path, or nothing when there is none."""
@@ -68,6 +83,7 @@ class SourceFile:
         return f"{self.name}:{line}:{column}"
 
     def report(self, path: Path, words: str, offset: int | None = None) -> None:
+        self.wrong.update(path[:1])
         self.problems.append(Problem(self.place(path, offset), words))
 
     def check(self, model: type[BaseModel], data: Any, base: Path = ()) -> Any:

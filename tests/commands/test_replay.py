@@ -136,35 +136,6 @@ def test_every_message_goes_to_the_channel_that_is_named(posting: Posting, slack
     assert len(slack.messages) == 4
 
 
-@pytest.mark.parametrize("person", ["@Maya@acme.com", "@U0000000001"])
-def test_every_message_goes_to_the_person_that_is_named(posting: Posting, slack: SlackStandin, person: str) -> None:
-    assert slack.add_user("maya@acme.com").id == "U0000000001"
-    posting.stored(2)
-    document = posting.replay("--until", "now", "--channel", person)
-    assert document["messages"] == {person: 2}
-    assert posted(slack, "@U0000000001") == ["c0", "c1"]
-
-
-def test_a_replay_to_somebody_unknown_does_not_go_to_the_pipelines_default(
-    posting: Posting, slack: SlackStandin
-) -> None:
-    posting.pipeline('channel_default = "#growth"')
-    posting.stored(1)
-    assert posting.replay("--until", "now", "--channel", "@nobody@acme.com", code=69)["deliveries"]["dead"] == 1
-    assert len(slack.messages) == 1
-
-
-@pytest.mark.parametrize(
-    "name", ["", "#", "two words", "maya@acme.com", "@maya", "#a,#b", "<!channel>", "a.b", "x" * 81]
-)
-def test_what_no_pipeline_takes_as_its_channel_is_refused_before_the_plan(posting: Posting, name: str) -> None:
-    posting.stored(1)
-    result = posting.here("replay", "--until", "now", "--again", "--channel", name, "--yes")
-    assert (result.code, result.out) == (2, "")
-    assert "that is no channel" in result.err
-    assert "@maya@acme.com" in result.err
-
-
 def test_a_webhook_cannot_be_redirected(posting: Posting) -> None:
     posting.stored(1)
     path = posting.root / "ingestlayer.toml"

@@ -113,8 +113,11 @@ def test_a_place_behind_the_end_of_the_file_has_no_source_line(tmp_path: Path) -
     assert len(result.out.splitlines()) == 1
 
 
+FIELDS = ("customer=a", "used=1", "limit=2", "metric=seats", "paid=true", "day=2026-11-03", "note=x", "bag:={}")
+
+
 def test_emit_tells_the_same_problems_without_the_source_lines(tmp_path: Path) -> None:
-    result = project_of(tmp_path, BROKEN).run("emit", "usage", "used=1")
+    result = project_of(tmp_path, BROKEN).run("emit", "usage", *FIELDS)
     assert result.code == 78
     assert '  pipelines/alert.toml:9:1: unknown key "chanel" (did you mean "channel"?)\n' in result.err
     assert "^" not in result.err
@@ -122,8 +125,7 @@ def test_emit_tells_the_same_problems_without_the_source_lines(tmp_path: Path) -
 
 def test_emit_does_not_mind_what_validate_finds_beyond_the_syntax(tmp_path: Path) -> None:
     files = with_lines(pipeline='when = "1 > 2"\n')
-    fields = ("customer=a", "used=1", "limit=2", "metric=seats", "paid=true", "day=2026-11-03", "note=x", "bag:={}")
-    assert project_of(tmp_path, files).run("emit", "usage", *fields).code == 0
+    assert project_of(tmp_path, files).run("emit", "usage", *FIELDS).code == 0
 
 
 def test_two_hundred_files_are_checked(tmp_path: Path) -> None:

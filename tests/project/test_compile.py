@@ -416,8 +416,7 @@ def test_a_link_to_nowhere_is_a_problem(tmp_path: Path) -> None:
 def test_a_link_loop_among_the_files_is_a_problem(tmp_path: Path) -> None:
     write(tmp_path, {})
     (tmp_path / "events" / "loop.toml").symlink_to("loop.toml")
-    with pytest.raises(ProjectError, match=r"loop\.toml cannot be read: Too many levels of symbolic links"):
-        load(str(tmp_path))
+    assert problems(tmp_path, {}) == ["events/loop.toml:1:1: cannot be read: Too many levels of symbolic links"]
 
 
 def test_a_link_loop_for_ingestlayer_toml_is_no_project(tmp_path: Path) -> None:

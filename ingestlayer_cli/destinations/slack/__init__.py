@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
-from ...model.declarations import printable
 from ...model.events import received_text
 from ...model.families import Duration, JsonFile, Section
 from ...system.addresses import quote
@@ -198,9 +197,7 @@ class Slack(Destination):
         found |= mentions.directions(self._owners(composing.scope))
         if mentions.EMAIL.fullmatch(email := composing.target.removeprefix("@").lower()):
             found |= {"to": email, "people": [email, *(other for other in found.get("people", ()) if other != email)]}
-            # A replay to a person of its own is for nobody else.
-            if self.channel_default and composing.target == self.target(composing.scope).name:
-                found["instead"] = self.channel_default.strip()
+            found |= {"instead": self.channel_default.strip()} if self.channel_default else {}
         if found and composing.connection == "webhook":
             return {"missed": [name for name in ("thread", "mention", "to") if name in found]}
         return found
@@ -313,13 +310,12 @@ class Slack(Destination):
 
     @classmethod
     def redirected(cls, channel: str, connection: Connection) -> str:
-        """Return what the `channel` of a destination may be, a channel's name with its #."""
+        """Return a channel with its #; an id stays as it is."""
         if connection.name == "webhook":
             raise UsageError("--channel: a webhook posts to its own channel alone", 'it needs connection = "bot"')
-        if not _is_channel(name := channel.strip()):
-            raise UsageError(f"--channel {printable(channel)}: that is no channel", f"write {_LIKE}")
-        is_whole = name[0] in "#@" or re.fullmatch(r"[CGD][A-Z0-9]{8,}", name, re.ASCII)
-        return name if is_whole else f"#{name}"
+        if not (name := channel.strip()).removeprefix("#"):
+            raise UsageError("--channel: which one?", "--channel '#test'")
+        return name if name.startswith("#") or re.fullmatch(r"[CGD][A-Z0-9]{8,}", name, re.ASCII) else f"#{name}"
 
     @classmethod
     def account(cls, data: dict[str, Any]) -> str:

@@ -1,0 +1,57 @@
+"""Events for a project whose settings or declarations are broken: nobody can judge them, and none is lost."""
+
+from collections.abc import Callable, Iterable
+
+from ..model.events import encode
+from ..model.gate import Line, Raw
+from ..project import Project
+from ..system.clock import format_time, parse_time
+from ..system.errors import ProjectError, RejectedError, StoreError
+from .accepting import bury_line
+from .runtime import Runtime
+
+Refused = Callable[[Line, RejectedError], None]
+
+
+def kept(
+    project: Project, chunks: Iterable[list[Line]], trouble: ProjectError, refused: Refused | None = None
+) -> ProjectError:
+    """Keep events as dead letters, whole; return the trouble with what became of them. `refused` is told of each."""
+    count = 0
+    try:
+        with Runtime(project) as runtime:
+            for chunk in chunks:
+                _bury(runtime, chunk, trouble, refused)
+                count += len(chunk)
+    except StoreError as error:
+        words = f"{count:,} events are kept as refused, the others are not" if count else "nothing is kept"
+        return ProjectError(trouble.message, f"{trouble.hint}; {words}: {error.message}", trouble.details)
+    words = "the event is" if count == 1 else f"{count:,} events are"
+    hint = f"{trouble.hint}; {words} kept as refused: ingestlayer why --refused"
+    return ProjectError(trouble.message, hint if count else trouble.hint, trouble.details)
+
+
+def _bury(runtime: Runtime, chunk: list[Line], trouble: ProjectError, refused: Refused | None) -> None:
+    now = runtime.clock.now()
+    first = f": {trouble.details[0].path}: {trouble.details[0].problem}" if trouble.details else ""
+    why = RejectedError("project", f"{trouble.message}{first}", trouble.hint, trouble.details)
+    with runtime.store.transaction() as transaction:
+        for line in chunk:
+            text = line.text.decode("utf-8", "backslashreplace") if line.raw is None else _whole(line.raw, now, line)
+            error = line.error or why
+            bury_line(transaction, line.raw or Raw("", None), text, error, now, line.number or None)
+    for line in chunk:
+        if refused is not None:
+            refused(line, line.error or why)
+
+
+def _whole(raw: Raw, now: int, line: Line) -> str:
+    """Return an event as a line of a batch that can be taken later, with the time at which it came."""
+    try:
+        at = format_time(now if raw.timestamp is None else parse_time(raw.timestamp, now))
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        at = str(raw.timestamp)  # it is refused for that, later
+    try:
+        return encode(raw._replace(timestamp=at).envelope())
+    except (TypeError, ValueError, RecursionError):
+        return line.text.decode("utf-8", "backslashreplace") or "it cannot be written as JSON"

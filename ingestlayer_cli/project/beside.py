@@ -1,0 +1,49 @@
+"""What there is of a project whose settings or declarations are broken: enough for what needs its store alone."""
+
+from typing import Any
+
+from ..system.errors import ProjectError
+from .compile import Compiler
+from .facts import Facts, settings_of
+from .find import FILE
+from .models import ProjectFile
+
+
+def what_there_is(root: str, last: dict[str, Any], trouble: ProjectError) -> dict[str, Any]:
+    """Return a project's data as far as its files tell, the rest as it was kept `last`, else the defaults."""
+    try:
+        facts = Compiler(root, last).read()
+        declarations = {**last.get("declarations", {}), **facts.declarations}
+        found = {**_settings(facts, last), "declarations": declarations, **facts.line_up()}
+    except ProjectError:  # a folder cannot be read
+        found = {**_kept(last), "declarations": {}, "pipelines": [], "broken": []}
+    return {**found, "trouble": trouble}
+
+
+def _settings(facts: Facts, last: dict[str, Any]) -> dict[str, Any]:
+    source = facts.sources[FILE]
+    if facts.settings is not None:
+        return settings_of(facts.settings)
+    data = source.data if source.data is not None else source.above()
+    part = None if source.data is None else source.sound_part(ProjectFile, data)
+    kept = _kept(last)
+    if part is None:
+        return {**kept, "store": {**kept["store"], **_path(data)}}
+    found = settings_of(part)
+    # A table that is not there may be one whose name is misspelt: its defaults are not what was meant.
+    if all(kind in data and kind not in source.wrong for kind in found["connections"]):
+        return {**found, "connections_of": "file"}
+    return {**found, **{name: kept[name] for name in ("connections", "connections_of")}}
+
+
+def _kept(last: dict[str, Any]) -> dict[str, Any]:
+    known = last or settings_of(ProjectFile())
+    names = [name for name in known if name not in ("declarations", "pipelines", "broken")]
+    return {**{name: known[name] for name in names}, "connections_of": "before" if last else ""}
+
+
+def _path(data: dict[str, Any]) -> dict[str, str]:
+    """Return the store's path where an unchecked file says one."""
+    table = data.get("store")
+    path = table.get("path") if isinstance(table, dict) else None
+    return {"path": path} if isinstance(path, str) and path else {}
