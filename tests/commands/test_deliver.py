@@ -12,7 +12,7 @@ from ingestlayer_cli.system.clock import format_time
 from tests.support.clock import FakeClock
 from tests.support.posting import TOKEN, Posting, posted, posts
 from tests.support.program import PROGRAM, environment, finished, wait_until
-from tests.support.standin import RateLimited, SlackError, SlackStandin, Slow, Status
+from tests.support.standin import BUSY, RateLimited, SlackError, SlackStandin, Slow
 
 
 def test_everything_due_is_sent_once_and_then_it_ends(posting: Posting, slack: SlackStandin) -> None:
@@ -26,7 +26,7 @@ def test_everything_due_is_sent_once_and_then_it_ends(posting: Posting, slack: S
 
 
 def test_what_is_due_later_is_left_and_told(posting: Posting, slack: SlackStandin) -> None:
-    slack.script.append(Status(500))
+    slack.script.append(BUSY)
     posting.accept([0], deliver=True)
     result = posting.run("deliver")
     assert (result.code, posts(slack), result.out) == (75, 1, "")
@@ -57,7 +57,7 @@ def test_quiet_says_nothing_but_what_went_wrong_and_with_what(code: str, posting
 
 
 def test_json_is_one_line_for_each_attempt(posting: Posting, slack: SlackStandin) -> None:
-    slack.script.extend([Status(500), SlackError("is_archived")])
+    slack.script.extend([BUSY, SlackError("is_archived")])
     posting.accept(range(3))
     result = posting.run("deliver", "--json")
     assert [set(line) for line in result.lines] == [
@@ -140,7 +140,7 @@ def test_watch_sends_what_is_accepted_while_it_runs_and_ends_well_on_sigterm(
 
 def test_watch_sends_what_falls_due(posting: Posting, slack: SlackStandin) -> None:
     posting.pipeline('retry = ["1s", "1s"]')
-    slack.script.extend([Status(500), Status(503)])
+    slack.script.extend([BUSY, BUSY])
     posting.accept([0])
     process = posting.start("deliver", "--watch")
     wait_until(lambda: posting.statuses() == {"delivered": 1})

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.posting import Posting, envelope, posted, posts
 from tests.support.program import kill, wait_until
-from tests.support.standin import Garbage, Hang, SlackError, SlackStandin, Status
+from tests.support.standin import BUSY, Garbage, Hang, SlackError, SlackStandin
 
 DAY = 86_400_000
 
@@ -15,7 +15,7 @@ DAY = 86_400_000
 @pytest.fixture
 def mixed(posting: Posting, slack: SlackStandin) -> Posting:
     """One delivery of each status, in the order of their numbers."""
-    slack.script.extend([SlackError("is_archived"), Garbage("?"), Status(500)])
+    slack.script.extend([SlackError("is_archived"), Garbage("?"), BUSY])
     posting.accept(range(4))
     posting.deliver(limit=4)
     posting.accept([4], "growth")
@@ -42,7 +42,7 @@ def test_list_shows_what_is_not_delivered_newest_first(mixed: Posting) -> None:
 def test_list_tells_since_when_it_waits_why_and_when_it_is_tried_next(mixed: Posting) -> None:
     retrying = listed(mixed, "--status", "retrying")[0]
     assert retrying["queued_at"] < retrying["next_at"]
-    assert "500" in retrying["error"]
+    assert "request_timeout" in retrying["error"]
     text = mixed.run("deliveries", "list").out
     for words in (retrying["id"], retrying["queued_at"], f"next {retrying['next_at']}", retrying["error"], "#growth"):
         assert words in text

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.posting import PIPELINE, TYPE, Posting, ago, assert_each_once, context_line, envelope, posted, posts
-from tests.support.standin import SlackStandin, Status
+from tests.support.standin import BUSY, SlackStandin
 
 MARK = f"replayed {ago()[:10]}, first seen {ago(hours=1)[:10]}"
 
@@ -124,7 +124,7 @@ def test_no_deliver_leaves_the_messages_in_the_outbox(posting: Posting, slack: S
 
 def test_a_replay_whose_messages_wait_answers_75(posting: Posting, slack: SlackStandin) -> None:
     posting.stored(1)
-    slack.always = Status(503)
+    slack.always = BUSY
     assert posting.replay("--until", "now", "--again", code=75)["deliveries"]["retrying"] == 1
 
 

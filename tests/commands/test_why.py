@@ -13,7 +13,7 @@ from ingestlayer_cli.store.sqlite import history
 from ingestlayer_cli.store.sqlite.reading import open_to_read
 from tests.support.bench import DESTINATION, TYPE, Bench
 from tests.support.program import Result
-from tests.support.standin import RateLimited, ResetAfterStore, Status
+from tests.support.standin import BUSY, RateLimited, ResetAfterStore
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "why"
 ACME = {"customer_id": "acme", "used": 120, "limit": 100}
@@ -160,7 +160,7 @@ def test_an_event_that_no_pipeline_took(bench: Bench) -> None:
 
 
 def test_a_retrying_delivery(bench: Bench) -> None:
-    bench.slack.script.append(Status(503))
+    bench.slack.script.append(BUSY)
     assert emit(bench).code == 75
     assert matches_snapshot("retrying.txt", why(bench))
 

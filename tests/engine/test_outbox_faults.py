@@ -15,6 +15,7 @@ import pytest
 from tests.support.posting import Posting, posts
 from tests.support.program import Result, kill, wait_until
 from tests.support.standin import (
+    BUSY,
     Fault,
     Garbage,
     Hang,
@@ -47,9 +48,13 @@ RESENT = ["unknown", "resend", "sent"]
 ROWS = {
     "429 with Retry-After": Row(RateLimited(300), "retrying", 75, 0, SENT_LATER),
     "429 without Retry-After": Row(RateLimited(None), "retrying", 75, 1, SENT_LATER),
-    "500": Row(Status(500, "oops"), "retrying", 75, 1, SENT_LATER),
-    "503": Row(Status(503), "retrying", 75, 1, SENT_LATER),
-    "internal_error": Row(SlackError("internal_error"), "retrying", 75, 1, SENT_LATER),
+    "request_timeout": Row(BUSY, "retrying", 75, 1, SENT_LATER),
+    "500": Row(Status(500, "oops"), "unknown", 75, 1, RESENT),
+    "503, but it is posted": Row(Garbage("late", 503, stored=True), "unknown", 75, 1, FOUND),
+    "internal_error": Row(SlackError("internal_error"), "unknown", 75, 1, RESENT),
+    "fatal_error, but it is posted": Row(
+        Garbage('{"ok": false, "error": "fatal_error"}', stored=True), "unknown", 75, 1, FOUND
+    ),
     "no answer": Row(Hang(0.2), "unknown", 75, 1, RESENT),
     "no answer, but it is posted": Row(HangAfterStore(0.2), "unknown", 75, 1, FOUND),
     "a reset": Row(ResetBeforeStore(), "unknown", 75, 1, RESENT),

@@ -6,7 +6,7 @@ from ingestlayer_cli.store.contract.sending import Wanted
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting, assert_each_once, envelope, posted, posts
 from tests.support.program import finished
-from tests.support.standin import RateLimited, SlackStandin, Slow, Status
+from tests.support.standin import BUSY, RateLimited, SlackStandin, Slow
 
 
 def refused(slack: SlackStandin) -> int:
@@ -107,7 +107,7 @@ def test_the_order_is_that_of_the_commits_not_of_the_times_at_which_the_emitters
 
 def test_a_message_that_is_due_again_goes_before_those_accepted_after_it(posting: Posting, slack: SlackStandin) -> None:
     clock = FakeClock()
-    slack.script.append(Status(500))
+    slack.script.append(BUSY)
     posting.accept([0], clock=clock, deliver=True)
     posting.accept([1], clock=clock)
     clock.sleep(60_000)

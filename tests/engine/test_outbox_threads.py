@@ -9,6 +9,7 @@ from tests.support.clock import FakeClock
 from tests.support.posting import Posting, posts
 from tests.support.program import kill, wait_until
 from tests.support.standin import (
+    BUSY,
     Fault,
     Garbage,
     Hang,
@@ -120,7 +121,7 @@ def test_the_receipt_of_a_reply_names_its_thread(threaded: Posting, slack: Slack
 
 @pytest.mark.parametrize("status", ["retrying", "unknown"])
 def test_a_message_waits_for_those_before_it_in_its_thread(status: str, threaded: Posting, slack: SlackStandin) -> None:
-    slack.script.append(Status(500) if status == "retrying" else Garbage("?"))
+    slack.script.append(BUSY if status == "retrying" else Garbage("?"))
     emit(threaded, 1, 2, 3)
     assert slack.messages == []
     assert threaded.statuses() == {status: 1, "pending": 2}
@@ -163,7 +164,7 @@ def test_a_first_message_that_was_dead_becomes_a_reply(threaded: Posting, slack:
 
 
 def test_why_names_what_a_message_waits_for(threaded: Posting, slack: SlackStandin) -> None:
-    slack.script.append(Status(500))
+    slack.script.append(BUSY)
     emit(threaded, 1, 2)
     (first,) = threaded.sql("SELECT id FROM deliveries ORDER BY seq")[0]
     out = threaded.run("why", "@last").out
@@ -182,7 +183,9 @@ def test_deliveries_show_tells_the_thread_and_what_was_done(threaded: Posting, s
 # Faults of the update and of the reply --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", [RateLimited(300), Status(500), ResetBeforeStore(), Hang(0.2), ResetAfterStore()])
+@pytest.mark.parametrize(
+    "fault", [RateLimited(300), Status(500), BUSY, ResetBeforeStore(), Hang(0.2), ResetAfterStore()]
+)
 def test_an_update_without_an_answer_is_done_again_and_nothing_was_posted(
     fault: Fault, threaded: Posting, slack: SlackStandin
 ) -> None:

@@ -19,6 +19,7 @@ from ingestlayer_cli.system.clock import format_time
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting
 from tests.support.standin import (
+    BUSY,
     Garbage,
     RateLimited,
     ResetAfterStore,
@@ -34,7 +35,9 @@ MINUTE = 60_000
 FAULTS = [
     RateLimited(1),
     RateLimited(90),
+    BUSY,
     Status(500),
+    Garbage("gone", 503, stored=True),
     ResetBeforeStore(),
     ResetAfterStore(),
     Garbage("?", stored=True),

@@ -4,7 +4,7 @@ import time
 
 from tests.support.posting import Posting, envelope, payload, posted, posts
 from tests.support.program import finished, wait_until
-from tests.support.standin import Hang, RateLimited, SlackStandin, Slow, Status
+from tests.support.standin import BUSY, Hang, RateLimited, SlackStandin, Slow
 
 
 def test_emit_waits_no_longer_than_it_should_and_leaves_the_rest(posting: Posting, slack: SlackStandin) -> None:
@@ -60,7 +60,7 @@ def test_emit_sends_what_waited_in_its_channel_before_it(posting: Posting, slack
 
 
 def test_emit_does_not_wait_for_older_ones_that_are_due_later_than_it(posting: Posting, slack: SlackStandin) -> None:
-    slack.script.append(Status(500))
+    slack.script.append(BUSY)
     posting.emit(0)
     result = posting.emit(1, "--wait", "60s")  # the first is due again in 30 s
     assert (result.code, posted(slack), posting.statuses()) == (0, ["c1"], {"delivered": 1, "retrying": 1})

@@ -104,6 +104,10 @@ class SlackError:
     code: str
 
 
+BUSY = SlackError("request_timeout")
+"""A refusal that passes: Slack says that it has done nothing."""
+
+
 @dataclass(frozen=True)
 class Slow:
     """The right answer, later."""

@@ -7,11 +7,14 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handli
 import re
 import socket
 import ssl
+from collections.abc import Mapping
+from http import HTTPStatus
 from http.client import HTTPException, InvalidURL
 from typing import Any, Literal, NamedTuple
 from urllib.error import URLError
 
 from ...model.sending import NotConnected, Refused, Retry, Unknown
+from ...system.addresses import shown
 from ...system.clock import HOUR
 from .directory import Trouble
 
@@ -72,71 +75,80 @@ _CLOSED = {
     "no_team",
     "team_disabled",
 }
-_LATER = {
-    "ratelimited",
-    "rate_limited",
-    "internal_error",
-    "fatal_error",
-    "service_unavailable",
-    "request_timeout",
-    "message_limit_exceeded",
-    "team_added_to_org",
-    "accesslimited",
-}
+# It did nothing, and may do it later.
+_LATER = {"request_timeout", "message_limit_exceeded", "team_added_to_org", "accesslimited"}
+_LIMITED = {"ratelimited", "rate_limited"}
+# "It's possible some aspect of the operation succeeded before the error was raised."
+_DOUBTFUL = {"internal_error", "fatal_error", "service_unavailable", "rollup_error"}
 
-_NOT_JSON = "Received a response in a non-JSON format: "
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,60}")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Answer(NamedTuple):
     """What Slack answered in place of doing it: its word for it, if it gave one, and what kind of answer that is.
 
-    `limited`: later, after so many milliseconds if it said so; `later`: an error of its own; `closed`: the connection
-    is refused, whatever is sent over it; `refused`: this one is; `garbled` and `foreign`: it is no answer of Slack's,
-    of one that may have done it, and of one that has not.
+    `limited`: later, after so many milliseconds if it said so; `later`: a trouble of its own, in which it has done
+    nothing; `doubtful`: one in which it may have done it; `closed`: the connection is refused, whatever is sent over
+    it; `refused`: this one is; `garbled` and `foreign`: it is no answer of Slack's, of one that may have done it, and
+    of one that has not.
     """
 
-    kind: Literal["limited", "later", "closed", "refused", "garbled", "foreign"]
+    kind: Literal["limited", "later", "doubtful", "closed", "refused", "garbled", "foreign"]
     status: int
     code: str
     excerpt: str
-    is_json: bool  # as all answers of the Web API are; those to webhooks are not
     after: int | None = None
     needed: str = ""  # the scope
     pointers: str = ""  # to what is wrong with the message
-
-
-def answer_of(response: Any, secret: tuple[str, ...]) -> Answer:
-    """Judge the response that a SlackApiError carries."""
-    if isinstance(response, dict):  # the body was not JSON
-        return judged(response["status"], dict(response["headers"]), {}, str(response["body"]), secret)
-    data = response.data if isinstance(response.data, dict) else {}
-    status, headers, text = response.status_code, dict(response.headers), str(data or response.data)
-    if (said := str(data.get("error", ""))).startswith(_NOT_JSON):  # the SDK's words, not Slack's
-        data, text = {}, said.removeprefix(_NOT_JSON)
-    return judged(status, headers, data, text, secret)
+    place: str = ""  # to which it is a redirect
 
 
 def judged(
-    status: int, headers: dict[str, Any], data: dict[str, Any], text: str, secret: tuple[str, ...] = ()
+    status: int,
+    headers: Mapping[str, str],
+    text: str,
+    secret: tuple[str, ...] = (),
+    data: dict[str, Any] | None = None,
 ) -> Answer:
-    """Judge an answer; `data` is what it says in JSON, if it does, and `text` all of it."""
-    excerpt = clean(text, secret)
-    said = str(data["error"]) if data.get("error") else excerpt
-    code = said if _CODE.fullmatch(said) else ""
-    pointers = "; ".join(map(str, (data.get("response_metadata") or {}).get("messages", [])))
-    needed, pointers = str(data.get("needed") or ""), clean(pointers, secret)
-    found = Answer("refused", status, code, excerpt, bool(data), needed=needed, pointers=pointers)
-    if status == 429 or code in ("ratelimited", "rate_limited"):
-        after = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
-        return found._replace(kind="limited", after=_milliseconds(after))
-    if status >= 500 or code in _LATER:
+    """Judge an answer of the Web API: `text` is all of it, `data` what it says in JSON."""
+    said = data or {}
+    error = said.get("error")
+    code = error if said.get("ok") is False and isinstance(error, str) and _CODE.fullmatch(error) else ""
+    found = _judged(status, headers, code, text, secret)
+    more = said.get("response_metadata")
+    pointers = more.get("messages") if isinstance(more, dict) else None
+    told = "; ".join(map(str, pointers)) if isinstance(pointers, list) else ""
+    needed = said.get("needed")
+    return found._replace(needed=clean(needed, secret) if isinstance(needed, str) else "", pointers=clean(told, secret))
+
+
+def judged_of_hook(status: int, headers: Mapping[str, str], text: str, secret: tuple[str, ...] = ()) -> Answer:
+    """Judge an answer of an incoming webhook, which says a code as plain text."""
+    return _judged(status, headers, text if _CODE.fullmatch(text) else "", text, secret)
+
+
+def _judged(status: int, headers: Mapping[str, str], code: str, text: str, secret: tuple[str, ...]) -> Answer:
+    found = Answer("refused", status, code, clean(text, secret))
+    if status == 429 or code in _LIMITED:
+        return found._replace(kind="limited", after=_milliseconds(_header(headers, "retry-after")))
+    if status >= 500 or code in _DOUBTFUL:
+        return found._replace(kind="doubtful")
+    if 300 <= status < 400:
+        # 303 is what one answers that has done it; the others say to do it elsewhere.
+        place = clean(shown(_header(headers, "location") or ""), secret)
+        return found._replace(kind="garbled" if status == HTTPStatus.SEE_OTHER else "foreign", code="", place=place)
+    if status < 300 and not (status == 200 and code):
+        return found._replace(kind="garbled", code="")
+    if code in _LATER:
         return found._replace(kind="later")
     if code in _CLOSED:
         return found._replace(kind="closed")
-    if status == 200 and not (data and code):
-        return found._replace(kind="garbled")
     return found if code else found._replace(kind="foreign")
+
+
+def _header(headers: Mapping[str, str], wanted: str) -> str | None:
+    return next((value for name, value in headers.items() if name.lower() == wanted), None)
 
 
 def classified(answer: Answer, remedies: dict[str, str] | None = None) -> Trouble:
@@ -145,26 +157,35 @@ def classified(answer: Answer, remedies: dict[str, str] | None = None) -> Troubl
     if answer.kind == "limited":
         return Retry(f"Slack asks to slow down ({status if status == 429 else code})", answer.after)
     if answer.kind == "later":
+        return Retry(f"Slack had an error: {code}")
+    if answer.kind == "doubtful":
         where = f" ({status})" if status >= 500 else ""
-        return Retry(f"Slack had an error{where}: {code or excerpt}".removesuffix(": "))
+        return Unknown(f"Slack had an error, and may have taken it{where}: {code or excerpt}".removesuffix(": "))
     if answer.kind == "closed":
         needed = f" (needs {answer.needed})" if answer.needed else ""
         hint = remedies.get(code, _NEW_WEBHOOK) if remedies else _REMEDIES.get(code, _CONNECT_HINT)
         return NotConnected(f"Slack refused the connection: {code}{needed}", hint)
     if answer.kind == "garbled":
-        return Unknown(f"Slack's answer could not be read: {excerpt}")
+        return Unknown(f"Slack's answer could not be read: {_told(answer)}")
     if answer.kind == "foreign":
-        return NotConnected(f"the answer is not Slack's ({status}): {excerpt}", _NOT_SLACK)
+        return NotConnected(f"the answer is not Slack's ({status}): {_told(answer)}", _NOT_SLACK)
     why = f"Slack refused the message: {code}" + (f" ({answer.pointers})" if answer.pointers else "")
     return Refused(why, {**_REMEDIES, **(remedies or {})}.get(code, ""))
 
 
-def _milliseconds(seconds: Any) -> int | None:
+def _told(answer: Answer) -> str:
+    if answer.place:
+        return f"it points to {answer.place}, and redirects are not followed"
+    return answer.excerpt
+
+
+def _milliseconds(seconds: str | None) -> int | None:
     """Read Retry-After; a nonsensical one cannot hold a channel for days."""
-    seconds = seconds[0] if isinstance(seconds, list) else seconds
+    if seconds is None:
+        return None
     try:
         return min(max(int(float(seconds) * 1000), 0), MAX_PAUSE)
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return None
 
 
@@ -189,4 +210,13 @@ def clean(text: str, secret: tuple[str, ...], longest: int = EXCERPT) -> str:
     """Return an excerpt of one line that cannot hold the secret."""
     for part in secret:
         text = text.replace(part, "[secret]") if part else text
-    return " ".join(text.split())[:longest]
+    return " ".join(_SURROGATES.sub("�", text).split())[:longest]
+
+
+def sound(data: Any) -> Any:
+    """Return what an answer says without halves of characters, which no file and no terminal takes."""
+    if isinstance(data, dict):
+        return {sound(name): sound(value) for name, value in data.items()}
+    if isinstance(data, list):
+        return [sound(value) for value in data]
+    return _SURROGATES.sub("�", data) if isinstance(data, str) else data

@@ -1,5 +1,6 @@
 """Sending with a bot token: into a channel, to a person, into a thread."""
 
+import re
 from typing import Any, NamedTuple
 
 from ...model.sending import (
@@ -17,7 +18,7 @@ from ...model.sending import (
 )
 from . import mention as mentions
 from .answers import Answer, classified, lost
-from .client import Lost, WebApi
+from .client import Lost, Said, WebApi
 from .directory import Directory, Failed, Known
 from .history import History, user_of
 
@@ -31,6 +32,7 @@ _GONE = {
     "is_inactive",
 }
 
+_TS = re.compile(r"\d+\.\d+", re.ASCII)
 _LOOKS = ("username", "icon_emoji", "icon_url")  # what the scope chat:write.customize is for
 
 
@@ -98,7 +100,10 @@ class Bot:
             note = "posted under the app's own name and icon: the token needs the scope chat:write.customize"
         if isinstance(answer, Failed):
             return answer
-        receipt = {"channel": str(answer.get("channel", "")), "ts": str(answer.get("ts", ""))}
+        channel, ts = answer.get("channel"), answer.get("ts")
+        if not (isinstance(channel, str) and channel and isinstance(ts, str) and _TS.fullmatch(ts)):
+            return Failed("", Unknown("Slack's answer could not be read: it does not say where the message is"))
+        receipt = {"channel": channel, "ts": ts}
         if "thread_ts" not in body:
             return Sent(receipt, note)
         posted = answer.get("message")
@@ -140,10 +145,10 @@ class Bot:
     def _ask(self, method: str, query: dict[str, Any]) -> dict[str, Any] | Failed:
         return self._told(self._quick.get(method, query))
 
-    def _told(self, answer: dict[str, Any] | Answer | Lost) -> dict[str, Any] | Failed:
+    def _told(self, answer: Said | Answer | Lost) -> dict[str, Any] | Failed:
         if isinstance(answer, Answer):
             return Failed(answer.code, classified(answer))
-        return Failed("", lost(answer.error, self._api.secret)) if isinstance(answer, Lost) else answer
+        return Failed("", lost(answer.error, self._api.secret)) if isinstance(answer, Lost) else answer.data
 
 
 class _First(NamedTuple):

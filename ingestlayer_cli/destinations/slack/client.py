@@ -1,21 +1,31 @@
-"""Requests to Slack through slack_sdk. Only this file loads the SDK, and no secret comes out of it in an error."""
+"""Requests to Slack through its SDK; no secret comes out of here in an error."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from .answers import Answer, answer_of, judged
+from .answers import Answer, judged, judged_of_hook, sound
 
-if TYPE_CHECKING:
-    import logging
-
-TIMEOUT = 10  # seconds, for the connection and for each read
+TIMEOUT = 10  # seconds, for all of a request and its answer
 QUICK = 3  # the same for what a message does not hang on
+MOST_PAGES = 500  # of a list
 
 
 class Lost(NamedTuple):
     """A request without an answer. The error's words may hold a secret."""
 
     error: Exception
+
+
+class Said(NamedTuple):
+    """What Slack answered to what it did; the names of headers are in small letters."""
+
+    data: dict[str, Any]
+    headers: dict[str, str]
+
+
+class EndlessError(Exception):
+    """A list whose pages do not end."""
 
 
 class FailedPageError(Exception):
@@ -30,64 +40,67 @@ class WebApi:
     """The Web API with a bot token; none for what an app calls as itself."""
 
     def __init__(self, token: str, api_url: str, is_quick: bool = False) -> None:
-        from slack_sdk import WebClient
+        from .sdk import Web
 
-        # The SDK's default handler repeats a request whose connection was lost, which posts twice.
-        self._client = WebClient(
-            token or None,
-            base_url=api_url.rstrip("/") + "/",
-            timeout=QUICK if is_quick else TIMEOUT,
-            retry_handlers=[],
-            logger=_silent(),
-        )
+        self._client = Web(token, api_url, QUICK if is_quick else TIMEOUT)
         self.secret = (token,)
 
-    def post(self, method: str, body: dict[str, Any]) -> dict[str, Any] | Answer | Lost:
+    def post(self, method: str, body: dict[str, Any]) -> Said | Answer | Lost:
         """Call a method with JSON."""
-        return _data(self._asked(lambda: self._client.api_call(method, json=body)))
+        return self._asked(lambda: self._client.api_call(method, json=body))
 
-    def get(self, method: str, query: dict[str, Any]) -> dict[str, Any] | Answer | Lost:
+    def get(self, method: str, query: dict[str, Any]) -> Said | Answer | Lost:
         """Call a method that reads."""
-        return _data(self._asked(lambda: self._client.api_call(method, http_verb="GET", params=query)))
+        return self._asked(lambda: self._client.api_call(method, http_verb="GET", params=query))
 
     def form(
         self, method: str, form: dict[str, Any], auth: dict[str, str] | None = None, secrets: tuple[str, ...] = ()
-    ) -> Any:
-        """Call a method with a form; return the SDK's response, which has the headers, an `Answer` or `Lost`."""
+    ) -> Said | Answer | Lost:
+        """Call a method with a form."""
         return self._asked(lambda: self._client.api_call(method, data=form, auth=auth), secrets)
 
-    def pages(self, method: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def pages(self, method: str, query: dict[str, Any]) -> Iterator[Said]:
         """Yield the pages of a method (https://docs.slack.dev/apis/web-api/pagination); FailedPageError."""
-        cursor = ""
-        while True:
-            page = self.get(method, {**query, "cursor": cursor})
-            if isinstance(page, Answer | Lost):
-                raise FailedPageError(page)
-            yield page
-            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-            if not cursor:
-                return
 
-    def _asked(self, call: Callable[[], Any], secrets: tuple[str, ...] = ()) -> Any:
-        from slack_sdk.errors import SlackApiError
+        def page(cursor: str) -> Said:
+            found = self.get(method, {**query, "cursor": cursor})
+            if isinstance(found, Answer | Lost):
+                raise FailedPageError(found)
+            return found
 
         try:
-            return call()
+            yield from pages(page)
+        except EndlessError as error:
+            raise FailedPageError(Lost(error)) from None
+
+    def _asked(self, call: Callable[[], Any], secrets: tuple[str, ...] = ()) -> Said | Answer | Lost:
+        from slack_sdk.errors import SlackApiError
+
+        from .sdk import ForeignError
+
+        hidden = (*self.secret, *secrets)
+        try:
+            response = call()
         except SlackApiError as error:
-            return answer_of(error.response, (*self.secret, *secrets))
+            response = error.response
+        except ForeignError as error:
+            return judged(*error.reply, hidden)
         except Exception as error:
             return Lost(error)
+        status, headers, data = response.status_code, response.headers, response.data
+        if status == 200 and data.get("ok") is True:
+            return Said(sound(data), {name.lower(): value for name, value in headers.items()})
+        return judged(status, headers, str(data), hidden, data)
 
 
 class IncomingWebhook:
     """An incoming webhook by its address, which is its secret."""
 
     def __init__(self, url: str) -> None:
-        from slack_sdk.webhook import WebhookClient
+        from .sdk import Hook
 
-        self._client = WebhookClient(url, timeout=TIMEOUT, retry_handlers=[], logger=_silent())
-        # Error pages like to repeat the path, which is the secret.
-        self.secret = url, url.partition("://")[2].partition("/")[2]
+        self._client = Hook(url, TIMEOUT)
+        self.secret = secrets_of(url)
 
     def post(self, body: dict[str, Any]) -> Answer | Lost | None:
         """Post a body; None when it was taken."""
@@ -97,19 +110,30 @@ class IncomingWebhook:
             return Lost(error)
         if answer.status_code == 200 and answer.body == "ok":
             return None
-        return judged(answer.status_code, dict(answer.headers), {}, answer.body, self.secret)
+        return judged_of_hook(answer.status_code, dict(answer.headers), answer.body, self.secret)
 
 
-def _data(answer: Any) -> dict[str, Any] | Answer | Lost:
-    if isinstance(answer, Answer | Lost):
-        return answer
-    return dict(answer.data) if isinstance(answer.data, dict) else {}
+def pages(page: Callable[[str], Said]) -> Iterator[Said]:
+    """Yield the pages of a list, each asked for with the cursor of the one before; EndlessError."""
+    cursor, seen = "", set[str]()
+    while cursor not in seen:
+        seen.add(cursor)
+        found = page(cursor)
+        yield found
+        following = found.data.get("response_metadata")
+        cursor = str(following.get("next_cursor") or "") if isinstance(following, dict) else ""
+        if not cursor:
+            return
+        if len(seen) >= MOST_PAGES:
+            break
+    raise EndlessError(f"the list does not end in {len(seen)} pages")
 
 
-def _silent() -> "logging.Logger":
-    """Return a logger that says nothing: the SDK would print whole answers, and what the outbox records."""
-    import logging
-
-    logger = logging.Logger("slack_sdk")
-    logger.addHandler(logging.NullHandler())
-    return logger
+def secrets_of(url: str) -> tuple[str, ...]:
+    """Return what of a webhook's address nothing may show, the longest first: error pages like to repeat its path."""
+    path = url.partition("://")[2].partition("/")[2]
+    parts = [part for part in path.split("/") if part]
+    ends = ["/".join(parts[at:]) for at in range(len(parts))]
+    plain = [part for part in (url, path, *ends, *parts[1:]) if part]
+    written = {form for part in plain for form in (part, quote(part, safe=""))}
+    return tuple(sorted(written, key=len, reverse=True))

@@ -64,7 +64,7 @@ class History:
     def _receipts(self, method: str, query: dict[str, Any], ids: set[str]) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
         for page in self._api.pages(method, query):
-            for message in page["messages"]:
+            for message in page.data["messages"]:
                 id_ = message.get("metadata", {}).get("event_payload", {}).get("delivery_id")
                 if id_ in ids:
                     ts, thread = str(message["ts"]), message.get("thread_ts")
@@ -83,7 +83,7 @@ class History:
             answer = self._api.post("conversations.open", {"users": user})
             if isinstance(answer, Answer | Lost):
                 raise FailedPageError(answer)
-            ids.append(str((answer.get("channel") or {})["id"]))
+            ids.append(str((answer.data.get("channel") or {})["id"]))
         if (instead := outgoing.directions.get("instead")) and (other := self._channel_id(instead)):
             ids.append(other)
         return list(dict.fromkeys(ids))
@@ -94,7 +94,7 @@ class History:
             return name
         query = {"limit": 200, "exclude_archived": True, "types": "public_channel"}
         for page in self._api.pages("conversations.list", query):
-            for channel in page["channels"]:
+            for channel in page.data["channels"]:
                 if channel["name"] == name.removeprefix("#"):
                     return str(channel["id"])
         return None

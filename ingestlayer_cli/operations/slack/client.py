@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ...destinations.slack import credentials
 from ...destinations.slack.answers import SET_UP_REMEDIES, Answer, clean
-from ...destinations.slack.client import Lost, WebApi
+from ...destinations.slack.client import EndlessError, Lost, Said, WebApi, pages
 from ...destinations.slack.credentials import Secret
 from ...project import Project
 from ...system.clock import MINUTE, Clock
@@ -94,14 +94,21 @@ class Client:
 
     def identity(self) -> Identity:
         """Ask who we are (auth.test)."""
-        answer = self.call("auth.test")
-        headers = {str(name).lower(): value for name, value in answer.headers.items()}
-        scopes = headers.get("x-oauth-scopes")
-        data = {name: str(answer.get(name) or "") for name in ("team", "team_id", "url", "user", "bot_id")}
+        answer = self._said("auth.test")
+        data = {name: _text(answer.data.get(name)) for name in ("team", "team_id", "url", "user", "bot_id")}
+        if not (data["team"] and data["user"]):
+            raise UnreachableError("the answer is not Slack's: it does not say who the token is", _NOT_SLACK)
+        scopes = answer.headers.get("x-oauth-scopes")
         listed = None if scopes is None else [scope.strip() for scope in scopes.split(",") if scope.strip()]
-        return Identity(**data, scopes=listed, skew=_skew(headers.get("date"), self._clock.now()))
+        return Identity(**data, scopes=listed, skew=_skew(answer.headers.get("date"), self._clock.now()))
 
-    def call(self, method: str, arguments: dict[str, Any] | None = None, login: tuple[str, str] | None = None) -> Any:
+    def call(
+        self, method: str, arguments: dict[str, Any] | None = None, login: tuple[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Call a method and return what it says; SlackError or UnreachableError otherwise."""
+        return self._said(method, arguments, login).data
+
+    def _said(self, method: str, arguments: dict[str, Any] | None = None, login: tuple[str, str] | None = None) -> Said:
         """Call a method and return the answer; SlackError or UnreachableError otherwise, without any secret in it.
 
         `login` is (client id, client secret), for what an app calls as itself.
@@ -119,20 +126,21 @@ class Client:
 
     def pages(self, method: str, key: str, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the items of all pages of a method (https://docs.slack.dev/apis/web-api/pagination)."""
-        cursor = ""
-        while True:
-            answer = self._patient(method, {**arguments, "cursor": cursor, "limit": PAGE})
-            yield from answer.get(key) or []
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
-            if not cursor:
-                return
+        try:
+            for page in pages(lambda cursor: self._patient(method, {**arguments, "cursor": cursor, "limit": PAGE})):
+                rows = page.data.get(key)
+                if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                    raise UnreachableError(f"the answer is not Slack's: it has no {key}", _NOT_SLACK)
+                yield from rows
+        except EndlessError as error:
+            raise UnreachableError(f"the answer is not Slack's: {error}", _NOT_SLACK) from None
 
-    def _patient(self, method: str, arguments: dict[str, Any]) -> Any:
+    def _patient(self, method: str, arguments: dict[str, Any]) -> Said:
         """Call a method, waiting as Slack asks to: a long list has many pages, of which it gives about 20 a minute."""
         waited = 0
         while True:
             try:
-                return self.call(method, arguments)
+                return self._said(method, arguments)
             except RateLimitedError as error:
                 waited += error.after
                 if waited > PATIENCE:
@@ -155,12 +163,17 @@ def _refusal(answer: Answer) -> SlackError:
         limited = RateLimitedError("Slack asks to slow down", "try again in a minute", "ratelimited")
         limited.after = 5_000 if answer.after is None else max(answer.after, 1)
         return limited
-    if not (answer.code and answer.is_json):
-        return UnreachableError(f"the answer is not Slack's ({answer.status})", _NOT_SLACK)
-    if answer.kind == "later":
+    if not answer.code:
+        place = f": it points to {answer.place}, and redirects are not followed" if answer.place else ""
+        return UnreachableError(f"the answer is not Slack's ({answer.status}){place}", _NOT_SLACK)
+    if answer.kind in ("later", "doubtful"):
         return UnreachableError(f"Slack had an error: {answer.code}", "try again in a minute", answer.code)
     needed = f" (needs {answer.needed})" if answer.needed else ""
     return SlackError(f"Slack refused: {answer.code}{needed}", SET_UP_REMEDIES.get(answer.code, ""), answer.code)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _as_form(value: Any) -> Any:

@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,6 +15,7 @@ from tests.support import ROOT
 from tests.support.bench import TOKEN, Bench
 from tests.support.program import Result
 from tests.support.standin import (
+    BUSY,
     Fault,
     Garbage,
     RateLimited,
@@ -80,11 +81,37 @@ BOT = [
     Answer("slow down", RateLimited(60), "retrying", 75, 0, "429"),
     Answer("slow down without a time", RateLimited(None), "retrying", 75, 1, "429"),
     Answer("slow down as a code", SlackError("ratelimited"), "retrying", 75, 1, "ratelimited"),
-    Answer("500", Status(500, "oops"), "retrying", 75, 1, "500.*oops"),
-    Answer("502 page", Status(502, "<html><h1>Bad gateway</h1></html>"), "retrying", 75, 1, "502"),
-    Answer("503", Status(503), "retrying", 75, 1, r"\(503\)$"),
-    Answer("internal", SlackError("internal_error"), "retrying", 75, 1, "internal_error"),
-    Answer("fatal", SlackError("fatal_error"), "retrying", 75, 1, "fatal_error"),
+    Answer("500", Status(500, "oops"), "unknown", 75, 1, "500.*oops"),
+    Answer("502 page", Status(502, "<html><h1>Bad gateway</h1></html>"), "unknown", 75, 1, "502"),
+    Answer("503", Status(503), "unknown", 75, 1, r"\(503\)$"),
+    Answer("504, and it is posted", Garbage("late", 504, stored=True), "unknown", 75, 1, r"\(504\): late"),
+    Answer("internal", SlackError("internal_error"), "unknown", 75, 1, "internal_error"),
+    Answer("fatal", SlackError("fatal_error"), "unknown", 75, 1, "fatal_error"),
+    Answer("not available", SlackError("service_unavailable"), "unknown", 75, 1, "service_unavailable"),
+    Answer("truncated", BUSY, "retrying", 75, 1, "request_timeout"),
+    Answer("ok, but a text", Garbage('{"ok": "false", "channel": "C1", "ts": "1.1"}'), "unknown", 75, 1, "could not"),
+    Answer("ok without a place", Garbage('{"ok": true}'), "unknown", 75, 1, "does not say where"),
+    Answer("ok and no ts", Garbage('{"ok": true, "channel": "C1", "ts": 7}'), "unknown", 75, 1, "does not say where"),
+    Answer("201", Garbage('{"ok": true, "channel": "C1", "ts": "1.1"}', 201), "unknown", 75, 1, "could not be read"),
+    Answer("a gateway's JSON", Status(401, '{"error": "unauthorized"}'), "pending", 75, 0, "401.*unauthorized"),
+    Answer("a gateway's word", Status(403, "forbidden"), "pending", 75, 0, "403.*forbidden"),
+    Answer("odd types", Garbage('{"ok": false, "error": ["x"], "response_metadata": []}'), "unknown", 75, 1, ""),
+    Answer(
+        "odd pointers",
+        Garbage('{"ok": false, "error": "invalid_blocks", "needed": 7, "response_metadata": {"messages": 7}}'),
+        "dead",
+        69,
+        1,
+        "invalid_blocks$",
+    ),
+    Answer(
+        "half a character",
+        Garbage('{"ok": false, "error": "invalid_blocks", "response_metadata": {"messages": ["\\ud83d"]}}'),
+        "dead",
+        69,
+        1,
+        "invalid_blocks \\(�\\)",
+    ),
     Answer(
         "a page with 200", Garbage("<html>Log in to the Wi-Fi</html>"), "unknown", 75, 1, "could not be read.*Wi-Fi"
     ),
@@ -118,8 +145,10 @@ WEBHOOK = [
     Answer("payload", SlackError("invalid_payload"), "dead", 69, 1, "invalid_payload", ("--blocks",)),
     Answer("no text", SlackError("no_text"), "dead", 69, 1, "no_text"),
     Answer("slow down", RateLimited(60), "retrying", 75, 0, "429"),
-    Answer("rollup", SlackError("rollup_error"), "retrying", 75, 1, "rollup_error"),
-    Answer("503", Status(503), "retrying", 75, 1, "503"),
+    Answer("rollup", SlackError("rollup_error"), "unknown", 75, 1, "rollup_error"),
+    Answer("503", Status(503), "unknown", 75, 1, "503"),
+    Answer("truncated", BUSY, "retrying", 75, 1, "request_timeout"),
+    Answer("ok with 201", Garbage("ok", 201), "unknown", 75, 1, "could not be read"),
     Answer("a page with 200", Garbage("<html>Log in</html>"), "unknown", 75, 1, "could not be read"),
     Answer("no UTF-8", Garbage("\ud800"), "unknown", 75, 1, ""),
     Answer("a page with 404", Status(404, "<html>nothing here</html>"), "pending", 75, 0, "404", ("proxy",)),
@@ -277,7 +306,7 @@ def test_space_around_the_token_is_no_part_of_it(bench: Bench, monkeypatch: pyte
         SlackError("invalid_auth"),
         SlackError("missing_scope"),
         RateLimited(60),
-        Status(500),
+        BUSY,
         SlackError("ratelimited"),
         Status(404, "<html>no such page</html>"),
     ],
@@ -306,7 +335,7 @@ def test_a_token_set_later_is_used_by_deliver(bench: Bench, monkeypatch: pytest.
 
 
 def test_what_is_sent_later_is_what_was_stored(bench: Bench) -> None:
-    bench.slack.script.append(Status(500))
+    bench.slack.script.append(BUSY)
     bench.emit()
     bench.message('text = "another message"')
     bench.make_due()
@@ -324,7 +353,9 @@ def test_what_is_dead_is_not_sent_again(bench: Bench, does: Fault) -> None:
     assert len(bench.slack.requests) == 1
 
 
-@pytest.mark.parametrize("does", [ResetAfterStore(), Garbage("<html>", stored=True)], ids=repr)
+@pytest.mark.parametrize(
+    "does", [ResetAfterStore(), Garbage("<html>", stored=True), Garbage("late", 504, stored=True)], ids=repr
+)
 def test_what_may_have_arrived_is_never_posted_twice(bench: Bench, does: Fault) -> None:
     bench.slack.script.append(does)
     assert bench.emit().delivery["status"] == "unknown"
@@ -355,6 +386,48 @@ def test_one_channel_that_is_gone_does_not_keep_another_from_its_message(bench: 
     }
 
 
+# Redirects
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[SlackStandin]:
+    """Another host, to which a redirect points; it would take everything."""
+    with SlackStandin() as other:
+        yield other
+        assert not other.requests
+
+
+def moved(code: int, other: SlackStandin) -> Status:
+    return Status(code, "", {"Location": f"{other.url}chat.postMessage?token=secret"})
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed_and_the_message_waits(bench: Bench, elsewhere: SlackStandin, code: int) -> None:
+    bench.slack.script.append(moved(code, elsewhere))
+    delivery = bench.emit().delivery
+    assert (delivery["status"], delivery["attempts"]) == ("pending", 0)
+    assert f"it points to {elsewhere.url}chat.postMessage, and redirects are not followed" in delivery["error"]
+    assert "secret" not in delivery["error"]
+
+
+def test_a_redirect_of_one_who_may_have_done_it_is_unknown(bench: Bench, elsewhere: SlackStandin) -> None:
+    bench.slack.script.append(moved(303, elsewhere))
+    assert bench.emit().delivery["status"] == "unknown"
+
+
+def test_a_redirect_of_a_webhook_is_not_followed(hooked: Bench, elsewhere: SlackStandin) -> None:
+    hooked.slack.script.append(Status(302, "", {"Location": elsewhere.webhook_url}))
+    assert hooked.emit().delivery["status"] == "pending"
+
+
+def test_a_redirect_of_a_look_up_is_not_followed(bench: Bench, elsewhere: SlackStandin) -> None:
+    bench.slack.script.append(Garbage("?", stored=True))
+    bench.emit()
+    bench.slack.script_method("conversations.list", moved(302, elsewhere))
+    bench.slack.script_method("conversations.info", moved(302, elsewhere))
+    assert bench.run("deliver").code == 75
+
+
 # Secrets
 
 SECRET = "xoxb-4-very-secret-4"
@@ -365,6 +438,8 @@ ECHOES: list[Fault] = [
     Status(403, f"no {SECRET}"),
     Garbage(f"<html>{SECRET} /services/T000/B000/xyz</html>"),
     Garbage(json.dumps({"ok": False, "error": f"no {SECRET}"})),
+    Garbage("x" * 95 + SECRET),  # cut in the middle
+    Status(502, "upstream B000/xyz and B000%2Fxyz of xyz failed"),
     ResetAfterStore(),
 ]
 
@@ -383,14 +458,15 @@ def test_the_token_is_written_nowhere(bench: Bench, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SLACK_BOT_TOKEN", SECRET)
     bench.slack.script.append(does)
     results = [bench.emit(), bench.run("--debug", "deliver"), bench.run("emit", "a.b", "c=d")]
-    assert SECRET not in everything(bench, *results)
+    assert "xoxb-4" not in everything(bench, *results)
 
 
 @pytest.mark.parametrize("does", ECHOES, ids=repr)
 def test_the_webhooks_address_is_written_nowhere(hooked: Bench, does: Fault) -> None:
     hooked.slack.script.append(does)
     results = [hooked.emit(), hooked.run("--debug", "deliver"), hooked.run("emit", "a.b", "c=d")]
-    assert "T000/B000" not in everything(hooked, *results)
+    said = everything(hooked, *results)
+    assert not any(part in said for part in ("T000", "B000", "xyz"))
 
 
 @pytest.mark.parametrize(
