@@ -54,7 +54,7 @@ def test_a_rate_limit_is_one_by_either_name(slack: SlackStandin, code: str) -> N
 def test_a_redirect_is_told_and_not_followed(slack: SlackStandin) -> None:
     with SlackStandin() as other:
         slack.script_method("auth.test", Status(302, "", {"Location": f"{other.url}auth.test"}))
-        with pytest.raises(UnreachableError, match="points to .*auth.test, and redirects are not followed"):
+        with pytest.raises(UnreachableError, match=r"points to .*auth.test, and redirects are not followed"):
             Client(TOKEN, slack.url).identity()
         assert not other.requests
 
