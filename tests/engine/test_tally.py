@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support.posting import TYPE, Posting, envelope, payload, posted, posts
-from tests.support.standin import SlackError, SlackStandin, Status
+from tests.support.standin import BUSY, SlackStandin
 
 CHECK = """
 [checks.quota]
@@ -34,7 +34,7 @@ def checking(posting: Posting) -> Posting:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_what_slack_failed_to_take_goes_with_the_next_call(checking: Posting, slack: SlackStandin, call: str) -> None:
-    slack.script.append(Status(500))
+    slack.script.append(BUSY)
     assert checking.emit(0).code == 75
     checking.let_pass(120)
     result = checking.run(*CALLS[call])
