@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support.posting import TYPE, Posting, envelope, payload, posted, posts
-from tests.support.standin import BUSY, SlackStandin
+from tests.support.standin import BUSY, SlackError, SlackStandin
 
 CHECK = """
 [checks.quota]
