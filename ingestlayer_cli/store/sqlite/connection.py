@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, TypeVar
 
 from ...model.memory import Seen, State, Traits
@@ -47,6 +47,7 @@ class Store:
         with errors(self.path):
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
+                self._check_version()
                 transaction = Transaction(self.connection, self._versions, self._numbers)
                 yield transaction
                 transaction.flush()
@@ -58,6 +59,12 @@ class Store:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def _check_version(self) -> None:
+        """Write nothing into a store that another program has brought to a version that this one does not know."""
+        if self.connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            version = version_of(self.connection, self.path)
+            raise StoreError(f"the store {self.path} was replaced by one of version {version}", "try again")
 
     def expect_many(self) -> None:
         """Get ready for many transactions: keep more pages at hand, and copy what changed to the file less often."""
@@ -195,11 +202,19 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 def _copy(path: str, copy: str) -> None:
     """Keep a whole copy of the store as it is before its migration, whose lock is held."""
     part = f"{copy}.part"
-    if os.path.exists(part):  # of one that was killed
-        os.unlink(part)
-    with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(part)) as new:
-        old.backup(new)
-    os.replace(part, copy)
+    try:
+        with suppress(FileNotFoundError):  # it is there where one was killed
+            os.unlink(part)
+        try:
+            with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(part)) as new:
+                old.backup(new)
+            os.replace(part, copy)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(part)
+    except OSError as error:
+        words = f"the store {path} cannot be copied before its migration: {error.filename}: {error.strerror}"
+        raise StoreError(words, "make room for the copy, or move what is in its way; the store is as it was") from None
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -117,6 +117,8 @@ DROP INDEX deliveries_unknown;
 DROP INDEX deliveries_waiting;                  -- of what is due, the oldest goes first: by seq, not by due_at
 CREATE INDEX deliveries_waiting ON deliveries (lane, seq, due_at)
     WHERE status IN ('pending', 'retrying') AND lease_until IS NULL;
+-- A step is called by its number among those of its kind, the first one too.
+UPDATE memory SET scope = scope || '/1' WHERE scope NOT LIKE '%/%/%';
 """
 
 _VERSION_3 = """

@@ -181,6 +181,15 @@ def test_a_left_over_of_a_killed_copy_does_not_stop_the_next_migration(old: Path
     assert version(old.with_name("store.db.v1")) == 1
 
 
+def test_a_copy_that_fails_leaves_nothing_half_done(old: Path, posting: Posting) -> None:
+    old.with_name("store.db.v1").mkdir()  # in the way of the copy
+    result = posting.run("deliver", "--json")
+    assert (result.code, result.json["error"]["kind"]) == (78, "store"), result
+    assert "cannot be copied before its migration: " in result.json["error"]["message"]
+    assert version(old) == 1
+    assert not list(old.parent.glob("*.part*"))
+
+
 def test_a_newer_store_is_refused_with_what_to_do(old: Path, posting: Posting) -> None:
     open_store(str(old)).close()
     posting.sql(f"PRAGMA user_version = {schema.VERSION + 1}")
