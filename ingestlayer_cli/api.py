@@ -9,11 +9,10 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from .engine import flow
-from .engine.batch import CHUNK, raw_event
+from .engine.batch import chunked, raw_event
 from .engine.resident import resident
 from .engine.runtime import Runtime
 from .model.events import encode
@@ -56,7 +55,8 @@ def ingest_batch(
     one stops no other: the result, the document of `emit --batch --json`, counts them and names the first 100 by
     their number, from 1. Whatever `events` itself raises is raised here; what was accepted before it stays.
     """
-    chunks = _chunks(events, type)
+    lines = (_line(number, event, type) for number, event in enumerate(events, start=1))
+    chunks = chunked(lines)
     with _runtime(project, chunks) as runtime:
         return flow.emit_batch(runtime, chunks)
 
@@ -72,12 +72,6 @@ def _runtime(project: str | os.PathLike[str] | None, chunks: Iterable[list[Line]
 
             raise kept(load_beside(_path(project)), chunks, trouble) from None
         yield runtime
-
-
-def _chunks(events: Iterable[Any], type_: str | None) -> Iterator[list[Line]]:
-    lines = (_line(number, event, type_) for number, event in enumerate(events, start=1))
-    while chunk := list(islice(lines, CHUNK)):
-        yield chunk
 
 
 def _line(number: int, event: Any, type_: str | None) -> Line:

@@ -10,7 +10,7 @@ import sys
 
 from .commands import settings
 from .system import console
-from .system.errors import Exit, IngestlayerError, UsageError
+from .system.errors import Exit, IngestlayerError, UsageError, in_words
 
 DIRECT = ("emit", "preview", "check")
 HELP = {"-h", "--help"}
@@ -54,11 +54,9 @@ def run(args: list[str]) -> int:
     except Exception as error:
         if settings.debug:
             raise
-        defect = IngestlayerError(
-            f"a defect of ours: {type(error).__name__}: {error}", "run it with --debug, and tell us"
-        )
-        console.say_error(defect, "--json" in args)
-        return Exit.DEFECT
+        known = in_words(error)
+        console.say_error(known, "--json" in args)
+        return known.exit_code
 
 
 def _dispatch(args: list[str]) -> int:

@@ -204,7 +204,7 @@ class _Check:
 
     def _deliver(self, result: Document, queued: range) -> None:
         tally.settle(self.runtime, result, [queued] if queued else [], self.options.deliver, self.options.wait)
-        if self.options.deliver and queued:
+        if self.options.deliver and queued and "trouble" not in result:
             result.hints += [hint for state in rows.states(self.runtime.store, queued) if (hint := state["hint"])]
         result.hints = list(dict.fromkeys(result.hints))
 

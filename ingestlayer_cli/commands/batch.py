@@ -17,7 +17,7 @@ from ..system.console import Progress, note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, UsageError, near_miss
 from .arguments import Arguments
-from .show import drawing
+from .show import drawing, note_trouble
 
 Rejected = Callable[[Line, RejectedError], None]
 _FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
@@ -57,6 +57,7 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
         _say(result)
     if not as_json:
         _note_rejects(name, result)
+        note_trouble(result)
     return flow.exit_code(result, deliver)
 
 

@@ -8,10 +8,10 @@ from ..engine.tally import send_due
 from ..project import Project, load
 from ..system.console import Progress, note, say, say_json
 from ..system.document import Document
-from ..system.errors import Exit, UsageError, gravest, near_miss
+from ..system.errors import Exit, StoreError, UsageError, gravest, near_miss
 from . import Settings
 from .arguments import OUTPUT, Arguments, Option, parse, wait_of
-from .show import drawing
+from .show import drawing, note_trouble
 
 CHECK = [
     Option("--dry-run", "", "Show what would be emitted; write nothing, send nothing."),
@@ -40,7 +40,13 @@ def run(settings: Settings, args: list[str]) -> Exit:
         options = _options(arguments, runtime, progress)
         started = runtime.clock.now()
         for data in chosen:
-            result = check(runtime, data, options)
+            try:
+                result = check(runtime, data, options)
+            except StoreError as error:
+                if not results:
+                    raise
+                result = Document(check=data["name"], **error.document(), stale=None)
+                result.exit_codes = [error.exit_code]
             progress.end()
             results.append(result)
             if not as_json:
@@ -107,8 +113,7 @@ def _say(data: dict[str, Any], result: Document, options: CheckOptions, quiet: b
         if not quiet:
             _say_table(data, result, options)
         _say_problems(result, options, quiet)
-    for hint in result.hints:
-        note(f"hint: {hint}", "yellow")
+    note_trouble(result)
 
 
 def _say_problems(result: Document, options: CheckOptions, quiet: bool) -> None:

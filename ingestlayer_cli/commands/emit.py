@@ -13,7 +13,7 @@ from ..system.document import Document
 from ..system.errors import Exit, ProjectError, RejectedError
 from . import Settings
 from .arguments import EMIT, Arguments, parse, read_event, wait_of
-from .show import drawing, note_real
+from .show import drawing, note_real, note_trouble
 
 
 def run(settings: Settings, args: list[str]) -> Exit:
@@ -52,8 +52,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
         _say(project, result)
         _note_broken(project, result)
     if not as_json:
-        for hint in dict.fromkeys(result.hints):
-            note(f"hint: {hint}", "yellow")
+        note_trouble(result)
     return flow.exit_code(result, deliver)
 
 

@@ -75,7 +75,7 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
     from ..system.console import Progress, note, say_json
     from ..system.errors import Exit, UsageError
     from . import settings
-    from .show import drawing
+    from .show import drawing, note_trouble
 
     _check_source(chosen)
     sending = Sending(not doing.no_deliver, _wait(doing.wait))
@@ -116,8 +116,8 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
         say_json(result)
     elif not quiet and not doing.dry_run and numbers:
         _say_result(result)
-    for hint in [] if json else result.hints:
-        note(f"hint: {hint}", "yellow")
+    if not json:
+        note_trouble(result)
     return exit_code(result)
 
 

@@ -8,6 +8,7 @@ from ..engine.connections import Show, drawn_kinds
 from ..model.families import kind_of, member
 from ..project import Project
 from ..system.console import close_stdout, note
+from ..system.document import Document
 
 
 def drawing(silent: bool) -> Show:
@@ -22,6 +23,16 @@ def note_real(project: Project, kinds: Iterable[str], words: str) -> None:
     if others and drawn:
         names = " and ".join(member("destinations", kind).__name__ for kind in drawn)
         note(f'note: connection = "terminal" stands for {names} alone; {others}: {words}', "dim")
+
+
+def note_trouble(result: Document) -> None:
+    """Say what failed once something was committed, and the hints of a result: all on stderr."""
+    hints = list(result.hints)
+    if trouble := result.get("trouble"):
+        note(f"error: {trouble['message']}", "red")
+        hints.append(trouble["hint"])
+    for hint in dict.fromkeys(hints):
+        note(f"hint: {hint}", "yellow")
 
 
 def _nothing(kind: str, target: str, body: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from ..model.memory import Foreseen
 from ..store.contract.accepting import First, LookedUp, NewDelivery, NewThread
 from ..store.sqlite.transaction import Transaction
 from ..system.clock import DAY
-from ..system.errors import Problem, RejectedError
+from ..system.errors import Problem, RejectedError, StoreError
 from .outside import NotReadError
 from .pipeline import Message, Run
 from .runtime import Runtime
@@ -145,9 +145,12 @@ def differing(first: Event, event: Event) -> list[str]:
 
 
 def bury(runtime: Runtime, raw: Raw, text: str, error: RejectedError) -> None:
-    """Keep a refused event, whose `text` is what came, as a dead letter."""
-    with runtime.store.transaction() as transaction:
-        bury_line(transaction, raw, text, error, runtime.clock.now(), None)
+    """Keep a refused event, whose `text` is what came, as a dead letter, where there is room for one."""
+    try:
+        with runtime.store.transaction() as transaction:
+            bury_line(transaction, raw, text, error, runtime.clock.now(), None)
+    except StoreError as failure:
+        error.hint = "; ".join(filter(None, (error.hint, f"it is not kept as a dead letter: {failure.message}")))
 
 
 def bury_line(transaction: Transaction, raw: Raw, text: str, error: RejectedError, now: int, line: int | None) -> None:

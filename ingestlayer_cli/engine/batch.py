@@ -2,14 +2,15 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from ..model.declarations import Declaration
 from ..model.gate import MAX_PAYLOAD, WRITTEN, Line, Raw, read_payload
-from ..system.errors import RejectedError
+from ..system.errors import RejectedError, UsageError
 
 CHUNK = 1_000  # lines of a transaction at most
+CHUNK_BYTES = 4_000_000  # and how long they may be together, but for the last; read they take many times the memory
 READ = 1 << 18  # bytes read at once; a pipe gives what it has, so that a slow one is not waited for
 _BOM = b"\xef\xbb\xbf"
 
@@ -19,7 +20,7 @@ def numbered_lines(file: BinaryIO) -> Iterator[list[tuple[int, bytes | None]]]:
     number, rest, too_long = 0, b"", False
     first = True
     found: list[tuple[int, bytes | None]] = []
-    while data := os.read(file.fileno(), READ):
+    while data := _read(file):
         has_more = len(data) == READ
         if first:
             data, first = data.removeprefix(_BOM), False
@@ -30,13 +31,38 @@ def numbered_lines(file: BinaryIO) -> Iterator[list[tuple[int, bytes | None]]]:
             too_long = False
         if len(rest) > MAX_PAYLOAD:
             rest, too_long = b"", True
-        while len(found) >= CHUNK or (found and not has_more):
+        while len(found) >= CHUNK or (found and (not has_more or _size(found) >= CHUNK_BYTES)):
             yield found[:CHUNK]
             del found[:CHUNK]
     if rest or too_long:
         found.append((number + 1, None if too_long else rest))
     if found:
         yield found
+
+
+def _read(file: BinaryIO) -> bytes:
+    try:
+        return os.read(file.fileno(), READ)
+    except OSError as error:
+        raise UsageError(f"the batch cannot be read: {error.strerror}", "name a file, or a pipe") from None
+
+
+def _size(lines: list[tuple[int, bytes | None]]) -> int:
+    return sum(len(line or b"") for _, line in lines)
+
+
+def chunked(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Yield lines in lists that one transaction may have."""
+    chunk: list[Line] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line.text)
+        if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _too_long() -> RejectedError:

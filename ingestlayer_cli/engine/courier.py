@@ -44,12 +44,13 @@ class Courier:
         with self._lock:
             if connections.broken:
                 connections.mended()
+            if self._thread is None:
+                thread = threading.Thread(target=self._work, name="ingestlayer-sender", daemon=True)
+                thread.start()  # it may fail: nobody has joined then
+                self._thread = thread
             self._waiting.append(waiting)
             self._has_joined = True
             self._connections = connections
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="ingestlayer-sender", daemon=True)
-                self._thread.start()
         self._woken.set()
         waiting.over.wait()
         for failure in waiting.failures:

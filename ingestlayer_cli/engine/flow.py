@@ -16,15 +16,13 @@ from ..store.contract.accepting import First
 from ..store.sqlite import outbox as rows
 from ..store.sqlite.transaction import Transaction
 from ..system.document import Document
-from ..system.errors import Exit, RejectedError, gravest
+from ..system.errors import Exit, RejectedError, StoreError, gravest
 from .accepting import (
     accept,
     as_text,
     bury,
-    bury_line,
     differing,
     foresee,
-    look_ahead,
     look_up,
     transact,
     window,
@@ -33,7 +31,7 @@ from .accepting import (
 from .memory import NoMemory
 from .pipeline import Run
 from .runtime import Runtime
-from .tally import WAIT, count, no_runs, send_due, send_own, settle
+from .tally import WAIT, add_trouble, nothing_accepted, send_due, send_own, settle, unread
 
 if TYPE_CHECKING:
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
@@ -65,12 +63,15 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     except RejectedError as error:
         bury(runtime, raw, as_text(raw), error)
         raise
+    except StoreError as error:
+        raise nothing_accepted(error) from error
     until = runtime.clock.now() + wait
-    if deliver and queued:
-        send_own(runtime, [queued], wait)
-    hints = send_due(runtime, now, until).hints if deliver else []
-    result = _duplicate(runs.event, event) if isinstance(runs, First) else _accepted(runtime, event, runs, queued)
-    result.hints += hints
+    if isinstance(runs, First):
+        result = _duplicate(runs.event, event)
+    else:
+        result = _settled(runtime, event, runs, queued, deliver, wait)
+    if deliver:
+        result.hints += send_due(runtime, now, until).hints
     return result
 
 
@@ -87,80 +88,20 @@ def emit_batch(
 ) -> Document:
     """Accept many events, one transaction a chunk, then send their messages.
 
-    `rejected` is called for each refused line, `progress` after each chunk with the counts so far.
+    `rejected` is called for each refused line, `progress` after each chunk with the counts so far. Where accepting
+    fails after the first chunk, the result tells how far it came.
     """
-    result = Document(accepted=0, duplicates=0, rejected=0, runs=no_runs(), deliveries={}, rejects=[])
-    queued: list[range] = []
+    from .chunks import Batch
+
     started = runtime.clock.now()
     runtime.store.expect_many()
-    for chunk in chunks:
-        outcomes, refused, own = _accept_chunk(runtime, chunk)
-        for outcome in outcomes:
-            if isinstance(outcome, First):
-                result["duplicates"] += 1
-            else:
-                result["accepted"] += 1
-                count(result, outcome)
-        for line, why in refused:
-            _reject(result, line, why)
-            if rejected is not None:
-                rejected(line, why)
-        queued += [own] if own else []
-        if progress is not None:
-            progress(result)
+    batch = Batch(runtime, rejected, progress)
+    batch.accept(chunks)
     until = runtime.clock.now() + wait
-    settle(runtime, result, queued, deliver, wait)
+    settle(runtime, batch.result, batch.queued, deliver, wait)
     if deliver:
-        result.hints += send_due(runtime, started, until, is_patient=True).hints
-    return result
-
-
-_Admitted = tuple[Event, str] | RejectedError
-_Chunk = tuple[list[list[Run] | First], list[tuple[Line, RejectedError]], range]
-
-
-def _accept_chunk(runtime: Runtime, lines: list[Line]) -> _Chunk:
-    """Accept lines in one transaction; return what became of them, what was refused (it is buried), what was queued."""
-    now = runtime.clock.now()
-    # The gate is pure: what it takes long for does not hold the store.
-    admitted = [(line, _admitted(runtime, line, now)) for line in lines]
-    events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
-    looked_up = look_up(runtime, events)
-    foreseen = foresee(runtime, without_first(runtime, events, looked_up, now))
-
-    def work(transaction: Transaction) -> tuple[list[list[Run] | First], list[tuple[Line, RejectedError]]]:
-        outcomes: list[list[Run] | First] = []
-        refused: list[tuple[Line, RejectedError]] = []
-        look_ahead(transaction, looked_up, foreseen)
-        for line, item in admitted:
-            try:
-                if isinstance(item, RejectedError):
-                    raise item
-                outcomes.append(accept(runtime, transaction, *item, now))
-            except RejectedError as error:
-                refused.append((line, error))
-                text = line.text.decode("utf-8", "backslashreplace")
-                bury_line(transaction, line.raw or Raw("", None), text, error, now, line.number)
-        return outcomes, refused
-
-    (outcomes, refused), queued = transact(runtime, foreseen, work)
-    return outcomes, refused, queued
-
-
-def _admitted(runtime: Runtime, line: Line, now: int) -> _Admitted:
-    """Return the event of a line with its payload as JSON, or why it is none."""
-    try:
-        if line.raw is None:
-            return line.error or RejectedError("json", "the line cannot be read")
-        return runtime.gate.admit(line.raw, now)
-    except RejectedError as error:
-        return error
-
-
-def _reject(result: Document, line: Line, error: RejectedError) -> None:
-    result["rejected"] += 1
-    if len(result["rejects"]) < 100:
-        result["rejects"].append({"line": line.number, "kind": error.kind, "message": error.message})
+        batch.result.hints += send_due(runtime, started, until, is_patient=True).hints
+    return batch.result
 
 
 # Previewing -----------------------------------------------------------------------------------------------
@@ -254,13 +195,47 @@ def _duplicate(first: Event, event: Event) -> Document:
     return Document(status="duplicate", differs=differing(first, event), event=first.document(), runs=[])
 
 
-def _accepted(runtime: Runtime, event: Event, runs: list[Run], queued: range) -> Document:
+def _settled(runtime: Runtime, event: Event, runs: list[Run], queued: range, deliver: bool, wait: int) -> Document:
+    """Send the messages of an event that is committed: whatever fails now, the result says what it came to."""
+    troubles: list[Exception] = []
+    try:
+        if deliver and queued:
+            send_own(runtime, [queued], wait)
+    except Exception as error:
+        troubles.append(error)
+    try:
+        states = _states(runtime, queued)
+    except Exception as error:
+        troubles.append(error)
+        states = _unread(runs, unread(deliver))
+    result = _accepted(event, runs, states)
+    for trouble in troubles:
+        add_trouble(result, trouble, f"after {event.id} was accepted")
+    return result
+
+
+def _states(runtime: Runtime, queued: range) -> list[dict[str, Any]]:
+    """Return the deliveries with these numbers, each with the trouble that it waits for."""
     states = rows.states(runtime.store, queued) if queued else []
     for state in states:
         broken = runtime.connections.trouble(state["destination"], state["target"])
         if broken is not None and state["status"] == "pending" and state["error"] is None:
             # An older message of its channel met the trouble first.
             state.update(error=broken.why, hint=broken.hint)
+    return states
+
+
+def _unread(runs: list[Run], status: str) -> list[dict[str, Any]]:
+    """Return the deliveries of runs as far as they are known without the store."""
+    about = {"status": status, "attempts": 0, "error": None, "hint": None}
+    return [
+        {"run": number, "id": message.id, "destination": message.destination, "target": message.target, **about}
+        for number, run in enumerate(runs, start=1)
+        for message in run.messages
+    ]
+
+
+def _accepted(event: Event, runs: list[Run], states: list[dict[str, Any]]) -> Document:
     result = Document(
         status="accepted",
         differs=[],

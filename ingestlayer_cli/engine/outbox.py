@@ -275,11 +275,17 @@ class _InHand:
         return iter(self._sendings.values())
 
     def add(self, claimed: Claimed, at: int, send: Callable[[], Result]) -> None:
-        if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
+        from concurrent.futures import Future, ThreadPoolExecutor
 
+        if self._pool is None:
             self._pool = ThreadPoolExecutor(WORKERS)
-        self._sendings[self._pool.submit(send)] = claimed, at
+        sending: Future[Result] = Future()
+        self._sendings[sending] = claimed, at
+        work = _once(sending, send)
+        try:
+            self._pool.submit(work)
+        except RuntimeError:  # no more threads: it is claimed, so it is sent by this one
+            work()
 
     def finished(self, patience: int) -> Iterator[tuple[Claimed, int, Result]]:
         """Wait for one at least, for so many milliseconds; take out what is done, with when it began and its result."""
@@ -301,6 +307,22 @@ class _InHand:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+
+
+def _once(sending: "Future[Result]", send: Callable[[], Result]) -> Callable[[], None]:
+    """Return what sends when it is first called: a pool that cannot start a thread has taken the work all the same."""
+    from threading import Lock
+
+    begun = Lock()
+
+    def work() -> None:
+        if begun.acquire(blocking=False):
+            try:
+                sending.set_result(send())
+            except BaseException as error:
+                sending.set_exception(error)
+
+    return work
 
 
 def _again(row: Doubtful, why: str, now: int) -> Attempt:

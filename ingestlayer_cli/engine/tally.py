@@ -1,13 +1,17 @@
-"""Many events: their runs are counted once they are committed, their messages sent at the end."""
+"""What is told once events are committed: their runs are counted, their messages sent, and whatever fails then.
+
+Before the commit an error means that nothing was accepted. After it the result is told all the same, with the error
+as its `trouble`.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ..store.contract.sending import Wanted
+from ..store.contract.sending import STATUSES, Wanted
 from ..store.sqlite import outbox as rows
 from ..system.clock import DAY
 from ..system.document import Document
-from ..system.errors import Exit
+from ..system.errors import Exit, IngestlayerError, in_words
 from .pipeline import Run
 from .runtime import Runtime
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 WAIT = 10_000  # milliseconds that a call waits for what it queued
 HINTS = 10  # more of them nobody reads
+SAFE = "what was accepted is safe, do not emit it again: `ingestlayer deliver` sends its messages"
 
 
 def no_runs() -> dict[str, int]:
@@ -38,10 +43,43 @@ def count(result: Document, runs: Iterable[Run]) -> None:
 
 def settle(runtime: Runtime, result: Document, queued: list[range], deliver: bool, wait: int = WAIT) -> None:
     """Send what many events queued, unless it is to wait; the result says what became of it."""
-    if deliver and queued:
-        send_own(runtime, queued, wait)
-    result["deliveries"] = rows.counts(runtime.store, queued)
+    try:
+        if deliver and queued:
+            send_own(runtime, queued, wait)
+    except Exception as error:
+        add_trouble(result, error)
+    try:
+        result["deliveries"] = rows.counts(runtime.store, queued)
+    except Exception as error:
+        add_trouble(result, error)
+        result["deliveries"] = {**dict.fromkeys(STATUSES, 0), unread(deliver): sum(map(len, queued))}
     result.exit_codes += _codes(result, deliver)
+
+
+def unread(deliver: bool) -> str:
+    """Return the status of a message that cannot be read from the store any more."""
+    return "unknown" if deliver else "pending"
+
+
+def nothing_accepted(error: IngestlayerError) -> IngestlayerError:
+    """Say of an error that it came before the commit."""
+    return _with_hint(error, "nothing was accepted: emit again")
+
+
+def add_trouble(result: Document, error: Exception, after: str = "after the commit", hint: str = SAFE) -> None:
+    """Tell in a result what failed once some of it was committed; the first that did."""
+    known = in_words(error)
+    code = known.exit_code if known.exit_code == Exit.DEFECT else Exit.WAITING
+    if code not in result.exit_codes:
+        result.exit_codes.append(code)
+    if "trouble" not in result:
+        result["trouble"] = _with_hint(known, hint).document()["error"]
+        result["trouble"]["message"] = f"{after}: {known.message}"
+
+
+def _with_hint(error: IngestlayerError, hint: str) -> IngestlayerError:
+    error.hint = "; ".join(filter(None, (error.hint, hint)))
+    return error
 
 
 def send_own(runtime: Runtime, queued: list[range], wait: int) -> None:
@@ -64,13 +102,24 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
     A patient call waits for the pace of channels, another sends what may go at once. What a terminal draws is drawn
     by the call that accepted it, or by `deliver`. In a process that lives long one thread sends, and not this.
     """
-    result, clock = Document(), runtime.clock
+    result = Document()
+    try:
+        _send_due(runtime, result, started, until, is_patient)
+    except Exception as error:  # what this call accepted is committed
+        result.exit_codes.append(Exit.WAITING)
+        result.hints.append(f"what had waited could not be sent: {in_words(error).message}")
+    del result.hints[HINTS:]
+    return result
+
+
+def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_patient: bool) -> None:
+    clock = runtime.clock
     if runtime.courier is not None or clock.now() >= until:
-        return result
+        return
     of, due_by = runtime.connections.of, started - 1
     drawn = {label: of(label).is_drawn for label in rows.unfinished(runtime.store, due_by)}
     if all(drawn.values()):
-        return result
+        return
     wanted = Wanted(without=tuple((label, "") for label, is_drawn in drawn.items() if is_drawn), due_by=due_by)
     outbox, last = runtime.outbox, dict[str, tuple[str, "Attempt"]]()
 
@@ -85,8 +134,6 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
         if attempt.status != "delivered":
             result.exit_codes.append(Exit.DEAD if attempt.status == "dead" else Exit.WAITING)
             result.hints.append(f"{id_} to {target}, which had waited, is {attempt.status}: {attempt.error}")
-    del result.hints[HINTS:]
-    return result
 
 
 def _codes(result: Document, deliver: bool) -> Iterator[Exit]:

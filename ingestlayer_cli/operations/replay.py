@@ -152,10 +152,32 @@ def replay(
     replay of the same ones passes over the destinations that have them.
     """
     now = runtime.clock.now()
-    counts = _Counts()
+    counts, queued = _Counts(), list[range]()
+    try:
+        for done, own in _replayed(runtime, numbers, options, sending.deliver, now):
+            for played in done:
+                counts.add(played)
+            queued += [own] if own else []
+            if progress is not None:
+                progress(counts.result["events"])
+    except Exception as error:
+        if not counts.result["events"]:
+            raise
+        after = f"stopped after {counts.result['events']:,} events"
+        hint = "replay the same ones again: what their destinations took is left out"
+        tally.add_trouble(counts.result, error, after, hint)
+    counts.name_waiting(runtime, runtime.store, sending, now, queued[0].start if queued else NONE)
+    spans = _merged(counts.waiting) if sending.deliver else []
+    tally.settle(runtime, counts.result, sorted([*spans, *queued], key=lambda span: span.start), *sending)
+    return counts.result
+
+
+def _replayed(
+    runtime: Runtime, numbers: Sequence[int], options: ReplayOptions, deliver: bool, now: int
+) -> Iterator[tuple[list[Played], range]]:
+    """Run events again, a transaction each chunk of them; yield what is committed, and what it queued."""
     player = Player(runtime, runtime.store, options, now)
     due_from = now
-    queued: list[range] = []
     for chunk in _chunks(numbers):
         foreseen = player.prepare(chunk)
 
@@ -167,20 +189,12 @@ def replay(
                 if played.kept and played.run is not None:
                     place = played.number, played.run_number
                     keep_run(transaction, played.event, place, played.text, played.run, now, due)
-            if sending.deliver:
+            if deliver:
                 replays.hasten(transaction, [number for played in done for number in played.waiting], now)
             return done, next(due)
 
         (done, due_from), own = transact(runtime, foreseen, work)
-        for played in done:
-            counts.add(played)
-        queued += [own] if own else []
-        if progress is not None:
-            progress(counts.result["events"])
-    counts.name_waiting(runtime, runtime.store, sending, now, queued[0].start if queued else NONE)
-    spans = _merged(counts.waiting) if sending.deliver else []
-    tally.settle(runtime, counts.result, sorted([*spans, *queued], key=lambda span: span.start), *sending)
-    return counts.result
+        yield done, own
 
 
 def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

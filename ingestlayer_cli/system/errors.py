@@ -79,6 +79,13 @@ class StoreError(IngestlayerError):
     exit_code = Exit.CONFIG
 
 
+class MachineError(IngestlayerError):
+    """The machine refused something: memory, a thread, a file."""
+
+    kind = "machine"
+    exit_code = Exit.CONFIG
+
+
 class RejectedError(IngestlayerError):
     """The event was not accepted.
 
@@ -91,6 +98,22 @@ class RejectedError(IngestlayerError):
         super().__init__(message, hint, details)
         self.kind = kind
         self.text = ""  # what came, when it could not be read
+
+
+def in_words(error: Exception) -> IngestlayerError:
+    """Return any error as one of the family: one that nobody foresaw is the machine's, or a defect of ours."""
+    if isinstance(error, IngestlayerError):
+        return error
+    if isinstance(error, MemoryError):
+        return MachineError("there is not enough memory", "free some, or raise the limit of this process")
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        return MachineError(f"{where}{error.strerror}")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return MachineError("no thread can be started", "raise the limit of processes: `ulimit -u`")
+    if isinstance(error, ImportError):
+        return MachineError(f"a part of the program cannot be loaded: {error}", "free some memory, or install it again")
+    return IngestlayerError(f"a defect of ours: {type(error).__name__}: {error}", "run it with --debug, and tell us")
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:

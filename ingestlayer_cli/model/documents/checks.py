@@ -69,6 +69,7 @@ class CheckedDocument(TypedDict):
     problem_count: int
     problems_known_since: str | None
     highest: list[HighestDocument]
+    trouble: NotRequired[Failing]  # what failed after its events were accepted
 
 
 class StaleDocument(TypedDict):
@@ -85,6 +86,7 @@ class FailedCheckDocument(TypedDict):
     error: Failing
     stale: StaleDocument | None
     runs: NotRequired[RunCounts]
+    trouble: NotRequired[Failing]
 
 
 class ChecksDocument(TypedDict):

@@ -82,6 +82,7 @@ class EmitDocument(TypedDict):
     differs: list[str]
     event: EventDocument
     runs: list[RunDocument]
+    trouble: NotRequired[Failing]  # what failed after the event was accepted
 
 
 class RunCounts(TypedDict):
@@ -119,6 +120,7 @@ class BatchDocument(TypedDict):
     runs: RunCounts
     deliveries: DeliveryCounts
     rejects: list[RejectDocument]
+    trouble: NotRequired[Failing]  # what stopped it once something was accepted
 
 
 # preview --------------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """The documents of `replay` and `backtest`."""
 
+from typing import NotRequired
+
 from typing_extensions import TypedDict
 
-from .events import DeliveryCounts, RunCounts, RunOutcome
+from .events import DeliveryCounts, Failing, RunCounts, RunOutcome
 
 
 class ReplayDocument(TypedDict):
@@ -19,6 +21,7 @@ class ReplayDocument(TypedDict):
     skipped: int
     runs: RunCounts
     deliveries: DeliveryCounts
+    trouble: NotRequired[Failing]  # what stopped it once something was replayed
 
 
 class SideDocument(TypedDict):

@@ -263,7 +263,7 @@ def errors(path: str) -> Iterator[None]:
         for words, message, hint in _ERRORS:
             if words in said:
                 raise StoreError(f"the store {path} {message}", hint) from error
-        raise StoreError(f"the store {path} failed: {said}", "nothing was written") from error
+        raise StoreError(f"the store {path} failed: {said}") from error
     except UnicodeEncodeError as error:  # of an argument with half a character, or in another encoding
         word = ascii(str(error.object)[:60])
         raise UsageError(
@@ -287,7 +287,7 @@ def _is_damaged(path: str) -> bool:
 
 
 _ERRORS = [
-    ("disk is full", "has no room: the disk is full", "free some space; nothing was accepted, so emit again"),
+    ("disk is full", "has no room: the disk is full", "free some space"),
     ("readonly", "cannot be written", "check the permissions of the file and of its folder"),
     ("unable to open", "cannot be opened", "check the permissions of the file and of its folder"),
     ("not a database", "is not a SQLite database", "move it away, or set [store] path in ingestlayer.toml"),
@@ -296,5 +296,5 @@ _ERRORS = [
         f"is held by another process for over {BUSY_SECONDS} s",
         "look for a process that is stuck; then try again",
     ),
-    ("disk I/O", "cannot be read or written", "check the disk; nothing was accepted, so emit again"),
+    ("disk I/O", "cannot be read or written", "check the disk, and that it is not full"),
 ]

@@ -1,0 +1,148 @@
+"""A batch: its chunks are accepted in transactions that hold the store for a short time each."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import monotonic
+from typing import NamedTuple
+
+from ..model.events import Event
+from ..model.gate import Line, Raw
+from ..store.contract.accepting import First
+from ..store.sqlite.transaction import Transaction
+from ..system.document import Document
+from ..system.errors import IngestlayerError, RejectedError, StoreError
+from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact, without_first
+from .pipeline import Run
+from .runtime import Runtime
+from .tally import add_trouble, count, no_runs, nothing_accepted
+
+HELD = 1.0  # seconds after which a transaction takes no further line: others wait for it
+
+_Admitted = tuple[Event, str] | RejectedError
+
+
+class Batch:
+    """The chunks of a batch, and what they come to."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        rejected: Callable[[Line, RejectedError], None] | None,
+        progress: Callable[[Document], None] | None,
+    ) -> None:
+        self.result = Document(accepted=0, duplicates=0, rejected=0, runs=no_runs(), deliveries={}, rejects=[])
+        self.queued: list[range] = []
+        self._runtime = runtime
+        self._rejected = rejected
+        self._progress = progress
+        self._last = 0  # the number of the last line that is committed
+
+    def accept(self, chunks: Iterable[list[Line]]) -> None:
+        """Accept them; what reading them raises that is none of ours is the caller's."""
+        try:
+            for chunk in self._read(chunks):
+                try:
+                    self._accept(chunk)
+                except Exception as error:
+                    self._stop(error)
+                    return
+        except KeyboardInterrupt as stopped:
+            stopped.add_note(f"{self._place}: {self.result['accepted']:,} accepted")
+            raise
+
+    def _read(self, chunks: Iterable[list[Line]]) -> Iterator[list[Line]]:
+        try:
+            yield from chunks
+        except IngestlayerError as error:
+            self._stop(error)
+
+    def _accept(self, chunk: list[Line]) -> None:
+        # The gate is pure: what it takes long for does not hold the store.
+        now = self._runtime.clock.now()
+        admitted = [(line, _admitted(self._runtime, line, now)) for line in chunk]
+        while admitted:
+            done = _accept_some(self._runtime, admitted)
+            self._last, admitted = done.last, admitted[len(done.outcomes) + len(done.refused) :]
+            self._add(done)
+        if self._progress is not None:
+            self._progress(self.result)
+
+    def _add(self, done: "_Done") -> None:
+        """Count what is committed."""
+        result = self.result
+        self.queued += [done.queued] if done.queued else []
+        for outcome in done.outcomes:
+            if isinstance(outcome, First):
+                result["duplicates"] += 1
+            else:
+                result["accepted"] += 1
+                count(result, outcome)
+        for line, why in done.refused:
+            _reject(result, line, why)
+            if self._rejected is not None:
+                self._rejected(line, why)
+
+    @property
+    def _place(self) -> str:
+        return f"stopped after line {self._last:,}"
+
+    def _stop(self, error: Exception) -> None:
+        """Tell what is committed; raise the error where nothing is."""
+        if self._last:
+            hint = f"what came until line {self._last:,} is safe: emit the lines after it alone"
+            add_trouble(self.result, error, self._place, hint)
+        else:
+            raise nothing_accepted(error) if isinstance(error, StoreError) else error
+
+
+class _Done(NamedTuple):
+    """What one transaction came to: what was accepted and buried, the number of its last line, what it queued."""
+
+    outcomes: list[list[Run] | First]
+    refused: list[tuple[Line, RejectedError]]
+    last: int
+    queued: range = range(0)
+
+
+def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, _Admitted]]) -> _Done:
+    """Accept lines in one transaction: all of them, or as many as it may hold the store for."""
+    now = runtime.clock.now()
+    events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
+    looked_up = look_up(runtime, events)
+    foreseen = foresee(runtime, without_first(runtime, events, looked_up, now))
+
+    def work(transaction: Transaction) -> _Done:
+        until = monotonic() + HELD
+        outcomes: list[list[Run] | First] = []
+        refused: list[tuple[Line, RejectedError]] = []
+        look_ahead(transaction, looked_up, foreseen)
+        for line, item in admitted:
+            try:
+                if isinstance(item, RejectedError):
+                    raise item
+                outcomes.append(accept(runtime, transaction, *item, now))
+            except RejectedError as error:
+                refused.append((line, error))
+                text = line.text.decode("utf-8", "backslashreplace")
+                bury_line(transaction, line.raw or Raw("", None), text, error, now, line.number)
+            if monotonic() > until:
+                break
+        return _Done(outcomes, refused, line.number)
+
+    done, queued = transact(runtime, foreseen, work)
+    return done._replace(queued=queued)
+
+
+def _admitted(runtime: Runtime, line: Line, now: int) -> _Admitted:
+    """Return the event of a line with its payload as JSON, or why it is none."""
+    try:
+        if line.raw is None:
+            return line.error or RejectedError("json", "the line cannot be read")
+        return runtime.gate.admit(line.raw, now)
+    except RejectedError as error:
+        return error
+
+
+def _reject(result: Document, line: Line, error: RejectedError) -> None:
+    result["rejected"] += 1
+    if len(result["rejects"]) < 100:
+        result["rejects"].append({"line": line.number, "kind": error.kind, "message": error.message})
