@@ -34,6 +34,7 @@ class Row(NamedTuple):
 class _Stamp(NamedTuple):
     size: int  # bytes
     changed: int  # mtime, nanoseconds
+    touched: int  # ctime: an edit that keeps size and mtime has another
     inode: int
 
 
@@ -365,7 +366,7 @@ class EntityFile:
 
 
 def _stamp_of(found: os.stat_result) -> _Stamp:
-    return _Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+    return _Stamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 def _index_path(folder: str, kind: str) -> str:
