@@ -181,7 +181,7 @@ class EntityFile:
             self.close()
             self._open(found, rebuild)
         if self._error:
-            raise ProjectError(self._error.message, self._error.hint, self._error.details)
+            raise self._error.copy()
         if key not in self._rows:
             if len(self._rows) >= ROWS_KEPT:
                 self._rows.clear()
