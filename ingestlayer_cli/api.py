@@ -6,8 +6,9 @@ calls; a call returns when what it queued is settled, or after ten seconds: what
 """
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -66,12 +67,22 @@ def _runtime(project: str | os.PathLike[str] | None, chunks: Iterable[list[Line]
     """Lend a runtime; where the project's settings or declarations are broken, keep the events as refused."""
     with ExitStack() as stack:
         try:
-            runtime = stack.enter_context(resident(_path(project)).runtime())
+            runtime = stack.enter_context(resident(_path(project), _draw).runtime())
         except ProjectError as trouble:
             from .engine.refusing import kept
 
             raise kept(load_beside(_path(project)), chunks, trouble) from None
         yield runtime
+
+
+def _draw(kind: str, target: str, body: dict[str, Any]) -> None:
+    """Draw on stdout what `connection = "terminal"` does not send, as `emit` does; where there is none, nowhere."""
+    from .commands.show import as_drawn
+
+    drawn = as_drawn(kind, target, body)
+    with suppress(AttributeError, OSError, ValueError):  # it is the caller's: None, or closed, maybe
+        sys.stdout.write(drawn)
+        sys.stdout.flush()
 
 
 def _line(number: int, event: Any, type_: str | None) -> Line:

@@ -16,7 +16,7 @@ from tests.support.folder import ACME, PAYLOAD, USAGE, Folder, envelope
 def test_an_event_is_accepted_and_its_message_delivered(project: Folder) -> None:
     result = ingest(USAGE, PAYLOAD, project=project.root)
     assert result.status == "accepted"
-    assert result.runs[0].deliveries[0].status == "delivered"
+    assert result.runs[0].deliveries[0].status == "shown"
     assert project.rows("SELECT source, type FROM events") == [("python", USAGE)]
 
 
@@ -121,7 +121,22 @@ def test_the_project_is_found_from_the_environment(project: Folder, monkeypatch:
     assert ingest(USAGE, PAYLOAD).status == "accepted"
 
 
-def test_nothing_is_printed(project: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_shown_is_drawn_as_emit_draws_it(project: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+    ingest(USAGE, PAYLOAD, idempotency_key="a", project=project.root)
+    drawn = capfd.readouterr()
+    emitted = project.emit(*ACME, "--key", "b", env={"COLUMNS": "80"})
+    assert drawn.err == ""
+    assert "Acme Inc is out of api-calls" in drawn.out
+    assert emitted.out.splitlines()[:13] == drawn.out.splitlines()[:13]
+
+
+def test_without_a_stdout_it_is_accepted_all_the_same(project: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert ingest(USAGE, PAYLOAD, project=project.root).status == "accepted"
+
+
+def test_nothing_else_is_printed(project: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+    project.edit("ingestlayer.toml", 'connection = "terminal"', 'connection = "bot"')
     ingest(USAGE, PAYLOAD, project=project.root)
     ingest_batch([envelope(1)], project=project.root)
     assert capfd.readouterr() == ("", "")
@@ -140,7 +155,7 @@ def test_a_project_may_be_edited_while_a_program_runs(project: Folder) -> None:
 def test_a_batch_of_envelopes_answers_with_the_batch_document(project: Folder) -> None:
     result = ingest_batch([envelope(1), envelope(1), envelope(2, payload={})], project=project.root)
     assert (result.accepted, result.duplicates, result.rejected) == (1, 1, 1)
-    assert (result.runs.queued, result.deliveries.delivered) == (1, 1)
+    assert (result.runs.queued, result.deliveries.shown) == (1, 1)
     assert (result.rejects[0].line, result.rejects[0].kind) == (3, "schema")
     assert list(result) == ["accepted", "duplicates", "rejected", "runs", "deliveries", "rejects"]
     assert project.rows("SELECT DISTINCT source FROM events") == [("python",)]

@@ -60,7 +60,7 @@ def test_a_batch_loads_nothing_heavy(warm: Folder) -> None:
 def test_a_terminal_delivery_under_json_loads_nothing_heavy(warm: Folder) -> None:
     names = loaded(warm, "emit", USAGE, *ACME, "--customer", "globex", "--json")
     assert names & HEAVY == set()
-    assert warm.rows("SELECT count(*) FROM deliveries WHERE status = 'delivered'") != [(0,)]
+    assert warm.rows("SELECT count(*) FROM deliveries WHERE status = 'shown'") != [(0,)]
 
 
 def test_the_first_emit_after_an_edit_checks_the_files_with_pydantic(warm: Folder) -> None:

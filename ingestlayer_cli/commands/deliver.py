@@ -17,15 +17,21 @@ def deliver(
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Send everything that is due, once: retries, and what could not be sent before; runs that failed are run again.
+    """Send everything that is due, once: retries, and what could not be sent before.
 
     What may or may not have arrived is looked up in the channel's history.
     """
+    from contextlib import closing
+
     from ..engine import flow
     from ..engine.runtime import Runtime
+    from ..engine.watching import Watch
+    from ..project import load
     from ..store.contract.sending import Wanted
-    from ..system.console import Progress, note, say, say_json_line
+    from ..system.console import Progress, note, say
+    from ..system.errors import IngestlayerError
     from ..system.log import Log
+    from . import settings
     from .deliveries import check_known
     from .show import drawing
 
@@ -52,46 +58,32 @@ def deliver(
             note(f"hint: {attempt.hint}", "yellow")
         progress.at(count)
 
-    def ran(again: Any) -> None:
-        nonlocal count
-        count += 1
-        progress.end()
-        told = _told(again)
-        if decisions is not None:
-            decisions.add("run again", **told)
-        if json:
-            say_json_line(told)
-        elif again.run.outcome == "failed":
-            note(_run_words(told), "red")
-            hint = again.run.error.hint
-            if hint and hint not in hints:
-                hints.add(hint)
-                note(f"hint: {hint}", "yellow")
-        elif not quiet:
-            say(_run_words(told))
+    def renewed() -> Runtime:
+        return Runtime(load(settings.project), show=drawing(json or quiet))
 
-    with Runtime(_project(quiet), show=drawing(json or quiet)) as runtime:
-        wanted = Wanted(pipeline=pipeline, target=channel)
+    def troubled(error: IngestlayerError) -> None:
+        progress.end()
+        why = ": ".join(error.details[0]) if error.details else error.message
+        note(f"warning: {why}; it goes on with what was true before", "yellow")
+
+    with closing(Watch(Runtime(_project(quiet), show=drawing(json or quiet)), renewed, troubled)) as rounds:
+        runtime, wanted = rounds.runtime, Wanted(pipeline=pipeline, target=channel)
         if doubt := check_known(runtime, pipeline, channel):
             note(f"warning: {doubt}", "yellow")
         # SIGTERM, as from systemd: the messages in hand are finished, then the process ends.
-        outbox = runtime.outbox
-        before = signal.signal(signal.SIGTERM, lambda *_: outbox.stop())
+        before = signal.signal(signal.SIGTERM, lambda *_: rounds.stop())
         try:
-            result = (flow.watch if watch else flow.deliver)(runtime, wanted, said, limit, ran)
+            result = rounds.run(wanted, said, limit) if watch else flow.deliver(runtime, wanted, said, limit)
         finally:
             signal.signal(signal.SIGTERM, before)
-        stopped, waiting, failed = outbox.stopped, result["waiting"], result["failed"]
-        soonest = _soonest(runtime, wanted) if waiting and not (json or quiet) else ""
+        stopped, waiting = rounds.stopped, result["waiting"]
+        soonest = _soonest(rounds.runtime, wanted) if waiting and not (json or quiet) else ""
     progress.end()
     if not json and not quiet:
         if waiting:
             words = ", ".join(f"{count:,} {status}" for status, count in waiting.items())
             note(f"still waiting: {words}{soonest}; see `ingestlayer deliveries list`")
-        if failed:
-            words = "a run that failed is" if failed == 1 else f"{failed:,} runs that failed are"
-            note(f"{words} run again later; see `ingestlayer events list --status failed`")
-        if not (waiting or failed or count):
+        elif not count:
             note("nothing is due")
     return 0 if stopped else flow.exit_code(result)
 
@@ -119,21 +111,6 @@ def _soonest(runtime: Any, wanted: Any) -> str:
     return f", the next at {format_time(at)}" if at is not None and at > runtime.clock.now() else ""
 
 
-def _told(again: Any) -> dict[str, Any]:
-    """Return what came of a run that was run again, as `--json` and the log have it."""
-    from ..system.clock import format_time
-
-    run = again.run
-    told = {"event": again.event.id, "pipeline": run.pipeline, "outcome": run.outcome, "reason": run.reason}
-    return told | {"retry_at": None if again.retry_at is None else format_time(again.retry_at)}
-
-
-def _run_words(told: dict[str, Any]) -> str:
-    words = f"{told['pipeline']} {told['outcome']} {told['event']}, run again"
-    words += f": {told['reason']}" if told["reason"] else ""
-    return words + (f"; next at {told['retry_at']}" if told["retry_at"] else "")
-
-
 def _next_at(attempt: Any) -> str | None:
     from ..system.clock import format_time
 
@@ -149,7 +126,7 @@ def _say_json(row: Any, attempt: Any) -> None:
         "target": row.target,
         "outcome": attempt.outcome,
         "status": attempt.status,
-        "error": None if attempt.status == "delivered" else attempt.error,
+        "error": None if attempt.status in ("delivered", "shown") else attempt.error,
         "next_at": _next_at(attempt),
     }
     say_json_line(document)
@@ -161,5 +138,5 @@ def _words(row: Any, attempt: Any) -> tuple[str, str]:
     if attempt.outcome == "found":
         why = ": it is in the channel's history"
     next_at = _next_at(attempt)
-    style = {"delivered": "green", "dead": "red"}.get(attempt.status, "yellow")
+    style = {"delivered": "green", "shown": "green", "dead": "red"}.get(attempt.status, "yellow")
     return f"{row.target} {attempt.status} {row.id}{why}" + (f"; next at {next_at}" if next_at else ""), style

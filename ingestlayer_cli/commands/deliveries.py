@@ -10,7 +10,7 @@ from .options import Json
 app = typer.Typer(help="The outbox: what was sent, what waits and why.", no_args_is_help=True)
 
 Status = Annotated[
-    str | None, typer.Option("--status", metavar="STATUS", help="pending, retrying, delivered, dead or unknown.")
+    str | None, typer.Option("--status", metavar="STATUS", help="pending, retrying, delivered, dead, unknown or shown.")
 ]
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Queued since: a time, or `2d`.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, or the starts of them.")]
@@ -26,7 +26,6 @@ def list_deliveries(
     json: Json = False,
 ) -> int:
     """List deliveries, newest first; with no option those that are not delivered."""
-    from ..engine.unfinished import backlog
     from ..store.sqlite import deliveries
     from ..system.console import note, say, say_json_line
 
@@ -34,7 +33,6 @@ def list_deliveries(
         selection = _selection(runtime, status, since, pipeline, channel)
         found = deliveries.find(runtime.store, selection, limit)
         count = deliveries.count(runtime.store, selection) if len(found) == limit else len(found)
-        failed = backlog(runtime.store, runtime.project, pipeline).runs if selection.open_only and not json else 0
     for row in found:
         if json:
             say_json_line(row)
@@ -44,12 +42,9 @@ def list_deliveries(
             why = f"  {row['error']}" if row["error"] else ""
             say(f"{row['id']}  {row['queued_at']}  {row['target']}  {row['status']} ({row['attempts']}){due}{why}")
     if not found and not json:
-        say("no such delivery" if not selection.open_only else "no message waits" if failed else "nothing waits")
+        say("nothing waits" if selection.open_only else "no such delivery")
     if count > len(found) and not json:
         note(f"the newest {len(found):,} of {count:,}; --limit shows more")
-    if failed:
-        runs = "1 failed run" if failed == 1 else f"{failed:,} failed runs"
-        note(f"and what {runs} will send: ingestlayer events list --status failed")
     return 0
 
 
@@ -78,7 +73,7 @@ def show(
 
 @app.command()
 def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json = False) -> int:  # noqa: B006
-    """Send deliveries again that are dead, unknown or waiting: by ids, or by --status and --since."""
+    """Send deliveries again that are dead, unknown, waiting or only shown: by ids, or by --status and --since."""
     from ..store.sqlite import deliveries
     from ..system.console import note, say, say_json
     from ..system.errors import UsageError

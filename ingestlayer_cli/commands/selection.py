@@ -18,7 +18,7 @@ Status = Annotated[
     typer.Option(
         "--status",
         metavar="STATUS",
-        help="With a delivery that is pending, retrying, delivered, dead or unknown, or a run dropped or failed.",
+        help="With a delivery pending, retrying, delivered, dead, unknown or shown, or a run dropped or failed.",
     ),
 ]
 

@@ -39,8 +39,8 @@ def _nothing(kind: str, target: str, body: dict[str, Any]) -> None:
     pass
 
 
-def draw(kind: str, target: str, body: dict[str, Any]) -> None:
-    """Draw one message on stdout as it would look where it goes."""
+def as_drawn(kind: str, target: str, body: dict[str, Any]) -> str:
+    """Return one message as it would look where it goes."""
     from rich.console import Console
 
     from ..render.message import message
@@ -48,8 +48,14 @@ def draw(kind: str, target: str, body: dict[str, Any]) -> None:
     console = Console()
     with console.capture() as drawn:
         console.print(message(kind, target, body))
+    return drawn.get()
+
+
+def draw(kind: str, target: str, body: dict[str, Any]) -> None:
+    """Draw one message on stdout as it would look where it goes."""
+    drawn = as_drawn(kind, target, body)
     try:
-        sys.stdout.write(drawn.get())
+        sys.stdout.write(drawn)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader left (`| head`). Its delivery is in hand: it must be recorded, and so must the next ones.

@@ -2,13 +2,16 @@
 
 import threading
 from contextlib import closing
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..store.contract.sending import Wanted
 from ..store.opening import open_to_write
 from ..system.clock import Clock
 from .connections import Connections, draw_nothing
 from .outbox import Errand, Outbox
+
+if TYPE_CHECKING:
+    from ..store.sqlite.connection import Store
 
 
 class _Waiting(NamedTuple):
@@ -32,8 +35,14 @@ class Courier:
         self._waiting: list[_Waiting] = []
         self._has_joined = False  # whether somebody has since it was last looked
         self._connections: Connections | None = None
+        self._store: Store | None = None  # that of the thread
         self._thread: threading.Thread | None = None
         self._is_closed = False
+
+    def is_of(self, path: str) -> bool:
+        """Say whether it sends what is queued in the file that is there now."""
+        store = self._store
+        return self._path == path and (store is None or store.is_in_place)
 
     def send(self, wanted: Wanted, until: int, connections: Connections) -> None:
         """Send what a call queued, over the connections of its project; return when that is settled.
@@ -68,6 +77,7 @@ class Courier:
             self._woken.wait()
             try:
                 with closing(open_to_write(self._path)) as store:
+                    self._store = store
                     self._serve(Outbox(store, Connections({}, draw_nothing, ""), _Wakeful(self._woken), lasting=True))
             except BaseException as error:
                 self._fail(error)

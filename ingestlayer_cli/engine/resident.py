@@ -11,24 +11,24 @@ from contextlib import contextmanager
 
 from ..project import Project, find, is_current, load
 from ..system.errors import IngestlayerError
-from .connections import Connections, draw_nothing
+from .connections import Connections, Show, draw_nothing
 from .courier import Courier
 from .runtime import Runtime
 
 PATIENCE = 30  # seconds that a fork waits for calls in progress
-_Place = tuple[int, int]  # a file by its device and inode: one that was put in its place is another
 
 
 class Resident:
-    """One project of this process."""
+    """One project of this process; `show` draws what it does not send."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, show: Show) -> None:
         self._root = root
+        self._show = show
         self._lock = threading.Condition()
         self._is_forking = False
         self._project: Project | None = None
         self._connections: Connections | None = None
-        self._courier: tuple[_Place, Courier] | None = None
+        self._courier: Courier | None = None
         self._free: list[Runtime] = []
         self._lent: dict[Runtime, int] = {}  # to which thread
 
@@ -55,35 +55,30 @@ class Resident:
         """Return what calls share, made anew when a file of the project has changed."""
         if self._project is None or self._connections is None or not is_current(self._project):
             self._project = load(self._root)
-            self._connections = Connections(self._project.connections, draw_nothing, self._root)
+            self._connections = Connections(self._project.connections, self._show, self._root)
         return self._project, self._connections
 
     def _borrowed(self, project: Project, connections: Connections) -> Runtime:
-        place = _place(project.store_path)
         while self._free:
             runtime = self._free.pop()
-            if runtime.project is project and self._courier is not None and self._courier[0] == place:
+            if runtime.project is project and runtime.courier is self._courier and runtime.store.is_in_place:
                 runtime.outside.forget_secrets()
                 return runtime
             runtime.close()
         runtime = Runtime(project, connections=connections)
         try:
-            _ = runtime.store  # opened, so that its file is there
             runtime.courier = self._courier_of(project.store_path)
         except BaseException:
             runtime.close()
             raise
         return runtime
 
-    def _courier_of(self, path: str) -> Courier | None:
-        place = _place(path)
-        if place is None:
-            return None
-        if self._courier is None or self._courier[0] != place:
+    def _courier_of(self, path: str) -> Courier:
+        if self._courier is None or not self._courier.is_of(path):
             if self._courier is not None:
-                self._courier[1].close()
-            self._courier = place, Courier(path)
-        return self._courier[1]
+                self._courier.close()
+            self._courier = Courier(path)
+        return self._courier
 
     def _return(self, runtime: Runtime, is_sound: bool = True) -> None:
         with self._lock:
@@ -105,7 +100,7 @@ class Resident:
                 runtime.close()
             self._free.clear()
             if self._courier is not None:
-                self._courier[1].close()
+                self._courier.close()
                 self._courier = None
 
     def go_on(self) -> None:
@@ -115,24 +110,16 @@ class Resident:
             self._lock.notify_all()
 
 
-def _place(path: str) -> _Place | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 _residents: dict[str, Resident] = {}
 _abandoned: list[dict[str, Resident]] = []
 _lock = threading.Lock()
 
 
-def resident(path: str | None) -> Resident:
+def resident(path: str | None, show: Show = draw_nothing) -> Resident:
     """Return this process's share of a project."""
     root = find(path)
     with _lock:
-        return _residents.setdefault(root, Resident(root))
+        return _residents.setdefault(root, Resident(root, show))
 
 
 def _before_fork() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..entities.files import EntityFiles
 from ..model.gate import Gate
-from ..project import Project
+from ..project import Project, is_current
 from ..project.match import matches
 from ..store.opening import open_to_read, open_to_write
 from ..store.sqlite.connection import Store
@@ -43,6 +43,11 @@ class Runtime:
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self.connections = connections or Connections(project.connections, show, project.root)
         self._pipelines: dict[str, list[Pipeline | FailingPipeline]] = {}
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the files of the project are as it read them, and the store is the one that it opened."""
+        return is_current(self.project) and self.store.is_in_place
 
     @cached_property
     def store(self) -> Store:

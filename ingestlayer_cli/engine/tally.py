@@ -7,7 +7,7 @@ as its `trouble`.
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ..store.contract.sending import STATUSES, Wanted
+from ..store.contract.sending import COUNTED, Wanted
 from ..store.sqlite import outbox as rows
 from ..system.clock import DAY
 from ..system.document import Document
@@ -17,10 +17,8 @@ from .runtime import Runtime
 
 if TYPE_CHECKING:
     from ..store.contract.sending import Attempt, Claimed, Doubtful
-    from .unfinished import Again
 
 WAIT = 10_000  # milliseconds that a call waits for what it queued
-FEW = 50  # runs that a call which is not patient runs again
 HINTS = 10  # more of them nobody reads
 SAFE = "what was accepted is safe, do not emit it again: `ingestlayer deliver` sends its messages"
 
@@ -54,7 +52,7 @@ def settle(runtime: Runtime, result: Document, queued: list[range], deliver: boo
         result["deliveries"] = rows.counts(runtime.store, queued)
     except Exception as error:
         add_trouble(result, error)
-        result["deliveries"] = {**dict.fromkeys(STATUSES, 0), unread(deliver): sum(map(len, queued))}
+        result["deliveries"] = {**dict.fromkeys(COUNTED, 0), unread(deliver): sum(map(len, queued))}
     result.exit_codes += _codes(result, deliver)
 
 
@@ -84,15 +82,6 @@ def _with_hint(error: IngestlayerError, hint: str) -> IngestlayerError:
     return error
 
 
-def run_again(runtime: Runtime, ids: list[str]) -> "tuple[list[Again], range]":
-    """Run again at once what failed of events whose keys came again; return it, and what it queued."""
-    if not (ids and runtime.store.has_unfinished()):
-        return [], range(0)
-    from .unfinished import run_events
-
-    return run_events(runtime, ids)
-
-
 def send_own(runtime: Runtime, queued: list[range], wait: int) -> None:
     """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
     connections, wanted = runtime.connections, Wanted(queued=tuple(queued))
@@ -107,12 +96,19 @@ def send_own(runtime: Runtime, queued: list[range], wait: int) -> None:
         runtime.courier.send(wanted, until, connections)
 
 
+def finish(runtime: Runtime, result: Document, started: int, until: int, is_patient: bool = False) -> None:
+    """Send what else is due; what went wrong is told beside the result, which is that of its own events."""
+    try:
+        result.hints += send_due(runtime, started, until, is_patient).hints
+    except Exception as error:
+        add_trouble(result, error)
+
+
 def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = False) -> Document:
     """Send what was due before this call started, whoever accepted it, until a time; the hints tell what went wrong.
 
     A patient call waits for the pace of channels, another sends what may go at once. What a terminal draws is drawn
     by the call that accepted it, or by `deliver`. In a process that lives long one thread sends, and not this.
-    Before that, runs that failed are run again where that is due.
     """
     result = Document()
     try:
@@ -126,11 +122,6 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
 
 def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_patient: bool) -> None:
     clock = runtime.clock
-    if runtime.store.has_unfinished():
-        from .unfinished import run_due
-
-        for _ in run_due(runtime, started - 1, most=None if is_patient else FEW):
-            pass
     if runtime.courier is not None or clock.now() >= until:
         return
     of, due_by = runtime.connections.of, started - 1

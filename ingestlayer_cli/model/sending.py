@@ -8,12 +8,14 @@ from .people import Person
 class Sent(NamedTuple):
     """The destination took the message; `receipt` is what it said (Slack: channel and ts).
 
-    `note` tells what did not go as asked; `learned` is what it said of people.
+    `note` tells what did not go as asked; `learned` is what it said of people. What `is_shown` was drawn on a
+    terminal, and nobody else has it.
     """
 
     receipt: dict[str, str]
     note: str = ""
     learned: tuple[Person, ...] = ()
+    is_shown: bool = False
 
 
 class Retry(NamedTuple):
@@ -71,29 +73,22 @@ class Outgoing(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """A delivery that may or may not have arrived. `since`: milliseconds by our clock; it was sent after that."""
+    """A delivery that may or may not have arrived. `since`: milliseconds; it was sent, if it was, after that."""
 
     outgoing: Outgoing
     since: int
 
 
 class Found(NamedTuple):
-    """What a look at the other side found: the receipts of those delivery ids that are there.
-
-    `unseen`: of others, why the look could not have found them; of the rest it is known that they are not there.
-    `ahead`: by how many milliseconds our clock is ahead of theirs, if that is known.
-    """
+    """What a look at the other side found: the receipts of those delivery ids that are there."""
 
     receipts: dict[str, dict[str, str]]
-    unseen: dict[str, str] = {}  # noqa: RUF012 - read alone
-    ahead: int = 0
 
 
 class CannotTell(NamedTuple):
-    """It cannot be seen from here what arrived. `passes`: not now, and maybe later."""
+    """It cannot be seen from here what arrived."""
 
     why: str
-    passes: bool = False
 
 
 class Harmless(NamedTuple):

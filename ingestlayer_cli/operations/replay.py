@@ -20,7 +20,7 @@ from ..model.events import Event
 from ..model.gate import Raw
 from ..project.match import matches
 from ..store.contract.reading import Selection
-from ..store.contract.sending import STATUSES, Wanted
+from ..store.contract.sending import COUNTED, Wanted
 from ..store.sqlite import replays
 from ..store.sqlite.connection import Store
 from ..store.sqlite.history import select
@@ -216,7 +216,7 @@ class _Counts:
     """What a replay comes to, as `--json` shows it."""
 
     def __init__(self) -> None:
-        deliveries = dict.fromkeys(STATUSES, 0)
+        deliveries = dict.fromkeys(COUNTED, 0)
         self.result = Document(
             events=0, messages={}, waiting={}, unknown=0, skipped=0, runs=tally.no_runs(), deliveries=deliveries
         )

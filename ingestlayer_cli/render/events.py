@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from ..model.events import Event
     from ..store.contract.reading import Outcome
 
-_MARKS = {"delivered": "✓", "dead": "✗", "unknown": "?", "pending": "…", "retrying": "…", "failed": "✗", "dropped": "–"}
+_MARKS = {
+    "delivered": "✓",
+    "shown": "✓",
+    "dead": "✗",
+    "unknown": "?",
+    "pending": "…",
+    "retrying": "…",
+    "failed": "✗",
+    "dropped": "–",
+}
 MOST_TYPE = 24
 MOST_OUTCOMES = 28
 LEAST = 8  # columns that are worth a key or fields

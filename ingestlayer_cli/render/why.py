@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..destinations.base import in_thread
-from ..engine.unfinished import when
 from ..system.console import safe
 from .events import cells, fields, width
 
@@ -17,14 +16,16 @@ MOST = 30  # pipelines that had nothing to do with the event
 _VERDICTS = {"continue": "✓", "drop": "✗", "error": "✗"}
 _STATES = {
     "delivered": ("✓", "green"),
+    "shown": ("✓", "green"),
     "dead": ("✗", "red"),
     "unknown": ("?", "yellow"),
     "retrying": ("…", "yellow"),
     "pending": ("…", "yellow"),
 }
-_ANSWERS = ("sent", "retry", "refused", "unknown")  # of a request that was made
+_ANSWERS = ("sent", "shown", "retry", "refused", "unknown")  # of a request that was made
 _OUTCOMES = {
     "sent": "taken",
+    "shown": "taken",
     "retry": "not taken",
     "refused": "refused",
     "unknown": "no answer",
@@ -111,8 +112,6 @@ def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line
     if run["outcome"] != "queued" and not run["dropped_by"] and all(e["verdict"] != "error" for e in run["steps"]):
         words = "fails" if run["outcome"] == "failed" else "sends nothing"
         yield from _wrapped("  ✗ ", f"{words}: {run['reason']}", "red" if words == "fails" else "yellow")
-    if "retry_at" in run:
-        yield from _wrapped("  … ", f"it is run again {when(run['retry_at'])}", "yellow")
 
 
 def _delivery(row: dict[str, Any], asked: str | None) -> Iterator[Line]:

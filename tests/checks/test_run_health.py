@@ -44,7 +44,7 @@ def test_a_source_that_fails_for_long_is_told_once(aging: Checked) -> None:
         assert aging.run().exit_codes == [75]
     error = "usage.csv cannot be read: No such file or directory"
     assert stale(aging) == [{"check": "api", "since": "2026-11-03T09:30:00.000Z", "error": error}]
-    assert aging.select("SELECT count(*) FROM deliveries WHERE status = 'delivered'") == [(1,)]
+    assert aging.select("SELECT count(*) FROM deliveries WHERE status = 'shown'") == [(1,)]
 
 
 def test_after_it_was_healthy_again_the_next_silence_is_told_too(aging: Checked) -> None:

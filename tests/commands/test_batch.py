@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def test_the_document_has_the_contracts_keys(project: Folder) -> None:
         "duplicates": 1,
         "rejected": 0,
         "runs": {"queued": 2, "dropped": 0, "failed": 0},
-        "deliveries": {**NOTHING, "delivered": 2},
+        "deliveries": {**NOTHING, "shown": 2},
         "rejects": [],
     }
 
@@ -65,7 +67,7 @@ def test_words_count_what_happened_and_draw_the_messages(project: Folder) -> Non
     assert result.code == 65
     assert "1 accepted, 1 duplicates, 1 rejected" in result.out
     assert "runs: 1 queued" in result.out
-    assert "deliveries: 1 delivered" in result.out
+    assert "deliveries: 1 shown" in result.out
     assert "A customer nears the limit of api-calls" in result.out
     assert "events.ndjson:2: json: " in result.err
 
@@ -101,7 +103,7 @@ def test_no_deliver_queues_the_messages_of_a_batch_in_order(project: Folder) -> 
     result = project.batch([envelope(number) for number in range(1, 4)], "--no-deliver")
     assert (result.code, result.json["deliveries"]["pending"]) == (0, 3)
     assert project.run("deliver", "-q").code == 0
-    assert project.rows("SELECT DISTINCT status FROM deliveries") == [("delivered",)]
+    assert project.rows("SELECT DISTINCT status FROM deliveries") == [("shown",)]
 
 
 def test_running_a_batch_again_makes_duplicates_alone(project: Folder) -> None:
@@ -463,7 +465,7 @@ def test_ctrl_c_loses_nothing_that_was_accepted(project: Folder) -> None:
     assert b"what was accepted is safe" in err
     assert project.count("events") == 2
     assert project.run("deliver", "-q").code == 0
-    assert project.rows("SELECT DISTINCT status FROM deliveries") == [("delivered",)]
+    assert project.rows("SELECT DISTINCT status FROM deliveries") == [("shown",)]
 
 
 def test_ctrl_c_under_json_is_one_error_document(project: Folder) -> None:
@@ -513,3 +515,18 @@ def test_ten_thousand_refused_lines_with_rejects_take_little_memory(project: Fol
     code, memory = peak(project, "emit", "--batch", "events.ndjson", "--rejects", os.devnull, "--json")
     assert code == 65
     assert memory < 60 * 1024
+
+
+def test_a_store_that_is_replaced_meanwhile_takes_no_more(project: Folder) -> None:
+    process = start("emit", "--batch", "-", "--json", cwd=project.root)
+    assert process.stdin is not None
+    process.stdin.write(b"".join(line(number) for number in range(2_500)))
+    process.stdin.flush()
+    wait_for(project, 1_000)
+    shutil.rmtree(project.store.parent)
+    with suppress(BrokenPipeError):
+        process.stdin.write(b"".join(line(number) for number in range(2_500, 5_000)))
+    out, err = process.communicate()
+    assert process.returncode == 75  # the result tells how far it came
+    assert "was deleted, or replaced, while it was open" in (out + err).decode()
+    assert project.count("events") == 0

@@ -273,7 +273,7 @@ def test_emit_and_deliver_log_too(checked: Checked) -> None:
     checked.folder.run("deliver", "-q", "--log", "log")
     found = [(line["command"], line["decision"]) for line in lines(checked.root / "log")]
     emits = [("emit", "accepted"), ("emit", "refused"), ("emit", "refused"), ("emit", "batch")]
-    assert found == [*emits, ("deliver", "delivered"), ("deliver", "delivered")]
+    assert found == [*emits, ("deliver", "shown"), ("deliver", "shown")]
 
 
 def test_a_log_that_cannot_be_written_stops_nothing_that_was_accepted(checked: Checked) -> None:

@@ -524,15 +524,15 @@ def into_a_closed_pipe(project: Folder, *arguments: str) -> tuple[int, str]:
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_an_event_is_delivered_though_the_reader_of_the_output_left(project: Folder, more: tuple[str, ...]) -> None:
     assert into_a_closed_pipe(project, "emit", USAGE, *ACME, *more) == (0, "")
-    assert project.rows("SELECT status, lease_until FROM deliveries") == [("delivered", None)]
+    assert project.rows("SELECT status, lease_until FROM deliveries") == [("shown", None)]
     works_again = project.emit(*ACME, "--metric", "seats", "--json").json
-    assert works_again["runs"][0]["deliveries"][0]["status"] == "delivered"
+    assert works_again["runs"][0]["deliveries"][0]["status"] == "shown"
 
 
 def test_a_batch_is_accepted_whole_though_the_reader_of_the_output_left(project: Folder) -> None:
     project.write("events.ndjson", "".join(json.dumps(envelope(number)) + "\n" for number in range(3)))
     assert into_a_closed_pipe(project, "emit", "--batch", "events.ndjson") == (0, "")
-    assert project.rows("SELECT status FROM deliveries") == [("delivered",)] * 3
+    assert project.rows("SELECT status FROM deliveries") == [("shown",)] * 3
 
 
 def test_the_exit_code_survives_a_reader_that_left(project: Folder) -> None:
@@ -570,7 +570,7 @@ def test_an_ascii_terminal_shows_question_marks_instead_of_failing(project: Fold
     env = {"PYTHONIOENCODING": "ascii"}
     result = project.emit(*ACME, "--customer", "Zoë", env=env)
     assert result.code == 0
-    assert "delivered" in result.out
+    assert "shown" in result.out
 
 
 @pytest.mark.parametrize(

@@ -42,17 +42,17 @@ def test_words_say_what_was_accepted_delivered_and_skipped_and_why(project: Fold
     assert lines[at].endswith(f" {USAGE}")
     assert [line.strip() for line in lines[at + 1 :]] == [
         "usage-limit-hits",
-        "#alerts delivered",
+        "#alerts shown",
         "#growth skipped: used/limit = 10250/10000 = 1.025 >= 1",
     ]
 
 
 def test_a_nudge_goes_to_growth_alone(project: Folder) -> None:
-    assert statuses(project.accepted(*NUDGE)) == [("#growth", "delivered")]
+    assert statuses(project.accepted(*NUDGE)) == [("#growth", "shown")]
 
 
 def test_a_limit_that_is_just_reached_is_blocking(project: Folder) -> None:
-    assert statuses(project.accepted(*NUDGE, "used=50")) == [("#alerts", "delivered")]
+    assert statuses(project.accepted(*NUDGE, "used=50")) == [("#alerts", "shown")]
 
 
 def test_the_same_command_again_is_a_duplicate_without_a_second_message(project: Folder) -> None:
@@ -110,7 +110,7 @@ def test_two_pipelines_run_and_one_that_fails_blocks_no_other(project: Folder) -
     outcomes = {run["pipeline"]: run["outcome"] for run in result.json["runs"]}
     assert outcomes == {USAGE: "failed", "usage-limit-hits": "queued"}
     assert result.code == 78
-    assert statuses(result.json) == [("#alerts", "delivered")]
+    assert statuses(result.json) == [("#alerts", "shown")]
 
 
 # The document ---------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def test_the_json_document_has_the_contracts_keys_and_types(project: Folder) -> 
     assert delivery == {
         "destination": "slack",
         "target": "#alerts",
-        "status": "delivered",
+        "status": "shown",
         "attempts": 1,
         "error": None,
     }
@@ -245,8 +245,8 @@ def test_no_deliver_leaves_the_message_in_the_outbox_and_deliver_sends_it(projec
     sent = project.run("deliver")
     assert sent.code == 0
     assert "Acme Inc is out of api-calls" in sent.out
-    assert "#alerts delivered dlv_" in sent.out
-    assert project.rows("SELECT status FROM deliveries") == [("delivered",)]
+    assert "#alerts shown dlv_" in sent.out
+    assert project.rows("SELECT status FROM deliveries") == [("shown",)]
 
 
 def test_deliver_with_nothing_due_sends_nothing(project: Folder) -> None:

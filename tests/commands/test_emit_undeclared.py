@@ -72,7 +72,7 @@ def test_pipelines_run_on_an_accepted_undeclared_type(open_: Folder) -> None:
     result = open_.run("emit", "deploy.done", "version=1.2")
     assert result.code == 0
     assert "deploy.done" in result.out
-    assert "#events delivered" in result.out
+    assert "#events shown" in result.out
 
 
 def test_declared_types_are_still_checked_where_undeclared_ones_are_accepted(open_: Folder) -> None:

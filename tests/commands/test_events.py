@@ -182,7 +182,7 @@ def test_a_value_cannot_drive_the_terminal(bench: Bench) -> None:
         (("--since", "1h", "--until", "2h"), "nothing lies between --since "),
         (
             ("--status", "deda"),
-            "--status deda: there are delivered, pending, retrying, dead, unknown, dropped, failed"
+            "--status deda: there are delivered, pending, retrying, dead, unknown, shown, dropped, failed"
             ' (did you mean "dead"?)',
         ),
         (("--pipeline", "alrt"), '--pipeline alrt: there is none of this name (did you mean "alert"?)'),

@@ -1,6 +1,7 @@
 """A process that lives long: threads, forks, and files that change between two calls of `ingest()`."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -86,6 +87,16 @@ def test_a_broken_file_is_an_error_until_it_is_mended(project: Folder) -> None:
     assert used(project, 3).status == "accepted"
 
 
+def test_a_connection_that_is_made_meanwhile_is_posted_over(
+    project: Folder, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+    assert used(project, 1).runs[0].deliveries[0].status == "shown"
+    project.edit("ingestlayer.toml", 'connection = "terminal"', f'connection = "bot"\napi_url = "{slack.url}"')
+    assert used(project, 2).runs[0].deliveries[0].status == "delivered"
+    assert len(slack.messages) == 1
+
+
 def test_a_missing_secret_that_is_mended_is_seen_by_the_next_call(
     posting_to: Folder, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +114,13 @@ def test_a_store_that_was_put_in_the_place_of_another_is_written_to(root: Path) 
         path.rename(path.with_name(f"old-{path.name}"))
     ingesting(root, 2)(0)
     assert Folder(root).count("events") == 2
+
+
+def test_a_sender_of_a_store_that_was_made_anew_sends_from_that(posting_to: Folder, slack: SlackStandin) -> None:
+    assert used(posting_to, 1).runs[0].deliveries[0].status == "delivered"
+    shutil.rmtree(posting_to.store.parent)
+    assert used(posting_to, 2).runs[0].deliveries[0].status == "delivered"
+    assert len(slack.messages) == 2
 
 
 # Threads --------------------------------------------------------------------------------------------------

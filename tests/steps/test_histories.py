@@ -372,7 +372,7 @@ class LiveDelays(Throttles):
         self.rows()
         flow.deliver(self.runtime, Wanted())
         found = self.runtime.store.select("SELECT status, attempts FROM deliveries ORDER BY seq")
-        sent, waits = ("delivered", 1), ("pending", 0)
+        sent, waits = ("shown", 1), ("pending", 0)
         assert found == [sent if due <= self.now else waits for _, _, due in self.planned]
 
 

@@ -81,7 +81,7 @@ class Disconnected:
         self._remedy = remedy
 
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
-        return CannotTell(self._why, passes=True)
+        return CannotTell(self._why)
 
     def send(self, outgoing: Outgoing) -> Result:
         return NotConnected(self._why, f"{self._remedy}; what waits goes out with `ingestlayer deliver`")
@@ -101,10 +101,10 @@ class Terminal:
             words = f"in Slack: {in_thread(outgoing.directions)}"
             body = {**body, "blocks": [*body["blocks"], kit.context(escape(words))]}
         self._draw(outgoing.target, body)
-        return Sent({"connection": "terminal"})
+        return Sent({"connection": "terminal"}, is_shown=True)
 
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
-        return CannotTell("a terminal keeps no history", passes=True)
+        return CannotTell("a terminal keeps no history")
 
 
 class WebhookSender:

@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 from .events import DeliveryCounts, Failing, RunCounts
 
-RowState = Literal["new", "emitted", "known", "unfinished", "taken", "refused", "below"]
+RowState = Literal["new", "emitted", "known", "taken", "refused", "below"]
 
 
 class CrossedDocument(TypedDict):
@@ -51,11 +51,7 @@ class BadRowDocument(TypedDict):
 
 
 class CheckedDocument(TypedDict):
-    """A check whose source could be read.
-
-    `unfinished` counts its events, of this run or an earlier one, that wait for a run that failed: the next of those
-    is run again at `retry_at`, null where that needs another pipeline.
-    """
+    """A check whose source could be read."""
 
     check: str
     period: str | None
@@ -68,8 +64,6 @@ class CheckedDocument(TypedDict):
     rejected: int
     rejects: list[RefusedRowDocument]
     runs: RunCounts
-    unfinished: int
-    retry_at: str | None
     deliveries: DeliveryCounts
     problems: list[BadRowDocument]
     problem_count: int
@@ -91,9 +85,7 @@ class FailedCheckDocument(TypedDict):
     check: str
     error: Failing
     stale: StaleDocument | None
-    runs: RunCounts
-    unfinished: int
-    retry_at: str | None
+    runs: NotRequired[RunCounts]
     trouble: NotRequired[Failing]
 
 

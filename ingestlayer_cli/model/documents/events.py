@@ -5,7 +5,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 RunOutcome = Literal["queued", "dropped", "failed"]
-Status = Literal["pending", "retrying", "delivered", "dead", "unknown"]
+Status = Literal["pending", "retrying", "delivered", "dead", "unknown", "shown"]
 
 
 class EventDocument(TypedDict):
@@ -64,10 +64,7 @@ class QueuedDocument(TypedDict):
 
 
 class RunDocument(TypedDict):
-    """What one pipeline made of the event.
-
-    One that failed is run again at `retry_at`; null: once its pipeline has changed.
-    """
+    """What one pipeline made of the event."""
 
     pipeline: str
     version: str
@@ -76,7 +73,6 @@ class RunDocument(TypedDict):
     reason: str | None
     skipped: list[SkippedDocument]
     deliveries: list[QueuedDocument]
-    retry_at: NotRequired[str | None]
 
 
 class EmitDocument(TypedDict):
@@ -98,13 +94,14 @@ class RunCounts(TypedDict):
 
 
 class DeliveryCounts(TypedDict):
-    """Deliveries by their status."""
+    """Deliveries by their status; what was shown on a terminal only where something was."""
 
     delivered: int
     pending: int
     retrying: int
     dead: int
     unknown: int
+    shown: NotRequired[int]
 
 
 class RejectDocument(TypedDict):
@@ -177,26 +174,12 @@ class PreviewDocument(TypedDict):
 # events ---------------------------------------------------------------------------------------------------
 
 
-class WaitingDocument(TypedDict):
-    """A run that failed and is run again at `retry_at`; null: once its pipeline has changed."""
-
-    pipeline: str
-    reason: str
-    retry_at: str | None
-
-
-class ShownDocument(EventDocument):
-    """`events show`; `unfinished` where a run of the event waits."""
-
-    unfinished: NotRequired[list[WaitingDocument]]
-
-
 class OutcomeDocument(TypedDict):
     """What became of one message, or of a run without messages (`target` is empty then)."""
 
     pipeline: str
     target: str
-    status: Literal["pending", "retrying", "delivered", "dead", "unknown", "dropped", "failed"]
+    status: Literal["pending", "retrying", "delivered", "dead", "unknown", "shown", "dropped", "failed"]
     attempts: int
     reason: str
 

@@ -66,7 +66,7 @@ class PlaceDocument(TypedDict):
 
 
 class StoredRunDocument(TypedDict):
-    """A run as it is stored. One that failed is run again at `retry_at`; null: once its pipeline has changed."""
+    """A run as it is stored."""
 
     number: int
     version: str
@@ -76,7 +76,6 @@ class StoredRunDocument(TypedDict):
     reason: str | None
     steps: list[StepDocument]
     destinations: list[PlaceDocument]
-    retry_at: NotRequired[str | None]
 
 
 class StoryPipelineDocument(TypedDict):

@@ -4,7 +4,9 @@ from typing import Any, NamedTuple
 
 from ...model.people import Person
 
-STATUSES = ("delivered", "pending", "retrying", "dead", "unknown")  # of a delivery
+COUNTED = ("delivered", "pending", "retrying", "dead", "unknown")  # what counts of deliveries always tell
+STATUSES = (*COUNTED, "shown")  # of a delivery; what is shown was drawn on a terminal, and left no machine
+ARRIVED = ("delivered", "shown")  # nothing more is to be done
 
 
 class Claimed(NamedTuple):
@@ -41,7 +43,7 @@ class Attempt(NamedTuple):
 
     at: int
     took: int
-    outcome: str  # sent retry refused unknown not-connected found resend held
+    outcome: str  # sent shown retry refused unknown not-connected found resend held
     status: str
     counts: bool
     due_at: int

@@ -38,6 +38,7 @@ class Store:
         self.connection = connection
         self.path = path
         self.version = VERSION  # opened for reading, it may be an older one
+        self._place = _place(path)
         self._versions: dict[tuple[str, str], int] = {}
         self._numbers: dict[tuple[str, str], int] = {}
 
@@ -71,6 +72,11 @@ class Store:
         with errors(self.path):
             self.connection.execute(f"PRAGMA cache_size = -{CACHE}")
             self.connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether its file is where it was: one that was deleted, or replaced, nobody else reads."""
+        return _place(self.path) == self._place
 
     @property
     def is_outdated(self) -> bool:
@@ -108,16 +114,21 @@ class Store:
         """Return the newest event of a type with this idempotency key accepted after a time."""
         return self.read(lambda connection: first_with_key(connection, type_, key, after))
 
-    def has_unfinished(self) -> bool:
-        """Say whether a run failed and is to be run again."""
-        return bool(self.select("SELECT EXISTS (SELECT 1 FROM unfinished)")[0][0])
-
     def traits(self, kind: str, key: str) -> Traits | None:
         """Return what the store knows of an entity."""
         return self.read(lambda connection: traits(connection, kind, key))
 
     def close(self) -> None:
         self.connection.close()
+
+
+def _place(path: str) -> tuple[int, int] | None:
+    """Return a file's device and inode: one that was put in its place is another."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def open_store(path: str) -> Store:

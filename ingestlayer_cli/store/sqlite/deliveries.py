@@ -30,7 +30,7 @@ def find(store: Store, selection: DeliverySelection, limit: int | None) -> list[
 def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
     terms, values = ["1"], []
     if selection.open_only:
-        terms.append("d.status <> 'delivered'")
+        terms.append("d.status NOT IN ('delivered', 'shown')")
     for column, value in (("status =", selection.status), ("queued_at >=", selection.since)):
         if value is not None:
             terms.append(f"d.{column} ?")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...model.people import Person
-from ..contract.sending import STATUSES, Attempt, Claimed, Doubtful, Leased, Wanted
+from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Doubtful, Leased, Wanted
 from .connection import Store
 
 _WAITING = "w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
@@ -200,7 +200,7 @@ def record(store: Store, claimed: Claimed, attempt: Attempt, owner: str) -> None
 
     A sender that was so slow that it was taken for vanished still knows what came of its attempt.
     """
-    arrived = attempt.status == "delivered"
+    arrived = attempt.status in ARRIVED
     with store.transaction() as transaction:
         execute = transaction.connection.execute
         ours = execute(
@@ -250,7 +250,7 @@ def settle_by_hand(store: Store, id_: str, attempt: Attempt, owner: str) -> bool
 
 
 def _settle(execute: Any, seq: int, attempt: Attempt) -> None:
-    settled = attempt.at + attempt.took if attempt.status in ("delivered", "dead") else None
+    settled = attempt.at + attempt.took if attempt.status in (*ARRIVED, "dead") else None
     receipt = json.dumps(attempt.receipt) if attempt.receipt else None
     execute(
         "UPDATE deliveries SET status = ?, due_at = ?, attempts = attempts + ?, error = ?, hint = ?,"
@@ -259,14 +259,14 @@ def _settle(execute: Any, seq: int, attempt: Attempt) -> None:
             attempt.status,
             attempt.due_at,
             attempt.counts,
-            None if attempt.status == "delivered" else attempt.error,
+            None if attempt.status in ARRIVED else attempt.error,
             attempt.hint,
             receipt,
             settled,
             seq,
         ),
     )
-    if attempt.status == "delivered":
+    if attempt.status in ARRIVED:
         execute(
             "UPDATE threads SET newest = d.seq FROM deliveries d"
             f" WHERE d.seq = ? AND threads.seq = d.thread AND NOT {_OVERTAKEN}",
@@ -356,8 +356,8 @@ def states(store: Store, queued: range) -> list[dict[str, Any]]:
 
 
 def counts(store: Store, queued: list[range]) -> dict[str, int]:
-    """Count the deliveries with these numbers by status."""
-    found = dict.fromkeys(STATUSES, 0)
+    """Count the deliveries with these numbers by status; what is shown only where something is."""
+    found = dict.fromkeys(COUNTED, 0)
     for numbers in queued:
         rows = store.select(
             "SELECT status, count(*) FROM deliveries WHERE seq BETWEEN ? AND ? GROUP BY status",
@@ -365,7 +365,7 @@ def counts(store: Store, queued: list[range]) -> dict[str, int]:
             numbers.stop - 1,
         )
         for status, count in rows:
-            found[status] += count
+            found[status] = found.get(status, 0) + count
     return found
 
 

@@ -1,0 +1,78 @@
+"""`deliver --watch`: rounds of sending, each over what is true then: files, connections, secrets, the store."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..system.document import Document
+from ..system.errors import IngestlayerError
+from . import flow
+from .runtime import Runtime
+
+if TYPE_CHECKING:
+    from ..store.contract.sending import Wanted
+    from .outbox import Said
+
+ROUND = 2_000  # milliseconds that a round waits for channels
+POLL = 500  # between two rounds
+BROKEN = 30_000  # and when a connection is refused
+
+
+class Watch:
+    """Delivers again and again until it is stopped. Opened anew by `renew` when something has changed.
+
+    While the files of the project are broken, it goes on with what they said before; `troubled` is told why, once.
+    """
+
+    def __init__(
+        self, runtime: Runtime, renew: Callable[[], Runtime], troubled: Callable[[IngestlayerError], None]
+    ) -> None:
+        self.runtime = runtime
+        self.stopped = False
+        self._renew = renew
+        self._troubled = troubled
+        self._told = ""
+
+    def stop(self) -> None:
+        """Finish what is in hand and return from `run`."""
+        self.stopped = True
+        self.runtime.outbox.stop()
+
+    def close(self) -> None:
+        self.runtime.close()
+
+    def run(self, wanted: "Wanted", said: "Said | None" = None, limit: int | None = None) -> Document:
+        """Deliver until it is stopped, or so many are sent."""
+        while True:
+            result = flow.deliver(self.runtime, wanted, said, limit, self.runtime.clock.now() + ROUND)
+            limit = None if limit is None else limit - result["sent"]
+            if self.stopped or limit == 0:
+                return result
+            connections, pause = self.runtime.connections, POLL
+            if connections.broken:
+                pause = BROKEN
+                connections.mended()
+            self._rest(pause)
+            self._look()
+
+    def _rest(self, pause: int) -> None:
+        """Sleep by what has passed, not by what time it is: a clock may be set back. A change is seen at once."""
+        for _ in range(pause // POLL):
+            self.runtime.clock.sleep(POLL)
+            if self.stopped or not self.runtime.is_current:
+                return
+
+    def _look(self) -> None:
+        if self.stopped or self.runtime.is_current:
+            return
+        try:
+            renewed = self._renew()
+        except IngestlayerError as error:
+            if error.message != self._told:
+                self._told = error.message
+                self._troubled(error)
+            return
+        self._told = ""
+        self.runtime.close()
+        self.runtime = renewed
+        if self.stopped:
+            renewed.outbox.stop()
