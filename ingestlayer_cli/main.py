@@ -26,36 +26,30 @@ def main() -> None:
 def run(args: list[str]) -> int:
     """Run one command line and return the exit code; every error ends here, in words or as JSON."""
     console.prepare()
-    code: int = Exit.OK
+    code = _run(args)
+    console.finish()
+    return code
+
+
+def _run(args: list[str]) -> int:
+    as_json = "--json" in args
     try:
-        code = _dispatch(args)
-        sys.stdout.flush()
-        return code
-    except IngestlayerError as error:
-        console.say_error(error, "--json" in args)
-        if settings.debug:
-            raise
-        return error.exit_code
-    except KeyboardInterrupt:
-        if "--json" in args:
-            stopped = IngestlayerError("interrupted: what was accepted is safe")
-            stopped.kind = "interrupted"
+        return _dispatch(args)
+    except KeyboardInterrupt as error:
+        stopped = IngestlayerError("interrupted: what was accepted is safe", "; ".join(getattr(error, "__notes__", ())))
+        stopped.kind = "interrupted"
+        if as_json:
             console.say_error(stopped, True)
         else:
-            console.note("interrupted: what was accepted is safe", "yellow")
+            console.note("; ".join(filter(None, (stopped.message, stopped.hint))), "yellow")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # The reader left (`| head`). Python would complain once more when it flushes at exit.
-        console.close_stdout()
-        return code
     except SystemExit as left:
-        # Typer and Rich leave with 1 when the reader left; completion leaves with 0.
-        return Exit.OK if left.code in (None, 0, 1) else Exit.DEFECT
+        return left.code if isinstance(left.code, int) else Exit.OK if left.code is None else Exit.FOUND
     except Exception as error:
         if settings.debug:
-            raise
+            console.note_traceback(error)
         known = in_words(error)
-        console.say_error(known, "--json" in args)
+        console.say_error(known, as_json)
         return known.exit_code
 
 
@@ -95,6 +89,8 @@ def _typer(args: list[str]) -> int:
 
     from .app import app
 
+    if "_INGESTLAYER_COMPLETE" in os.environ:
+        console.speak_utf8()  # the shell reads it
     try:
         answer = app(args, prog_name="ingestlayer", standalone_mode=False)
     except TyperException as error:

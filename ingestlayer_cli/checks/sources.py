@@ -2,14 +2,14 @@
 
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from ..project.check_table import FORMS, SECRET, kind_of
-from ..system.errors import ProjectError
+from ..system.console import stdin
+from ..system.errors import ProjectError, UsageError
 from .base import Source, SourceError, SourceRow
 from .text import Text, guess, objects_in, row_of
 
@@ -68,12 +68,13 @@ class Stdin(Text):
         super().__init__("stdin", "csv")
 
     def rows(self) -> Iterator[SourceRow]:
-        if sys.stdin is None:
-            raise SourceError("stdin is closed", "cron and systemd give none: name a file in `source`, or a `command`")
-        file: Any = sys.stdin.buffer
         try:
+            file: Any = stdin()
             self.form = guess(file.peek(1024))
             yield from self.rows_in(file)
+        except UsageError as error:
+            hint = "cron and systemd give none: name a file in `source`, or a `command`"
+            raise SourceError(error.message, hint) from None
         except OSError as error:
             raise SourceError(f"stdin cannot be read: {error.strerror}") from None
 

@@ -5,7 +5,6 @@ by Typer, which has the same table for `--help` and completion (`event_command.p
 """
 
 import os
-import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, read_payload
 from ..project import Project
 from ..system.clock import parse_duration
+from ..system.console import stdin
 from ..system.errors import RejectedError, UsageError, near_miss
 
 
@@ -214,7 +214,7 @@ def _value(item: Assignment, declaration: Declaration | None) -> Any:
 
 def _data(given: str) -> Any:
     if given == "-":
-        return read_payload(sys.stdin.buffer.read(), "--data from stdin")
+        return read_payload(stdin().read(), "--data from stdin")
     if given.startswith("@"):
         try:
             with open(os.path.expanduser(given[1:]), "rb") as file:

@@ -2,6 +2,8 @@
 
 import sys
 
+from ..system.console import is_attended, stdin
+
 
 def ask(prompt: str, hidden: bool = True) -> str:
     """Ask on the terminal, hidden where it is a secret; without one the next line of stdin is the answer.
@@ -27,9 +29,9 @@ def _answer(prompt: str, hidden: bool) -> str:
     """Return a line, an empty one at the end of the input."""
     from ..system.console import note
 
-    if not sys.stdin.isatty():
+    if not is_attended():
         # Bytes: whatever comes, it is told to be no token, not to be no UTF-8.
-        return sys.stdin.buffer.readline(1 << 16).decode("utf-8-sig", "replace")
+        return stdin().readline(1 << 16).decode("utf-8-sig", "replace")
     if hidden:
         return _hidden(prompt)
     sys.stderr.write(f"{prompt}: ")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from . import open_runtime
-from .options import Json, Quiet
+from .options import MOST, Json, Quiet
 from .selection import Since, Source, Status, Type, Until, Where, selection
 
 
@@ -21,10 +21,12 @@ def backtest(
     status: Status = None,
     diff: Annotated[bool, typer.Option("--diff", help="Compare the messages' texts, too.")] = False,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, help="Show at most so many events or texts that change.")
+        int,
+        typer.Option("--limit", metavar="N", min=0, max=MOST, help="Show at most so many events or texts that change."),
     ] = 20,
     max_posts: Annotated[
-        int | None, typer.Option("--max-posts", metavar="N", min=0, help="Exit with 1 when more messages would go out.")
+        int | None,
+        typer.Option("--max-posts", metavar="N", min=0, max=MOST, help="Exit with 1 when more messages would go out."),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,

@@ -1,9 +1,7 @@
 """`emit --batch`: many events from a file or stdin, streaming."""
 
 import gc
-import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, BinaryIO
@@ -13,7 +11,7 @@ from ..engine.batch import CsvBatch, NdjsonBatch
 from ..engine.runtime import Runtime
 from ..model.gate import Line
 from ..project import Project
-from ..system.console import Progress, note, say, say_json
+from ..system.console import Progress, note, say, say_json, stdin
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, UsageError, near_miss
 from .arguments import Arguments
@@ -68,7 +66,7 @@ def opened(
     name = arguments.options["--batch"]
     file = _open(stack, name)
     reader = _reader(project, arguments, name, file)
-    return reader.chunks(), _logging(log, _rejects(stack, arguments.options.get("--rejects"), file))
+    return reader.chunks(), _logging(log, _rejects(stack, arguments, file))
 
 
 def _log(arguments: Arguments) -> Any:
@@ -94,7 +92,7 @@ def _logging(log: Any, rejected: Rejected | None) -> Rejected | None:
 
 def _open(stack: ExitStack, name: str) -> BinaryIO:
     if name == "-":
-        return sys.stdin.buffer
+        return stdin()
     try:
         return stack.enter_context(open(name, "rb"))
     except OSError as error:
@@ -115,21 +113,15 @@ def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -
     raise UsageError(f"--batch {name}: a batch is a .ndjson, .jsonl or .csv file", "or say which with --format")
 
 
-def _rejects(stack: ExitStack, name: str | None, batch: BinaryIO) -> Rejected | None:
-    if name is None:
+def _rejects(stack: ExitStack, arguments: Arguments, batch: BinaryIO) -> Rejected | None:
+    if not arguments.on("--rejects"):
         return None
-    try:
-        if os.path.exists(name) and os.path.samestat(os.stat(name), os.fstat(batch.fileno())):
-            raise UsageError(f"--rejects {name} would overwrite the batch", "name another file")
-        file = stack.enter_context(open(name, "w", encoding="utf-8", errors="backslashreplace"))  # noqa: SIM115
-    except OSError as error:
-        raise UsageError(f"--rejects {name}: {error.strerror}") from None
+    from .rejects import Rejects
 
-    def write(line: Line, error: RejectedError) -> None:
-        row = {"line": line.number, **error.document()["error"], "raw": line.text.decode("utf-8", "backslashreplace")}
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-    return write
+    path = arguments.options["--rejects"]
+    if arguments.on("--log") and os.path.realpath(path) == os.path.realpath(arguments.options["--log"]):
+        raise UsageError(f"--rejects and --log are both {path}", "name two files")
+    return Rejects(stack, path, batch)
 
 
 def _say(result: Document) -> None:

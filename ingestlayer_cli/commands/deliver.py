@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Json, LogFile, Quiet
+from .options import MOST, Json, LogFile, Quiet
 
 
 def deliver(
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and send whatever falls due.")] = False,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Send at most so many.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, max=MOST, help="Send at most so many.")] = None,
     pipeline: Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="Of this pipeline only.")] = None,
     channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="To this channel only.")] = None,
     log: LogFile = None,

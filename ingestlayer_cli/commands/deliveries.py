@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from . import open_beside
-from .options import Json
+from .options import MOST, Json
 
 app = typer.Typer(help="The outbox: what was sent, what waits and why.", no_args_is_help=True)
 
@@ -22,18 +22,18 @@ def list_deliveries(
     since: Since = None,
     pipeline: Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="Of this pipeline.")] = None,
     channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="To this channel.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, help="At most so many.")] = 50,
     json: Json = False,
 ) -> int:
     """List deliveries, newest first; with no option those that are not delivered."""
     from ..store.sqlite import deliveries
-    from ..system.console import note, say, say_json_line
+    from ..system.console import note, say, say_json_line, while_read
 
     with open_beside() as runtime:
         selection = _selection(runtime, status, since, pipeline, channel)
         found = deliveries.find(runtime.store, selection, limit)
         count = deliveries.count(runtime.store, selection) if len(found) == limit else len(found)
-    for row in found:
+    for row in while_read(found):
         if json:
             say_json_line(row)
         else:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from . import open_runtime, settings
-from .options import Json, Quiet
+from .options import MOST, Json, Quiet
 
 app = typer.Typer(help="What is known of customers and the like, from files and events.", no_args_is_help=True)
 
@@ -85,7 +85,7 @@ def list_entities(
     ] = "",
     limit: Annotated[
         int | None,
-        typer.Option("--limit", "-n", min=1, help=f"At most so many; {LIMIT} unless given, with --json all."),
+        typer.Option("--limit", "-n", min=1, max=MOST, help=f"At most so many; {LIMIT} unless given, with --json all."),
     ] = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -94,7 +94,7 @@ def list_entities(
     from itertools import islice
 
     from ..operations import entities as entity_store
-    from ..system.console import say, say_json_line
+    from ..system.console import say, say_json_line, while_read
     from ..system.errors import UsageError
 
     if kind is None:
@@ -104,7 +104,7 @@ def list_entities(
     with open_runtime(keep=False) as runtime:
         found = entity_store.listed(runtime, runtime.stored, kind, search)
         if json:
-            for row in islice(found, limit):
+            for row in while_read(islice(found, limit)):
                 say_json_line(row)
             return 0
         count = _say_rows(found, limit or LIMIT, quiet)
@@ -309,13 +309,13 @@ def _opened(stack: ExitStack, name: str) -> BinaryIO:
     """Open a file; what cannot be read twice, like a pipe, is copied to a temporary one first."""
     import os
     import shutil
-    import sys
     from tempfile import TemporaryFile
 
+    from ..system.console import stdin
     from ..system.errors import UsageError, near_miss
 
     try:
-        stream = sys.stdin.buffer if name == "-" else stack.enter_context(open(name, "rb"))  # noqa: SIM115
+        stream = stdin() if name == "-" else stack.enter_context(open(name, "rb"))  # noqa: SIM115
         if stream.seekable():
             return stream
         copy = stack.enter_context(TemporaryFile())  # noqa: SIM115

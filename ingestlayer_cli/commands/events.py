@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from . import open_beside
-from .options import Json, Quiet
+from .options import MOST, Json, Quiet
 from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
 
 app = typer.Typer(help="The stored events.", no_args_is_help=True)
@@ -24,12 +24,12 @@ def list_events(
     where: Where = None,
     pipeline: Pipeline = None,
     status: Status = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="At most so many.")] = 20,
     json: Json = False,
 ) -> int:
     """List events by the time they are of, newest first."""
     from ..store.sqlite import history
-    from ..system.console import Progress, note, say, say_json_line
+    from ..system.console import Progress, note, say, say_json_line, while_read
 
     progress = Progress("events looked at")
     with open_beside(keep=False) as runtime:
@@ -48,7 +48,7 @@ def list_events(
         found = list(history.select(store, chosen, limit=limit + 1, looked=progress.at)) if store else []
         progress.end()
         if json:
-            for item in found[:limit]:
+            for item in while_read(found[:limit]):
                 say_json_line(item.event.document())
             return 0
         for line in _lines(runtime, store, found[:limit]):
@@ -86,7 +86,7 @@ def show(
 
 @app.command()
 def tail(
-    count: Annotated[int, typer.Option("-n", min=0, help="So many of those that there are.")] = 10,
+    count: Annotated[int, typer.Option("-n", min=0, max=MOST, help="So many of those that there are.")] = 10,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes; Ctrl-C ends it.")] = False,
     type_: Type = None,
     source: Source = None,
@@ -154,10 +154,12 @@ def _write(file: str, found: Any) -> int:
     import os
     import sys
 
+    from ..system.console import speak_utf8, while_read
     from ..system.errors import UsageError
 
     if file == "-":
-        return _write_lines(sys.stdout, found)
+        speak_utf8()
+        return _write_lines(sys.stdout, while_read(found))
     part = f"{file}.{os.getpid()}.part"
     try:
         with open(part, "w", encoding="utf-8") as stream:
@@ -186,12 +188,15 @@ def _write_lines(stream: Any, found: Any) -> int:
 
 def _follow(runtime: Any, chosen: Any, last: int, json: bool) -> None:
     """Show what is accepted from now on. The store is opened anew for each look: it may have been made since."""
+    from itertools import count
+
     from ..store.opening import open_to_read
     from ..store.sqlite import history
+    from ..system.console import while_read
     from ..system.errors import StoreError
 
     looks = failures = 0
-    while True:
+    for _ in while_read(count()):
         runtime.clock.sleep(POLL)
         try:
             store = open_to_read(runtime.project.store_path)

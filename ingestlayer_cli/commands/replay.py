@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from .grouped import grouped
-from .options import Json, Quiet
+from .options import MOST, Json, Quiet
 from .selection import Since, Status, Type, Until, Where, selection
 
 
@@ -51,7 +51,7 @@ class Doing(NamedTuple):
     """What is done after the plan."""
 
     expect: Annotated[
-        int | None, typer.Option("--expect", metavar="N", min=0, help="Refuse unless it is so many events.")
+        int | None, typer.Option("--expect", metavar="N", min=0, max=MOST, help="Refuse unless it is so many events.")
     ] = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and stop.")] = False
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
@@ -192,11 +192,12 @@ def _named(store: Any, chosen: Chosen) -> list[int] | None:
     """Return the numbers of the events that are named, in the order of their times; None when none is."""
     from ..operations.replay import read_file
     from ..store.sqlite import history
+    from ..system.console import stdin
     from ..system.errors import UsageError
 
     if chosen.file is not None:
         try:
-            with sys.stdin.buffer if chosen.file == "-" else open(chosen.file, "rb") as source:
+            with stdin() if chosen.file == "-" else open(chosen.file, "rb") as source:
                 return read_file(store, source, chosen.file)
         except OSError as error:
             raise UsageError(f"--file {chosen.file}: {error.strerror}") from None
@@ -208,10 +209,11 @@ def _named(store: Any, chosen: Chosen) -> list[int] | None:
 
 def _asked(result: Any) -> bool:
     """Return what a person answers; UsageError where there is none."""
+    from ..system.console import is_attended
     from ..system.errors import UsageError
 
     messages = _count(sum(result["messages"].values()) + sum(result["waiting"].values()), "message")
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (is_attended() and sys.stderr.isatty()):
         raise UsageError(
             f"this would send {messages} of {_count(result['events'], 'event')}: say --yes",
             "--dry-run shows the plan alone; --expect N refuses when it is another count of events",

@@ -7,7 +7,7 @@ from typing import Any
 from ..engine.connections import Show, drawn_kinds
 from ..model.families import kind_of, member
 from ..project import Project
-from ..system.console import close_stdout, note
+from ..system.console import note
 from ..system.document import Document
 
 
@@ -53,10 +53,5 @@ def as_drawn(kind: str, target: str, body: dict[str, Any]) -> str:
 
 def draw(kind: str, target: str, body: dict[str, Any]) -> None:
     """Draw one message on stdout as it would look where it goes."""
-    drawn = as_drawn(kind, target, body)
-    try:
-        sys.stdout.write(drawn)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader left (`| head`). Its delivery is in hand: it must be recorded, and so must the next ones.
-        close_stdout()
+    sys.stdout.write(as_drawn(kind, target, body))
+    sys.stdout.flush()

@@ -172,11 +172,11 @@ def channels(
 ) -> int:
     """List the workspace's channels; with --json one a line."""
     from ..operations.slack.channels import channels as listed
-    from ..system.console import note, say, say_json_line
+    from ..system.console import note, say, say_json_line, while_read
 
     client = _client(_project(workspace), workspace)
     count = 0
-    for channel in listed(client, search):
+    for channel in while_read(listed(client, search)):
         count += 1
         if json:
             say_json_line(channel.document())

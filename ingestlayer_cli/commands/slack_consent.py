@@ -17,10 +17,10 @@ def _say_scopes(reconcile: bool) -> None:
 
 def by_hand(reconcile: bool, redirect: str, browser: bool) -> str:
     from ..operations.slack.scopes import creation_link
-    from ..system.console import note
+    from ..system.console import is_attended, note
     from ..system.errors import UsageError
 
-    if not sys.stdin.isatty():
+    if not is_attended():
         hint = "ingestlayer slack connect --token-stdin < FILE; the app's manifest: ingestlayer slack manifest"
         raise UsageError("there is no terminal to ask for the bot token on", hint)
     _say_scopes(reconcile)
@@ -55,12 +55,12 @@ def _open(url: str, browser: bool) -> None:
     """Print an address; open it where there is a desktop: a browser in this terminal, or far away, is of no use."""
     import os
 
-    from ..system.console import note
+    from ..system.console import is_attended, note
 
     note(f"   {url}")
     screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     is_here = os.environ.get("BROWSER") or (screen and not os.environ.get("SSH_CONNECTION"))
-    if not (browser and is_here and sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (browser and is_here and is_attended() and sys.stderr.isatty()):
         note("   (open it in any browser, on any machine)", "dim")
         return
     import webbrowser

@@ -1,6 +1,5 @@
 """`validate`: every problem of the project's files."""
 
-import os
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +20,7 @@ def validate(strict: Strict = False, schema: Schema = None, json: Json = False) 
     twice, declarations and entities that nothing uses, texts that can get longer than Slack shows.
     """
     from ..project import find
+    from ..project.find import from_here
     from ..project.jsonschema import refresh
     from ..project.lint.inspect import inspect
     from ..system.console import note, say_json
@@ -38,7 +38,7 @@ def validate(strict: Strict = False, schema: Schema = None, json: Json = False) 
     else:
         _say(findings, root)
         count = _count(errors, len(findings) - errors)
-        note(f"{os.path.relpath(root)}: {count}", "red" if errors else "yellow" if findings else "green")
+        note(f"{from_here(root)}: {count}", "red" if errors else "yellow" if findings else "green")
     return Exit.FOUND if errors or (strict and findings) else Exit.OK
 
 

@@ -16,7 +16,19 @@ def find(path: str | None = None, *, even_gone: bool = False) -> str:
     """
     wanted = path or os.environ.get("INGESTLAYER_PROJECT")
     names = (FILE, *_LEFT) if even_gone else (FILE,)
-    return _named(wanted, names) if wanted else _upward(os.getcwd(), names)
+    try:
+        return _named(wanted, names) if wanted else _upward(os.getcwd(), names)
+    except FileNotFoundError:
+        hint = "go into a folder that exists, or name the project by its whole path: ingestlayer -C PATH …"
+        raise ProjectError("the working directory does not exist any more", hint) from None
+
+
+def from_here(path: str) -> str:
+    """Return a path as it is shown: from the working directory, where there is one."""
+    try:
+        return os.path.relpath(path)
+    except FileNotFoundError:
+        return path
 
 
 def files_in(root: str, folder: str) -> list[str]:

@@ -1,8 +1,9 @@
 """The system's keyring, asked with patience: it may wait for somebody who unlocks it."""
 
-import sys
 from collections.abc import Callable
 from typing import Protocol, TypeVar
+
+from ..system.console import is_attended
 
 SERVICE = "ingestlayer"  # under which it has our secrets
 PATIENCE = 5  # seconds in which it must answer when nobody is there to unlock it
@@ -56,7 +57,7 @@ def ask(question: Callable[[Backend], Answer]) -> Answer:
 
     thread = Thread(target=wait, daemon=True)
     thread.start()
-    thread.join(None if _is_attended() else PATIENCE)
+    thread.join(None if is_attended() else PATIENCE)
     if failures:
         raise failures[0]
     if not answers:
@@ -70,10 +71,3 @@ def _package() -> Backend:
     except ImportError:
         raise NoPackageError from None
     return keyring
-
-
-def _is_attended() -> bool:
-    try:
-        return sys.stdin.isatty()
-    except (AttributeError, ValueError):  # there is no stdin, or it is closed
-        return False

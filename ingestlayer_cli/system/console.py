@@ -1,26 +1,115 @@
-"""What commands print with: JSON or words on stdout, everything else on stderr. Loads nothing heavy."""
+"""What commands print with: JSON or words on stdout, everything else on stderr. Loads nothing heavy.
 
+A standard stream that is closed or full stops no command, and changes no exit code.
+"""
+
+import errno
+import io
 import json
 import os
 import sys
 import time
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
+from typing import Any, BinaryIO, TextIO, TypeVar
 
-from .errors import IngestlayerError
+from .errors import IngestlayerError, UsageError
 
+T = TypeVar("T")
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
+class _Stream(io.FileIO):
+    """stdout or stderr. What it cannot take is dropped: whether it could is asked when all is done."""
+
+    lost: OSError | None = None
+    instead_of: TextIO | None = None  # what Python opened: it would close the file if it went
+
+    def write(self, data: Any) -> int:
+        while self.lost is None:
+            try:
+                written = super().write(data)
+            except OSError as error:
+                self.lost = error
+            else:
+                if written is not None:
+                    return written
+                self._wait()
+        return len(data)
+
+    def _wait(self) -> None:
+        """Wait until somebody reads: another process has made its end of the terminal or pipe non-blocking."""
+        from select import select
+
+        select([], [self], [])
+
+
 def prepare() -> None:
-    """Let no terminal's encoding stop the program: what it cannot show becomes a question mark."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    """Let no stream stop the program, whatever it is connected to; what an encoding lacks becomes a question mark."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:  # closed; its number must not become that of a file that is opened later
+            os.open(os.devnull, os.O_RDWR)
+            if number:
+                setattr(sys, name, _text(_Stream(number, "w", closefd=False), "utf-8", False))
+        elif number and _is_ours_to_replace(stream, number):
+            stream.flush()
+            raw = _Stream(number, "w", closefd=False)
+            raw.instead_of = stream
+            setattr(sys, name, _text(raw, stream.encoding, stream.line_buffering or stream.write_through))
 
 
-def close_stdout() -> None:
-    """Throw away what is still printed: the reader left, and Python would complain when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _text(raw: _Stream, encoding: str, by_line: bool) -> TextIO:
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "replace", line_buffering=by_line)
+
+
+def _is_ours_to_replace(stream: TextIO, number: int) -> bool:
+    try:
+        return stream.fileno() == number and not isinstance(getattr(stream.buffer, "raw", None), _Stream)
+    except (OSError, AttributeError, ValueError):  # of a test, or of a program that we are part of
+        return False
+
+
+def lost(stream: TextIO) -> OSError | None:
+    """Return why what is printed on stdout or stderr is dropped; None while it is not."""
+    found: OSError | None = getattr(getattr(getattr(stream, "buffer", None), "raw", None), "lost", None)
+    return found
+
+
+def while_read(items: Iterable[T]) -> Iterator[T]:
+    """Yield what is to be printed on stdout for as long as that goes anywhere: somebody may have read enough."""
+    return takewhile(lambda _: lost(sys.stdout) is None, items)
+
+
+def finish() -> None:
+    """Print what is left, and say it when stdout could not take all of it; that a reader left (`| head`) is no news."""
+    sys.stdout.flush()
+    error = lost(sys.stdout)
+    if error is not None and error.errno != errno.EPIPE:
+        note(f"warning: stdout: {error.strerror}: what was printed is not whole", "yellow")
+    sys.stderr.flush()
+
+
+def stdin() -> BinaryIO:
+    """Return the bytes of stdin; UsageError when it is closed."""
+    if sys.stdin is None:
+        raise UsageError("stdin is closed", "give a file, or `< FILE`")
+    return sys.stdin.buffer
+
+
+def is_attended() -> bool:
+    """Say whether somebody may type an answer."""
+    try:
+        return sys.stdin.isatty()
+    except (AttributeError, ValueError):  # there is no stdin, or it is closed
+        return False
+
+
+def speak_utf8() -> None:
+    """Let stdout be UTF-8 from here on, whatever the terminal: what machines read is."""
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
+        stream.reconfigure(encoding="utf-8")
 
 
 def coloured(stream: TextIO) -> bool:
@@ -54,15 +143,26 @@ def note(text: str, style: str = "") -> None:
     sys.stderr.write((styled(text, style, sys.stderr) if style else text) + "\n")
 
 
+def as_json(document: Any, indent: int | None = None) -> str:
+    """Write JSON for a reader: in its own letters, but for those that act on a terminal, which are escaped."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    if text.isprintable():
+        return text
+    from .terminal import escaped
+
+    return escaped(text)
+
+
 def say_json(document: Any) -> None:
     """Print one JSON document, indented for people."""
-    indent = 2 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=indent) + "\n")
+    speak_utf8()
+    sys.stdout.write(as_json(document, 2 if sys.stdout.isatty() else None) + "\n")
 
 
 def say_json_line(document: Any) -> None:
     """Print one line of NDJSON, at once: somebody may be reading along."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    speak_utf8()
+    sys.stdout.write(as_json(document) + "\n")
     sys.stdout.flush()
 
 
@@ -79,6 +179,14 @@ def say_error(error: IngestlayerError, as_json: bool) -> None:
         note(f"hint: {lines[0]}", "yellow")
         for line in lines[1:]:
             note(f"  {line}" if line else "")
+
+
+def note_traceback(error: Exception) -> None:
+    """Print where an error comes from, for `--debug`."""
+    from traceback import format_exception
+
+    for line in "".join(format_exception(error)).splitlines():
+        note(line)
 
 
 class Progress:

@@ -4,8 +4,10 @@ import re
 
 WIDTH = 88  # of what is drawn: Slack does not stretch a message over a wide window either
 
-# C0 but newline, C1, bidirectional overrides and isolates, lone surrogates.
-_UNSAFE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Beside C0: C1, bidirectional embeddings, overrides and isolates, lone surrogates.
+ACTING = "\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_UNSAFE = re.compile(f"[\x00-\x09\x0b-\x1f{ACTING}]")
+_ESCAPED = re.compile(f"[{ACTING}\u2028\u2029]")
 _LINE_ENDS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
 _SAFE_URL = re.compile(r"https?://[!#-;=?-\[\]_a-z~]+", re.IGNORECASE)
 
@@ -15,6 +17,11 @@ def clean(value: object) -> str:
     if not isinstance(value, str):
         return ""
     return _UNSAFE.sub("", _LINE_ENDS.sub("\n", value).replace("\t", "    "))
+
+
+def escaped(text: str) -> str:
+    """JSON in which no character acts on a terminal that shows it: they stand in its strings, as \\uXXXX."""
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def is_harmless(url: str) -> bool:
