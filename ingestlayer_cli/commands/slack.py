@@ -50,7 +50,8 @@ def connect(
     project = _project(workspace, may_be_new=True)
     api_url = workspaces.api_url(project, workspace)
     if webhook_stdin:
-        done = connecting.with_webhook(project.root, ask("address of the webhook (not shown)"), workspace)
+        insecure = workspaces.is_insecure(project, workspace)
+        done = connecting.with_webhook(project.root, ask("address of the webhook (not shown)"), workspace, insecure)
     else:
         if token_stdin:
             token = ask("bot token, xoxb-… (not shown)")

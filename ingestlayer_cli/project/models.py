@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
+from ..destinations.slack.workspaces import API_URL
 from ..language import expressions, templates
 from ..language.conditions import Condition, Value
 from ..language.expressions import ExpressionError
@@ -28,6 +29,7 @@ from ..language.templates import Template
 from ..model import families
 from ..model.declarations import TYPES
 from ..model.redaction import ACTIONS
+from ..system.addresses import is_open
 from ..system.clock import DAY, parse_duration
 from ..system.errors import near_miss
 from .check_table import problem_of
@@ -292,18 +294,27 @@ class StoreTable(Strict):
     retention: Duration = 90 * DAY
 
 
+def _is_private(url: str | None, info: ValidationInfo) -> str | None:
+    """Refuse an address to which a token would go in the clear; `insecure` stands before it in its table."""
+    if url is not None and is_open(url) and not info.data.get("insecure"):
+        raise problem("http:// lets everybody on the way read the token: use https://, or say insecure = true", 0)
+    return url
+
+
 class WorkspaceTable(Strict):
     """A further workspace; what it does not say is as in [slack]."""
 
     connection: Literal["terminal", "bot", "webhook"] | None = None
-    api_url: Url | None = None
+    insecure: bool | None = None
+    api_url: Annotated[Url | None, AfterValidator(_is_private)] = None
     on_unknown: Literal["hold", "resend"] | None = None
     pace: Duration | None = None
 
 
 class SlackTable(Strict):
     connection: Literal["terminal", "bot", "webhook"] = "terminal"
-    api_url: Url = "https://slack.com/api/"
+    insecure: bool = False  # whether a secret may go over http:// to another machine
+    api_url: Annotated[Url, AfterValidator(_is_private)] = API_URL
     # What becomes of a message that may or may not have arrived, when Slack's history cannot be read.
     on_unknown: Literal["hold", "resend"] = "hold"
     pace: Duration = 1_000  # Slack: about one message per second per channel

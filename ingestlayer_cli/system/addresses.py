@@ -42,8 +42,11 @@ def problem_of(url: str) -> str | None:
 
 def is_open(start: str) -> bool:
     """Say whether what an address starts with leads over a network without encryption."""
-    found = re.match(r"http://(\[[^\]]*\]?|[^/?#:\[]*)", start, re.IGNORECASE)
-    return found is not None and not _LOOPBACK.fullmatch(found[1])
+    found = re.match(r"http://([^/?#]*)", start, re.IGNORECASE)
+    if found is None:
+        return False
+    host = re.match(r"\[[^\]]*\]?|[^:\[]*", found[1])
+    return "@" in found[1] or host is None or not _LOOPBACK.fullmatch(host[0])
 
 
 def quote(value: str) -> str:

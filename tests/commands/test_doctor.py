@@ -237,3 +237,10 @@ def changed(root: Path, statement: str, value: Any) -> None:
     with connection:
         connection.execute(statement, (int(value) if isinstance(value, float) else value,))
     connection.close()
+
+
+def test_another_address_of_slack_is_told(connected: Person) -> None:
+    ((mark, words, hint),) = findings(connected, "api")
+    assert mark == "warning"
+    assert words == f"Slack: the token and the messages go to {connected.slack.url}, and not to slack.com"
+    assert "[slack]" in hint

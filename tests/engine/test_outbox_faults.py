@@ -231,7 +231,7 @@ def expired_tls(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def unresolved(folder: Path) -> Iterator[str]:
-    yield "http://no-such-host.invalid/api/"
+    yield "https://no-such-host.invalid/api/"
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from ...model.sending import CannotTell, Doubt, Found, Harmless, NotConnected, Outgoing, Result, Sender, Sent
+from ...system.addresses import is_open
 from ...system.errors import ProjectError
 from ..base import Draw, in_thread
 from . import credentials
@@ -65,6 +66,9 @@ def _connected(settings: dict[str, Any], root: str) -> Sender:
     if connection == "webhook" and not _ADDRESS.fullmatch(secret.value):
         remedy = f"set {name} to https://hooks.slack.com/services/…"
         return Disconnected(connection, f"{secret.where} holds no address", remedy)
+    if connection == "webhook" and is_open(secret.value) and not settings["insecure"]:
+        remedy = f"set {name} to https://…, or say insecure = true in [{table_of(workspace)}]"
+        return Disconnected(connection, f"{secret.where} leads over a network without encryption", remedy)
     if connection == "webhook":
         return WebhookSender(secret.value)
     from .bot import Bot

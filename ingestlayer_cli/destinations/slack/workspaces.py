@@ -4,6 +4,8 @@ from typing import Any
 
 from ..base import Connection
 
+API_URL = "https://slack.com/api/"
+
 
 def settings_of(slack: dict[str, Any], workspace: str) -> dict[str, Any]:
     """Return the settings of a workspace: its own, else those of `[slack]`; `workspace` and `known` beside them."""

@@ -11,8 +11,10 @@ from ...destinations.slack.answers import SET_UP_REMEDIES, Answer, clean
 from ...destinations.slack.client import EndlessError, Lost, Said, WebApi, pages
 from ...destinations.slack.credentials import Secret
 from ...project import Project
+from ...system.addresses import is_open
 from ...system.clock import MINUTE, Clock
 from ...system.errors import Exit, IngestlayerError
+from . import workspaces
 
 PAGE = 999  # items; "an integer under 1000": https://docs.slack.dev/reference/methods/conversations.list
 PATIENCE = MINUTE  # milliseconds that one call may be put off by Slack's rate limits
@@ -82,6 +84,8 @@ def secret_of(project: Project, connection: str, workspace: str = "") -> Secret:
         raise SlackError("Slack is not connected", f"ingestlayer slack connect, or set {name}")
     if not _FORM.fullmatch(secret.value):  # it fits no request, and would be told with its text
         raise SlackError(f"{secret.where} holds nothing that could be Slack's secret", f"correct {name}")
+    if connection == "webhook" and is_open(secret.value) and not workspaces.is_insecure(project, workspace):
+        raise SlackError(f"{secret.where} leads over a network without encryption", f"set {name} to https://…")
     return secret
 
 

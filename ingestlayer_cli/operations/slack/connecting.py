@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from ...destinations.slack import credentials
 from ...destinations.slack.answers import DEAD_TOKEN
+from ...destinations.slack.workspaces import table_of
+from ...system.addresses import is_open
 from ...system.errors import ProjectError
 from .client import Client, Identity, SlackError, UnreachableError, check_token
 from .scopes import NEEDED, missing
@@ -50,7 +52,7 @@ def with_token(root: str, token: str, api_url: str, workspace: str = "", reconci
     return Connected("bot", workspace, where, identity, lacking, _switched(root, "bot", workspace))
 
 
-def with_webhook(root: str, url: str, workspace: str = "") -> Connected:
+def with_webhook(root: str, url: str, workspace: str = "", insecure: bool = False) -> Connected:
     """Keep the address of an incoming webhook and switch the project to it; SlackError when it is none.
 
     Nothing tells whether it is good but a message: `slack test` posts one.
@@ -59,6 +61,9 @@ def with_webhook(root: str, url: str, workspace: str = "") -> Connected:
     if not _ADDRESS.fullmatch(url):
         hint = "it is https://hooks.slack.com/services/…, from Incoming Webhooks of the app"
         raise SlackError("this is not the address of an incoming webhook", hint)
+    if is_open(url) and not insecure:
+        hint = f"give https://…, or say insecure = true in [{table_of(workspace)}]"
+        raise SlackError("the address leads over a network without encryption", hint)
     where = credentials.keep(root, "webhook", workspace, url).where
     return Connected("webhook", workspace, where, None, {}, _switched(root, "webhook", workspace))
 

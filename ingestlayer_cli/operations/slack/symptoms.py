@@ -5,7 +5,9 @@ import shlex
 from collections.abc import Iterator
 
 from ...destinations.slack import credentials
+from ...destinations.slack.workspaces import API_URL, table_of
 from ...project import Project
+from ...system.addresses import shown
 from ...system.errors import ProjectError
 from ...system.state import state_folder
 from ..symptoms import Symptom
@@ -19,6 +21,10 @@ def connections(project: Project) -> Iterator[Symptom]:
     for workspace in ("", *workspaces.named(project)):
         name = f"Slack ({workspace})" if workspace else "Slack"
         row = status(project, workspace)
+        if row["api_url"] != API_URL:
+            words = f"{name}: the token and the messages go to {shown(row['api_url'])}, and not to slack.com"
+            hint = f"unless that is meant: take api_url out of [{table_of(workspace)}]"
+            yield Symptom("api", "warning", words, hint)
         if row["connection"] == "terminal":
             words = f"{name}: messages are drawn on the terminal, not sent"
             yield Symptom("slack", "warning", words, "ingestlayer slack connect")

@@ -20,7 +20,16 @@ def settings(project: Project, workspace: str) -> dict[str, Any]:
 
 def api_url(project: Project, workspace: str) -> str:
     """Return the address of the Web API, also for a workspace that the project does not have yet."""
-    return str(settings(project, workspace if workspace in named(project) else "")["api_url"])
+    return str(_settings_or_shared(project, workspace)["api_url"])
+
+
+def is_insecure(project: Project, workspace: str) -> bool:
+    """Say whether a secret may go over http:// to another machine; also for one that is not there yet."""
+    return bool(_settings_or_shared(project, workspace)["insecure"])
+
+
+def _settings_or_shared(project: Project, workspace: str) -> dict[str, Any]:
+    return settings(project, workspace if workspace in named(project) else "")
 
 
 def check(project: Project, workspace: str, may_be_new: bool = False) -> None:

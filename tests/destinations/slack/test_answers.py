@@ -242,14 +242,14 @@ def test_a_refused_connection_is_tried_again_later(bench: Bench) -> None:
 
 
 def test_a_name_that_does_not_resolve_is_tried_again_later(bench: Bench) -> None:
-    bench.connect(api_url="http://no-such-host.invalid/api/")
+    bench.connect(api_url="https://no-such-host.invalid/api/")
     result = bench.emit()
     assert (result.code, result.delivery["status"]) == (75, "retrying")
     assert "could not be reached" in result.delivery["error"]
 
 
 def test_an_address_that_is_none_keeps_the_messages(bench: Bench) -> None:
-    bench.connect(api_url="http://a host/api/")
+    bench.connect(api_url="https://a host/api/")
     result = bench.emit()
     assert (result.code, result.delivery["status"]) == (75, "pending")
 
@@ -428,6 +428,45 @@ def test_a_redirect_of_a_look_up_is_not_followed(bench: Bench, elsewhere: SlackS
     assert bench.run("deliver").code == 75
 
 
+INSECURE = [
+    "http://slack.example/api/",
+    "http://127.0.0.1@slack.example/",
+    "http://127.0.0.1:80@slack.example/api/",
+    "http://127.0.0.1.example/",
+    "http://[::2]/api/",
+]
+
+
+@pytest.mark.parametrize("url", INSECURE)
+def test_an_address_to_which_the_token_would_go_in_the_clear_is_refused(bench: Bench, url: str) -> None:
+    bench.connect(api_url=url)
+    result = bench.run("emit", "usage.limit_reached", "customer_id=acme")
+    assert result.code == 78
+    assert "say insecure = true" in result.err
+    assert "ingestlayer.toml:3:12" in result.err
+
+
+@pytest.mark.parametrize("url", ["http://localhost:1/", "http://127.0.0.1:1/api/", "http://[::1]:1/"])
+def test_this_machine_is_no_network(bench: Bench, url: str) -> None:
+    bench.connect(api_url=url)
+    assert bench.run("validate").code == 0
+
+
+def test_a_network_that_is_trusted_is_said_to_be(bench: Bench) -> None:
+    bench.connect(api_url='http://slack.internal/api/"\ninsecure = true\n#"')
+    assert bench.run("validate").code == 0
+
+
+def test_a_webhook_in_the_clear_is_not_used(hooked: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "http://hooks.example/services/T0/B0/distinctive")
+    result = hooked.run("emit", "usage.limit_reached", "customer_id=acme")
+    assert result.code == 75
+    assert "leads over a network without encryption" in result.out
+    assert "insecure = true" in result.err
+    assert "distinctive" not in result.out + result.err
+    assert hooked.run("slack", "test", "#alerts").code == 78
+
+
 # Secrets
 
 SECRET = "xoxb-4-very-secret-4"
@@ -479,7 +518,7 @@ def test_the_webhooks_address_is_written_nowhere(hooked: Bench, does: Fault) -> 
         ("webhook", "SLACK_WEBHOOK_URL", "https://[::1/services/secret"),
         ("webhook", "SLACK_WEBHOOK_URL", "http://127.0.0.1:1/services/secret"),
         ("webhook", "SLACK_WEBHOOK_URL", "http://127.0.0.1:99999/services/secret"),
-        ("webhook", "SLACK_WEBHOOK_URL", "http://no-such-host.invalid/services/secret"),
+        ("webhook", "SLACK_WEBHOOK_URL", "https://no-such-host.invalid/services/secret"),
     ],
 )
 def test_a_secret_that_cannot_be_used_is_written_nowhere(
