@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from ..entities.values import key_text
 from ..model.crossings import Held
 from ..model.declarations import Declaration, Field
-from ..model.gate import MAX_KEY, Raw
+from ..model.gate import Raw, hashed, is_key
 from ..model.memory import Kept, State
 from ..project.check_table import CROSSED
 from ..system.clock import format_time, period_of
@@ -75,10 +75,8 @@ class Levels:
         again = f":{crossed.again}" if crossed.again else ""
         end = f"{crossed.level:.15g}:{self.period or 'ever'}{again}"
         key = f"{name}:{row.key}:{end}"
-        if len(key) > MAX_KEY:
-            from hashlib import sha256
-
-            key = f"{name}:{sha256(row.key.encode()).hexdigest()}:{end}"
+        if not is_key(key):
+            key = f"{name}:{hashed(row.key)}:{end}"
         return Raw(self._data["emit"], payload, key, None, f"check:{name}")
 
 

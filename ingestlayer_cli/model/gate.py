@@ -167,8 +167,20 @@ def _is_unprintable(text: str) -> bool:
     return not text.isprintable() and _UNPRINTABLE.search(text) is not None
 
 
+def is_key(text: str) -> bool:
+    """Say whether a text can be an idempotency key."""
+    return bool(text.strip()) and len(text) <= MAX_KEY and not _is_unprintable(text)
+
+
+def hashed(text: str) -> str:
+    """Return what stands in a derived key for a text that cannot: no sender chose it, nor can one shorten it."""
+    from hashlib import sha256
+
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _check_key(key: Any) -> None:
-    if not isinstance(key, str) or not key.strip() or len(key) > MAX_KEY or _is_unprintable(key):
+    if not isinstance(key, str) or not is_key(key):
         hint = f"a key is 1 to {MAX_KEY} printable characters, like acme:api-calls:2026-11"
         raise RejectedError("key", f"{_short(key)} is not an idempotency key", hint)
 
@@ -187,12 +199,7 @@ def _derived_key(declaration: Declaration, event: Event) -> str:
         needs = " and ".join(f"${name}" for name in dict.fromkeys(missing)) or "a value that came out null"
         hint = "give the event that field, or a key of its own with --key"
         raise RejectedError("key", f"the declared idempotency key needs {needs}", hint)
-    try:
-        _check_key(key)
-    except RejectedError as error:
-        words = f"the declared idempotency key came out unusable: {error.message}"
-        raise RejectedError("key", words, error.hint) from None
-    return key
+    return key if is_key(key) else f"sha256:{hashed(key)}"
 
 
 def _declaration_to_write(raw: Raw) -> str:

@@ -158,6 +158,10 @@ def test_a_lone_surrogate_in_a_key_is_refused_not_a_crash(tmp_path: Path) -> Non
     assert checked.run()["rejected"] == 1
 
 
+def test_a_row_whose_key_no_idempotency_key_can_be_is_emitted(checked: Checked) -> None:
+    assert len(checked.crossed(("a\x85b", 9, 10))) == 1
+
+
 def test_long_keys_that_differ_at_their_end_are_two(checked: Checked) -> None:
     assert len(checked.crossed(("x" * 600 + "1", 9, 10), ("x" * 600 + "2", 9, 10))) == 2
     assert all(len(key) < 200 for key in checked.keys)
