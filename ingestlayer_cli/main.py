@@ -46,11 +46,24 @@ def _run(args: list[str]) -> int:
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else Exit.OK if left.code is None else Exit.FOUND
     except Exception as error:
+        known = _hushed(in_words(error))
         if settings.debug:
             console.note_traceback(error)
-        known = in_words(error)
         console.say_error(known, as_json)
         return known.exit_code
+
+
+def _hushed(error: IngestlayerError) -> IngestlayerError:
+    """Take secrets out of what is said: of an argument, a file or a library, whoever says it."""
+    from .model.redaction import without_secrets
+    from .system.errors import Problem
+
+    words = without_secrets(error.message)
+    if words != error.message and isinstance(error, UsageError):
+        error.hint = "a secret is no argument, which others can see: it is asked for, or read from stdin"
+    error.args, error.message, error.hint = (words,), words, without_secrets(error.hint)
+    error.details = [Problem(without_secrets(path), without_secrets(problem)) for path, problem in error.details]
+    return error
 
 
 def _dispatch(args: list[str]) -> int:

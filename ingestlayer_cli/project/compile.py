@@ -11,6 +11,7 @@ from ..language.templates import template_refs
 from ..model import families
 from ..model.declarations import Declaration
 from ..model.events import ENVELOPE
+from ..model.redaction import without_secrets
 from ..system.errors import Problem, near_miss
 from . import checks, matrix
 from . import models as schema
@@ -240,4 +241,6 @@ def in_order(problems: list[Problem]) -> list[Problem]:
     places = [problem.path.rsplit(":", 2) for problem in problems]
     files = list(dict.fromkeys(file for file, *_ in places))
     keys = [(files.index(file), int(line), int(column)) for file, line, column in places]
-    return [problem for _, problem in sorted(zip(keys, problems, strict=True), key=lambda pair: pair[0])]
+    ordered = [problem for _, problem in sorted(zip(keys, problems, strict=True), key=lambda pair: pair[0])]
+    # People write secrets where they do not belong: a problem is told without them, wherever it is shown.
+    return [Problem(path, without_secrets(words)) for path, words in ordered]

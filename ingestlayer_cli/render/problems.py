@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 
+from ..model.redaction import without_secrets
 from ..project.findings import Finding
 
 MARGIN = "  "
 _LONGEST = 10_000  # characters of a line around the place that are looked at
 # A line in which a secret may stand, whatever else is wrong with it: it is not shown.
 _TELLING = re.compile(
-    r"(auth|authorization|headers|secret|token|password|cookie|credentials?|api[-_]?key|salt)[\"']?\s*=|//[^/?#]*@",
+    r"(auth|authorization|headers|secret|token|password|passwd|cookie|credentials?|api[-_]?key|salt|webhook|webhook_url|bot)"
+    r"[\"']?\s*=|//[^/?#]*@",
     re.IGNORECASE,
 )
 
@@ -48,7 +50,7 @@ def _source_lines(findings: list[Finding], root: str) -> dict[tuple[str, int], s
 
 
 def _pointed(line: str, found: Finding, width: int) -> list[str]:
-    if not line.strip() or _TELLING.search(line):
+    if not line.strip() or _TELLING.search(line) or without_secrets(line) != line:
         return []
     at = min(found.column - 1, len(line))
     far = max(at - _LONGEST, 0)

@@ -8,6 +8,7 @@ from ...entities import EntityFile
 from ...language.templates import template_refs
 from ...model import families
 from ...model.declarations import Field
+from ...model.redaction import without_secrets
 from ...system.errors import ProjectError
 from .. import read
 from ..facts import Facts
@@ -113,7 +114,7 @@ class _Inspection:
 
     def _in_order(self) -> list[Finding]:
         files = [*self.facts.files, *self.names.values()]
-        found = list(dict.fromkeys(self.found))
+        found = [it._replace(problem=without_secrets(it.problem)) for it in dict.fromkeys(self.found)]
         order = {name: number for number, name in enumerate(dict.fromkeys([*files, *(it.file for it in found)]))}
         # The last of a long entity file's problems counts the others.
         return sorted(found, key=lambda it: (order[it.file], it.line or 1 << 60, it.column))
