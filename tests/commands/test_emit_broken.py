@@ -38,13 +38,13 @@ def test_the_other_pipelines_run(two: Folder) -> None:
         USAGE: "queued",
         "usage-limit-hits": "failed",
     }
-    assert [(row["target"], row["status"]) for row in result.deliveries] == [("#events", "delivered")]
+    assert [(row["target"], row["status"]) for row in result.deliveries] == [("#events", "shown")]
 
 
 def test_every_problem_is_told_beside_what_became_of_the_event(two: Folder) -> None:
     two.edit(PIPELINE, "$event.plan", "$event.paln")
     result = two.emit(*ACME)
-    assert "#events delivered" in result.out
+    assert "#events shown" in result.out
     assert f"error: {PIPELINE} is broken: its run failed, the others went on" in result.err
     assert all(word in result.err for word in ('did you mean "status"', 'did you mean "$event.plan"'))
 
@@ -119,7 +119,7 @@ def test_a_batch_counts_the_failed_runs_and_sends_the_others(two: Folder) -> Non
     result = two.run("emit", "--batch", "-", "--json", stdin=lines.encode())
     assert result.code == 78
     assert result.json["runs"] == {"queued": 3, "dropped": 0, "failed": 3}
-    assert result.json["deliveries"]["delivered"] == 3
+    assert result.json["deliveries"]["shown"] == 3
 
 
 def test_a_preview_shows_the_failure_and_the_others(two: Folder) -> None:
