@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ..entities.values import key_text
+from ..entities.reading.cells import key_text
 from ..language.conditions import Condition, Value, show
 from ..language.expressions import Node, evaluator, refs, to_number
 from ..model.crossings import level_of

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from ..entities.values import key_text
+from ..entities.reading.cells import key_text
 from ..model.crossings import Held
 from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, hashed, is_key

@@ -261,7 +261,8 @@ def import_(
         stored = runtime.stored
         entity_store.check_kind(runtime.project, stored, kind)
         source = _source(stack, runtime, kind, file, key, form)
-        for slip in source.slips() if not quiet else ():
+        slips = source.slips()
+        for slip in [*source.notes, *slips] if not quiet else ():
             note(f"note: {slip}", "yellow")
         source.check_whole()
         try:
@@ -285,24 +286,22 @@ def _source(stack: ExitStack, runtime: Any, kind: str, name: str, key: str | Non
     """Return the rows of a file or of stdin."""
     import os
 
-    from ..entities.records import FORMATS
-    from ..operations.entities import ImportedFile, source_format
+    from ..entities.table import FORMS
+    from ..operations.entities import ImportedFile, source_form
     from ..system.errors import UsageError, near_miss
 
     table = runtime.project.entities.get(kind, {})
     column = key or table.get("key")
     if not column:
         raise UsageError(f"which column is the id? {kind} has no [entities.{kind}]", "say it: --key COLUMN")
-    if form is not None and f".{form}" not in FORMATS:
-        known = [ending[1:] for ending in FORMATS]
+    if form is not None and f".{form}" not in FORMS:
+        known = [ending[1:] for ending in FORMS]
         raise UsageError(f"--format {form}{near_miss(form, known)}", "write csv, json or ndjson")
     stream = _opened(stack, name)
     if form is None and name == "-":
         form = _told_format(stream)
-    found = FORMATS[f".{form}"] if form else source_format(name)
-    return ImportedFile(
-        stream, "stdin" if name == "-" else os.path.basename(name), found, column, table.get("types", {})
-    )
+    found = FORMS[f".{form}"] if form else source_form(name)
+    return ImportedFile(stream, "stdin" if name == "-" else os.path.basename(name), found, column, table)
 
 
 def _opened(stack: ExitStack, name: str) -> BinaryIO:

@@ -7,7 +7,10 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
-from ingestlayer_cli.entities.records import Csv, Format, Place, Record, format_of
+from ingestlayer_cli.entities.reading.base import Fault, Parsed, Record, WholeFileError
+from ingestlayer_cli.entities.reading.cells import key_text
+from ingestlayer_cli.entities.reading.stream import HALF, Stream
+from ingestlayer_cli.entities.table import Place, Table, entity_form
 from ingestlayer_cli.system.errors import Problem, ProjectError, near_miss
 
 if TYPE_CHECKING:
@@ -18,6 +21,10 @@ ROWS_KEPT = 10_000  # rows that were looked up; one more, and they are forgotten
 READ_AHEAD = 256 * 1024  # bytes
 # Two changes within one tick of the kernel's clock leave the same mtime: a younger file may change unseen.
 TICK = 50_000_000  # nanoseconds
+# Whoever writes a file and has stopped for so long has finished.
+MOMENTS = 10_000_000_000  # nanoseconds
+WRITTEN_ANEW = "the file is being written: {}"
+MOVE = "Write it under another name, then move it into place: mv customers.new customers.csv"
 
 
 class Row(NamedTuple):
@@ -47,7 +54,7 @@ class EntityFile:
     Of a file below `index_from` bytes the places of all keys are kept in memory. A larger one gets a side
     index in `index_dir`, made at the first look-up; when `index_dir` is None or cannot be written, the first
     look-up reads the file through and later ones use a temporary index of this process. Memory does not grow
-    with a CSV or NDJSON file; a JSON document is held as text while it is indexed or read through, not later.
+    with the file. One that is packed, or in UTF-16, is copied to a temporary file, in which its rows have places.
 
     Not for several threads at once. Close it, or use it in a `with` statement.
     """
@@ -61,22 +68,26 @@ class EntityFile:
         index_dir: str | None,
         *,
         index_from: int = INDEX_FROM,
+        columns: dict[str, str] | None = None,
+        format: dict[str, Any] | None = None,
     ) -> None:
-        """`types` maps columns to string, number, integer, boolean, date or datetime."""
+        """`types` maps columns to string, number, integer, boolean, date or datetime; `columns` ours to theirs."""
         self.kind = kind
         self.path = path
         self.name = os.path.basename(path)
         self.key = key
         self.types = types
+        self._settings = {"types": types, "columns": columns or {}, "format": format or {}}
         self._index_path = _index_path(index_dir, kind) if index_dir is not None else None
         self._index_from = index_from
         # All of this is about the file of this stamp: how to read it, the places of its keys (None: no index
         # can be had), the rows looked up last, what is wrong with it, and how often it was read through.
         self._stamp: _Stamp | None = None
         self._file: BinaryIO | None = None
-        self._format: Format
+        self._copy: BinaryIO | None = None  # where the rows have places, when they have none in the file
+        self._table: Table
         self._places: dict[str, list[Place]] | Index | None = None
-        self._rows: dict[str, Row | None] = {}
+        self._rows: dict[str, Row | Fault | None] = {}
         self._error: ProjectError | None = None
         self._passes = 0
 
@@ -85,9 +96,13 @@ class EntityFile:
 
         `settled` is for a caller that has looked a moment ago whether the file has changed.
 
-        Raises ProjectError when the file is missing, no readable file, not UTF-8 or broken, has an
-        unknown ending, or lacks the key column.
+        Raises ProjectError when the file is missing, empty, no readable file or broken as a whole, has an unknown
+        ending, or lacks the key column; and when this row is broken: those of others do not matter.
         """
+        wanted = key_text(key)
+        if wanted is None:
+            return None
+        key = wanted
         for rebuild in (False, True):
             try:
                 return self._get(key, rebuild, settled)
@@ -103,7 +118,8 @@ class EntityFile:
             if stamp != self._stamp:
                 self.close()
                 self._open(stamp, rebuild=False)
-            wanted = [key for key in keys if key not in self._rows and key.isprintable()]
+            asked = filter(None, map(key_text, keys))
+            wanted = [key for key in dict.fromkeys(asked) if key not in self._rows and key.isprintable()]
             if self._places is None or self._error or not wanted:
                 return
             if len(self._rows) + len(wanted) > ROWS_KEPT:
@@ -124,7 +140,7 @@ class EntityFile:
 
         try:
             self._stat()
-            return lint_file(self.path, self.key, self.types)
+            return lint_file(self.path, self.key, self._settings)
         except ProjectError as error:
             return [Problem(self.name, error.message)]
         except (OSError, Error) as error:
@@ -132,39 +148,47 @@ class EntityFile:
 
     def columns(self) -> list[str]:
         """Return the columns: of a CSV file the header's, else those of all records. Raises as `get`."""
-        file_format = self._new_format()
+        table = self._new_table()
         found: dict[str, None] = {}
-        for record in self._records(file_format):
-            found.update(dict.fromkeys(file_format.columns_of(record.value)))
-            if isinstance(file_format, Csv):
+        for record in self._records(table):
+            if table.header is not None:
                 break
-        header = file_format.columns if isinstance(file_format, Csv) else ()
-        return [name for name in found or dict.fromkeys(header) if name]
+            found.update(dict.fromkeys(table.columns_of(record[3])))
+        return [name for name in table.header or found if name]
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield every record as its place, `line 7` or `record 7`, and its typed columns. Raises as `get`."""
         from ingestlayer_cli.entities.index import with_progress
 
-        file_format = self._new_format()
-        for record in with_progress(self.name, self._records(file_format)):
-            if isinstance(record.value, dict | list) and file_format.columns_of(record.value):
-                yield file_format.where(record.number).partition(" ")[2], file_format.values(record.value)
+        table = self._new_table()
+        for number, _, _, value, fault in with_progress(self.name, self._records(table)):
+            if fault is None and table.columns_of(value):
+                yield table.where(number).partition(" ")[2], table.values(value)
 
-    def _records(self, file_format: Format) -> Iterator[Record]:
+    def notes(self) -> list[str]:
+        """Return what was settled by the looks of the file, and no setting says. Raises as `get`."""
+        table = self._new_table()
+        next(self._records(table), None)
+        return table.reader.notes
+
+    def _records(self, table: Table) -> Iterator[Record]:
         self._stat()
         try:
             with open(self.path, "rb", buffering=READ_AHEAD) as file:
-                yield from file_format.records(file)
+                yield from table.records(file)
         except OSError as error:
             self._refuse_file(error)
+        except WholeFileError as error:
+            self._refuse(error.fault)
 
     def close(self) -> None:
         """Let go of the file and its index. A later `get` opens them again."""
         if self._places is not None and not isinstance(self._places, dict):
             self._places.close()
-        if self._file:
-            self._file.close()
-        self._file = self._places = self._stamp = self._error = None
+        for file in (self._file, self._copy):
+            if file:
+                file.close()
+        self._file = self._copy = self._places = self._stamp = self._error = None
         self._rows.clear()
         self._passes = 0
 
@@ -186,23 +210,33 @@ class EntityFile:
                 self._rows.clear()
             self._rows[key] = self._read_one(key, found)
         row = self._rows[key]
+        if isinstance(row, Fault):
+            self._refuse(row)
         # The caller may change its dict; the kept one stays as the file has it.
         return row and Row(row.values.copy(), row.line, row.duplicates)
 
     def _open(self, stamp: _Stamp, rebuild: bool) -> None:
         """Find the places of the keys in the file of `stamp`; _StaleError when it changes meanwhile."""
         settled = abs(time.time_ns() - stamp.changed) > TICK
-        self._format = self._new_format()
+        self._table = self._new_table()
         try:
             self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - kept open for the rows
         except OSError as error:
             self._refuse_file(error)
         self._check_unchanged(stamp)
         try:
+            self._table.prepare(self._read_ahead(self._file))
+            if self._table.reader.stream.made:
+                self._copy = self._copied()
+                self._table = self._new_table(encoding=False)
+                self._table.prepare(self._read_ahead(self._copy))
             if stamp.size < self._index_from:
                 self._places = self._places_in_memory()
             else:
                 self._places = self._open_index(stamp, rebuild, settled)
+            self._check_written(stamp)
+        except WholeFileError as error:
+            self._error = self._refusal(error.fault)
         except ProjectError as error:
             self._error = error
         # Also an error may only be that somebody is writing the file at this moment.
@@ -222,11 +256,9 @@ class EntityFile:
 
         if self._index_path is None:
             return None
-        identity = f"{tuple(stamp)} {self.key!r}"
+        identity = f"{tuple(stamp)} {self.key!r} {self._settings['columns']} {self._settings['format']}"
         index = None if rebuild else open_index(self._index_path, identity)
         if index:
-            with self._buffered() as file:
-                self._format.prepare(file)
             return index
         try:
             keyed = with_progress(self.name, self._keyed())
@@ -235,14 +267,33 @@ class EntityFile:
             return None
 
     def _keyed(self) -> Iterator[tuple[str, Place]]:
-        with self._buffered() as file:
-            for key, record in self._format.keyed(file):
-                yield key, record[:3]
+        for key, record in self._table.keyed(self._read_ahead(self._copy or self._file)):
+            yield key, record[:3]
 
-    def _buffered(self) -> BinaryIO:
-        if self._file is None:
+    def _read_ahead(self, file: BinaryIO | None) -> BinaryIO:
+        """Return the file, from its start, as one to be read through."""
+        if file is None:
             raise _StaleError
-        return open(self._file.fileno(), "rb", buffering=READ_AHEAD, closefd=False)
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+        return open(file.fileno(), "rb", buffering=READ_AHEAD, closefd=False)
+
+    def _copied(self) -> BinaryIO:
+        """Copy what is packed, or in UTF-16, to a file of this process, as UTF-8."""
+        from tempfile import TemporaryFile
+
+        copy = TemporaryFile(buffering=0)  # noqa: SIM115 - kept open for the rows
+        try:
+            for piece in Stream(self._read_ahead(self._file), self._settings["format"].get("encoding")).pieces:
+                copy.write(piece)
+        except BaseException:
+            copy.close()
+            raise
+        return copy
+
+    def _check_written(self, stamp: _Stamp) -> None:
+        """Raise WholeFileError for a CSV that has lost its rows a moment ago: they are about to come."""
+        if self._table.header is not None and _is_young(stamp) and not (self._places is None or any(self._places)):
+            raise WholeFileError(Fault(1, 1, WRITTEN_ANEW.format("it has a header, and no rows yet"), MOVE))
 
     def _read_one(self, key: str, stamp: _Stamp) -> Row | None:
         if self._places is None:
@@ -255,12 +306,15 @@ class EntityFile:
         """Read the rows of keys from their places; _StaleError when something else stands there."""
         found = self._find(keys)
         rows: dict[str, Row | None] = dict.fromkeys(keys)
-        values = self._parse([places[0] for places in found.values()], stamp.size)
-        for (key, places), value in zip(found.items(), values, strict=True):
-            if self._format.key_of(value) != key:
+        parsed = self._parse([places[0] for places in found.values()], stamp)
+        for (key, places), (value, fault) in zip(found.items(), parsed, strict=True):
+            if self._table.key_of(value) != key:
                 raise _StaleError
+            if fault is not None:
+                rows[key] = self._placed(fault, places[0])
+                continue
             later = tuple([place[0] for place in places[1:]]) if len(places) > 1 else ()
-            rows[key] = Row(self._format.values(value), places[0][0], later)
+            rows[key] = Row(self._table.values(value), places[0][0], later)
         self._check_unchanged(stamp)
         return rows
 
@@ -300,36 +354,63 @@ class EntityFile:
         except Error:
             raise _StaleError from None
 
-    def _parse(self, places: list[Place], size: int) -> list[Any]:
-        if self._file is None or not all(0 <= start <= start + length <= size for _, start, length in places):
+    def _parse(self, places: list[Place], stamp: _Stamp) -> list[Parsed]:
+        file = self._copy or self._file
+        size = stamp.size if self._copy is None else os.fstat(self._copy.fileno()).st_size
+        if file is None or not all(0 <= start <= start + length <= size for _, start, length in places):
             raise _StaleError
-        file = self._file.fileno()
+        records = [os.pread(file.fileno(), length, start) for _, start, length in places]
         try:
-            values = self._format.parse([os.pread(file, length, start) for _, start, length in places])
+            parsed = self._table.parse(records)
         except ValueError:
             raise _StaleError from None
-        if len(values) != len(places):
+        if len(parsed) != len(places):
             raise _StaleError
-        return values
+        if self._table.header is not None and _is_young(stamp):
+            half = Fault(1, 1, HALF, MOVE)
+            whole = [data.endswith((b"\n", b"\r")) for data in records]
+            return [found if is_whole else (found[0], half) for found, is_whole in zip(parsed, whole, strict=True)]
+        return parsed
+
+    def _placed(self, fault: Fault, place: Place) -> Fault:
+        """Return the fault of a row that was read by its place, with its place in the file."""
+        number, start, _ = place
+        if self._table.form != "json":
+            return Fault(number + fault.line - 1, fault.column, fault.words, fault.hint)
+        with self._read_ahead(self._copy or self._file) as file:
+            before = file.read(start)
+        return Fault(before.count(b"\n") + 1, start - before.rfind(b"\n"), fault.words, fault.hint)
 
     def _scan(self, key: str) -> Row | None:
         """Read the whole file for one row."""
-        file_format = self._new_format()
-        first = None
+        table = self._new_table()
+        first: Record | None = None
         later = []
         try:
+            stamp = self._stat()
             with open(self.path, "rb", buffering=READ_AHEAD) as file:
-                for found, record in file_format.keyed(file):
+                for found, record in table.keyed(file, _is_young(stamp)):
                     if found == key and first is None:
                         first = record
                     elif found == key:
-                        later.append(record.number)
+                        later.append(record[0])
         except OSError as error:
             self._refuse_file(error)
-        return Row(file_format.values(first.value), first.number, tuple(later)) if first else None
+        except WholeFileError as error:
+            self._refuse(error.fault)
+        if first is None:
+            return None
+        number, _, _, value, fault = first
+        if fault is not None:
+            self._refuse(fault)
+        return Row(table.values(value), number, tuple(later))
 
-    def _new_format(self) -> Format:
-        return format_of(self.path)(self.key, self.types, self._refuse)
+    def _new_table(self, encoding: bool = True) -> Table:
+        settings = self._settings
+        if not encoding:
+            told = settings["format"]
+            settings = {**settings, "format": {name: told[name] for name in told if name != "encoding"}}
+        return Table(entity_form(self.path), self.key, settings)
 
     def _stat(self) -> _Stamp:
         try:
@@ -345,10 +426,13 @@ class EntityFile:
         if self._file is None or _stamp_of(os.fstat(self._file.fileno())) != stamp:
             raise _StaleError
 
-    def _refuse(self, line: int, column: int, problem: str, remedy: str) -> NoReturn:
-        place = f"{self.name}:{line}:{column}"
-        hint = remedy or "Correct this place; `ingestlayer validate` lists every problem of the file."
-        raise ProjectError(f"{place}: {problem}", hint, [Problem(place, problem)])
+    def _refuse(self, fault: Fault) -> NoReturn:
+        raise self._refusal(fault)
+
+    def _refusal(self, fault: Fault) -> ProjectError:
+        place = f"{self.name}:{fault.line}:{fault.column}"
+        hint = fault.hint or "Correct this place; `ingestlayer validate` lists every problem of the file."
+        return ProjectError(f"{place}: {fault.words}", hint, [Problem(place, fault.words)])
 
     def _refuse_file(self, error: OSError | ValueError) -> NoReturn:
         if isinstance(error, FileNotFoundError):
@@ -362,6 +446,10 @@ class EntityFile:
 
     def _remedy(self) -> str:
         return f'Correct "file" of [entities.{self.kind}] in ingestlayer.toml, or put a readable file there.'
+
+
+def _is_young(stamp: _Stamp) -> bool:
+    return abs(time.time_ns() - stamp.changed) < MOMENTS
 
 
 def _stamp_of(found: os.stat_result) -> _Stamp:

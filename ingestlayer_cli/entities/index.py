@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from ingestlayer_cli import __version__
-from ingestlayer_cli.entities.records import Place
+from ingestlayer_cli.entities.table import Place
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
 # Raise it with every change of the schema or of what a place means.
-VERSION = f"2 {__version__}"
+VERSION = f"3 {__version__}"
 ABANDONED = 3600  # seconds: an unfinished index older than this has lost its builder
 SHOW_AFTER = 1.0  # seconds
 COUNT_EVERY = 20_000  # records
@@ -62,6 +62,10 @@ class Index:
         )
         for key, first, number, start, length in found:
             yield key.decode("utf-8", "surrogatepass"), first, (number, start, length)
+
+    def __iter__(self) -> Iterator[str]:
+        for (key,) in self._connection.execute("SELECT key FROM place"):
+            yield key.decode("utf-8", "surrogatepass")
 
     def close(self) -> None:
         self._connection.close()

@@ -5,21 +5,23 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ingestlayer_cli.entities.index import build_private_index, with_progress
-from ingestlayer_cli.entities.records import BOM, Csv, Json, Place, Record, format_of
-from ingestlayer_cli.entities.values import WANTED, fit
+from ingestlayer_cli.entities.reading.base import Fault, Record, WholeFileError, visible
+from ingestlayer_cli.entities.reading.cells import WANTED, fit
+from ingestlayer_cli.entities.reading.json_rows import shown
+from ingestlayer_cli.entities.reading.stream import Stream
+from ingestlayer_cli.entities.table import Place, Table, entity_form
 from ingestlayer_cli.system.errors import Problem, near_miss
 
 NAMED = 1000  # problems that are named one by one; the rest is counted
-SHOWN = 60  # characters of a value in a message
 
 
-def lint_file(path: str, key: str, types: dict[str, str]) -> list[Problem]:
+def lint_file(path: str, key: str, settings: dict[str, Any]) -> list[Problem]:
     """Return the problems of the entity file at `path` in their order; see `EntityFile.problems`.
 
     Raises OSError when the file cannot be read, sqlite3.Error when there is no room for a temporary file.
     """
-    with open(path, "rb") as file, open(path, "rb") as source:
-        return _Lint(path, key, types, source).run(file)
+    with open(path, "rb") as file:
+        return _Lint(path, key, settings).run(file)
 
 
 class _Found(NamedTuple):
@@ -30,13 +32,12 @@ class _Found(NamedTuple):
 
 
 class _Lint:
-    def __init__(self, path: str, key: str, types: dict[str, str], source: BinaryIO) -> None:
+    def __init__(self, path: str, key: str, settings: dict[str, Any]) -> None:
         self.name = os.path.basename(path)
+        self.path = path
         self.key = key
-        self.types = types
-        self.format = format_of(path)(key, types, self.note_remedy)
-        # A second handle on the same file: the first one is in the middle of its lines.
-        self.source = source
+        self.types: dict[str, str] = settings["types"]
+        self.table = Table(entity_form(path), key, settings)
         self.columns: dict[str, None] = {}
         self.found: list[_Found] = []
         self.more = 0
@@ -45,8 +46,8 @@ class _Lint:
         index = build_private_index(with_progress(self.name, self.places(file)))
         try:
             for key, first, place in index.duplicates():
-                problem = f"{self.key} {_shown(key)} is already {self.format.where(first)}"
-                self.note(Record(*place, value=None), problem)
+                problem = f"{self.key} {shown(key)} is already {self.table.where(first)}"
+                self.note((*place, None, None), problem)
         finally:
             index.close()
         self.check_columns()
@@ -54,32 +55,38 @@ class _Lint:
 
     def places(self, file: BinaryIO) -> Iterator[tuple[str, Place]]:
         """Yield what the index takes, noting the problems of each record on the way."""
-        for record in self.format.records(file):
-            self.check(record)
-            key = self.format.key_of(record.value)
-            if key is not None:
-                yield key, record[:3]
+        try:
+            for record in self.table.records(file):
+                self.check(record)
+                key = self.table.key_of(record[3])
+                if key is not None:
+                    yield key, record[:3]
+        except WholeFileError as error:
+            self.note_fault(error.fault)
+        header = self.table.header
+        if header and self.key not in header:
+            self.note_fault(self.table.without_key(header).fault)
 
     def check(self, record: Record) -> None:
-        value = record.value
-        columns = self.format.columns_of(value)
-        if isinstance(self.format, Csv):
-            if len(value) > len(columns):
-                problem = f"the record has {len(value)} cells, the header {len(columns)}"
-                self.note(record, problem, cell=len(columns))
-        elif isinstance(value, dict):
-            self.columns.update(dict.fromkeys(columns))
-        else:
-            self.note(record, f"the record is not an object: {_shown(value)}")
+        value, fault = record[3:]
+        if fault is not None:
+            self.note_fault(fault)
+        if not self.table.is_object(value):
             return
-        # A header that lacks the key was refused as a whole.
-        if self.key in columns or not isinstance(self.format, Csv):
+        columns = self.table.columns_of(value)
+        if self.table.header is None:
+            self.columns.update(dict.fromkeys(columns))
+        if fault is not None:
+            return
+        # A header that lacks the key is refused as a whole.
+        if self.key in columns or self.table.header is None:
             self.check_key(record, columns)
+        values = self.table.values(value)
         for column, kind in self.types.items():
-            self.check_type(record, column, kind)
+            self.check_type(record, columns, column, kind, values.get(column))
 
     def check_key(self, record: Record, columns: list[str]) -> None:
-        if self.format.key_of(record.value) is not None:
+        if self.table.key_of(record[3]) is not None:
             return
         if self.key in columns:
             self.note(record, f"{self.key}, the key, is empty or no text or number")
@@ -88,46 +95,32 @@ class _Lint:
         else:
             self.more += 1
 
-    def check_type(self, record: Record, column: str, kind: str) -> None:
-        value, cell = self.value_of(record.value, column)
+    def check_type(self, record: Record, columns: list[str], column: str, kind: str, value: Any) -> None:
         try:
             fit(value, kind)
         except ValueError:
-            self.note(record, f"{column} {_shown(value)} is not {WANTED[kind]}", cell)
-
-    def value_of(self, value: Any, column: str) -> tuple[Any, int]:
-        """Return what the record has in `column`, and the number of its cell (0 where there are no cells)."""
-        if isinstance(value, dict):
-            return value.get(column), 0
-        columns = self.format.columns_of(value)
-        if column not in columns:
-            return None, 0
-        cell = len(columns) - 1 - columns[::-1].index(column)
-        return (value[cell] or None if cell < len(value) else None), cell
+            cell = columns.index(column) if self.table.header is not None else 0
+            self.note(record, f"{column} {shown(value)} is not {WANTED[kind]}", cell)
 
     def check_columns(self) -> None:
         """Note what is wrong with the columns of the whole file."""
-        if isinstance(self.format, Csv):
-            self.columns = dict.fromkeys(self.format.columns)
-            self.note_repeated_columns(self.format.columns, self.format.header_line)
+        columns = self.columns if self.table.header is None else dict.fromkeys(self.table.header)
         for column in self.types:
-            if self.columns and column not in self.columns:
-                miss = near_miss(column, self.columns)
+            if columns and column not in columns:
+                miss = near_miss(column, columns)
                 self.note_line(1, 1, f'types names "{column}", but there is no such column{miss}')
-
-    def note_repeated_columns(self, columns: list[str], line: int) -> None:
-        for column in dict.fromkeys(columns):
-            if column and columns.count(column) > 1:
-                self.note_line(line, 1, f'there are {columns.count(column)} columns "{column}": the last counts')
 
     def note(self, record: Record, problem: str, cell: int = 0) -> None:
         if len(self.found) >= NAMED:
             self.more += 1
-        elif isinstance(self.format, Json):
-            self.found.append(_Found(0, 0, record.start, problem))
+        elif self.table.form == "json":
+            self.found.append(_Found(0, 0, record[1], problem))
         else:
-            line, column = self.cell_position(record, cell) if cell else (record.number, 1)
+            line, column = self.cell_position(record, cell) if cell else (record[0], 1)
             self.note_line(line, column, problem)
+
+    def note_fault(self, fault: Fault) -> None:
+        self.note_line(fault.line, fault.column, f"{fault.words}; {fault.hint}" if fault.hint else fault.words)
 
     def note_line(self, line: int, column: int, problem: str) -> None:
         if len(self.found) >= NAMED:
@@ -135,26 +128,12 @@ class _Lint:
         else:
             self.found.append(_Found(line, column, 0, problem))
 
-    def note_remedy(self, line: int, column: int, problem: str, remedy: str) -> None:
-        self.note_line(line, column, f"{problem}. {remedy}" if remedy else problem)
-
     def cell_position(self, record: Record, cell: int) -> tuple[int, int]:
         """Return line and column (from 1) at which a cell (from 0) of a CSV record starts."""
-        self.source.seek(record.start)
-        text = self.source.read(record.length).decode(errors="replace")
-        line, column = record.number, 1
-        quoted, fresh = False, True  # inside a quoted cell; at the start of a cell
-        quotes = False  # the cell is one in quotes
-        for character in text:
-            if cell == 0:
-                break
-            if character == '"' and (fresh or quotes):
-                quotes, quoted = True, not quoted
-            fresh = character == "," and not quoted
-            if fresh:
-                cell, quotes = cell - 1, False
-            line, column = (line + 1, 1) if character == "\n" else (line, column + 1)
-        return line, column
+        reader: Any = self.table.reader
+        number, start, length = record[:3]
+        found: tuple[int, int] = reader.position(number, start + length, cell)
+        return found
 
     def problems(self) -> list[Problem]:
         placed = sorted(self.placed())
@@ -166,23 +145,20 @@ class _Lint:
     def placed(self) -> Iterator[tuple[int, int, str]]:
         """Yield line, column and problem; lines that are not known yet are counted in one pass."""
         yield from ((found.line, found.column, found.problem) for found in self.found if found.line)
-        self.source.seek(0)
-        at = len(BOM) if self.source.read(len(BOM)) == BOM else 0
-        self.source.seek(at)
-        line, column = 1, 1
-        for found in sorted((found for found in self.found if not found.line), key=lambda it: it.start):
-            between = self.source.read(found.start - at)
-            at = found.start
-            lines = between.count(b"\n")
-            if lines:
-                line, column = line + lines, 1
-            column += len(between[between.rfind(b"\n") + 1 :].decode(errors="replace"))
-            yield line, column, found.problem
-
-
-def _shown(value: Any) -> str:
-    import json
-
-    text = json.dumps(value, ensure_ascii=False)
-    text = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-    return text.encode(errors="backslashreplace").decode()
+        unknown = sorted((found for found in self.found if not found.line), key=lambda it: it.start)
+        if not unknown:
+            return
+        with open(self.path, "rb") as file:
+            stream = Stream(file, self.table.reader.format.get("encoding"))
+            at, line, before = stream.start, 1, b""  # `before` is what the line has before this piece
+            pieces = iter(stream.pieces)
+            piece = next(pieces, b"")
+            for found in unknown:
+                while at + len(piece) < found.start and (following := next(pieces, b"")):
+                    line += piece.count(b"\n")
+                    at += len(piece)
+                    before = piece.rpartition(b"\n")[2] if b"\n" in piece else before + piece
+                    piece = following
+                upto = piece[: found.start - at]
+                last = upto.rpartition(b"\n")[2] if b"\n" in upto else before + upto
+                yield line + upto.count(b"\n"), len(stream.decoded(last, "replace")) + 1, found.problem

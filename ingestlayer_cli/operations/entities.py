@@ -12,8 +12,10 @@ from typing import Any, BinaryIO, NamedTuple
 
 from ..engine.runtime import Runtime
 from ..entities import EntityFile, Row
-from ..entities.records import Csv, Format, Json, Record, format_of
-from ..entities.values import WANTED, fit, key_text
+from ..entities.reading.base import Fault, Record, WholeFileError
+from ..entities.reading.cells import WANTED, fit, key_text
+from ..entities.reading.json_rows import shown
+from ..entities.table import Table, form_of
 from ..language.expressions import equal
 from ..model.declarations import unsound
 from ..model.memory import Traits, Upsert, laid_over, merged
@@ -30,7 +32,6 @@ CHUNK = 1_000  # rows of a transaction
 NAMED = 100  # refused rows, and changed entities, that a report names one by one
 SEARCHED = 2_000  # ids that a near miss is looked for among
 COMPARED = 100  # entities whose traits' names a slip is looked for among
-SHOWN = 60  # characters of a value in a message
 
 
 class UnknownEntityError(IngestlayerError):
@@ -273,7 +274,7 @@ def typed(project: Project, kind: str, name: str, value: Any) -> Any:
     try:
         return value if wanted is None else fit(value, wanted)
     except ValueError:
-        raise UsageError(f"{name} must be {WANTED[wanted or 'string']}, not {_shown(value)}") from None
+        raise UsageError(f"{name} must be {WANTED[wanted or 'string']}, not {shown(value)}") from None
 
 
 # Importing ------------------------------------------------------------------------------------------------
@@ -297,98 +298,93 @@ class RefusedRow(NamedTuple):
 class ImportedFile:
     """The rows of a file to import, and what is wrong with each that cannot be."""
 
-    def __init__(self, file: BinaryIO, name: str, form: type[Format], key: str, types: dict[str, str]) -> None:
-        """`file` can be read from its start again; `types` is as in `[entities.KIND]`."""
+    def __init__(self, file: BinaryIO, name: str, form: str, key: str, settings: dict[str, Any]) -> None:
+        """`file` can be read from its start again; `settings` is as in `[entities.KIND]`."""
         self.name = name
         self._file = file
-        self._key = key
-        self._types = types
-        self._refused: list[RefusedRow] = []
-        self._format = form(key, types, self._refuse)
-        self._is_json = not issubclass(form, Csv)
+        self._table = Table(form, key, settings)
 
     def check_whole(self) -> None:
-        """Raise UsageError for a JSON document that is broken anywhere: it has no lines that stand for themselves."""
-        if isinstance(self._format, Json):
-            for _ in self._format.records(self._file):
-                pass
+        """Raise UsageError for a file whose header is wrong, or a JSON document that is broken anywhere.
+
+        These have no lines that stand for themselves.
+        """
+        for _ in self._records():
+            if self._table.form != "json":
+                break
 
     def slips(self) -> list[str]:
         """Return what looks like a slip in the header of a CSV file: nearly the name that `types` has."""
-        if not isinstance(self._format, Csv):
+        if self._table.form != "csv":
             return []
-        self._format.prepare(self._file)
-        others = [column for column in self._format.columns if column not in self._types]
-        missing = {name: near_miss(name, others) for name in self._types if name not in self._format.columns}
+        self.check_whole()
+        header, types = self._table.header or [], self._table.types
+        others = [column for column in header if column not in types]
+        missing = {name: near_miss(name, others) for name in types if name not in header}
         return [f"{self.name} has no column {name}{near}" for name, near in missing.items() if near]
+
+    @property
+    def notes(self) -> list[str]:
+        """What was settled by the looks of the file."""
+        return [f"{self.name} {note}" for note in self._table.reader.notes]
 
     def place(self, line: int) -> str:
         """Return `customers.csv line 7`."""
-        return f"{self.name} {'record' if isinstance(self._format, Json) else 'line'} {line}"
+        return f"{self.name} {self._table.reader.unit} {line}"
 
     def __iter__(self) -> Iterator[ImportedRow | RefusedRow]:
-        self._refused.clear()
-        for record in self._format.records(self._file):
-            before = [item for item in self._refused if item.line < record.number]
-            inside = self._refused[len(before) :]
-            self._refused = []
-            yield from _once_a_line(before)
-            readable = isinstance(record.value, dict) or not self._is_json
-            values = self._format.values(record.value) if readable else {}
-            problem = inside[0].problem if inside else self._problem(record, values)
+        for record in self._records():
+            number, value, fault = record[0], record[3], record[4]
+            values = self._table.values(value)
+            problem = self._problem(value, values, fault)
             if problem:
-                yield RefusedRow(record.number, problem)
+                yield RefusedRow(number, problem)
             else:
-                key = str(self._format.key_of(record.value))
-                yield ImportedRow(record.number, key, {name: it for name, it in values.items() if it is not None})
-        yield from _once_a_line(self._refused)
+                key = str(self._table.key_of(value))
+                yield ImportedRow(number, key, {name: it for name, it in values.items() if it is not None})
 
-    def _refuse(self, line: int, column: int, problem: str, remedy: str) -> None:
-        """Note what is wrong with a line; a header or a whole document that is broken cannot be read on."""
-        header = isinstance(self._format, Csv) and self._format.header_line in (0, line)
-        if header or isinstance(self._format, Json):
-            raise UsageError(f"{self.name}:{line}:{column}: {problem}", remedy or "nothing was imported")
-        self._refused.append(RefusedRow(line, problem))
+    def _records(self) -> Iterator[Record]:
+        """Yield the rows; UsageError for what cannot be read on."""
+        self._file.seek(0)
+        try:
+            for record in self._table.records(self._file):
+                self._table.check_header()
+                yield record
+            self._table.check_header()
+        except WholeFileError as error:
+            fault = error.fault
+            words = f"{self.name}:{fault.line}:{fault.column}: {fault.words}"
+            raise UsageError(words, fault.hint or "nothing was imported") from None
 
-    def _problem(self, record: Record, values: dict[str, Any]) -> str:
-        """Say what is wrong with a record, or nothing."""
-        value, columns = record.value, self._format.columns_of(record.value)
-        if self._is_json:
-            if not isinstance(value, dict):
-                return f"the record is not an object: {_shown(value)}"
-            if broken := next(unsound(value), None):
-                return f"{broken.path} {broken.problem}".strip()
-        elif len(value) > len(columns):
-            return f"the record has {len(value)} cells, the header {len(columns)}"
-        if self._format.key_of(value) is None:
-            missing = self._key not in columns
-            return f"{self._key}, the key, is " + (
-                f"missing{near_miss(self._key, columns)}" if missing else "empty or no text or number"
+    def _problem(self, value: Any, values: dict[str, Any], fault: Fault | None) -> str:
+        """Say what is wrong with a row, or nothing."""
+        if fault is not None:
+            return fault.words
+        table = self._table
+        if table.header is None and (broken := next(unsound(values), None)):
+            return f"{broken.path} {broken.problem}".strip()
+        if table.key_of(value) is None:
+            columns = table.columns_of(value)
+            missing = table.key not in columns
+            return f"{table.key}, the key, is " + (
+                f"missing{near_miss(table.key, columns)}" if missing else "empty or no text or number"
             )
-        for name, kind in self._types.items():
+        for name, kind in table.types.items():
             try:
                 fit(values.get(name), kind)
             except ValueError:
-                return f"{name} {_shown(values[name])} is not {WANTED[kind]}"
+                return f"{name} {shown(values[name])} is not {WANTED[kind]}"
         return ""
 
 
-def _once_a_line(refused: list[RefusedRow]) -> Iterator[RefusedRow]:
-    last = 0
-    for item in refused:
-        if item.line != last:
-            yield item
-        last = item.line
-
-
-def source_format(name: str) -> type[Format]:
-    """Return the format of a file to import, by its ending; UsageError when it names none."""
-    try:
-        return format_of(name)
-    except ProjectError:
+def source_form(name: str) -> str:
+    """Return the form of a file to import, by its ending; UsageError when it names none."""
+    form = form_of(name)
+    if form is None:
         raise UsageError(
             f"{name} is neither .csv, .json nor .ndjson", "rename it, or say what it holds: --format csv"
-        ) from None
+        )
+    return form
 
 
 def import_rows(
@@ -469,9 +465,3 @@ def _count(result: Document, chunk: list[ImportedRow | RefusedRow], told: list[_
         if word == "changed" and len(result["changes"]) < NAMED:
             changed = [{"name": name, "from": a, "to": b} for name, (a, b) in item.changes.items()]
             result["changes"].append({"id": item.key, "line": item.line, "changed": changed})
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    text = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-    return text.encode(errors="backslashreplace").decode()

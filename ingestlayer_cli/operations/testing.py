@@ -16,7 +16,7 @@ from ..engine.memory import FreshMemory
 from ..engine.pipeline import Pipeline, Run
 from ..engine.runtime import Runtime
 from ..entities import Row
-from ..entities.values import key_text, typed
+from ..entities.reading.cells import key_text, typed
 from ..model import families
 from ..model.events import Event
 from ..model.gate import Raw

@@ -69,8 +69,8 @@ def test_the_rest_of_a_short_row_is_none(tmp_path: Path) -> None:
     assert row.values == {"customer_id": "a", "name": None, "plan": None}
 
 
-def test_cells_beyond_the_header_are_left_out(tmp_path: Path) -> None:
-    assert found(write(tmp_path, "c.csv", "customer_id\na,b,c\n"), "a").values == {"customer_id": "a"}
+def test_empty_cells_beyond_the_header_are_left_out(tmp_path: Path) -> None:
+    assert found(write(tmp_path, "c.csv", "customer_id\na,, \n"), "a").values == {"customer_id": "a"}
 
 
 def test_a_column_without_a_name_is_left_out(tmp_path: Path) -> None:
@@ -279,23 +279,17 @@ def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path: Path) -> Non
     ("name", "content", "message"),
     [
         ("c.csv", b"", "c.csv:1:1: the file is empty"),
-        ("c.csv", b"customer_id\nab\xff\n", "c.csv:2:3: the file is not UTF-8"),
-        ("c.csv", "customer_id\nx\n".encode("utf-16"), "c.csv:1:1: the file is not UTF-8"),
-        ("c.csv", b'customer_id,n\na,"x\nb,y\n', "c.csv:2:1: a quote is opened"),
-        ("c.csv", b'customer_id,n\na,"x"y\n', "c.csv:2:1: text follows a closing quote"),
-        ("c.csv", b"customer_id,n\ra,b\r", "c.csv:1:1: a carriage return stands alone"),
         ("c.csv", b"customer,n\na,b\n", 'c.csv:1:1: there is no column "customer_id"'),
-        ("c.csv", b"customer_id;n\na;b\n", "separated by semicolons"),
-        ("c.ndjson", b'{"customer_id": 1}\n{"customer_id"\n', "c.ndjson:2:15: broken JSON"),
-        ("c.ndjson", b'{"customer_id": "\xff"}\n', "c.ndjson:1:18: the file is not UTF-8"),
+        ("c.csv", b"customer_id,n,n\na,b,c\n", 'c.csv:1:1: the column "n" stands twice in the header'),
+        ("c.csv", b"customer_id\xff,n\na,b\n", "c.csv:1:12: the header is not UTF-8 (byte 0xff)"),
+        ("c.ndjson", b"", "c.ndjson:1:1: the file is empty"),
         ("c.ndjson", b'{"customerid": 1}\n', 'there is no column "customer_id"'),
-        ("c.ndjson", b"[" * 100_000, "nested too deeply"),
-        ("c.json", b"", "c.json:1:1: broken JSON"),
-        ("c.json", b"7", "c.json:1:1: broken JSON"),
-        ("c.json", b'[{"customer_id": 1}\n,]', "c.json:2:2: broken JSON"),
-        ("c.json", b'[{"customer_id": 1}] x', "c.json:1:22: broken JSON: Extra data"),
-        ("c.json", b'{"a": {}, b: {}}', "c.json:1:11: broken JSON"),
-        ("c.json", b'[\n"\xff"]', "c.json:2:2: the file is not UTF-8"),
+        ("c.json", b"", "c.json:1:1: the file is empty"),
+        ("c.json", b"7", "c.json:1:1: the file is not JSON: it is neither a list of objects nor an object by key"),
+        ("c.json", b'[{"customer_id": 1}\n,]', "c.json:2:2: the file is not JSON"),
+        ("c.json", b'[{"customer_id": 1}] x', "c.json:1:22: the file is not JSON: something follows its end"),
+        ("c.json", b'{"a": {}, b: {}}', "c.json:1:11: the file is not JSON"),
+        ("c.json", b"[" * 100_000, "nested too deeply"),
         ("c.json", b'[{"customerid": 1}]', 'there is no column "customer_id"'),
     ],
 )
@@ -308,6 +302,46 @@ def test_a_file_that_cannot_be_read_through_is_refused_with_the_place(
     assert message in caught.value.message
     assert name in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("index_from", [ALWAYS_INDEXED, NEVER_INDEXED])
+@pytest.mark.parametrize("indexed", [True, False])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("c.csv", b"customer_id,n\nbad,\xff\ngood,1\n", "c.csv:2:5: the row is not UTF-8 (byte 0xff)"),
+        ("c.csv", b'customer_id,n\nbad,"x\ngood,y\n', "c.csv:2:1: the row cannot be read: a quote is opened"),
+        ("c.csv", b'customer_id,n\nbad,"x"y\ngood,1\n', "c.csv:2:1: the row cannot be read: text follows a closing"),
+        ("c.csv", b"customer_id,n\nbad,1,2\ngood,1\n", "c.csv:2:1: the row has 3 cells, the header 2"),
+        ("c.ndjson", b'{"customer_id": "bad", "n": "\xff"}\n{"customer_id": "good"}\n', "c.ndjson:1:30: the row is no"),
+        ("c.ndjson", b'{"customer_id": "bad", "n": 1, "n": 2}\n{"customer_id": "good"}\n', 'has the name "n" twice'),
+        ("c.json", b'[{"customer_id": "bad",\n"n": "\xff"},\n{"customer_id": "good"}]', "c.json:1:2: the row is not UTF-"),
+        ("c.json", b'[{"customer_id": "good"},\n{"customer_id": "bad", "n": 1, "n": 2}]', "c.json:2:1: the row has"),
+    ],
+)
+def test_a_broken_row_is_refused_with_its_place_and_the_others_are_found(
+    tmp_path: Path, name: str, content: bytes, message: str, index_from: int, indexed: bool
+) -> None:
+    path = write(tmp_path, name, content)
+    index_dir = str(tmp_path / "i") if indexed else None
+    with EntityFile("customer", path, "customer_id", {}, index_dir, index_from=index_from) as file:
+        file.look_up(["bad", "good"])
+        for _ in range(3):
+            assert file.get("good") is not None
+            with pytest.raises(ProjectError) as caught:
+                file.get("bad")
+            assert message in caught.value.message
+            assert caught.value.hint
+
+
+def test_a_line_of_ndjson_that_is_broken_hides_no_other(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.ndjson", b'{"customer_id": 1}\n{"customer_id"\n' + b"[" * 100_000 + b'\n{"customer_id": 2}')
+    assert look_up(path, "2") == Row({"customer_id": 2}, 4)
+
+
+@pytest.mark.parametrize("content", [b"customer_id;n\na;b\n", b"customer_id,n\ra,b\r", "customer_id,n\na,b".encode("utf-16")])
+def test_a_csv_is_read_in_the_dialect_that_its_header_has(tmp_path: Path, content: bytes) -> None:
+    assert look_up(write(tmp_path, "c.csv", content), "a") == Row({"customer_id": "a", "n": "b"}, 2)
 
 
 def test_a_refusal_is_repeated_at_every_look_up(tmp_path: Path) -> None:

@@ -45,10 +45,14 @@ def test_rows_come_with_their_places_and_types(tmp_path: Path, name: str, places
     assert rows[0][1] == {"id": "a", "name": "Ann", "mrr": 5}
 
 
-@pytest.mark.parametrize(("name", "text"), [("c.csv", 'id\n"a'), ("c.json", "["), ("c.ndjson", "{")])
+@pytest.mark.parametrize(("name", "text"), [("c.csv", "id,id\n"), ("c.json", "["), ("c.ndjson", "")])
 def test_a_broken_file_is_refused_with_its_place(tmp_path: Path, name: str, text: str) -> None:
     with pytest.raises(ProjectError, match=rf"{name}:\d+:\d+: "):
         list(entity(tmp_path, name, text).rows())
+
+
+def test_broken_rows_are_left_out(tmp_path: Path) -> None:
+    assert list(entity(tmp_path, "c.csv", 'id\n"a\nb\nc,d\n').rows()) == [("line 3", {"id": "b"})]
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

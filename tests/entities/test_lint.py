@@ -65,7 +65,7 @@ def test_a_json_value_that_does_not_fit_its_type_is_named(tmp_path: Path) -> Non
 
 def test_a_record_with_too_many_cells_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "c.csv", "customer_id,n\na,b,c\n")
-    assert problems(path) == [("c.csv:2:5", "the record has 3 cells, the header 2")]
+    assert problems(path) == [("c.csv:2:5", "the row has 3 cells, the header 2")]
 
 
 def test_a_missing_key_column_is_named_with_the_near_miss(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_an_empty_key_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "content"), [("c.json", "[\n[1]]"), ("c.ndjson", "\n[1]")])
 def test_a_record_that_is_no_object_is_named(tmp_path: Path, name: str, content: str) -> None:
-    assert problems(write(tmp_path, name, content)) == [(f"{name}:2:1", "the record is not an object: [1]")]
+    assert problems(write(tmp_path, name, content)) == [(f"{name}:2:1", "the row is not an object: [1]")]
 
 
 def test_every_line_that_is_not_utf8_is_named(tmp_path: Path) -> None:
@@ -118,7 +118,8 @@ def test_a_type_of_a_column_that_is_not_there_is_named_with_the_near_miss(tmp_pa
 
 def test_a_column_that_stands_twice_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "c.csv", "customer_id,n,n\na,1,2\n")
-    assert problems(path) == [("c.csv:1:1", 'there are 2 columns "n": the last counts')]
+    words = 'the column "n" stands twice in the header, as the 2nd and the 3rd; give one of them another name, or leave it out'
+    assert problems(path) == [("c.csv:1:1", words)]
 
 
 def test_a_missing_file_is_one_problem(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a cell or a JSON value becomes under the type that the project declares for its column."""
+"""What a cell or a JSON value is: a key, or a value of the type that the project declares for its column."""
 
 from math import isfinite
 from typing import Any
@@ -46,10 +46,22 @@ def fit(value: Any, kind: str) -> Any:
     return value
 
 
+def composed(text: str) -> str:
+    """Return a text in the form in which one letter is one code point: Unicode NFC."""
+    if text.isascii():
+        return text
+    from unicodedata import normalize
+
+    return normalize("NFC", text)
+
+
 def key_text(value: Any) -> str | None:
-    """Return the text that a key is compared by (42 is `42`, true is `true`), None when it can be no key."""
+    """Return the text that a key is compared by (42 is `42`, true is `true`), None when it can be no key.
+
+    White space around it is not of it, and its letters are composed.
+    """
     if isinstance(value, str):
-        return value or None
+        return composed(value.strip()) or None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
