@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
-from ingestlayer_cli.entities.reading.base import Fault, Parsed, Record, WholeFileError
 from ingestlayer_cli.entities.reading.cells import key_text
+from ingestlayer_cli.entities.reading.faults import Fault, Parsed, Record, WholeFileError
 from ingestlayer_cli.entities.reading.stream import HALF, Stream
 from ingestlayer_cli.entities.table import Place, Table, entity_form
 from ingestlayer_cli.system.errors import Problem, ProjectError, near_miss
@@ -71,7 +71,11 @@ class EntityFile:
         columns: dict[str, str] | None = None,
         format: dict[str, Any] | None = None,
     ) -> None:
-        """`types` maps columns to string, number, integer, boolean, date or datetime; `columns` ours to theirs."""
+        """Take what `[entities.KIND]` says.
+
+        `types` maps columns to string, number, integer, boolean, date or datetime; `columns` our names to the file's;
+        `format` says how it is written.
+        """
         self.kind = kind
         self.path = path
         self.name = os.path.basename(path)
@@ -295,17 +299,17 @@ class EntityFile:
         if self._table.header is not None and _is_young(stamp) and not (self._places is None or any(self._places)):
             raise WholeFileError(Fault(1, 1, WRITTEN_ANEW.format("it has a header, and no rows yet"), MOVE))
 
-    def _read_one(self, key: str, stamp: _Stamp) -> Row | None:
+    def _read_one(self, key: str, stamp: _Stamp) -> Row | Fault | None:
         if self._places is None:
             self._index_for_now()
         if self._places is None:
             return self._read_through(key, stamp)
         return self._read([key], stamp)[key]
 
-    def _read(self, keys: list[str], stamp: _Stamp) -> dict[str, Row | None]:
+    def _read(self, keys: list[str], stamp: _Stamp) -> dict[str, Row | Fault | None]:
         """Read the rows of keys from their places; _StaleError when something else stands there."""
         found = self._find(keys)
-        rows: dict[str, Row | None] = dict.fromkeys(keys)
+        rows: dict[str, Row | Fault | None] = dict.fromkeys(keys)
         parsed = self._parse([places[0] for places in found.values()], stamp)
         for (key, places), (value, fault) in zip(found.items(), parsed, strict=True):
             if self._table.key_of(value) != key:

@@ -69,7 +69,8 @@ class EntityFiles:
             return None
         if kind not in self._files:
             path = os.path.join(self._root, table["file"])
-            self._files[kind] = EntityFile(kind, path, table["key"], table["types"], self._index)
+            settings = {name: table[name] for name in ("types", "columns", "format")}
+            self._files[kind] = EntityFile(kind, path, table["key"], index_dir=self._index, **settings)
         return self._files[kind]
 
     def close(self) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ingestlayer_cli.entities.index import build_private_index, with_progress
-from ingestlayer_cli.entities.reading.base import Fault, Record, WholeFileError, visible
 from ingestlayer_cli.entities.reading.cells import WANTED, fit
+from ingestlayer_cli.entities.reading.faults import Fault, Record, WholeFileError
 from ingestlayer_cli.entities.reading.json_rows import shown
 from ingestlayer_cli.entities.reading.stream import Stream
 from ingestlayer_cli.entities.table import Place, Table, entity_form
@@ -120,7 +120,8 @@ class _Lint:
             self.note_line(line, column, problem)
 
     def note_fault(self, fault: Fault) -> None:
-        self.note_line(fault.line, fault.column, f"{fault.words}; {fault.hint}" if fault.hint else fault.words)
+        remedy = f". {fault.hint[0].upper()}{fault.hint[1:]}" if fault.hint else ""
+        self.note_line(fault.line, fault.column, fault.words + remedy)
 
     def note_line(self, line: int, column: int, problem: str) -> None:
         if len(self.found) >= NAMED:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from ..system.errors import ProjectError, near_miss
-from .reading.base import Fault, Parsed, Reader, Record, WholeFileError, visible
 from .reading.cells import TEXTS, key_text, typed
+from .reading.faults import Fault, Parsed, Record, WholeFileError, visible
+from .reading.stream import Reader
 
 # The first three fields of a Record.
 Place = tuple[int, int, int]
@@ -105,7 +106,7 @@ class Table:
         """Return the refusal of a file whose `columns` lack the key."""
         theirs = self.theirs.get(self.key, self.key)
         words = f'there is no column "{theirs}", the key{near_miss(theirs, columns)}'
-        hint = f"its columns: {', '.join(map(visible, columns[:20]))}"
+        hint = f"The columns are: {', '.join(map(visible, columns))}."
         return WholeFileError(Fault(getattr(self.reader, "header_line", 1), 1, words, hint))
 
     def _begin(self) -> None:

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from ..engine.runtime import Runtime
 from ..entities import EntityFile, Row
-from ..entities.reading.base import Fault, Record, WholeFileError
 from ..entities.reading.cells import WANTED, fit, key_text
+from ..entities.reading.faults import Fault, Record, WholeFileError
 from ..entities.reading.json_rows import shown
 from ..entities.table import Table, form_of
 from ..language.expressions import equal
@@ -381,9 +381,7 @@ def source_form(name: str) -> str:
     """Return the form of a file to import, by its ending; UsageError when it names none."""
     form = form_of(name)
     if form is None:
-        raise UsageError(
-            f"{name} is neither .csv, .json nor .ndjson", "rename it, or say what it holds: --format csv"
-        )
+        raise UsageError(f"{name} is neither .csv, .json nor .ndjson", "rename it, or say what it holds: --format csv")
     return form
 
 

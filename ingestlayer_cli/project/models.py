@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -278,7 +278,7 @@ class _Matching:
 
 EventType = Annotated[str, _Matching(r"[\w-]+(\.[\w-]+)*", "an event type: dotted words of letters, digits, _ and -")]
 Match = Annotated[str, _Matching(r"[\w-]+(\.[\w-]+)*(\.\*)?", 'an event type, or the start of some like "usage.*"')]
-EntityFile = Annotated[str, _Matching(r".+\.(csv|json|ndjson|jsonl)", "a .csv, .json or .ndjson file")]
+EntityFile = Annotated[str, _Matching(r".+\.(csv|json|ndjson|jsonl)(\.gz)?", "a .csv, .json or .ndjson file")]
 Url = Annotated[str, _Matching(r"https?://.+", "an http or https address")]
 
 
@@ -325,10 +325,67 @@ class EventsTable(Strict):
     undeclared: Literal["reject", "accept"] = "reject"
 
 
+def _encoding(value: str) -> str:
+    import codecs
+
+    try:
+        is_text = codecs.lookup(value)._is_text_encoding
+    except (LookupError, ValueError):
+        is_text = False
+    if not is_text:
+        near = near_miss(value, ("utf-8", "utf-16", "utf-16-le", "cp1252", "iso-8859-1", "iso-8859-15", "mac-roman"))
+        raise problem(f'"{value}" is no encoding{near or ": utf-8, utf-16, cp1252 and iso-8859-1 are some"}', 0)
+    return value
+
+
+def _letter(value: str) -> str:
+    if len(value) != 1 or value in "\r\n":
+        raise problem(f"must be one character, not {value!r}", 0)
+    return value
+
+
+Letter = Annotated[str, AfterValidator(_letter)]
+
+
+class FormatTable(Strict):
+    """How a file is written, where its looks do not say it."""
+
+    delimiter: Letter | None = None
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    quote: Letter | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "FormatTable":
+        """Check what one key alone cannot tell."""
+        if (self.quote or '"') == (self.delimiter or ","):
+            raise problem("`delimiter` and `quote` are the same")
+        return self
+
+
 class EntityTable(Strict):
     file: EntityFile
     key: str = Field(min_length=1)
     types: dict[str, Literal["string", "number", "integer", "boolean", "date", "datetime"]] = {}
+    columns: dict[str, str] = {}  # our names of the file's columns
+    format: FormatTable = FormatTable()
+
+    @model_validator(mode="after")
+    def _whole(self) -> "EntityTable":
+        """Check what one key alone cannot tell."""
+        return _columns_once(self)
+
+
+Mapped = TypeVar("Mapped", "EntityTable", "CheckTable")
+
+
+def _columns_once(table: Mapped) -> Mapped:
+    """Refuse one column of the file under two names of ours."""
+    names: dict[str, str] = {}
+    for ours, theirs in table.columns.items():
+        if theirs in names:
+            raise problem(f'`columns` has "{theirs}" twice, as {names[theirs]} and {ours}')
+        names[theirs] = ours
+    return table
 
 
 def _columns_value(value: Any) -> Any:
@@ -351,6 +408,7 @@ class CheckTable(Strict):
     next: str | None = None  # and the one with the address of the next page
     timeout: Duration = 30_000
     columns: dict[str, str] = {}
+    format: FormatTable = FormatTable()
     value: ColumnExpression
     levels: Annotated[list[float], Field(min_length=1)]
     key: Annotated[list[str], Field(min_length=1)]

@@ -70,7 +70,10 @@ def test_the_error_counts_the_problems_and_says_what_to_do(tmp_path: Path) -> No
         ("[entities.c]\nfile = 'c.csv'", '1:1: the key "key" is missing'),
         ("[entities.c]\nfile = 'c.csv'\nkey = 'k'\nkye = 'k'", '4:1: unknown key "kye" (did you mean "key"?)'),
         ("[entities.types]\nfile = 'c.csv'\nkey = 'k'\nfil = 'k'", '4:1: unknown key "fil" (did you mean "file"?)'),
-        ("[entities.file]\nfile = 'c.csv'\nkey = 'k'\nzzz = 'k'", '4:1: unknown key "zzz": there are file, key, types'),
+        (
+            "[entities.file]\nfile = 'c.csv'\nkey = 'k'\nzzz = 'k'",
+            '4:1: unknown key "zzz": there are file, key, types, columns, format',
+        ),
         (
             "[entities.c]\nfile = 'c.csv'\nkey = 'k'\ntypes = { a = 'date', mrr = 'nunber' }",
             "4:30: entities.c.types.mrr: must be 'string', 'number', 'integer', 'boolean', 'date' or 'datetime',"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from ingestlayer_cli.entities import EntityFile, Row
 
@@ -34,9 +35,10 @@ def look_up(
     types: Mapping[str, str] | None = None,
     index_dir: str | None = None,
     index_from: int = NEVER_INDEXED,
+    **settings: Any,
 ) -> Row | None:
     """Look one key up with a fresh EntityFile."""
-    with EntityFile("customer", path, column, dict(types or {}), index_dir, index_from=index_from) as file:
+    with EntityFile("customer", path, column, dict(types or {}), index_dir, index_from=index_from, **settings) as file:
         return file.get(key)
 
 
@@ -47,7 +49,7 @@ def found(path: str, key: str, types: Mapping[str, str] | None = None) -> Row:
     return row
 
 
-def problems(path: str, types: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+def problems(path: str, types: Mapping[str, str] | None = None, **settings: Any) -> list[tuple[str, str]]:
     """Return path and text of every problem of a file whose key is customer_id."""
-    with EntityFile("customer", path, "customer_id", dict(types or {}), None) as file:
+    with EntityFile("customer", path, "customer_id", dict(types or {}), None, **settings) as file:
         return [(problem.path, problem.problem) for problem in file.problems()]

@@ -13,11 +13,9 @@ Its rules, the same wherever a file comes from:
   out; a name that stands twice refuses the file, with both positions.
 - **Cells.** White space around a cell is not of it, its letters are composed (Unicode NFC), an empty cell is null.
 - **Rows.** Blank ones are none. Cells that are missing at the end are null, empty ones behind the header's last are
-  ignored, and filled ones refuse the row. So do a quote that is not closed, and a name that an object has twice. One bad
-  row never stops the others.
+  ignored, and filled ones refuse the row. So do a quote that is not closed, and a name that an object has twice. One
+  bad row never stops the others.
 - **Keys** are compared as texts, without white space around them, composed: 42 is `42`.
-- **Numbers and dates** are never guessed. `10,250`, `85%`, `$5` and `01/31/2027` are texts until `format` says what they
-  are: `decimal`, `thousands`, `currency`, `percent`, `dates`.
-- **A file that is being written.** A last line of a CSV without its line end, in a file that has changed within the last
-  seconds, is half a row: it is refused until the line is whole. An empty file is no empty table.
+- **A file that is being written.** A last line of a CSV without its line end, in a file that has changed within the
+  last seconds, is half a row: it is refused until the line is whole. An empty entity file is no empty table.
 """

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from .base import EmptyFileError, Fault, Parsed, Reader, Record, WholeFileError, visible
 from .cells import composed
-from .stream import HEAD, LINE, READ, Lines, Stream
+from .faults import EmptyFileError, Fault, Parsed, Record, WholeFileError, visible
+from .stream import HEAD, LINE, READ, Lines, Reader, Stream
 
 _MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -121,7 +121,8 @@ class Csv(Reader):
         elif "delimiter" not in self.format and len(cells) == 1 and any(mark in cells[0] for mark in _MARKS):
             mark = self._dialect["delimiter"] = max(_MARKS, key=cells[0].count)
             said = mark.replace("\t", "\\t")
-            self.notes.append(f'is read with {_MARKS[mark]} between its cells, as its header has it: delimiter = "{said}"')
+            words = f"is read with {_MARKS[mark]} between its cells, as its header has it"
+            self.notes.append(f'{words}: format = {{ delimiter = "{said}" }}')
             lines.kept = number
             lines.again_from(number)
             number, cells = self._first_row(lines)
@@ -160,8 +161,8 @@ class Csv(Reader):
         names = [name or "" for name in texts(cells)]
         for at, name in enumerate(names):
             if name and name in names[:at]:
-                first = names.index(name)
-                words = f'the column "{visible(name)}" stands twice in the header, as the {_nth(first)} and the {_nth(at)}'
+                places = f"as the {_nth(names.index(name))} and the {_nth(at)}"
+                words = f'the column "{visible(name)}" stands twice in the header, {places}'
                 raise WholeFileError(Fault(number, 1, words, "give one of them another name, or leave it out"))
         ours = set(self.names.values())
         # What a column is mapped to is that column, whatever else has the name.
@@ -257,4 +258,7 @@ def _nth(at: int) -> str:
 
 def _whole(fault: Fault) -> Fault:
     """Return the fault of a header as one of the file."""
-    return Fault(fault.line, fault.column, fault.words.replace("the row", "the header", 1), fault.hint)
+    words = fault.words.replace("the row", "the header", 1)
+    return Fault(
+        fault.line, fault.column, fault.words.replace("the row", "the header", 1), fault.hint or "look at its quotes"
+    )

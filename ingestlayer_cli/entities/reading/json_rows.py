@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from .base import EmptyFileError, Fault, Parsed, Reader, Record, WholeFileError, visible
-from .stream import Lines, Stream
+from .faults import EmptyFileError, Fault, Parsed, Record, WholeFileError, visible
+from .stream import Lines, Reader, Stream
 
 SHOWN = 60  # characters of a value in a message
 _SPACE = " \t\r\n"

@@ -1,11 +1,13 @@
-"""A file from its start: its bytes, unpacked, in an encoding whose lines end in one byte; and its lines as texts."""
+"""A file from its start: its bytes, unpacked, in an encoding whose lines end in one byte; its lines; and what the
+readers of its rows share.
+"""
 
 from collections.abc import Iterator
 from io import BytesIO, StringIO
 from itertools import accumulate, chain
 from typing import Any, BinaryIO
 
-from .base import Fault, WholeFileError
+from .faults import Fault, Parsed, Record, WholeFileError
 
 READ = 1 << 18  # bytes read at once; a pipe gives what it has, so that a slow one is not waited for
 HEAD = 1 << 13  # bytes read at once for the header alone
@@ -248,3 +250,39 @@ class Lines:
                 number = self.last + 1
                 self.faults[number] = Fault(number, 1, HALF)
             yield (b"" if hidden else b"".join(rest)) or b"\n", hidden
+
+
+class Reader:
+    """Reads the rows of files of one form.
+
+    `format` is the table of that name in `ingestlayer.toml`, may be empty. `names` are our names of columns by theirs.
+    """
+
+    unit = "line"
+
+    def __init__(self, format: dict[str, Any] | None = None, names: dict[str, str] | None = None) -> None:
+        self.format = {name: value for name, value in (format or {}).items() if value is not None}
+        self.names = names or {}
+        self.columns: list[str] | None = None  # of every row, once the header was read; None: each has its own
+        self.notes: list[str] = []  # what was settled by the looks of the file
+        self.stream: Stream
+
+    def records(self, file: BinaryIO, is_young: bool = False) -> Iterator[Record]:
+        """Yield every row of an open file from where it stands; WholeFileError when it cannot be read, or read on.
+
+        `is_young`: it was changed a moment ago, and may not be written to its end.
+        """
+        raise NotImplementedError
+
+    def prepare(self, file: BinaryIO) -> None:
+        """Read what `parse` needs when `records` did not run."""
+        self.stream = Stream(file, self.format.get("encoding"), HEAD)
+
+    def parse(self, records: list[bytes]) -> list[Parsed]:
+        """Read rows again by their bytes; ValueError where there is none."""
+        raise NotImplementedError
+
+    def values(self, value: Any) -> dict[str, Any]:
+        """Return the columns of a row."""
+        found: dict[str, Any] = value if isinstance(value, dict) else {}
+        return {self.names.get(name, name): it for name, it in found.items()} if self.names else found

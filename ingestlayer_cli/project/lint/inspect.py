@@ -35,7 +35,15 @@ class _Inspection:
         tables = facts.settings.entities if facts.settings else {}
         self.names = {kind: table.file for kind, table in tables.items()}
         self.files = {
-            kind: EntityFile(kind, os.path.join(facts.root, table.file), table.key, dict(table.types), None)
+            kind: EntityFile(
+                kind,
+                os.path.join(facts.root, table.file),
+                table.key,
+                dict(table.types),
+                None,
+                columns=table.columns,
+                format=table.format.model_dump(),
+            )
             for kind, table in tables.items()
         }
         self.rows = Columns(self.files, self.names, self._columns_in_use())
