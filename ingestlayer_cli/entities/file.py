@@ -8,13 +8,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
 from ingestlayer_cli.entities.reading.cells import key_text
-from ingestlayer_cli.entities.reading.faults import Fault, Parsed, Record, WholeFileError
-from ingestlayer_cli.entities.reading.stream import HALF, Stream
-from ingestlayer_cli.entities.table import Place, Table, entity_form
 from ingestlayer_cli.system.errors import Problem, ProjectError, near_miss
 
 if TYPE_CHECKING:
     from ingestlayer_cli.entities.index import Index
+    from ingestlayer_cli.entities.reading.faults import Fault, Parsed, Record
+    from ingestlayer_cli.entities.table import Place, Table
 
 INDEX_FROM = 256 * 1024  # bytes; a smaller file is kept in memory
 ROWS_KEPT = 10_000  # rows that were looked up; one more, and they are forgotten
@@ -150,6 +149,8 @@ class EntityFile:
         except (OSError, Error) as error:
             return [Problem(self.name, f"could not be checked: {error}")]
 
+    # Whoever asks for no row loads no reader: the modules of it are imported where it begins.
+
     def columns(self) -> list[str]:
         """Return the columns: of a CSV file the header's, else those of all records. Raises as `get`."""
         table = self._new_table()
@@ -175,7 +176,9 @@ class EntityFile:
         next(self._records(table), None)
         return table.reader.notes
 
-    def _records(self, table: Table) -> Iterator[Record]:
+    def _records(self, table: "Table") -> "Iterator[Record]":
+        from ingestlayer_cli.entities.reading.faults import WholeFileError
+
         self._stat()
         try:
             with open(self.path, "rb", buffering=READ_AHEAD) as file:
@@ -214,13 +217,15 @@ class EntityFile:
                 self._rows.clear()
             self._rows[key] = self._read_one(key, found)
         row = self._rows[key]
-        if isinstance(row, Fault):
+        if row is not None and not isinstance(row, Row):
             self._refuse(row)
         # The caller may change its dict; the kept one stays as the file has it.
         return row and Row(row.values.copy(), row.line, row.duplicates)
 
     def _open(self, stamp: _Stamp, rebuild: bool) -> None:
         """Find the places of the keys in the file of `stamp`; _StaleError when it changes meanwhile."""
+        from ingestlayer_cli.entities.reading.faults import WholeFileError
+
         settled = abs(time.time_ns() - stamp.changed) > TICK
         self._table = self._new_table()
         try:
@@ -247,7 +252,7 @@ class EntityFile:
         self._check_unchanged(stamp)
         self._stamp = stamp if settled else None
 
-    def _places_in_memory(self) -> dict[str, list[Place]]:
+    def _places_in_memory(self) -> "dict[str, list[Place]]":
         places: dict[str, list[Place]] = {}
         for key, place in self._keyed():
             places.setdefault(key, []).append(place)
@@ -270,7 +275,7 @@ class EntityFile:
         except (OSError, Error):
             return None
 
-    def _keyed(self) -> Iterator[tuple[str, Place]]:
+    def _keyed(self) -> "Iterator[tuple[str, Place]]":
         for key, record in self._table.keyed(self._read_ahead(self._copy or self._file)):
             yield key, record[:3]
 
@@ -285,6 +290,8 @@ class EntityFile:
         """Copy what is packed, or in UTF-16, to a file of this process, as UTF-8."""
         from tempfile import TemporaryFile
 
+        from ingestlayer_cli.entities.reading.stream import Stream
+
         copy = TemporaryFile(buffering=0)  # noqa: SIM115 - kept open for the rows
         try:
             for piece in Stream(self._read_ahead(self._file), self._settings["format"].get("encoding")).pieces:
@@ -296,17 +303,19 @@ class EntityFile:
 
     def _check_written(self, stamp: _Stamp) -> None:
         """Raise WholeFileError for a CSV that has lost its rows a moment ago: they are about to come."""
+        from ingestlayer_cli.entities.reading.faults import Fault, WholeFileError
+
         if self._table.header is not None and _is_young(stamp) and not (self._places is None or any(self._places)):
             raise WholeFileError(Fault(1, 1, WRITTEN_ANEW.format("it has a header, and no rows yet"), MOVE))
 
-    def _read_one(self, key: str, stamp: _Stamp) -> Row | Fault | None:
+    def _read_one(self, key: str, stamp: _Stamp) -> "Row | Fault | None":
         if self._places is None:
             self._index_for_now()
         if self._places is None:
             return self._read_through(key, stamp)
         return self._read([key], stamp)[key]
 
-    def _read(self, keys: list[str], stamp: _Stamp) -> dict[str, Row | Fault | None]:
+    def _read(self, keys: list[str], stamp: _Stamp) -> "dict[str, Row | Fault | None]":
         """Read the rows of keys from their places; _StaleError when something else stands there."""
         found = self._find(keys)
         rows: dict[str, Row | Fault | None] = dict.fromkeys(keys)
@@ -342,7 +351,7 @@ class EntityFile:
             with suppress(Error):  # no room for it: go on reading the file through
                 self._places = build_private_index(with_progress(self.name, self._keyed()))
 
-    def _find(self, keys: list[str]) -> dict[str, list[Place]]:
+    def _find(self, keys: list[str]) -> "dict[str, list[Place]]":
         """Return the places of the keys that are there."""
         if isinstance(self._places, dict):
             known = self._places
@@ -358,7 +367,7 @@ class EntityFile:
         except Error:
             raise _StaleError from None
 
-    def _parse(self, places: list[Place], stamp: _Stamp) -> list[Parsed]:
+    def _parse(self, places: "list[Place]", stamp: _Stamp) -> "list[Parsed]":
         file = self._copy or self._file
         size = stamp.size if self._copy is None else os.fstat(self._copy.fileno()).st_size
         if file is None or not all(0 <= start <= start + length <= size for _, start, length in places):
@@ -371,13 +380,18 @@ class EntityFile:
         if len(parsed) != len(places):
             raise _StaleError
         if self._table.header is not None and _is_young(stamp):
+            from ingestlayer_cli.entities.reading.faults import Fault
+            from ingestlayer_cli.entities.reading.stream import HALF
+
             half = Fault(1, 1, HALF, MOVE)
             whole = [data.endswith((b"\n", b"\r")) for data in records]
             return [found if is_whole else (found[0], half) for found, is_whole in zip(parsed, whole, strict=True)]
         return parsed
 
-    def _placed(self, fault: Fault, place: Place) -> Fault:
+    def _placed(self, fault: "Fault", place: "Place") -> "Fault":
         """Return the fault of a row that was read by its place, with its place in the file."""
+        from ingestlayer_cli.entities.reading.faults import Fault
+
         number, start, _ = place
         if self._table.form != "json":
             return Fault(number + fault.line - 1, fault.column, fault.words, fault.hint)
@@ -387,6 +401,8 @@ class EntityFile:
 
     def _scan(self, key: str) -> Row | None:
         """Read the whole file for one row."""
+        from ingestlayer_cli.entities.reading.faults import WholeFileError
+
         table = self._new_table()
         first: Record | None = None
         later = []
@@ -409,7 +425,9 @@ class EntityFile:
             self._refuse(fault)
         return Row(table.values(value), number, tuple(later))
 
-    def _new_table(self, encoding: bool = True) -> Table:
+    def _new_table(self, encoding: bool = True) -> "Table":
+        from ingestlayer_cli.entities.table import Table, entity_form
+
         settings = self._settings
         if not encoding:
             told = settings["format"]
@@ -430,10 +448,10 @@ class EntityFile:
         if self._file is None or _stamp_of(os.fstat(self._file.fileno())) != stamp:
             raise _StaleError
 
-    def _refuse(self, fault: Fault) -> NoReturn:
+    def _refuse(self, fault: "Fault") -> NoReturn:
         raise self._refusal(fault)
 
-    def _refusal(self, fault: Fault) -> ProjectError:
+    def _refusal(self, fault: "Fault") -> ProjectError:
         place = f"{self.name}:{fault.line}:{fault.column}"
         hint = fault.hint or "Correct this place; `ingestlayer validate` lists every problem of the file."
         return ProjectError(f"{place}: {fault.words}", hint, [Problem(place, fault.words)])

@@ -259,6 +259,4 @@ def _nth(at: int) -> str:
 def _whole(fault: Fault) -> Fault:
     """Return the fault of a header as one of the file."""
     words = fault.words.replace("the row", "the header", 1)
-    return Fault(
-        fault.line, fault.column, fault.words.replace("the row", "the header", 1), fault.hint or "look at its quotes"
-    )
+    return Fault(fault.line, fault.column, words, fault.hint or "look at its quotes")
