@@ -1,6 +1,6 @@
 """The Typer app: one line per command. Loaded for everything but a plain `emit` or `preview`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,7 @@ from .commands import (
 )
 from .commands.check_command import CheckCommand
 from .commands.event_command import EventCommand
+from .commands.help_texts import make_literal
 
 app = typer.Typer(
     name="ingestlayer",
@@ -105,3 +106,8 @@ app.add_typer(events.app, name="events")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(slack.app, name="slack")
 app.add_typer(store.app, name="store")
+
+
+def command() -> Any:
+    """Return the app as the command that it is."""
+    return make_literal(typer.main.get_command(app))

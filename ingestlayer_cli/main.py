@@ -100,12 +100,12 @@ def _typer(args: list[str]) -> int:
     from typer import Abort
     from typer.exceptions import TyperException
 
-    from .app import app
+    from .app import command
 
     if "_INGESTLAYER_COMPLETE" in os.environ:
         console.speak_utf8()  # the shell reads it
     try:
-        answer = app(args, prog_name="ingestlayer", standalone_mode=False)
+        answer = command()(args, prog_name="ingestlayer", standalone_mode=False)
     except TyperException as error:
         if not error.format_message():  # no command was given, and the help is printed
             return Exit.USAGE

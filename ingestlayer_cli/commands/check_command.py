@@ -8,6 +8,7 @@ from ..project import load
 from ..system.errors import IngestlayerError
 from . import settings
 from .check import CHECK
+from .help_texts import literal
 
 HELP = {"-h", "--help"}
 
@@ -32,9 +33,9 @@ def _params() -> list[Any]:
     for option in CHECK:
         names = [option.flag, option.short] if option.short else [option.flag]
         if option.metavar:
-            params.append(TyperOption(param_decls=names, metavar=option.metavar, help=option.help))
+            params.append(TyperOption(param_decls=names, metavar=option.metavar, help=literal(option.help)))
         else:
-            params.append(TyperOption(param_decls=names, is_flag=True, default=False, help=option.help))
+            params.append(TyperOption(param_decls=names, is_flag=True, default=False, help=literal(option.help)))
     return params
 
 

@@ -8,8 +8,10 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 from ..model.declarations import Field
 from ..project import Project, load
 from ..system.errors import IngestlayerError
+from ..system.terminal import line
 from . import settings
 from .arguments import EMIT, PREVIEW, option_name
+from .help_texts import literal
 
 HELP = {"-h", "--help"}
 _TABLES = {"emit": EMIT, "preview": PREVIEW}
@@ -57,9 +59,9 @@ def _params(command: str, args: list[str], project: Project | None) -> list[Any]
     for option in _TABLES[command]:
         names = [option.flag, option.short] if option.short else [option.flag]
         if option.metavar:
-            params.append(TyperOption(param_decls=names, metavar=option.metavar, help=option.help))
+            params.append(TyperOption(param_decls=names, metavar=option.metavar, help=literal(option.help)))
         else:
-            params.append(TyperOption(param_decls=names, is_flag=True, default=False, help=option.help))
+            params.append(TyperOption(param_decls=names, is_flag=True, default=False, help=literal(option.help)))
     return params
 
 
@@ -75,13 +77,13 @@ def _field_option(field: Field, type_: str) -> TyperOption:
     if field.type == "boolean":
         values = ["true", "false"]
     metavar = "|".join(values) if field.values else field.type.upper()
-    words = field.description or ("" if field.optional else "required")
+    words = line(field.description) or ("" if field.optional else "required")
     if field.max_length is not None:
         words = f"{words}{', ' if words else ''}at most {field.max_length:,} characters"
     return TyperOption(
         param_decls=[option_name(field.name)],
         metavar=metavar,
-        help=f"{words} (optional)" if field.optional and words else words or "optional",
+        help=literal(f"{words} (optional)" if field.optional and words else words or "optional"),
         autocompletion=_starting(values),
         rich_help_panel=f"Fields of {type_}",
     )

@@ -48,7 +48,8 @@ def _show(name: str, json: bool) -> int:
     from ..render.preview import preview as drawn
 
     say(recipe.title, "bold")
-    say(textwrap.fill(recipe.description, get_terminal_size().columns))
+    for line in textwrap.wrap(recipe.description, get_terminal_size().columns):
+        say(line)
     say("")
     for file in recipe.document()["files"]:
         say(f"  {file}")

@@ -24,6 +24,7 @@ from ..store.sqlite import entities as rows
 from ..store.sqlite.connection import Store
 from ..store.sqlite.transaction import Transaction
 from ..system.clock import format_time
+from ..system.console import safe
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, UsageError, near_miss
 
@@ -56,7 +57,7 @@ def check_kind(project: Project, store: Store | None, kind: str) -> None:
         listed = near_miss(kind, known) or (f": there are {', '.join(known)}" if known else "")
         raise UsageError(
             f'there is no kind of entity "{kind}"{listed}',
-            f"a kind has its table [entities.{kind}] in ingestlayer.toml, or a pipeline's step upsert.entity writes it",
+            f"a kind has its table [entities.{safe(kind)}] in ingestlayer.toml, or a pipeline's step upsert.entity writes it",
         )
 
 

@@ -50,7 +50,9 @@ def _named(path: str, names: tuple[str, ...]) -> str:
     folder = os.path.abspath(os.path.dirname(path) if os.path.basename(path) == FILE else path)
     if _has(folder, names):
         return folder
-    raise ProjectError(f"there is no {FILE} in {folder}", f"make a project there: ingestlayer init {path}")
+    from ..system.console import safe
+
+    raise ProjectError(f"there is no {FILE} in {folder}", f"make a project there: ingestlayer init {safe(path)}")
 
 
 def _upward(start: str, names: tuple[str, ...]) -> str:

@@ -21,7 +21,9 @@ def draw(found: list[dict[str, Any]], quiet: bool = False) -> None:
     """Print the state of each workspace; `quiet`: its problems alone."""
     for number, row in enumerate(found):
         if len(found) > 1 and not quiet:
-            say(("\n" if number else "") + f"workspace {row['workspace'] or '(default)'}", "bold")
+            if number:
+                say()
+            say(f"workspace {row['workspace'] or '(default)'}", "bold")
         for mark, words, hint in _lines(row):
             if mark == "problem" or not quiet:
                 line(mark, words, hint)

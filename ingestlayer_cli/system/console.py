@@ -126,8 +126,12 @@ def styled(text: str, style: str, stream: TextIO) -> str:
 
 
 def safe(text: str) -> str:
-    """Return a text that cannot drive a terminal: events' values and file names are printed, too."""
-    return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)
+    """Return a text as one line that cannot drive a terminal: events' values and file names are printed, too."""
+    if text.isprintable():  # nearly every one
+        return text
+    from .terminal import line
+
+    return line(text)
 
 
 def say(text: str = "", style: str = "") -> None:
@@ -175,7 +179,7 @@ def say_error(error: IngestlayerError, as_json: bool) -> None:
     for path, problem in error.details:
         note(f"  {path}: {problem}" if path else f"  {problem}")
     if error.hint:
-        lines = error.hint.splitlines()
+        lines = error.hint.split("\n")  # a hint is ours: values in it are made one line before
         note(f"hint: {lines[0]}", "yellow")
         for line in lines[1:]:
             note(f"  {line}" if line else "")

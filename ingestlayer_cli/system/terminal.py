@@ -19,6 +19,11 @@ def clean(value: object) -> str:
     return _UNSAFE.sub("", _LINE_ENDS.sub("\n", value).replace("\t", "    "))
 
 
+def line(text: str) -> str:
+    """The text in one line: what would begin another is seen as such, what acts on a terminal is a question mark."""
+    return _UNSAFE.sub("�", _LINE_ENDS.sub("\\\\n", text).replace("\n", "\\n").replace("\t", " "))
+
+
 def escaped(text: str) -> str:
     """JSON in which no character acts on a terminal that shows it: they stand in its strings, as \\uXXXX."""
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
