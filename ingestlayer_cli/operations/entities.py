@@ -57,7 +57,7 @@ def check_kind(project: Project, store: Store | None, kind: str) -> None:
         listed = near_miss(kind, known) or (f": there are {', '.join(known)}" if known else "")
         raise UsageError(
             f'there is no kind of entity "{kind}"{listed}',
-            f"a kind has its table [entities.{safe(kind)}] in ingestlayer.toml, or a pipeline's step upsert.entity writes it",
+            f"its table is [entities.{safe(kind)}] in ingestlayer.toml, or a pipeline's step upsert.entity writes it",
         )
 
 
