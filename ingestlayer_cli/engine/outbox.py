@@ -6,6 +6,7 @@ vanishes leaves `unknown`; `reconcile` settles that by the channel's history, or
 
 import json
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.sending import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 LEASE = MINUTE  # milliseconds; a sending takes at most a connection's and a read's time-out
+REQUEST = 15 * SECOND  # what one request of it may take: none is begun when less of the lease is left
 CURVE = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR)  # after the first, second, … failed attempt; then dead
 JITTER = 0.1
 WINDOW = MINUTE  # how long after it was sent a message may still turn up in the channel's history
@@ -168,7 +170,12 @@ class Outbox:
         return self.connections.of(label).pace
 
     def _outgoing(self, claimed: Claimed) -> Outgoing:
-        return self._outgoing_of(claimed)._replace(overtaken=claimed.overtaken)
+        ends, clock_ends = monotonic() + (LEASE - REQUEST) / 1000, claimed.lease_until - REQUEST
+
+        def is_ours() -> bool:  # by two clocks: the wall's may have been set back, and no other runs in sleep
+            return self._clock.now() < clock_ends and monotonic() < ends
+
+        return self._outgoing_of(claimed)._replace(overtaken=claimed.overtaken, is_ours=is_ours)
 
     def _outgoing_of(self, row: Claimed | Doubtful) -> Outgoing:
         now, people = self._clock.now(), {}
@@ -179,9 +186,6 @@ class Outbox:
         return Outgoing(row.id, row.target, json.loads(row.body), row.directions, place, people, at=now)
 
     def _deliver(self, claimed: Claimed, outgoing: Outgoing) -> Result:
-        if self._clock.now() >= claimed.lease_until:
-            # The machine slept: others may have taken it up.
-            return Retry("this process was held up for longer than its lease; nothing was sent", 0)
         return self.connections.sender(claimed.destination).send(outgoing)
 
     def _record(self, claimed: Claimed, result: Result, at: int, said: Said | None) -> None:

@@ -1,5 +1,6 @@
 """What is sent to a destination, and what may come of it."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from .people import Person
@@ -48,6 +49,13 @@ class NotConnected(NamedTuple):
 
 Result = Sent | Retry | Refused | Unknown | NotConnected
 
+LATE = Retry("this process was held up for longer than its lease; nothing was sent", 0)
+"""What came of a delivery that others may have taken up meanwhile."""
+
+
+def _always() -> bool:
+    return True
+
 
 class Place(NamedTuple):
     """The first message of a thread, as its receipt named it."""
@@ -59,7 +67,9 @@ class Place(NamedTuple):
 class Outgoing(NamedTuple):
     """One delivery as it is sent. `people` is what is known of the addresses in its directions.
 
-    `overtaken`: a newer message of its thread is delivered. `at` is when it is sent, in milliseconds.
+    `overtaken`: a newer message of its thread is delivered. `at` is when it is sent, in milliseconds. `is_ours` says
+    whether no other process has taken it up: its sender asks immediately before each request that has an effect, and
+    where it is not, answers `LATE`.
     """
 
     id: str
@@ -70,6 +80,7 @@ class Outgoing(NamedTuple):
     people: dict[str, Person] = {}  # noqa: RUF012 - read alone
     overtaken: bool = False
     at: int = 0
+    is_ours: Callable[[], bool] = _always
 
 
 class Doubt(NamedTuple):

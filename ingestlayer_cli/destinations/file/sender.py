@@ -6,10 +6,11 @@ import os
 import stat
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 
 from ...model.events import encode
-from ...model.sending import CannotTell, Doubt, Found, NotConnected, Outgoing, Refused, Result, Retry, Sent
+from ...model.sending import LATE, CannotTell, Doubt, Found, NotConnected, Outgoing, Refused, Result, Retry, Sent
 from .paths import problem_of
 
 PATIENCE = 10.0  # seconds that another writer may hold the file
@@ -35,7 +36,8 @@ class Files:
         if problem := problem_of(path) or self._way_out(path):
             return Refused(f"nothing is written to {path}: {problem}", "correct `path`; then replay the event")
         try:
-            self._append(path, encode(outgoing.body).encode() + b"\n")
+            if not self._append(path, encode(outgoing.body).encode() + b"\n", outgoing.is_ours):
+                return LATE
         except BlockingIOError:
             return Retry(f"{path} is locked by another program", hint="end the program that holds it")
         except OSError as error:
@@ -53,13 +55,16 @@ class Files:
         real = os.path.relpath(os.path.realpath(os.path.join(root, path)), root)
         return "a link in it leads out of the project" if real.split(os.sep)[0] == ".." else problem_of(real)
 
-    def _append(self, path: str, line: bytes) -> None:
+    def _append(self, path: str, line: bytes, is_ours: Callable[[], bool]) -> bool:
+        """Append a line; False when by the time that the file is ours the delivery is not."""
         full = os.path.join(self._root, path)
         folder = os.path.dirname(full)
         os.makedirs(folder, exist_ok=True)
         is_new = not os.path.exists(full)
         file = _opened(full)
         try:
+            if not is_ours():
+                return False
             size = os.fstat(file).st_size
             if size and os.pread(file, 1, size - 1) != b"\n":
                 line = b"\n" + line  # ends what a writer that was killed has left
@@ -69,6 +74,7 @@ class Files:
             os.close(file)  # and gives the lock back
         if is_new:
             _sync_folder(folder)
+        return True
 
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
         """Look for the very lines. Of two deliveries with the same body, one line tells of one."""

@@ -4,6 +4,7 @@ import re
 from typing import Any, NamedTuple
 
 from ...model.sending import (
+    LATE,
     CannotTell,
     Doubt,
     Found,
@@ -77,14 +78,14 @@ class Bot:
                 return looked
             if looked.is_there:
                 notes.append(looked.note)
-                result = self._post({**body, "channel": place.channel, "thread_ts": place.ts})
+                result = self._post(outgoing, {**body, "channel": place.channel, "thread_ts": place.ts})
             if not looked.is_there or (isinstance(result, Failed) and result.code in _GONE):
                 # Nothing was posted: the message begins the thread anew.
                 notes.append("the thread's first message is gone: this one begins it anew")
                 result = None
         if result is None:
             notes.append(to.note)
-            result = self._post({**body, "channel": to.channel})
+            result = self._post(outgoing, {**body, "channel": to.channel})
         if isinstance(result, Failed):
             return result.result
         if isinstance(result, Sent):
@@ -92,11 +93,12 @@ class Bot:
             return result._replace(note=note, learned=known.learned)
         return result
 
-    def _post(self, body: dict[str, Any]) -> Sent | Failed:
-        answer, note = self._call("chat.postMessage", body), ""
+    def _post(self, outgoing: Outgoing, body: dict[str, Any]) -> Sent | Failed:
+        answer, note = self._call(outgoing, "chat.postMessage", body), ""
         if isinstance(answer, Failed) and answer.code == "missing_scope" and any(name in body for name in _LOOKS):
             # Slack is known to ignore them then. Where it does not, the message is worth more than its looks.
-            answer = self._call("chat.postMessage", {k: value for k, value in body.items() if k not in _LOOKS})
+            plain = {name: value for name, value in body.items() if name not in _LOOKS}
+            answer = self._call(outgoing, "chat.postMessage", plain)
             note = "posted under the app's own name and icon: the token needs the scope chat:write.customize"
         if isinstance(answer, Failed):
             return answer
@@ -124,7 +126,7 @@ class Bot:
             note += "; its first message stays as it is: a newer one of the thread is delivered"
             return _First(self._is_there(place), note)
         new = {"channel": place.channel, "ts": place.ts, "text": body["text"], "blocks": body["blocks"]}
-        answer = self._call("chat.update", new)
+        answer = self._call(outgoing, "chat.update", new)
         if not isinstance(answer, Failed):
             return _First(True, f"{note}; its first message is updated")
         if isinstance(answer.result, Retry | NotConnected):
@@ -139,8 +141,9 @@ class Bot:
         answer = self._ask("chat.getPermalink", {"channel": place.channel, "message_ts": place.ts})
         return not (isinstance(answer, Failed) and answer.code in _GONE)
 
-    def _call(self, method: str, body: dict[str, Any]) -> dict[str, Any] | Failed:
-        return self._told(self._api.post(method, body))
+    def _call(self, outgoing: Outgoing, method: str, body: dict[str, Any]) -> dict[str, Any] | Failed:
+        """Do what has an effect, unless another process may do it by now."""
+        return self._told(self._api.post(method, body)) if outgoing.is_ours() else Failed("", LATE)
 
     def _ask(self, method: str, query: dict[str, Any]) -> dict[str, Any] | Failed:
         return self._told(self._quick.get(method, query))

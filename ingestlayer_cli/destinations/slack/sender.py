@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from ...model.sending import CannotTell, Doubt, Found, Harmless, NotConnected, Outgoing, Result, Sender, Sent
+from ...model.sending import LATE, CannotTell, Doubt, Found, Harmless, NotConnected, Outgoing, Result, Sender, Sent
 from ...system.addresses import is_open
 from ...system.errors import ProjectError
 from ..base import Draw, in_thread
@@ -104,6 +104,8 @@ class Terminal:
         if "thread" in outgoing.directions:
             words = f"in Slack: {in_thread(outgoing.directions)}"
             body = {**body, "blocks": [*body["blocks"], kit.context(escape(words))]}
+        if not outgoing.is_ours():
+            return LATE
         self._draw(outgoing.target, body)
         return Sent({"connection": "terminal"}, is_shown=True)
 
@@ -122,6 +124,8 @@ class WebhookSender:
     def send(self, outgoing: Outgoing) -> Result:
         body, directions = outgoing.body, outgoing.directions
         missed = [words for key, words in _NO_WEBHOOK.items() if key in directions.get("missed", ())]
+        if not outgoing.is_ours():
+            return LATE
         answer = self._hook.post({"text": body["text"], "blocks": body["blocks"]})
         if isinstance(answer, Lost):
             return lost(answer.error, self._hook.secret)

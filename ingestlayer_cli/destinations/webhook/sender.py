@@ -20,7 +20,7 @@ import httpx
 
 from ... import __version__
 from ...model.events import encode
-from ...model.sending import Doubt, Harmless, NotConnected, Outgoing, Refused, Result, Retry, Sent
+from ...model.sending import LATE, Doubt, Harmless, NotConnected, Outgoing, Refused, Result, Retry, Sent
 from ...secrets.named import resolve
 from ...system.addresses import problem_of, shown
 from ...system.clock import HOUR, SECOND
@@ -55,6 +55,8 @@ class Requests:
             client = self._client
         except ProjectError as error:
             return NotConnected(f"the webhook is not connected: {error.message}", f"{error.hint}; {_DELIVER}")
+        if not outgoing.is_ours():
+            return LATE
         try:
             with _silence():
                 return _Exchange(client, request, told["timeout"] / 1000, outgoing.at).run()

@@ -20,6 +20,7 @@ class Claimed(NamedTuple):
     body: str
     attempts: int
     due_at: int
+    claimed_at: int
     lease_until: int
     retry: list[int] | None  # the pauses of its destination, in milliseconds
     directions: dict[str, Any]  # what its sender needs beside the body

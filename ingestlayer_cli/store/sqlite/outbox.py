@@ -109,7 +109,7 @@ def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: Callable[[st
             return None
         seq, id_, lane, destination, target, body, attempts, due_at, retry, directions, place, overtaken = row
         until, told = now + lease, (_read(retry), _read(directions) or {}, _read(place), bool(overtaken))
-        claimed = Claimed(seq, id_, lane, destination, target, body, attempts, due_at, until, *told)
+        claimed = Claimed(seq, id_, lane, destination, target, body, attempts, due_at, now, until, *told)
         execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
         execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (now + pace(destination), until, lane))
         return claimed
@@ -195,18 +195,28 @@ def own_open(store: Store, wanted: Wanted, due_by: int) -> bool:
     )
 
 
+# Whether of a delivery's attempts the last is what `abandon` noted of a claim: by whom, and when.
+_ABANDONED_LAST = (
+    "EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = deliveries.seq AND a.number ="
+    " (SELECT max(number) FROM attempts b WHERE b.delivery = deliveries.seq)"
+    " AND a.outcome = 'unknown' AND a.process = ? AND a.at = ?)"
+)
+
+
 def record(store: Store, claimed: Claimed, attempt: Attempt, owner: str) -> None:
     """Record an attempt and give the lease back.
 
-    A sender that was so slow that it was taken for vanished still knows what came of its attempt.
+    A sender that was so slow that it was taken for vanished still knows what came of its attempt: that it arrived, or
+    anything else as long as nobody has tried since.
     """
     arrived = attempt.status in ARRIVED
     with store.transaction() as transaction:
         execute = transaction.connection.execute
         ours = execute(
             "UPDATE deliveries SET lease_by = NULL, lease_until = NULL WHERE seq = ? AND ((lease_by = ? AND"
-            " lease_until = ?) OR (lease_by IS NULL AND (status = 'unknown' OR (? AND status <> 'delivered'))))",
-            (claimed.seq, owner, claimed.lease_until, arrived),
+            f" lease_until = ?) OR (lease_by IS NULL AND ((status = 'unknown' AND {_ABANDONED_LAST})"
+            " OR (? AND status <> 'delivered'))))",
+            (claimed.seq, owner, claimed.lease_until, owner, claimed.claimed_at, arrived),
         ).rowcount
         if ours:
             _settle(execute, claimed.seq, attempt)
