@@ -1,6 +1,6 @@
 """What a run of a check tells: the document of `check --json`, and the decisions for its log."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 from ..engine import tally
@@ -17,7 +17,7 @@ from .levels import Reached
 class Settled(NamedTuple):
     """What became of a row that is at a level: known, duplicate, taken, refused, emitted; in a dry run new.
 
-    `event` is that of its crossing, `error` why it is refused.
+    `event` is that of its crossing, where it is known the last one, `error` why it is refused.
     """
 
     row: Judged
@@ -33,6 +33,7 @@ class Report:
 
     def __init__(self, data: dict[str, Any], judge: Judge) -> None:
         self.decisions: list[dict[str, Any]] = []
+        self.waiting: Container[str] = ()  # the events that wait for a run that failed
         self._name: str = data["name"]
         self._emit: str = data["emit"]
         self._judge = judge
@@ -56,6 +57,8 @@ class Report:
             rejected=0,
             rejects=[],
             runs=tally.no_runs(),
+            unfinished=0,
+            retry_at=None,
             deliveries=dict.fromkeys(COUNTED, 0),
             problems=problems,
             problem_count=judge.problem_count,
@@ -67,7 +70,10 @@ class Report:
         """Tell of one row."""
         row, crossed, state, event, runs, error = settled
         self._states[row.key] = "known" if state == "duplicate" else state
-        if state == "known":
+        if state in ("known", "duplicate") and event in self.waiting:
+            self._states[row.key] = "unfinished"
+            self._decide("unfinished", row, level=crossed.before.level, event=event)
+        elif state == "known":
             since = crossed.before.since
             told = {"level": crossed.before.level, "since": None if since is None else format_time(since)}
             self._decide("known", row, **told)

@@ -20,6 +20,7 @@ from ..model.memory import Foreseen, Kept
 from ..project.check_table import STALE
 from ..store.contract.accepting import First
 from ..store.sqlite import outbox as rows
+from ..store.sqlite.connection import Store
 from ..store.sqlite.transaction import Transaction
 from ..system.clock import DAY, format_duration, format_time
 from ..system.document import Document
@@ -63,6 +64,7 @@ class _Check:
         self.data = data
         self.options = options
         self.name: str = data["name"]
+        self.source = f"check:{self.name}"  # of its events
         self.now = runtime.clock.now()
         self.levels = Levels(data, self.now)
         self.judge = Judge(data, options.only)
@@ -114,6 +116,8 @@ class _Check:
 
     def _judged(self, source: Source, candidates: list[Judged]) -> Document:
         result = self.report.begun(source, self.levels.period)
+        if self.options.dry_run:
+            self._note_waiting(result, self.runtime.stored)
         foreseen = [settled for row in candidates if (settled := self._foreseen(row)) is not None]
         if self.options.dry_run:
             for settled in foreseen:
@@ -126,18 +130,45 @@ class _Check:
 
         events = [event for _, event, _ in self.admitted.values()]
         (done, known_since), queued = transact(self.runtime, foresee(self.runtime, events), work)
+        again = self._run_again(result)
         for settled in done:
             self.report.add(result, settled)
         if known_since is not None:
             result["problems_known_since"] = format_time(known_since)
-        self._deliver(result, queued)
+        self._deliver(result, [span for span in (queued, *again) if span])
         return self.report.finished(result)
+
+    def _run_again(self, result: Document) -> list[range]:
+        """Run again what failed of the events of this check, where that is due; return what it queued."""
+        queued: list[range] = []
+        if self.runtime.store.has_unfinished():
+            from ..engine.unfinished import run_due
+
+            for done, own in run_due(self.runtime, self.now, source=self.source):
+                tally.count(result, (again.run for again in done))
+                queued.append(own)
+        self._note_waiting(result, self.runtime.store)
+        return queued
+
+    def _note_waiting(self, result: Document, store: Store | None) -> None:
+        """Tell how many events of this check wait for a run that failed: they are known, and nobody was told."""
+        if store is None or not store.has_unfinished():
+            return
+        from ..engine.unfinished import waiting_of
+
+        waiting = waiting_of(store, self.runtime.project, self.source)
+        self.report.waiting = {run.event.id for run in waiting}
+        times = [run.retry_at for run in waiting if run.retry_at is not None]
+        result["unfinished"] = len(self.report.waiting)
+        result["retry_at"] = format_time(min(times)) if times else None
+        result.exit_codes += [Exit.CONFIG] if waiting and Exit.CONFIG not in result.exit_codes else []
 
     def _foreseen(self, row: Judged) -> Settled | None:
         """Return what will become of a row, as far as can be told without holding the store."""
-        crossed = self.levels.reached(row, self.levels.held.get(row.key))
+        kept = self.levels.held.get(row.key)
+        crossed = self.levels.reached(row, kept)
         if crossed.level is None:
-            return None if row.level is None else Settled(row, crossed, "known")
+            return None if row.level is None else Settled(row, crossed, "known", kept.event_id if kept else None)
         if self.options.baseline:
             return Settled(row, crossed, "new")
         try:
@@ -149,13 +180,14 @@ class _Check:
 
     def _accept(self, transaction: Transaction, row: Judged) -> Settled | None:
         """Accept an event when a row newly reaches a level, and remember that it did."""
-        crossed = self.levels.reached(row, transaction.state(self.levels.scope, self.levels.start + row.key))
+        kept = transaction.state(self.levels.scope, self.levels.start + row.key)
+        crossed = self.levels.reached(row, kept)
         if crossed.level is None or self.options.baseline:
             if crossed.state is not None:
                 transaction.remember(crossed.state, "")
             if crossed.level is not None:
                 return Settled(row, crossed, "taken")
-            return None if row.level is None else Settled(row, crossed, "known")
+            return None if row.level is None else Settled(row, crossed, "known", kept.event_id if kept else None)
         raw = self._event(row, crossed)
         try:
             event, payload = self._admit(row, raw)
@@ -202,17 +234,19 @@ class _Check:
         transaction.remember(Kept(self.levels.scope, "", health, self.now), "")
         return known_since
 
-    def _deliver(self, result: Document, queued: range) -> None:
-        tally.settle(self.runtime, result, [queued] if queued else [], self.options.deliver, self.options.wait)
-        if self.options.deliver and queued and "trouble" not in result:
-            result.hints += [hint for state in rows.states(self.runtime.store, queued) if (hint := state["hint"])]
+    def _deliver(self, result: Document, queued: list[range]) -> None:
+        tally.settle(self.runtime, result, queued, self.options.deliver, self.options.wait)
+        for span in queued if self.options.deliver and "trouble" not in result else ():
+            result.hints += [hint for state in rows.states(self.runtime.store, span) if (hint := state["hint"])]
         result.hints = list(dict.fromkeys(result.hints))
 
     # A source that fails ------------------------------------------------------------------------------
 
     def _failed(self, error: IngestlayerError) -> Document:
         """Remember since when the source fails, and emit `check.stale` once when that is too long."""
-        result = Document(check=self.name, **error.document(), stale=None)
+        result = Document(
+            check=self.name, **error.document(), stale=None, runs=tally.no_runs(), unfinished=0, retry_at=None
+        )
         result.exit_codes = [error.exit_code]
         self.report.decide("failed", why=error.message)
         if self.options.dry_run or self.options.only is not None:
@@ -225,10 +259,9 @@ class _Check:
             result["stale"] = {"since": format_time(stale.since), "event": stale.event}
             self.report.decide("stale", **result["stale"])
             if stale.runs is not None:
-                result["runs"] = tally.no_runs()
                 tally.count(result, stale.runs)
-        if queued:
-            self._deliver(result, queued)
+        if spans := [span for span in (queued, *self._run_again(result)) if span]:
+            self._deliver(result, spans)
             del result["deliveries"]
         return result
 
@@ -255,7 +288,7 @@ class _Check:
         declaration = self.runtime.project.declaration(STALE)
         if declaration is not None:
             payload = {name: value for name, value in payload.items() if name in declaration.fields}
-        raw = Raw(STALE, payload, f"{STALE}:{self.name}:{format_time(since)}", None, f"check:{self.name}")
+        raw = Raw(STALE, payload, f"{STALE}:{self.name}:{format_time(since)}", None, self.source)
         try:
             event, text = self.runtime.gate.admit(raw, self.now)
             runs = accept(self.runtime, transaction, event, text, self.now)

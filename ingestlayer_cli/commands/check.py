@@ -113,6 +113,10 @@ def _say(data: dict[str, Any], result: Document, options: CheckOptions, quiet: b
         if not quiet:
             _say_table(data, result, options)
         _say_problems(result, options, quiet)
+    if waiting := result["unfinished"]:
+        words = "a message waits" if waiting == 1 else f"{waiting:,} messages wait"
+        when = f"at {result['retry_at']}" if result["retry_at"] else "once its pipeline has changed"
+        note(f"error: {result['check']}: {words} for a run that failed; it is run again {when}", "red")
     note_trouble(result)
 
 
@@ -178,7 +182,14 @@ def _shown(result: Document) -> list[Any]:
     return sorted(({**row, "event": events.get(row["key"])} for row in rows), key=lambda row: -row["value"])
 
 
-_STYLES = {"emitted": "green", "new": "green", "refused": "red", "known": "yellow", "taken": "yellow"}
+_STYLES = {
+    "emitted": "green",
+    "new": "green",
+    "refused": "red",
+    "known": "yellow",
+    "unfinished": "red",
+    "taken": "yellow",
+}
 
 
 def _state(row: Any, is_ratio: bool, width: int) -> str:
@@ -186,6 +197,7 @@ def _state(row: Any, is_ratio: bool, width: int) -> str:
     if row["state"] == "emitted":
         return f"emitted at {level}" + (f" {row['event']}" if width >= 110 and row["event"] else "")
     words = {"new": f"would be emitted at {level}", "known": f"known at {level}", "refused": f"refused at {level}"}
+    words["unfinished"] = f"known at {level}, and its message waits"
     words["taken"] = f"known from now on at {level}"
     if row["state"] == "known" and not level:
         return ""

@@ -17,7 +17,7 @@ def deliver(
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Send everything that is due, once: retries, and what could not be sent before.
+    """Send everything that is due, once: retries, and what could not be sent before; runs that failed are run again.
 
     What may or may not have arrived is looked up in the channel's history.
     """
@@ -28,7 +28,7 @@ def deliver(
     from ..engine.watching import Watch
     from ..project import load
     from ..store.contract.sending import Wanted
-    from ..system.console import Progress, note, say
+    from ..system.console import Progress, note, say, say_json_line
     from ..system.errors import IngestlayerError
     from ..system.log import Log
     from . import settings
@@ -58,6 +58,24 @@ def deliver(
             note(f"hint: {attempt.hint}", "yellow")
         progress.at(count)
 
+    def ran(again: Any) -> None:
+        nonlocal count
+        count += 1
+        progress.end()
+        told = _told(again)
+        if decisions is not None:
+            decisions.add("run again", **told)
+        if json:
+            say_json_line(told)
+        elif again.run.outcome == "failed":
+            note(_run_words(told), "red")
+            hint = again.run.error.hint
+            if hint and hint not in hints:
+                hints.add(hint)
+                note(f"hint: {hint}", "yellow")
+        elif not quiet:
+            say(_run_words(told))
+
     def renewed() -> Runtime:
         return Runtime(load(settings.project), show=drawing(json or quiet))
 
@@ -73,17 +91,22 @@ def deliver(
         # SIGTERM, as from systemd: the messages in hand are finished, then the process ends.
         before = signal.signal(signal.SIGTERM, lambda *_: rounds.stop())
         try:
-            result = rounds.run(wanted, said, limit) if watch else flow.deliver(runtime, wanted, said, limit)
+            result = (
+                rounds.run(wanted, said, limit, ran) if watch else flow.deliver(runtime, wanted, said, limit, ran=ran)
+            )
         finally:
             signal.signal(signal.SIGTERM, before)
-        stopped, waiting = rounds.stopped, result["waiting"]
+        stopped, waiting, failed = rounds.stopped, result["waiting"], result["failed"]
         soonest = _soonest(rounds.runtime, wanted) if waiting and not (json or quiet) else ""
     progress.end()
     if not json and not quiet:
         if waiting:
             words = ", ".join(f"{count:,} {status}" for status, count in waiting.items())
             note(f"still waiting: {words}{soonest}; see `ingestlayer deliveries list`")
-        elif not count:
+        if failed:
+            words = "a run that failed is" if failed == 1 else f"{failed:,} runs that failed are"
+            note(f"{words} run again later; see `ingestlayer events list --status failed`")
+        if not (waiting or failed or count):
             note("nothing is due")
     return 0 if stopped else flow.exit_code(result)
 
@@ -109,6 +132,21 @@ def _soonest(runtime: Any, wanted: Any) -> str:
 
     at = soonest(runtime.store, wanted)
     return f", the next at {format_time(at)}" if at is not None and at > runtime.clock.now() else ""
+
+
+def _told(again: Any) -> dict[str, Any]:
+    """Return what came of a run that was run again, as `--json` and the log have it."""
+    from ..system.clock import format_time
+
+    run = again.run
+    told = {"event": again.event.id, "pipeline": run.pipeline, "outcome": run.outcome, "reason": run.reason}
+    return told | {"retry_at": None if again.retry_at is None else format_time(again.retry_at)}
+
+
+def _run_words(told: dict[str, Any]) -> str:
+    words = f"{told['pipeline']} {told['outcome']} {told['event']}, run again"
+    words += f": {told['reason']}" if told["reason"] else ""
+    return words + (f"; next at {told['retry_at']}" if told["retry_at"] else "")
 
 
 def _next_at(attempt: Any) -> str | None:

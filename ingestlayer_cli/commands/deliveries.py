@@ -26,6 +26,7 @@ def list_deliveries(
     json: Json = False,
 ) -> int:
     """List deliveries, newest first; with no option those that are not delivered."""
+    from ..engine.unfinished import backlog
     from ..store.sqlite import deliveries
     from ..system.console import note, say, say_json_line, while_read
 
@@ -33,6 +34,7 @@ def list_deliveries(
         selection = _selection(runtime, status, since, pipeline, channel)
         found = deliveries.find(runtime.store, selection, limit)
         count = deliveries.count(runtime.store, selection) if len(found) == limit else len(found)
+        failed = backlog(runtime.store, runtime.project, pipeline).runs if selection.open_only and not json else 0
     for row in while_read(found):
         if json:
             say_json_line(row)
@@ -42,9 +44,12 @@ def list_deliveries(
             why = f"  {row['error']}" if row["error"] else ""
             say(f"{row['id']}  {row['queued_at']}  {row['target']}  {row['status']} ({row['attempts']}){due}{why}")
     if not found and not json:
-        say("nothing waits" if selection.open_only else "no such delivery")
+        say("no such delivery" if not selection.open_only else "no message waits" if failed else "nothing waits")
     if count > len(found) and not json:
         note(f"the newest {len(found):,} of {count:,}; --limit shows more")
+    if failed:
+        runs = "1 failed run" if failed == 1 else f"{failed:,} failed runs"
+        note(f"and what {runs} will send: ingestlayer events list --status failed")
     return 0
 
 

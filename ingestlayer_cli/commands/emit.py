@@ -91,17 +91,18 @@ def _decision(result: Document) -> dict[str, Any]:
 def _say(project: Project, result: Document) -> None:
     event = result["event"]
     if result["status"] == "duplicate":
-        say(f"duplicate of {event['id']}, received {event['received_at']}: nothing is sent", "bold")
+        words = "what had failed of it is run again" if result["runs"] else "nothing is sent"
+        say(f"duplicate of {event['id']}, received {event['received_at']}: {words}", "bold")
         say(f"  idempotency key {event['idempotency_key']}")
         if result["differs"]:
             say(f"  differs from the first in: {', '.join(result['differs'])}")
-        return
-    say(f"accepted {event['id']} {event['type']}", "bold")
+    else:
+        say(f"accepted {event['id']} {event['type']}", "bold")
     for run in result["runs"]:
         say(f"  {run['pipeline']}")
         if run["outcome"] != "queued":
             by = f" by {run['dropped_by']}" if run["dropped_by"] else ""
-            say(f"    {run['outcome']}{by}: {run['reason']}", "red" if run["outcome"] == "failed" else "")
+            say(f"    {run['outcome']}{by}: {_why(run)}", "red" if run["outcome"] == "failed" else "")
         for delivery in run["deliveries"]:
             error = f": {delivery['error']}" if delivery["error"] else ""
             style = {"delivered": "green", "shown": "green", "dead": "red"}.get(delivery["status"], "yellow")
@@ -110,7 +111,7 @@ def _say(project: Project, result: Document) -> None:
             say(f"    {skipped['target']} skipped: {skipped['reason']}", "dim")
     sent = [row["destination"] for run in result["runs"] for row in run["deliveries"] if row["status"] == "delivered"]
     note_real(project, sent, "it was sent")
-    if not result["runs"]:
+    if not result["runs"] and result["status"] == "accepted":
         note(f"warning: {_unmatched(project, event['type'])}", "yellow")
     sys.stdout.flush()
 
@@ -129,10 +130,19 @@ def _say_trouble(result: Document) -> None:
     """Say on stderr what went wrong after the event was accepted: all that `-q` prints."""
     for run in result["runs"]:
         if run["outcome"] == "failed":
-            note(f"error: {run['pipeline']}: {run['reason']}", "red")
+            note(f"error: {run['pipeline']}: {_why(run)}", "red")
         for delivery in run["deliveries"]:
             if delivery["error"]:
                 note(f"error: {delivery['target']} {delivery['status']}: {delivery['error']}", "red")
+
+
+def _why(run: dict[str, Any]) -> str:
+    """Return why a run sends nothing; of a failed one, when it is run again."""
+    if run["outcome"] != "failed":
+        return str(run["reason"])
+    return f"{run['reason']}; it is run again " + (
+        f"at {run['retry_at']}" if run["retry_at"] else "once its pipeline has changed"
+    )
 
 
 def _unmatched(project: Project, type_: str) -> str:

@@ -66,13 +66,17 @@ def show(
     json: Json = False,
 ) -> int:
     """Show one event whole."""
+    from ..engine.unfinished import told_of, when
     from ..model.events import HEAD
     from ..render.events import shown
     from ..store.sqlite import history
     from ..system.console import say, say_json
 
     with open_beside(keep=False) as runtime:
-        document = history.named(runtime.stored, id_).event.document()
+        store = runtime.stored
+        document: dict[str, Any] = {**history.named(store, id_).event.document()}
+        if store is not None and (waiting := told_of(store, runtime.project, document["id"])):
+            document["unfinished"] = waiting
     if json:
         say_json(document)
         return 0
@@ -81,6 +85,8 @@ def show(
             say(f"{name:16} {value if value is not None else '-'}")
     for name, value in document["payload"].items():
         say(f"  {name} = {shown(value)}")
+    for run in document.get("unfinished", ()):
+        say(f"{run['pipeline']} failed: {run['reason']}; it is run again {when(run['retry_at'])}", "red")
     return 0
 
 

@@ -57,7 +57,7 @@ def _show(project: Any) -> None:
         say(f"no events yet; try: {_try(project)}")
         return
     try:
-        _show_store(store)
+        _show_store(store, project)
     finally:
         store.close()
 
@@ -67,9 +67,10 @@ def _try(project: Any) -> str:
     return f"ingestlayer preview {next(types, 'TYPE')}"
 
 
-def _show_store(store: Any) -> None:
+def _show_store(store: Any, project: Any) -> None:
     from itertools import islice
 
+    from ..engine.unfinished import backlog
     from ..store.contract.reading import Selection
     from ..store.contract.sending import Wanted
     from ..store.sqlite.history import select
@@ -77,8 +78,10 @@ def _show_store(store: Any) -> None:
     from ..system.console import say
 
     waiting = still_waiting(store, Wanted())
-    words = ", ".join(f"{count:,} {status}" for status, count in waiting.items()) or "nothing"
-    say(f"waiting: {words}" + ("; to send what is due: ingestlayer deliver" if waiting else ""))
+    found = [f"{count:,} {status}" for status, count in waiting.items()]
+    if not store.is_outdated and (failed := backlog(store, project).runs):
+        found.append("1 failed run" if failed == 1 else f"{failed:,} failed runs")
+    say(f"waiting: {', '.join(found) or 'nothing'}" + ("; to send what is due: ingestlayer deliver" if found else ""))
     say("last events:")
     for item in islice(select(store, Selection()), LAST):
         event = item.event.document()

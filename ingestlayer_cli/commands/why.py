@@ -54,7 +54,7 @@ def why(
     if refused and options.keys() - {"type_"}:
         raise UsageError("beside --refused there is --type alone", "ingestlayer why --refused --type TYPE")
     with open_beside(keep=False) as runtime:
-        store, now = runtime.stored, runtime.clock.now()
+        store, project, now = runtime.stored, runtime.project, runtime.clock.now()
         if store is None:
             raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event")
         if refused:
@@ -63,9 +63,9 @@ def why(
                 raise UsageError("nothing like that was refused", "without --refused it looks among the events, too")
         elif word is not None:
             found = stories.find(store, word)
-            told = stories.tell(store, found[0], now, found[1]) if isinstance(found, tuple) else found
+            told = stories.tell(store, project, found[0], now, found[1]) if isinstance(found, tuple) else found
         else:
-            told = stories.tell(store, _last(runtime, store, options), now)
+            told = stories.tell(store, project, _last(runtime, store, options), now)
     if json:
         say_json(told)
     else:

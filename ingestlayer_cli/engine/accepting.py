@@ -31,11 +31,35 @@ def accept(runtime: Runtime, transaction: Transaction, event: Event, payload: st
     runs = []
     for index, pipeline in enumerate(runtime.pipelines(event.type), start=1):
         run = pipeline.run(event, runtime.outside, transaction)
-        keep_run(transaction, event, (number, index), pipeline.text, run, now)
-        for item in run.to_remember:
-            transaction.remember(item, event.id)
+        settle_run(runtime, transaction, event, (number, index), pipeline.text, run, now)
         runs.append(run)
     return runs
+
+
+def settle_run(
+    runtime: Runtime,
+    transaction: Transaction,
+    event: Event,
+    place: tuple[int, int],
+    text: str,
+    run: Run,
+    now: int,
+    tries: int = 1,
+) -> int | None:
+    """Store a run of an event's acceptance with all that comes of it.
+
+    One that failed, so many times by now, is unfinished work: return when it is run again.
+    """
+    keep_run(transaction, event, place, text, run, now)
+    for item in run.to_remember:
+        transaction.remember(item, event.id)
+    if run.outcome != "failed":
+        return None
+    from .causes import cause, retry_at
+
+    again_at = retry_at(run, tries, now)
+    transaction.add_unfinished(*place, cause(runtime.project, run), tries, again_at)
+    return again_at
 
 
 def look_up(runtime: Runtime, events: list[Event]) -> LookedUp:

@@ -13,7 +13,7 @@ from ..system.errors import IngestlayerError, RejectedError, StoreError
 from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact, without_first
 from .pipeline import Run
 from .runtime import Runtime
-from .tally import add_trouble, count, no_runs, nothing_accepted
+from .tally import add_trouble, count, no_runs, nothing_accepted, run_again
 
 HELD = 1.0  # seconds after which a transaction takes no further line: others wait for it
 
@@ -34,6 +34,7 @@ class Batch:
         self._runtime = runtime
         self._rejected = rejected
         self._progress = progress
+        self._started = runtime.clock.now()
         self._last = 0  # the number of the last line that is committed
 
     def accept(self, chunks: Iterable[list[Line]]) -> None:
@@ -70,9 +71,11 @@ class Batch:
         """Count what is committed."""
         result = self.result
         self.queued += [done.queued] if done.queued else []
+        firsts = []
         for outcome in done.outcomes:
             if isinstance(outcome, First):
                 result["duplicates"] += 1
+                firsts += [outcome.event.id] if outcome.accepted_at < self._started else []
             else:
                 result["accepted"] += 1
                 count(result, outcome)
@@ -80,6 +83,9 @@ class Batch:
             _reject(result, line, why)
             if self._rejected is not None:
                 self._rejected(line, why)
+        again, queued = run_again(self._runtime, firsts)
+        count(result, (it.run for it in again))
+        self.queued += [queued] if queued else []
 
     @property
     def _place(self) -> str:

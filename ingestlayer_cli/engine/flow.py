@@ -31,11 +31,12 @@ from .accepting import (
 from .memory import NoMemory
 from .pipeline import Run
 from .runtime import Runtime
-from .tally import WAIT, add_trouble, finish, nothing_accepted, send_own, settle, unread
+from .tally import WAIT, add_trouble, finish, nothing_accepted, run_again, send_own, settle, unread
 
 if TYPE_CHECKING:
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
     from .outbox import Said
+    from .unfinished import Again
 
 
 # Accepting ------------------------------------------------------------------------------------------------
@@ -64,9 +65,11 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
         raise nothing_accepted(error) from error
     until = runtime.clock.now() + wait
     if isinstance(runs, First):
-        result = _duplicate(runs.event, event)
+        again, queued = run_again(runtime, [runs.event.id])
+        result = _settled(runtime, runs.event, [(it.number, it.run) for it in again], queued, deliver, wait)
+        result.update(status="duplicate", differs=differing(runs.event, event))
     else:
-        result = _settled(runtime, event, runs, queued, deliver, wait)
+        result = _settled(runtime, event, list(enumerate(runs, start=1)), queued, deliver, wait)
     if deliver:
         finish(runtime, result, now, until)
     return result
@@ -154,10 +157,12 @@ def deliver(
     said: "Said | None" = None,
     limit: int | None = None,
     until: int | None = None,
+    ran: "Callable[[Again], None] | None" = None,
 ) -> Document:
-    """Send everything that is due, once, and settle what is unknown. The result counts what still waits.
+    """Run again what failed, send everything that is due, once, and settle what is unknown.
 
-    `until`: when to leave what channels are paced for; else all of it goes.
+    The result counts what still waits. `until`: when to leave what channels are paced for; else all of it goes. `ran`
+    is told of every run.
     """
     outcomes: dict[str, int] = {}
 
@@ -169,22 +174,39 @@ def deliver(
             said(row, attempt)
 
     result = Document()
+    failed = _finish(runtime, wanted, ran)
     runtime.outbox.reconcile(wanted, heard)
     sent = runtime.outbox.send(wanted, runtime.clock.now(), until, heard, limit)
     waiting = rows.still_waiting(runtime.store, wanted)
-    result.update(sent=sent, outcomes=outcomes, waiting=waiting)
+    result.update(sent=sent, outcomes=outcomes, waiting=waiting, failed=failed)
     result.exit_codes = [Exit.DEAD] * ("dead" in outcomes) + [Exit.WAITING] * bool(waiting)
+    result.exit_codes += [Exit.CONFIG] * bool(failed)
     return result
+
+
+def _finish(runtime: Runtime, wanted: "Wanted", ran: "Callable[[Again], None] | None") -> int:
+    """Run again what is due; return how many runs still wait. Where one channel is wanted, none: they have none yet."""
+    if wanted.target is not None or not runtime.store.has_unfinished():
+        return 0
+    from .unfinished import backlog, run_due
+
+    runtime.outside.forget_secrets()
+    for done, _ in run_due(runtime, runtime.clock.now(), pipeline=wanted.pipeline):
+        if ran is not None:
+            for again in done:
+                ran(again)
+        if runtime.outbox.stopped:
+            break
+    return backlog(runtime.store, runtime.project, wanted.pipeline).runs
 
 
 # Results --------------------------------------------------------------------------------------------------
 
 
-def _duplicate(first: Event, event: Event) -> Document:
-    return Document(status="duplicate", differs=differing(first, event), event=first.document(), runs=[])
+_Numbered = list[tuple[int, Run]]  # runs, each with its number among those of its event
 
 
-def _settled(runtime: Runtime, event: Event, runs: list[Run], queued: range, deliver: bool, wait: int) -> Document:
+def _settled(runtime: Runtime, event: Event, runs: _Numbered, queued: range, deliver: bool, wait: int) -> Document:
     """Send the messages of an event that is committed: whatever fails now, the result says what it came to."""
     troubles: list[Exception] = []
     try:
@@ -192,12 +214,17 @@ def _settled(runtime: Runtime, event: Event, runs: list[Run], queued: range, del
             send_own(runtime, [queued], wait)
     except Exception as error:
         troubles.append(error)
+    waits: dict[int, str | None] = {}
     try:
         states = _states(runtime, queued)
+        if any(run.outcome == "failed" for _, run in runs):
+            from .unfinished import retry_times
+
+            waits = retry_times(runtime.store, runtime.project, event.id)
     except Exception as error:
         troubles.append(error)
         states = _unread(runs, unread(deliver))
-    result = _accepted(event, runs, states)
+    result = _accepted(event, runs, states, waits)
     for trouble in troubles:
         add_trouble(result, trouble, f"after {event.id} was accepted")
     return result
@@ -214,17 +241,19 @@ def _states(runtime: Runtime, queued: range) -> list[dict[str, Any]]:
     return states
 
 
-def _unread(runs: list[Run], status: str) -> list[dict[str, Any]]:
+def _unread(runs: _Numbered, status: str) -> list[dict[str, Any]]:
     """Return the deliveries of runs as far as they are known without the store."""
     about = {"status": status, "attempts": 0, "error": None, "hint": None}
     return [
         {"run": number, "id": message.id, "destination": message.destination, "target": message.target, **about}
-        for number, run in enumerate(runs, start=1)
+        for number, run in runs
         for message in run.messages
     ]
 
 
-def _accepted(event: Event, runs: list[Run], states: list[dict[str, Any]]) -> Document:
+def _accepted(event: Event, runs: _Numbered, states: list[dict[str, Any]], waits: dict[int, str | None]) -> Document:
+    """Return the document of an event with these runs; `waits` says when those that failed are run again."""
+    failed = [run.error for _, run in runs if run.error is not None]
     result = Document(
         status="accepted",
         differs=[],
@@ -243,11 +272,12 @@ def _accepted(event: Event, runs: list[Run], states: list[dict[str, Any]]) -> Do
                     if state["run"] == number
                 ],
             }
-            for number, run in enumerate(runs, start=1)
+            | ({"retry_at": waits.get(number)} if run.outcome == "failed" else {})
+            for number, run in runs
         ],
     )
-    result.exit_codes = [run.error.exit_code for run in runs if run.error]
-    result.hints = [run.error.hint for run in runs if run.error and run.error.hint]
+    result.exit_codes = [error.exit_code for error in failed]
+    result.hints = [error.hint for error in failed if error.hint]
     result.hints += [state["hint"] for state in states if state["hint"]]
     return result
 

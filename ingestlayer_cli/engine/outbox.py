@@ -239,15 +239,17 @@ class Outbox:
         for row in doubtful:
             now = self._clock.now()
             if isinstance(found, CannotTell):
-                attempt = self._undecided(row, found.why, now)
+                attempt = self._undecided(row, found, now)
             elif isinstance(found, Found) and row.id in found.receipts:
                 attempt = Attempt(now, 0, "found", "delivered", False, now, receipt=found.receipts[row.id])
             elif isinstance(found, Harmless):
                 attempt = _again(row, found.why, now)
-            elif looked_at - row.noticed_at >= WINDOW:
-                attempt = _again(row, "it is not in the channel's history", now)
-            else:
+            elif row.id in found.unseen:
+                attempt = self._undecided(row, CannotTell(found.unseen[row.id]), now)
+            elif looked_at - max(found.ahead, 0) - row.noticed_at < WINDOW:
                 continue  # it may still turn up
+            else:
+                attempt = _again(row, "it is not in the channel's history", now)
             if attempt.status == "unknown":
                 if row.seq in self._held:
                     continue
@@ -257,10 +259,11 @@ class Outbox:
             if said is not None:
                 said(row, attempt)
 
-    def _undecided(self, row: Doubtful, why: str, now: int) -> Attempt:
-        if self.connections.of(row.destination).doubt == "resend":
-            return _again(row, f'{why}; on_unknown = "resend"', now)
-        why = f"it may or may not have arrived: {why}"
+    def _undecided(self, row: Doubtful, look: CannotTell, now: int) -> Attempt:
+        """What cannot be seen is as `on_unknown` says; what cannot be seen now is looked for again."""
+        if self.connections.of(row.destination).doubt == "resend" and not look.passes:
+            return _again(row, f'{look.why}; on_unknown = "resend"', now)
+        why = f"it may or may not have arrived: {look.why}" + ("; it is looked for again" if look.passes else "")
         return Attempt(now, 0, "held", "unknown", False, now, why, _ask(row.id, row.target))
 
 

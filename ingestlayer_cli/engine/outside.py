@@ -113,8 +113,8 @@ def _tried(read: Callable[..., Any], *asked: str) -> Any:
 
 
 def _raised(found: Found | Exception) -> Found:
-    if isinstance(found, ProjectError):  # a new one: a run takes what it redacts out of an error's words
-        raise ProjectError(found.message, found.hint, found.details)
+    if isinstance(found, ProjectError):
+        raise found.copy()
     if isinstance(found, Exception):
         raise found
     return found

@@ -222,6 +222,7 @@ def broken(data: dict[str, Any]) -> FailingPipeline:
     first, more = problems[0], len(problems) - 1
     words = f"{first.path}: {first.problem}" + (f" (and {more} more)" if more else "")
     error = ProjectError(words, "after the edit: ingestlayer validate", problems)
+    error.lasting = True
     return FailingPipeline(data["name"], data["version"], data["text"], error)
 
 

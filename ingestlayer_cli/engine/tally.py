@@ -17,8 +17,10 @@ from .runtime import Runtime
 
 if TYPE_CHECKING:
     from ..store.contract.sending import Attempt, Claimed, Doubtful
+    from .unfinished import Again
 
 WAIT = 10_000  # milliseconds that a call waits for what it queued
+FEW = 50  # runs that a call which is not patient runs again
 HINTS = 10  # more of them nobody reads
 SAFE = "what was accepted is safe, do not emit it again: `ingestlayer deliver` sends its messages"
 
@@ -82,6 +84,15 @@ def _with_hint(error: IngestlayerError, hint: str) -> IngestlayerError:
     return error
 
 
+def run_again(runtime: Runtime, ids: list[str]) -> "tuple[list[Again], range]":
+    """Run again at once what failed of events whose keys came again; return it, and what it queued."""
+    if not (ids and runtime.store.has_unfinished()):
+        return [], range(0)
+    from .unfinished import run_events
+
+    return run_events(runtime, ids)
+
+
 def send_own(runtime: Runtime, queued: list[range], wait: int) -> None:
     """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
     connections, wanted = runtime.connections, Wanted(queued=tuple(queued))
@@ -109,6 +120,7 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
 
     A patient call waits for the pace of channels, another sends what may go at once. What a terminal draws is drawn
     by the call that accepted it, or by `deliver`. In a process that lives long one thread sends, and not this.
+    Before that, runs that failed are run again where that is due.
     """
     result = Document()
     try:
@@ -122,6 +134,11 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
 
 def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_patient: bool) -> None:
     clock = runtime.clock
+    if runtime.store.has_unfinished():
+        from .unfinished import run_due
+
+        for _ in run_due(runtime, started - 1, most=None if is_patient else FEW):
+            pass
     if runtime.courier is not None or clock.now() >= until:
         return
     of, due_by = runtime.connections.of, started - 1

@@ -11,6 +11,7 @@ from .runtime import Runtime
 if TYPE_CHECKING:
     from ..store.contract.sending import Wanted
     from .outbox import Said
+    from .unfinished import Again
 
 ROUND = 2_000  # milliseconds that a round waits for channels
 POLL = 500  # between two rounds
@@ -40,10 +41,16 @@ class Watch:
     def close(self) -> None:
         self.runtime.close()
 
-    def run(self, wanted: "Wanted", said: "Said | None" = None, limit: int | None = None) -> Document:
+    def run(
+        self,
+        wanted: "Wanted",
+        said: "Said | None" = None,
+        limit: int | None = None,
+        ran: "Callable[[Again], None] | None" = None,
+    ) -> Document:
         """Deliver until it is stopped, or so many are sent."""
         while True:
-            result = flow.deliver(self.runtime, wanted, said, limit, self.runtime.clock.now() + ROUND)
+            result = flow.deliver(self.runtime, wanted, said, limit, self.runtime.clock.now() + ROUND, ran)
             limit = None if limit is None else limit - result["sent"]
             if self.stopped or limit == 0:
                 return result

@@ -40,6 +40,7 @@ class Row(NamedTuple):
 class _Stamp(NamedTuple):
     size: int  # bytes
     changed: int  # mtime, nanoseconds
+    touched: int  # ctime: an edit that keeps size and mtime has another
     inode: int
 
 
@@ -211,7 +212,7 @@ class EntityFile:
             self.close()
             self._open(found, rebuild)
         if self._error:
-            raise ProjectError(self._error.message, self._error.hint, self._error.details)
+            raise self._error.copy()
         if key not in self._rows:
             if len(self._rows) >= ROWS_KEPT:
                 self._rows.clear()
@@ -475,7 +476,7 @@ def _is_young(stamp: _Stamp) -> bool:
 
 
 def _stamp_of(found: os.stat_result) -> _Stamp:
-    return _Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+    return _Stamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 def _index_path(folder: str, kind: str) -> str:

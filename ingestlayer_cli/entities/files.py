@@ -5,7 +5,8 @@ from collections.abc import Collection
 from typing import Any
 
 from ..system.clock import DAY, Clock
-from ..system.errors import Problem
+from ..system.errors import Problem, ProjectError
+from ..system.stamps import stamp_of
 from .file import EntityFile, Row
 
 
@@ -21,16 +22,38 @@ class EntityFiles:
         self._index = index
         self._files: dict[str, EntityFile] = {}
         self._looked: set[str] = set()  # the kinds whose file was looked at since `refresh`
+        self._unusable: dict[str, ProjectError] = {}  # of these: why it cannot be used
         self.sealed = False  # while the store is held: whoever asks for a file now would keep others waiting for it
 
     def get(self, kind: str, key: str) -> Row | None:
-        """Return a row or None. Whether its file has changed is looked at once until `refresh()`."""
+        """Return a row or None. Whether its file has changed is looked at once until `refresh()`.
+
+        ProjectError where it cannot be used: `by` is the file as it was then.
+        """
         file = self.file(kind)
         if file is None:
             return None
-        row = file.get(key, kind in self._looked)
-        self._looked.add(kind)
-        return row
+        if kind in self._unusable:
+            raise self._unusable[kind].copy()
+        try:
+            return file.get(key, kind in self._looked)
+        except (ProjectError, OSError):
+            return self._again(kind, file, key)
+        finally:
+            self._looked.add(kind)
+
+    def _again(self, kind: str, file: EntityFile, key: str) -> Row | None:
+        """Read once more what could not be read: its stamp must be of before what is told of it."""
+        stamp = stamp_of(file.path)
+        try:
+            return file.get(key)
+        except ProjectError as error:
+            unusable = error
+        except OSError as error:
+            unusable = ProjectError(f"{file.path} cannot be read: {error.strerror}", "check the file and its disk")
+        unusable.by = file.path, stamp
+        self._unusable[kind] = unusable
+        raise unusable.copy()
 
     def look_up(self, kind: str, keys: Collection[str]) -> None:
         """Read many rows at once, for the calls of `get` that follow."""
@@ -41,6 +64,7 @@ class EntityFiles:
         """Look again whether a file has changed."""
         self._names.clear()
         self._looked.clear()
+        self._unusable.clear()
 
     def name(self, kind: str) -> str:
         """Return the file's name, with its age when an export of it must have been missed: over a day.
@@ -51,7 +75,11 @@ class EntityFiles:
         if file is None:
             return ""
         if kind not in self._names:
-            days = int(self._clock.now() - os.stat(file.path).st_mtime * 1000) // DAY
+            try:
+                changed = os.stat(file.path).st_mtime * 1000
+            except OSError:  # it is just being replaced
+                return file.name
+            days = int(self._clock.now() - changed) // DAY
             self._names[kind] = file.name if days < 1 else f"{file.name} ({days} day{'s' * (days > 1)} old)"
         return self._names[kind]
 

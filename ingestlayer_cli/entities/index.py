@@ -6,17 +6,16 @@ and renamed into place, so that a reader sees a whole index or none, and builder
 
 import os
 import sys
+from binascii import crc32
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
-from ingestlayer_cli import __version__
 from ingestlayer_cli.entities.table import Place
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-# Raise it with every change of the schema or of what a place means.
-VERSION = f"3 {__version__}"
 ABANDONED = 3600  # seconds: an unfinished index older than this has lost its builder
 SHOW_AFTER = 1.0  # seconds
 COUNT_EVERY = 20_000  # records
@@ -71,6 +70,19 @@ class Index:
         self._connection.close()
 
 
+@cache
+def code() -> str:
+    """Return what tells this room's code, which says what a place means, from any other."""
+    number = 0
+    for folder, folders, names in os.walk(os.path.dirname(__file__)):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(".py"):
+                with open(os.path.join(folder, name), "rb") as file:
+                    number = crc32(file.read(), number)
+    return f"{number:08x}"
+
+
 def open_index(path: str, identity: str) -> Index | None:
     """Open the index at `path`; None when there is none, or a damaged one, or one of another identity."""
     import sqlite3
@@ -80,7 +92,7 @@ def open_index(path: str, identity: str) -> Index | None:
     connection = None
     try:
         connection = sqlite3.connect(f"file:{escaped}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-        if connection.execute("SELECT identity FROM source").fetchone() == (f"{VERSION} {identity}",):
+        if connection.execute("SELECT identity FROM source").fetchone() == (f"{code()} {identity}",):
             return Index(connection)
     except sqlite3.Error:
         pass
@@ -128,7 +140,7 @@ def build_private_index(keyed: Iterable[tuple[str, Place]], path: str = "", iden
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
         connection.execute("CREATE TABLE source (identity TEXT)")
-        connection.execute("INSERT INTO source VALUES (?)", (f"{VERSION} {identity}",))
+        connection.execute("INSERT INTO source VALUES (?)", (f"{code()} {identity}",))
         columns = "key BLOB, number INTEGER, start INTEGER, length INTEGER"
         connection.execute(f"CREATE TEMP TABLE found ({columns})")
         rows = ((_stored(key), *place) for key, place in keyed)

@@ -84,22 +84,29 @@ class Outgoing(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """A delivery that may or may not have arrived. `since`: milliseconds; it was sent, if it was, after that."""
+    """A delivery that may or may not have arrived. `since`: milliseconds by our clock; it was sent after that."""
 
     outgoing: Outgoing
     since: int
 
 
 class Found(NamedTuple):
-    """What a look at the other side found: the receipts of those delivery ids that are there."""
+    """What a look at the other side found: the receipts of those delivery ids that are there.
+
+    `unseen`: of others, why the look could not have found them; of the rest it is known that they are not there.
+    `ahead`: by how many milliseconds our clock is ahead of theirs, if that is known.
+    """
 
     receipts: dict[str, dict[str, str]]
+    unseen: dict[str, str] = {}  # noqa: RUF012 - read alone
+    ahead: int = 0
 
 
 class CannotTell(NamedTuple):
-    """It cannot be seen from here what arrived."""
+    """It cannot be seen from here what arrived. `passes`: not now, and maybe later."""
 
     why: str
+    passes: bool = False
 
 
 class Harmless(NamedTuple):

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 
+from ..engine.unfinished import backlog, when
 from ..entities.files import EntityFiles
 from ..project import Project, find, load_beside
 from ..project.lint.inspect import inspect
@@ -203,6 +204,8 @@ def _deliveries(project: Project, clock: Clock) -> Iterator[Symptom]:
         return
     try:
         yield from _outbox(store, clock.now())
+        if not store.is_outdated:  # an older program noted nothing of them
+            yield from _unfinished(store, project)
     finally:
         store.close()
 
@@ -224,3 +227,19 @@ def _outbox(store: Store, now: int) -> Iterator[Symptom]:
         yield Symptom("deliveries", mark, words, "ingestlayer deliveries list --status dead")
     elif not waiting:
         yield Symptom("deliveries", "ok", "nothing waits")
+
+
+def _unfinished(store: Store, project: Project) -> Iterator[Symptom]:
+    """Yield what failed and waits: alerts that nobody has seen."""
+    waiting = backlog(store, project)
+    if waiting.runs:
+        words = "1 run failed, and waits" if waiting.runs == 1 else f"{waiting.runs:,} runs failed, and wait"
+        hint = "ingestlayer events list --status failed; ingestlayer why EVENT says why"
+        yield Symptom("runs", "problem", f"{words}: run again {when(waiting.retry_at)}", hint)
+    for name, count in waiting.idle.items():
+        words = "1 run failed, and waits" if count == 1 else f"{count:,} runs failed, and wait"
+        is_there = any(row["name"] == name for row in project.pipelines)
+        why, hint = "is not active", f"ingestlayer pipelines resume {name}"
+        if not is_there:
+            why, hint = "is not there", f"put pipelines/{name}.toml back"
+        yield Symptom("runs", "warning", f"{words}: the pipeline {name} {why}", hint)

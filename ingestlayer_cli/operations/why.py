@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ..engine.unfinished import retry_times, when
+from ..project import Project
 from ..project.match import matches
 from ..store.contract.reading import Lined, Stored
 from ..store.sqlite import deliveries, history
@@ -42,7 +44,7 @@ def find(store: Store, word: str) -> tuple[Stored, dict[str, str] | None] | Docu
 # An event that was accepted --------------------------------------------------------------------------------
 
 
-def tell(store: Store, item: Stored, now: int, asked: dict[str, str] | None = None) -> Document:
+def tell(store: Store, project: Project, item: Stored, now: int, asked: dict[str, str] | None = None) -> Document:
     """Tell the story of a stored event: its acceptance, every pipeline, every message and its attempts."""
     event = item.event
     others = [other.event.id for other in history.with_key(store, event.key)] if event.key is not None else []
@@ -55,7 +57,7 @@ def tell(store: Store, item: Stored, now: int, asked: dict[str, str] | None = No
         "same_key": [id_ for id_ in others if id_ != event.id],
     }
     lined = facts.line_up(store, item.seq)
-    pipelines = _pipelines(event.type, lined, _runs(store, item.seq, now))
+    pipelines = _pipelines(event.type, lined, _runs(store, project, item, now))
     result = Document(
         status="accepted",
         asked=asked,
@@ -69,11 +71,12 @@ def tell(store: Store, item: Stored, now: int, asked: dict[str, str] | None = No
     return result
 
 
-def _runs(store: Store, seq: int, now: int) -> dict[str, list[dict[str, Any]]]:
+def _runs(store: Store, project: Project, item: Stored, now: int) -> dict[str, list[dict[str, Any]]]:
     """Return the runs of an event by their pipeline, as the story has them."""
-    sent = facts.sent(store, seq, now)
+    sent = facts.sent(store, item.seq, now)
+    waiting = retry_times(store, project, item.event.id)
     found: dict[str, list[dict[str, Any]]] = {}
-    for run in facts.runs(store, seq):
+    for run in facts.runs(store, item.seq):
         told = {
             "number": run.number,
             "version": run.version,
@@ -84,6 +87,8 @@ def _runs(store: Store, seq: int, now: int) -> dict[str, list[dict[str, Any]]]:
             "steps": [entry for entry in run.trace if "step" in entry],
             "destinations": _destinations(run.trace, sent.get(run.number, [])),
         }
+        if run.number in waiting:
+            told["retry_at"] = waiting[run.number]
         found.setdefault(run.pipeline, []).append(told)
     return found
 
@@ -149,11 +154,12 @@ def _summary(pipelines: list[dict[str, Any]]) -> str:
     for status, words in _STATES.items():
         if targets := list(dict.fromkeys(row["target"] for row in sent if row["status"] == status)):
             parts.append(f"{words} {', '.join(targets)}")
-    if parts:
-        return "; ".join(parts)
     runs = [(row["pipeline"], run) for row in pipelines for run in row["runs"]]
-    if any(run["outcome"] == "failed" for _, run in runs):
-        return "nothing was sent: " + ", ".join(f"{name} failed" for name, run in runs if run["outcome"] == "failed")
+    failed = [_failed(name, run) for name, run in runs if run["outcome"] == "failed"]
+    if parts:
+        return "; ".join([*parts, *failed])
+    if failed:
+        return f"nothing was sent: {', '.join(failed)}"
     if runs:
         by = [f"{run['dropped_by']} of {name}" for name, run in runs if run["dropped_by"]]
         return "nothing was sent: " + (f"dropped by {', '.join(by)}" if by else runs[0][1]["reason"] or "no message")
@@ -161,6 +167,12 @@ def _summary(pipelines: list[dict[str, Any]]) -> str:
     if paused:
         return f"nothing was sent: {', '.join(paused)} {'was' if len(paused) == 1 else 'were'} not active"
     return "nothing was sent: no pipeline took it"
+
+
+def _failed(name: str, run: dict[str, Any]) -> str:
+    if "retry_at" not in run:
+        return f"{name} failed"
+    return f"{name} failed, and is run again {when(run['retry_at'])}"
 
 
 _STATES = {
@@ -185,7 +197,10 @@ def _hints(event_id: str, pipelines: list[dict[str, Any]]) -> list[str]:
         hints.append("to send what is due: ingestlayer deliver")
     if early := [row["id"] for row in waiting if row["status"] == "retrying" and not row["due"]]:
         hints.append(f"to make it due now: ingestlayer deliveries retry {' '.join(early)}")
-    if sent:
+    waits = any("retry_at" in run for row in pipelines for run in row["runs"])
+    if waits:
+        hints.append("to run it again, once that is mended: ingestlayer deliver")
+    if sent or waits:
         return hints
     hints += [
         f"to let it run from now on: ingestlayer pipelines resume {row['pipeline']}"

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from binascii import crc32
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -202,25 +203,32 @@ _ODD = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionEr
 def _cached(root: str, files: list[list[Any]]) -> Project | None:
     """Return the kept project when this code made it of these very files; anything odd about it counts as none."""
     try:
-        with open(_cache_path(root), encoding="utf-8") as file:
-            kept = json.load(file)
-        same = kept["code"] == _code() and _matches(root, files, kept["files"])
-        return Project(root, kept["project"], kept["files"]) if same else None
+        kept, body = _kept(root)
+        return Project(root, json.loads(body), kept) if _matches(root, files, kept) else None
     except _ODD:
         return None
 
 
 def _last(root: str) -> dict[str, Any]:
-    """Return the project as it was when it was kept last, of whatever files; nothing where this code cannot read it."""
+    """Return the project as this code kept it last, of whatever files; nothing where it did not."""
     try:
-        with open(_cache_path(root), encoding="utf-8") as file:
-            kept = json.load(file)
-        if kept["code"] != _code():
-            return {}
-        Project(root, kept["project"])
-        return dict(kept["project"])
+        return dict(json.loads(_kept(root)[1]))
     except _ODD:
         return {}
+
+
+def _kept(root: str) -> tuple[list[list[Any]], bytes]:
+    """Return the stamps of the files of the kept project, and its data, as this very code has written them."""
+    path = _cache_path(root)
+    if not os.path.isfile(path):
+        raise ValueError(path)
+    with open(path, "rb") as file:
+        head, _, body = file.read().partition(b"\n")
+    known = json.loads(head)
+    if known["code"] != _code() or known["sum"] != crc32(body):
+        raise ValueError(path)
+    files: list[list[Any]] = known["files"]
+    return files, body
 
 
 def _matches(root: str, files: list[list[Any]], kept: list[list[Any]]) -> bool:
@@ -237,9 +245,10 @@ def _keep(root: str, stamps: list[list[Any]], data: dict[str, Any]) -> None:
     part = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(part, "w", encoding="utf-8") as file:
-            kept = {"code": _code(), "files": stamps, "project": data}
-            json.dump(kept, file, separators=(",", ":"))
+        body = json.dumps(data, separators=(",", ":")).encode()
+        head = json.dumps({"code": _code(), "files": stamps, "sum": crc32(body)}).encode()
+        with open(part, "wb") as file:
+            file.write(head + b"\n" + body)
         os.replace(part, path)
     except OSError:
         if os.path.exists(part):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..destinations.base import in_thread
+from ..engine.unfinished import when
 from ..system.console import safe
 from .events import cells, fields, width
 
@@ -112,6 +113,8 @@ def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line
     if run["outcome"] != "queued" and not run["dropped_by"] and all(e["verdict"] != "error" for e in run["steps"]):
         words = "fails" if run["outcome"] == "failed" else "sends nothing"
         yield from _wrapped("  ✗ ", f"{words}: {run['reason']}", "red" if words == "fails" else "yellow")
+    if "retry_at" in run:
+        yield from _wrapped("  … ", f"it is run again {when(run['retry_at'])}", "yellow")
 
 
 def _delivery(row: dict[str, Any], asked: str | None) -> Iterator[Line]:

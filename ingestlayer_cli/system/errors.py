@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+from .stamps import Stamped
 
 
 class Exit(IntEnum):
@@ -39,17 +41,26 @@ class Problem(NamedTuple):
 class IngestlayerError(Exception):
     """Base of all errors that a user may see: what is wrong, what to do, and where.
 
-    `hint` is the remedy (may be empty); `details` lists single problems, all of them at once.
+    `hint` is the remedy (may be empty); `details` lists single problems, all of them at once. A run that fails by it is
+    run again: at once when the file `by` has another stamp; where it is `lasting`, once its pipeline is another.
     """
 
     kind = "defect"
     exit_code = Exit.DEFECT
+    by: Stamped | None = None
+    lasting = False
 
     def __init__(self, message: str, hint: str = "", details: Iterable[Problem] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.details = list(details)
+
+    def copy(self) -> Self:
+        """Return one that says the same: a run takes what it redacts out of the words of its own."""
+        copied = type(self).__new__(type(self), self.message)
+        vars(copied).update(vars(self), details=[*self.details])
+        return copied
 
     def document(self) -> dict[str, Any]:
         """Return the error as the JSON document that every command prints with `--json`."""

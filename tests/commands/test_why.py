@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ingestlayer_cli.operations import why as stories
+from ingestlayer_cli.project import load
 from ingestlayer_cli.store.sqlite import history
 from ingestlayer_cli.store.sqlite.reading import open_to_read
 from tests.support.bench import DESTINATION, TYPE, Bench
@@ -330,7 +331,7 @@ def test_the_story_is_looked_up_by_indexes_alone(bench: Bench) -> None:
     store.select = explained  # type: ignore[method-assign]
     event = history.named(store, "@last")
     assert history.with_key(store, "key") == []
-    stories.tell(store, event, 0)
+    stories.tell(store, load(str(bench.root)), event, 0)
     store.close()
     assert [step for step in steps if step.startswith("SCAN") and "CONSTANT" not in step] == ["SCAN e"]  # the last one
     assert not [step for step in steps if "TEMP B-TREE" in step]

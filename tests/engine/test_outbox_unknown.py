@@ -1,6 +1,8 @@
 """`unknown`: what may or may not have arrived is looked up, held or sent again; never guessed."""
 
+import json
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -8,8 +10,18 @@ import pytest
 from ingestlayer_cli.model.sending import CannotTell, Found, Harmless, Outgoing, Result
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting, deliver, posted, posts
-from tests.support.standin import Garbage, HangAfterStore, SlackStandin
+from tests.support.standin import (
+    Fault,
+    Garbage,
+    HangAfterStore,
+    RateLimited,
+    ResetBeforeStore,
+    SlackError,
+    SlackStandin,
+    Status,
+)
 
+MINUTE, HOUR = 60_000, 3_600_000
 TAKEN = Garbage("who knows", stored=True)
 LOST = Garbage("who knows")
 
@@ -48,6 +60,7 @@ def test_what_is_not_found_is_sent_a_minute_later_and_not_before(posting: Postin
     result, heard = posting.deliver(clock)
     assert (heard, result["waiting"], posts(slack)) == ([], {"unknown": 1}, 1)
     clock.sleep(1_000)
+    slack.skew = 60  # it has passed for Slack, too
     result, heard = posting.deliver(clock)
     assert [(one.outcome, one.status) for one in heard] == [("resend", "retrying"), ("sent", "delivered")]
     assert len(slack.messages) == 1
@@ -106,6 +119,195 @@ def test_on_unknown_resend_looks_first_where_the_history_can_be_read(posting: Po
     posting.let_pass(60)
     posting.deliver()
     assert sorted(posted(slack)) == ["c0", "c1"]
+
+
+PASSING = [
+    RateLimited(30),
+    Status(500),
+    SlackError("fatal_error"),
+    SlackError("token_revoked"),
+    ResetBeforeStore(),
+    Garbage("<html>"),
+    Garbage('{"ok": true, "messages": [7]}'),
+]
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=repr)
+def test_on_unknown_resend_does_not_send_again_what_cannot_be_looked_up_now(
+    posting: Posting, slack: SlackStandin, fault: Fault
+) -> None:
+    posting.settings(more='on_unknown = "resend"')
+    make_unknown(posting, slack, TAKEN)
+    posting.let_pass(60)
+    slack.script_method("conversations.history", fault)
+    _, heard = posting.deliver()
+    assert ([one.outcome for one in heard], posts(slack)) == (["held"], 1)
+    assert "it is looked for again" in (heard[0].error or "")
+    posting.deliver()
+    assert (posting.statuses(), posts(slack)) == ({"delivered": 1}, 1)
+
+
+def test_on_unknown_resend_waits_for_a_connection(posting: Posting, slack: SlackStandin) -> None:
+    posting.settings(more='on_unknown = "resend"')
+    make_unknown(posting, slack, TAKEN)
+    assert posting.run("deliver", env={"SLACK_BOT_TOKEN": ""}).code == 75
+    assert posting.delivery["status"] == "unknown"
+    posting.deliver()
+    assert (posting.statuses(), posts(slack)) == ({"delivered": 1}, 1)
+
+
+# Absence is proof only when the look could have found it --------------------------------------------------
+
+
+def held(posting: Posting, slack: SlackStandin, clock: FakeClock | None = None, tries: int = 1) -> str:
+    """Return why the only doubtful delivery is held; it must not be sent again."""
+    posting.let_pass(60)
+    result, heard = posting.deliver(clock)
+    assert [one.outcome for one in heard] == ["held"], heard
+    assert (result["waiting"], posts(slack)) == ({"unknown": 1}, tries)
+    return heard[0].error or ""
+
+
+@pytest.mark.parametrize("ahead", [6 * MINUTE, HOUR, -HOUR])
+def test_a_clock_that_is_wrong_hides_nothing(posting: Posting, slack: SlackStandin, ahead: int) -> None:
+    clock = FakeClock()
+    clock.at += ahead
+    make_unknown(posting, slack, TAKEN, clock=clock)
+    clock.sleep(MINUTE)
+    posting.deliver(clock)
+    assert (posting.delivery["status"], posts(slack)) == ("delivered", 1)
+
+
+@pytest.mark.parametrize("ahead", [6 * MINUTE, HOUR, -HOUR])
+def test_a_clock_that_was_wrong_when_it_was_sent_hides_nothing(
+    posting: Posting, slack: SlackStandin, ahead: int
+) -> None:
+    clock = FakeClock()
+    clock.at += ahead
+    make_unknown(posting, slack, TAKEN, clock=clock)
+    posting.let_pass(60)
+    posting.deliver(FakeClock())
+    assert (posting.delivery["status"], posts(slack)) == ("delivered", 1)
+
+
+def test_a_clock_that_is_set_on_is_no_minute_of_slacks(posting: Posting, slack: SlackStandin) -> None:
+    clock = FakeClock()
+    make_unknown(posting, slack, LOST, clock=clock)
+    clock.sleep(HOUR)
+    _, heard = posting.deliver(clock)
+    assert (heard, posts(slack)) == ([], 1)
+
+
+def test_what_was_sent_in_slacks_future_is_held(posting: Posting, slack: SlackStandin) -> None:
+    clock = FakeClock()
+    clock.at += 365 * 24 * HOUR
+    make_unknown(posting, slack, LOST, clock=clock)
+    clock.sleep(MINUTE)
+    assert "this machine's clock is or was too far ahead" in held(posting, slack, clock)
+
+
+def test_what_went_to_a_channel_before_it_was_renamed_is_found_there(posting: Posting, slack: SlackStandin) -> None:
+    posting.accept([0], deliver=True)
+    slack.script.append(TAKEN)
+    posting.accept([1], deliver=True)
+    slack.rename("alerts", "older")
+    slack.add_channel("alerts")
+    posting.deliver()
+    assert posting.statuses() == {"delivered": 2}
+    assert (posted(slack, "older"), posted(slack, "alerts")) == (["c0", "c1"], [])
+
+
+def test_what_went_to_another_channel_of_the_same_name_is_found_there(posting: Posting, slack: SlackStandin) -> None:
+    posting.accept([0], deliver=True)
+    slack.rename("alerts", "older")
+    slack.add_channel("alerts")
+    slack.script.append(TAKEN)
+    posting.accept([1], deliver=True)
+    posting.deliver()
+    assert posting.statuses() == {"delivered": 2}
+    assert (posted(slack, "older"), posted(slack, "alerts")) == (["c0"], ["c1"])
+
+
+def test_what_is_in_neither_of_two_channels_of_a_name_is_held(posting: Posting, slack: SlackStandin) -> None:
+    posting.accept([0], deliver=True)
+    slack.rename("alerts", "older")
+    slack.add_channel("alerts")
+    slack.script.append(LOST)
+    posting.accept([1], deliver=True)
+    assert "#alerts is another channel now" in held(posting, slack, tries=2)
+
+
+def test_the_first_message_to_a_channel_whose_name_another_has_now_is_held(
+    posting: Posting, slack: SlackStandin
+) -> None:
+    make_unknown(posting, slack, TAKEN)
+    slack.rename("alerts", "older")
+    slack.add_channel("alerts")
+    assert "#alerts was made or changed since" in held(posting, slack)
+
+
+def test_where_it_cannot_be_seen_whether_a_channel_is_the_same_it_is_held(
+    posting: Posting, slack: SlackStandin
+) -> None:
+    posting.accept([0], deliver=True)
+    slack.tokens["xoxb-test"].discard("channels:read")
+    slack.script.append(LOST)
+    posting.accept([1], deliver=True)
+    assert "whether #alerts is still the channel that it went to before cannot be seen" in held(posting, slack, tries=2)
+
+
+def test_a_message_that_was_composed_for_a_webhook_is_held(posting: Posting, slack: SlackStandin) -> None:
+    text = (posting.root / "ingestlayer.toml").read_text()
+    posting.write("ingestlayer.toml", text.replace('"bot"', '"webhook"'))
+    slack.script.append(TAKEN)
+    assert posting.emit(0, env={"SLACK_WEBHOOK_URL": slack.webhook_url}).delivery["status"] == "unknown"
+    posting.settings()
+    posting.let_pass(60)
+    _, heard = posting.deliver()
+    assert ([one.outcome for one in heard], len(slack.messages)) == (["held"], 1)
+    assert "composed for a webhook" in (heard[0].error or "")
+
+
+def test_a_message_that_went_by_a_webhook_is_not_sent_again_by_a_bot(posting: Posting, slack: SlackStandin) -> None:
+    posting.accept([0])
+    text = (posting.root / "ingestlayer.toml").read_text()
+    posting.write("ingestlayer.toml", text.replace('"bot"', '"webhook"'))
+    slack.script.append(TAKEN)
+    posting.run("deliver", env={"SLACK_WEBHOOK_URL": slack.webhook_url})
+    assert posting.delivery["status"] == "unknown"
+    posting.settings()
+    assert "a message that says the same is there" in held(posting, slack, tries=0)
+    assert len(slack.messages) == 1
+
+
+def page(**more: Any) -> Garbage:
+    """A page of the history without what is looked for."""
+    return Garbage(json.dumps({"ok": True, "messages": [], **more}))
+
+
+def test_a_history_that_is_not_shown_to_its_end_proves_nothing(posting: Posting, slack: SlackStandin) -> None:
+    make_unknown(posting, slack, LOST)
+    slack.script_method("conversations.history", page(has_more=True))
+    assert "Slack does not show all of it" in held(posting, slack)
+
+
+def test_a_history_without_what_messages_carry_proves_nothing(posting: Posting, slack: SlackStandin) -> None:
+    make_unknown(posting, slack, LOST)
+    message = {"ts": f"{time.time():.6f}", "text": "another", "metadata": {"event_type": "usage_limit_reached"}}
+    slack.script_method("conversations.history", page(messages=[message]))
+    assert "Slack does not show what messages carry" in held(posting, slack)
+
+
+def test_a_history_whose_pages_do_not_end_proves_nothing(posting: Posting, slack: SlackStandin) -> None:
+    make_unknown(posting, slack, LOST)
+    slack.script_method("conversations.history", *[page(response_metadata={"next_cursor": "again"})] * 3)
+    assert "does not end" in held(posting, slack)
+
+
+def test_a_look_has_an_end(posting: Posting, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestlayer_cli.destinations.slack.history.PATIENCE", 0.0)
+    make_unknown(posting, slack, LOST)
+    assert "it took over" in held(posting, slack)
 
 
 def test_two_deliverers_that_look_at_the_same_time_send_it_again_once(posting: Posting, slack: SlackStandin) -> None:

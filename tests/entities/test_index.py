@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestlayer_cli.entities import EntityFile, Row
+from ingestlayer_cli.entities import index as index_module
 from ingestlayer_cli.system.errors import ProjectError
 from tests.support.entities import ALWAYS_INDEXED, NEVER_INDEXED, look_up, write
 
@@ -274,3 +276,23 @@ def test_a_file_rewritten_all_the_time_is_answered_with_one_of_its_states(tmp_pa
             row = file.get("a")
             assert row is not None
             assert row.line == int(row.values["n"]) + 2
+
+
+def test_an_index_of_other_code_is_built_again(tmp_path: Path) -> None:
+    built = Path(index_module.__file__).parent
+    copy = tmp_path / "entities"
+    shutil.copytree(built, copy)
+    table = copy / "reading" / "csv_rows.py"
+    table.write_bytes(table.read_bytes() + b"\n")
+    asked = "import sys; sys.path.insert(0, sys.argv[1]); import index; print(index.code())"
+    said = subprocess.run([sys.executable, "-c", asked, str(copy)], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() != index_module.code()
+
+
+def test_an_edit_that_keeps_size_and_time_gets_a_new_index(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", "customer_id,name\na,Acme\n")
+    os.utime(path, (1, 1))
+    assert indexed(path, tmp_path, "a") is not None
+    Path(path).write_text("customer_id,name\nb,Acme\n")
+    os.utime(path, (1, 1))
+    assert indexed(path, tmp_path, "a") is None

@@ -31,7 +31,7 @@ print(json.dumps({**said, "compiled": "pydantic" in sys.modules}))
 PACKAGE = Path(ingestlayer_cli.__file__).parent
 FILES = [*SOUND, "b.json"]
 PROJECT: dict[str, str | bytes | None] = {
-    "pipelines/alert.toml": DESTINATION + '[destinations.message]\nblocks = "b.json"\n',
+    "pipelines/alert.toml": 'match = ["usage"]\n' + DESTINATION + '[destinations.message]\nblocks = "b.json"\n',
     "b.json": '[{"type": "divider"}]',
 }
 
@@ -156,12 +156,8 @@ def test_a_project_is_compiled_again_by_other_code(
     assert loaded(project, code=code)["compiled"]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"\xff\xfe", b"null", b"[]", b"5", b'{"code": 1}', b"[" * 100_000, b'{"files": 5, "code": null}'],
-)
-def test_a_corrupt_cache_is_rebuilt_silently(project: Path, content: bytes) -> None:
-    cache(project).write_bytes(content)
+def rebuilt(project: Path) -> None:
+    """The project is loaded as if there were no cache, and then kept again."""
     assert loaded(project)["types"] == ["usage"]
     age(project)
     loaded(project)
@@ -169,18 +165,45 @@ def test_a_corrupt_cache_is_rebuilt_silently(project: Path, content: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "content",
     [
-        {"project": {}},
-        {"project": {"pipelines": [{}]}},
-        {"project": None},
-        {"files": [[1]]},
-        {"files": None},
-        {"code": 1},
+        *(b"", b"{", b"\xff\xfe", b"null", b"[]", b"5", b'{"code": 1}', b"[" * 100_000, b"\n", b"{}\n{}"),
+        b'{"files": 5, "code": null}\n{}',
     ],
 )
-def test_a_cache_of_another_shape_is_rebuilt_silently(project: Path, changed: dict[str, Any]) -> None:
-    cache(project).write_text(json.dumps({**json.loads(cache(project).read_text()), **changed}))
+def test_a_corrupt_cache_is_rebuilt_silently(project: Path, content: bytes) -> None:
+    cache(project).write_bytes(content)
+    rebuilt(project)
+
+
+@pytest.mark.parametrize("kept", [10, 200, -1])
+def test_a_truncated_cache_is_rebuilt_silently(project: Path, kept: int) -> None:
+    cache(project).write_bytes(cache(project).read_bytes()[:kept])
+    rebuilt(project)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"match":["usage"]', b'"match":[1.5, 2.5]'),
+        (b'"window":86400000', b'"window":"long"   '),
+        (b'"channel":', b'"chanell":'),
+        (b'"sum": ', b'"sum": 1'),
+    ],
+)
+def test_a_cache_with_anything_else_in_it_is_rebuilt_silently(project: Path, old: bytes, new: bytes) -> None:
+    content = cache(project).read_bytes()
+    assert old in content
+    cache(project).write_bytes(content.replace(old, new))
+    rebuilt(project)
+
+
+def test_what_is_no_file_in_the_place_of_the_cache_does_not_matter(project: Path) -> None:
+    cache(project).unlink()
+    os.mkfifo(cache(project))
+    rebuilt(project)
+    cache(project).unlink()
+    cache(project).mkdir()
     assert loaded(project)["types"] == ["usage"]
 
 

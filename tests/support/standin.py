@@ -131,6 +131,10 @@ class Channel:
     archived: bool = False
     with_user: str | None = None
     """Of a direct message: the user's id."""
+    created: int = 0
+    """Seconds."""
+    updated: int = 0
+    """Milliseconds; when its name was changed last."""
 
 
 @dataclass
@@ -358,8 +362,17 @@ class SlackStandin:
         self, name: str, *, private: bool = False, bot_is_member: bool = True, archived: bool = False
     ) -> Channel:
         channel = Channel(f"C{len(self.channels) + 1:010d}", name, private, bot_is_member, archived)
+        channel.created = int(time.time()) if self._thread.is_alive() else 0  # those of before are old
         self.channels[name] = channel
         return channel
+
+    def rename(self, name: str, new: str) -> None:
+        """Renames a channel, as a user does; another may be given its name."""
+        with self._lock:
+            channel = self.channels[new] = self.channels.pop(name)
+            for message in self.messages:
+                message.channel = new if message.channel == name else message.channel
+            channel.name, channel.updated = new, int(time.time() * 1000)
 
     def add_user(self, email: str, name: str | None = None, *, deleted: bool = False) -> User:
         user = User(f"U{len(self.users) + 1:010d}", email, name or email.partition("@")[0], deleted)
@@ -1010,6 +1023,8 @@ def _channel_object(channel: Channel) -> dict[str, Any]:
         "id": channel.id,
         "name": channel.name,
         "name_normalized": channel.name,
+        "created": channel.created,
+        "updated": channel.updated,
         "is_channel": True,
         "is_private": channel.private,
         "is_archived": channel.archived,

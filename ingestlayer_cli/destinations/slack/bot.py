@@ -1,6 +1,5 @@
 """Sending with a bot token: into a channel, to a person, into a thread."""
 
-import re
 from typing import Any, NamedTuple
 
 from ...model.sending import (
@@ -21,7 +20,7 @@ from . import mention as mentions
 from .answers import Answer, classified, lost
 from .client import Lost, Said, WebApi
 from .directory import Directory, Failed, Known
-from .history import History, user_of
+from .history import TS, History, user_of
 
 # The first message of a thread is deleted, or its channel is no more what it was.
 _GONE = {
@@ -33,7 +32,6 @@ _GONE = {
     "is_inactive",
 }
 
-_TS = re.compile(r"\d+\.\d+", re.ASCII)
 _LOOKS = ("username", "icon_emoji", "icon_url")  # what the scope chat:write.customize is for
 
 
@@ -103,7 +101,7 @@ class Bot:
         if isinstance(answer, Failed):
             return answer
         channel, ts = answer.get("channel"), answer.get("ts")
-        if not (isinstance(channel, str) and channel and isinstance(ts, str) and _TS.fullmatch(ts)):
+        if not (isinstance(channel, str) and channel and isinstance(ts, str) and TS.fullmatch(ts)):
             return Failed("", Unknown("Slack's answer could not be read: it does not say where the message is"))
         receipt = {"channel": channel, "ts": ts}
         if "thread_ts" not in body:

@@ -85,7 +85,7 @@ class Disconnected:
         self._remedy = remedy
 
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
-        return CannotTell(self._why)
+        return CannotTell(self._why, passes=True)
 
     def send(self, outgoing: Outgoing) -> Result:
         return NotConnected(self._why, f"{self._remedy}; what waits goes out with `ingestlayer deliver`")
@@ -110,7 +110,7 @@ class Terminal:
         return Sent({"connection": "terminal"}, is_shown=True)
 
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
-        return CannotTell("a terminal keeps no history")
+        return CannotTell("a terminal keeps no history", passes=True)
 
 
 class WebhookSender:

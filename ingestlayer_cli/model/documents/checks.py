@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 from .events import DeliveryCounts, Failing, RunCounts
 
-RowState = Literal["new", "emitted", "known", "taken", "refused", "below"]
+RowState = Literal["new", "emitted", "known", "unfinished", "taken", "refused", "below"]
 
 
 class CrossedDocument(TypedDict):
@@ -51,7 +51,11 @@ class BadRowDocument(TypedDict):
 
 
 class CheckedDocument(TypedDict):
-    """A check whose source could be read."""
+    """A check whose source could be read.
+
+    `unfinished` counts its events, of this run or an earlier one, that wait for a run that failed: the next of those
+    is run again at `retry_at`, null where that needs another pipeline.
+    """
 
     check: str
     period: str | None
@@ -64,6 +68,8 @@ class CheckedDocument(TypedDict):
     rejected: int
     rejects: list[RefusedRowDocument]
     runs: RunCounts
+    unfinished: int
+    retry_at: str | None
     deliveries: DeliveryCounts
     problems: list[BadRowDocument]
     problem_count: int
@@ -85,7 +91,9 @@ class FailedCheckDocument(TypedDict):
     check: str
     error: Failing
     stale: StaleDocument | None
-    runs: NotRequired[RunCounts]
+    runs: RunCounts
+    unfinished: int
+    retry_at: str | None
     trouble: NotRequired[Failing]
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-from .events import Status
+from .events import RunOutcome, Status
 
 
 class DeliveryDocument(TypedDict):
@@ -69,3 +69,13 @@ class SentDocument(TypedDict):
     status: Status
     error: str | None
     next_at: str | None
+
+
+class AgainDocument(TypedDict):
+    """A line of `deliver`: a run that had failed and is run again; it waits, if it failed, until `retry_at`."""
+
+    event: str
+    pipeline: str
+    outcome: RunOutcome
+    reason: str | None
+    retry_at: str | None

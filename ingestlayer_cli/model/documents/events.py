@@ -64,7 +64,10 @@ class QueuedDocument(TypedDict):
 
 
 class RunDocument(TypedDict):
-    """What one pipeline made of the event."""
+    """What one pipeline made of the event.
+
+    One that failed is run again at `retry_at`; null: once its pipeline has changed.
+    """
 
     pipeline: str
     version: str
@@ -73,6 +76,7 @@ class RunDocument(TypedDict):
     reason: str | None
     skipped: list[SkippedDocument]
     deliveries: list[QueuedDocument]
+    retry_at: NotRequired[str | None]
 
 
 class EmitDocument(TypedDict):
@@ -172,6 +176,20 @@ class PreviewDocument(TypedDict):
 
 
 # events ---------------------------------------------------------------------------------------------------
+
+
+class WaitingDocument(TypedDict):
+    """A run that failed and is run again at `retry_at`; null: once its pipeline has changed."""
+
+    pipeline: str
+    reason: str
+    retry_at: str | None
+
+
+class ShownDocument(EventDocument):
+    """`events show`; `unfinished` where a run of the event waits."""
+
+    unfinished: NotRequired[list[WaitingDocument]]
 
 
 class OutcomeDocument(TypedDict):

@@ -66,7 +66,7 @@ class PlaceDocument(TypedDict):
 
 
 class StoredRunDocument(TypedDict):
-    """A run as it is stored."""
+    """A run as it is stored. One that failed is run again at `retry_at`; null: once its pipeline has changed."""
 
     number: int
     version: str
@@ -76,6 +76,7 @@ class StoredRunDocument(TypedDict):
     reason: str | None
     steps: list[StepDocument]
     destinations: list[PlaceDocument]
+    retry_at: NotRequired[str | None]
 
 
 class StoryPipelineDocument(TypedDict):

@@ -114,6 +114,10 @@ class Store:
         """Return the newest event of a type with this idempotency key accepted after a time."""
         return self.read(lambda connection: first_with_key(connection, type_, key, after))
 
+    def has_unfinished(self) -> bool:
+        """Say whether a run failed and is to be run again."""
+        return bool(self.select("SELECT EXISTS (SELECT 1 FROM unfinished)")[0][0])
+
     def traits(self, kind: str, key: str) -> Traits | None:
         """Return what the store knows of an entity."""
         return self.read(lambda connection: traits(connection, kind, key))

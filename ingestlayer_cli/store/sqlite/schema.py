@@ -189,5 +189,17 @@ DROP INDEX events_by_key;
 CREATE INDEX events_by_key ON events (key_hash) WHERE key_hash IS NOT NULL;
 """
 
-MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5]
+_VERSION_6 = """
+CREATE TABLE unfinished (               -- runs that failed, and are run again
+    event INTEGER NOT NULL,
+    run INTEGER NOT NULL,               -- runs.number
+    cause TEXT NOT NULL,                -- what they failed by, as the engine writes it: once that changes, at once
+    tries INTEGER NOT NULL,
+    retry_at INTEGER,                   -- null: only when their cause has changed
+    PRIMARY KEY (event, run)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX unfinished_by_cause ON unfinished (cause, retry_at);
+"""
+
+MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6]
 VERSION = len(MIGRATIONS)

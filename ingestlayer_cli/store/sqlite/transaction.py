@@ -26,6 +26,7 @@ class Transaction:
         self._known_numbers = numbers
         self._events: list[tuple[Any, ...]] = []
         self._runs: list[tuple[Any, ...]] = []
+        self._unfinished: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
         self._keys: dict[tuple[str, str], First] = {}
         self._looked_up: set[str] = set()
@@ -115,6 +116,24 @@ class Transaction:
     def add_run(self, event: int, number: int, version: int, *told: str | None, replayed_at: int | None = None) -> None:
         """Add a run; `told` is its outcome, dropped_by, reason and trace."""
         self._runs.append((event, number, version, *told, replayed_at))
+
+    def add_unfinished(self, event: int, number: int, cause: str, tries: int, retry_at: int | None) -> None:
+        """Note that a run failed, so many times by now, and is run again: then, or once its cause has changed."""
+        self._unfinished.append((event, number, cause, tries, retry_at))
+
+    def take_up(self, event_id: str, number: int, tries: int) -> int | None:
+        """Take an unfinished run out, to be added anew; return its event's number.
+
+        None: it has been run again since it had failed so many times.
+        """
+        found = self.connection.execute(
+            "DELETE FROM unfinished WHERE event = (SELECT seq FROM events WHERE id = ?) AND run = ? AND tries = ?"
+            " RETURNING event",
+            (event_id, number, tries),
+        ).fetchone()
+        if found:
+            self.connection.execute("DELETE FROM runs WHERE event = ? AND number = ?", (found[0], number))
+        return int(found[0]) if found else None
 
     def add_delivery(self, event: int, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
         lane = self._lane(f"{delivery.destination} {delivery.target}")
@@ -227,6 +246,7 @@ class Transaction:
             " VALUES (?,?,?,?,?,?,?,?)",
             self._runs,
         )
+        many("INSERT INTO unfinished VALUES (?,?,?,?,?)", self._unfinished)
         many(
             "UPDATE events SET duplicates = duplicates + ?, last_duplicate_at = ? WHERE id = ?",
             [(count, at, id_) for id_, (count, at) in self._duplicates.items()],

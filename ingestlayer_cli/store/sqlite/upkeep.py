@@ -18,7 +18,7 @@ BUSY = 10  # milliseconds that a transaction holds the store for, its commit asi
 # a pause that is as long as the longest of these is met by everyone who has waited for one transaction.
 PAUSE = 25
 TABLES = (
-    *("events", "runs", "deliveries", "attempts", "threads", "memory", "states", "entities", "people"),
+    *("events", "runs", "unfinished", "deliveries", "attempts", "threads", "memory", "states", "entities", "people"),
     *("dead_letters", "pipeline_versions"),
 )
 
@@ -182,7 +182,8 @@ def _forget(connection: sqlite3.Connection, rows: list[tuple[int]], before: int)
     execute("DELETE FROM going")
     execute(
         "INSERT INTO going SELECT seq FROM events e WHERE seq BETWEEN ? AND ? AND accepted_at < ? AND NOT EXISTS"
-        " (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status IN ('pending', 'retrying', 'unknown'))",
+        " (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status IN ('pending', 'retrying', 'unknown'))"
+        " AND NOT EXISTS (SELECT 1 FROM unfinished u WHERE u.event = e.seq)",
         (*rows[0], *rows[-1], before),
     )
     execute("DELETE FROM attempts WHERE delivery IN (SELECT d.seq FROM deliveries d JOIN going g ON d.event = g.seq)")

@@ -199,7 +199,19 @@ def test_a_run_that_failed(bench: Bench) -> None:
     (bench.root / "customers.csv").unlink()
     failed = bench.emit(code=78)
     assert failed["runs"][0]["outcome"] == "failed"
+    assert failed["runs"][0]["retry_at"]
+    assert bench.document("events show", "events", "show", "@last")["unfinished"][0]["retry_at"]
+    assert "run again" in bench.document("why", "why", "@last")["summary"]
+    assert bench.document("check", "check", "limits", code=78)["checks"][0]["unfinished"] == 1
+    assert bench.document("check", "check", "limits", code=78)["checks"][0]["highest"][0]["state"] == "unfinished"
     bench.document("preview", "preview", TYPE, code=78)
+    bench.write("customers.csv", "customer_id,plan\nacme,pro\n")
+    assert [
+        row["outcome"] for row in bench.lines("deliver *", "deliver") if "outcome" in row and "pipeline" in row
+    ] == [
+        "queued",
+        "queued",
+    ]
 
 
 def test_a_batch(bench: Bench) -> None:

@@ -1,0 +1,161 @@
+"""What was accepted and is not settled is work until it is done: a run that failed is run again.
+
+As when its event was accepted, in one transaction: the same number among the runs of its event, the same ids of its
+messages, the same memory. So whoever does it, however often, nothing is sent twice.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..language.expressions import Scope
+from ..model.events import Event
+from ..model.memory import Foreseen, Memory, Outside
+from ..project import Project
+from ..store.contract.unfinished import UnfinishedGroup, UnfinishedRun
+from ..store.sqlite import unfinished as rows
+from ..store.sqlite.connection import Store
+from ..store.sqlite.transaction import Transaction
+from ..system.clock import format_time
+from .accepting import settle_run, transact
+from .causes import Causes, pipeline_of
+from .pipeline import FailingPipeline, Pipeline, Run
+from .runtime import Runtime
+
+CHUNK = 200  # runs of a transaction
+
+
+class Again(NamedTuple):
+    """A run that was run again, `number` among those of its event; when it is the next time, if it failed."""
+
+    event: Event
+    number: int
+    run: Run
+    retry_at: int | None
+
+
+class Unfinished(NamedTuple):
+    """How many runs wait to be run again, and when the next of them is; those of pipelines that are idle, apart."""
+
+    runs: int
+    retry_at: str | None
+    idle: dict[str, int]  # by pipeline
+
+
+def run_due(
+    runtime: Runtime, now: int, *, pipeline: str | None = None, source: str | None = None, most: int | None = None
+) -> Iterator[tuple[list[Again], range]]:
+    """Run again, in the order of acceptance, what is due: its time has come, or what it failed by has changed.
+
+    Of one pipeline alone, or of the events from one source. Yields what each transaction did, and queued, as of `now`.
+    """
+    causes = Causes(runtime.project)
+    known = [group.cause for group in rows.groups(runtime.store)]
+    wanted = [it for it in known if pipeline in (None, pipeline_of(it)) and not causes.is_idle(it)]
+    changed = [it for it in wanted if causes.has_changed(it)]
+    left = (most if most is not None else sys.maxsize) if causes.is_told else 0
+    while left > 0 and (found := rows.due(runtime.store, changed, wanted, now, source, min(CHUNK, left))):
+        left -= len(found)
+        yield _run(runtime, found, now)
+
+
+def run_events(runtime: Runtime, ids: Sequence[str]) -> tuple[list[Again], range]:
+    """Run again at once what failed of these events, whatever it waits for, but for pipelines that are idle."""
+    causes = Causes(runtime.project)
+    found = [row for row in rows.of_events(runtime.store, ids) if not causes.is_idle(row.cause)]
+    return _run(runtime, found, runtime.clock.now())
+
+
+def _run(runtime: Runtime, found: list[UnfinishedRun], now: int) -> tuple[list[Again], range]:
+    """Run again, in one transaction, what no other process has run meanwhile."""
+    pipelines = [_pipeline(runtime, row) for row in found]
+    foreseen = Foreseen()
+    for row, pipeline in zip(found, pipelines, strict=True):
+        pipeline.foresee(row.event, row.event.scope(), foreseen)
+
+    def work(transaction: Transaction) -> list[Again]:
+        done = []
+        transaction.look_up_memory(foreseen.rows, foreseen.states, foreseen.seen)
+        for row, pipeline in zip(found, pipelines, strict=True):
+            number = transaction.take_up(row.event.id, row.number, row.tries)
+            if number is None:
+                continue
+            run = pipeline.run(row.event, runtime.outside, transaction)
+            place, tries = (number, row.number), row.tries + 1
+            retry_at = settle_run(runtime, transaction, row.event, place, pipeline.text, run, now, tries)
+            done.append(Again(row.event, row.number, run, retry_at))
+        return done
+
+    return transact(runtime, foreseen, work)
+
+
+def _pipeline(runtime: Runtime, row: UnfinishedRun) -> "Pipeline | FailingPipeline | _Leaving":
+    """Return the pipeline of a run as it is now."""
+    name = pipeline_of(row.cause)
+    found = next((it for it in runtime.pipelines(row.event.type) if it.name == name), None)
+    if found is not None:
+        return found
+    return _Leaving(next(data for data in runtime.project.pipelines + runtime.project.broken if data["name"] == name))
+
+
+class _Leaving:
+    """A pipeline that was edited, and takes the type of an event no more."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.name: str = data["name"]
+        self.version: str = data["version"]
+        self.text: str = data["text"]
+
+    def foresee(self, event: Event, scope: Scope, foreseen: Foreseen) -> None:
+        """Look nothing up."""
+
+    def run(self, event: Event, outside: Outside, memory: Memory) -> Run:
+        """Return a run that drops the event."""
+        return Run(self.name, self.version, "dropped", reason=f"{self.name} takes {event.type} no more")
+
+
+# What waits ------------------------------------------------------------------------------------------------
+
+
+def waiting_of(store: Store, project: Project, source: str) -> list[UnfinishedRun]:
+    """Return the unfinished runs of the events from a source, but for those of pipelines that are idle."""
+    causes = Causes(project)
+    return [run for run in rows.of_source(store, source) if not causes.is_idle(run.cause)]
+
+
+def backlog(store: Store, project: Project, pipeline: str | None = None) -> Unfinished:
+    """Return what waits to be run again."""
+    causes = Causes(project)
+    found, idle = list[UnfinishedGroup](), dict[str, int]()
+    for group in rows.groups(store):
+        name = pipeline_of(group.cause)
+        if causes.is_idle(group.cause):
+            idle[name] = idle.get(name, 0) + group.runs
+        elif pipeline in (None, name):
+            found.append(group)
+    times = [group.retry_at for group in found if group.retry_at is not None]
+    return Unfinished(sum(group.runs for group in found), format_time(min(times)) if times else None, idle)
+
+
+def retry_times(store: Store, project: Project, event_id: str) -> dict[int, str | None]:
+    """Return when the unfinished runs of an event are run again, by number; None: once their pipeline has changed."""
+    causes = Causes(project)
+    return {run.number: _retry_at(causes, run) for run in rows.of_event(store, event_id)}
+
+
+def told_of(store: Store, project: Project, event_id: str) -> list[dict[str, str | None]]:
+    """Return the unfinished runs of an event as `--json` shows them."""
+    causes = Causes(project)
+    return [
+        {"pipeline": pipeline_of(run.cause), "reason": run.reason, "retry_at": _retry_at(causes, run)}
+        for run in rows.of_event(store, event_id)
+    ]
+
+
+def _retry_at(causes: Causes, run: UnfinishedRun) -> str | None:
+    return None if run.retry_at is None or causes.is_idle(run.cause) else format_time(run.retry_at)
+
+
+def when(retry_at: str | None) -> str:
+    """Say when a run that failed is run again."""
+    return f"at {retry_at[:10]} {retry_at[11:19]} UTC" if retry_at else "once its pipeline has changed"

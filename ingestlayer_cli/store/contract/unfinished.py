@@ -1,0 +1,24 @@
+"""Runs that failed and are run again: the values of what waits. Times in milliseconds."""
+
+from typing import NamedTuple
+
+from ...model.events import Event
+
+
+class UnfinishedRun(NamedTuple):
+    """A run that failed, `number` among those of its event. `retry_at` None: it waits for its cause to change alone."""
+
+    event: Event
+    number: int
+    cause: str  # what it failed by, as its engine wrote it
+    reason: str
+    tries: int
+    retry_at: int | None
+
+
+class UnfinishedGroup(NamedTuple):
+    """Runs that wait for one cause: how many, and when the next of them is tried again."""
+
+    cause: str
+    runs: int
+    retry_at: int | None

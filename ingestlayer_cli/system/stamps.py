@@ -1,0 +1,15 @@
+"""What tells one state of a file from another."""
+
+import os
+
+Stamp = list[int] | None  # None: there is no such file
+Stamped = tuple[str, Stamp]  # a file by its path, as it was when it was looked at
+
+
+def stamp_of(path: str) -> Stamp:
+    """Return what an edit changes: one that keeps size and time of a file still has its inode changed."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # ValueError: a null character in the path
+        return None
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
