@@ -27,7 +27,7 @@ def deliver(
     from ..engine.runtime import Runtime
     from ..engine.watching import Watch
     from ..project import load
-    from ..store.contract.sending import Wanted
+    from ..store.contract.sending import Wanted, went
     from ..system.console import Progress, note, say, say_json_line
     from ..system.errors import IngestlayerError
     from ..system.log import Log
@@ -45,7 +45,7 @@ def deliver(
         count += 1
         progress.end()
         if decisions is not None:
-            told = {name: getattr(row, name) for name in ("id", "destination", "target")}
+            told = {"id": row.id, "destination": row.destination, **went(row.target, attempt.receipt)}
             decisions.add(attempt.status, **told, outcome=attempt.outcome, why=attempt.error)
         if json:
             _say_json(row, attempt)
@@ -156,12 +156,13 @@ def _next_at(attempt: Any) -> str | None:
 
 
 def _say_json(row: Any, attempt: Any) -> None:
+    from ..store.contract.sending import went
     from ..system.console import say_json_line
 
     document = {
         "id": row.id,
         "destination": row.destination,
-        "target": row.target,
+        **went(row.target, attempt.receipt),
         "outcome": attempt.outcome,
         "status": attempt.status,
         "error": None if attempt.status in ("delivered", "shown") else attempt.error,
@@ -172,9 +173,12 @@ def _say_json(row: Any, attempt: Any) -> None:
 
 def _words(row: Any, attempt: Any) -> tuple[str, str]:
     """Return a line for people, and its style."""
+    from ..store.contract.sending import place_of, went
+
     why = f": {attempt.error}" if attempt.error else ""
     if attempt.outcome == "found":
         why = ": it is in the channel's history"
     next_at = _next_at(attempt)
     style = {"delivered": "green", "shown": "green", "dead": "red"}.get(attempt.status, "yellow")
-    return f"{row.target} {attempt.status} {row.id}{why}" + (f"; next at {next_at}" if next_at else ""), style
+    place = place_of(went(row.target, attempt.receipt))
+    return f"{place} {attempt.status} {row.id}{why}" + (f"; next at {next_at}" if next_at else ""), style

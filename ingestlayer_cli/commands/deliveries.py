@@ -27,6 +27,7 @@ def list_deliveries(
 ) -> int:
     """List deliveries, newest first; with no option those that are not delivered."""
     from ..engine.unfinished import backlog
+    from ..store.contract.sending import place_of
     from ..store.sqlite import deliveries
     from ..system.console import note, say, say_json_line, while_read
 
@@ -42,7 +43,7 @@ def list_deliveries(
             due = f"  next {row['next_at']}" if row["next_at"] else ""
             due = f"  in hand of {row['in_hand_of']}" if row["in_hand_of"] else due
             why = f"  {row['error']}" if row["error"] else ""
-            say(f"{row['id']}  {row['queued_at']}  {row['target']}  {row['status']} ({row['attempts']}){due}{why}")
+            say(f"{row['id']}  {row['queued_at']}  {place_of(row)}  {row['status']} ({row['attempts']}){due}{why}")
     if not found and not json:
         say("no such delivery" if not selection.open_only else "no message waits" if failed else "nothing waits")
     if count > len(found) and not json:

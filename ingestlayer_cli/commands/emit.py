@@ -97,7 +97,9 @@ def _say(project: Project, result: Document) -> None:
         if result["differs"]:
             say(f"  differs from the first in: {', '.join(result['differs'])}")
     else:
-        say(f"accepted {event['id']} {event['type']}", "bold")
+        from ..store.contract.sending import place_of
+
+    say(f"accepted {event['id']} {event['type']}", "bold")
     for run in result["runs"]:
         say(f"  {run['pipeline']}")
         if run["outcome"] != "queued":
@@ -106,7 +108,7 @@ def _say(project: Project, result: Document) -> None:
         for delivery in run["deliveries"]:
             error = f": {delivery['error']}" if delivery["error"] else ""
             style = {"delivered": "green", "shown": "green", "dead": "red"}.get(delivery["status"], "yellow")
-            say(f"    {delivery['target']} {delivery['status']}{error}", style)
+            say(f"    {place_of(delivery)} {delivery['status']}{error}", style)
         for skipped in run["skipped"]:
             say(f"    {skipped['target']} skipped: {skipped['reason']}", "dim")
     sent = [row["destination"] for run in result["runs"] for row in run["deliveries"] if row["status"] == "delivered"]

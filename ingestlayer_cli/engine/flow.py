@@ -251,6 +251,10 @@ def _unread(runs: _Numbered, status: str) -> list[dict[str, Any]]:
     ]
 
 
+# `meant` only where it is another target.
+_SHOWN = ("id", "destination", "target", "meant", "status", "attempts", "error")
+
+
 def _accepted(event: Event, runs: _Numbered, states: list[dict[str, Any]], waits: dict[int, str | None]) -> Document:
     """Return the document of an event with these runs; `waits` says when those that failed are run again."""
     failed = [run.error for _, run in runs if run.error is not None]
@@ -267,7 +271,7 @@ def _accepted(event: Event, runs: _Numbered, states: list[dict[str, Any]], waits
                 "reason": run.reason,
                 "skipped": [*run.skipped],
                 "deliveries": [
-                    {name: state[name] for name in ("id", "destination", "target", "status", "attempts", "error")}
+                    {name: state[name] for name in _SHOWN if name in state}
                     for state in states
                     if state["run"] == number
                 ],

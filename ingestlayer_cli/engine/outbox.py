@@ -175,7 +175,9 @@ class Outbox:
         def is_ours() -> bool:  # by two clocks: the wall's may have been set back, and no other runs in sleep
             return self._clock.now() < clock_ends and monotonic() < ends
 
-        return self._outgoing_of(claimed)._replace(overtaken=claimed.overtaken, is_ours=is_ours)
+        return self._outgoing_of(claimed)._replace(
+            overtaken=claimed.overtaken, attempts=claimed.attempts, is_ours=is_ours
+        )
 
     def _outgoing_of(self, row: Claimed | Doubtful) -> Outgoing:
         now, people = self._clock.now(), {}

@@ -80,6 +80,7 @@ class Outgoing(NamedTuple):
     people: dict[str, Person] = {}  # noqa: RUF012 - read alone
     overtaken: bool = False
     at: int = 0
+    attempts: int = 0  # before this one
     is_ours: Callable[[], bool] = _always
 
 

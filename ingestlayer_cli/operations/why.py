@@ -6,6 +6,7 @@ from ..engine.unfinished import retry_times, when
 from ..project import Project
 from ..project.match import matches
 from ..store.contract.reading import Lined, Stored
+from ..store.contract.sending import place_of
 from ..store.sqlite import deliveries, history
 from ..store.sqlite import why as facts
 from ..store.sqlite.connection import Store
@@ -104,7 +105,7 @@ def _destinations(trace: list[dict[str, Any]], sent: list[dict[str, Any]]) -> li
         if "reason" in entry:
             found.append({**told, "chosen": False, "note": entry["reason"], "delivery": None})
             continue
-        delivery = next((row for row in left if row["target"] == entry["target"]), None)
+        delivery = next((row for row in left if row.get("meant", row["target"]) == entry["target"]), None)
         if delivery is not None:
             left.remove(delivery)
         found.append({**told, "chosen": True, "note": entry.get("note", ""), "delivery": delivery})
@@ -152,7 +153,7 @@ def _summary(pipelines: list[dict[str, Any]]) -> str:
     sent = _deliveries(pipelines)
     parts = []
     for status, words in _STATES.items():
-        if targets := list(dict.fromkeys(row["target"] for row in sent if row["status"] == status)):
+        if targets := list(dict.fromkeys(place_of(row) for row in sent if row["status"] == status)):
             parts.append(f"{words} {', '.join(targets)}")
     runs = [(row["pipeline"], run) for row in pipelines for run in row["runs"]]
     failed = [_failed(name, run) for name, run in runs if run["outcome"] == "failed"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..destinations.base import in_thread
 from ..engine.unfinished import when
+from ..store.contract.sending import place_of
 from ..system.console import safe
 from .events import cells, fields, width
 
@@ -172,7 +173,7 @@ def _row(mark: str, name: str, column: int, words: str, style: str = "") -> Iter
 
 
 def _place(place: dict[str, Any]) -> str:
-    return _one_line(place["target"])
+    return _one_line(place_of(place["delivery"] or place))
 
 
 def _wrapped(start: str, words: str, style: str = "", indent: int = 0) -> Iterator[Line]:

@@ -16,11 +16,12 @@ from ...model.sending import (
     Sent,
     Unknown,
 )
+from ...system.clock import MINUTE
 from . import mention as mentions
 from .answers import Answer, classified, lost
 from .client import Lost, Said, WebApi
 from .directory import Directory, Failed, Known
-from .history import TS, History, user_of
+from .history import TS, History, at_instead, user_of
 
 # The first message of a thread is deleted, or its channel is no more what it was.
 _GONE = {
@@ -31,6 +32,10 @@ _GONE = {
     "is_archived",
     "is_inactive",
 }
+
+# A message is worth more than whom it mentions: for how long it waits for that.
+MENTION_TRIES = 2
+MENTION_PAUSE = MINUTE  # milliseconds that Slack may ask for
 
 _LOOKS = ("username", "icon_emoji", "icon_url")  # what the scope chat:write.customize is for
 
@@ -67,6 +72,8 @@ class Bot:
         to = _addressed(outgoing, known)
         if not isinstance(to, _To):
             return to
+        if (passing := _passing(outgoing, known)) is not None:
+            return passing
         body, notes = _mentioned(outgoing, known)
         result: Result | Failed | None = None
         place = outgoing.thread
@@ -87,6 +94,7 @@ class Bot:
         if isinstance(result, Failed):
             return result.result
         if isinstance(result, Sent):
+            result = result._replace(receipt=at_instead(outgoing, result.receipt))
             note = "; ".join(note for note in [*notes, result.note] if note)
             return result._replace(note=note, learned=known.learned)
         return result
@@ -175,6 +183,18 @@ def _addressed(outgoing: Outgoing, known: Known) -> _To | Result:
         return _To(instead, f"to {instead} in place of {outgoing.target}: {why}", True)
     hint = "give the destination a channel_default, or correct the address; then `ingestlayer deliveries retry`"
     return Refused(f"there is nobody to write to: {to}: {why}", hint)
+
+
+def _passing(outgoing: Outgoing, known: Known) -> Retry | None:
+    """Return for how long to wait for who is to be mentioned, if what keeps Slack from telling passes."""
+    for email in dict.fromkeys(email for _, email in outgoing.directions.get("mention", ()) if email):
+        trouble = known.troubles.get(email)
+        after = trouble.after if isinstance(trouble, Retry) else None
+        if isinstance(trouble, Retry | Unknown) and (
+            outgoing.attempts < MENTION_TRIES if after is None else after <= MENTION_PAUSE
+        ):
+            return Retry(f"{email} could not be looked up: {trouble.why}", after)
+    return None
 
 
 def _mentioned(outgoing: Outgoing, known: Known) -> tuple[dict[str, Any], list[str]]:

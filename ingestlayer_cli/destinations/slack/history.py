@@ -69,6 +69,7 @@ class _Look:
         self._directory = directory
         self._channel = channel
         self._first = doubts[0].outgoing
+        self._outgoing = {doubt.outgoing.id: doubt.outgoing for doubt in doubts}
         self._texts = {doubt.outgoing.id: _plain(doubt.outgoing.body.get("text")) for doubt in doubts}
         self._marked = {doubt.outgoing.id for doubt in doubts if _mark(doubt.outgoing.body) == doubt.outgoing.id}
         self._threads = list(dict.fromkeys(doubt.outgoing.thread for doubt in doubts if doubt.outgoing.thread))
@@ -204,7 +205,7 @@ class _Look:
         if id_ in self._marked and TS.fullmatch(ts):
             thread = message.get("thread_ts")
             in_thread = {"thread_ts": str(thread)} if thread and thread != ts else {}
-            self._found[id_] = {"channel": channel, "ts": ts, **in_thread}
+            self._found[id_] = at_instead(self._outgoing[id_], {"channel": channel, "ts": ts, **in_thread})
         elif id_ is None and TS.fullmatch(ts) and float(ts) * 1000 > self._after - SKEW:
             metadata = message.get("metadata")
             if isinstance(metadata, dict) and "event_payload" not in metadata:
@@ -242,6 +243,12 @@ def _mark(message: dict[str, Any]) -> str | None:
 def _plain(text: Any) -> str:
     """Return a text as people read it: Slack may write its signs in another way."""
     return " ".join(html.unescape(text).split()) if isinstance(text, str) else ""
+
+
+def at_instead(outgoing: Outgoing, receipt: dict[str, str]) -> dict[str, str]:
+    """Return a receipt that tells, of a direct message which went to a channel, to which."""
+    instead = outgoing.directions.get("instead")
+    return receipt if instead is None or receipt["channel"].startswith("D") else {**receipt, "target": str(instead)}
 
 
 def user_of(outgoing: Outgoing, known: Known) -> str | None:

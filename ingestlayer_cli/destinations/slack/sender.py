@@ -113,6 +113,9 @@ class Terminal:
         return CannotTell("a terminal keeps no history", passes=True)
 
 
+OWN_CHANNEL = "the webhook's own channel"
+
+
 class WebhookSender:
     """An incoming webhook: its channel is the one that it was made for."""
 
@@ -131,7 +134,7 @@ class WebhookSender:
             return lost(answer.error, self._hook.secret)
         if answer is not None:
             return classified(answer, WEBHOOK_REMEDIES)
-        return Sent({"connection": "webhook"}, "; ".join(missed))
+        return Sent({"connection": "webhook", "target": OWN_CHANNEL}, "; ".join(missed))
 
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
         return CannotTell("a webhook cannot read the channel")

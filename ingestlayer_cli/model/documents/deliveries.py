@@ -1,6 +1,6 @@
 """Documents of the outbox."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -15,6 +15,7 @@ class DeliveryDocument(TypedDict):
     pipeline: str
     destination: str
     target: str
+    meant: NotRequired[str]  # what the pipeline names, where it went elsewhere
     status: Status
     attempts: int
     queued_at: str
@@ -65,6 +66,7 @@ class SentDocument(TypedDict):
     id: str
     destination: str
     target: str
+    meant: NotRequired[str]  # what the pipeline names, where it went elsewhere
     outcome: str
     status: Status
     error: str | None

@@ -58,6 +58,7 @@ class QueuedDocument(TypedDict):
     id: str
     destination: str
     target: str
+    meant: NotRequired[str]  # what the pipeline names, where it went elsewhere
     status: Status
     attempts: int
     error: str | None

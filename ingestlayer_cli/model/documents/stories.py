@@ -37,6 +37,7 @@ class StoryDeliveryDocument(TypedDict):
     id: str
     destination: str
     target: str
+    meant: NotRequired[str]  # what the pipeline names, where it went elsewhere
     status: Status
     attempts: int
     queued_at: str

@@ -84,7 +84,7 @@ def _taken(project: Project, name: str) -> Standing | None:
         last = deliveries.last_settled(store, "slack", name)
     finally:
         store.close()
-    if last is None or last.status != "delivered" or "ts" not in last.receipt:
+    if last is None or last.status != "delivered" or "ts" not in last.receipt or "target" in last.receipt:
         return None
     return Standing("ok", f"private; it took a message at {format_time(last.at)[:16].replace('T', ' ')} UTC")
 

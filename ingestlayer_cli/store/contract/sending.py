@@ -83,3 +83,15 @@ class Doubtful(NamedTuple):
     body: str
     directions: dict[str, Any]
     thread: tuple[str, str] | None
+
+
+def went(target: str, receipt: dict[str, Any] | None) -> dict[str, str]:
+    """Return the `target` to which a delivery went; where its pipeline names another, that is what was `meant`."""
+    place = (receipt or {}).get("target", target)
+    return {"target": place} if place == target else {"target": place, "meant": target}
+
+
+def place_of(delivery: dict[str, Any]) -> str:
+    """Return in words where a delivery as `--json` shows it went."""
+    meant = f" (meant for {delivery['meant']})" if "meant" in delivery else ""
+    return f"{delivery['target']}{meant}"

@@ -6,7 +6,7 @@ from typing import Any
 from ...system.clock import format_time
 from ...system.processes import identity
 from ..contract.reading import Backlog, DeliverySelection, LastSettled
-from ..contract.sending import Attempt
+from ..contract.sending import Attempt, went
 from .connection import Store
 from .outbox import settle_by_hand
 
@@ -91,12 +91,13 @@ def whole(store: Store, id_: str) -> dict[str, Any]:
 
 def _document(row: Any) -> dict[str, Any]:
     _, id_, event, pipeline, destination, target, status, attempts, queued, due, error, hint, settled, receipt, by = row
+    told = json.loads(receipt) if receipt else None
     return {
         "id": id_,
         "event": event,
         "pipeline": pipeline,
         "destination": destination,
-        "target": target,
+        **went(target, told),
         "status": status,
         "attempts": attempts,
         "queued_at": format_time(queued),
@@ -104,7 +105,7 @@ def _document(row: Any) -> dict[str, Any]:
         "settled_at": None if settled is None else format_time(settled),
         "error": error,
         "hint": hint,
-        "receipt": json.loads(receipt) if receipt else None,
+        "receipt": told,
         "in_hand_of": by.split("/")[0] if by else None,
     }
 

@@ -203,7 +203,9 @@ def _shared(one: str, other: str) -> int:
 def outcomes(store: Store, seq: int) -> list[Outcome]:
     """Return what became of an event: of each message, and of each run without one."""
     sent = store.select(
-        "SELECT pipeline, target, status, attempts, '' FROM deliveries WHERE event = ? ORDER BY seq", seq
+        "SELECT pipeline, coalesce(receipt ->> 'target', target), status, attempts, '' FROM deliveries"
+        " WHERE event = ? ORDER BY seq",
+        seq,
     )
     ended = store.select(
         "SELECT v.pipeline, '', r.outcome, 0, coalesce(r.dropped_by, '') FROM runs r"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...model.people import Person
-from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Doubtful, Leased, Wanted
+from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Doubtful, Leased, Wanted, went
 from .connection import Store
 
 _WAITING = "w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
@@ -358,11 +358,15 @@ def states(store: Store, queued: range) -> list[dict[str, Any]]:
     """Return the deliveries with these numbers as `--json` shows them, with `run` and `hint` beside."""
     names = ("run", "id", "destination", "target", "status", "attempts", "error", "hint")
     rows = store.select(
-        f"SELECT {', '.join(names)} FROM deliveries WHERE seq BETWEEN ? AND ? ORDER BY seq",
+        f"SELECT receipt, {', '.join(names)} FROM deliveries WHERE seq BETWEEN ? AND ? ORDER BY seq",
         queued.start,
         queued.stop - 1,
     )
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    found = []
+    for receipt, *row in rows:
+        state = dict(zip(names, row, strict=True))
+        found.append(state | went(state["target"], _read(receipt)))
+    return found
 
 
 def counts(store: Store, queued: list[range]) -> dict[str, int]:

@@ -374,6 +374,15 @@ def test_what_may_have_arrived_over_a_webhook_is_never_posted_twice(hooked: Benc
     assert len(hooked.slack.messages) == 1
 
 
+def test_what_went_to_a_webhooks_own_channel_is_told_to_have_gone_there(hooked: Bench) -> None:
+    delivery = hooked.emit().delivery
+    assert (delivery["target"], delivery["meant"]) == ("the webhook's own channel", "#alerts")
+    result = hooked.run("emit", "usage.limit_reached", "customer_id=acme")
+    assert "the webhook's own channel (meant for #alerts) delivered" in result.out
+    stored = json.loads(hooked.run("deliveries", "list", "--status", "delivered", "--json").out.splitlines()[0])
+    assert (stored["target"], stored["meant"]) == ("the webhook's own channel", "#alerts")
+
+
 def test_one_channel_that_is_gone_does_not_keep_another_from_its_message(bench: Bench) -> None:
     bench.pipeline(
         '[[destinations]]\nuse = "slack"\nchannel = "#gone"\n[[destinations]]\nuse = "slack"\nchannel = "#growth"\n'

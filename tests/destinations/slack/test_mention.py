@@ -153,12 +153,36 @@ def test_who_is_deactivated_is_named(mentioning: Posting, slack: SlackStandin) -
 @pytest.mark.parametrize(
     "fault", [RateLimited(30), Status(500), ResetBeforeStore(), Garbage("<html>"), SlackError("fatal_error"), Hang(0.1)]
 )
-def test_a_look_up_that_fails_fails_no_delivery_and_is_not_remembered(
+def test_a_look_up_that_fails_for_the_moment_is_waited_for(
     fault: Fault, mentioning: Posting, slack: SlackStandin
 ) -> None:
     pipeline(mentioning)
     slack.script_method("users.lookupByEmail", fault)
     emit(mentioning, "maya@acme.com")
+    assert (slack.messages, mentioning.statuses()) == ([], {"retrying": 1})
+    assert note(mentioning).startswith("maya@acme.com could not be looked up: ")
+    mentioning.let_pass(60)
+    mentioning.deliver()
+    assert cc(slack) == f"cc {MAYA}"
+
+
+def test_a_rate_limit_of_a_second_is_not_noticed(mentioning: Posting, slack: SlackStandin) -> None:
+    pipeline(mentioning)
+    slack.script_method("users.lookupByEmail", RateLimited(1))
+    emit(mentioning, "maya@acme.com")
+    assert (cc(slack), mentioning.statuses()) == (f"cc {MAYA}", {"delivered": 1})
+
+
+@pytest.mark.parametrize("faults", [[Status(500)] * 3, [RateLimited(600)]], ids=repr)
+def test_a_look_up_that_does_not_go_well_fails_no_delivery_and_is_told(
+    faults: list[Fault], mentioning: Posting, slack: SlackStandin
+) -> None:
+    pipeline(mentioning)
+    slack.script_method("users.lookupByEmail", *faults)
+    emit(mentioning, "maya@acme.com")
+    for _ in faults[1:]:
+        mentioning.let_pass(600)
+        mentioning.deliver()
     assert (cc(slack), mentioning.statuses()) == ("cc maya@acme.com", {"delivered": 1})
     assert note(mentioning).startswith("maya@acme.com is not mentioned: ")
     assert mentioning.sql("SELECT count(*) FROM people") == [(0,)]
@@ -168,7 +192,7 @@ def test_a_look_up_that_fails_fails_no_delivery_and_is_not_remembered(
 
 def test_after_one_trouble_the_others_are_not_asked_for(mentioning: Posting, slack: SlackStandin) -> None:
     pipeline(mentioning)
-    slack.script_method("users.lookupByEmail", Status(500))
+    slack.script_method("users.lookupByEmail", RateLimited(600))
     emit(mentioning, "maya@acme.com, bo@acme.com, li@acme.com")
     assert (len(lookups(slack)), cc(slack)) == (1, "cc maya@acme.com, bo@acme.com, li@acme.com")
 
@@ -180,7 +204,7 @@ def test_a_slow_look_up_is_given_up_long_before_the_lease_ends(
     pipeline(mentioning)
     slack.script_method("users.lookupByEmail", Hang(30))
     emit(mentioning, "maya@acme.com")
-    assert (cc(slack), mentioning.statuses()) == ("cc maya@acme.com", {"delivered": 1})
+    assert mentioning.statuses() == {"retrying": 1}
 
 
 def test_what_was_learned_by_an_attempt_that_was_refused_is_not_asked_again_by_the_process(
@@ -294,8 +318,16 @@ def test_a_retry_by_hand_looks_the_person_up_again(mentioning: Posting, slack: S
 
 def test_nobody_to_write_to_goes_to_the_default_and_the_note_says_so(mentioning: Posting, slack: SlackStandin) -> None:
     pipeline(mentioning, 'channel_default = "#growth"\n', "@$event.owner")
-    emit(mentioning, "bo@acme.com")
+    result = emit(mentioning, "bo@acme.com")
     assert slack.messages[0].channel == "growth"
+    (delivery,) = result["runs"][0]["deliveries"]
+    assert (delivery["target"], delivery["meant"], delivery["status"]) == ("#growth", "@bo@acme.com", "delivered")
+    assert (
+        "#growth (meant for @bo@acme.com)  delivered"
+        in mentioning.run("deliveries", "list", "--status", "delivered").out
+    )
+    assert "delivered to #growth (meant for @bo@acme.com)" in mentioning.run("why", "@last").out
+    assert "✓ #growth" in mentioning.run("events", "list").out
     assert note(mentioning) == "to #growth in place of @bo@acme.com: nobody in Slack has this address"
 
 
@@ -335,8 +367,9 @@ def test_a_fallback_that_may_have_arrived_is_found_in_the_default(mentioning: Po
     pipeline(mentioning, 'channel_default = "#growth"\n', "@$event.owner")
     slack.script_method("chat.postMessage", Garbage("?", stored=True))
     emit(mentioning, "bo@acme.com")
-    mentioning.deliver()
+    said = mentioning.run("deliver").out
     assert (mentioning.statuses(), len(slack.messages)) == ({"delivered": 1}, 1)
+    assert said.startswith("#growth (meant for @bo@acme.com) delivered")
 
 
 def test_a_direct_message_has_its_thread_too(mentioning: Posting, slack: SlackStandin) -> None:
