@@ -22,6 +22,7 @@ from rich.text import Text
 
 from ...system.terminal import WIDTH, clean
 from .mrkdwn import CODE, FENCE, LINK, MARKS, MENTION, PLAIN, QUOTE, blank, decode, emoji, inline, link
+from .text import INERT
 
 _BOLD = Style(bold=True)
 _DIM = Style(dim=True)
@@ -111,7 +112,8 @@ def _words(value: object, style: Style = PLAIN) -> Text:
     source = clean(value.get("text"))
     if value.get("type") != "plain_text":
         return inline(source, style)
-    return blank(style).append(decode(source) if value.get("emoji") is False else emoji(decode(source)))
+    shown = decode(source) if value.get("emoji") is False else emoji(decode(source))
+    return blank(style).append(shown.replace(INERT, ""))
 
 
 def _paragraphs(value: object) -> Iterator[RenderableType]:

@@ -11,6 +11,7 @@ from rich.style import Style
 from rich.text import Text
 
 from ...system.terminal import clean, is_harmless
+from .text import INERT
 
 PLAIN = Style()
 CODE = Style(color="yellow")
@@ -55,17 +56,24 @@ _TOKEN = re.compile(
 )
 
 
+# Signs of a value, that are none: read as characters of their own, which no text has.
+_VALUES = re.compile(f"(?<={INERT})[*_~`](?={INERT})")
+_AS_VALUE = {ord(sign): 0xF0000 + ord(sign) for sign in "*_~`"}
+_AS_SIGN = {code: sign for sign, code in _AS_VALUE.items()}
+
+
 def plain(mrkdwn: str) -> str:
     """The mrkdwn as plain text: links by their label, mentions by their name, no marks."""
-    return "".join(span.text for span in spans(clean(mrkdwn)))
+    return "".join(span.text for span in spans(clean(mrkdwn))).replace(INERT, "")
 
 
 def decode(text: str) -> str:
     """One pass, so that `&amp;lt;` stays the text `&lt;`."""
-    return _ENTITY.sub(lambda found: {"amp": "&", "lt": "<", "gt": ">"}[found[1]], text)
+    return _ENTITY.sub(lambda found: {"amp": "&", "lt": "<", "gt": ">"}[found[1]], text.translate(_AS_SIGN))
 
 
 def spans(source: str, style: Style = PLAIN) -> Iterator[Span]:
+    source = _VALUES.sub(lambda found: found[0].translate(_AS_VALUE), source)
     end = 0
     for found in _TOKEN.finditer(source):
         yield Span(decode(source[end : found.start()]), style, literal=True)
@@ -106,5 +114,6 @@ def blank(style: Style = PLAIN) -> Text:
 def inline(source: str, style: Style = PLAIN) -> Text:
     text = blank(style)
     for span in spans(source):
-        text.append(emoji(span.text) if span.literal else span.text, span.style)
+        shown = emoji(span.text) if span.literal else span.text
+        text.append(shown.replace(INERT, ""), span.style)
     return text

@@ -4,6 +4,8 @@ import html
 from collections.abc import Iterator
 from typing import Any
 
+from .text import INERT
+
 # What a reader of the message sees, and where its buttons lead.
 _SEEN = ("text", "url", "alt_text", "image_url")
 
@@ -23,6 +25,7 @@ def texts(data: Any) -> Iterator[str]:
 
 
 def _read(text: str, kind: Any) -> str:
+    text = text.replace(INERT, "")
     return html.unescape(text) if kind == "mrkdwn" else text
 
 

@@ -12,13 +12,24 @@ from ...system.patterns import lazy
 
 MAX_URL = 3_000  # of a button or an image: https://docs.slack.dev/reference/block-kit
 
-# Other controls than newline and tab, and halves of characters, have no place in a message.
-_NOWHERE = [code for code in (*range(32), *range(127, 160), *range(0xD800, 0xE000)) if code not in (9, 10)]
+# Other controls than newline and tab, what turns the direction of writing, and halves of characters, have no place in
+# a message.
+_TURNING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_NOWHERE = [code for code in (*range(32), *range(127, 160), *_TURNING, *range(0xD800, 0xE000)) if code not in (9, 10)]
 _ESCAPES: dict[int, str | None] = dict.fromkeys(_NOWHERE)
 _ESCAPES |= {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
-_CONTROL = lazy(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL = lazy(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _BARE_AMPERSAND = lazy(r"&(?!amp;|lt;|gt;)")
-_URL = lazy(r"https?://[^\s<>\"/?#\x00-\x1f\x7f-\x9f\ud800-\udfff][^\s<>\"\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
+_IN_URL = r"\s<>\"\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_URL = lazy(rf"https?://[^/?#{_IN_URL}][^{_IN_URL}]*")
+
+# Slack has no escape for the signs of its formats and emoji. They are none between two of these, which nobody sees; and
+# within a word they never are.
+INERT = "\u200b"
+_ACTIVE = lazy(r"[&<>*_~`:]")
+_SIGNS = lazy(r"`+|(?<![^\W_])[*_~]+|[*_~]+(?![^\W_])")
+_EMOJI = lazy(r":(?=[\w+'-]+:)")
+_QUOTED = lazy(r"^(?=[ \t]*&gt;)", re.MULTILINE)
 
 # What an author may write between < and >. Values in it are marked by _OPEN and _CLOSE, a bar of theirs by _BAR.
 _OPEN, _CLOSE, _BAR = "\x02", "\x03", "\x04"
@@ -34,10 +45,11 @@ _JOINERS = ("\u200d", "\ufe0f", "\u20e3")
 
 
 def escape(value: str) -> str:
-    """Make a value plain text to Slack: it can neither mention anybody nor forge a link."""
-    if value.isprintable() and "&" not in value and "<" not in value and ">" not in value:  # nearly every value
+    """Make a value plain text to Slack: it can mention nobody, forge no link, and has no format and no emoji."""
+    if value.isprintable() and not _ACTIVE.search(value):  # nearly every value
         return value
-    return value.translate(_ESCAPES)
+    value = _SIGNS.sub(lambda found: f"{INERT}{INERT.join(found[0])}{INERT}", value.translate(_ESCAPES))
+    return _QUOTED.sub(INERT, _EMOJI.sub(f":{INERT}", value))
 
 
 def literal(value: str) -> str:
@@ -74,6 +86,7 @@ def _marked_up(found: re.Match[str]) -> str:
 def _reference(inside: str) -> str | None:
     """Return what stands between < and > as Slack takes it, or None when it is neither mention nor link."""
     target, _, label = inside.partition("|")
+    target = target.replace(INERT, "")  # an address is no text
     values = _VALUE.findall(target)
     if target.startswith(_OPEN) or ":" in target.partition(_OPEN)[0]:
         link = re.sub(r"\s", "%20", target.strip().translate({**_UNMARK, ord(_BAR): "%7C"}))
