@@ -100,6 +100,9 @@ class Judge:
         for name, count in self._missing.items():
             if count == self.total - self.left_out:
                 raise _no_column(source, name, self._columns.get(name, name), None)
+        if self._where is not None and self.total:
+            for name in self._where.unseen:  # a condition of nothing holds for nobody, or for everybody
+                raise _no_column(source, name, self._columns.get(name, name), self._where.beside)
 
     def _check_columns(self, source: Source) -> None:
         """Raise SourceError when a source whose rows have the same columns lacks one."""
@@ -191,11 +194,16 @@ class _Where:
     def __init__(self, node: Node, columns: dict[str, str]) -> None:
         node = _flat(node)
         self.names = list(dict.fromkeys(path[1] for path in refs(node)))
+        self.unseen = {name: columns.get(name, name) for name in self.names}  # those that no row has had so far
+        self.beside: list[str] = []  # the columns of the first row
         self._condition = Condition(node)
         kinds = _compared(node)
         self._readers = [(name, _reader(columns.get(name, name)), kinds.get(name)) for name in self.names]
 
     def holds(self, values: dict[str, Any]) -> bool:
+        if self.unseen:
+            self.beside = self.beside or list(values)
+            self.unseen = {name: column for name, column in self.unseen.items() if not _has(values, column)}
         scope = {name: _read_as(read(values), kind) for name, read, kind in self._readers}
         return self._condition.holds({"row": scope})
 
@@ -271,6 +279,16 @@ def _reader(name: str) -> Reader:
         return found
 
     return read
+
+
+def _has(values: dict[str, Any], name: str) -> bool:
+    """Say whether a row has a column, by its name or inside of objects, whatever is in it."""
+    found: Any = values
+    for part in () if name in values else name.split("."):
+        if not isinstance(found, dict) or part not in found:
+            return False
+        found = found[part]
+    return True
 
 
 def _names_of_zero(node: Node, scope: dict[str, Any]) -> Iterator[str]:

@@ -1,12 +1,15 @@
 """Which rows newly reach a level, and what is emitted of them."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.operations import upkeep
 from ingestlayer_cli.system.clock import parse_rfc3339
+from ingestlayer_cli.system.errors import Exit
 from tests.support.checks import DAY, HOUR, NOVEMBER, Checked, table
 
 
@@ -215,6 +218,32 @@ def test_where_leaves_rows_out_before_they_are_judged(tmp_path: Path) -> None:
     result = checked.run()
     assert [row["key"] for row in result["crossed"]] == ["a"]
     assert (result["rows"], result["left_out"], result["problems"]) == (3, 2, [])
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "csv"])
+@pytest.mark.parametrize("where", ["plan == 'pro'", "plan != 'free'", "account.plan == 'pro'"])
+def test_where_on_a_column_that_no_row_has_is_a_source_that_fails(tmp_path: Path, form: str, where: str) -> None:
+    text = table(more=f'where = "{where}"').replace("usage.csv", f"usage.{form}")
+    checked = Checked(tmp_path, text)
+    rows = [{"customer_id": name, "used": 9, "limit": 10, "account": {}} for name in "ab"]
+    if form == "csv":
+        checked.csv(("a", 9, 10), ("b", 9, 10))
+    else:
+        lines = [json.dumps(row) for row in rows]
+        (tmp_path / f"usage.{form}").write_text(f"[{','.join(lines)}]" if form == "json" else "\n".join(lines))
+    result = checked.run()
+    assert result["error"]["message"].startswith(f"usage.{form} has no column ")
+    assert result.exit_codes == [Exit.WAITING]
+    assert checked.select("SELECT count(*) FROM events") == [(0,)]
+
+
+def test_where_on_a_column_that_some_row_has_leaves_the_others_out(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table(more="where = \"account.plan == 'pro'\"").replace("usage.csv", "usage.json"))
+    rows: list[dict[str, Any]] = [{"customer_id": name, "used": 9, "limit": 10} for name in "abc"]
+    rows[1]["account"] = {"plan": "pro"}
+    rows[2]["account"] = {"plan": None}
+    (tmp_path / "usage.json").write_text(json.dumps(rows))
+    assert [key for key, _ in checked.crossed()] == ["b"]
 
 
 @pytest.mark.parametrize(
