@@ -50,7 +50,6 @@ class _Lint:
                 self.note((*place, None, None), problem)
         finally:
             index.close()
-        self.check_columns()
         return self.problems()
 
     def places(self, file: BinaryIO) -> Iterator[tuple[str, Place]]:
@@ -102,14 +101,6 @@ class _Lint:
             cell = columns.index(column) if self.table.header is not None else 0
             self.note(record, f"{column} {shown(value)} is not {WANTED[kind]}", cell)
 
-    def check_columns(self) -> None:
-        """Note what is wrong with the columns of the whole file."""
-        columns = self.columns if self.table.header is None else dict.fromkeys(self.table.header)
-        for column in self.types:
-            if columns and column not in columns:
-                miss = near_miss(column, columns)
-                self.note_line(1, 1, f'types names "{column}", but there is no such column{miss}')
-
     def note(self, record: Record, problem: str, cell: int = 0) -> None:
         if len(self.found) >= NAMED:
             self.more += 1
@@ -139,6 +130,11 @@ class _Lint:
     def problems(self) -> list[Problem]:
         placed = sorted(self.placed())
         problems = [Problem(f"{self.name}:{line}:{column}", problem) for line, column, problem in placed]
+        columns = self.columns if self.table.header is None else dict.fromkeys(self.table.header)
+        for column in self.types:
+            if columns and column not in columns:  # a mistake of the project's table, not of the file
+                words = f'types names "{column}", but there is no such column{near_miss(column, columns)}'
+                problems.append(Problem(f"types.{column}", words))
         if self.more:
             problems.append(Problem(self.name, f"… and {self.more:,} more problems"))
         return problems

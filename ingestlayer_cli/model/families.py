@@ -34,6 +34,14 @@ Actions = NewType("Actions", dict[str, str])
 LANGUAGES = ("$condition", "$value", "$template")
 
 
+class WrongKeyError(ValueError):
+    """What is wrong with a table of a project file, and at which of its keys."""
+
+    def __init__(self, words: str, *path: str | int) -> None:
+        super().__init__(words)
+        self.path = path
+
+
 class Section:
     """A table of a project file."""
 
@@ -43,7 +51,7 @@ class Section:
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Check what one key alone cannot tell and return the plain data to keep; ValueError otherwise."""
+        """Check what one key alone cannot tell and return the plain data to keep; WrongKeyError otherwise."""
         return values
 
 

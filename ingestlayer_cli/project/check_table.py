@@ -50,47 +50,50 @@ class Sourced(Protocol):
     rearm: float
 
 
-def problem_of(table: Sourced) -> str | None:
-    """Say what is wrong with a table that one key alone cannot tell, or None."""
+def problem_of(table: Sourced) -> tuple[str, str] | None:
+    """Return the key, and what is wrong with it that it alone cannot tell, or None."""
     from math import isfinite
 
     source = table.source
     if (source is None) == (not table.command):
-        return "needs either `source` or `command`"
+        return "command", "needs either `source` or `command`"
     kind = "command" if source is None else kind_of(source)
     if not all(map(isfinite, table.levels)) or table.levels != sorted(set(table.levels)):
-        return "`levels` are numbers from the lowest to the highest, each once"
+        return "levels", "`levels` are numbers from the lowest to the highest, each once"
     if not isfinite(table.rearm):
-        return "`rearm` is a number from 0"
+        return "rearm", "`rearm` is a number from 0"
     return _problem_of_source(table, kind, source or "") or _problem_of_secrets(table, kind, source or "")
 
 
-def _problem_of_source(table: Sourced, kind: str, source: str) -> str | None:
+def _problem_of_source(table: Sourced, kind: str, source: str) -> tuple[str, str] | None:
     if kind in ("sqlite", "postgres") and table.query is None:
-        return "a database needs `query`: what to ask it"
+        return "source", "a database needs `query`: what to ask it"
     if kind not in ("sqlite", "postgres") and table.query is not None:
-        return "`query` is of a database: sqlite:///FILE or postgresql://…"
+        return "query", "`query` is of a database: sqlite:///FILE or postgresql://…"
     if kind == "sqlite" and not source.startswith("sqlite:///"):
-        return "`source` of SQLite is sqlite:///FILE, or sqlite:////FILE with the whole path"
+        return "source", "`source` of SQLite is sqlite:///FILE, or sqlite:////FILE with the whole path"
     if kind == "file" and os.path.splitext(source)[1].lower() not in FORMS:
-        return f"`source`: there are files ({', '.join(FORMS)}), -, sqlite:///FILE, postgresql://… and https://…"
-    if kind != "http" and (table.headers or table.rows or table.next):
-        return "`headers`, `rows` and `next` are of an https:// source"
+        return (
+            "source",
+            f"`source`: there are files ({', '.join(FORMS)}), -, sqlite:///FILE, postgresql://… and https://…",
+        )
+    if kind != "http" and (key := next((name for name in ("headers", "rows", "next") if getattr(table, name)), None)):
+        return key, "`headers`, `rows` and `next` are of an https:// source"
     return None
 
 
-def _problem_of_secrets(table: Sourced, kind: str, source: str) -> str | None:
+def _problem_of_secrets(table: Sourced, kind: str, source: str) -> tuple[str, str] | None:
     from urllib.parse import urlsplit
 
     if kind in ("postgres", "http"):
         try:
             password = urlsplit(source).password
         except ValueError:
-            return "`source` is no address"
+            return "source", "`source` is no address"
         if password:
             remedy = "name a secret that is the address, env:NAME" if kind == "postgres" else "use `headers`"
-            return f"the address has a password in it: {remedy}"
+            return "source", f"the address has a password in it: {remedy}"
     for name, value in table.headers.items():
         if re.search(r"auth|token|key|secret|cookie", name, re.IGNORECASE) and not SECRET.search(value):
-            return f"the header {name} must name a secret, env:NAME or keyring:NAME, and never be one"
+            return "headers", f"the header {name} must name a secret, env:NAME or keyring:NAME, and never be one"
     return None

@@ -222,7 +222,7 @@ class Compiler:
         try:
             return {"use": kind, **cls.compiled(values)}
         except ValueError as error:
-            source.report(base, f"{kind}: {error}")
+            source.report((*base, *getattr(error, "path", ())), f"{kind}: {error}")
             return None
 
 

@@ -36,9 +36,9 @@ from .check_table import problem_of
 from .tests_schema import Test
 
 
-def problem(message: str, offset: int | None = None) -> PydanticCustomError:
-    """Return a validation error with our words, and the character of the value that it is about."""
-    context: dict[str, Any] = {"words": message, "offset": offset}
+def problem(message: str, offset: int | None = None, path: tuple[str | int, ...] = ()) -> PydanticCustomError:
+    """Return a validation error with our words, and the key below, or the character of the value, that it is about."""
+    context: dict[str, Any] = {"words": message, "offset": offset, "path": path}
     return PydanticCustomError("ingestlayer", "{words}", context)
 
 
@@ -252,7 +252,7 @@ def _compiled_by(cls: type[families.Section]) -> Callable[[Strict], dict[str, An
         try:
             return cls.compiled(value.given())
         except ValueError as error:
-            raise problem(str(error)) from None
+            raise problem(str(error), path=getattr(error, "path", ())) from None
 
     return check
 
@@ -422,8 +422,8 @@ class CheckTable(Strict):
     @model_validator(mode="after")
     def _whole(self) -> "CheckTable":
         """Check what one key alone cannot tell."""
-        if words := problem_of(self):
-            raise problem(words)
+        if wrong := problem_of(self):
+            raise problem(wrong[1], path=(wrong[0],))
         return self
 
 

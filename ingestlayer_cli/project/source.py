@@ -115,8 +115,9 @@ class SourceFile:
         kind, context, value = item["type"], item.get("ctx", {}), item["input"]
         is_hushed = not _SECRET_PLACES.isdisjoint(path) and _has_text(value)
         if kind == "ingestlayer":
+            path = (*path, *context.get("path", ()))
             words = context["words"].partition(", not ")[0] if is_hushed else context["words"]
-            self.report(path, _at(path, base) + words, context["offset"])
+            self.report(path, _at((*base, *item["loc"]), base) + words, context["offset"])
         elif kind == "extra_forbidden":
             known = _keys_at(model, item["loc"][:-1])
             listed = near_miss(str(path[-1]), known) or f": there are {', '.join(known)}"

@@ -50,7 +50,12 @@ def _source_lines(findings: list[Finding], root: str) -> dict[tuple[str, int], s
 
 
 def _pointed(line: str, found: Finding, width: int) -> list[str]:
-    if not line.strip() or _TELLING.search(line) or without_secrets(line) != line:
+    if (
+        not line.strip()
+        or re.search("secret|password", found.problem)
+        or _TELLING.search(line)
+        or without_secrets(line) != line
+    ):
         return []
     at = min(found.column - 1, len(line))
     far = max(at - _LONGEST, 0)

@@ -9,6 +9,7 @@ from ..language.expressions import Node, Scope, evaluator, refs, to_number
 from ..language.templates import Template
 from ..model.crossings import Held, level_of
 from ..model.events import Event
+from ..model.families import WrongKeyError
 from ..model.memory import Foreseen, Kept
 from ..system.clock import PERIODS, format_time, period_of
 from .base import Context, Drop, Step
@@ -57,9 +58,9 @@ class Crossing(Step):
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
         levels = values["levels"]
         if not levels or not all(map(isfinite, levels)) or sorted(set(levels)) != levels:
-            raise ValueError("`levels` are numbers from the lowest to the highest, each once")
+            raise WrongKeyError("`levels` are numbers from the lowest to the highest, each once", "levels")
         if not 0 <= values.get("rearm", 0) < float("inf"):
-            raise ValueError("`rearm` is a number from 0")
+            raise WrongKeyError("`rearm` is a number from 0", "rearm")
         # A level of 20 is told as 20, not as 20.0.
         return {**values, "levels": [int(level) if level.is_integer() else level for level in levels]}
 

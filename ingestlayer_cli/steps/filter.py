@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from ..language.conditions import Condition
 from ..language.expressions import ROOTS, parse
-from ..model.families import Section, own_roots
+from ..model.families import Section, WrongKeyError, own_roots
 from .base import Context, Drop, Step
 
 
@@ -40,12 +40,13 @@ class Filter(Step):
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
         if ("when" in values) == bool(values.get("conditions")):
-            raise ValueError("needs either `when` or `conditions`")
+            at = ("conditions",) if "conditions" in values else ()
+            raise WrongKeyError("needs either `when` or `conditions`", *at)
         if "when" in values:
             if "combinator" in values:
-                raise ValueError("`combinator` joins `conditions`; write and / or inside `when`")
+                raise WrongKeyError("`combinator` joins `conditions`; write and / or inside `when`", "combinator")
             return values
-        nodes = [[row["op"], _ref(row["field"]), _operand(row["value"])] for row in values["conditions"]]
+        nodes = [_compared(index, row) for index, row in enumerate(values["conditions"])]
         node = nodes[0]
         for right in nodes[1:]:
             node = [values.get("combinator", "and"), node, right]
@@ -56,6 +57,15 @@ class Filter(Step):
             raise TypeError("a filter that was not checked")
         holds, context.note = context.judge(self.when)
         return None if holds else Drop(context.note)
+
+
+def _compared(index: int, row: dict[str, Any]) -> list[Any]:
+    key = "field"
+    try:
+        left, key = _ref(row["field"]), "value"
+        return [row["op"], left, _operand(row["value"])]
+    except ValueError as error:
+        raise WrongKeyError(str(error), "conditions", index, key) from None
 
 
 def _ref(field: str) -> Any:

@@ -8,7 +8,7 @@ from ..language.conditions import REDACTED
 from ..language.expressions import ROOTS, Scope
 from ..language.templates import as_text
 from ..model.events import OWN, Event
-from ..model.families import Actions, Secret
+from ..model.families import Actions, Secret, WrongKeyError
 from ..model.memory import Foreseen, Outside
 from ..model.redaction import DETECTORS, find, mask, rooted
 from .base import TRACE, Context, Drop, Redaction, Step
@@ -59,11 +59,12 @@ class RedactPii(Step):
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
-        rows = [*values.get("fields", {}).values(), *values.get("detect", {}).values()]
+        rows = {(key, name): row for key in ("fields", "detect") for name, row in values.get(key, {}).items()}
         if not rows:
             raise ValueError('needs `fields` or `detect`, like detect = { "*" = "mask" }')
-        if "secret" not in values and any("hash" in row.values() for row in rows):
-            raise ValueError('`hash` needs a key: secret = "env:REDACTION_KEY"')
+        hashing = next((place for place, row in rows.items() if "hash" in row.values()), None)
+        if "secret" not in values and hashing is not None:
+            raise WrongKeyError('`hash` needs a key: secret = "env:REDACTION_KEY"', *hashing)
         return values
 
     def __call__(self, context: Context) -> Drop | None:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from ..language.expressions import Scope
 from ..language.templates import Template
 from ..model.events import Event
-from ..model.families import Duration
+from ..model.families import Duration, WrongKeyError
 from ..model.memory import Foreseen, Kept
 from ..system.clock import UNITS, format_duration, format_time
 from .base import Context, Drop, Step
@@ -41,9 +41,10 @@ class Throttle(Step):
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
         if values["max"] < 1:
-            raise ValueError("`max` is 1 or more")
+            raise WrongKeyError("`max` is 1 or more", "max")
         if not 0 < values["window"] <= LONGEST:
-            raise ValueError(f"`window` is longer than nothing, and {format_duration(LONGEST)} at most")
+            words = f"`window` is longer than nothing, and {format_duration(LONGEST)} at most"
+            raise WrongKeyError(words, "window")
         return values
 
     @classmethod

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..language.expressions import Scope
 from ..language.templates import substitute
-from ..model.families import Structure
+from ..model.families import Structure, WrongKeyError
 from .base import Context, Drop, Step
 
 
@@ -42,11 +42,15 @@ class Transform(Step):
             raise ValueError("needs `body`, `rename`, `remove` or `set`")
         body = values.get("body", {})
         if not isinstance(body, dict) or "$template" in body:
-            raise ValueError(f"body must be a table, not {'a text' if isinstance(body, dict) else repr(body)}")
+            words = f"body must be a table, not {'a text' if isinstance(body, dict) else repr(body)}"
+            raise WrongKeyError(words, "body")
         rename = values.get("rename", {})
-        for name in [*rename, *rename.values(), *values.get("remove", []), *values.get("set", {})]:
+        names = [("rename", old, name) for old, new in rename.items() for name in (old, new)]
+        names += [("remove", index, name) for index, name in enumerate(values.get("remove", []))]
+        names += [("set", name, name) for name in values.get("set", {})]
+        for key, place, name in names:
             if not all(name.split(".")):
-                raise ValueError(f'"{name}" is neither a name nor a path of names')
+                raise WrongKeyError(f'"{name}" is neither a name nor a path of names', key, place)
         return values
 
     def __call__(self, context: Context) -> Drop | None:

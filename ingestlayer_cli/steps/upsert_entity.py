@@ -5,7 +5,7 @@ from typing import Any
 from ..language.expressions import Scope
 from ..language.templates import Template, substitute
 from ..model.events import Event
-from ..model.families import Structure
+from ..model.families import Structure, WrongKeyError
 from ..model.memory import Foreseen, Upsert, laid_over
 from .base import Context, Drop, Step, know
 
@@ -32,7 +32,7 @@ class UpsertEntity(Step):
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
         if not values["kind"]:
-            raise ValueError("`kind` is empty")
+            raise WrongKeyError("`kind` is empty", "kind")
         return values
 
     def __call__(self, context: Context) -> Drop | None:

@@ -113,7 +113,7 @@ def test_the_check_goes_on_behind_a_broken_csv_line(tmp_path: Path) -> None:
 def test_a_type_of_a_column_that_is_not_there_is_named_with_the_near_miss(tmp_path: Path) -> None:
     path = write(tmp_path, "c.csv", "customer_id,mrr\na,1\n")
     text = 'types names "mmr", but there is no such column (did you mean "mrr"?)'
-    assert problems(path, {"mmr": "number"}) == [("c.csv:1:1", text)]
+    assert problems(path, {"mmr": "number"}) == [("types.mmr", text)]
 
 
 def test_a_column_that_stands_twice_is_named(tmp_path: Path) -> None:

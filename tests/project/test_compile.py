@@ -367,9 +367,9 @@ BLOCKS = DESTINATION + '[destinations.message]\nblocks = "b.json"\n'
         ('{"a"', "5:11: message.blocks: b.json is not JSON: Expecting ':' delimiter: line 1 column 5 (char 4)"),
         (b"\xff", "5:11: message.blocks: b.json is not UTF-8 (byte 1)"),
         ("[" * 100_000, "5:11: message.blocks: b.json is nested too deeply"),
-        ("5", "4:1: message: the blocks file must hold a list of Block Kit blocks"),
-        ('[{"text": 1}]', "4:1: message: the blocks file must hold a list of Block Kit blocks"),
-        ("[]", "4:1: message: the blocks file has 0 blocks; a message takes 1 to 50"),
+        ("5", "5:1: message: the blocks file must hold a list of Block Kit blocks"),
+        ('[{"text": 1}]', "5:1: message: the blocks file must hold a list of Block Kit blocks"),
+        ("[]", "5:1: message: the blocks file has 0 blocks; a message takes 1 to 50"),
         (
             '{"blocks": [{"type": "section", "text": {"text": "a ${event.used"}}]}',
             "5:11: message.blocks: b.json/blocks/0/text/text: expected '|' or '}', found the end (character 15)",
@@ -473,3 +473,53 @@ def test_a_bad_window_does_not_hide_a_bad_example(tmp_path: Path) -> None:
         f"events/usage.toml:7:11: idempotency.window: '5' {DURATION}",
         "events/usage.toml:8:1: example: limit is required",
     ]
+
+
+# Where a section's own problems stand ---------------------------------------------------------------------
+
+BUTTONS = ", ".join(['{ text = "a", url = "https://a.example" }'] * 26)
+GOOD = '{ field = "used", op = ">", value = 1 }'
+HEAD = '[[destinations]]\nuse = "slack"\n'
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "place"),
+    [
+        (f'{HEAD}channel = "no channel"\n', "3:1"),
+        (f'{HEAD}channel = "#a"\nchannel_default = "no channel"\n', "4:1"),
+        (f'{HEAD}channel = "#a"\nupdate = true\n', "4:1"),
+        (f'{HEAD}channel = "#a"\nicon = "x"\n', "4:1"),
+        (f'{HEAD}channel = "#a"\n[destinations.message]\ntitle = "x"\nbuttons = [{BUTTONS}]\n', "6:1"),
+        ('[[steps]]\nuse = "crossing"\nkey = "$event.plan"\nvalue = "$event.used"\n  levels = [2, 1]\n', "5:3"),
+        ('[[steps]]\nuse = "throttle"\nkey = "a"\nwindow = "1h"\nmax = 0\n', "5:1"),
+        (
+            f'[[steps]]\nuse = "filter"\nconditions = [\n  {GOOD},\n  {{ value = 1, field = "1 +", op = "==" }},\n]\n',
+            "5:16",
+        ),
+        (f'[[steps]]\nuse = "filter"\nconditions = [{GOOD}]\nwhen = "$event.used > 1"\n', "3:1"),
+        ('[[steps]]\nuse = "transform"\nset = { a = "x", "b..c" = "y" }\n', "3:18"),
+        ('[[steps]]\nuse = "redact.pii"\n[steps.fields]\nplan = "hash"\n', "4:1"),
+        ('[[destinations]]\nuse = "webhook"\nurl = "https://a.example"\nauth = { type = "hmac" }\n', "4:10"),
+        ('[[destinations]]\nuse = "webhook"\nurl = "ftp://a.example"\n', "3:1"),
+        ('[[destinations]]\nuse = "webhook"\nurl = "https://a.example"\n[destinations.headers]\nHost = "x"\n', "5:1"),
+        ('[[destinations]]\nuse = "file"\npath = "/etc/passwd"\n', "3:1"),
+    ],
+)
+def test_a_problem_that_a_section_raises_points_at_its_key(tmp_path: Path, pipeline: str, place: str) -> None:
+    (line,) = problems(tmp_path, {"pipelines/alert.toml": pipeline})
+    assert line.startswith(f"pipelines/alert.toml:{place}: "), line
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [
+        ("levels = [2, 1]", 6),
+        ("levels = [1]\nquery = 'SELECT 1'", 7),
+        ("levels = [1]\nrows = 'data'", 7),
+        ("levels = [1]\ncommand = ['a']", 7),
+    ],
+)
+def test_a_problem_of_a_check_points_at_its_key(tmp_path: Path, table: str, line: int) -> None:
+    text = f'[checks.a]\nsource = "a.csv"\nvalue = "used"\nkey = ["id"]\nemit = "usage"\n{table}\n'
+    (found,) = problems(tmp_path, {"ingestlayer.toml": text})
+    assert found.startswith(f"ingestlayer.toml:{line}:1: "), found

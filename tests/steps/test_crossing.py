@@ -438,7 +438,7 @@ def problems(pipe: Pipe, steps: str, **more: Any) -> list[str]:
 @pytest.mark.parametrize("levels", ["[]", "[1, 0.8]", "[1, 1]", "[nan]", "[inf]"])
 def test_levels_that_do_not_rise_are_refused(levels: str, pipe: Pipe) -> None:
     (found,) = problems(pipe, CROSSING.replace("[0.8, 0.9, 1]", levels))
-    assert found.startswith("pipelines/pipeline.toml:3:1: crossing: `levels` are numbers")
+    assert found.startswith("pipelines/pipeline.toml:6:1: crossing: `levels` are numbers")
 
 
 @pytest.mark.parametrize("rearm", ["-0.1", "inf", "nan"])

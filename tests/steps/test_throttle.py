@@ -296,13 +296,13 @@ def problems(pipe: Pipe, steps: str) -> list[str]:
 @pytest.mark.parametrize("most", ["0", "-1"])
 def test_a_max_below_one_is_refused(most: str, pipe: Pipe) -> None:
     (found,) = problems(pipe, DROP.replace("max = 2", f"max = {most}"))
-    assert found == "pipelines/pipeline.toml:3:1: throttle: `max` is 1 or more"
+    assert found == "pipelines/pipeline.toml:6:1: throttle: `max` is 1 or more"
 
 
 @pytest.mark.parametrize("window", ["0s", "36501d", "999999999d"])
 def test_a_window_of_nothing_or_of_ages_is_refused(window: str, pipe: Pipe) -> None:
     (found,) = problems(pipe, DROP.replace('"1h"', f'"{window}"'))
-    assert found == "pipelines/pipeline.toml:3:1: throttle: `window` is longer than nothing, and 36500d at most"
+    assert found == "pipelines/pipeline.toml:7:1: throttle: `window` is longer than nothing, and 36500d at most"
 
 
 def test_a_wrong_mode_is_refused_with_the_near_miss(pipe: Pipe) -> None:

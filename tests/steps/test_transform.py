@@ -168,7 +168,7 @@ def test_a_transform_of_nothing_is_refused(pipe: Pipe) -> None:
 
 @pytest.mark.parametrize(("keys", "words"), [('body = "$event.more"', "a text"), ("body = [1]", "[1]")])
 def test_a_body_that_is_no_table_is_refused(keys: str, words: str, pipe: Pipe) -> None:
-    assert problems(pipe, keys) == [f"2:1: transform: body must be a table, not {words}"]
+    assert problems(pipe, keys) == [f"4:1: transform: body must be a table, not {words}"]
 
 
 @pytest.mark.parametrize("keys", ['remove = ["a..b"]', 'remove = [""]', 'set = { "a." = 1 }', 'rename = { a = "" }'])

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...language.expressions import Scope
 from ...language.templates import Template
+from ...model.families import WrongKeyError
 from ..base import Composing, Connection, Destination, Draw, Target, body
 from .paths import problem_of, segment
 
@@ -35,13 +36,13 @@ class File(Destination):
         # A value is never empty, never dots alone, and has no slash in it.
         text = "".join(part if isinstance(part, str) else "x" for part in parts)
         if not text.strip() or text != text.strip() or text.endswith("/"):
-            raise ValueError("path: needs the name of a file")
+            raise WrongKeyError("path: needs the name of a file", "path")
         if re.search(r"[\\\0-\x1f\x7f]", text):
-            raise ValueError("path: is written with / between folders, and without control characters")
+            raise WrongKeyError("path: is written with / between folders, and without control characters", "path")
         if text.startswith(("/", "~")) or re.match(r"[A-Za-z]:", text) or ".." in text.split("/"):
-            raise ValueError("path: is below the project's folder: neither absolute nor with .. in it")
+            raise WrongKeyError("path: is below the project's folder: neither absolute nor with .. in it", "path")
         if problem := problem_of("/".join(part for part in text.split("/") if part not in ("", "."))):
-            raise ValueError(f"path: {problem}")
+            raise WrongKeyError(f"path: {problem}", "path")
         return {**values, "path": {"$template": parts}}
 
     @classmethod

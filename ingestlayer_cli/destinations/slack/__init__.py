@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
 from ...model.events import received_text
-from ...model.families import Duration, JsonFile, Section
+from ...model.families import Duration, JsonFile, Section, WrongKeyError
 from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
@@ -63,13 +63,15 @@ class SlackMessage(Section):
         if blocks is not None:
             from .blocks_file import compiled
 
-            values["blocks"] = compiled(blocks)
+            try:
+                values["blocks"] = compiled(blocks)
+            except ValueError as error:
+                raise WrongKeyError(str(error), "blocks") from None
             if idle := [name for name in ("fields", "context", "buttons") if values.get(name)]:
-                raise ValueError(
-                    f"`blocks` is the whole message: {', '.join(idle)} would not show; put them into the file"
-                )
+                words = f"`blocks` is the whole message: {', '.join(idle)} would not show; put them into the file"
+                raise WrongKeyError(words, idle[0])
         if len(values.get("buttons", [])) > kit.MAX_BUTTONS:
-            raise ValueError(f"a message takes at most {kit.MAX_BUTTONS} buttons")
+            raise WrongKeyError(f"a message takes at most {kit.MAX_BUTTONS} buttons", "buttons")
         return values
 
 
@@ -158,15 +160,18 @@ class Slack(Destination):
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
         if not _ICON.fullmatch(values.get("icon", ":x:")):
-            raise ValueError(f'icon: "{values["icon"]}" is none: write ":rotating_light:" or an https address')
+            words = f'icon: "{values["icon"]}" is none: write ":rotating_light:" or an https address'
+            raise WrongKeyError(words, "icon")
         for name in ("update", "thread_window"):
             if values.get(name) and "thread" not in values:
-                raise ValueError(f'{name} is of a thread: say which messages are one, thread = "$event.customer_id"')
+                words = f'{name} is of a thread: say which messages are one, thread = "$event.customer_id"'
+                raise WrongKeyError(words, name)
         channel = values.get("channel", {}).get("$template", [])
         if all(isinstance(part, str) for part in channel) and not _is_channel("".join(channel).strip()):
-            raise ValueError(f'channel: "{"".join(channel)}" is none: write {_LIKE}')
+            raise WrongKeyError(f'channel: "{"".join(channel)}" is none: write {_LIKE}', "channel")
         if not _is_channel(values.get("channel_default", "#some").strip()):
-            raise ValueError(f'channel_default: "{values["channel_default"]}" is none: write {_LIKE}')
+            words = f'channel_default: "{values["channel_default"]}" is none: write {_LIKE}'
+            raise WrongKeyError(words, "channel_default")
         return values
 
     @classmethod

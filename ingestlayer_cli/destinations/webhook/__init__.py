@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...language.expressions import Scope
 from ...language.templates import Template, url_text
-from ...model.families import Duration, Secret, Section
+from ...model.families import Duration, Secret, Section, WrongKeyError
 from ...secrets.named import is_name
 from ...system.addresses import is_open, problem_of, quote, shown
 from ..base import Composing, Connection, Destination, Draw, Remark, Target, body
@@ -37,9 +37,10 @@ class Auth(Section):
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
         if values["type"] != "none" and "secret" not in values:
-            raise ValueError(f'auth: type = "{values["type"]}" needs a secret, like secret = "env:CRM_SECRET"')
+            words = f'auth: type = "{values["type"]}" needs a secret, like secret = "env:CRM_SECRET"'
+            raise WrongKeyError(words, "type")
         if values["type"] == "none" and "secret" in values:
-            raise ValueError('auth: type = "none" has no secret')
+            raise WrongKeyError('auth: type = "none" has no secret', "secret")
         return values
 
 
@@ -82,13 +83,13 @@ class Webhook(Destination):
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
         auth = values.get("auth", {"type": "none"})
         if not 0 < values.get("timeout", 1) <= MAX_TIMEOUT:
-            raise ValueError(f"timeout is at most {MAX_TIMEOUT // 1000}s, and more than nothing")
+            raise WrongKeyError(f"timeout is at most {MAX_TIMEOUT // 1000}s, and more than nothing", "timeout")
         headers = {name: _checked_header(name, value["$template"]) for name, value in values.get("headers", {}).items()}
         names = [name.lower() for name in headers]
         if twice := next((name for name in headers if names.count(name.lower()) > 1), None):
-            raise ValueError(f"headers: {twice} stands there twice")
+            raise WrongKeyError(f"headers: {twice} stands there twice", "headers", twice)
         if "authorization" in names and auth["type"] == "bearer":
-            raise ValueError("headers: Authorization is what `auth` sets: leave out one of them")
+            raise WrongKeyError("headers: Authorization is what `auth` sets: leave out one of them", "headers")
         checked = {**values, "url": _checked_url(values["url"]["$template"])}
         return {**checked, "headers": headers} if headers else checked
 
@@ -145,29 +146,37 @@ def _checked_url(parts: list[Any]) -> Any:
         return text
     name_it = 'name the whole address: url = "env:NAME"'
     if re.search(r"//[^/?#]*@", text):
-        raise ValueError(f"url: a user name or password stands in the address: {name_it}")
+        raise WrongKeyError(f"url: a user name or password stands in the address: {name_it}", "url")
     if _SECRET_PARAMETER.search(text):
-        raise ValueError(f"url: a secret stands in the address's query: {name_it}")
+        raise WrongKeyError(f"url: a secret stands in the address's query: {name_it}", "url")
     if not text.startswith(_VALUE) and not re.match(r"https?://.", text, re.IGNORECASE):
-        raise ValueError('url: must be an http(s) address, or name one that is a secret, "env:NAME" or "keyring:NAME"')
+        raise WrongKeyError(
+            'url: must be an http(s) address, or name one that is a secret, "env:NAME" or "keyring:NAME"', "url"
+        )
     if _VALUE not in text and (problem := problem_of(text)):
-        raise ValueError(f"url: {problem}")
+        raise WrongKeyError(f"url: {problem}", "url")
     return {"$template": parts}
 
 
 def _checked_header(name: str, parts: list[Any]) -> Any:
     text = _written(parts)
     if not _HEADER.fullmatch(name):
-        raise ValueError("headers: a name has letters, digits and - alone")
+        raise WrongKeyError("headers: a name has letters, digits and - alone", "headers", name)
     if name.lower() in _OURS or name.lower().startswith(_OUR_STARTS):
-        raise ValueError(f"headers: {name} is set by this program")
+        raise WrongKeyError(f"headers: {name} is set by this program", "headers", name)
     if is_name(text.strip()):
         return text.strip()
     if _SECRET_HEADER.fullmatch(name):
         bearer = ', or use auth = { type = "bearer", secret = "env:NAME" }' if name.lower() == "authorization" else ""
-        raise ValueError(f'headers: {name} must name a secret, "env:NAME" or "keyring:NAME", and never be one{bearer}')
+        raise WrongKeyError(
+            f'headers: {name} must name a secret, "env:NAME" or "keyring:NAME", and never be one{bearer}',
+            "headers",
+            name,
+        )
     if _CREDENTIAL.search(text):
-        raise ValueError(f'headers: {name} looks like a secret: name it, "env:NAME" or "keyring:NAME"')
+        raise WrongKeyError(
+            f'headers: {name} looks like a secret: name it, "env:NAME" or "keyring:NAME"', "headers", name
+        )
     if not all(char == _VALUE or " " <= char <= "~" for char in text):
-        raise ValueError(f"headers: {name} has other characters than printable ASCII")
+        raise WrongKeyError(f"headers: {name} has other characters than printable ASCII", "headers", name)
     return {"$template": parts}

@@ -88,6 +88,10 @@ class _Inspection:
     def _of_entity_file(self, kind: str) -> Iterator[Finding]:
         name = self.names[kind]
         for path, words in self.files[kind].problems():
+            if path.startswith("types."):
+                at = ("entities", kind, "types", path.removeprefix("types."))
+                yield finding(self.facts.sources[FILE].place(at), f"{words} in {name}")
+                continue
             found = finding(path, words)
             if found.line or words.startswith("…"):
                 # The file is called by its last name; its place in the project is told here.
