@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -45,6 +46,21 @@ class Raising(Good):
 
     def delete_password(self, service: str, username: str) -> None:
         raise PasswordDeleteError("locked")
+
+
+class Clinging(Good):
+    """Tells what it has, and lets nothing go."""
+
+    def delete_password(self, service: str, username: str) -> None:
+        raise PasswordDeleteError("locked")
+
+
+class Stopped(Good):
+    """Has just taken a password when the machine stops."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        super().set_password(service, username, password)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Hanging(Good):

@@ -7,9 +7,10 @@ secret itself, or that the keyring has it.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TextIO
 
 from ...secrets.keyring import SERVICE, Backend, NoAnswerError, NoPackageError, ask
 from ...system.errors import ProjectError
@@ -84,8 +85,13 @@ def keep(root: str, connection: str, workspace: str, value: str) -> Secret:
     """
     with _changed() as (path, all_kept):
         project = all_kept.setdefault(os.path.realpath(root), {})
+        before = project.get(workspace, {})
+        if connection not in before:
+            # Listed before the keyring has it: who is killed leaves nothing there that is not listed.
+            project[workspace] = {**before, connection: None}
+            _write(path, all_kept)
         in_keyring = _to_keyring(root, connection, workspace, value)
-        for other, secret in project.get(workspace, {}).items():
+        for other, secret in before.items():
             if secret is None and not (in_keyring and other == connection):
                 _out_of_keyring(root, other, workspace)
         project[workspace] = {connection: None if in_keyring else value}
@@ -95,14 +101,19 @@ def keep(root: str, connection: str, workspace: str, value: str) -> Secret:
 def remove(root: str, workspace: str = "") -> bool:
     """Forget the secrets of a workspace; say whether there was one. ProjectError when the keyring keeps its own."""
     with _changed() as (_, all_kept):
-        found = all_kept.get(os.path.realpath(root), {}).pop(workspace, {})
-    in_keyring = [connection for connection, value in found.items() if value is None]
-    stay = [connection for connection in in_keyring if not _out_of_keyring(root, connection, workspace)]
+        held = all_kept.get(os.path.realpath(root), {}).get(workspace, {})
+        found, stay = bool(held), []
+        for connection, value in [*held.items()]:
+            # What stays in the keyring stays listed, for the next try.
+            if value is None and not _out_of_keyring(root, connection, workspace):
+                stay.append(connection)
+            else:
+                del held[connection]
     if stay:
         account = _account(root, stay[0], workspace)
         hint = f'remove it there: service "{SERVICE}", account "{account}"'
         raise ProjectError("the secret cannot be removed from the keyring", hint)
-    return bool(found)
+    return found
 
 
 def others(root: str, workspace: str, value: str) -> list[str]:
@@ -227,6 +238,7 @@ def _changed() -> Iterator[tuple[str, Kept]]:
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             flock(lock, LOCK_EX)
+            _sweep(path)
             found = _read(path)
             yield path, found
             _write(path, found)
@@ -236,17 +248,44 @@ def _changed() -> Iterator[tuple[str, Kept]]:
         raise CredentialsError(f"{error.filename or path} cannot be written: {error.strerror}") from None
 
 
+def _sweep(path: str) -> None:
+    """Remove what a process that was killed while it wrote has left: it holds secrets."""
+    folder, name = os.path.split(path)
+    for found in os.listdir(folder):
+        if found.startswith(f"{name}.") and found.removeprefix(f"{name}.").isdigit():
+            os.unlink(os.path.join(folder, found))
+
+
 def _write(path: str, found: Kept) -> None:
     part = f"{path}.{os.getpid()}"
-    with suppress(FileNotFoundError):
-        os.unlink(part)  # of one that was killed; it may have another mode
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with _unnamed(path, part) as (file, name):
+        json.dump({root: spaces for root, spaces in found.items() if any(spaces.values())}, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+        name()
+    os.replace(part, path)
+
+
+@contextmanager
+def _unnamed(path: str, part: str) -> Iterator[tuple[TextIO, Callable[[], None]]]:
+    """Open a file that has no name until it is whole, so that who is killed leaves none; where there is no such file,
+    one that has its name from the start.
+    """
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({root: spaces for root, spaces in found.items() if any(spaces.values())}, file, indent=1)
-            file.flush()
-            os.fsync(handle)
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)  # it holds secrets
-        raise
+        try:
+            handle = os.open(".", os.O_WRONLY | getattr(os, "O_TMPFILE", os.O_EXCL), 0o600, dir_fd=folder)
+        except OSError:  # this system, or this disk, has none
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            name: Callable[[], None] = lambda: None  # noqa: E731
+        else:
+            name = partial(os.link, f"/proc/self/fd/{handle}", part, src_dir_fd=folder, follow_symlinks=True)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                yield file, name
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(part)  # it holds secrets
+            raise
+    finally:
+        os.close(folder)

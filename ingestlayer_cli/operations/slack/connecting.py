@@ -103,4 +103,9 @@ def disconnect(root: str, api_url: str, workspace: str = "") -> Disconnection:
         is_waiting = isinstance(error, UnreachableError)
         revoked = isinstance(error, SlackError) and error.code in DEAD_TOKEN
         why = "" if revoked else error.message
-    return Disconnection(credentials.remove(root, workspace), revoked, why, is_waiting)
+    try:
+        removed = credentials.remove(root, workspace)
+    except ProjectError as error:
+        error.message += "; the token was revoked" if revoked else f"; the token was not revoked: {why}" if why else ""
+        raise
+    return Disconnection(removed, revoked, why, is_waiting)

@@ -203,3 +203,30 @@ def test_of_many_at_once_none_is_lost(state: Path, tmp_path: Path) -> None:
     running = [subprocess.Popen([sys.executable, "-c", code, root]) for root in roots]
     assert [process.wait() for process in running] == [0] * 8
     assert sorted(json.loads((state / "slack.json").read_text())) == roots
+
+
+KILLED = """
+import os, signal, sys
+from ingestlayer_cli.destinations.slack import credentials
+setattr(os, sys.argv[1], lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+credentials.keep(sys.argv[2], "bot", "", sys.argv[3])
+"""
+
+
+def files(state: Path) -> list[str]:
+    return sorted(path.name for path in state.iterdir())
+
+
+def test_who_is_killed_while_it_writes_leaves_no_copy(state: Path, root: str) -> None:
+    credentials.keep(root, "bot", "", OTHER)
+    done = subprocess.run([sys.executable, "-c", KILLED, "fsync", root, SECRET])
+    assert (done.returncode, files(state)) == (-9, ["slack.json", "slack.json.lock"])
+    assert not any(SECRET in path.read_text() for path in state.iterdir())
+
+
+def test_a_copy_that_was_left_is_removed_by_the_next_change(state: Path, root: str) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, "replace", root, SECRET])
+    assert len(files(state)) == 2  # the lock and the copy
+    credentials.remove(root)
+    assert files(state) == ["slack.json", "slack.json.lock"]
+    assert not any(SECRET in path.read_text() for path in state.iterdir())

@@ -1,11 +1,13 @@
 """Secrets in the OS keyring, and keyrings that are no good."""
 
 import json
+import subprocess
 
 import pytest
 
 from tests.support import ROOT
 from tests.support.person import MARK, OTHER, TOKEN, Person
+from tests.support.program import PROGRAM
 
 
 def using(person: Person, backend: str) -> dict[str, str]:
@@ -105,3 +107,30 @@ def test_connecting_anew_with_a_keyring_moves_the_secret_out_of_the_file(person:
     person.connect(env=using(person, "Good"))
     assert MARK not in person.kept.read_text()
     assert held(person) == [TOKEN]
+
+
+def test_what_the_keyring_keeps_is_not_forgotten_and_goes_with_the_next_try(person: Person) -> None:
+    person.connect(env=using(person, "Good"))
+    result = person.run("slack", "disconnect", env=using(person, "Raising"))
+    assert result.code == 78
+    assert "cannot be removed from the keyring; the token was not revoked: the keyring cannot be read" in result.err
+    assert (person.slack.revoked, held(person)) == (set(), [TOKEN])
+    result = person.run("slack", "disconnect", env=using(person, "Good"))
+    assert result == (0, "disconnected: the secret is forgotten, the token revoked\n", "")
+    assert (person.slack.revoked, held(person)) == ({TOKEN}, [])
+
+
+def test_what_was_revoked_is_told_where_the_keyring_keeps_it(person: Person) -> None:
+    person.connect(env=using(person, "Good"))
+    result = person.run("slack", "disconnect", env=using(person, "Clinging"))
+    assert (result.code, person.slack.revoked) == (78, {TOKEN})
+    assert "cannot be removed from the keyring; the token was revoked" in result.err
+
+
+def test_what_a_killed_connect_has_put_into_the_keyring_is_known_of(person: Person) -> None:
+    command = [PROGRAM, "slack", "connect", "--token-stdin"]
+    environment = person.environment(using(person, "Stopped"))
+    done = subprocess.run(command, cwd=person.root, env=environment, input=TOKEN, text=True, capture_output=True)
+    assert (done.returncode, held(person)) == (-9, [TOKEN])
+    assert person.run("slack", "disconnect", env=using(person, "Good")).code == 0
+    assert (person.slack.revoked, held(person)) == ({TOKEN}, [])
