@@ -93,6 +93,10 @@ def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json 
             chosen = [_one(runtime, id_) for id_ in ids]
         else:
             chosen = deliveries.find(runtime.store, _selection(runtime, status, since, None, None), None)
+        if replaced := next((row for row in chosen if row["superseded_by"] and ids), None):
+            words = f"{replaced['id']} is superseded by {replaced['superseded_by']}, and not sent again"
+            raise UsageError(words, f"ingestlayer deliveries show {replaced['superseded_by']}")
+        chosen = [row for row in chosen if not row["superseded_by"]]
         if delivered := [row["id"] for row in chosen if row["status"] == "delivered"]:
             raise UsageError(f"{delivered[0]} is delivered and is not sent again")
         runtime.outbox.expire()  # what a killed process had in hand is free

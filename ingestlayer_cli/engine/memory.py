@@ -76,3 +76,19 @@ class FreshMemory:
         """Forget what was remembered since `settle`: these runs are done again."""
         while self._undo:
             self._undo.pop()()
+
+
+class OverlaidMemory(FreshMemory):
+    """What a store remembers, and over it what runs leave that nobody stores."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._below = store
+
+    def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
+        """Return the latest remembrance of a key strictly between two times."""
+        return super().seen(scope, key, after, before) or self._below.seen(scope, key, after, before)
+
+    def state(self, scope: str, key: str) -> State | None:
+        """Return the state that was kept last of a key."""
+        return super().state(scope, key) or self._below.state(scope, key)

@@ -84,13 +84,13 @@ def _with_hint(error: IngestlayerError, hint: str) -> IngestlayerError:
     return error
 
 
-def run_again(runtime: Runtime, ids: list[str]) -> "tuple[list[Again], range]":
-    """Run again at once what failed of events whose keys came again; return it, and what it queued."""
+def run_again(runtime: Runtime, ids: list[str], pipeline: str | None = None) -> "tuple[list[Again], range]":
+    """Run again at once what failed of these events; return it, and what it queued."""
     if not (ids and runtime.store.has_unfinished()):
         return [], range(0)
     from .unfinished import run_events
 
-    return run_events(runtime, ids)
+    return run_events(runtime, ids, pipeline)
 
 
 def send_own(runtime: Runtime, queued: list[range], wait: int) -> None:

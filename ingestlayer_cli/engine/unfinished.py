@@ -19,6 +19,7 @@ from ..store.sqlite.transaction import Transaction
 from ..system.clock import format_time
 from .accepting import settle_run, transact
 from .causes import Causes, pipeline_of
+from .memory import OverlaidMemory
 from .pipeline import FailingPipeline, Pipeline, Run
 from .runtime import Runtime
 
@@ -59,11 +60,28 @@ def run_due(
         yield _run(runtime, found, now)
 
 
-def run_events(runtime: Runtime, ids: Sequence[str]) -> tuple[list[Again], range]:
+def run_events(runtime: Runtime, ids: Sequence[str], pipeline: str | None = None) -> tuple[list[Again], range]:
     """Run again at once what failed of these events, whatever it waits for, but for pipelines that are idle."""
+    return _run(runtime, _of_events(runtime, runtime.store, ids, pipeline), runtime.clock.now())
+
+
+def foreseen_of_events(runtime: Runtime, store: Store, ids: Sequence[str], pipeline: str | None) -> list[Again]:
+    """Return what `run_events` would come to; nothing is written."""
+    memory, done = OverlaidMemory(store), list[Again]()
+    for row in _of_events(runtime, store, ids, pipeline):
+        run = _pipeline(runtime, row).run(row.event, runtime.outside, memory)
+        memory.remember(run, row.event.id)
+        done.append(Again(row.event, row.number, run, None))
+    return done
+
+
+def _of_events(runtime: Runtime, store: Store, ids: Sequence[str], pipeline: str | None) -> list[UnfinishedRun]:
     causes = Causes(runtime.project)
-    found = [row for row in rows.of_events(runtime.store, ids) if not causes.is_idle(row.cause)]
-    return _run(runtime, found, runtime.clock.now())
+    return [
+        row
+        for row in rows.of_events(store, ids)
+        if causes.is_told and not causes.is_idle(row.cause) and pipeline in (None, pipeline_of(row.cause))
+    ]
 
 
 def _run(runtime: Runtime, found: list[UnfinishedRun], now: int) -> tuple[list[Again], range]:

@@ -1,6 +1,6 @@
 """Runs stored events again, one chunk after the other: what a replay's plan counts, and what the replay does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 from ..engine.memory import FreshMemory
@@ -43,6 +43,7 @@ class Played(NamedTuple):
     skipped: int = 0  # messages that their destination already took
     unknown: int = 0  # and that it may or may not have taken
     waiting: tuple[int, ...] = ()  # the deliveries of what waits in the outbox
+    replaced: tuple[int, ...] = ()  # and of what waits there until it is replaced
     places: frozenset[tuple[str, str]] = frozenset()  # (destination, target) of what is queued, or waits
 
     @property
@@ -63,13 +64,16 @@ class Player:
         self._compiled: dict[Version, Pipeline | FailingPipeline] = {}
         self._chunk: list[tuple[int, Event, Sequence[Pipeline | FailingPipeline]]] = []
 
-    def prepare(self, numbers: Sequence[int]) -> Foreseen:
-        """Read the next events and compile their pipelines; return what their runs will look up."""
+    def prepare(self, numbers: Sequence[int], without: Container[tuple[str, str]] = ()) -> Foreseen:
+        """Read the next events and compile their pipelines; return what their runs will look up.
+
+        `without` these runs: (event, pipeline).
+        """
         self._memory.settle()
         self._runtime.entities.refresh()
         versions = replays.versions(self._store, numbers) if self._options.original else {}
         self._chunk = [
-            (number, event, self._pipelines(event, versions.get(number, [])))
+            (number, event, self._pipelines(event, versions.get(number, []), without))
             for number, event in replays.events(self._store, numbers)
         ]
         foreseen = Foreseen()
@@ -108,11 +112,15 @@ class Player:
             index += played.kept
             yield played
 
-    def _pipelines(self, event: Event, versions: list[Version]) -> "Sequence[Pipeline | FailingPipeline]":
-        only = self._options.pipeline
+    def _pipelines(
+        self, event: Event, versions: list[Version], without: Container[tuple[str, str]]
+    ) -> "Sequence[Pipeline | FailingPipeline]":
         if self._options.original:
-            return [self._compile(version) for version in versions if only in (None, version.pipeline)]
-        return [pipeline for pipeline in self._runtime.pipelines(event.type) if only in (None, pipeline.name)]
+            found = [self._compile(version) for version in versions]
+        else:
+            found = self._runtime.pipelines(event.type)
+        only = self._options.pipeline
+        return [it for it in found if only in (None, it.name) and (event.id, it.name) not in without]
 
     def _compile(self, version: Version) -> "Pipeline | FailingPipeline":
         """Return a pipeline as it was: of a text that the store kept."""
@@ -136,10 +144,11 @@ def _still_to_send(played: Played, run: Run, past: Past, options: ReplayOptions)
     places: set[tuple[str, str]] = set()
     skipped = [*run.skipped]
     waiting: list[int] = []
+    replaced: list[int] = []
     counts = {"delivered": 0, "unknown": 0}
     for message in run.messages:
         status, numbers = past.sent.get((run.pipeline, message.destination, message.target), ("", []))
-        waiting += numbers
+        (replaced if options.again and options.channel is None else waiting).extend(numbers)
         if options.again or status in ("", "waiting"):
             places.add((message.destination, message.target))
         if options.again or not status:
@@ -153,6 +162,7 @@ def _still_to_send(played: Played, run: Run, past: Past, options: ReplayOptions)
         skipped=counts["delivered"],
         unknown=counts["unknown"],
         waiting=tuple(waiting),
+        replaced=tuple(replaced),
         places=frozenset(places),
     )
 

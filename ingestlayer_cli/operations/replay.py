@@ -15,6 +15,7 @@ from ..engine.accepting import keep_run, transact
 from ..engine.batch import NdjsonBatch
 from ..engine.pipeline import Run
 from ..engine.runtime import Runtime
+from ..engine.unfinished import Again, foreseen_of_events
 from ..model.declarations import printable
 from ..model.events import Event
 from ..model.gate import Raw
@@ -127,7 +128,9 @@ def plan(
     counts = _Counts()
     player = Player(runtime, store, options, now)
     for chunk in _chunks(numbers):
-        player.prepare(chunk)
+        again = _foreseen_again(runtime, store, chunk, options)
+        counts.add_again(again)
+        player.prepare(chunk, _places(again))
         player.begin()
         for played in player.play():
             counts.add(played)
@@ -154,10 +157,11 @@ def replay(
     now = runtime.clock.now()
     counts, queued = _Counts(), list[range]()
     try:
-        for done, own in _replayed(runtime, numbers, options, sending.deliver, now):
+        for done, again, own in _replayed(runtime, numbers, options, sending.deliver, now):
+            counts.add_again(again)
             for played in done:
                 counts.add(played)
-            queued += [own] if own else []
+            queued += own
             if progress is not None:
                 progress(counts.result["events"])
     except Exception as error:
@@ -174,12 +178,16 @@ def replay(
 
 def _replayed(
     runtime: Runtime, numbers: Sequence[int], options: ReplayOptions, deliver: bool, now: int
-) -> Iterator[tuple[list[Played], range]]:
-    """Run events again, a transaction each chunk of them; yield what is committed, and what it queued."""
+) -> Iterator[tuple[list[Played], list[Again], list[range]]]:
+    """Run events again, a transaction each chunk of them; yield what is committed, and what it queued.
+
+    A run that had failed is not replayed: it is done, as the run that it is.
+    """
     player = Player(runtime, runtime.store, options, now)
     due_from = now
     for chunk in _chunks(numbers):
-        foreseen = player.prepare(chunk)
+        again, first = tally.run_again(runtime, _ids(runtime.store, chunk, options), options.pipeline)
+        foreseen = player.prepare(chunk, _places(again))
 
         def work(transaction: Transaction, due_from: int = due_from) -> tuple[list[Played], int]:
             player.begin()
@@ -189,12 +197,31 @@ def _replayed(
                 if played.kept and played.run is not None:
                     place = played.number, played.run_number
                     keep_run(transaction, played.event, place, played.text, played.run, now, due)
+                    if options.channel is None:  # redirected, it replaces nothing
+                        ids = {(message.destination, message.target): message.id for message in played.run.messages}
+                        replays.supersede(transaction, played.number, played.run.pipeline, ids, now)
             if deliver:
                 replays.hasten(transaction, [number for played in done for number in played.waiting], now)
             return done, next(due)
 
         (done, due_from), own = transact(runtime, foreseen, work)
-        yield done, own
+        yield done, again, [span for span in (first, own) if span]
+
+
+def _ids(store: Store, numbers: Sequence[int], options: ReplayOptions) -> list[str]:
+    """Return the events whose failed runs are done by a replay: of one that is redirected, none."""
+    if options.channel is not None or not store.has_unfinished():
+        return []
+    return [event.id for _, event in replays.events(store, numbers)]
+
+
+def _foreseen_again(runtime: Runtime, store: Store, numbers: Sequence[int], options: ReplayOptions) -> list[Again]:
+    ids = _ids(store, numbers, options)
+    return foreseen_of_events(runtime, store, ids, options.pipeline) if ids else []
+
+
+def _places(again: list[Again]) -> set[tuple[str, str]]:
+    return {(it.event.id, it.run.pipeline) for it in again}
 
 
 def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -221,6 +248,7 @@ class _Counts:
             events=0, messages={}, waiting={}, unknown=0, skipped=0, runs=tally.no_runs(), deliveries=deliveries
         )
         self.waiting: list[int] = []  # the deliveries that are not queued again
+        self._replaced: list[int] = []  # and those that something is queued in place of
         self._places: set[tuple[str, str]] = set()  # where messages are queued, or wait
 
     def add(self, played: Played) -> None:
@@ -230,12 +258,20 @@ class _Counts:
         result["skipped"] += played.skipped
         result["unknown"] += played.unknown
         self.waiting += played.waiting
+        self._replaced += played.replaced
         self._places |= played.places
         if run is None or not played.kept:
             return
         tally.count(result, [run])
         for message in run.messages:
             result["messages"][message.target] = result["messages"].get(message.target, 0) + 1
+
+    def add_again(self, again: list[Again]) -> None:
+        """Count runs that had failed, and are done."""
+        tally.count(self.result, (it.run for it in again))
+        for message in (message for it in again for message in it.run.messages):
+            self.result["messages"][message.target] = self.result["messages"].get(message.target, 0) + 1
+            self._places.add((message.destination, message.target))
 
     def name_waiting(self, runtime: Runtime, store: Store, sending: Sending, now: int, first: int = NONE) -> None:
         """Count by target what waits: of these events, and before them in the same channels where that is sent, too.
@@ -246,5 +282,5 @@ class _Counts:
         is_sent = sending.deliver and not all(of(destination).is_drawn for destination, _ in self._places)
         before = first if self.result["messages"] else max(self.waiting, default=0)
         self.result["waiting"] = replays.waiting(
-            store, self.waiting, self._places if is_sent else (), before, now + sending.wait
+            store, self.waiting, self._places if is_sent else (), self._replaced, before, now + sending.wait
         )

@@ -18,6 +18,7 @@ BACK_TO_2 = (
     "DROP INDEX deliveries_in_thread",
     "ALTER TABLE deliveries DROP COLUMN directions",
     "ALTER TABLE deliveries DROP COLUMN thread",
+    "ALTER TABLE deliveries DROP COLUMN superseded_by",
     *(f"DROP TABLE {table}" for table in ("states", "entities", "threads", "people", "unfinished")),
     "PRAGMA user_version = 2",
 )

@@ -25,6 +25,7 @@ class DeliveryDocument(TypedDict):
     hint: str | None
     receipt: dict[str, Any] | None
     in_hand_of: str | None
+    superseded_by: str | None
 
 
 class AttemptDocument(TypedDict):

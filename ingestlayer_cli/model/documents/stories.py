@@ -47,6 +47,7 @@ class StoryDeliveryDocument(TypedDict):
     hint: str | None
     receipt: dict[str, Any] | None
     in_hand_of: str | None
+    superseded_by: str | None
     thread: str | None
     update: bool
     waits_for: str | None

@@ -13,7 +13,7 @@ from .outbox import settle_by_hand
 _COLUMNS = (
     "d.seq, d.id, e.id, d.pipeline, d.destination, d.target, d.status, d.attempts, d.queued_at,"
     " CASE WHEN d.status IN ('pending', 'retrying') THEN max(d.due_at, l.free_at) END, d.error, d.hint, d.settled_at,"
-    " d.receipt, d.lease_by"
+    " d.receipt, d.lease_by, d.superseded_by"
 )
 _FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.seq = d.lane"
 
@@ -30,7 +30,7 @@ def find(store: Store, selection: DeliverySelection, limit: int | None) -> list[
 def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
     terms, values = ["1"], []
     if selection.open_only:
-        terms.append("d.status NOT IN ('delivered', 'shown')")
+        terms.append("d.status NOT IN ('delivered', 'shown') AND d.superseded_by IS NULL")
     for column, value in (("status =", selection.status), ("queued_at >=", selection.since)):
         if value is not None:
             terms.append(f"d.{column} ?")
@@ -90,7 +90,8 @@ def whole(store: Store, id_: str) -> dict[str, Any]:
 
 
 def _document(row: Any) -> dict[str, Any]:
-    _, id_, event, pipeline, destination, target, status, attempts, queued, due, error, hint, settled, receipt, by = row
+    _, id_, event, pipeline, destination, target, status, attempts, queued, due, *last = row
+    error, hint, settled, receipt, by, superseded_by = last
     told = json.loads(receipt) if receipt else None
     return {
         "id": id_,
@@ -107,16 +108,21 @@ def _document(row: Any) -> dict[str, Any]:
         "hint": hint,
         "receipt": told,
         "in_hand_of": by.split("/")[0] if by else None,
+        "superseded_by": superseded_by,
     }
 
 
 def backlog(store: Store, due_before: int, died_after: int) -> Backlog:
     """Return how the outbox stands: what was due before a time is late."""
-    counts = store.select("SELECT status, count(*) FROM deliveries WHERE status <> 'delivered' GROUP BY status")
+    counts = store.select(
+        "SELECT status, count(*) FROM deliveries WHERE status <> 'delivered' AND superseded_by IS NULL GROUP BY status"
+    )
     late = store.select(
         "SELECT count(*) FROM deliveries WHERE status IN ('pending', 'retrying') AND due_at < ?", due_before
     )
-    died = store.select("SELECT count(*) FROM deliveries WHERE status = 'dead' AND settled_at > ?", died_after)
+    died = store.select(
+        "SELECT count(*) FROM deliveries WHERE status = 'dead' AND superseded_by IS NULL AND settled_at > ?", died_after
+    )
     return Backlog(dict(counts), late[0][0], died[0][0])
 
 
@@ -131,7 +137,7 @@ def last_settled(store: Store, destination: str, target: str) -> LastSettled | N
 
 
 def retry(store: Store, ids: list[str], now: int) -> int:
-    """Make deliveries due again, with all their attempts before them; return how many.
+    """Make deliveries due again, with all their attempts before them; return how many. None that is superseded.
 
     Who was not in Slack, or not to be looked up, is looked up again: that is what may have been mended.
     """
@@ -140,7 +146,7 @@ def retry(store: Store, ids: list[str], now: int) -> int:
         rows = [(now, id_) for id_ in ids]
         return transaction.connection.executemany(
             "UPDATE deliveries SET status = 'retrying', attempts = 0, due_at = ?, settled_at = NULL, hint = NULL"
-            " WHERE id = ? AND status <> 'delivered' AND lease_until IS NULL",
+            " WHERE id = ? AND status <> 'delivered' AND superseded_by IS NULL AND lease_until IS NULL",
             rows,
         ).rowcount
 

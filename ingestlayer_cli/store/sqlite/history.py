@@ -16,7 +16,7 @@ from .transaction import stored_event
 _COLUMNS = (
     "e.id, e.type, e.received_at, e.source, e.key, e.payload, e.seq, e.accepted_at, e.duplicates, e.last_duplicate_at"
 )
-_OPEN = "d.status = ? AND d.status <> 'delivered'"  # by the index of those that are not
+_OPEN = "d.status = ? AND d.status <> 'delivered' AND d.superseded_by IS NULL"  # by the index of those that are not
 _OF_KEY = "e.key_hash = ? AND e.key = ?"
 PAGE = 1_000
 SHORTEST = 14  # characters of a shortened id
@@ -117,7 +117,9 @@ def _where(selection: Selection, rare: bool = False) -> tuple[str, list[Any]]:
         terms.append(f"e.seq IN (SELECT d.event FROM deliveries d WHERE {_OPEN})")
         values.append(selection.status)
     elif selection.status is not None:
-        terms.append("EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status = ?)")
+        terms.append(
+            "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status = ? AND d.superseded_by IS NULL)"
+        )
         values.append(selection.status)
     return " AND ".join(terms), values
 
@@ -204,7 +206,7 @@ def outcomes(store: Store, seq: int) -> list[Outcome]:
     """Return what became of an event: of each message, and of each run without one."""
     sent = store.select(
         "SELECT pipeline, coalesce(receipt ->> 'target', target), status, attempts, '' FROM deliveries"
-        " WHERE event = ? ORDER BY seq",
+        " WHERE event = ? AND superseded_by IS NULL ORDER BY seq",
         seq,
     )
     ended = store.select(

@@ -69,20 +69,27 @@ def unknown(store: Store, numbers: Sequence[int]) -> list[int]:
 
 
 def waiting(
-    store: Store, own: Sequence[int], places: Collection[tuple[str, str]], before: int, due_by: int
+    store: Store,
+    own: Sequence[int],
+    places: Collection[tuple[str, str]],
+    replaced: Sequence[int],
+    before: int,
+    due_by: int,
 ) -> dict[str, int]:
     """Count what waits, by target: deliveries with these numbers, and what is due by a time at (destination, target).
 
-    That is of what was queued `before` another one alone.
+    That is of what was queued `before` another one alone, and is not `replaced`.
     """
     rows = store.select(
         "SELECT w.target, count(*) FROM deliveries w JOIN lanes l ON l.seq = w.lane"
         " WHERE w.status IN ('pending', 'retrying') AND (w.seq IN (SELECT value FROM json_each(?))"
-        " OR (l.name IN (SELECT value FROM json_each(?)) AND w.seq < ? AND w.due_at <= ?)) GROUP BY w.target",
+        " OR (l.name IN (SELECT value FROM json_each(?)) AND w.seq < ? AND w.due_at <= ?"
+        " AND w.seq NOT IN (SELECT value FROM json_each(?)))) GROUP BY w.target",
         json.dumps(list(own)),
         json.dumps([f"{destination} {target}" for destination, target in places]),
         before,
         due_by,
+        json.dumps(list(replaced)),
     )
     return dict(rows)
 
@@ -94,6 +101,29 @@ def hasten(transaction: Transaction, numbers: Sequence[int], now: int) -> None:
         " AND seq IN (SELECT value FROM json_each(?))",
         (now, json.dumps(numbers)),
     )
+
+
+def supersede(transaction: Transaction, event: int, pipeline: str, by: dict[tuple[str, str], str], now: int) -> None:
+    """Settle what was queued of an event before what replaces it: ids by (destination, target).
+
+    That is whatever is not delivered at these places, and then what is dead of the same destinations elsewhere: their
+    targets were mended.
+    """
+    for (destination, target), id_ in by.items():
+        given = (id_, now, id_, event, pipeline, destination, target)
+        transaction.connection.execute(f"{_SUPERSEDE} AND target = ? AND status IN {_NOT_DELIVERED}", given)
+    for (destination, _), id_ in by.items():
+        elsewhere = (id_, now, id_, event, pipeline, destination)
+        transaction.connection.execute(f"{_SUPERSEDE} AND status = 'dead'", elsewhere)
+
+
+_SUPERSEDE = (
+    "UPDATE deliveries SET status = iif(status = 'shown', status, 'dead'), error = 'superseded by ' || ?, hint = NULL,"
+    " settled_at = ?,"
+    " superseded_by = ? WHERE event = ? AND pipeline = ? AND destination = ? AND superseded_by IS NULL"
+    " AND lease_until IS NULL"
+)
+_NOT_DELIVERED = "('pending', 'retrying', 'unknown', 'dead', 'shown')"
 
 
 def versions(store: Store, numbers: Sequence[int]) -> dict[int, list[Version]]:

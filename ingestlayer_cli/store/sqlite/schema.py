@@ -199,6 +199,7 @@ CREATE TABLE unfinished (               -- runs that failed, and are run again
     PRIMARY KEY (event, run)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX unfinished_by_cause ON unfinished (cause, retry_at);
+ALTER TABLE deliveries ADD COLUMN superseded_by TEXT;   -- id of the delivery that was queued in place of a dead one
 """
 
 MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6]
