@@ -156,13 +156,15 @@ def test_sql_is_written_by_an_engine_of_the_store_and_by_the_side_index_alone() 
     assert speakers == {"store/sqlite", "entities"}
 
 
-def test_a_store_is_opened_by_its_two_doors_alone() -> None:
-    for path in MODULES:
-        if room_of(path) != "store":
-            text = path.read_text()
-            assert "open_store" not in text, path
-            assert "store.sqlite.reading" not in text, path
-            assert 'select("' not in text, path
+def test_outside_the_store_its_doors_and_its_contract_alone_are_known() -> None:
+    known = {
+        name
+        for path in MODULES
+        if room_of(path) != "store"
+        for name in modules_imported(path)
+        if name.split(".")[0] == "store"
+    }
+    assert {".".join(name.split(".")[:2]) for name in known} == {"store.opening", "store.contract"}
 
 
 def test_time_is_told_by_the_clock_alone() -> None:

@@ -7,7 +7,7 @@ commits, never by the clock: one that steps back changes nothing but the period.
 
 from binascii import crc32
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..engine import tally
 from ..engine.accepting import accept, bury_line, foresee, transact
@@ -18,10 +18,7 @@ from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen, Kept
 from ..project.check_table import STALE
-from ..store.contract.accepting import First
-from ..store.sqlite import outbox as rows
-from ..store.sqlite.connection import Store
-from ..store.sqlite.transaction import Transaction
+from ..store.contract.accepting import First, Queued
 from ..system.clock import DAY, format_duration, format_time
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError
@@ -30,6 +27,9 @@ from .judging import Judge, Judged
 from .levels import Levels, Reached
 from .report import Report, Settled
 from .sources import FileSource, source_of
+
+if TYPE_CHECKING:
+    from ..store.contract.protocols import Store, Transaction
 
 Decided = Callable[[list[dict[str, Any]]], None]
 
@@ -124,7 +124,7 @@ class _Check:
                 self.report.add(result, settled)
             return self.report.finished(result)
 
-        def work(transaction: Transaction) -> tuple[list[Settled], int | None]:
+        def work(transaction: "Transaction") -> tuple[list[Settled], int | None]:
             found = [settled for row in candidates if (settled := self._accept(transaction, row)) is not None]
             return found, self._keep_health(transaction) if self.options.only is None else None
 
@@ -135,24 +135,24 @@ class _Check:
             self.report.add(result, settled)
         if known_since is not None:
             result["problems_known_since"] = format_time(known_since)
-        self._deliver(result, [span for span in (queued, *again) if span])
+        self._deliver(result, Queued.joined((queued, again)))
         return self.report.finished(result)
 
-    def _run_again(self, result: Document) -> list[range]:
+    def _run_again(self, result: Document) -> Queued:
         """Run again what failed of the events of this check, where that is due; return what it queued."""
-        queued: list[range] = []
-        if self.runtime.store.has_unfinished():
+        queued: list[Queued] = []
+        if self.runtime.store.unfinished.is_any():
             from ..engine.unfinished import run_due
 
             for done, own in run_due(self.runtime, self.now, source=self.source):
                 tally.count(result, (again.run for again in done))
                 queued.append(own)
         self._note_waiting(result, self.runtime.store)
-        return queued
+        return Queued.joined(queued)
 
-    def _note_waiting(self, result: Document, store: Store | None) -> None:
+    def _note_waiting(self, result: Document, store: "Store | None") -> None:
         """Tell how many events of this check wait for a run that failed: they are known, and nobody was told."""
-        if store is None or not store.has_unfinished():
+        if store is None or not store.unfinished.is_any():
             return
         from ..engine.unfinished import waiting_of
 
@@ -178,7 +178,7 @@ class _Check:
             return Settled(row, crossed, "new", error=error)
         return Settled(row, crossed, "new")
 
-    def _accept(self, transaction: Transaction, row: Judged) -> Settled | None:
+    def _accept(self, transaction: "Transaction", row: Judged) -> Settled | None:
         """Accept an event when a row newly reaches a level, and remember that it did."""
         kept = transaction.state(self.levels.scope, self.levels.start + row.key)
         crossed = self.levels.reached(row, kept)
@@ -209,7 +209,9 @@ class _Check:
         foreseen, event, payload = self.admitted.get(row.key, (None, None, ""))
         return (event, payload) if event is not None and raw == foreseen else self.runtime.gate.admit(raw, self.now)
 
-    def _refuse(self, transaction: Transaction, row: Judged, crossed: Reached, raw: Raw, error: RejectedError) -> None:
+    def _refuse(
+        self, transaction: "Transaction", row: Judged, crossed: Reached, raw: Raw, error: RejectedError
+    ) -> None:
         """Bury the event of a row. That it has crossed is not remembered: the next run tries again."""
         words = self.report.refusal(row, error)
         if words == crossed.refused:
@@ -219,7 +221,7 @@ class _Check:
         value = kept.value if kept else {"held": Held().data(), "again": 0}
         transaction.remember(self.levels.keep(row.key, {**value, "refused": words}), kept.event_id if kept else "")
 
-    def _keep_health(self, transaction: Transaction) -> int | None:
+    def _keep_health(self, transaction: "Transaction") -> int | None:
         """Remember how the source is; return since when its bad rows are known. After a day they are news again."""
         health: dict[str, Any] = {"rows": self.judge.total, "at": self.now}
         known_since = None
@@ -234,10 +236,10 @@ class _Check:
         transaction.remember(Kept(self.levels.scope, "", health, self.now), "")
         return known_since
 
-    def _deliver(self, result: Document, queued: list[range]) -> None:
+    def _deliver(self, result: Document, queued: Queued) -> None:
         tally.settle(self.runtime, result, queued, self.options.deliver, self.options.wait)
-        for span in queued if self.options.deliver and "trouble" not in result else ():
-            result.hints += [hint for state in rows.states(self.runtime.store, span) if (hint := state["hint"])]
+        if self.options.deliver and queued and "trouble" not in result:
+            result.hints += [hint for state in self.runtime.store.outbox.states(queued) if (hint := state["hint"])]
         result.hints = list(dict.fromkeys(result.hints))
 
     # A source that fails ------------------------------------------------------------------------------
@@ -260,12 +262,12 @@ class _Check:
             self.report.decide("stale", **result["stale"])
             if stale.runs is not None:
                 tally.count(result, stale.runs)
-        if spans := [span for span in (queued, *self._run_again(result)) if span]:
-            self._deliver(result, spans)
+        if own := Queued.joined((queued, self._run_again(result))):
+            self._deliver(result, own)
             del result["deliveries"]
         return result
 
-    def _keep_failure(self, transaction: Transaction, error: IngestlayerError) -> "_Stale | RejectedError | None":
+    def _keep_failure(self, transaction: "Transaction", error: IngestlayerError) -> "_Stale | RejectedError | None":
         """Remember that the source fails; return what was told of it, if it was."""
         kept = transaction.state(self.levels.scope, "")
         health = kept.value if kept else {}
@@ -282,7 +284,7 @@ class _Check:
         transaction.remember(Kept(self.levels.scope, "", health, self.now), "")
         return told
 
-    def _tell_stale(self, transaction: Transaction, since: int, error: IngestlayerError) -> "_Stale | RejectedError":
+    def _tell_stale(self, transaction: "Transaction", since: int, error: IngestlayerError) -> "_Stale | RejectedError":
         """Accept the event `check.stale`."""
         payload = {"check": self.name, "since": format_time(since), "error": error.message}
         declaration = self.runtime.project.declaration(STALE)

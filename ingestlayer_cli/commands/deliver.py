@@ -127,10 +127,9 @@ def _project(quiet: bool) -> Any:
 
 
 def _soonest(runtime: Any, wanted: Any) -> str:
-    from ..store.sqlite.outbox import soonest
     from ..system.clock import format_time
 
-    at = soonest(runtime.store, wanted)
+    at = runtime.store.outbox.soonest(wanted)
     return f", the next at {format_time(at)}" if at is not None and at > runtime.clock.now() else ""
 
 

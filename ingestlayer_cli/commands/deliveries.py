@@ -28,13 +28,12 @@ def list_deliveries(
     """List deliveries, newest first; with no option those that are not delivered."""
     from ..engine.unfinished import backlog
     from ..store.contract.sending import place_of
-    from ..store.sqlite import deliveries
     from ..system.console import note, say, say_json_line, while_read
 
     with open_beside() as runtime:
         selection = _selection(runtime, status, since, pipeline, channel)
-        found = deliveries.find(runtime.store, selection, limit)
-        count = deliveries.count(runtime.store, selection) if len(found) == limit else len(found)
+        found = runtime.store.deliveries.find(selection, limit)
+        count = runtime.store.deliveries.count(selection) if len(found) == limit else len(found)
         failed = backlog(runtime.store, runtime.project, pipeline).runs if selection.open_only and not json else 0
     for row in while_read(found):
         if json:
@@ -59,12 +58,11 @@ def show(
     id_: Annotated[str, typer.Argument(metavar="ID", help="The delivery's id, or the start of it.")], json: Json = False
 ) -> int:
     """Show one delivery: its state, every attempt, and its body."""
-    from ..store.sqlite import deliveries
     from ..system.console import say, say_json
 
     with open_beside() as runtime:
         row = _one(runtime, id_)
-        document = deliveries.whole(runtime.store, row["id"])
+        document = runtime.store.deliveries.whole(row["id"])
     if json:
         say_json(document)
         return 0
@@ -80,7 +78,6 @@ def show(
 @app.command()
 def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json = False) -> int:  # noqa: B006
     """Send deliveries again that are dead, unknown, waiting or only shown: by ids, or by --status and --since."""
-    from ..store.sqlite import deliveries
     from ..system.console import note, say, say_json
     from ..system.errors import UsageError
 
@@ -92,7 +89,7 @@ def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json 
         if ids:
             chosen = [_one(runtime, id_) for id_ in ids]
         else:
-            chosen = deliveries.find(runtime.store, _selection(runtime, status, since, None, None), None)
+            chosen = runtime.store.deliveries.find(_selection(runtime, status, since, None, None), None)
         if replaced := next((row for row in chosen if row["superseded_by"] and ids), None):
             words = f"{replaced['id']} is superseded by {replaced['superseded_by']}, and not sent again"
             raise UsageError(words, f"ingestlayer deliveries show {replaced['superseded_by']}")
@@ -101,7 +98,7 @@ def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json 
             raise UsageError(f"{delivered[0]} is delivered and is not sent again")
         runtime.outbox.expire()  # what a killed process had in hand is free
         now = runtime.clock.now()
-        count = deliveries.retry(runtime.store, [row["id"] for row in chosen], now)
+        count = runtime.store.deliveries.retry([row["id"] for row in chosen], now)
     if json:
         say_json({"retrying": count})
     else:
@@ -121,7 +118,6 @@ def settle(
     json: Json = False,
 ) -> int:
     """Say what became of deliveries that are not settled; nothing is sent."""
-    from ..store.sqlite import deliveries
     from ..system.console import say, say_json
     from ..system.errors import UsageError
 
@@ -132,9 +128,8 @@ def settle(
         if settled := [row["id"] for row in chosen if row["status"] in ("delivered",)]:
             raise UsageError(f"{settled[0]} is delivered already")
         runtime.outbox.expire()  # what a killed process had in hand is free
-        now = runtime.clock.now()
         status = "delivered" if delivered else "dead"
-        settled = [row["id"] for row in chosen if deliveries.settle(runtime.store, row["id"], status, now)]
+        settled = [row["id"] for row in chosen if runtime.outbox.settle(row["id"], status)]
         if busy := [row["id"] for row in chosen if row["id"] not in settled]:
             raise UsageError(f"{busy[0]} is being sent at this moment", "look at it again when that is done")
     if json:
@@ -146,10 +141,9 @@ def settle(
 
 def _one(runtime: Any, prefix: str) -> dict[str, Any]:
     """Return the one delivery whose id starts so."""
-    from ..store.sqlite import deliveries
     from ..system.errors import UsageError
 
-    found = deliveries.starting(runtime.store, prefix)
+    found: list[dict[str, Any]] = runtime.store.deliveries.starting(prefix)
     if len(found) != 1:
         words = f"{prefix} is the start of several deliveries" if found else f"there is no delivery {prefix}"
         raise UsageError(words, "`ingestlayer deliveries list` shows those that wait")
@@ -158,14 +152,13 @@ def _one(runtime: Any, prefix: str) -> dict[str, Any]:
 
 def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> str | None:
     """Refuse a pipeline that there is not; return a warning for a channel that nothing ever went to."""
-    from ..store.sqlite import deliveries
     from ..system.errors import UsageError, near_miss
 
     names = runtime.project.names
-    if pipeline is not None and pipeline not in names and pipeline not in deliveries.open_pipelines(runtime.store):
+    if pipeline is not None and pipeline not in names and pipeline not in runtime.store.deliveries.open_pipelines():
         raise UsageError(f"--pipeline {pipeline}: there is none of this name{near_miss(pipeline, names)}")
     name = channel.removeprefix("#") if channel is not None else None
-    if name is not None and name not in (known := deliveries.channels(runtime.store)):
+    if name is not None and name not in (known := runtime.store.deliveries.channels()):
         return f"--channel {channel}: nothing ever went there{near_miss(name, known)}"
     return None
 

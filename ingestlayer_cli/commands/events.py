@@ -28,7 +28,6 @@ def list_events(
     json: Json = False,
 ) -> int:
     """List events by the time they are of, newest first."""
-    from ..store.sqlite import history
     from ..system.console import Progress, note, say, say_json_line, while_read
 
     progress = Progress("events looked at")
@@ -45,7 +44,7 @@ def list_events(
             status=status,
         )
         store = runtime.stored
-        found = list(history.select(store, chosen, limit=limit + 1, looked=progress.at)) if store else []
+        found = list(store.history.select(chosen, limit=limit + 1, looked=progress.at)) if store else []
         progress.end()
         if json:
             for item in while_read(found[:limit]):
@@ -68,13 +67,13 @@ def show(
     """Show one event whole."""
     from ..engine.unfinished import told_of, when
     from ..model.events import HEAD
+    from ..operations.naming import named
     from ..render.events import shown
-    from ..store.sqlite import history
     from ..system.console import say, say_json
 
     with open_beside(keep=False) as runtime:
         store = runtime.stored
-        document: dict[str, Any] = {**history.named(store, id_).event.document()}
+        document: dict[str, Any] = {**named(store, id_).event.document()}
         if store is not None and (waiting := told_of(store, runtime.project, document["id"])):
             document["unfinished"] = waiting
     if json:
@@ -100,13 +99,12 @@ def tail(
     json: Json = False,
 ) -> int:
     """Show the latest events with what became of them, the newest last."""
-    from ..store.sqlite import history
 
     with open_beside(keep=False) as runtime:
         chosen = selection(runtime, type_=type_, source=source, where=where)
         store = runtime.stored
-        last = history.newest(store) if store else 0
-        found = list(history.select(store, chosen, limit=count)) if store and count else []
+        last = store.history.mark() if store else None
+        found = list(store.history.select(chosen, limit=count)) if store and count else []
         _say_with_outcomes(runtime, store, found[::-1], json)
         if follow:
             _follow(runtime, chosen, last, json)
@@ -128,7 +126,6 @@ def export(
     json: Json = False,
 ) -> int:
     """Write events as `emit --batch` takes them: NDJSON, the oldest first."""
-    from ..store.sqlite import history
     from ..system.console import Progress, note, say_json
 
     progress = Progress("events", quiet)
@@ -145,7 +142,7 @@ def export(
             status=status,
         )
         store = runtime.stored
-        found = history.select(store, chosen, newest_first=False, looked=progress.at) if store else iter(())
+        found = store.history.select(chosen, newest_first=False, looked=progress.at) if store else iter(())
         count = _write(file, found)
     progress.end()
     if json and file != "-":
@@ -192,12 +189,11 @@ def _write_lines(stream: Any, found: Any) -> int:
     return count
 
 
-def _follow(runtime: Any, chosen: Any, last: int, json: bool) -> None:
+def _follow(runtime: Any, chosen: Any, last: Any, json: bool) -> None:
     """Show what is accepted from now on. The store is opened anew for each look: it may have been made since."""
     from itertools import count
 
     from ..store.opening import open_to_read
-    from ..store.sqlite import history
     from ..system.console import while_read
     from ..system.errors import StoreError
 
@@ -209,13 +205,14 @@ def _follow(runtime: Any, chosen: Any, last: int, json: bool) -> None:
             if store is None:
                 continue
             try:
-                last = min(last, history.newest(store))  # everything may have been pruned
-                found = history.accepted_after(store, chosen, last)
-                busy = next((at for at, item in enumerate(found) if _is_new(store, item)), len(found))
+                if last is not None:
+                    last = store.history.mark(last)  # everything may have been pruned
+                found = store.history.accepted_after(chosen, last)
+                busy = next((at for at, (_, item) in enumerate(found) if _is_new(store, item)), len(found))
                 looks = looks + 1 if busy < len(found) else 0
                 ready = found[: busy if looks < PATIENCE else None]
-                _say_with_outcomes(runtime, store, ready, json)
-                last = ready[-1].seq if ready else last
+                _say_with_outcomes(runtime, store, [item for _, item in ready], json)
+                last = ready[-1][0] if ready else last
                 failures = 0
             finally:
                 store.close()
@@ -227,20 +224,18 @@ def _follow(runtime: Any, chosen: Any, last: int, json: bool) -> None:
 
 def _is_new(store: Any, item: Any) -> bool:
     """Say whether an event was accepted so shortly ago that nothing of it was sent yet."""
-    from ..store.sqlite import history
 
-    return any(outcome.status == "pending" and not outcome.attempts for outcome in history.outcomes(store, item.seq))
+    return any(outcome.status == "pending" and not outcome.attempts for outcome in store.runs.outcomes(item.event.id))
 
 
 def _say_with_outcomes(runtime: Any, store: Any, found: Any, json: bool) -> None:
     import sys
 
-    from ..store.sqlite import history
     from ..system.console import say, say_json_line
 
     if json:
         for item in found:
-            outcomes = [outcome._asdict() for outcome in history.outcomes(store, item.seq)]
+            outcomes = [outcome._asdict() for outcome in store.runs.outcomes(item.event.id)]
             say_json_line({**item.event.document(), "outcomes": outcomes})
         return
     for line in _lines(runtime, store, found):
@@ -251,12 +246,11 @@ def _say_with_outcomes(runtime: Any, store: Any, found: Any, json: bool) -> None
 def _lines(runtime: Any, store: Any, found: Any) -> list[str]:
     """Return the table of events; their ids are shortened where the place is small."""
     from ..render.events import table, width
-    from ..store.sqlite import history
 
     if not found:
         return []
     wide = width()
     ids = [item.event.id for item in found]
-    short = ids if wide is None else history.shortest(store, ids)
-    rows = [(id_, item.event, history.outcomes(store, item.seq)) for id_, item in zip(short, found, strict=True)]
+    short = ids if wide is None else store.history.shortest(ids)
+    rows = [(id_, item.event, store.runs.outcomes(item.event.id)) for id_, item in zip(short, found, strict=True)]
     return table(rows, runtime.clock.now(), wide)

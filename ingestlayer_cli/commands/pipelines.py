@@ -10,6 +10,8 @@ app = typer.Typer(help="The pipelines: what they are and did; pause and resume o
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline's name: its file without .toml.")]
 
+DAYS = 7  # that are counted one by one
+
 
 @app.command("list")
 def list_pipelines(json: Json = False) -> int:
@@ -59,8 +61,8 @@ _WHOLE = ("description", "file", "versions", "steps", "destinations", "tests")
 
 def _rows(only: str | None) -> list[dict[str, Any]]:
     from ..engine.runtime import Runtime
+    from ..engine.tally import no_runs
     from ..project import load
-    from ..store.sqlite import statistics
     from . import note_problems, settings
 
     project = load(settings.project)
@@ -71,10 +73,10 @@ def _rows(only: str | None) -> list[dict[str, Any]]:
     note_problems(project)
     with Runtime(project, keep=False) as runtime:
         store = runtime.stored
-        versions = statistics.versions(store) if store else {}
-        days = statistics.outcomes(store, runtime.clock.now()) if store else {}
+        versions = store.runs.versions() if store else {}
+        days = store.runs.days(runtime.clock.now(), DAYS) if store else {}
     return [
-        _row(data, versions.get(data["name"], []), days.get(data["name"]) or statistics.nothing())
+        _row(data, versions.get(data["name"], []), days.get(data["name"]) or [no_runs() for _ in range(DAYS)])
         for data in project.pipelines
         if only in (None, data["name"])
     ]

@@ -58,9 +58,9 @@ def _previewed(runtime: Runtime, arguments: Arguments) -> tuple[Document, str | 
 
 
 def _stored_event(runtime: Runtime, word: str) -> Event:
-    from ..store.sqlite import history
+    from ..operations.naming import named
 
-    return history.named(runtime.stored, word).event
+    return named(runtime.stored, word).event
 
 
 def _raw(project: Project, arguments: Arguments) -> Raw:

@@ -188,10 +188,10 @@ def _numbers(runtime: Any, store: Any, chosen: Chosen, options: Any, quiet: bool
     return numbers
 
 
-def _named(store: Any, chosen: Chosen) -> list[int] | None:
-    """Return the numbers of the events that are named, in the order of their times; None when none is."""
+def _named(store: Any, chosen: Chosen) -> list[str] | None:
+    """Return the ids of the events that are named, in the order of their times; None when none is."""
+    from ..operations.naming import named
     from ..operations.replay import read_file
-    from ..store.sqlite import history
     from ..system.console import stdin
     from ..system.errors import UsageError
 
@@ -202,8 +202,8 @@ def _named(store: Any, chosen: Chosen) -> list[int] | None:
         except OSError as error:
             raise UsageError(f"--file {chosen.file}: {error.strerror}") from None
     if chosen.ids:
-        found = {(item.event.received_at, item.seq) for item in (history.named(store, word) for word in chosen.ids)}
-        return [number for _, number in sorted(found)]
+        found: list[str] = store.history.in_order({named(store, word).event.id for word in chosen.ids})
+        return found
     return None
 
 

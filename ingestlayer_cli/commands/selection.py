@@ -35,7 +35,7 @@ def selection(
     pipeline: str | None = None,
     status: str | None = None,
 ) -> Any:
-    """Return the `store.history.Selection` that the options mean; UsageError names the option and the near miss."""
+    """Return the `Selection` that the options mean; UsageError names the option and the near miss."""
     from ..store.contract.reading import Selection
 
     store = runtime.stored
@@ -71,7 +71,6 @@ def _check_span(after: int | None, before: int | None) -> None:
 
 def _check_type(runtime: Any, store: Any, type_: str | None) -> None:
     """Refuse a type that no event can have: neither declared nor stored; where any may come, remark on it."""
-    from ..store.sqlite import history
     from ..system.console import note
     from ..system.errors import UsageError, near_miss
 
@@ -85,7 +84,7 @@ def _check_type(runtime: Any, store: Any, type_: str | None) -> None:
         raise UsageError(f"--type {type_}: a star stands for the end of a type alone", "--type 'usage.*'")
     else:
         known, near = type_ in types, near_miss(type_, types)
-    if known or (store and history.types(store, type_)):
+    if known or (store and store.history.types(type_)):
         return
     words = f"--type {type_}: no event of this type is declared or stored{near}"
     if not runtime.project.accepts_undeclared:
@@ -94,13 +93,12 @@ def _check_type(runtime: Any, store: Any, type_: str | None) -> None:
 
 
 def _check_pipeline(runtime: Any, store: Any, pipeline: str | None) -> None:
-    from ..store.sqlite import history
     from ..system.errors import UsageError, near_miss
 
     if pipeline is None:
         return
     names = set(runtime.project.names)
-    names |= set(history.pipelines(store)) if store else set()
+    names |= set(store.runs.pipelines()) if store else set()
     if pipeline not in names:
         raise UsageError(
             f"--pipeline {pipeline}: there is none of this name{near_miss(pipeline, names)}",

@@ -73,17 +73,15 @@ def _show_store(store: Any, project: Any) -> None:
     from ..engine.unfinished import backlog
     from ..store.contract.reading import Selection
     from ..store.contract.sending import Wanted
-    from ..store.sqlite.history import select
-    from ..store.sqlite.outbox import still_waiting
     from ..system.console import say
 
-    waiting = still_waiting(store, Wanted())
+    waiting = store.outbox.still_waiting(Wanted())
     found = [f"{count:,} {status}" for status, count in waiting.items()]
     if not store.is_outdated and (failed := backlog(store, project).runs):
         found.append("1 failed run" if failed == 1 else f"{failed:,} failed runs")
     say(f"waiting: {', '.join(found) or 'nothing'}" + ("; to send what is due: ingestlayer deliver" if found else ""))
     say("last events:")
-    for item in islice(select(store, Selection()), LAST):
+    for item in islice(store.history.select(Selection()), LAST):
         event = item.event.document()
         say(f"  {event['received_at'][:16].replace('T', ' ')}  {event['type']}  {event['id']}")
     say("why one went where: ingestlayer why @last")

@@ -13,12 +13,11 @@ app = typer.Typer(help="The store: what it holds, forgetting what is old.", no_a
 @app.command()
 def info(json: Json = False) -> int:
     """Show counts, sizes, the oldest delivery that waits, and check the file's integrity."""
-    from ..store.sqlite import upkeep
     from ..system.console import say, say_json
     from ..system.errors import Exit
 
     with open_beside() as runtime:
-        found = upkeep.info(runtime.store)
+        found = runtime.store.upkeep.info()
     if json:
         say_json(found)
     else:
@@ -65,11 +64,10 @@ def prune(
 @app.command()
 def vacuum(json: Json = False) -> int:
     """Give free space back to the disk. Emitters wait meanwhile."""
-    from ..store.sqlite import upkeep
     from ..system.console import say, say_json
 
     with open_beside() as runtime:
-        before, after = upkeep.vacuum(runtime.store)
+        before, after = runtime.store.upkeep.vacuum()
     if json:
         say_json({"bytes_before": before, "bytes_after": after})
     else:

@@ -76,12 +76,11 @@ def why(
 
 def _last(runtime: Any, store: Any, options: dict[str, str]) -> Any:
     """Return the newest event that fits."""
-    from ..store.sqlite import history
     from ..system.console import Progress
     from ..system.errors import UsageError
 
     progress = Progress("events looked at")
-    found = list(history.select(store, selection(runtime, **options), limit=1, looked=progress.at))
+    found = list(store.history.select(selection(runtime, **options), limit=1, looked=progress.at))
     progress.end()
     if not found:
         raise UsageError("no stored event fits", "`ingestlayer events list` with the same options shows what does")

@@ -1,24 +1,26 @@
 """Accepting one event inside a transaction: its key, its runs, what they remember and queue; or its dead letter."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..model.declarations import Declaration
 from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen
-from ..store.contract.accepting import First, LookedUp, NewDelivery, NewThread
-from ..store.sqlite.transaction import Transaction
+from ..store.contract.accepting import First, LookedUp, NewDelivery, NewRun, NewThread, Queued
 from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError, StoreError
 from .outside import NotReadError
 from .pipeline import Message, Run
 from .runtime import Runtime
 
+if TYPE_CHECKING:
+    from ..store.contract.protocols import Transaction
+
 Found = TypeVar("Found")
 
 
-def accept(runtime: Runtime, transaction: Transaction, event: Event, payload: str, now: int) -> list[Run] | First:
+def accept(runtime: Runtime, transaction: "Transaction", event: Event, payload: str, now: int) -> list[Run] | First:
     """Store an event with its runs and messages, or return the event that took its key first."""
     if event.key is not None:
         declaration = runtime.project.declaration(event.type)
@@ -27,20 +29,20 @@ def accept(runtime: Runtime, transaction: Transaction, event: Event, payload: st
             check_conflict(declaration, first.event, event)
             transaction.add_duplicate(first.event.id, now)
             return first
-    number = transaction.add_event(event, payload, transaction.line_up(runtime.project.line_up), now)
+    transaction.add_event(event, payload, runtime.project.line_up, now)
     runs = []
-    for index, pipeline in enumerate(runtime.pipelines(event.type), start=1):
+    for number, pipeline in enumerate(runtime.pipelines(event.type), start=1):
         run = pipeline.run(event, runtime.outside, transaction)
-        settle_run(runtime, transaction, event, (number, index), pipeline.text, run, now)
+        settle_run(runtime, transaction, event, number, pipeline.text, run, now)
         runs.append(run)
     return runs
 
 
 def settle_run(
     runtime: Runtime,
-    transaction: Transaction,
+    transaction: "Transaction",
     event: Event,
-    place: tuple[int, int],
+    number: int,
     text: str,
     run: Run,
     now: int,
@@ -50,7 +52,7 @@ def settle_run(
 
     One that failed, so many times by now, is unfinished work: return when it is run again.
     """
-    keep_run(transaction, event, place, text, run, now)
+    keep_run(transaction, event, number, text, run, now)
     for item in run.to_remember:
         transaction.remember(item, event.id)
     if run.outcome != "failed":
@@ -58,7 +60,7 @@ def settle_run(
     from .causes import cause, retry_at
 
     again_at = retry_at(run, tries, now)
-    transaction.add_unfinished(*place, cause(runtime.project, run), tries, again_at)
+    transaction.add_unfinished(event.id, number, cause(runtime.project, run), tries, again_at)
     return again_at
 
 
@@ -85,7 +87,7 @@ def foresee(runtime: Runtime, events: Iterable[Event]) -> Foreseen:
     return foreseen
 
 
-def transact(runtime: Runtime, foreseen: Foreseen, work: Callable[[Transaction], Found]) -> tuple[Found, range]:
+def transact(runtime: Runtime, foreseen: Foreseen, work: "Callable[[Transaction], Found]") -> tuple[Found, Queued]:
     """Do `work` in one transaction; return what it returned, and the messages that it queued.
 
     Nothing outside the store is read while it is held: what is foreseen is read before. Where the work asks for more,
@@ -104,16 +106,16 @@ def transact(runtime: Runtime, foreseen: Foreseen, work: Callable[[Transaction],
             outside.read_on()
 
 
-def look_ahead(transaction: Transaction, looked_up: LookedUp, foreseen: Foreseen) -> None:
+def look_ahead(transaction: "Transaction", looked_up: LookedUp, foreseen: Foreseen) -> None:
     """Read at once what accepting many events will look up one by one."""
     transaction.know(looked_up)
     transaction.look_up_memory(foreseen.rows, foreseen.states, foreseen.seen)
 
 
 def keep_run(
-    transaction: Transaction,
+    transaction: "Transaction",
     of: Event,
-    place: tuple[int, int],
+    number: int,
     text: str,
     run: Run,
     now: int,
@@ -121,18 +123,16 @@ def keep_run(
 ) -> None:
     """Store a run, of a pipeline of this text, with what it learned of entities, and queue its messages.
 
-    `place` is the event's number in the store and the run's among the event's. `due` is given for a replay:
-    when each of its messages may go.
+    `number` is the run's among the event's. `due` is given for a replay: when each of its messages may go.
     """
-    event, number = place
-    version = transaction.version(run.pipeline, run.version, text, now)
     told = (run.outcome, run.dropped_by, run.reason, run.stored_trace())
-    transaction.add_run(event, number, version, *told, replayed_at=None if due is None else now)
+    replayed_at = None if due is None else now
+    transaction.add_run(of.id, NewRun(number, run.pipeline, run.version, text, *told, replayed_at), now)
     for item in run.upserts:
         transaction.upsert(item)
     for message in run.messages:
         due_at = max(now if due is None else next(due), run.not_before or 0)
-        transaction.add_delivery(event, number, _delivery(run, message, of.received_at), now, due_at)
+        transaction.add_delivery(of.id, number, _delivery(run, message, of.received_at), now, due_at)
 
 
 def _delivery(run: Run, message: Message, at: int) -> NewDelivery:
@@ -179,7 +179,9 @@ def bury(runtime: Runtime, raw: Raw, text: str, error: RejectedError) -> None:
         error.hint = "; ".join(filter(None, (error.hint, f"it is not kept as a dead letter: {failure.message}")))
 
 
-def bury_line(transaction: Transaction, raw: Raw, text: str, error: RejectedError, now: int, line: int | None) -> None:
+def bury_line(
+    transaction: "Transaction", raw: Raw, text: str, error: RejectedError, now: int, line: int | None
+) -> None:
     """Keep a refused event as a dead letter."""
     details = [{"path": path, "problem": _sound(problem)} for path, problem in error.details]
     type_, source, message = (_sound(str(part))[:1000] for part in (raw.type, raw.source, error.message))

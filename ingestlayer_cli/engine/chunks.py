@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.events import Event
 from ..model.gate import Line, Raw
-from ..store.contract.accepting import First
-from ..store.sqlite.transaction import Transaction
+from ..store.contract.accepting import First, Queued
 from ..system.document import Document
 from ..system.errors import IngestlayerError, RejectedError, StoreError
 from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact, without_first
 from .pipeline import Run
 from .runtime import Runtime
 from .tally import add_trouble, count, no_runs, nothing_accepted, run_again
+
+if TYPE_CHECKING:
+    from ..store.contract.protocols import Transaction
 
 HELD = 1.0  # seconds after which a transaction takes no further line: others wait for it
 
@@ -30,7 +32,7 @@ class Batch:
         progress: Callable[[Document], None] | None,
     ) -> None:
         self.result = Document(accepted=0, duplicates=0, rejected=0, runs=no_runs(), deliveries={}, rejects=[])
-        self.queued: list[range] = []
+        self.queued: list[Queued] = []
         self._runtime = runtime
         self._rejected = rejected
         self._progress = progress
@@ -70,7 +72,7 @@ class Batch:
     def _add(self, done: "_Done") -> None:
         """Count what is committed."""
         result = self.result
-        self.queued += [done.queued] if done.queued else []
+        self.queued.append(done.queued)
         firsts = []
         for outcome in done.outcomes:
             if isinstance(outcome, First):
@@ -85,7 +87,7 @@ class Batch:
                 self._rejected(line, why)
         again, queued = run_again(self._runtime, firsts)
         count(result, (it.run for it in again))
-        self.queued += [queued] if queued else []
+        self.queued.append(queued)
 
     @property
     def _place(self) -> str:
@@ -100,13 +102,16 @@ class Batch:
             raise nothing_accepted(error) if isinstance(error, StoreError) else error
 
 
+NOTHING = Queued()
+
+
 class _Done(NamedTuple):
     """What one transaction came to: what was accepted and buried, the number of its last line, what it queued."""
 
     outcomes: list[list[Run] | First]
     refused: list[tuple[Line, RejectedError]]
     last: int
-    queued: range = range(0)
+    queued: Queued = NOTHING
 
 
 def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, _Admitted]]) -> _Done:
@@ -116,7 +121,7 @@ def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, _Admitted]]) -
     looked_up = look_up(runtime, events)
     foreseen = foresee(runtime, without_first(runtime, events, looked_up, now))
 
-    def work(transaction: Transaction) -> _Done:
+    def work(transaction: "Transaction") -> _Done:
         until = monotonic() + HELD
         outcomes: list[list[Run] | First] = []
         refused: list[tuple[Line, RejectedError]] = []

@@ -4,6 +4,7 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..store.contract.accepting import Queued
 from ..store.contract.sending import Wanted
 from ..store.opening import open_to_write
 from ..system.clock import Clock
@@ -11,7 +12,7 @@ from .connections import Connections, draw_nothing
 from .outbox import Errand, Outbox
 
 if TYPE_CHECKING:
-    from ..store.sqlite.connection import Store
+    from ..store.contract.protocols import Store
 
 
 class _Waiting(NamedTuple):
@@ -137,7 +138,6 @@ def _joined(errands: list[Errand]) -> Errand | None:
     """Return one errand for several; None for none."""
     if not errands:
         return None
-    queued = sorted({span for errand in errands for span in errand.wanted.queued}, key=lambda span: span.start)
-    lanes = sorted({lane for errand in errands for lane in errand.wanted.lanes})
+    queued = Queued.joined(errand.wanted.queued for errand in errands if errand.wanted.queued)
     until = max(errand.due_by for errand in errands)
-    return Errand(Wanted(queued=tuple(queued), lanes=tuple(lanes)), until, until)
+    return Errand(Wanted(queued, with_older=True), until, until)

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..model.events import Event
 from ..model.gate import Line, Raw
-from ..store.contract.accepting import First
-from ..store.sqlite import outbox as rows
-from ..store.sqlite.transaction import Transaction
+from ..store.contract.accepting import First, Queued
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, StoreError, gravest
 from .accepting import (
@@ -34,6 +32,7 @@ from .runtime import Runtime
 from .tally import WAIT, add_trouble, finish, nothing_accepted, run_again, send_own, settle, unread
 
 if TYPE_CHECKING:
+    from ..store.contract.protocols import Transaction
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
     from .outbox import Said
     from .unfinished import Again
@@ -53,7 +52,7 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
         looked_up = look_up(runtime, [event])
         foreseen = foresee(runtime, without_first(runtime, [event], looked_up, now))
 
-        def work(transaction: Transaction) -> list[Run] | First:
+        def work(transaction: "Transaction") -> list[Run] | First:
             transaction.know(looked_up)
             return accept(runtime, transaction, event, payload, now)
 
@@ -98,7 +97,7 @@ def emit_batch(
     batch = Batch(runtime, rejected, progress)
     batch.accept(chunks)
     until = runtime.clock.now() + wait
-    settle(runtime, batch.result, batch.queued, deliver, wait)
+    settle(runtime, batch.result, Queued.joined(batch.queued), deliver, wait)
     if deliver:
         finish(runtime, batch.result, started, until, is_patient=True)
     return batch.result
@@ -177,7 +176,7 @@ def deliver(
     failed = _finish(runtime, wanted, ran)
     runtime.outbox.reconcile(wanted, heard)
     sent = runtime.outbox.send(wanted, runtime.clock.now(), until, heard, limit)
-    waiting = rows.still_waiting(runtime.store, wanted)
+    waiting = runtime.store.outbox.still_waiting(wanted)
     result.update(sent=sent, outcomes=outcomes, waiting=waiting, failed=failed)
     result.exit_codes = [Exit.DEAD] * ("dead" in outcomes) + [Exit.WAITING] * bool(waiting)
     result.exit_codes += [Exit.CONFIG] * bool(failed)
@@ -186,7 +185,7 @@ def deliver(
 
 def _finish(runtime: Runtime, wanted: "Wanted", ran: "Callable[[Again], None] | None") -> int:
     """Run again what is due; return how many runs still wait. Where one channel is wanted, none: they have none yet."""
-    if wanted.target is not None or not runtime.store.has_unfinished():
+    if wanted.target is not None or not runtime.store.unfinished.is_any():
         return 0
     from .unfinished import backlog, run_due
 
@@ -206,12 +205,12 @@ def _finish(runtime: Runtime, wanted: "Wanted", ran: "Callable[[Again], None] | 
 _Numbered = list[tuple[int, Run]]  # runs, each with its number among those of its event
 
 
-def _settled(runtime: Runtime, event: Event, runs: _Numbered, queued: range, deliver: bool, wait: int) -> Document:
+def _settled(runtime: Runtime, event: Event, runs: _Numbered, queued: Queued, deliver: bool, wait: int) -> Document:
     """Send the messages of an event that is committed: whatever fails now, the result says what it came to."""
     troubles: list[Exception] = []
     try:
         if deliver and queued:
-            send_own(runtime, [queued], wait)
+            send_own(runtime, queued, wait)
     except Exception as error:
         troubles.append(error)
     waits: dict[int, str | None] = {}
@@ -230,9 +229,9 @@ def _settled(runtime: Runtime, event: Event, runs: _Numbered, queued: range, del
     return result
 
 
-def _states(runtime: Runtime, queued: range) -> list[dict[str, Any]]:
+def _states(runtime: Runtime, queued: Queued) -> list[dict[str, Any]]:
     """Return the deliveries with these numbers, each with the trouble that it waits for."""
-    states = rows.states(runtime.store, queued) if queued else []
+    states = runtime.store.outbox.states(queued) if queued else []
     for state in states:
         broken = runtime.connections.trouble(state["destination"], state["target"])
         if broken is not None and state["status"] == "pending" and state["error"] is None:

@@ -1,11 +1,13 @@
 """Memories for runs that are as if the store knew of no earlier one."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..model.memory import Kept, Seen, State, Traits, merged
-from ..store.sqlite.connection import Store
 from .pipeline import Run
+
+if TYPE_CHECKING:
+    from ..store.contract.protocols import Store
 
 Known = TypeVar("Known")
 
@@ -29,7 +31,7 @@ class FreshMemory:
     What a store knows of entities is not memory of steps: it is there.
     """
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: "Store | None" = None) -> None:
         self._store = store
         self._kept: dict[tuple[str, str], list[Seen]] = {}
         self._states: dict[tuple[str, str], State] = {}
@@ -81,7 +83,7 @@ class FreshMemory:
 class OverlaidMemory(FreshMemory):
     """What a store remembers, and over it what runs leave that nobody stores."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: "Store") -> None:
         super().__init__(store)
         self._below = store
 

@@ -24,14 +24,14 @@ from ..model.sending import (
     Unknown,
 )
 from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
-from ..store.sqlite import outbox as rows
-from ..store.sqlite.connection import Store
 from ..system.clock import HOUR, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
 from .connections import Connections, account_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
+
+    from ..store.contract.protocols import Store
 
 LEASE = MINUTE  # milliseconds; a sending takes at most a connection's and a read's time-out
 REQUEST = 15 * SECOND  # what one request of it may take: none is begun when less of the lease is left
@@ -62,13 +62,14 @@ class Outbox:
     A `lasting` one keeps its threads from one sending to the next; `close()` it.
     """
 
-    def __init__(self, store: Store, connections: Connections, clock: Clock, lasting: bool = False) -> None:
-        self._store = store
+    def __init__(self, store: "Store", connections: Connections, clock: Clock, lasting: bool = False) -> None:
+        self._stored = store.outbox
+        self._deliveries = store.deliveries
         self.connections = connections
         self._clock = clock
         self._owner = identity()
-        self._looked: dict[int, int] = {}  # when each lane's history was last looked through
-        self._held: set[int] = set()  # what was said to be held
+        self._looked: dict[tuple[str, str], int] = {}  # when each target's history was last looked through
+        self._held: set[str] = set()  # what was said to be held
         self._in_hand = _InHand(lasting)
         self._nap = LOOK if lasting else NAP  # somebody may join
         self.stopped = False
@@ -150,17 +151,17 @@ class Outbox:
     def _pause(self, wanted: Wanted, due_by: int, until: int | None) -> int | None:
         """Return how long until a wanted delivery may go; None when that is not waited for."""
         now, wanted = self._clock.now(), self._reachable(wanted)
-        if wanted.lanes and not rows.own_open(self._store, wanted, due_by):
+        if wanted.with_older and not self._stored.own_open(wanted, due_by):
             return None
-        at = rows.next_at(self._store, wanted, now, due_by, now + LOOK)
-        if at is None and wanted.lanes:
+        at = self._stored.next_at(wanted, now, due_by, now + LOOK)
+        if at is None and wanted.with_older:
             at = now + LOOK  # all that is left is in the hand of some process, maybe of this one
         if at is None or at > (now + PATIENCE if until is None else until):
             return None
         return max(at - now, 0)
 
     def _claim(self, wanted: Wanted) -> Claimed | None:
-        return rows.claim(self._store, self._reachable(wanted), self._clock.now(), LEASE, self._pace, self._owner)
+        return self._stored.claim(self._reachable(wanted), self._clock.now(), LEASE, self._pace, self._owner)
 
     def _reachable(self, wanted: Wanted) -> Wanted:
         return wanted._replace(without=(*wanted.without, *broken)) if (broken := self.connections.broken) else wanted
@@ -182,7 +183,7 @@ class Outbox:
     def _outgoing_of(self, row: Claimed | Doubtful) -> Outgoing:
         now, people = self._clock.now(), {}
         if emails := row.directions.get("people"):
-            known = rows.people(self._store, account_of(row.destination), emails)
+            known = self._stored.people(account_of(row.destination), emails)
             people = {email: person for email, person in known.items() if person.is_fresh(now)}
         place = Place(*row.thread) if row.thread else None
         return Outgoing(row.id, row.target, json.loads(row.body), row.directions, place, people, at=now)
@@ -198,23 +199,30 @@ class Outbox:
             # Paced from here on, not from when it was sent: on its way it may have been slower than the next.
             free_at = now + self._pace(claimed.destination)
             attempt = attempt._replace(lane_free_at=max(attempt.lane_free_at, free_at))
-        rows.record(self._store, claimed, attempt, self._owner)
+        self._stored.record(claimed, attempt, self._owner)
         if said is not None:
             said(claimed, attempt)
+
+    # What a person says ------------------------------------------------------------------------------
+
+    def settle(self, id_: str, status: str) -> bool:
+        """Record the operator's word, delivered or dead; False when it is delivered already, or being sent."""
+        now, why = self._clock.now(), None if status == "delivered" else "given up by hand"
+        return self._deliveries.settle(id_, Attempt(now, 0, "settled", status, False, now, why), self._owner)
 
     # What may or may not have arrived -----------------------------------------------------------------
 
     def expire(self) -> None:
         """Make what a vanished process had in hand `unknown`."""
         now = self._clock.now()
-        for row in rows.leased(self._store):
+        for row in self._stored.leased():
             if row.lease_until <= now or vanished(row.lease_by):
                 # It was sent, if it was, after it was claimed: the history is looked through from there on.
                 claimed_at = row.lease_until - LEASE
                 why = "the process that was sending it vanished"
                 hint = _look(row.id, row.target)
                 gone = Attempt(claimed_at, max(now - claimed_at, 0), "unknown", "unknown", True, now, why, hint)
-                rows.abandon(self._store, row, gone)
+                self._stored.abandon(row, gone)
 
     def reconcile(self, wanted: Wanted, said: Said | None = None, since: int | None = None) -> None:
         """Settle what is `unknown`: by the channel's history where it can be read, else as `on_unknown` says.
@@ -222,17 +230,17 @@ class Outbox:
         `since`: only what was noticed after that time.
         """
         self.expire()
-        by_lane: dict[int, list[Doubtful]] = {}
-        for row in rows.doubtful(self._store, wanted):
+        by_target: dict[tuple[str, str], list[Doubtful]] = {}
+        for row in self._stored.doubtful(wanted):
             if since is None or row.noticed_at >= since:
-                by_lane.setdefault(row.lane, []).append(row)
-        for lane, doubtful in by_lane.items():
+                by_target.setdefault((row.destination, row.target), []).append(row)
+        for place, doubtful in by_target.items():
             now = self._clock.now()
-            if now - self._looked.get(lane, 0) >= LOOK_AGAIN and not self.stopped:
-                self._looked[lane] = now
-                self._reconcile_lane(doubtful, said)
+            if now - self._looked.get(place, 0) >= LOOK_AGAIN and not self.stopped:
+                self._looked[place] = now
+                self._reconcile_target(doubtful, said)
 
-    def _reconcile_lane(self, doubtful: list[Doubtful], said: Said | None) -> None:
+    def _reconcile_target(self, doubtful: list[Doubtful], said: Said | None) -> None:
         first = doubtful[0]
         doubts = [Doubt(self._outgoing_of(row), row.sent_at) for row in doubtful]
         # What is not there by now, a minute after the last that could have happened, will never be.
@@ -253,10 +261,10 @@ class Outbox:
             else:
                 attempt = _again(row, "it is not in the channel's history", now)
             if attempt.status == "unknown":
-                if row.seq in self._held:
+                if row.id in self._held:
                     continue
-                self._held.add(row.seq)
-            elif not rows.settle_row(self._store, row, attempt, self._owner):
+                self._held.add(row.id)
+            elif not self._stored.settle(row, attempt, self._owner):
                 continue  # another process was quicker
             if said is not None:
                 said(row, attempt)

@@ -8,13 +8,13 @@ from ..model.gate import Gate
 from ..project import Project, is_current
 from ..project.match import matches
 from ..store.opening import open_to_read, open_to_write
-from ..store.sqlite.connection import Store
 from ..system.clock import Clock
 from .connections import Connections, Show, draw_nothing
 from .outside import OutsideStore
 from .pipeline import FailingPipeline, Pipeline, broken
 
 if TYPE_CHECKING:
+    from ..store.contract.protocols import Store
     from .courier import Courier
     from .outbox import Outbox
 
@@ -50,11 +50,11 @@ class Runtime:
         return is_current(self.project) and self.store.is_in_place
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> "Store":
         return open_to_write(self.project.store_path)
 
     @cached_property
-    def stored(self) -> Store | None:
+    def stored(self) -> "Store | None":
         """The store for reading alone, when there is one; one of an older version is brought up to date first."""
         store = open_to_read(self.project.store_path)
         if store is not None and store.is_outdated:

@@ -7,8 +7,8 @@ as its `trouble`.
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from ..store.contract.accepting import Queued
 from ..store.contract.sending import COUNTED, Wanted
-from ..store.sqlite import outbox as rows
 from ..system.clock import DAY
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, in_words
@@ -43,7 +43,7 @@ def count(result: Document, runs: Iterable[Run]) -> None:
             result.hints.append(words)
 
 
-def settle(runtime: Runtime, result: Document, queued: list[range], deliver: bool, wait: int = WAIT) -> None:
+def settle(runtime: Runtime, result: Document, queued: Queued, deliver: bool, wait: int = WAIT) -> None:
     """Send what many events queued, unless it is to wait; the result says what became of it."""
     try:
         if deliver and queued:
@@ -51,10 +51,10 @@ def settle(runtime: Runtime, result: Document, queued: list[range], deliver: boo
     except Exception as error:
         add_trouble(result, error)
     try:
-        result["deliveries"] = rows.counts(runtime.store, queued)
+        result["deliveries"] = runtime.store.outbox.counts(queued)
     except Exception as error:
         add_trouble(result, error)
-        result["deliveries"] = {**dict.fromkeys(COUNTED, 0), unread(deliver): sum(map(len, queued))}
+        result["deliveries"] = {**dict.fromkeys(COUNTED, 0), unread(deliver): len(queued)}
     result.exit_codes += _codes(result, deliver)
 
 
@@ -84,23 +84,20 @@ def _with_hint(error: IngestlayerError, hint: str) -> IngestlayerError:
     return error
 
 
-def run_again(runtime: Runtime, ids: list[str], pipeline: str | None = None) -> "tuple[list[Again], range]":
+def run_again(runtime: Runtime, ids: list[str], pipeline: str | None = None) -> "tuple[list[Again], Queued]":
     """Run again at once what failed of these events; return it, and what it queued."""
-    if not (ids and runtime.store.has_unfinished()):
-        return [], range(0)
+    if not (ids and runtime.store.unfinished.is_any()):
+        return [], Queued()
     from .unfinished import run_events
 
     return run_events(runtime, ids, pipeline)
 
 
-def send_own(runtime: Runtime, queued: list[range], wait: int) -> None:
+def send_own(runtime: Runtime, queued: Queued, wait: int) -> None:
     """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
-    connections, wanted = runtime.connections, Wanted(queued=tuple(queued))
-    lanes = rows.lanes_of(runtime.store, queued)
-    until = runtime.clock.now() + wait
-    is_drawn = all(connections.of(destination).is_drawn for destination in lanes.values())
-    if not is_drawn:
-        wanted = wanted._replace(lanes=tuple(sorted(lanes)))
+    connections, until = runtime.connections, runtime.clock.now() + wait
+    is_drawn = all(connections.of(label).is_drawn for label in runtime.store.outbox.destinations(queued))
+    wanted = Wanted(queued, with_older=not is_drawn)
     if runtime.courier is None or is_drawn:
         runtime.outbox.send(wanted, until, until)
     else:
@@ -134,7 +131,7 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
 
 def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_patient: bool) -> None:
     clock = runtime.clock
-    if runtime.store.has_unfinished():
+    if runtime.store.unfinished.is_any():
         from .unfinished import run_due
 
         for _ in run_due(runtime, started - 1, most=None if is_patient else FEW):
@@ -142,7 +139,7 @@ def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_p
     if runtime.courier is not None or clock.now() >= until:
         return
     of, due_by = runtime.connections.of, started - 1
-    drawn = {label: of(label).is_drawn for label in rows.unfinished(runtime.store, due_by)}
+    drawn = {label: of(label).is_drawn for label in runtime.store.outbox.unfinished(due_by)}
     if all(drawn.values()):
         return
     wanted = Wanted(without=tuple((label, "") for label, is_drawn in drawn.items() if is_drawn), due_by=due_by)

@@ -6,22 +6,23 @@ messages, the same memory. So whoever does it, however often, nothing is sent tw
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..language.expressions import Scope
 from ..model.events import Event
 from ..model.memory import Foreseen, Memory, Outside
 from ..project import Project
+from ..store.contract.accepting import Queued
 from ..store.contract.unfinished import UnfinishedGroup, UnfinishedRun
-from ..store.sqlite import unfinished as rows
-from ..store.sqlite.connection import Store
-from ..store.sqlite.transaction import Transaction
 from ..system.clock import format_time
 from .accepting import settle_run, transact
 from .causes import Causes, pipeline_of
 from .memory import OverlaidMemory
 from .pipeline import FailingPipeline, Pipeline, Run
 from .runtime import Runtime
+
+if TYPE_CHECKING:
+    from ..store.contract.protocols import Store, Transaction
 
 CHUNK = 200  # runs of a transaction
 
@@ -45,27 +46,27 @@ class Unfinished(NamedTuple):
 
 def run_due(
     runtime: Runtime, now: int, *, pipeline: str | None = None, source: str | None = None, most: int | None = None
-) -> Iterator[tuple[list[Again], range]]:
+) -> Iterator[tuple[list[Again], Queued]]:
     """Run again, in the order of acceptance, what is due: its time has come, or what it failed by has changed.
 
     Of one pipeline alone, or of the events from one source. Yields what each transaction did, and queued, as of `now`.
     """
     causes = Causes(runtime.project)
-    known = [group.cause for group in rows.groups(runtime.store)]
+    known = [group.cause for group in runtime.store.unfinished.groups()]
     wanted = [it for it in known if pipeline in (None, pipeline_of(it)) and not causes.is_idle(it)]
     changed = [it for it in wanted if causes.has_changed(it)]
     left = (most if most is not None else sys.maxsize) if causes.is_told else 0
-    while left > 0 and (found := rows.due(runtime.store, changed, wanted, now, source, min(CHUNK, left))):
+    while left > 0 and (found := runtime.store.unfinished.due(changed, wanted, now, source, min(CHUNK, left))):
         left -= len(found)
         yield _run(runtime, found, now)
 
 
-def run_events(runtime: Runtime, ids: Sequence[str], pipeline: str | None = None) -> tuple[list[Again], range]:
+def run_events(runtime: Runtime, ids: Sequence[str], pipeline: str | None = None) -> tuple[list[Again], Queued]:
     """Run again at once what failed of these events, whatever it waits for, but for pipelines that are idle."""
     return _run(runtime, _of_events(runtime, runtime.store, ids, pipeline), runtime.clock.now())
 
 
-def foreseen_of_events(runtime: Runtime, store: Store, ids: Sequence[str], pipeline: str | None) -> list[Again]:
+def foreseen_of_events(runtime: Runtime, store: "Store", ids: Sequence[str], pipeline: str | None) -> list[Again]:
     """Return what `run_events` would come to; nothing is written."""
     memory, done = OverlaidMemory(store), list[Again]()
     for row in _of_events(runtime, store, ids, pipeline):
@@ -75,32 +76,31 @@ def foreseen_of_events(runtime: Runtime, store: Store, ids: Sequence[str], pipel
     return done
 
 
-def _of_events(runtime: Runtime, store: Store, ids: Sequence[str], pipeline: str | None) -> list[UnfinishedRun]:
+def _of_events(runtime: Runtime, store: "Store", ids: Sequence[str], pipeline: str | None) -> list[UnfinishedRun]:
     causes = Causes(runtime.project)
     return [
         row
-        for row in rows.of_events(store, ids)
+        for row in store.unfinished.of_events(ids)
         if causes.is_told and not causes.is_idle(row.cause) and pipeline in (None, pipeline_of(row.cause))
     ]
 
 
-def _run(runtime: Runtime, found: list[UnfinishedRun], now: int) -> tuple[list[Again], range]:
+def _run(runtime: Runtime, found: list[UnfinishedRun], now: int) -> tuple[list[Again], Queued]:
     """Run again, in one transaction, what no other process has run meanwhile."""
     pipelines = [_pipeline(runtime, row) for row in found]
     foreseen = Foreseen()
     for row, pipeline in zip(found, pipelines, strict=True):
         pipeline.foresee(row.event, row.event.scope(), foreseen)
 
-    def work(transaction: Transaction) -> list[Again]:
+    def work(transaction: "Transaction") -> list[Again]:
         done = []
         transaction.look_up_memory(foreseen.rows, foreseen.states, foreseen.seen)
         for row, pipeline in zip(found, pipelines, strict=True):
-            number = transaction.take_up(row.event.id, row.number, row.tries)
-            if number is None:
+            if not transaction.take_up(row.event.id, row.number, row.tries):
                 continue
             run = pipeline.run(row.event, runtime.outside, transaction)
-            place, tries = (number, row.number), row.tries + 1
-            retry_at = settle_run(runtime, transaction, row.event, place, pipeline.text, run, now, tries)
+            where = row.event, row.number
+            retry_at = settle_run(runtime, transaction, *where, pipeline.text, run, now, row.tries + 1)
             done.append(Again(row.event, row.number, run, retry_at))
         return done
 
@@ -135,17 +135,17 @@ class _Leaving:
 # What waits ------------------------------------------------------------------------------------------------
 
 
-def waiting_of(store: Store, project: Project, source: str) -> list[UnfinishedRun]:
+def waiting_of(store: "Store", project: Project, source: str) -> list[UnfinishedRun]:
     """Return the unfinished runs of the events from a source, but for those of pipelines that are idle."""
     causes = Causes(project)
-    return [run for run in rows.of_source(store, source) if not causes.is_idle(run.cause)]
+    return [run for run in store.unfinished.of_source(source) if not causes.is_idle(run.cause)]
 
 
-def backlog(store: Store, project: Project, pipeline: str | None = None) -> Unfinished:
+def backlog(store: "Store", project: Project, pipeline: str | None = None) -> Unfinished:
     """Return what waits to be run again."""
     causes = Causes(project)
     found, idle = list[UnfinishedGroup](), dict[str, int]()
-    for group in rows.groups(store):
+    for group in store.unfinished.groups():
         name = pipeline_of(group.cause)
         if causes.is_idle(group.cause):
             idle[name] = idle.get(name, 0) + group.runs
@@ -155,18 +155,18 @@ def backlog(store: Store, project: Project, pipeline: str | None = None) -> Unfi
     return Unfinished(sum(group.runs for group in found), format_time(min(times)) if times else None, idle)
 
 
-def retry_times(store: Store, project: Project, event_id: str) -> dict[int, str | None]:
+def retry_times(store: "Store", project: Project, event_id: str) -> dict[int, str | None]:
     """Return when the unfinished runs of an event are run again, by number; None: once their pipeline has changed."""
     causes = Causes(project)
-    return {run.number: _retry_at(causes, run) for run in rows.of_event(store, event_id)}
+    return {run.number: _retry_at(causes, run) for run in store.unfinished.of_events([event_id])}
 
 
-def told_of(store: Store, project: Project, event_id: str) -> list[dict[str, str | None]]:
+def told_of(store: "Store", project: Project, event_id: str) -> list[dict[str, str | None]]:
     """Return the unfinished runs of an event as `--json` shows them."""
     causes = Causes(project)
     return [
         {"pipeline": pipeline_of(run.cause), "reason": run.reason, "retry_at": _retry_at(causes, run)}
-        for run in rows.of_event(store, event_id)
+        for run in store.unfinished.of_events([event_id])
     ]
 
 

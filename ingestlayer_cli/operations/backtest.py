@@ -9,10 +9,8 @@ from ..engine.pipeline import FailingPipeline, Pipeline, Run
 from ..engine.runtime import Runtime
 from ..model.events import Event
 from ..project.match import matches
+from ..store.contract.protocols import Store
 from ..store.contract.reading import FirstRun, Selection, Stored
-from ..store.sqlite import replays
-from ..store.sqlite.connection import Store
-from ..store.sqlite.history import select
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import UsageError, near_miss
@@ -81,7 +79,7 @@ def backtest(
         changes=[],
     )
     tester = _Tester(runtime, store, pipeline, bodies)
-    chosen = select(store, selection, newest_first=False, looked=progress) if store is not None else iter(())
+    chosen = store.history.select(selection, newest_first=False, looked=progress) if store is not None else iter(())
     while store is not None and (chunk := list(islice(chosen, CHUNK))):
         for pairs in tester.test(store, chunk):
             result["events"] += 1
@@ -111,9 +109,9 @@ class _Tester:
         """Yield the pairs of each event that any pipeline takes, or took."""
         self._runtime.entities.refresh()
         self._memory.settle()
-        firsts = replays.first_runs(store, [item.seq for item in chunk], self._bodies)
+        firsts = store.runs.firsts([item.event.id for item in chunk], self._bodies)
         for item in chunk:
-            first = firsts[item.seq]
+            first = firsts[item.event.id]
             if self._only is not None:
                 first = {name: run for name, run in first.items() if name == self._only}
             pairs = [self._pair(store, item, first, run) for run in self._runs(item.event)]
@@ -163,7 +161,7 @@ class _Tester:
             return pair
         before, after = pair.before, pair.after
         if before.outcome == "queued" and old is not None:
-            before = before._replace(reason=_passed_over(replays.skipped(store, item.seq, old.number)))
+            before = before._replace(reason=_passed_over(store.runs.skipped(item.event.id, old.number)))
         if after.outcome == "queued" and run is not None:
             after = after._replace(reason=_passed_over(run.skipped))
         return pair._replace(before=before, after=after)

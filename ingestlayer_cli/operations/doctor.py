@@ -10,9 +10,8 @@ from ..engine.unfinished import backlog, when
 from ..entities.files import EntityFiles
 from ..project import Project, find, load_beside
 from ..project.lint.inspect import inspect
+from ..store.contract.protocols import Store
 from ..store.opening import engine_version, open_to_read
-from ..store.sqlite import deliveries, upkeep
-from ..store.sqlite.connection import Store
 from ..system.clock import DAY, HOUR, MINUTE, SECOND, Clock, format_duration
 from ..system.errors import IngestlayerError
 from .symptoms import Symptom
@@ -96,7 +95,7 @@ def _store(project: Project, clock: Clock) -> Iterator[Symptom]:
         yield Symptom("store", "ok", "no store yet: the first emit makes it")
     else:
         try:
-            said = upkeep.faults(store)
+            said = store.upkeep.faults()
         finally:
             store.close()
         if not said:
@@ -211,7 +210,7 @@ def _deliveries(project: Project, clock: Clock) -> Iterator[Symptom]:
 
 
 def _outbox(store: Store, now: int) -> Iterator[Symptom]:
-    counts, late, fresh = deliveries.backlog(store, now - OVERDUE, now - DAY)
+    counts, late, fresh = store.deliveries.backlog(now - OVERDUE, now - DAY)
     waiting = sum(counts.get(status, 0) for status in ("pending", "retrying", "unknown"))
     if late:
         hint = "run `ingestlayer deliver`, and let cron run it every minute"

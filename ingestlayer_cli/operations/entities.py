@@ -20,9 +20,7 @@ from ..language.expressions import equal
 from ..model.declarations import unsound
 from ..model.memory import Traits, Upsert, laid_over, merged
 from ..project import Project
-from ..store.sqlite import entities as rows
-from ..store.sqlite.connection import Store
-from ..store.sqlite.transaction import Transaction
+from ..store.contract.protocols import Store
 from ..system.clock import format_time
 from ..system.console import safe
 from ..system.document import Document
@@ -30,6 +28,7 @@ from ..system.errors import Exit, IngestlayerError, ProjectError, UsageError, ne
 
 BY_HAND = "set by hand"
 CHUNK = 1_000  # rows of a transaction
+PAGE = 500  # rows of a file that are looked up at once
 NAMED = 100  # refused rows, and changed entities, that a report names one by one
 SEARCHED = 2_000  # ids that a near miss is looked for among
 COMPARED = 100  # entities whose traits' names a slip is looked for among
@@ -46,7 +45,7 @@ def kinds(project: Project, store: Store | None) -> list[str]:
     """Return the kinds that there are: with a file, written by a pipeline, or in the store."""
     steps = (step for pipeline in project.pipelines for step in pipeline["steps"])
     others = {step["kind"] for step in steps if step["use"] == "upsert.entity"}
-    others |= set(rows.kinds(store) if store else ())
+    others |= set(store.entities.kinds() if store else ())
     return [*project.entities, *sorted(others - project.entities.keys())]
 
 
@@ -117,7 +116,7 @@ def _some_ids(runtime: Runtime, store: Store | None, kind: str, key: str) -> lis
     """Return ids that may have been meant: the first ones of the file, and the store's with the same start."""
     found = [id_ for _, id_, _ in islice(_file_rows(runtime.entities.file(kind)), SEARCHED)]
     for start in dict.fromkeys((key[:2], key[:2].lower(), key[:2].upper())):
-        found += rows.starting(store, kind, start, SEARCHED) if store else []
+        found += store.entities.starting(kind, start, SEARCHED) if store else []
     return found
 
 
@@ -127,7 +126,7 @@ def completed(runtime: Runtime, store: Store | None, kind: str, start: str, most
         return []
     first = islice(_file_rows(runtime.entities.file(kind)), SEARCHED)
     found = [id_ for _, id_, _ in first if id_.startswith(start)][:most]
-    return list(dict.fromkeys([*found, *(rows.starting(store, kind, start, most) if store else [])]))[:most]
+    return list(dict.fromkeys([*found, *(store.entities.starting(kind, start, most) if store else [])]))[:most]
 
 
 # Many -----------------------------------------------------------------------------------------------------
@@ -141,7 +140,7 @@ def overview(runtime: Runtime, store: Store | None) -> Document:
 def _kind(runtime: Runtime, store: Store | None, kind: str) -> dict[str, Any]:
     file = runtime.entities.file(kind)
     found: dict[str, Any] = {"kind": kind, "file": None, "modified_at": None, "rows": 0, "stored": 0, "problem": None}
-    found["stored"] = rows.count(store, kind) if store else 0
+    found["stored"] = store.entities.count(kind) if store else 0
     if file is not None:
         found["file"] = os.path.relpath(file.path, runtime.project.root)
         try:
@@ -166,12 +165,12 @@ def listed(runtime: Runtime, store: Store | None, kind: str, search: str = "") -
 
 
 def _all(store: Store | None, kind: str, file: EntityFile | None) -> Iterator[dict[str, Any]]:
-    for chunk in _chunks(_file_rows(file), rows.PAGE):
-        known = rows.of_keys(store, kind, [key for _, key, _ in chunk]) if store else {}
+    for chunk in _chunks(_file_rows(file), PAGE):
+        known = store.entities.of_keys(kind, [key for _, key, _ in chunk]) if store else {}
         for place, key, values in chunk:
             origins = [f"{file.name} {place}" if file else "", *(["the store"] if key in known else [])]
             yield {"id": key, "values": laid_over(values, known.get(key)), "from": origins}
-    for key, traits in rows.every(store, kind) if store else ():
+    for key, traits in store.entities.every(kind) if store else ():
         if file is None or file.get(key) is None:
             yield {"id": key, "values": laid_over({}, traits), "from": ["the store"]}
 
@@ -209,7 +208,7 @@ def set_traits(runtime: Runtime, kind: str, key: str, values: dict[str, Any], un
     row = runtime.entities.get(kind, key)
     at = runtime.clock.now()
     with store.transaction() as transaction:
-        known = rows.of_keys(transaction, kind, [key]).get(key)
+        known = transaction.traits_of(kind, [key]).get(key)
         later = {name for name in values if known and known.origins.get(name, ("", at))[1] > at}
         traits = _laid(known, {name: value for name, value in values.items() if name not in later}, BY_HAND, at)
         for name in unset:
@@ -219,7 +218,7 @@ def set_traits(runtime: Runtime, kind: str, key: str, values: dict[str, Any], un
             values={name: value for name, value in traits.values.items() if name not in gone},
             origins={name: origin for name, origin in traits.origins.items() if name not in gone},
         )
-        rows.write(transaction, kind, {key: traits})
+        transaction.write_entities(kind, {key: traits})
     before, after = _seen_values(row, known), _seen_values(row, traits)
     changes = {name: (before.get(name), after.get(name)) for name in [*values, *unset] if name not in later}
     origins = known.origins if known else {}
@@ -241,7 +240,7 @@ def _slips(runtime: Runtime, kind: str, names: list[str]) -> list[str]:
     known = dict.fromkeys(file.types) if file else {}
     for _, _, values in islice(_file_rows(file), COMPARED):
         known |= dict.fromkeys(values)
-    for _, traits in islice(rows.every(runtime.store, kind), COMPARED):
+    for _, traits in islice(runtime.store.entities.every(kind), COMPARED):
         known |= dict.fromkeys(name for name in traits.values if name not in names)
     missed = {name: near_miss(name, known) for name in names if name not in known}
     return [f"{name} is a new trait{near}" for name, near in missed.items() if near]
@@ -404,13 +403,17 @@ def import_rows(
     result = Document(kind=kind, file=source.name, dry_run=dry_run, rows=0, new=0, changed=0, unchanged=0, rejected=0)
     result.update(rejects=[], changes=[])
     for chunk in _chunks(source, CHUNK):
-        with nullcontext(compared) if dry_run else runtime.store.transaction() as reading:
+        with nullcontext() if dry_run else runtime.store.transaction() as transaction:
             given = [item for item in chunk if isinstance(item, ImportedRow)]
-            known = rows.of_keys(reading, kind, dict.fromkeys(item.key for item in given)) if reading else {}
+            keys = dict.fromkeys(item.key for item in given)
+            if transaction is not None:
+                known = transaction.traits_of(kind, keys)
+            else:
+                known = compared.entities.of_keys(kind, keys) if compared else {}
             written: dict[str, Traits] = {}
             told = [_import_row(item, known, written, source, at) for item in given]
-            if isinstance(reading, Transaction):
-                rows.write(reading, kind, written)
+            if transaction is not None:
+                transaction.write_entities(kind, written)
         # Counted only now: a transaction that failed has imported nothing.
         _count(result, chunk, told)
         if progress is not None:

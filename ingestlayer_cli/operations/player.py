@@ -8,9 +8,9 @@ from ..engine.pipeline import FailingPipeline, Message, Pipeline, Replay, Run
 from ..engine.runtime import Runtime
 from ..model.events import Event
 from ..model.memory import Foreseen
+from ..store.contract.accepting import Queued
+from ..store.contract.protocols import Store
 from ..store.contract.reading import Past, Version
-from ..store.sqlite import replays
-from ..store.sqlite.connection import Store
 from ..system.clock import format_time
 from ..system.errors import ProjectError
 
@@ -31,19 +31,21 @@ class ReplayOptions(NamedTuple):
     mark: bool = True
 
 
+NOTHING = Queued()
+
+
 class Played(NamedTuple):
     """What replaying one pipeline on one event comes to; without a run, that no pipeline took the event."""
 
     event: Event
-    number: int  # the event's
     first: bool  # of the event's runs in this replay
     run: Run | None = None
-    run_number: int = 0  # among the event's
+    number: int = 0  # of the run among the event's
     text: str = ""
     skipped: int = 0  # messages that their destination already took
     unknown: int = 0  # and that it may or may not have taken
-    waiting: tuple[int, ...] = ()  # the deliveries of what waits in the outbox
-    replaced: tuple[int, ...] = ()  # and of what waits there until it is replaced
+    waiting: Queued = NOTHING  # the deliveries of what waits in the outbox
+    replaced: Queued = NOTHING  # and of what waits there until it is replaced
     places: frozenset[tuple[str, str]] = frozenset()  # (destination, target) of what is queued, or waits
 
     @property
@@ -62,22 +64,22 @@ class Player:
         self._today = format_time(now)[:10]
         self._memory = FreshMemory(store)
         self._compiled: dict[Version, Pipeline | FailingPipeline] = {}
-        self._chunk: list[tuple[int, Event, Sequence[Pipeline | FailingPipeline]]] = []
+        self._chunk: list[tuple[Event, Sequence[Pipeline | FailingPipeline]]] = []
 
-    def prepare(self, numbers: Sequence[int], without: Container[tuple[str, str]] = ()) -> Foreseen:
+    def prepare(self, ids: Sequence[str], without: Container[tuple[str, str]] = ()) -> Foreseen:
         """Read the next events and compile their pipelines; return what their runs will look up.
 
         `without` these runs: (event, pipeline).
         """
         self._memory.settle()
         self._runtime.entities.refresh()
-        versions = replays.versions(self._store, numbers) if self._options.original else {}
+        versions = self._store.runs.first_versions(ids) if self._options.original else {}
         self._chunk = [
-            (number, event, self._pipelines(event, versions.get(number, []), without))
-            for number, event in replays.events(self._store, numbers)
+            (event, self._pipelines(event, versions.get(event.id, []), without))
+            for event in self._store.history.events(ids)
         ]
         foreseen = Foreseen()
-        for _, event, pipelines in self._chunk:
+        for event, pipelines in self._chunk:
             scope = event.scope()
             for pipeline in pipelines:
                 pipeline.foresee(event, scope, foreseen)
@@ -89,18 +91,16 @@ class Player:
 
     def play(self) -> Iterator[Played]:
         """Yield what each run of the prepared events comes to; an event that no pipeline takes is yielded once."""
-        past = replays.past(self._store, [number for number, *_ in self._chunk])
-        for number, event, pipelines in self._chunk:
+        past = self._store.runs.past([event.id for event, _ in self._chunk])
+        for event, pipelines in self._chunk:
             first = True
-            for played in self._event(event, number, past[number], pipelines):
+            for played in self._event(event, past[event.id], pipelines):
                 yield played._replace(first=first)
                 first = False
 
-    def _event(
-        self, event: Event, number: int, past: Past, pipelines: "Sequence[Pipeline | FailingPipeline]"
-    ) -> Iterator[Played]:
+    def _event(self, event: Event, past: Past, pipelines: "Sequence[Pipeline | FailingPipeline]") -> Iterator[Played]:
         index = past.run + 1
-        head = Played(event, number, True)
+        head = Played(event, True)
         if not pipelines:
             yield head
         mark = f"replayed {self._today}, first seen {format_time(event.received_at)[:10]}"
@@ -108,7 +108,7 @@ class Player:
             how = Replay(index, mark if self._options.mark else "", self._options.channel)
             run = pipeline.run(event, self._runtime.outside, self._memory, how)
             self._memory.remember(run, event.id)
-            played = _still_to_send(head._replace(run_number=index, text=pipeline.text), run, past, self._options)
+            played = _still_to_send(head._replace(number=index, text=pipeline.text), run, past, self._options)
             index += played.kept
             yield played
 
@@ -143,12 +143,12 @@ def _still_to_send(played: Played, run: Run, past: Past, options: ReplayOptions)
     left: list[Message] = []
     places: set[tuple[str, str]] = set()
     skipped = [*run.skipped]
-    waiting: list[int] = []
-    replaced: list[int] = []
+    waiting: list[Queued] = []
+    replaced: list[Queued] = []
     counts = {"delivered": 0, "unknown": 0}
     for message in run.messages:
-        status, numbers = past.sent.get((run.pipeline, message.destination, message.target), ("", []))
-        (replaced if options.again and options.channel is None else waiting).extend(numbers)
+        status, queued = past.sent.get((run.pipeline, message.destination, message.target), ("", NOTHING))
+        (replaced if options.again and options.channel is None else waiting).append(queued)
         if options.again or status in ("", "waiting"):
             places.add((message.destination, message.target))
         if options.again or not status:
@@ -161,8 +161,8 @@ def _still_to_send(played: Played, run: Run, past: Past, options: ReplayOptions)
         run=run._replace(messages=left, skipped=skipped),
         skipped=counts["delivered"],
         unknown=counts["unknown"],
-        waiting=tuple(waiting),
-        replaced=tuple(replaced),
+        waiting=Queued.joined(waiting),
+        replaced=Queued.joined(replaced),
         places=frozenset(places),
     )
 

@@ -5,8 +5,7 @@ shared by the replayed events, in the order of their times. `plan` and `replay` 
 is done is what was shown.
 """
 
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import BinaryIO, NamedTuple
 
@@ -20,19 +19,16 @@ from ..model.declarations import printable
 from ..model.events import Event
 from ..model.gate import Raw
 from ..project.match import matches
+from ..store.contract.accepting import Queued
+from ..store.contract.protocols import Store, Transaction
 from ..store.contract.reading import Selection
 from ..store.contract.sending import COUNTED, Wanted
-from ..store.sqlite import replays
-from ..store.sqlite.connection import Store
-from ..store.sqlite.history import select
-from ..store.sqlite.transaction import Transaction
 from ..system.clock import parse_time
 from ..system.document import Document
 from ..system.errors import Problem, RejectedError, UsageError
 from .player import Played, Player, ReplayOptions
 
 CHUNK = 500  # events of a transaction
-NONE = (1 << 63) - 1  # no delivery has this number
 
 # What is told, now and then, of how many events are done.
 Progress = Callable[[int], None]
@@ -50,16 +46,16 @@ SEND = Sending()
 
 def choose(
     runtime: Runtime, store: Store, selection: Selection, options: ReplayOptions, looked: Progress | None = None
-) -> "array[int]":
-    """Return the numbers of the events that a selection means, in the order of their times.
+) -> list[str]:
+    """Return the ids of the events that a selection means, in the order of their times.
 
     A pipeline that there is now chooses the events that it matches, else those on which it once ran.
     """
     match = None if options.original else _match(runtime, selection.pipeline)
     if match is not None:
         selection = selection._replace(pipeline=None)
-    chosen = select(store, selection, newest_first=False, looked=looked)
-    return array("q", (item.seq for item in chosen if match is None or matches(match, item.event.type)))
+    chosen = store.history.select(selection, newest_first=False, looked=looked)
+    return [item.event.id for item in chosen if match is None or matches(match, item.event.type)]
 
 
 def _match(runtime: Runtime, pipeline: str | None) -> list[str] | None:
@@ -69,13 +65,13 @@ def _match(runtime: Runtime, pipeline: str | None) -> list[str] | None:
     return next((data["match"] for data in found), None)
 
 
-def read_file(store: Store, file: BinaryIO, name: str) -> list[int]:
-    """Return the numbers of the stored events that the lines of an export are, in the order of their times.
+def read_file(store: Store, file: BinaryIO, name: str) -> list[str]:
+    """Return the ids of the stored events that the lines of an export are, in the order of their times.
 
     A line is an event by all that an envelope has: type, payload, key and time. UsageError names the lines that
     are none: nothing is accepted here.
     """
-    found: set[tuple[int, int]] = set()
+    found: set[str] = set()
     problems: list[Problem] = []
     for line in (line for chunk in NdjsonBatch(file, None, "file").chunks() for line in chunk):
         try:
@@ -83,41 +79,40 @@ def read_file(store: Store, file: BinaryIO, name: str) -> list[int]:
                 raise line.error or RejectedError("json", "the line cannot be read")
             same = _stored(store, line.raw)
             # An event may be there several times: so may its line.
-            found.add(next((place for place in same if place not in found), same[-1]))
+            found.add(next((id_ for id_ in same if id_ not in found), same[-1]))
         except RejectedError as error:
             problems.append(Problem(f"{name}:{line.number}", error.message))
     if problems:
         words = "1 line is no stored event" if len(problems) == 1 else f"{len(problems):,} lines are no stored events"
         hint = f"`ingestlayer emit --batch {name}` accepts events that are not in the store"
         raise UsageError(f"--file {name}: {words}", hint, problems[:10])
-    return [number for _, number in sorted(found)]
+    return store.history.in_order(found)
 
 
-def _stored(store: Store, raw: Raw) -> list[tuple[int, int]]:
+def _stored(store: Store, raw: Raw) -> list[str]:
     try:
         at = None if raw.timestamp is None else parse_time(str(raw.timestamp), 0)
     except ValueError as error:
         raise RejectedError("timestamp", f"the timestamp {error}") from None
-    if not isinstance(raw.payload, dict) or not (same := replays.find(store, raw.type, raw.key, at, raw.payload)):
+    if not isinstance(raw.payload, dict) or not (same := store.history.same(raw.type, raw.key, at, raw.payload)):
         raise RejectedError(
             "schema", f"no stored event is of type {printable(raw.type)} with this payload, key and time"
         )
     return same
 
 
-def settle_unknown(runtime: Runtime, numbers: Sequence[int]) -> None:
+def settle_unknown(runtime: Runtime, ids: Sequence[str]) -> None:
     """Find out, where that can be seen, whether what may or may not have arrived of these events did."""
     outbox = runtime.outbox
     outbox.expire()
-    found = [number for chunk in _chunks(numbers) for number in replays.unknown(runtime.store, chunk)]
-    if found:
-        outbox.reconcile(Wanted(queued=tuple(_merged(found))))
+    if found := Queued.joined(runtime.store.runs.unknown(chunk) for chunk in _chunks(ids)):
+        outbox.reconcile(Wanted(found))
 
 
 def plan(
     runtime: Runtime,
     store: Store,
-    numbers: Sequence[int],
+    ids: Sequence[str],
     options: ReplayOptions,
     sending: Sending = SEND,
     progress: Progress | None = None,
@@ -127,7 +122,7 @@ def plan(
     now = runtime.clock.now()
     counts = _Counts()
     player = Player(runtime, store, options, now)
-    for chunk in _chunks(numbers):
+    for chunk in _chunks(ids):
         again = _foreseen_again(runtime, store, chunk, options)
         counts.add_again(again)
         player.prepare(chunk, _places(again))
@@ -144,7 +139,7 @@ def plan(
 
 def replay(
     runtime: Runtime,
-    numbers: Sequence[int],
+    ids: Sequence[str],
     options: ReplayOptions,
     sending: Sending = SEND,
     progress: Progress | None = None,
@@ -155,13 +150,13 @@ def replay(
     replay of the same ones passes over the destinations that have them.
     """
     now = runtime.clock.now()
-    counts, queued = _Counts(), list[range]()
+    counts, queued = _Counts(), list[Queued]()
     try:
-        for done, again, own in _replayed(runtime, numbers, options, sending.deliver, now):
+        for done, again, own in _replayed(runtime, ids, options, sending.deliver, now):
             counts.add_again(again)
             for played in done:
                 counts.add(played)
-            queued += own
+            queued.append(own)
             if progress is not None:
                 progress(counts.result["events"])
     except Exception as error:
@@ -170,23 +165,23 @@ def replay(
         after = f"stopped after {counts.result['events']:,} events"
         hint = "replay the same ones again: what their destinations took is left out"
         tally.add_trouble(counts.result, error, after, hint)
-    counts.name_waiting(runtime, runtime.store, sending, now, queued[0].start if queued else NONE)
-    spans = _merged(counts.waiting) if sending.deliver else []
-    tally.settle(runtime, counts.result, sorted([*spans, *queued], key=lambda span: span.start), *sending)
+    counts.name_waiting(runtime, runtime.store, sending, now, Queued.joined(queued))
+    queued += counts.waiting if sending.deliver else []
+    tally.settle(runtime, counts.result, Queued.joined(queued), *sending)
     return counts.result
 
 
 def _replayed(
-    runtime: Runtime, numbers: Sequence[int], options: ReplayOptions, deliver: bool, now: int
-) -> Iterator[tuple[list[Played], list[Again], list[range]]]:
+    runtime: Runtime, ids: Sequence[str], options: ReplayOptions, deliver: bool, now: int
+) -> Iterator[tuple[list[Played], list[Again], Queued]]:
     """Run events again, a transaction each chunk of them; yield what is committed, and what it queued.
 
     A run that had failed is not replayed: it is done, as the run that it is.
     """
     player = Player(runtime, runtime.store, options, now)
     due_from = now
-    for chunk in _chunks(numbers):
-        again, first = tally.run_again(runtime, _ids(runtime.store, chunk, options), options.pipeline)
+    for chunk in _chunks(ids):
+        again, first = tally.run_again(runtime, _failed(runtime.store, chunk, options), options.pipeline)
         foreseen = player.prepare(chunk, _places(again))
 
         def work(transaction: Transaction, due_from: int = due_from) -> tuple[list[Played], int]:
@@ -195,48 +190,34 @@ def _replayed(
             done = list(player.play())
             for played in done:
                 if played.kept and played.run is not None:
-                    place = played.number, played.run_number
-                    keep_run(transaction, played.event, place, played.text, played.run, now, due)
+                    keep_run(transaction, played.event, played.number, played.text, played.run, now, due)
                     if options.channel is None:  # redirected, it replaces nothing
-                        ids = {(message.destination, message.target): message.id for message in played.run.messages}
-                        replays.supersede(transaction, played.number, played.run.pipeline, ids, now)
+                        by = {(message.destination, message.target): message.id for message in played.run.messages}
+                        transaction.supersede(played.event.id, played.run.pipeline, by, now)
             if deliver:
-                replays.hasten(transaction, [number for played in done for number in played.waiting], now)
+                transaction.hasten(Queued.joined(played.waiting for played in done), now)
             return done, next(due)
 
         (done, due_from), own = transact(runtime, foreseen, work)
-        yield done, again, [span for span in (first, own) if span]
+        yield done, again, Queued.joined((first, own))
 
 
-def _ids(store: Store, numbers: Sequence[int], options: ReplayOptions) -> list[str]:
+def _failed(store: Store, ids: Sequence[str], options: ReplayOptions) -> list[str]:
     """Return the events whose failed runs are done by a replay: of one that is redirected, none."""
-    if options.channel is not None or not store.has_unfinished():
-        return []
-    return [event.id for _, event in replays.events(store, numbers)]
+    return [] if options.channel is not None or not store.unfinished.is_any() else [*ids]
 
 
-def _foreseen_again(runtime: Runtime, store: Store, numbers: Sequence[int], options: ReplayOptions) -> list[Again]:
-    ids = _ids(store, numbers, options)
-    return foreseen_of_events(runtime, store, ids, options.pipeline) if ids else []
+def _foreseen_again(runtime: Runtime, store: Store, ids: Sequence[str], options: ReplayOptions) -> list[Again]:
+    failed = _failed(store, ids, options)
+    return foreseen_of_events(runtime, store, failed, options.pipeline) if failed else []
 
 
 def _places(again: list[Again]) -> set[tuple[str, str]]:
     return {(it.event.id, it.run.pipeline) for it in again}
 
 
-def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (numbers[start : start + CHUNK] for start in range(0, len(numbers), CHUNK))
-
-
-def _merged(numbers: Iterable[int]) -> list[range]:
-    """Return numbers as spans, in their order."""
-    found: list[range] = []
-    for number in sorted(set(numbers)):
-        if found and found[-1].stop == number:
-            found[-1] = range(found[-1].start, number + 1)
-        else:
-            found.append(range(number, number + 1))
-    return found
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
 
 
 class _Counts:
@@ -247,8 +228,8 @@ class _Counts:
         self.result = Document(
             events=0, messages={}, waiting={}, unknown=0, skipped=0, runs=tally.no_runs(), deliveries=deliveries
         )
-        self.waiting: list[int] = []  # the deliveries that are not queued again
-        self._replaced: list[int] = []  # and those that something is queued in place of
+        self.waiting: list[Queued] = []  # the deliveries that are not queued again
+        self._replaced: list[Queued] = []  # and those that something is queued in place of
         self._places: set[tuple[str, str]] = set()  # where messages are queued, or wait
 
     def add(self, played: Played) -> None:
@@ -257,8 +238,8 @@ class _Counts:
         result["events"] += played.first
         result["skipped"] += played.skipped
         result["unknown"] += played.unknown
-        self.waiting += played.waiting
-        self._replaced += played.replaced
+        self.waiting.append(played.waiting)
+        self._replaced.append(played.replaced)
         self._places |= played.places
         if run is None or not played.kept:
             return
@@ -273,14 +254,15 @@ class _Counts:
             self.result["messages"][message.target] = self.result["messages"].get(message.target, 0) + 1
             self._places.add((message.destination, message.target))
 
-    def name_waiting(self, runtime: Runtime, store: Store, sending: Sending, now: int, first: int = NONE) -> None:
+    def name_waiting(
+        self, runtime: Runtime, store: Store, sending: Sending, now: int, queued: Queued | None = None
+    ) -> None:
         """Count by target what waits: of these events, and before them in the same channels where that is sent, too.
 
-        `first` is the first delivery that was queued.
+        `queued` is what the replay has queued.
         """
         of = runtime.connections.of
         is_sent = sending.deliver and not all(of(destination).is_drawn for destination, _ in self._places)
-        before = first if self.result["messages"] else max(self.waiting, default=0)
-        self.result["waiting"] = replays.waiting(
-            store, self.waiting, self._places if is_sent else (), self._replaced, before, now + sending.wait
-        )
+        own, replaced = Queued.joined(self.waiting), Queued.joined(self._replaced)
+        than, places = queued if self.result["messages"] else own, self._places if is_sent else ()
+        self.result["waiting"] = store.outbox.waiting(own, places, than, replaced, now + sending.wait)

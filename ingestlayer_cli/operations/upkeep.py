@@ -8,7 +8,6 @@ from ..engine.pipeline import places
 from ..engine.runtime import Runtime
 from ..model import families
 from ..project import Project
-from ..store.sqlite import upkeep
 from ..system.clock import DAY
 
 _EVER = -(1 << 62)  # before all times
@@ -57,4 +56,4 @@ def prune(runtime: Runtime, kept: Retention, progress: Callable[[int], None] | N
     """Forget what is older, in transactions that others go on beside; return how many events."""
     now = runtime.clock.now()
     memory_before = _EVER if kept.memory is None else now - kept.memory
-    return upkeep.prune(runtime.store, runtime.clock, now - kept.events, memory_before, progress, kept.forever)
+    return runtime.store.upkeep.prune(runtime.clock, now - kept.events, memory_before, progress, kept.forever)

@@ -5,14 +5,13 @@ from typing import Any
 from ..engine.unfinished import retry_times, when
 from ..project import Project
 from ..project.match import matches
+from ..store.contract.protocols import Store
 from ..store.contract.reading import Lined, Stored
 from ..store.contract.sending import place_of
-from ..store.sqlite import deliveries, history
-from ..store.sqlite import why as facts
-from ..store.sqlite.connection import Store
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import UsageError
+from .naming import named
 
 WAITING = ("pending", "retrying")
 
@@ -23,17 +22,17 @@ def find(store: Store, word: str) -> tuple[Stored, dict[str, str] | None] | Docu
     The word is an event's id, a delivery's, the start of one, @last, @-2, or an idempotency key.
     """
     if word.startswith("@"):
-        return history.named(store, word), None
-    if with_key := history.with_key(store, word):
+        return named(store, word), None
+    if with_key := store.history.with_key(word):
         return with_key[0], {"key": word}
     if word.startswith("dlv_"):
-        rows = deliveries.starting(store, word)
+        rows = store.deliveries.starting(word)
         if len(rows) != 1:
             words = f"{word} is the start of several deliveries' ids" if rows else f"there is no delivery {word}"
             raise UsageError(words, "`ingestlayer deliveries list` shows those that wait")
-        return history.named(store, rows[0]["event"]), {"delivery": rows[0]["id"]}
+        return named(store, rows[0]["event"]), {"delivery": rows[0]["id"]}
     if word.startswith("evt_"):
-        return history.named(store, word), None
+        return named(store, word), None
     if refusal := refused(store, word):
         return refusal
     raise UsageError(
@@ -48,17 +47,17 @@ def find(store: Store, word: str) -> tuple[Stored, dict[str, str] | None] | Docu
 def tell(store: Store, project: Project, item: Stored, now: int, asked: dict[str, str] | None = None) -> Document:
     """Tell the story of a stored event: its acceptance, every pipeline, every message and its attempts."""
     event = item.event
-    others = [other.event.id for other in history.with_key(store, event.key)] if event.key is not None else []
+    others = [other.event.id for other in store.history.with_key(event.key)] if event.key is not None else []
     last = item.last_duplicate_at
     accepted = {
         "at": format_time(item.accepted_at),
         "duplicates": item.duplicates,
         "last_duplicate_at": None if last is None else format_time(last),
-        "conflicts": facts.conflicts(store, event.id) if event.key is not None else [],
+        "conflicts": store.refusals.conflicts(event.id) if event.key is not None else [],
         "same_key": [id_ for id_ in others if id_ != event.id],
     }
-    lined = facts.line_up(store, item.seq)
-    pipelines = _pipelines(event.type, lined, _runs(store, project, item, now))
+    lined = store.runs.line_up(event.id)
+    pipelines = _pipelines(event.type, lined, _runs(store, project, event.id, now))
     result = Document(
         status="accepted",
         asked=asked,
@@ -72,12 +71,12 @@ def tell(store: Store, project: Project, item: Stored, now: int, asked: dict[str
     return result
 
 
-def _runs(store: Store, project: Project, item: Stored, now: int) -> dict[str, list[dict[str, Any]]]:
+def _runs(store: Store, project: Project, event_id: str, now: int) -> dict[str, list[dict[str, Any]]]:
     """Return the runs of an event by their pipeline, as the story has them."""
-    sent = facts.sent(store, item.seq, now)
-    waiting = retry_times(store, project, item.event.id)
+    sent = store.deliveries.of_event(event_id, now)
+    waiting = retry_times(store, project, event_id)
     found: dict[str, list[dict[str, Any]]] = {}
-    for run in facts.runs(store, item.seq):
+    for run in store.runs.of_event(event_id):
         told = {
             "number": run.number,
             "version": run.version,
@@ -218,7 +217,7 @@ def _hints(event_id: str, pipelines: list[dict[str, Any]]) -> list[str]:
 
 def refused(store: Store, word: str | None = None, type_: str | None = None) -> Document | None:
     """Tell of the newest refusal: of all, of a type, or in which a word stands; None when there is none."""
-    found = facts.refused(store, word, type_)
+    found = store.refusals.newest(word, type_)
     if found is None:
         return None
     letter, others = found

@@ -1,14 +1,19 @@
 """The two doors of a store: one to write through, one to read through beside those who write. There is no third."""
 
-from .sqlite.connection import Store, open_store
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .contract.protocols import Store
 
 
-def open_to_write(path: str) -> Store:
+def open_to_write(path: str) -> "Store":
     """Open a store, making or migrating it when needed; StoreError says what is in the way."""
-    return open_store(path)
+    from .sqlite import store
+
+    return store.open_to_write(path)
 
 
-def open_to_read(path: str) -> Store | None:
+def open_to_read(path: str) -> "Store | None":
     """Open an existing store for reading alone, live and without a trace; None when there is none."""
     from .sqlite import reading
 

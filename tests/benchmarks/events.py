@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ingestlayer_cli.model.events import Event, delivery_id, new_event_id
 from ingestlayer_cli.project import load
-from ingestlayer_cli.store.contract.accepting import NewDelivery
-from ingestlayer_cli.store.sqlite.connection import open_store
+from ingestlayer_cli.store.contract.accepting import NewDelivery, NewRun
+from ingestlayer_cli.store.sqlite.store import open_to_write
 
 from .tools import SCRIPT, compile_all, example, interleaved
 
@@ -31,24 +31,23 @@ TRACE = [
 def fill(folder: Path, count: int) -> None:
     """Fill a project's store with events of the last hundred days, by transactions as `emit` uses them."""
     project = load(str(folder))
-    store = open_store(project.store_path)
+    store = open_to_write(project.store_path)
     store.connection.execute("PRAGMA synchronous = OFF")
     now = time.time_ns() // 1_000_000
     step = 100 * 86_400_000 // count
     body = json.dumps({"channel": "#alerts", "text": "acme is out of api-calls"})
     for first in range(0, count, CHUNK):
         with store.transaction() as transaction:
-            line_up = transaction.line_up(project.line_up)
-            version = transaction.version("usage-limit-hits", "0" * 64, "text", now)
             for number in range(first, min(first + CHUNK, count)):
                 at = now - (count - number) * step
                 payload = {"customer_id": f"c{number % 5000}", "metric": "api-calls", "limit": 10000, "used": number}
                 key = f"c{number}:api-calls"
                 event = Event(new_event_id(at), TYPES[number % 5], at, "cron", key, payload)
-                seq = transaction.add_event(event, json.dumps(payload), line_up, at)
-                transaction.add_run(seq, 1, version, "queued", None, None, json.dumps(TRACE))
+                transaction.add_event(event, json.dumps(payload), project.line_up, at)
+                told = ("usage-limit-hits", "0" * 64, "text", "queued", None, None, json.dumps(TRACE))
+                transaction.add_run(event.id, NewRun(1, *told), now)
                 message = NewDelivery(delivery_id(event.id, 7), "usage-limit-hits", "slack", "#alerts", body, None)
-                transaction.add_delivery(seq, 1, message, at, at)
+                transaction.add_delivery(event.id, 1, message, at, at)
     with store.transaction() as transaction:
         transaction.connection.execute(
             "UPDATE deliveries SET status = CASE seq % 100000 WHEN 7 THEN 'dead' ELSE 'delivered' END, attempts = 1"

@@ -20,7 +20,7 @@ from typing import Any
 
 from ingestlayer_cli import ingest
 from ingestlayer_cli.model.events import new_event_id
-from ingestlayer_cli.store.sqlite.connection import open_store
+from ingestlayer_cli.store.sqlite.store import open_to_write
 
 MOST = 1.5  # times the bare commit
 ROUNDS = 5
@@ -112,7 +112,7 @@ def measure(threads: int, calls: int, rounds: int = ROUNDS) -> dict[str, Any]:
         together(threads, ingesting(root, 10))
         store = root / ".ingestlayer" / "store.db"
         bare = Path(folder) / "bare.db"
-        open_store(str(bare)).close()
+        open_to_write(str(bare)).close()
         with closing(sqlite3.connect(store)) as connection:
             event = connection.execute("SELECT * FROM events LIMIT 1").fetchone()
             run = connection.execute("SELECT * FROM runs LIMIT 1").fetchone()

@@ -22,8 +22,8 @@ from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.project import Project, check
-from ingestlayer_cli.store.sqlite.connection import open_store
 from ingestlayer_cli.store.sqlite.schema import key_hash
+from ingestlayer_cli.store.sqlite.store import open_to_write
 
 from .tools import SCRIPT, compile_all, interleaved
 
@@ -92,7 +92,7 @@ def fill(store: Path, rows: int, cache: int = 2_000_000) -> None:
 
     `cache` is in kB; there is no journal, so that ten million rows are a matter of minutes.
     """
-    open_store(str(store)).close()
+    open_to_write(str(store)).close()
     now = time.time_ns() // 1_000_000
     with closing(sqlite3.connect(store, isolation_level=None)) as connection:
         execute = connection.execute

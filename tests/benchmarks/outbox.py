@@ -19,8 +19,7 @@ from pathlib import Path
 from slack_sdk import WebClient
 
 from ingestlayer_cli.store.contract.sending import Attempt, Wanted
-from ingestlayer_cli.store.sqlite import outbox
-from ingestlayer_cli.store.sqlite.connection import Store, open_store
+from ingestlayer_cli.store.sqlite.store import SqliteStore, open_to_write
 from tests.support.posting import TOKEN, Posting, envelope
 from tests.support.standin import SlackStandin
 
@@ -94,7 +93,7 @@ def measure_sending(count: int) -> None:
 # Claiming -------------------------------------------------------------------------------------------------
 
 
-def fill(store: Store, settled: int, waiting: int = WAITING) -> None:
+def fill(store: SqliteStore, settled: int, waiting: int = WAITING) -> None:
     """Fill a store with settled deliveries, and with some that wait in each lane."""
     numbers = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
     body = json.dumps({"channel": "#x", "text": "x" * 300})
@@ -119,7 +118,7 @@ def fill(store: Store, settled: int, waiting: int = WAITING) -> None:
     store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def steps_of_a_claim(store: Store) -> int:
+def steps_of_a_claim(store: SqliteStore) -> int:
     """Return how many of SQLite's instructions one claim takes."""
     steps = 0
 
@@ -136,19 +135,19 @@ def steps_of_a_claim(store: Store) -> int:
     return steps
 
 
-def claim_and_return(store: Store) -> float:
+def claim_and_return(store: SqliteStore) -> float:
     """Claim one delivery and give it back as it was; return the seconds of the claim alone."""
     began = time.perf_counter()
-    claimed = outbox.claim(store, Wanted(), 10, 1000, lambda kind: 0, "benchmark")
+    claimed = store.outbox.claim(Wanted(), 10, 1000, lambda kind: 0, "benchmark")
     took = time.perf_counter() - began
     assert claimed is not None
-    outbox.record(store, claimed, Attempt(1, 0, "retry", "pending", False, claimed.due_at), "benchmark")
+    store.outbox.record(claimed, Attempt(1, 0, "retry", "pending", False, claimed.due_at), "benchmark")
     return took
 
 
 def measure_claiming(settled: Sequence[int]) -> None:
     with tempfile.TemporaryDirectory() as root:
-        stores = {count: open_store(f"{root}/{count}/store.db") for count in settled}
+        stores = {count: open_to_write(f"{root}/{count}/store.db") for count in settled}
         for count, store in stores.items():
             fill(store, count)
         times: dict[int, list[float]] = {count: [] for count in settled}

@@ -16,6 +16,7 @@ from statistics import median
 from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load
+from tests.support.stored import database
 
 from .keys import fill, make_project, raw
 from .tools import SCRIPT, compile_all, spawn
@@ -31,7 +32,7 @@ def emitter(root: str, name: str) -> None:
 
     took: list[float] = []
     with Runtime(load(root)) as runtime:
-        runtime.store.select("SELECT 1")
+        database(runtime.store).rows("SELECT 1")
         print("ready", flush=True)
         while not select.select([sys.stdin], [], [], random.random() * PAUSE)[0]:
             event = raw(f"{name}-{len(took)}", len(took))

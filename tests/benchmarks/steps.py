@@ -18,6 +18,7 @@ from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.families import kinds
 from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.project import Project, check
+from tests.support.stored import database
 
 from .batch import CUSTOMERS, bare_loop, write_events
 
@@ -94,7 +95,7 @@ def payload(number: int) -> dict[str, Any]:
 def run(root: Path, case: Case, count: int) -> float:
     """Accept a batch in a new store; return the seconds that it took."""
     with Runtime(project(root, case), keep=False) as runtime:
-        runtime.store.select("SELECT 1")
+        database(runtime.store).rows("SELECT 1")
         started = time.perf_counter()
         result = flow.emit_batch(runtime, batches(count), deliver=False)
         took = time.perf_counter() - started

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.store.sqlite.connection import open_store
+from ingestlayer_cli.store.sqlite.store import open_to_write
 from ingestlayer_cli.system.processes import identity, vanished
 from tests.benchmarks.outbox import fill, steps_of_a_claim
 from tests.support.clock import FakeClock
@@ -18,7 +18,7 @@ WHO = "from ingestlayer_cli.system.processes import identity; print(identity(), 
 
 
 def steps(root: Path, settled: int, waiting: int) -> int:
-    store = open_store(str(root / f"{settled}-{waiting}.db"))
+    store = open_to_write(str(root / f"{settled}-{waiting}.db"))
     try:
         fill(store, settled, waiting)
         return steps_of_a_claim(store)

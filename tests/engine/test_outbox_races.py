@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from ingestlayer_cli.store.sqlite.connection import open_store
+from ingestlayer_cli.store.sqlite.store import open_to_write
 from tests.support.posting import TYPE, Posting, assert_each_once, envelope, payload
 from tests.support.standin import SlackStandin
 
@@ -96,7 +96,7 @@ class Interrupted:
 
 
 def test_a_transaction_that_is_interrupted_as_it_begins_does_not_stay_open(posting: Posting) -> None:
-    with closing(open_store(str(posting.store))) as store:
+    with closing(open_to_write(str(posting.store))) as store:
         store.connection = cast(sqlite3.Connection, Interrupted(store.connection))
         with pytest.raises(KeyboardInterrupt), store.transaction():
             pass

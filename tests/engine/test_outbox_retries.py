@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from ingestlayer_cli.store.contract.sending import Wanted
-from ingestlayer_cli.store.sqlite import deliveries
 from ingestlayer_cli.system.clock import parse_duration
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting, posted, posts
@@ -141,7 +140,7 @@ def test_after_retry_by_hand_all_attempts_are_before_it(
     posting.accept([0], clock=clock)
     list(pauses(posting, clock))
     with posting.runtime(clock) as runtime:
-        assert deliveries.retry(runtime.store, [posting.delivery["id"]], clock.at) == 1
+        assert runtime.store.deliveries.retry([posting.delivery["id"]], clock.at) == 1
     assert_about(list(pauses(posting, clock)), CURVE[:2])
     assert (posting.delivery["status"], posting.delivery["attempts"]) == ("delivered", 3)
 

@@ -13,8 +13,6 @@ from ingestlayer_cli.engine.outbox import LEASE
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load
 from ingestlayer_cli.store.contract.sending import Wanted
-from ingestlayer_cli.store.sqlite import deliveries as operator
-from ingestlayer_cli.store.sqlite import outbox as rows
 from ingestlayer_cli.system.clock import format_time
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting
@@ -102,7 +100,7 @@ class Threads(RuleBasedStateMachine):
         """A process claims a delivery, and maybe sends it, and is not heard of again."""
         outbox = self.runtimes[sender].outbox
         store = self.runtimes[sender].store
-        claimed = rows.claim(store, Wanted(), self.clock.now(), LEASE, lambda kind: 0, "elsewhere:1/a/b/c")
+        claimed = store.outbox.claim(Wanted(), self.clock.now(), LEASE, lambda kind: 0, "elsewhere:1/a/b/c")
         if claimed is not None and sends:
             outbox.connections.sender("slack").send(outbox._outgoing(claimed))
 
@@ -122,7 +120,7 @@ class Threads(RuleBasedStateMachine):
     def retry_the_dead(self, sender: int) -> None:
         dead = [id_ for (id_,) in self.folder.sql("SELECT id FROM deliveries WHERE status = 'dead'")]
         if dead:
-            operator.retry(self.runtimes[sender].store, dead, self.clock.now())
+            self.runtimes[sender].store.deliveries.retry(dead, self.clock.now())
             self.by_hand.update(dead)
 
     def teardown(self) -> None:

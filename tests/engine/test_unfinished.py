@@ -10,8 +10,7 @@ from ingestlayer_cli.engine import flow, unfinished
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.engine.tally import FEW
 from ingestlayer_cli.model.gate import Line, Raw
-from ingestlayer_cli.store.sqlite.history import named
-from ingestlayer_cli.store.sqlite.unfinished import of_events
+from ingestlayer_cli.operations.naming import named
 from tests.support.pipe import CUSTOMERS, Pipe
 
 ENRICH = '[[steps]]\nuse = "enrich.entity"\nkind = "customer"\nkey = "$event.customer_id"\n'
@@ -269,9 +268,11 @@ def test_two_processes_that_run_it_again_at_once_do_so_once(enriched: Pipe) -> N
         Runtime(enriched.project(), clock=enriched.clock) as one,
         Runtime(enriched.project(), clock=enriched.clock) as other,
     ):
-        rows = of_events(one.store, [event])
+        rows = one.store.unfinished.of_events([event])
         assert len(unfinished._run(other, rows, other.clock.now())[0]) == 1
-        assert unfinished._run(one, rows, one.clock.now()) == ([], range(2, 2))
+        done, queued = unfinished._run(one, rows, one.clock.now())
+        assert not done
+        assert not queued
     assert len(enriched.messages()) == 1
 
 

@@ -20,8 +20,8 @@ from ingestlayer_cli.operations.player import ReplayOptions
 from ingestlayer_cli.project import load
 from ingestlayer_cli.render.plain import lines
 from ingestlayer_cli.store.contract.reading import Selection
-from ingestlayer_cli.store.sqlite.history import select
 from tests.support.posting import TYPE, Posting, emit_all
+from tests.support.stored import database
 
 METRICS = ("seats", "api-calls", "storage")
 FILTERED = """
@@ -152,17 +152,17 @@ class Told:
 
 
 def in_order(runtime: Runtime) -> list[Event]:
-    return [item.event for item in select(runtime.store, Selection(), newest_first=False)]
+    return [item.event for item in runtime.store.history.select(Selection(), newest_first=False)]
 
 
 def emitted(runtime: Runtime, places: dict[str, int]) -> dict[tuple[int, str], Any]:
     """Return what the store says became of its events."""
     told = Told(places)
-    for id_, number, pipeline, outcome, reason, seq in runtime.store.select(
+    for id_, number, pipeline, outcome, reason, seq in database(runtime.store).rows(
         "SELECT e.id, r.number, v.pipeline, r.outcome, r.reason, e.seq FROM runs r JOIN events e ON e.seq = r.event"
         " JOIN pipeline_versions v ON v.seq = r.version"
     ):
-        rows = runtime.store.select(
+        rows = database(runtime.store).rows(
             "SELECT target, body FROM deliveries WHERE event = ? AND run = ? ORDER BY seq", seq, number
         )
         told.add(id_, pipeline, outcome, reason, [row[0] for row in rows], [row[1] for row in rows])
@@ -245,7 +245,7 @@ def test_they_count_the_same_as_a_fresh_project_on_ten_thousand_events(folders: 
         pipelines(old, texts)
         with opened(folders[edit], tmp_path / "new.db") as new:
             fresh = emit_all(new, folders[edit], envelopes)
-            counts = dict(new.store.select("SELECT target, count(*) FROM deliveries GROUP BY target"))
+            counts = dict(database(new.store).rows("SELECT target, count(*) FROM deliveries GROUP BY target"))
         tested = old.here("backtest", "--json").json
         planned = old.here("replay", "--until", "now", "--again", "--dry-run", "--json").json
         assert tested["events"] == planned["events"] == COUNT

@@ -11,6 +11,7 @@ from ingestlayer_cli.system.clock import UNITS
 from tests.support import members
 from tests.support.checks import Checked, table
 from tests.support.pipe import Pipe
+from tests.support.stored import database
 
 DAY = UNITS["d"]
 STREAK = '[[steps]]\nuse = "streak"\nkey = "$event.customer_id"\nevery = 2\n'
@@ -71,7 +72,7 @@ def test_a_step_may_remember_for_ever(bench: Pipe, steps: str, second: str) -> N
     bench.steps(steps)
     bench.outcome(customer_id="acme")
     with Runtime(bench.project(), bench.clock) as runtime:
-        runtime.store.connection.execute("UPDATE deliveries SET status = 'delivered'")
+        database(runtime.store).connection.execute("UPDATE deliveries SET status = 'delivered'")
     bench.clock.passes("4000d")
     prune(bench)
     assert bench.select("SELECT count(*) FROM events") == [(0,)]

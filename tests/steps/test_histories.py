@@ -26,8 +26,10 @@ from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.project import Project
 from ingestlayer_cli.store.contract.sending import Wanted
+from ingestlayer_cli.store.sqlite.transaction import SqliteTransaction
 from ingestlayer_cli.system.clock import format_time
 from tests.support.pipe import Pipe
+from tests.support.stored import database
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 QUIET = '[[steps]]\nuse = "filter"\nwhen = "$event.metric != \'quiet\'"\n'
@@ -96,9 +98,9 @@ class Histories(RuleBasedStateMachine):
 
     def accept_all(self, events: list[dict[str, Any]]) -> None:
         """Emit a batch and compare."""
-        (last,) = self.runtime.store.select("SELECT coalesce(max(seq), 0) FROM events")[0]
+        (last,) = database(self.runtime.store).rows("SELECT coalesce(max(seq), 0) FROM events")[0]
         flow.emit_batch(self.runtime, [self.lines(events)], deliver=False)
-        rows = self.runtime.store.select("SELECT outcome FROM runs WHERE event > ? ORDER BY event", last)
+        rows = database(self.runtime.store).rows("SELECT outcome FROM runs WHERE event > ? ORDER BY event", last)
         assert [outcome for (outcome,) in rows] == [self.expect(event) for event in events], events
 
     def lines(self, events: list[dict[str, Any]]) -> list[Line]:
@@ -122,6 +124,7 @@ class Histories(RuleBasedStateMachine):
                 for event in events:
                     admitted, payload = runtime.gate.admit(self.raw(event), self.now)
                     accept(runtime, transaction, admitted, payload, self.now)
+                assert isinstance(transaction, SqliteTransaction)
                 transaction.flush()
                 os.kill(os.getpid(), signal.SIGKILL)
         _, status = os.waitpid(child, 0)
@@ -313,12 +316,15 @@ class Delays(Throttles):
 
     @invariant()
     def deliveries_are_due_when_the_model_says(self) -> None:
-        rows = self.runtime.store.select("SELECT due_at FROM deliveries ORDER BY seq")
+        rows = database(self.runtime.store).rows("SELECT due_at FROM deliveries ORDER BY seq")
         assert [at for (at,) in rows] == self.due
 
     @invariant()
     def nothing_was_tried(self) -> None:
-        assert self.runtime.store.select("SELECT 1 FROM deliveries WHERE attempts > 0 OR status <> 'pending'") == []
+        assert (
+            database(self.runtime.store).rows("SELECT 1 FROM deliveries WHERE attempts > 0 OR status <> 'pending'")
+            == []
+        )
 
 
 class LiveDelays(Throttles):
@@ -347,7 +353,7 @@ class LiveDelays(Throttles):
             "SELECT coalesce(e.payload ->> 'customer_id', ''), e.received_at, d.due_at FROM deliveries d"
             " JOIN events e ON e.seq = d.event WHERE d.seq > ? ORDER BY d.seq"
         )
-        self.planned += self.runtime.store.select(sql, len(self.planned))
+        self.planned += database(self.runtime.store).rows(sql, len(self.planned))
         return [row for row in self.planned if row[0]]
 
     @invariant()
@@ -371,7 +377,7 @@ class LiveDelays(Throttles):
     def what_is_due_is_sent_and_to_wait_was_no_attempt(self) -> None:
         self.rows()
         flow.deliver(self.runtime, Wanted())
-        found = self.runtime.store.select("SELECT status, attempts FROM deliveries ORDER BY seq")
+        found = database(self.runtime.store).rows("SELECT status, attempts FROM deliveries ORDER BY seq")
         sent, waits = ("shown", 1), ("pending", 0)
         assert found == [sent if due <= self.now else waits for _, _, due in self.planned]
 

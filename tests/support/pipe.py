@@ -8,16 +8,18 @@ from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.operations import testing
+from ingestlayer_cli.operations.naming import named
 from ingestlayer_cli.operations.player import ReplayOptions
 from ingestlayer_cli.operations.replay import Sending, replay
 from ingestlayer_cli.project import Project
 from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.project.lint.inspect import inspect
+from ingestlayer_cli.store.contract.reading import Selection
 from ingestlayer_cli.store.contract.sending import Wanted
-from ingestlayer_cli.store.sqlite.history import named
 from ingestlayer_cli.system.clock import parse_rfc3339
 from ingestlayer_cli.system.document import Document
 from tests.support.clock import FakeClock
+from tests.support.stored import database
 
 START = "2026-11-03T09:30:00Z"
 FIELDS = """
@@ -84,9 +86,9 @@ class Pipe:
             payload = {name: value for name, value in event.items() if name != "at"}
             lines.append(Line(number, Raw("usage", payload, timestamp=event.get("at")), None, b""))
         with Runtime(self.project(), clock=self.clock) as runtime:
-            (last,) = runtime.store.select("SELECT coalesce(max(seq), 0) FROM events")
+            (last,) = database(runtime.store).rows("SELECT coalesce(max(seq), 0) FROM events")
             flow.emit_batch(runtime, [lines], deliver=False)
-            rows = runtime.store.select("SELECT outcome FROM runs WHERE event > ? ORDER BY event", *last)
+            rows = database(runtime.store).rows("SELECT outcome FROM runs WHERE event > ? ORDER BY event", *last)
         return [outcome for (outcome,) in rows]
 
     def deliver(self) -> Document:
@@ -97,8 +99,8 @@ class Pipe:
     def replay(self) -> Document:
         """Replay all events, to destinations that took them too."""
         with Runtime(self.project(), clock=self.clock) as runtime:
-            numbers = [seq for (seq,) in runtime.store.select("SELECT seq FROM events ORDER BY received_at, seq")]
-            return replay(runtime, numbers, ReplayOptions(again=True), Sending(deliver=False))
+            ids = [item.event.id for item in runtime.store.history.select(Selection(), newest_first=False)]
+            return replay(runtime, ids, ReplayOptions(again=True), Sending(deliver=False))
 
     def previewed(self, back: int = 1) -> dict[str, Any]:
         """Return the run of the only pipeline in a preview of a stored event, counted from the last."""
@@ -121,7 +123,7 @@ class Pipe:
     def select(self, sql: str) -> list[Any]:
         """Read the store."""
         with Runtime(self.project(), clock=self.clock) as runtime:
-            return runtime.store.select(sql)
+            return database(runtime.store).rows(sql)
 
     def preview(self, **payload: Any) -> dict[str, Any]:
         """Return the run of the only pipeline in a preview."""
@@ -137,5 +139,5 @@ class Pipe:
     def messages(self) -> list[str]:
         """Return the text of every message that was queued, in order."""
         with Runtime(self.project(), clock=self.clock) as runtime:
-            rows = runtime.store.select("SELECT body FROM deliveries ORDER BY seq")
+            rows = database(runtime.store).rows("SELECT body FROM deliveries ORDER BY seq")
         return [json.loads(body)["text"].partition(": ")[2] for (body,) in rows]

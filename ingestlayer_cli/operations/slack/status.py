@@ -5,7 +5,6 @@ from typing import Any
 
 from ...project import Project
 from ...store.opening import open_to_read
-from ...store.sqlite import deliveries
 from ...system.clock import format_time
 from ...system.errors import IngestlayerError
 from . import workspaces
@@ -81,7 +80,7 @@ def _taken(project: Project, name: str) -> Standing | None:
     if store is None:
         return None
     try:
-        last = deliveries.last_settled(store, "slack", name)
+        last = store.deliveries.last_settled("slack", name)
     finally:
         store.close()
     if last is None or last.status != "delivered" or "ts" not in last.receipt or "target" in last.receipt:

@@ -1,7 +1,7 @@
 """What is accepted: the values that a transaction takes and gives. Times in milliseconds."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ...model.events import Event
 
@@ -43,3 +43,35 @@ class NewDelivery(NamedTuple):
     retry: Sequence[int] | None = None
     directions: str | None = None  # JSON
     thread: NewThread | None = None
+
+
+class NewRun(NamedTuple):
+    """A run of a pipeline on an event, `number` among the event's runs; `text` is the pipeline's as it ran."""
+
+    number: int
+    pipeline: str
+    version: str
+    text: str
+    outcome: str
+    dropped_by: str | None
+    reason: str | None
+    trace: str  # JSON
+    replayed_at: int | None = None
+
+
+class Queued:
+    """Deliveries that were queued, or are to be taken up: how many; which ones, only their store knows."""
+
+    __slots__ = ("_count", "parts")
+
+    def __init__(self, parts: tuple[Any, ...] = (), count: int = 0) -> None:
+        self.parts = parts
+        self._count = count
+
+    @classmethod
+    def joined(cls, queued: Iterable["Queued"]) -> "Queued":
+        parts = [each for each in queued if each]
+        return cls(tuple(part for each in parts for part in each.parts), sum(map(len, parts)))
+
+    def __len__(self) -> int:
+        return self._count

@@ -1,12 +1,17 @@
 """What is read of a store by people: choices, and what they find. Times in milliseconds."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, NewType
 
 from ...language.conditions import Condition
 from ...model.events import Event
+from .accepting import Queued
 from .sending import STATUSES
 
 EVENT_STATUSES = (*STATUSES, "dropped", "failed")  # and of a run that sent nothing
+
+Looked = Callable[[int], None]  # is told, now and then, of how many are done
+Mark = NewType("Mark", object)  # a place in the order of acceptance, which only its store can read
 
 
 class DeliverySelection(NamedTuple):
@@ -42,7 +47,6 @@ class Stored(NamedTuple):
     """A stored event and what is kept beside it. Times in milliseconds."""
 
     event: Event
-    seq: int
     accepted_at: int
     duplicates: int
     last_duplicate_at: int | None
@@ -75,11 +79,11 @@ class Past(NamedTuple):
     """What became of an event so far: its last run, and where its messages went or will go.
 
     `sent` has by (pipeline, destination, target) whether one is `waiting`, `unknown` or `delivered`, the first of these
-    that holds, and the numbers of those that wait.
+    that holds, and those that wait.
     """
 
     run: int
-    sent: dict[tuple[str, str, str], tuple[str, list[int]]]
+    sent: dict[tuple[str, str, str], tuple[str, Queued]]
 
 
 class Version(NamedTuple):

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from ...model.people import Person
+from .accepting import Queued
 
 COUNTED = ("delivered", "pending", "retrying", "dead", "unknown")  # what counts of deliveries always tell
 STATUSES = (*COUNTED, "shown")  # of a delivery; what is shown was drawn on a terminal, and left no machine
@@ -12,9 +13,7 @@ ARRIVED = ("delivered", "shown")  # nothing more is to be done
 class Claimed(NamedTuple):
     """A delivery that this process alone may send until its lease ends."""
 
-    seq: int
     id: str
-    lane: int
     destination: str
     target: str
     body: str
@@ -31,8 +30,8 @@ class Claimed(NamedTuple):
 class Wanted(NamedTuple):
     """Which deliveries a sender cares for; all of them when nothing is set."""
 
-    queued: tuple[range, ...] = ()  # those with these numbers alone
-    lanes: tuple[int, ...] = ()  # of `queued`: in these, what was accepted before is wanted too
+    queued: Queued | None = None  # these alone
+    with_older: bool = False  # beside `queued`: what was accepted before it for the same targets
     pipeline: str | None = None
     target: str | None = None  # with its # or without
     without: tuple[tuple[str, str], ...] = ()  # not to these (kind of destination, target); "": any target
@@ -51,17 +50,16 @@ class Attempt(NamedTuple):
     error: str | None = None
     hint: str | None = None
     receipt: dict[str, str] | None = None
-    lane_free_at: int = 0  # not before this
+    lane_free_at: int = 0  # not before this may the next message go to its target
     learned: tuple[Person, ...] = ()
 
 
 class Leased(NamedTuple):
     """A delivery that some process has in hand."""
 
-    seq: int
     id: str
+    destination: str
     target: str
-    lane: int
     lease_by: str
     lease_until: int
 
@@ -69,9 +67,7 @@ class Leased(NamedTuple):
 class Doubtful(NamedTuple):
     """A delivery that may or may not have arrived. Times in milliseconds."""
 
-    seq: int
     id: str
-    lane: int
     destination: str
     target: str
     channel: str | None

@@ -1,27 +1,21 @@
-"""The store: one SQLite file, the only place that speaks SQL.
+"""An open SQLite file: its one write transaction, its reads, and what SQLite says in words with a remedy.
 
 WAL with `synchronous=FULL`: what a transaction committed survives a power cut; readers never wait for a
-writer. Every write goes through `Store.transaction()`.
+writer. Every write goes through `Database.transaction()`.
 """
 
-import json
 import os
 import sqlite3
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
-from ...model.memory import Seen, State, Traits
 from ...system.errors import StoreError, UsageError
-from ..contract.accepting import First, LookedUp
-from .schema import APPLICATION_ID, MIGRATIONS, VERSION, key_hash
-from .transaction import Transaction, first_with_key, look_up, remembered, state, traits
+from .lookups import Lookups
+from .schema import APPLICATION_ID, VERSION
+from .transaction import SqliteTransaction
 
 BUSY_SECONDS = 60
-SHOW_AFTER = 1.0  # seconds
-STEPS = 100_000  # of SQLite's machine between two looks at the clock
 # Of a batch. With what SQLite has by itself, 2 MB and 1,000 pages, a chunk of a thousand new keys in no order reads
 # its pages twice and is copied at once, page by page.
 CACHE = 16_000  # kB
@@ -31,25 +25,24 @@ SAVE = "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"
 T = TypeVar("T")
 
 
-class Store:
-    """An open store. One thread at a time may use it."""
+class Database(Lookups):
+    """An open file. One thread at a time may use it."""
 
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self.connection = connection
         self.path = path
-        self.version = VERSION  # opened for reading, it may be an older one
         self._place = _place(path)
         self._versions: dict[tuple[str, str], int] = {}
         self._numbers: dict[tuple[str, str], int] = {}
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self) -> Iterator[SqliteTransaction]:
         """Hold the only write transaction; commit at the end, roll everything back on any exception."""
         with errors(self.path):
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
                 self._check_version()
-                transaction = Transaction(self.connection, self._versions, self._numbers)
+                transaction = SqliteTransaction(self.connection, self._versions, self._numbers)
                 yield transaction
                 transaction.flush()
                 self.connection.execute("COMMIT")
@@ -68,7 +61,7 @@ class Store:
             raise StoreError(f"the store {self.path} was replaced by one of version {version}", "try again")
 
     def expect_many(self) -> None:
-        """Get ready for many transactions: keep more pages at hand, and copy what changed to the file less often."""
+        """Keep more pages at hand, and copy what changed to the file less often."""
         with errors(self.path):
             self.connection.execute(f"PRAGMA cache_size = -{CACHE}")
             self.connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
@@ -78,49 +71,13 @@ class Store:
         """Whether its file is where it was: one that was deleted, or replaced, nobody else reads."""
         return _place(self.path) == self._place
 
-    @property
-    def is_outdated(self) -> bool:
-        return self.version < VERSION
-
     def read(self, look: Callable[[sqlite3.Connection], T]) -> T:
         """Return what a look into the store finds; it reads all that it wants before it returns."""
         with errors(self.path):
             return look(self.connection)
 
-    def select(self, sql: str, *values: Any) -> list[Any]:
+    def rows(self, sql: str, *values: Any) -> list[Any]:
         return self.read(lambda connection: connection.execute(sql, values).fetchall())
-
-    def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
-        """Return the latest remembrance of a key strictly between two times."""
-        return self.read(lambda connection: remembered(connection, scope, key, after, before))
-
-    def state(self, scope: str, key: str) -> State | None:
-        """Return the state that was kept last of a key."""
-        return self.read(lambda connection: state(connection, scope, key))
-
-    def states(self, scope: str, start: str) -> dict[str, State]:
-        """Return the states of the keys that begin with a text, by key."""
-        rows = self.select(
-            "SELECT key, value, event_id, at FROM states WHERE scope = ? AND key >= ? AND key < ?",
-            *(scope, start, start + "\U0010ffff"),
-        )
-        return {key: State(json.loads(value), event_id, at) for key, value, event_id, at in rows}
-
-    def look_up(self, keys: list[str]) -> LookedUp:
-        """Read what is stored under many idempotency keys at once."""
-        return self.read(lambda connection: look_up(connection, keys))
-
-    def first_with_key(self, type_: str, key: str, after: int) -> First | None:
-        """Return the newest event of a type with this idempotency key accepted after a time."""
-        return self.read(lambda connection: first_with_key(connection, type_, key, after))
-
-    def has_unfinished(self) -> bool:
-        """Say whether a run failed and is to be run again."""
-        return bool(self.select("SELECT EXISTS (SELECT 1 FROM unfinished)")[0][0])
-
-    def traits(self, kind: str, key: str) -> Traits | None:
-        """Return what the store knows of an entity."""
-        return self.read(lambda connection: traits(connection, kind, key))
 
     def close(self) -> None:
         self.connection.close()
@@ -133,117 +90,6 @@ def _place(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def open_store(path: str) -> Store:
-    """Open a store, making or migrating it when needed; StoreError says what is in the way."""
-    with errors(path):
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"the store's folder {os.path.dirname(path)} cannot be made: {error.strerror}",
-                "make it writable, or set [store] path in ingestlayer.toml",
-            ) from None
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA synchronous = FULL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                _migrate(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        return Store(connection, path)
-
-
-def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    if version_of(connection, path) == 0:
-        _use_wal(connection)
-    connection.create_function("key_hash", 1, key_hash, deterministic=True)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        version = version_of(connection, path)  # another process may have been first
-        if 0 < version < VERSION:
-            _copy(path, f"{path}.v{version}")
-        with _telling(connection, f"Bringing the store from version {version} to {VERSION}"):
-            for script in MIGRATIONS[version:]:
-                for statement in _statements(script):
-                    connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def _telling(connection: sqlite3.Connection, words: str) -> Iterator[None]:
-    """Tell a terminal on stderr what takes so long, once it takes over a second."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield
-        return
-    started = time.monotonic()
-    shown = False
-
-    def tell() -> None:
-        nonlocal shown
-        seconds = time.monotonic() - started
-        if seconds > SHOW_AFTER:
-            shown = True
-            sys.stderr.write(f"\r{words}: {seconds:.0f} s")
-            sys.stderr.flush()
-
-    connection.set_progress_handler(tell, STEPS)
-    try:
-        yield
-    finally:
-        connection.set_progress_handler(None, 0)
-        if shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL. SQLite does not wait for the others that want the same: it fails at once."""
-    ends = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > ends:
-                raise
-        time.sleep(0.01)
-
-
-def _copy(path: str, copy: str) -> None:
-    """Keep a whole copy of the store as it is before its migration, whose lock is held."""
-    part = f"{copy}.part"
-    try:
-        with suppress(FileNotFoundError):  # it is there where one was killed
-            os.unlink(part)
-        try:
-            with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(part)) as new:
-                old.backup(new)
-            os.replace(part, copy)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(part)
-    except OSError as error:
-        words = f"the store {path} cannot be copied before its migration: {error.filename}: {error.strerror}"
-        raise StoreError(words, "make room for the copy, or move what is in its way; the store is as it was") from None
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Split a script: executescript would commit the transaction that makes a migration whole."""
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def version_of(connection: sqlite3.Connection, path: str) -> int:

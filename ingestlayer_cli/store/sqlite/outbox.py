@@ -1,12 +1,15 @@
-"""The outbox's rows: claiming one with a lease, and recording what came of it."""
+"""What waits to be sent: claiming one with a lease, and recording what came of it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ...model.people import Person
+from ..contract.accepting import Queued
 from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Doubtful, Leased, Wanted, went
-from .connection import Store
+from .connection import Database
+from .queued import lanes, spans
+from .schema import lane_name
 
 _WAITING = "w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
 _WAIT_IN_LANE = "FROM deliveries w INDEXED BY deliveries_waiting WHERE w.lane = l.seq"
@@ -30,6 +33,272 @@ _NOT_WITHOUT = (
 # A batch has a span of numbers for each of its transactions: more than there may be terms in an expression.
 _OWN = "w.seq BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM json_each(?) WHERE w.seq BETWEEN value ->> 0 AND value ->> 1)"
 
+# Whether of the thread of a delivery `d` one of a newer event is delivered: what is sent late, by hand or by a replay,
+# must not put the first message back.
+_OVERTAKEN = (
+    "EXISTS (SELECT 1 FROM threads t JOIN deliveries n ON n.seq = t.newest JOIN events newer ON newer.seq = n.event"
+    " JOIN events own ON own.seq = d.event"
+    " WHERE t.seq = d.thread AND (newer.received_at, n.seq) > (own.received_at, d.seq))"
+)
+
+# Whether of a delivery's attempts the last is what `abandon` noted of a claim: by whom, and when.
+_ABANDONED_LAST = (
+    "EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = deliveries.seq AND a.number ="
+    " (SELECT max(number) FROM attempts b WHERE b.delivery = deliveries.seq)"
+    " AND a.outcome = 'unknown' AND a.process = ? AND a.at = ?)"
+)
+
+
+class SqliteOutbox:
+    """See `contract.protocols.StoredOutbox`.
+
+    `Queued.parts` are spans: the first and the last number of each, and the lanes that they wait in.
+    """
+
+    def __init__(self, store: Database) -> None:
+        self._store = store
+        self._rows = store.rows
+
+    def claim(self, wanted: Wanted, now: int, lease: int, pace: Callable[[str], int], owner: str) -> Claimed | None:
+        """Its cost depends on the number of lanes, not of deliveries: settled ones are not in the index."""
+        condition, values = _condition(wanted)
+        of_lanes, own = _of_lanes(wanted)
+        with self._store.transaction() as transaction:
+            execute = transaction.connection.execute
+            row = execute(
+                "SELECT d.seq, d.lane, d.id, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry,"
+                f" d.directions, {_place('d')}, {_OVERTAKEN} FROM lanes l"
+                f" JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
+                f" AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1)"
+                f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{of_lanes} ORDER BY d.seq LIMIT 1",
+                (*values, now, now, now, *own),
+            ).fetchone()
+            if row is None:
+                return None
+            seq, lane, id_, destination, target, body, attempts, due_at, retry, directions, place, overtaken = row
+            until, told = now + lease, (_read(retry), _read(directions) or {}, _read(place), bool(overtaken))
+            execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
+            free_at = now + pace(destination)
+            execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (free_at, until, lane))
+            return Claimed(id_, destination, target, body, attempts, due_at, now, until, *told)
+
+    def next_at(self, wanted: Wanted, now: int, due_by: int, look: int) -> int | None:
+        condition, values = _condition(wanted, now)
+        of_lanes, own = _of_lanes(wanted)
+        rows = self._rows(
+            "SELECT min(max(free_at, due_at, min(busy_until, ?))) FROM ("
+            "SELECT l.free_at, coalesce(l.busy_until, 0) AS busy_until, coalesce("
+            f"(SELECT w.due_at {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1),"
+            f"(SELECT min(w.due_at) {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ?)) AS due_at"
+            f" FROM lanes l WHERE 1{of_lanes}) WHERE due_at IS NOT NULL",
+            *(look, *values, now, *values, due_by, *own),
+        )
+        found: int | None = rows[0][0]
+        return found
+
+    def unfinished(self, due_by: int) -> list[str]:
+        rows = self._rows(
+            f"SELECT destination FROM deliveries w INDEXED BY deliveries_waiting WHERE {_WAITING} AND w.due_at <= ?"
+            " UNION SELECT destination FROM deliveries INDEXED BY deliveries_open"
+            " WHERE status = 'unknown' AND status <> 'delivered'"
+            " UNION SELECT destination FROM deliveries INDEXED BY deliveries_leased WHERE lease_until IS NOT NULL",
+            due_by,
+        )
+        return [label for (label,) in rows]
+
+    def own_open(self, wanted: Wanted, due_by: int) -> bool:
+        queued = wanted.queued or Queued()
+        own = _own(queued)
+        # Of those before it in its thread, none may be held up for longer.
+        held_up = (
+            "EXISTS (SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread WHERE p.thread = w.thread"
+            " AND p.thread IS NOT NULL AND p.seq < w.seq AND p.status IN ('pending', 'retrying', 'unknown')"
+            " AND (p.status = 'unknown' OR (p.due_at > ? AND p.lease_until IS NULL)))"
+        )
+        rows = self._rows(
+            "SELECT EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_waiting"
+            f" WHERE w.lane IN (SELECT value FROM json_each(?)) AND {_WAITING} AND {_OWN} AND w.due_at <= ?"
+            f" AND {_NOT_WITHOUT} AND NOT {held_up})"
+            " OR EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_leased"
+            f" WHERE w.lease_until IS NOT NULL AND {_OWN})",
+            *(_lanes(queued), *own, due_by, json.dumps(wanted.without), due_by, *own),
+        )
+        return bool(rows[0][0])
+
+    def destinations(self, queued: Queued) -> list[str]:
+        rows = self._rows("SELECT name FROM lanes WHERE seq IN (SELECT value FROM json_each(?))", _lanes(queued))
+        return sorted({name.partition(" ")[0] for (name,) in rows})
+
+    def record(self, claimed: Claimed, attempt: Attempt, owner: str) -> None:
+        arrived = attempt.status in ARRIVED
+        with self._store.transaction() as transaction:
+            execute = transaction.connection.execute
+            ours = execute(
+                "UPDATE deliveries SET lease_by = NULL, lease_until = NULL WHERE id = ? AND ((lease_by = ? AND"
+                f" lease_until = ?) OR (lease_by IS NULL AND ((status = 'unknown' AND {_ABANDONED_LAST})"
+                " OR (? AND status <> 'delivered'))))",
+                (claimed.id, owner, claimed.lease_until, owner, claimed.claimed_at, arrived),
+            ).rowcount
+            if ours:
+                _settle(execute, claimed.id, attempt)
+            execute(
+                "UPDATE lanes SET busy_until = nullif(busy_until, ?), free_at = max(free_at, ?),"
+                " channel = coalesce(?, channel) WHERE name = ?",
+                (
+                    claimed.lease_until,
+                    attempt.lane_free_at,
+                    (attempt.receipt or {}).get("channel"),
+                    lane_name(claimed.destination, claimed.target),
+                ),
+            )
+            _keep_attempt(execute, claimed.id, attempt, owner)
+            workspace = claimed.destination.partition("/")[2]
+            learned = [(workspace, *person) for person in attempt.learned]
+            transaction.connection.executemany("INSERT OR REPLACE INTO people VALUES (?,?,?,?,?)", learned)
+
+    def leased(self) -> list[Leased]:
+        """They are few, and have an index of their own."""
+        rows = self._rows(
+            "SELECT id, destination, target, lease_by, lease_until FROM deliveries WHERE lease_until IS NOT NULL"
+        )
+        return [Leased(*row) for row in rows]
+
+    def abandon(self, row: Leased, attempt: Attempt) -> None:
+        with self._store.transaction() as transaction:
+            execute = transaction.connection.execute
+            lost = execute(
+                "UPDATE deliveries SET lease_by = NULL, lease_until = NULL"
+                " WHERE id = ? AND lease_by = ? AND lease_until = ?",
+                (row.id, row.lease_by, row.lease_until),
+            ).rowcount
+            if lost:
+                _settle(execute, row.id, attempt)
+                _keep_attempt(execute, row.id, attempt, row.lease_by)
+                lane = lane_name(row.destination, row.target)
+                execute("UPDATE lanes SET busy_until = NULL WHERE name = ? AND busy_until = ?", (lane, row.lease_until))
+
+    def doubtful(self, wanted: Wanted) -> list[Doubtful]:
+        terms, values = _filters(wanted)
+        if wanted.queued is not None:
+            terms.append(_OWN)
+            values += _own(wanted.queued)
+        where = " AND ".join(["w.status = 'unknown'", *terms])
+        rows = self._rows(
+            "SELECT w.id, w.destination, w.target, l.channel, w.attempts,"
+            " coalesce((SELECT max(number) FROM attempts a WHERE a.delivery = w.seq), 0),"
+            " coalesce(a.at, w.queued_at), coalesce(a.at + a.took, w.queued_at), w.retry, w.body, w.directions,"
+            f" {_place('w')} FROM deliveries w JOIN lanes l ON l.seq = w.lane"
+            " LEFT JOIN attempts a ON a.delivery = w.seq AND a.number ="
+            " (SELECT max(number) FROM attempts b WHERE b.delivery = w.seq AND b.outcome = 'unknown')"
+            f" WHERE {where} ORDER BY w.seq",
+            *values,
+        )
+        found = [Doubtful(*row) for row in rows]
+        return [
+            row._replace(retry=_read(row.retry), directions=_read(row.directions) or {}, thread=_read(row.thread))
+            for row in found
+        ]
+
+    def settle(self, row: Doubtful, attempt: Attempt, owner: str) -> bool:
+        same = (
+            "status = 'unknown' AND lease_until IS NULL"
+            " AND ? = coalesce((SELECT max(number) FROM attempts a WHERE a.delivery = d.seq), 0)"
+        )
+        return settle_where(self._store, same, (row.last_attempt,), row.id, attempt, owner)
+
+    def people(self, workspace: str, emails: list[str]) -> dict[str, Person]:
+        rows = self._rows(
+            "SELECT email, user, why, at FROM people WHERE workspace = ? AND email IN (SELECT value FROM json_each(?))",
+            *(workspace, json.dumps(emails)),
+        )
+        return {row[0]: Person(*row) for row in rows}
+
+    def states(self, queued: Queued) -> list[dict[str, Any]]:
+        names = ("run", "id", "destination", "target", "status", "attempts", "error", "hint")
+        select = f"SELECT receipt, {', '.join(names)} FROM deliveries WHERE seq BETWEEN ? AND ? ORDER BY seq"
+        found = []
+        for receipt, *row in (row for ends in spans(queued) for row in self._rows(select, *ends)):
+            state = dict(zip(names, row, strict=True))
+            found.append(state | went(state["target"], _read(receipt)))
+        return found
+
+    def counts(self, queued: Queued) -> dict[str, int]:
+        found = dict.fromkeys(COUNTED, 0)
+        select = "SELECT status, count(*) FROM deliveries WHERE seq BETWEEN ? AND ? GROUP BY status"
+        for ends in spans(queued):
+            for status, count in self._rows(select, *ends):
+                found[status] = found.get(status, 0) + count
+        return found
+
+    def still_waiting(self, wanted: Wanted) -> dict[str, int]:
+        terms, values = _filters(wanted)
+        where = " AND ".join(["w.status IN ('pending', 'retrying', 'unknown')", *terms])
+        return dict(self._rows(f"SELECT w.status, count(*) FROM deliveries w WHERE {where} GROUP BY w.status", *values))
+
+    def waiting(
+        self, own: Queued, places: Collection[tuple[str, str]], than: Queued | None, replaced: Queued, due_by: int
+    ) -> dict[str, int]:
+        older, values = "1", list[Any]()
+        if than is not None:
+            of = _own(than)
+            older, values = f"w.seq <= ? AND NOT ({_OWN})", [of[1], *of]
+        rows = self._rows(
+            "SELECT w.target, count(*) FROM deliveries w JOIN lanes l ON l.seq = w.lane"
+            f" WHERE w.status IN ('pending', 'retrying') AND ({_OWN}"
+            f" OR (l.name IN (SELECT value FROM json_each(?)) AND {older} AND w.due_at <= ?"
+            f" AND NOT ({_OWN}))) GROUP BY w.target",
+            *(*_own(own), json.dumps([lane_name(*place) for place in places]), *values, due_by, *_own(replaced)),
+        )
+        return dict(rows)
+
+    def soonest(self, wanted: Wanted) -> int | None:
+        terms, values = _filters(wanted)
+        where = " AND ".join([_WAITING, *terms])
+        rows = self._rows(
+            f"SELECT min(max(w.due_at, l.free_at)) FROM deliveries w JOIN lanes l ON l.seq = w.lane WHERE {where}",
+            *values,
+        )
+        found: int | None = rows[0][0]
+        return found
+
+
+def _condition(wanted: Wanted, soon: int | None = None) -> tuple[str, list[Any]]:
+    """Return SQL over a waiting delivery `w`, and its values; `soon`: now, for one that may wait a little."""
+    terms, values = _filters(wanted)
+    if soon is None:
+        terms.append(_FIRST_IN_THREAD)
+    else:
+        terms.append(_SOON_FIRST_IN_THREAD)
+        values.append(soon)
+    if wanted.queued is not None:
+        own = _own(wanted.queued)
+        if wanted.with_older:
+            terms.append("w.seq <= ?")
+            values.append(own[1])
+        else:
+            terms.append(_OWN)
+            values += own
+    return " AND ".join([_WAITING, *terms]), values
+
+
+def _of_lanes(wanted: Wanted) -> tuple[str, list[Any]]:
+    """Return SQL over a lane `l`, and its values."""
+    if wanted.queued is None:
+        return "", []
+    return " AND l.seq IN (SELECT value FROM json_each(?))", [_lanes(wanted.queued)]
+
+
+def _lanes(queued: Queued) -> str:
+    """Return the lanes that queued deliveries wait in, as JSON."""
+    return json.dumps(lanes(queued))
+
+
+def _own(queued: Queued) -> list[Any]:
+    """Return the values of `_OWN`."""
+    found = spans(queued)
+    first, last = (found[0][0], found[-1][1]) if found else (1, 0)
+    return [first, last, json.dumps(found)]
+
 
 def _filters(wanted: Wanted) -> tuple[list[str], list[Any]]:
     """Return SQL terms over a delivery `w`, and their values."""
@@ -50,80 +319,6 @@ def _filters(wanted: Wanted) -> tuple[list[str], list[Any]]:
     return terms, values
 
 
-def _condition(wanted: Wanted, soon: int | None = None) -> tuple[str, list[Any]]:
-    """Return SQL over a waiting delivery `w`, and its values; `soon`: now, for one that may wait a little."""
-    terms, values = _filters(wanted)
-    if soon is None:
-        terms.append(_FIRST_IN_THREAD)
-    else:
-        terms.append(_SOON_FIRST_IN_THREAD)
-        values.append(soon)
-    if wanted.lanes:
-        terms.append("w.seq <= ?")
-        values.append(wanted.queued[-1][-1])
-    elif wanted.queued:
-        terms.append(_OWN)
-        values += _own(wanted)
-    return " AND ".join([_WAITING, *terms]), values
-
-
-def _own(wanted: Wanted) -> list[Any]:
-    """Return the values of `_OWN`."""
-    spans = [[numbers[0], numbers[-1]] for numbers in wanted.queued]
-    return [spans[0][0], spans[-1][1], json.dumps(spans)]
-
-
-def _of_lanes(wanted: Wanted) -> tuple[str, list[Any]]:
-    """Return SQL over a lane `l`, and its values."""
-    return (" AND l.seq IN (SELECT value FROM json_each(?))", [json.dumps(wanted.lanes)]) if wanted.lanes else ("", [])
-
-
-def lanes_of(store: Store, queued: list[range]) -> dict[int, str]:
-    """Return the lanes that these deliveries wait in, each with its destination."""
-    found: dict[int, str] = {}
-    for numbers in queued:
-        select = "SELECT DISTINCT lane, destination FROM deliveries WHERE seq BETWEEN ? AND ?"
-        found.update(store.select(select, numbers[0], numbers[-1]))
-    return found
-
-
-def claim(store: Store, wanted: Wanted, now: int, lease: int, pace: Callable[[str], int], owner: str) -> Claimed | None:
-    """Claim of what is due in a free lane what was accepted first, reserve the lane's next slot, and return it.
-
-    `pace` is the time between two messages to one target of a kind of destination.
-    Its cost depends on the number of lanes, not of deliveries: settled ones are not in the index.
-    """
-    condition, values = _condition(wanted)
-    of_lanes, lanes = _of_lanes(wanted)
-    with store.transaction() as transaction:
-        execute = transaction.connection.execute
-        row = execute(
-            "SELECT d.seq, d.id, d.lane, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry, d.directions,"
-            f" {_place('d')}, {_OVERTAKEN} FROM lanes l"
-            f" JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
-            f" AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1)"
-            f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{of_lanes} ORDER BY d.seq LIMIT 1",
-            (*values, now, now, now, *lanes),
-        ).fetchone()
-        if row is None:
-            return None
-        seq, id_, lane, destination, target, body, attempts, due_at, retry, directions, place, overtaken = row
-        until, told = now + lease, (_read(retry), _read(directions) or {}, _read(place), bool(overtaken))
-        claimed = Claimed(seq, id_, lane, destination, target, body, attempts, due_at, now, until, *told)
-        execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
-        execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (now + pace(destination), until, lane))
-        return claimed
-
-
-# Whether of the thread of a delivery `d` one of a newer event is delivered: what is sent late, by hand or by a replay,
-# must not put the first message back.
-_OVERTAKEN = (
-    "EXISTS (SELECT 1 FROM threads t JOIN deliveries n ON n.seq = t.newest JOIN events newer ON newer.seq = n.event"
-    " JOIN events own ON own.seq = d.event"
-    " WHERE t.seq = d.thread AND (newer.received_at, n.seq) > (own.received_at, d.seq))"
-)
-
-
 def _place(delivery: str) -> str:
     """Return SQL for the place of the first message of a delivery's thread, as JSON."""
     return f"(SELECT json_array(t.channel, t.ts) FROM threads t WHERE t.seq = {delivery}.thread AND t.ts IS NOT NULL)"
@@ -133,138 +328,23 @@ def _read(text: Any) -> Any:
     return json.loads(text) if text else None
 
 
-def next_at(store: Store, wanted: Wanted, now: int, due_by: int, look: int) -> int | None:
-    """Return when the next wanted delivery that is due by a time may go, or None when there is none.
-
-    A lane that is in some process's hand may be free at any moment: `look` is when to look again.
-    """
-    condition, values = _condition(wanted, now)
-    of_lanes, lanes = _of_lanes(wanted)
-    rows = store.select(
-        "SELECT min(max(free_at, due_at, min(busy_until, ?))) FROM ("
-        "SELECT l.free_at, coalesce(l.busy_until, 0) AS busy_until, coalesce("
-        f"(SELECT w.due_at {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1),"
-        f"(SELECT min(w.due_at) {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ?)) AS due_at"
-        f" FROM lanes l WHERE 1{of_lanes}) WHERE due_at IS NOT NULL",
-        look,
-        *values,
-        now,
-        *values,
-        due_by,
-        *lanes,
-    )
-    found: int | None = rows[0][0]
-    return found
-
-
-def unfinished(store: Store, due_by: int) -> list[str]:
-    """Return over which connections anything is due by a time, may or may not have arrived, or is being sent."""
-    rows = store.select(
-        f"SELECT destination FROM deliveries w INDEXED BY deliveries_waiting WHERE {_WAITING} AND w.due_at <= ?"
-        " UNION SELECT destination FROM deliveries INDEXED BY deliveries_open"
-        " WHERE status = 'unknown' AND status <> 'delivered'"
-        " UNION SELECT destination FROM deliveries INDEXED BY deliveries_leased WHERE lease_until IS NOT NULL",
-        due_by,
-    )
-    return [label for (label,) in rows]
-
-
-def own_open(store: Store, wanted: Wanted, due_by: int) -> bool:
-    """Say whether some of what a call itself queued is in some process's hand, or due by a time."""
-    lanes, own = json.dumps(wanted.lanes), _own(wanted)
-    # Of those before it in its thread, none may be held up for longer.
-    held_up = (
-        "EXISTS (SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread WHERE p.thread = w.thread"
-        " AND p.thread IS NOT NULL AND p.seq < w.seq AND p.status IN ('pending', 'retrying', 'unknown')"
-        " AND (p.status = 'unknown' OR (p.due_at > ? AND p.lease_until IS NULL)))"
-    )
-    return bool(
-        store.select(
-            "SELECT EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_waiting"
-            f" WHERE w.lane IN (SELECT value FROM json_each(?)) AND {_WAITING} AND {_OWN} AND w.due_at <= ?"
-            f" AND {_NOT_WITHOUT} AND NOT {held_up})"
-            " OR EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_leased"
-            f" WHERE w.lease_until IS NOT NULL AND {_OWN})",
-            lanes,
-            *own,
-            due_by,
-            json.dumps(wanted.without),
-            due_by,
-            *own,
-        )[0][0]
-    )
-
-
-# Whether of a delivery's attempts the last is what `abandon` noted of a claim: by whom, and when.
-_ABANDONED_LAST = (
-    "EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = deliveries.seq AND a.number ="
-    " (SELECT max(number) FROM attempts b WHERE b.delivery = deliveries.seq)"
-    " AND a.outcome = 'unknown' AND a.process = ? AND a.at = ?)"
-)
-
-
-def record(store: Store, claimed: Claimed, attempt: Attempt, owner: str) -> None:
-    """Record an attempt and give the lease back.
-
-    A sender that was so slow that it was taken for vanished still knows what came of its attempt: that it arrived, or
-    anything else as long as nobody has tried since.
-    """
-    arrived = attempt.status in ARRIVED
+def settle_where(store: Database, term: str, values: tuple[Any, ...], id_: str, attempt: Attempt, owner: str) -> bool:
+    """Record what became of a delivery of which a term over `d` holds; say whether it did."""
     with store.transaction() as transaction:
         execute = transaction.connection.execute
-        ours = execute(
-            "UPDATE deliveries SET lease_by = NULL, lease_until = NULL WHERE seq = ? AND ((lease_by = ? AND"
-            f" lease_until = ?) OR (lease_by IS NULL AND ((status = 'unknown' AND {_ABANDONED_LAST})"
-            " OR (? AND status <> 'delivered'))))",
-            (claimed.seq, owner, claimed.lease_until, owner, claimed.claimed_at, arrived),
-        ).rowcount
-        if ours:
-            _settle(execute, claimed.seq, attempt)
-        execute(
-            "UPDATE lanes SET busy_until = nullif(busy_until, ?), free_at = max(free_at, ?),"
-            " channel = coalesce(?, channel) WHERE seq = ?",
-            (claimed.lease_until, attempt.lane_free_at, (attempt.receipt or {}).get("channel"), claimed.lane),
-        )
-        _keep_attempt(execute, claimed.seq, attempt, owner)
-        workspace = claimed.destination.partition("/")[2]
-        learned = [(workspace, *person) for person in attempt.learned]
-        transaction.connection.executemany("INSERT OR REPLACE INTO people VALUES (?,?,?,?,?)", learned)
+        holds = execute(f"SELECT 1 FROM deliveries d WHERE {term} AND id = ?", (*values, id_)).fetchone()
+        if holds:
+            _settle(execute, id_, attempt)
+            _keep_attempt(execute, id_, attempt, owner)
+        return bool(holds)
 
 
-def settle_row(store: Store, row: Doubtful, attempt: Attempt, owner: str) -> bool:
-    """Record what became of a delivery that was `unknown`, unless another process was quicker."""
-    with store.transaction() as transaction:
-        execute = transaction.connection.execute
-        same = execute(
-            "SELECT 1 FROM deliveries d WHERE seq = ? AND status = 'unknown' AND lease_until IS NULL"
-            " AND ? = coalesce((SELECT max(number) FROM attempts a WHERE a.delivery = d.seq), 0)",
-            (row.seq, row.last_attempt),
-        ).fetchone()
-        if same:
-            _settle(execute, row.seq, attempt)
-            _keep_attempt(execute, row.seq, attempt, owner)
-        return bool(same)
-
-
-def settle_by_hand(store: Store, id_: str, attempt: Attempt, owner: str) -> bool:
-    """Record the operator's word on a delivery; False when it is delivered, or in some process's hand."""
-    with store.transaction() as transaction:
-        execute = transaction.connection.execute
-        found = execute(
-            "SELECT seq FROM deliveries WHERE id = ? AND status <> 'delivered' AND lease_until IS NULL", (id_,)
-        ).fetchone()
-        if found:
-            _settle(execute, found[0], attempt)
-            _keep_attempt(execute, found[0], attempt, owner)
-        return bool(found)
-
-
-def _settle(execute: Any, seq: int, attempt: Attempt) -> None:
+def _settle(execute: Any, id_: str, attempt: Attempt) -> None:
     settled = attempt.at + attempt.took if attempt.status in (*ARRIVED, "dead") else None
     receipt = json.dumps(attempt.receipt) if attempt.receipt else None
     execute(
         "UPDATE deliveries SET status = ?, due_at = ?, attempts = attempts + ?, error = ?, hint = ?,"
-        " receipt = coalesce(?, receipt), settled_at = ? WHERE seq = ?",
+        " receipt = coalesce(?, receipt), settled_at = ? WHERE id = ?",
         (
             attempt.status,
             attempt.due_at,
@@ -273,129 +353,26 @@ def _settle(execute: Any, seq: int, attempt: Attempt) -> None:
             attempt.hint,
             receipt,
             settled,
-            seq,
+            id_,
         ),
     )
     if attempt.status in ARRIVED:
         execute(
             "UPDATE threads SET newest = d.seq FROM deliveries d"
-            f" WHERE d.seq = ? AND threads.seq = d.thread AND NOT {_OVERTAKEN}",
-            (seq,),
+            f" WHERE d.id = ? AND threads.seq = d.thread AND NOT {_OVERTAKEN}",
+            (id_,),
         )
     if attempt.receipt and attempt.receipt.get("ts") and "thread_ts" not in attempt.receipt:
         # It is the first message of its thread now.
         execute(
-            "UPDATE threads SET channel = ?, ts = ? WHERE seq = (SELECT thread FROM deliveries WHERE seq = ?)",
-            (attempt.receipt["channel"], attempt.receipt["ts"], seq),
+            "UPDATE threads SET channel = ?, ts = ? WHERE seq = (SELECT thread FROM deliveries WHERE id = ?)",
+            (attempt.receipt["channel"], attempt.receipt["ts"], id_),
         )
 
 
-def _keep_attempt(execute: Any, seq: int, attempt: Attempt, owner: str) -> None:
+def _keep_attempt(execute: Any, id_: str, attempt: Attempt, owner: str) -> None:
     execute(
-        "INSERT INTO attempts SELECT ?, 1 + coalesce(max(number), 0), ?, ?, ?, ?, ? FROM attempts WHERE delivery = ?",
-        (seq, attempt.at, attempt.took, attempt.outcome, attempt.error, owner, seq),
+        "INSERT INTO attempts SELECT d.seq, 1 + coalesce((SELECT max(number) FROM attempts WHERE delivery = d.seq), 0),"
+        " ?, ?, ?, ?, ? FROM deliveries d WHERE d.id = ?",
+        (attempt.at, attempt.took, attempt.outcome, attempt.error, owner, id_),
     )
-
-
-def leased(store: Store) -> list[Leased]:
-    """Return what is in hand; few rows, by an index of their own."""
-    rows = store.select(
-        "SELECT seq, id, target, lane, lease_by, lease_until FROM deliveries WHERE lease_until IS NOT NULL"
-    )
-    return [Leased(*row) for row in rows]
-
-
-def abandon(store: Store, row: Leased, attempt: Attempt) -> None:
-    """Record that a delivery's sender vanished, unless the sender was quicker."""
-    with store.transaction() as transaction:
-        execute = transaction.connection.execute
-        lost = execute(
-            "UPDATE deliveries SET lease_by = NULL, lease_until = NULL"
-            " WHERE seq = ? AND lease_by = ? AND lease_until = ?",
-            (row.seq, row.lease_by, row.lease_until),
-        ).rowcount
-        if lost:
-            _settle(execute, row.seq, attempt)
-            _keep_attempt(execute, row.seq, attempt, row.lease_by)
-            execute("UPDATE lanes SET busy_until = NULL WHERE seq = ? AND busy_until = ?", (row.lane, row.lease_until))
-
-
-def doubtful(store: Store, wanted: Wanted) -> list[Doubtful]:
-    """Return the wanted deliveries that are `unknown`, in their order."""
-    terms, values = _filters(wanted)
-    if wanted.queued:
-        terms.append(_OWN)
-        values += _own(wanted)
-    where = " AND ".join(["w.status = 'unknown'", *terms])
-    rows = store.select(
-        "SELECT w.seq, w.id, w.lane, w.destination, w.target, l.channel, w.attempts,"
-        " coalesce((SELECT max(number) FROM attempts a WHERE a.delivery = w.seq), 0),"
-        " coalesce(a.at, w.queued_at), coalesce(a.at + a.took, w.queued_at), w.retry, w.body, w.directions,"
-        f" {_place('w')} FROM deliveries w JOIN lanes l ON l.seq = w.lane"
-        " LEFT JOIN attempts a ON a.delivery = w.seq AND a.number ="
-        " (SELECT max(number) FROM attempts b WHERE b.delivery = w.seq AND b.outcome = 'unknown')"
-        f" WHERE {where} ORDER BY w.seq",
-        *values,
-    )
-    found = [Doubtful(*row) for row in rows]
-    return [
-        row._replace(retry=_read(row.retry), directions=_read(row.directions) or {}, thread=_read(row.thread))
-        for row in found
-    ]
-
-
-def people(store: Store, workspace: str, emails: list[str]) -> dict[str, Person]:
-    """Return what a workspace said of these e-mail addresses."""
-    rows = store.select(
-        "SELECT email, user, why, at FROM people WHERE workspace = ? AND email IN (SELECT value FROM json_each(?))",
-        workspace,
-        json.dumps(emails),
-    )
-    return {row[0]: Person(*row) for row in rows}
-
-
-def states(store: Store, queued: range) -> list[dict[str, Any]]:
-    """Return the deliveries with these numbers as `--json` shows them, with `run` and `hint` beside."""
-    names = ("run", "id", "destination", "target", "status", "attempts", "error", "hint")
-    rows = store.select(
-        f"SELECT receipt, {', '.join(names)} FROM deliveries WHERE seq BETWEEN ? AND ? ORDER BY seq",
-        queued.start,
-        queued.stop - 1,
-    )
-    found = []
-    for receipt, *row in rows:
-        state = dict(zip(names, row, strict=True))
-        found.append(state | went(state["target"], _read(receipt)))
-    return found
-
-
-def counts(store: Store, queued: list[range]) -> dict[str, int]:
-    """Count the deliveries with these numbers by status; what is shown only where something is."""
-    found = dict.fromkeys(COUNTED, 0)
-    for numbers in queued:
-        rows = store.select(
-            "SELECT status, count(*) FROM deliveries WHERE seq BETWEEN ? AND ? GROUP BY status",
-            numbers.start,
-            numbers.stop - 1,
-        )
-        for status, count in rows:
-            found[status] = found.get(status, 0) + count
-    return found
-
-
-def still_waiting(store: Store, wanted: Wanted) -> dict[str, int]:
-    """Count what is wanted and neither delivered nor dead, by status."""
-    terms, values = _filters(wanted)
-    where = " AND ".join(["w.status IN ('pending', 'retrying', 'unknown')", *terms])
-    return dict(store.select(f"SELECT w.status, count(*) FROM deliveries w WHERE {where} GROUP BY w.status", *values))
-
-
-def soonest(store: Store, wanted: Wanted) -> int | None:
-    """Return when the next of what waits may go; None when nothing does."""
-    terms, values = _filters(wanted)
-    where = " AND ".join([_WAITING, *terms])
-    found: int | None = store.select(
-        f"SELECT min(max(w.due_at, l.free_at)) FROM deliveries w JOIN lanes l ON l.seq = w.lane WHERE {where}",
-        *values,
-    )[0][0]
-    return found

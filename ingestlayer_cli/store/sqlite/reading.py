@@ -7,7 +7,8 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from ...system.errors import StoreError
-from .connection import BUSY_SECONDS, Store, errors, version_of
+from .connection import BUSY_SECONDS, errors, version_of
+from .store import SqliteStore
 
 TRIES = 20  # of a read, while others write what cannot be shared with them
 _CANNOT_WRITE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
@@ -15,7 +16,7 @@ _CANNOT_WRITE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLIT
 T = TypeVar("T")
 
 
-def open_to_read(path: str) -> Store | None:
+def open_to_read(path: str) -> SqliteStore | None:
     """Open an existing store for reading alone, beside any writers; None when there is none.
 
     A reader of a store in WAL mode makes the -wal and -shm files, and only who may write takes them away again: so
@@ -41,7 +42,7 @@ def _may_write(path: str) -> bool:
     return os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
 
 
-def _shared(path: str) -> Store | None:
+def _shared(path: str) -> SqliteStore | None:
     """Open a store as its writers do; None when there is no writing here after all, on a full disk for one."""
     connection = _connect(path, "mode=rw")
     try:
@@ -52,14 +53,14 @@ def _shared(path: str) -> Store | None:
         if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _CANNOT_WRITE:
             return None
         raise
-    return Store(connection, path)
+    return SqliteStore(connection, path)
 
 
 def _connect(path: str, how: str) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(path)}?{how}", timeout=BUSY_SECONDS, isolation_level=None, uri=True)
 
 
-class _Unwritable(Store):
+class _Unwritable(SqliteStore):
     """A store that this user may not write, though others may: no -wal file can be made here.
 
     While theirs is there, it is shared with them. While there is none the file does not change, and SQLite must be

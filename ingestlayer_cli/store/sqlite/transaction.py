@@ -4,19 +4,29 @@ Look-ups see what the transaction itself has added. Because it holds the only wr
 rows itself.
 """
 
-import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...model.events import Event, encode
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
-from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewThread
-from .schema import key_hash
+from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewRun, NewThread, Queued
+from .lookups import STATE, TRAITS, Lookups, stored_state, stored_traits
+from .queued import span, spans
+from .schema import key_hash, lane_name
+
+_LANE = 7  # its place in a row of deliveries
+
+_SUPERSEDE = (
+    "UPDATE deliveries SET status = iif(status = 'shown', status, 'dead'), error = 'superseded by ' || ?, hint = NULL,"
+    " settled_at = ?, superseded_by = ? WHERE event = ? AND pipeline = ? AND destination = ?"
+    " AND superseded_by IS NULL AND lease_until IS NULL"
+)
+_NOT_DELIVERED = "('pending', 'retrying', 'unknown', 'dead', 'shown')"
 
 
-class Transaction:
-    """See the module. Made by `Store.transaction()` alone."""
+class SqliteTransaction(Lookups):
+    """See the module, and `contract.protocols.Transaction`. Made by `Database.transaction()` alone."""
 
     def __init__(
         self, connection: sqlite3.Connection, versions: dict[tuple[str, str], int], numbers: dict[tuple[str, str], int]
@@ -25,6 +35,7 @@ class Transaction:
         self._known_versions = versions
         self._known_numbers = numbers
         self._events: list[tuple[Any, ...]] = []
+        self._event_numbers: dict[str, int] = {}
         self._runs: list[tuple[Any, ...]] = []
         self._unfinished: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
@@ -39,7 +50,10 @@ class Transaction:
         self._stored_traits: dict[tuple[str, str], Traits | None] = {}
         self._unseen: set[tuple[str, str]] = set()
         self._next_event = self._number("SELECT max(seq) FROM events")
-        self._next_delivery = self.first_delivery = self._number("SELECT max(seq) FROM deliveries")
+        self._next_delivery = self._first_delivery = self._number("SELECT max(seq) FROM deliveries")
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        return self.connection.execute(sql, values).fetchall()
 
     def _number(self, sql: str) -> int:
         return (self.connection.execute(sql).fetchone()[0] or 0) + 1
@@ -47,40 +61,41 @@ class Transaction:
     # Events -------------------------------------------------------------------------------------------
 
     def first_with_key(self, type_: str, key: str, after: int) -> First | None:
-        """Return the newest event of a type with this idempotency key accepted after a time."""
         held = self._keys.get((type_, key))
         if held is not None:
             return held if held.accepted_at > after else None
         if key in self._looked_up:
             return None
-        return first_with_key(self.connection, type_, key, after)
+        return super().first_with_key(type_, key, after)
 
     def know(self, looked_up: LookedUp) -> None:
-        """Take what was looked up for `first_with_key`; it is read again where others have written since."""
-        if looked_up.as_of != written(self.connection):
-            looked_up = look_up(self.connection, looked_up.keys)
+        if looked_up.as_of != self.written():
+            looked_up = self.look_up(looked_up.keys)
         self._looked_up.update(looked_up.keys)
         self._keys.update(looked_up.firsts)
 
-    def add_event(self, event: Event, payload: str, line_up: int, now: int) -> int:
-        """Store an event whole and return its number; `line_up` is the pipelines that there are."""
+    def add_event(self, event: Event, payload: str, line_up: str, now: int) -> None:
         number = self._next_event
         self._next_event += 1
         id_, type_, received_at, source, key, _ = event
         hashed = None if key is None else key_hash(key)
-        self._events.append((number, id_, type_, received_at, now, source, key, hashed, payload, line_up))
+        pipelines = self._numbered("line_ups", "pipelines", line_up)
+        self._events.append((number, id_, type_, received_at, now, source, key, hashed, payload, pipelines))
+        self._event_numbers[id_] = number
         if key is not None:
             self._keys[type_, key] = First(event, now)
+
+    def _event(self, id_: str) -> int:
+        """Return the number of an event, of this transaction or of an earlier one."""
+        number = self._event_numbers.get(id_)
+        if number is None:
+            number = int(self.rows("SELECT seq FROM events WHERE id = ?", id_)[0][0])
+            self._event_numbers[id_] = number
         return number
 
     def add_duplicate(self, event_id: str, now: int) -> None:
-        """Count one more event that came with the key of a first one."""
         count, _ = self._duplicates.get(event_id, (0, 0))
         self._duplicates[event_id] = count + 1, now
-
-    def line_up(self, pipelines: str) -> int:
-        """Return the number of a line-up of pipelines, keeping it the first time."""
-        return self._numbered("line_ups", "pipelines", pipelines)
 
     def add_dead_letter(
         self,
@@ -100,7 +115,12 @@ class Transaction:
 
     # Runs ---------------------------------------------------------------------------------------------
 
-    def version(self, pipeline: str, version: str, text: str, now: int) -> int:
+    def add_run(self, event_id: str, run: NewRun, now: int) -> None:
+        number, pipeline, version, text, *told, replayed_at = run
+        place = self._event(event_id), number, self._version(pipeline, version, text, now)
+        self._runs.append((*place, *told, replayed_at))
+
+    def _version(self, pipeline: str, version: str, text: str, now: int) -> int:
         """Return the number of a pipeline's version, keeping its text the first time."""
         known = self._known_versions.get((pipeline, version))
         if known is None:
@@ -113,36 +133,24 @@ class Transaction:
             self._known_versions[pipeline, version] = known
         return known
 
-    def add_run(self, event: int, number: int, version: int, *told: str | None, replayed_at: int | None = None) -> None:
-        """Add a run; `told` is its outcome, dropped_by, reason and trace."""
-        self._runs.append((event, number, version, *told, replayed_at))
+    def add_unfinished(self, event_id: str, number: int, cause: str, tries: int, retry_at: int | None) -> None:
+        self._unfinished.append((self._event(event_id), number, cause, tries, retry_at))
 
-    def add_unfinished(self, event: int, number: int, cause: str, tries: int, retry_at: int | None) -> None:
-        """Note that a run failed, so many times by now, and is run again: then, or once its cause has changed."""
-        self._unfinished.append((event, number, cause, tries, retry_at))
-
-    def take_up(self, event_id: str, number: int, tries: int) -> int | None:
-        """Take an unfinished run out, to be added anew; return its event's number.
-
-        None: it has been run again since it had failed so many times.
-        """
-        found = self.connection.execute(
-            "DELETE FROM unfinished WHERE event = (SELECT seq FROM events WHERE id = ?) AND run = ? AND tries = ?"
-            " RETURNING event",
-            (event_id, number, tries),
-        ).fetchone()
+    def take_up(self, event_id: str, number: int, tries: int) -> bool:
+        execute, of_event = self.connection.execute, "event = (SELECT seq FROM events WHERE id = ?)"
+        sql = f"DELETE FROM unfinished WHERE {of_event} AND run = ? AND tries = ?"
+        found = execute(sql, (event_id, number, tries)).rowcount
         if found:
-            self.connection.execute("DELETE FROM runs WHERE event = ? AND number = ?", (found[0], number))
-        return int(found[0]) if found else None
+            execute(f"DELETE FROM runs WHERE {of_event} AND number = ?", (event_id, number))
+        return bool(found)
 
-    def add_delivery(self, event: int, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
-        lane = self._lane(f"{delivery.destination} {delivery.target}")
+    def add_delivery(self, event_id: str, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
+        lane = self._numbered("lanes", "name", lane_name(delivery.destination, delivery.target))
         id_, pipeline, destination, target, body, retry, directions, new = delivery
         pauses = encode(retry) if retry is not None else None
         thread = None if new is None else self._thread(new)
-        head = (self._next_delivery, id_, event, run, pipeline, destination, target, lane, body)
-        row = (*head, now, due_at, pauses, directions, thread)
-        self._deliveries.append(row)
+        head = (self._next_delivery, id_, self._event(event_id), run, pipeline, destination, target, lane, body)
+        self._deliveries.append((*head, now, due_at, pauses, directions, thread))
         self._next_delivery += 1
 
     def _thread(self, new: NewThread) -> int:
@@ -159,9 +167,6 @@ class Transaction:
             row = execute("INSERT INTO threads (scope, key, opened_at) VALUES (?,?,?) RETURNING seq", values).fetchone()
         return int(row[0])
 
-    def _lane(self, name: str) -> int:
-        return self._numbered("lanes", "name", name)
-
     def _numbered(self, table: str, column: str, value: str) -> int:
         """Return the number of a row by its unique value, adding it the first time."""
         known = self._known_numbers.get((table, value))
@@ -172,19 +177,34 @@ class Transaction:
         return known
 
     @property
-    def queued(self) -> range:
-        """The numbers of the deliveries that this transaction queues."""
-        return range(self.first_delivery, self._next_delivery)
+    def queued(self) -> Queued:
+        return span(self._first_delivery, self._next_delivery - 1, {row[_LANE] for row in self._deliveries})
+
+    def hasten(self, queued: Queued, now: int) -> None:
+        self.connection.executemany(
+            "UPDATE deliveries SET due_at = min(due_at, ?) WHERE status = 'retrying' AND lease_until IS NULL"
+            " AND seq BETWEEN ? AND ?",
+            [(now, *ends) for ends in spans(queued)],
+        )
+
+    def supersede(self, event_id: str, pipeline: str, by: dict[tuple[str, str], str], now: int) -> None:
+        execute, event = self.connection.execute, self._event(event_id)
+        for (destination, target), id_ in by.items():
+            given = (id_, now, id_, event, pipeline, destination, target)
+            execute(f"{_SUPERSEDE} AND target = ? AND status IN {_NOT_DELIVERED}", given)
+        for (destination, _), id_ in by.items():
+            execute(f"{_SUPERSEDE} AND status = 'dead'", (id_, now, id_, event, pipeline, destination))
 
     # Memory of steps ----------------------------------------------------------------------------------
 
     def look_up_memory(self, traits: Keys, states: Keys, seen: Keys) -> None:
-        """Read at once what is stored of many keys, by their kind or scope, for `traits`, `state` and `seen`."""
         for kind, keys in _printable(traits):
-            found = {row[0]: _traits(row[1:]) for row in self._stored_under(_TRAITS, "entities", "kind", kind, keys)}
+            found = {
+                row[0]: stored_traits(row[1:]) for row in self._stored_under(TRAITS, "entities", "kind", kind, keys)
+            }
             self._stored_traits.update({(kind, key): found.get(key) for key in keys})
         for scope, keys in _printable(states):
-            held = {row[0]: _state(row[1:]) for row in self._stored_under(_STATE, "states", "scope", scope, keys)}
+            held = {row[0]: stored_state(row[1:]) for row in self._stored_under(STATE, "states", "scope", scope, keys)}
             self._stored_states.update({(scope, key): held.get(key) for key in keys})
         for scope, keys in _printable(seen):
             known = {row[0] for row in self._stored_under("at", "memory", "scope", scope, keys)}
@@ -197,20 +217,18 @@ class Transaction:
         )
 
     def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
-        """Return the latest remembrance of a key strictly between two times."""
         held = [seen for seen in self._memory.get((scope, key), ()) if after < seen.at < before]
         if held:
             return max(held, key=lambda seen: seen.at)
         if (scope, key) in self._unseen:
             return None
-        return remembered(self.connection, scope, key, after, before)
+        return super().seen(scope, key, after, before)
 
     def state(self, scope: str, key: str) -> State | None:
-        """Return the state that was kept last of a key."""
         place = (scope, key)
         if held := self._states.get(place):
             return held
-        return self._stored_states[place] if place in self._stored_states else state(self.connection, scope, key)
+        return self._stored_states[place] if place in self._stored_states else super().state(scope, key)
 
     def remember(self, item: Remembered | Kept, event_id: str) -> None:
         if isinstance(item, Kept):
@@ -221,15 +239,25 @@ class Transaction:
     # Entities -----------------------------------------------------------------------------------------
 
     def traits(self, kind: str, key: str) -> Traits | None:
-        """Return what the store knows of an entity."""
         place = (kind, key)
         if known := self._traits.get(place):
             return known
-        return self._stored_traits[place] if place in self._stored_traits else traits(self.connection, kind, key)
+        return self._stored_traits[place] if place in self._stored_traits else super().traits(kind, key)
 
     def upsert(self, item: Upsert) -> None:
-        """Lay traits over those that are known of an entity."""
         self._traits[item.kind, item.key] = merged(self.traits(item.kind, item.key), item)
+
+    def write_entities(self, kind: str, entities: dict[str, Traits]) -> None:
+        self._write_entities(((kind, key), known) for key, known in entities.items())
+
+    def _write_entities(self, entities: Iterable[tuple[tuple[str, str], Traits]]) -> None:
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO entities VALUES (?,?,?,?,?,?)",
+            (
+                (*key, encode(known.values), encode(known.origins), known.first_seen, known.last_seen)
+                for key, known in entities
+            ),
+        )
 
     # The end ------------------------------------------------------------------------------------------
 
@@ -260,84 +288,10 @@ class Transaction:
         many("INSERT OR IGNORE INTO memory VALUES (?,?,?,?)", memory)
         states = ((*key, encode(held.value), held.event_id, held.at) for key, held in self._states.items())
         many("INSERT OR REPLACE INTO states (scope, key, value, event_id, at) VALUES (?,?,?,?,?)", states)
-        entities = (
-            (*key, encode(held.values), encode(held.origins), held.first_seen, held.last_seen)
-            for key, held in self._traits.items()
-        )
-        many("INSERT OR REPLACE INTO entities VALUES (?,?,?,?,?,?)", entities)
+        self._write_entities(self._traits.items())
 
 
 def _printable(places: Keys) -> Iterator[tuple[str, list[str]]]:
     """Yield what can be asked for with SQLite's JSON: a text that holds a NUL, for one, ends there."""
     for place, keys in places.items():
         yield place, [key for key in keys if key.isprintable()]
-
-
-def look_up(connection: sqlite3.Connection, keys: list[str]) -> LookedUp:
-    """Read what is stored under many keys at once."""
-    as_of = written(connection)  # before the look: what others write meanwhile is noticed
-    rows = connection.execute(
-        "SELECT id, type, received_at, source, key, payload, accepted_at FROM events"
-        " WHERE key_hash IN (SELECT value FROM json_each(?)) ORDER BY seq",
-        (encode(sorted(map(key_hash, keys))),),
-    )
-    return LookedUp(keys, {(row[1], row[4]): First(stored_event(row), row[6]) for row in rows}, as_of)
-
-
-def written(connection: sqlite3.Connection) -> int:
-    """Return a number that changes when another connection writes (https://sqlite.org/pragma.html#pragma_data_version)."""
-    return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
-
-def first_with_key(connection: sqlite3.Connection, type_: str, key: str, after: int) -> First | None:
-    """Return the newest stored event of a type with this idempotency key accepted after a time."""
-    row = connection.execute(
-        "SELECT id, type, received_at, source, key, payload, accepted_at FROM events"
-        " WHERE key_hash = ? AND key = ? AND type = ? AND accepted_at > ? ORDER BY seq DESC LIMIT 1",
-        (key_hash(key), key, type_, after),
-    ).fetchone()
-    return First(stored_event(row), row[6]) if row else None
-
-
-def stored_event(row: Any) -> Event:
-    """Make an event of a row that starts with id, type, received_at, source, key, payload."""
-    id_, type_, received_at, source, key, payload, *_ = row
-    return Event(id_, type_, received_at, source, key, json.loads(payload))
-
-
-def remembered(connection: sqlite3.Connection, scope: str, key: str, after: int, before: int) -> Seen | None:
-    """Return the latest stored remembrance of a key strictly between two times."""
-    row = connection.execute(
-        "SELECT event_id, at FROM memory WHERE scope = ? AND key = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1",
-        (scope, key, after, before),
-    ).fetchone()
-    return Seen(*row) if row else None
-
-
-def state(connection: sqlite3.Connection, scope: str, key: str) -> State | None:
-    """Return the stored state of a key."""
-    row = connection.execute(f"SELECT {_STATE} FROM states WHERE scope = ? AND key = ?", (scope, key)).fetchone()
-    return _state(row) if row else None
-
-
-_STATE = "value, event_id, at"
-
-
-def _state(row: Sequence[Any]) -> State:
-    value, event_id, at = row
-    return State(json.loads(value), event_id, at)
-
-
-def traits(connection: sqlite3.Connection, kind: str, key: str) -> Traits | None:
-    """Return what is stored of an entity."""
-    row = connection.execute(f"SELECT {_TRAITS} FROM entities WHERE kind = ? AND key = ?", (kind, key)).fetchone()
-    return _traits(row) if row else None
-
-
-_TRAITS = "traits, origins, first_seen, last_seen"
-
-
-def _traits(row: Sequence[Any]) -> Traits:
-    values, origins, first_seen, last_seen = row
-    told = {name: (origin, at) for name, (origin, at) in json.loads(origins).items()}
-    return Traits(json.loads(values), told, first_seen, last_seen)

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from ...system.clock import Clock, format_time
-from .connection import Store, errors
+from ..contract.reading import Looked
+from .connection import Database, errors
 from .schema import VERSION
 
 CHUNK = 5_000  # rows that are looked for at once
@@ -23,70 +24,77 @@ TABLES = (
 )
 
 
-def info(store: Store) -> dict[str, Any]:
-    """Return counts, sizes in bytes, the oldest that waits, the schema's version and SQLite's own check."""
-    statuses = dict(store.select("SELECT status, count(*) FROM deliveries GROUP BY status"))
-    oldest = store.select(
-        "SELECT min(queued_at) FROM deliveries WHERE status <> 'delivered'"
-        " AND status IN ('pending', 'retrying', 'unknown')"
-    )[0][0]
-    pages, size, free = (store.select(f"PRAGMA {name}")[0][0] for name in ("page_count", "page_size", "freelist_count"))
-    check = [row[0] for row in store.select("PRAGMA integrity_check(10)")]
-    wal = f"{store.path}-wal"
-    return {
-        "path": store.path,
-        "schema_version": VERSION,
-        "bytes": pages * size,
-        "free_bytes": free * size,
-        "wal_bytes": os.path.getsize(wal) if os.path.exists(wal) else 0,
-        "rows": {table: store.select(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES},
-        "deliveries": statuses,
-        "oldest_waiting": None if oldest is None else format_time(oldest),
-        "integrity": "ok" if check == ["ok"] else check,
-    }
+class SqliteUpkeep:
+    """See `contract.protocols.Upkeep`."""
 
+    def __init__(self, store: Database) -> None:
+        self._store = store
 
-def faults(store: Store) -> list[str]:
-    """Return what SQLite's quick check of the file finds, the first few."""
-    said = [str(row[0]) for row in store.select("PRAGMA quick_check(3)")]
-    return [] if said == ["ok"] else said
+    def info(self) -> dict[str, Any]:
+        rows, wal = self._store.rows, f"{self._store.path}-wal"
+        statuses = dict(rows("SELECT status, count(*) FROM deliveries GROUP BY status"))
+        oldest = rows(
+            "SELECT min(queued_at) FROM deliveries WHERE status <> 'delivered'"
+            " AND status IN ('pending', 'retrying', 'unknown')"
+        )[0][0]
+        pages, size, free = (rows(f"PRAGMA {name}")[0][0] for name in ("page_count", "page_size", "freelist_count"))
+        check = [row[0] for row in rows("PRAGMA integrity_check(10)")]
+        return {
+            "path": self._store.path,
+            "schema_version": VERSION,
+            "bytes": pages * size,
+            "free_bytes": free * size,
+            "wal_bytes": os.path.getsize(wal) if os.path.exists(wal) else 0,
+            "rows": {table: rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES},
+            "deliveries": statuses,
+            "oldest_waiting": None if oldest is None else format_time(oldest),
+            "integrity": "ok" if check == ["ok"] else check,
+        }
 
+    def faults(self) -> list[str]:
+        """Return the first few."""
+        said = [str(row[0]) for row in self._store.rows("PRAGMA quick_check(3)")]
+        return [] if said == ["ok"] else said
 
-def prune(
-    store: Store,
-    clock: Clock,
-    before: int,
-    memory_before: int,
-    progress: Callable[[int], None] | None = None,
-    forever: Sequence[str] = (),
-) -> int:
-    """Forget events accepted before a time, with all that hangs on them; return how many.
+    def prune(
+        self,
+        clock: Clock,
+        before: int,
+        memory_before: int,
+        progress: Looked | None = None,
+        forever: Sequence[str] = (),
+    ) -> int:
+        """Forget in many short transactions, which take turns with those of others."""
+        turns = _Turns(self._store, clock)
+        removed = last = 0
+        while rows := self._store.rows(
+            "SELECT seq FROM events WHERE seq > ? AND accepted_at < ? ORDER BY seq LIMIT ?", last, before, CHUNK
+        ):
+            last = rows[-1][0]
+            removed += turns.take(rows, partial(_forget, before=before))
+            if progress is not None:
+                progress(removed)
+        _forget_memory(turns, memory_before, forever)
+        _forget_states(turns, memory_before, forever)
+        _forget_threads(turns, memory_before)
+        _forget_rows(turns, "dead_letters", "seq", (0,), before)
+        _forget_rows(turns, "people", "workspace, email", ("", ""), before)
+        return removed
 
-    What is not settled stays, with its event; so do what steps remember and threads of the events that stay, or since
-    `memory_before`. What is remembered in a scope that is `forever` and what is known of entities are never
-    forgotten. Many short transactions: emitters go on meanwhile.
-    """
-    turns = _Turns(store, clock)
-    removed = last = 0
-    while rows := store.select(
-        "SELECT seq FROM events WHERE seq > ? AND accepted_at < ? ORDER BY seq LIMIT ?", last, before, CHUNK
-    ):
-        last = rows[-1][0]
-        removed += turns.take(rows, partial(_forget, before=before))
-        if progress is not None:
-            progress(removed)
-    _forget_memory(turns, memory_before, forever)
-    _forget_states(turns, memory_before, forever)
-    _forget_threads(turns, memory_before)
-    _forget_rows(turns, "dead_letters", "seq", (0,), before)
-    _forget_rows(turns, "people", "workspace, email", ("", ""), before)
-    return removed
+    def vacuum(self) -> tuple[int, int]:
+        path, execute = self._store.path, self._store.connection.execute
+        before = os.path.getsize(path)
+        with errors(path):
+            execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            execute("VACUUM")
+            execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return before, os.path.getsize(path)
 
 
 class _Turns:
     """Write transactions that take turns with those of other processes: what is to go is looked for outside them."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Database, clock: Clock) -> None:
         self.store = store
         self._clock = clock
         self._first = True
@@ -115,7 +123,7 @@ class _Turns:
 
 def _forget_memory(turns: _Turns, before: int, forever: Sequence[str]) -> None:
     scope, key, at = "", "", -(1 << 62)
-    while rows := turns.store.select(
+    while rows := turns.store.rows(
         "SELECT scope, key, at, at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id) FROM memory"
         " WHERE (scope, key, at) > (?, ?, ?) ORDER BY scope, key, at LIMIT ?",
         *(before, scope, key, at, CHUNK),
@@ -131,7 +139,7 @@ def _forget_memory(turns: _Turns, before: int, forever: Sequence[str]) -> None:
 
 def _forget_states(turns: _Turns, before: int, forever: Sequence[str]) -> None:
     scope, key = "", ""
-    while rows := turns.store.select(
+    while rows := turns.store.rows(
         "SELECT scope, key, at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id) FROM states"
         " WHERE (scope, key) > (?, ?) ORDER BY scope, key LIMIT ?",
         *(before, scope, key, CHUNK),
@@ -147,9 +155,9 @@ def _forget_states(turns: _Turns, before: int, forever: Sequence[str]) -> None:
 
 def _forget_threads(turns: _Turns, before: int) -> None:
     """Forget the threads that began before a time and of whose messages none is left."""
-    old = {seq for (seq,) in turns.store.select("SELECT seq FROM threads WHERE opened_at < ?", before)}
+    old = {seq for (seq,) in turns.store.rows("SELECT seq FROM threads WHERE opened_at < ?", before)}
     if old:
-        held = turns.store.select("SELECT DISTINCT thread FROM deliveries WHERE thread IS NOT NULL")
+        held = turns.store.rows("SELECT DISTINCT thread FROM deliveries WHERE thread IS NOT NULL")
         old -= {seq for (seq,) in held}
     # A message that came meanwhile may hang on it; by the index of those that are not settled.
     turns.delete(
@@ -163,7 +171,7 @@ def _forget_threads(turns: _Turns, before: int) -> None:
 def _forget_rows(turns: _Turns, table: str, keys: str, first: tuple[Any, ...], before: int) -> None:
     """Forget what a table has from before a time; it has nothing that other rows hang on. `first` is before any key."""
     marks, last = ", ".join("?" * len(first)), first
-    while rows := turns.store.select(
+    while rows := turns.store.rows(
         f"SELECT {keys} FROM {table} WHERE ({keys}) > ({marks}) AND at < ? ORDER BY {keys} LIMIT ?",
         *(*last, before, CHUNK),
     ):
@@ -190,13 +198,3 @@ def _forget(connection: sqlite3.Connection, rows: list[tuple[int]], before: int)
     execute("DELETE FROM deliveries WHERE event IN (SELECT seq FROM going)")
     execute("DELETE FROM runs WHERE event IN (SELECT seq FROM going)")
     return execute("DELETE FROM events WHERE seq IN (SELECT seq FROM going)").rowcount
-
-
-def vacuum(store: Store) -> tuple[int, int]:
-    """Give free space back to the disk; return the sizes in bytes before and after. Writers wait meanwhile."""
-    before = os.path.getsize(store.path)
-    with errors(store.path):
-        store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        store.connection.execute("VACUUM")
-        store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return before, os.path.getsize(store.path)

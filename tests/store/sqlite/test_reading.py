@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.store.sqlite.connection import Store, open_store
 from ingestlayer_cli.store.sqlite.reading import open_to_read
+from ingestlayer_cli.store.sqlite.store import SqliteStore, open_to_write
 from ingestlayer_cli.system.errors import StoreError
 from tests.support.folder import PAYLOAD, USAGE, Folder
 from tests.support.program import Result
@@ -25,45 +25,45 @@ COUNT = "SELECT count(*) FROM dead_letters"
 def path(tmp_path: Path) -> str:
     """A store that nobody has open."""
     path = str(tmp_path / "store.db")
-    with closing(open_store(path)) as store:
+    with closing(open_to_write(path)) as store:
         bury(store)
     return path
 
 
-def bury(store: Store, count: int = 1) -> None:
+def bury(store: SqliteStore, count: int = 1) -> None:
     with store.transaction() as transaction:
         for _ in range(count):
             transaction.add_dead_letter(1, "json", "a.b", "cli", None, "no", [], "x" * 1000)
 
 
-def reader(path: str) -> Store:
+def reader(path: str) -> SqliteStore:
     found = open_to_read(path)
     assert found is not None
     return found
 
 
 def test_a_reader_that_was_there_first_sees_what_is_committed_later(path: str) -> None:
-    with closing(reader(path)) as reading, closing(open_store(path)) as writing:
-        assert reading.select(COUNT) == [(1,)]
+    with closing(reader(path)) as reading, closing(open_to_write(path)) as writing:
+        assert reading.rows(COUNT) == [(1,)]
         for number in range(2, 6):
             bury(writing)
-            assert reading.select(COUNT) == [(number,)]
+            assert reading.rows(COUNT) == [(number,)]
 
 
 def test_a_reader_outlives_many_writers_that_copy_their_log_into_the_file(path: str) -> None:
     with closing(reader(path)) as reading:
         for number in range(1, 6):
-            with closing(open_store(path)) as writing:
+            with closing(open_to_write(path)) as writing:
                 bury(writing, 100)
                 writing.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            assert reading.select(COUNT) == [(1 + 100 * number,)]
-            assert reading.select("PRAGMA quick_check") == [("ok",)]
+            assert reading.rows(COUNT) == [(1 + 100 * number,)]
+            assert reading.rows("PRAGMA quick_check") == [("ok",)]
 
 
 def test_readers_leave_nothing_behind(path: str) -> None:
     before = Path(path).read_bytes()
     first, second = reader(path), reader(path)
-    assert first.select(COUNT) == second.select(COUNT) == [(1,)]
+    assert first.rows(COUNT) == second.rows(COUNT) == [(1,)]
     first.close()
     second.close()
     assert os.listdir(os.path.dirname(path)) == ["store.db"]
@@ -74,7 +74,7 @@ def test_a_reader_writes_nothing(path: str) -> None:
     with closing(reader(path)) as reading:
         with pytest.raises(StoreError, match="cannot be written"):
             bury(reading)
-        assert reading.select(COUNT) == [(1,)]
+        assert reading.rows(COUNT) == [(1,)]
 
 
 def test_a_reader_opens_while_writers_come_and_go(path: str) -> None:
@@ -82,7 +82,7 @@ def test_a_reader_opens_while_writers_come_and_go(path: str) -> None:
 
     def write() -> None:
         while not ends.is_set():
-            with closing(open_store(path)) as store:
+            with closing(open_to_write(path)) as store:
                 bury(store)
 
     writer = threading.Thread(target=write)
@@ -91,7 +91,7 @@ def test_a_reader_opens_while_writers_come_and_go(path: str) -> None:
         last = 0
         for _ in range(200):
             with closing(reader(path)) as reading:
-                ((count,),) = reading.select(COUNT)
+                ((count,),) = reading.rows(COUNT)
             assert count >= last
             last = count
     finally:
@@ -108,7 +108,7 @@ if os.geteuid() == 0:
     os.setuid(65534)  # root may write everywhere
 store = open_to_read(sys.argv[1])
 for line in sys.stdin:
-    print(store.select("SELECT count(*) FROM dead_letters")[0][0], flush=True)
+    print(store.rows("SELECT count(*) FROM dead_letters")[0][0], flush=True)
 store.close()
 """
 
@@ -117,7 +117,7 @@ store.close()
 def guarded() -> Iterator[str]:
     """A store in a folder that nobody but its owner may write."""
     with tempfile.TemporaryDirectory() as folder:
-        with closing(open_store(f"{folder}/store.db")) as store:
+        with closing(open_to_write(f"{folder}/store.db")) as store:
             bury(store)
         os.chmod(f"{folder}/store.db", 0o444)
         os.chmod(folder, 0o555)
@@ -155,14 +155,14 @@ def test_a_store_that_may_not_be_written_is_read(guarded: str) -> None:
 def test_a_store_that_only_others_may_write_is_read_as_they_left_it(guarded: str) -> None:
     with closing(Nobody(guarded)) as nobody:
         assert nobody.count() == 1
-        with closing(open_store(guarded)) as store:  # their -wal comes after the reader
+        with closing(open_to_write(guarded)) as store:  # their -wal comes after the reader
             bury(store, 100)
             assert nobody.count() == 101
             bury(store)
             assert nobody.count() == 102
     with closing(Nobody(guarded)) as nobody:
         assert nobody.count() == 102
-        with closing(open_store(guarded)) as store:  # and has come and gone between two reads
+        with closing(open_to_write(guarded)) as store:  # and has come and gone between two reads
             bury(store, 100)
         assert nobody.count() == 202
 
@@ -172,18 +172,18 @@ def test_a_store_that_only_others_may_write_is_read_as_they_left_it(guarded: str
 
 def test_a_store_is_called_damaged_once_sqlite_has_checked_it(path: str) -> None:
     with closing(reader(path)) as reading:
-        ((page,),) = reading.select("SELECT rootpage FROM sqlite_master WHERE name = 'dead_letters'")
+        ((page,),) = reading.rows("SELECT rootpage FROM sqlite_master WHERE name = 'dead_letters'")
     with open(path, "r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(os.urandom(4096))
     with closing(reader(path)) as reading, pytest.raises(StoreError, match="is damaged") as told:
-        reading.select("SELECT raw FROM dead_letters")
+        reading.rows("SELECT raw FROM dead_letters")
     assert ".recover" in told.value.hint
 
 
 def test_what_is_no_damage_is_not_called_so(path: str) -> None:
     with closing(reader(path)) as reading, pytest.raises(StoreError, match="failed: malformed JSON"):
-        reading.select("SELECT * FROM json_each('{')")
+        reading.rows("SELECT * FROM json_each('{')")
 
 
 # The program itself ---------------------------------------------------------------------------------------

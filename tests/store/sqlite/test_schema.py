@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ingestlayer_cli.store.sqlite import schema
-from ingestlayer_cli.store.sqlite.connection import open_store
 from ingestlayer_cli.store.sqlite.reading import open_to_read
+from ingestlayer_cli.store.sqlite.store import open_to_write
 from ingestlayer_cli.system.errors import StoreError
 from tests.support.posting import Posting
 from tests.support.standin import SlackStandin
@@ -27,25 +27,24 @@ INSERT INTO events SELECT i, 'evt_' || i, 't', 1, 1, 'cli', 'key-' || i, '{}' FR
 """
 BLOCKED = """
 import sqlite3, sys, time
-from ingestlayer_cli.store.sqlite import connection as store
-from ingestlayer_cli.store.sqlite import schema
+from ingestlayer_cli.store.sqlite import migrating, schema, store
 print("begun", flush=True)
 def slowly(script):
     yield "CREATE TABLE half_done (a)"
     print("half done", flush=True)
     time.sleep(60)
-store._statements = slowly
-store.open_store(sys.argv[1])
+migrating._statements = slowly
+store.open_to_write(sys.argv[1])
 """
 # Forked off a process that has no threads, unlike that of the tests.
 EIGHT = """
 import os, sys, time
-from ingestlayer_cli.store.sqlite.connection import open_store
+from ingestlayer_cli.store.sqlite.store import open_to_write
 moment = time.time() + 0.05
 def child():
     time.sleep(max(moment - time.time(), 0))
     try:
-        open_store(sys.argv[1]).close()
+        open_to_write(sys.argv[1]).close()
     except BaseException as error:
         print(repr(error), flush=True)
     os._exit(0)
@@ -104,8 +103,8 @@ def old(posting: Posting) -> Path:
 
 
 def test_an_older_store_is_migrated_when_it_is_opened(old: Path, tmp_path: Path) -> None:
-    open_store(str(old)).close()
-    open_store(str(tmp_path / "new.db")).close()
+    open_to_write(str(old)).close()
+    open_to_write(str(tmp_path / "new.db")).close()
     assert version(old) == schema.VERSION
     assert tables(old) == tables(tmp_path / "new.db")
 
@@ -128,7 +127,7 @@ def test_a_preview_knows_a_key_that_was_taken_in_an_older_store(old: Path, posti
 
 def test_the_store_as_it_was_is_kept_beside_it(old: Path) -> None:
     before = tables(old)
-    open_store(str(old)).close()
+    open_to_write(str(old)).close()
     kept = old.with_name("store.db.v1")
     assert (version(kept), tables(kept)) == (1, before)
     connection = sqlite3.connect(kept)
@@ -140,12 +139,12 @@ def test_the_store_as_it_was_is_kept_beside_it(old: Path) -> None:
 def test_a_migration_that_fails_leaves_the_store_as_it_was(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tables(old)
     broken = [*schema.MIGRATIONS[:-1], schema.MIGRATIONS[-1] + "\nCREATE TABLE events (again INTEGER);"]
-    monkeypatch.setattr("ingestlayer_cli.store.sqlite.connection.MIGRATIONS", broken)
+    monkeypatch.setattr("ingestlayer_cli.store.sqlite.migrating.MIGRATIONS", broken)
     with pytest.raises(StoreError):
-        open_store(str(old))
+        open_to_write(str(old))
     assert (version(old), tables(old)) == (1, before)
     monkeypatch.undo()
-    open_store(str(old)).close()
+    open_to_write(str(old)).close()
     assert version(old) == schema.VERSION
 
 
@@ -157,7 +156,7 @@ def test_a_migration_that_is_killed_leaves_the_store_as_it_was(old: Path) -> Non
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert (version(old), tables(old)) == (1, before)
-    open_store(str(old)).close()
+    open_to_write(str(old)).close()
     assert version(old) == schema.VERSION
 
 
@@ -165,8 +164,8 @@ def test_a_migration_that_takes_long_tells_a_terminal(old: Path, tmp_path: Path)
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:
         connection.execute(MANY)
     opened = (
-        "import sys; from ingestlayer_cli.store.sqlite import connection as store;"
-        " store.SHOW_AFTER = 0; store.open_store(sys.argv[1])"
+        "import sys; from ingestlayer_cli.store.sqlite import migrating, store;"
+        " migrating.SHOW_AFTER = 0; store.open_to_write(sys.argv[1])"
     )
     with Terminal(sys.executable, "-c", opened, str(old), cwd=tmp_path, env=os.environ) as terminal:
         terminal.expect(f"Bringing the store from version 1 to {schema.VERSION}: 0 s")
@@ -177,7 +176,7 @@ def test_a_migration_that_takes_long_tells_a_terminal(old: Path, tmp_path: Path)
 def test_a_left_over_of_a_killed_copy_does_not_stop_the_next_migration(old: Path) -> None:
     for name in ("store.db.v1.part", f"store.db.v1.{os.getpid()}"):
         old.with_name(name).write_bytes(b"half a copy")
-    open_store(str(old)).close()
+    open_to_write(str(old)).close()
     assert version(old.with_name("store.db.v1")) == 1
 
 
@@ -191,7 +190,7 @@ def test_a_copy_that_fails_leaves_nothing_half_done(old: Path, posting: Posting)
 
 
 def test_a_newer_store_is_refused_with_what_to_do(old: Path, posting: Posting) -> None:
-    open_store(str(old)).close()
+    open_to_write(str(old)).close()
     posting.sql(f"PRAGMA user_version = {schema.VERSION + 1}")
     before = old.read_bytes()
     for command in (["deliver"], ["store", "info"], ["deliveries", "list"], ["preview", "usage.limit_reached"]):

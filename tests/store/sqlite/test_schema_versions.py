@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ingestlayer_cli.store.sqlite import schema
-from ingestlayer_cli.store.sqlite.connection import open_store
+from ingestlayer_cli.store.sqlite.store import open_to_write
 from ingestlayer_cli.system.errors import StoreError
 from tests.support.bench import TOKEN, Bench
 from tests.support.folder import Folder, envelope
@@ -38,8 +38,8 @@ import sys
 from ingestlayer_cli.store.sqlite import schema
 schema.MIGRATIONS.append("CREATE TABLE later (a INTEGER) STRICT;")
 schema.VERSION += 1
-from ingestlayer_cli.store.sqlite.connection import open_store
-open_store(sys.argv[1]).close()
+from ingestlayer_cli.store.sqlite.store import open_to_write
+open_to_write(sys.argv[1]).close()
 """
 
 
@@ -100,7 +100,7 @@ def test_its_events_are_told_and_replayed(bench: Bench) -> None:
 
 
 def test_an_open_store_is_not_written_once_a_newer_program_has_migrated_it(tmp_path: Path) -> None:
-    with closing(open_store(str(tmp_path / "store.db"))) as store:
+    with closing(open_to_write(str(tmp_path / "store.db"))) as store:
         with store.transaction():
             pass
         newer(tmp_path / "store.db")
@@ -108,7 +108,7 @@ def test_an_open_store_is_not_written_once_a_newer_program_has_migrated_it(tmp_p
         with pytest.raises(StoreError, match=words) as caught, store.transaction() as transaction:
             transaction.connection.execute("INSERT INTO people VALUES ('', 'a', NULL, '', 1)")
         assert "pip install -U ingestlayer-cli" in caught.value.hint
-        assert store.select("SELECT count(*) FROM people") == [(0,)]
+        assert store.rows("SELECT count(*) FROM people") == [(0,)]
 
 
 def test_a_batch_stops_when_a_newer_program_has_migrated_its_store(project: Folder) -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.store.contract.accepting import LookedUp
+from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.opening import open_to_write
-from ingestlayer_cli.store.sqlite.connection import Store
 
 
 def taken(store: Store, id_: str, key: str) -> None:
     with store.transaction() as transaction:
         event = Event(id_, "usage.limit_reached", 1, "cli", key, {})
-        transaction.add_event(event, "{}", transaction.line_up("[]"), 1)
+        transaction.add_event(event, "{}", "[]", 1)
 
 
 def first(store: Store, looked_up: LookedUp, key: str) -> str | None:

@@ -6,8 +6,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from ingestlayer_cli.store.sqlite.connection import Store, open_store
-from ingestlayer_cli.store.sqlite.upkeep import PAUSE, prune
+from ingestlayer_cli.store.sqlite.store import SqliteStore, open_to_write
+from ingestlayer_cli.store.sqlite.upkeep import PAUSE
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting, envelope
 
@@ -50,41 +50,41 @@ class Neighbour(FakeClock):
 
 
 @pytest.fixture
-def store(posting: Posting) -> Iterator[Store]:
-    with closing(open_store(str(posting.store))) as store:
+def store(posting: Posting) -> Iterator[SqliteStore]:
+    with closing(open_to_write(str(posting.store))) as store:
         yield store
 
 
 @pytest.mark.parametrize("table", FILL)
-def test_old_rows_go_a_few_at_a_time_and_between_them_the_store_is_free(table: str, store: Store) -> None:
+def test_old_rows_go_a_few_at_a_time_and_between_them_the_store_is_free(table: str, store: SqliteStore) -> None:
     store.connection.execute(FILL[table])
     clock = Neighbour(store.path, table)
-    prune(store, clock, 2, 2)
+    store.upkeep.prune(clock, 2, 2)
     assert len(clock.left) > 10
     steps = [before - after for before, after in zip([2000, *clock.left], [*clock.left, 0], strict=True)]
     assert max(steps) <= 200
-    assert store.select(f"SELECT count(*) FROM {table}") == [(0,)]
+    assert store.rows(f"SELECT count(*) FROM {table}") == [(0,)]
 
 
-def test_whoever_waits_for_one_transaction_wakes_in_the_pause_after_it(store: Store) -> None:
+def test_whoever_waits_for_one_transaction_wakes_in_the_pause_after_it(store: SqliteStore) -> None:
     store.connection.execute(FILL["events"])
     clock = Neighbour(store.path, "events")
-    prune(store, clock, 2, 2)
+    store.upkeep.prune(clock, 2, 2)
     assert min(clock.slept) == PAUSE >= LONGEST_SLEEP
 
 
-def test_the_clock_set_back_does_not_make_a_transaction_endless(store: Store) -> None:
+def test_the_clock_set_back_does_not_make_a_transaction_endless(store: SqliteStore) -> None:
     class SetBack(FakeClock):
         def now(self) -> int:
             self.at -= DAY
             return self.at
 
     store.connection.execute(FILL["events"])
-    assert prune(store, SetBack(), 2, 2) == 2000
+    assert store.upkeep.prune(SetBack(), 2, 2) == 2000
 
 
 @contextmanager
-def statements(store: Store) -> Iterator[list[str]]:
+def statements(store: SqliteStore) -> Iterator[list[str]]:
     said: list[str] = []
     store.connection.set_trace_callback(said.append)
     try:
@@ -93,15 +93,15 @@ def statements(store: Store) -> Iterator[list[str]]:
         store.connection.set_trace_callback(None)
 
 
-def test_a_prune_that_finds_nothing_old_never_holds_the_store(store: Store) -> None:
+def test_a_prune_that_finds_nothing_old_never_holds_the_store(store: SqliteStore) -> None:
     for statement in FILL.values():
         store.connection.execute(statement)
     with statements(store) as said:
-        assert prune(store, FakeClock(), 1, 1) == 0
+        assert store.upkeep.prune(FakeClock(), 1, 1) == 0
     assert [line for line in said if line.startswith("BEGIN")] == []
 
 
-def test_what_is_young_is_not_searched_while_the_store_is_held(store: Store) -> None:
+def test_what_is_young_is_not_searched_while_the_store_is_held(store: SqliteStore) -> None:
     store.connection.execute(FILL["dead_letters"])
     store.connection.execute("UPDATE dead_letters SET at = 3 WHERE seq > 1")
     steps = 0
@@ -112,13 +112,13 @@ def test_what_is_young_is_not_searched_while_the_store_is_held(store: Store) -> 
         return 0
 
     store.connection.set_progress_handler(count, 1)
-    prune(store, FakeClock(), 2, 2)
+    store.upkeep.prune(FakeClock(), 2, 2)
     store.connection.set_progress_handler(None, 1)
-    assert store.select("SELECT count(*) FROM dead_letters") == [(1999,)]
+    assert store.rows("SELECT count(*) FROM dead_letters") == [(1999,)]
     assert 0 < steps < 1000
 
 
-def test_events_emitted_between_two_turns_stay(posting: Posting, store: Store) -> None:
+def test_events_emitted_between_two_turns_stay(posting: Posting, store: SqliteStore) -> None:
     class Emitting(FakeClock):
         """Emits an event whenever prune sleeps."""
 
@@ -136,7 +136,7 @@ def test_events_emitted_between_two_turns_stay(posting: Posting, store: Store) -
 
     store.connection.execute(FILL["events"])
     clock = Emitting()
-    assert prune(store, clock, 2, 2) == 2000
-    keys = {key for (key,) in store.select("SELECT key FROM events")}
+    assert store.upkeep.prune(clock, 2, 2) == 2000
+    keys = {key for (key,) in store.rows("SELECT key FROM events")}
     assert keys == {envelope(number)["idempotency_key"] for number in range(clock.emitted)}
     assert clock.emitted > 5

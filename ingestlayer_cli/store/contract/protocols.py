@@ -1,0 +1,458 @@
+"""What the rest of the program asks of a store, by role: small calls in the words of the domain.
+
+An engine does what is written here, whatever it is made of. Events, runs, deliveries and pipelines are called by
+their ids and names; times are in milliseconds. Several processes have one store open, on one machine or on several:
+what is said of a call holds whatever the others do meanwhile. Imported for the types alone: a start of the program
+has no time for it.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from ...model.events import Event
+from ...model.memory import Kept, Memory, Remembered, State, Traits, Upsert
+from ...model.people import Person
+from ...system.clock import Clock
+from .accepting import First, Keys, LookedUp, NewDelivery, NewRun, Queued
+from .reading import (
+    Backlog,
+    DeliverySelection,
+    FirstRun,
+    LastSettled,
+    Lined,
+    Looked,
+    Mark,
+    Outcome,
+    Past,
+    Selection,
+    Stored,
+    StoredRun,
+    UsedVersion,
+    Version,
+)
+from .sending import Attempt, Claimed, Doubtful, Leased, Wanted
+from .unfinished import UnfinishedGroup, UnfinishedRun
+
+
+class Transaction(Memory, Protocol):
+    """What is written together, whole or not at all. Look-ups see what the transaction itself has added.
+
+    What one transaction found stays so until it is committed: of two that look for the same key, memory or state, to
+    write it then, the second waits for the first and finds what that wrote.
+    """
+
+    @property
+    def queued(self) -> Queued:
+        """The deliveries that this transaction queues."""
+
+    def first_with_key(self, type_: str, key: str, after: int) -> First | None:
+        """Return the newest event of a type with this idempotency key accepted after a time.
+
+        None: nobody else takes the key before this transaction has ended.
+        """
+
+    def know(self, looked_up: LookedUp) -> None:
+        """Take what was looked up for `first_with_key`; it is read again where others have written since."""
+
+    def add_event(self, event: Event, payload: str, line_up: str, now: int) -> None:
+        """Store an event whole; `line_up` is the pipelines that there are, as JSON."""
+
+    def add_duplicate(self, event_id: str, now: int) -> None:
+        """Count one more event that came with the key of a first one."""
+
+    def add_dead_letter(
+        self,
+        at: int,
+        kind: str,
+        type_: str,
+        source: str,
+        line: int | None,
+        message: str,
+        details: list[dict[str, str]],
+        raw: str,
+    ) -> None:
+        """Keep what was refused."""
+
+    def add_run(self, event_id: str, run: NewRun, now: int) -> None:
+        """Add a run of an event, keeping its pipeline's text the first time."""
+
+    def add_unfinished(self, event_id: str, number: int, cause: str, tries: int, retry_at: int | None) -> None:
+        """Note that a run failed, so many times by now, and is run again: then, or once its cause has changed."""
+
+    def take_up(self, event_id: str, number: int, tries: int) -> bool:
+        """Take an unfinished run out, to be added anew; False: it was run again since it had failed so many times."""
+
+    def add_delivery(self, event_id: str, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
+        """Queue a message of a run of an event."""
+
+    def hasten(self, queued: Queued, now: int) -> None:
+        """Make those of some deliveries due that wait for their next attempt."""
+
+    def supersede(self, event_id: str, pipeline: str, by: dict[tuple[str, str], str], now: int) -> None:
+        """Settle what an earlier transaction queued of an event: ids of what replaces it, by (destination, target).
+
+        That is whatever is not delivered at these places, and then what is dead of the same destinations elsewhere:
+        their targets were mended.
+        """
+
+    def look_up_memory(self, traits: Keys, states: Keys, seen: Keys) -> None:
+        """Read at once what is stored of many keys, by their kind or scope, for `traits`, `state` and `seen`."""
+
+    def traits_of(self, kind: str, keys: Iterable[str]) -> dict[str, Traits]:
+        """Return what is stored of those entities that the store has."""
+
+    def remember(self, item: Remembered | Kept, event_id: str) -> None:
+        """Keep what a step asked for."""
+
+    def upsert(self, item: Upsert) -> None:
+        """Lay traits over those that are known of an entity."""
+
+    def write_entities(self, kind: str, entities: dict[str, Traits]) -> None:
+        """Store entities whole, in place of what was stored of them."""
+
+
+class StoredOutbox(Protocol):
+    """What waits to be sent. A delivery is claimed by one sender at a time; each target has its order and pace."""
+
+    def claim(self, wanted: Wanted, now: int, lease: int, pace: Callable[[str], int], owner: str) -> Claimed | None:
+        """Claim of what is due, to a target that is free, what was accepted first, and reserve its next slot.
+
+        `pace` is the time between two messages to one target of a kind of destination.
+        """
+
+    def next_at(self, wanted: Wanted, now: int, due_by: int, look: int) -> int | None:
+        """Return when the next wanted delivery that is due by a time may go, or None when there is none.
+
+        A target that is in some process's hand may be free at any moment: `look` is when to look again.
+        """
+
+    def unfinished(self, due_by: int) -> list[str]:
+        """Return over which connections anything is due by a time, may or may not have arrived, or is being sent."""
+
+    def own_open(self, wanted: Wanted, due_by: int) -> bool:
+        """Say whether some of what a call itself queued is in some process's hand, or due by a time.
+
+        What waits behind an older message of its thread that is held up for longer is not.
+        """
+
+    def destinations(self, queued: Queued) -> list[str]:
+        """Return the kinds of destination that these deliveries go to."""
+
+    def record(self, claimed: Claimed, attempt: Attempt, owner: str) -> None:
+        """Record an attempt and give the lease back, with what was learned of people.
+
+        A sender that was so slow that it was taken for vanished still knows what came of its attempt: that it arrived,
+        or anything else as long as nobody has tried since.
+        """
+
+    def leased(self) -> list[Leased]:
+        """Return what is in hand."""
+
+    def abandon(self, row: Leased, attempt: Attempt) -> None:
+        """Record that a delivery's sender vanished, unless the sender was quicker."""
+
+    def doubtful(self, wanted: Wanted) -> list[Doubtful]:
+        """Return the wanted deliveries that are `unknown`, in their order."""
+
+    def settle(self, row: Doubtful, attempt: Attempt, owner: str) -> bool:
+        """Record what became of a delivery that was `unknown`, unless another process was quicker."""
+
+    def people(self, workspace: str, emails: list[str]) -> dict[str, Person]:
+        """Return what a workspace said of these e-mail addresses."""
+
+    def states(self, queued: Queued) -> list[dict[str, Any]]:
+        """Return deliveries as `--json` shows them, with `run` and `hint` beside."""
+
+    def counts(self, queued: Queued) -> dict[str, int]:
+        """Count deliveries by status; what is shown only where something is."""
+
+    def still_waiting(self, wanted: Wanted) -> dict[str, int]:
+        """Count what is wanted and neither delivered nor dead, by status."""
+
+    def waiting(
+        self, own: Queued, places: Collection[tuple[str, str]], than: Queued | None, replaced: Queued, due_by: int
+    ) -> dict[str, int]:
+        """Count what waits, by target: some deliveries, and what is due by a time at some (destination, target).
+
+        The latter but for what is `replaced`, and, unless that is None, only where it was queued before the last of
+        `than` and is none of these.
+        """
+
+    def soonest(self, wanted: Wanted) -> int | None:
+        """Return when the next of what waits may go; None when nothing does."""
+
+
+class Deliveries(Protocol):
+    """Deliveries as their operator reads them, newest first, and the operator's word on them."""
+
+    def find(self, selection: DeliverySelection, limit: int | None) -> list[dict[str, Any]]:
+        """Return deliveries, newest first, as `--json` shows them."""
+
+    def count(self, selection: DeliverySelection) -> int:
+        """Return how many fit."""
+
+    def open_pipelines(self) -> list[str]:
+        """Return the pipelines of what is not delivered."""
+
+    def channels(self) -> list[str]:
+        """Return where anything was ever to go, without #."""
+
+    def starting(self, prefix: str) -> list[dict[str, Any]]:
+        """Return the deliveries whose id starts so, two at most."""
+
+    def whole(self, id_: str) -> dict[str, Any]:
+        """Return one delivery with its attempts and its body.
+
+        `thread` is the key of its thread, `waits_for` the delivery of it that must be settled before, if any.
+        """
+
+    def of_event(self, event_id: str, now: int) -> dict[int, list[dict[str, Any]]]:
+        """Return the deliveries of an event by the number of their run, each with its attempts.
+
+        `held_until` is when its channel may be used again, `behind` how many older ones wait in that channel, `due`
+        whether it may go now.
+        """
+
+    def backlog(self, due_before: int, died_after: int) -> Backlog:
+        """Return how the outbox stands: what was due before a time is late."""
+
+    def last_settled(self, destination: str, target: str) -> LastSettled | None:
+        """Return what became of the last delivery to a target that is settled."""
+
+    def retry(self, ids: list[str], now: int) -> int:
+        """Make deliveries due again, with all their attempts before them; return how many. None that is superseded.
+
+        Who was not in Slack, or not to be looked up, is looked up again: that is what may have been mended.
+        """
+
+    def settle(self, id_: str, attempt: Attempt, owner: str) -> bool:
+        """Record the operator's word on a delivery; False when it is delivered, or in some process's hand."""
+
+
+class StoredHistory(Protocol):
+    """Stored events, chosen and read in order."""
+
+    def select(
+        self,
+        selection: Selection,
+        newest_first: bool = True,
+        limit: int | None = None,
+        looked: Looked | None = None,
+    ) -> Iterator[Stored]:
+        """Yield the chosen events by their `received_at`, in memory that does not grow with their number.
+
+        `looked` is told, now and then, how many were looked at.
+        """
+
+    def mark(self, at_most: Mark | None = None) -> Mark:
+        """Return the place in the order of acceptance that whatever is committed from now on comes after.
+
+        `at_most` is a place of an earlier look, to go on from: it holds unless all that was before it is forgotten.
+        """
+
+    def accepted_after(self, selection: Selection, mark: Mark | None) -> list[tuple[Mark, Stored]]:
+        """Return the chosen events that were accepted after a place, in their order, each with its own place.
+
+        None is the place before the first of all. Whoever goes on from the place of the last one meets each event
+        once, however many write meanwhile.
+        """
+
+    def back(self, steps: int) -> Stored | None:
+        """Return the event accepted last, or so many steps before it."""
+
+    def starting(self, prefix: str, most: int) -> list[Stored]:
+        """Return the events whose id starts so, the shortest first."""
+
+    def with_key(self, key: str) -> list[Stored]:
+        """Return the events with an idempotency key, the newest first; a hundred at most."""
+
+    def same(self, type_: str, key: str | None, received_at: int | None, payload: dict[str, Any]) -> list[str]:
+        """Return the ids of the events that an envelope describes, the newest first."""
+
+    def in_order(self, ids: Collection[str]) -> list[str]:
+        """Return ids of stored events in the order of the events' times, each once."""
+
+    def events(self, ids: Sequence[str]) -> list[Event]:
+        """Return the events with these ids, in this order; those that are gone by now are left out."""
+
+    def shortest(self, ids: list[str]) -> list[str]:
+        """Return of each event's id the shortest start that no other stored event has."""
+
+    def types(self, pattern: str) -> list[str]:
+        """Return the types of the stored events that are `pattern`, or `usage.*`."""
+
+
+class Runs(Protocol):
+    """What the pipelines did with stored events."""
+
+    def of_event(self, event_id: str) -> list[StoredRun]:
+        """Return the runs of an event in their order."""
+
+    def outcomes(self, event_id: str) -> list[Outcome]:
+        """Return what became of an event: of each message, and of each run without one."""
+
+    def line_up(self, event_id: str) -> list[Lined] | None:
+        """Return the pipelines that there were when an event was accepted; None when that was not kept."""
+
+    def past(self, ids: Sequence[str]) -> dict[str, Past]:
+        """Return the past of events."""
+
+    def first_versions(self, ids: Sequence[str]) -> dict[str, list[Version]]:
+        """Return the versions that events first ran under."""
+
+    def firsts(self, ids: Sequence[str], bodies: bool) -> dict[str, dict[str, FirstRun]]:
+        """Return what was sent when events were accepted, by pipeline."""
+
+    def unknown(self, ids: Sequence[str]) -> Queued:
+        """Return the deliveries of events that may or may not have arrived."""
+
+    def skipped(self, event_id: str, run: int) -> list[dict[str, str]]:
+        """Return the destinations that a run passed over, [{destination, target, reason}]."""
+
+    def pipelines(self) -> list[str]:
+        """Return the names of all pipelines that ever ran."""
+
+    def versions(self) -> dict[str, list[UsedVersion]]:
+        """Return each pipeline's versions, the newest first."""
+
+    def days(self, now: int, days: int) -> dict[str, list[dict[str, int]]]:
+        """Return for each pipeline its runs by outcome on each of the last days, the oldest first.
+
+        A day is 24 hours, the last one ends now; an event counts where its `received_at` is. Replays are left out.
+        """
+
+
+class StoredUnfinished(Protocol):
+    """Runs that failed and are run again."""
+
+    def is_any(self) -> bool:
+        """Say whether there is one."""
+
+    def groups(self) -> list[UnfinishedGroup]:
+        """Return what runs wait for, and how many."""
+
+    def due(
+        self, changed: Sequence[str], timed: Sequence[str], now: int, source: str | None, most: int
+    ) -> list[UnfinishedRun]:
+        """Return the first runs of causes that have changed, or of these whose time has come, in acceptance's order.
+
+        Of the events from one source, where it is given.
+        """
+
+    def of_events(self, ids: Sequence[str]) -> list[UnfinishedRun]:
+        """Return the unfinished runs of events, in the order of acceptance."""
+
+    def of_source(self, source: str) -> list[UnfinishedRun]:
+        """Return the unfinished runs of the events from a source, in the order of acceptance."""
+
+
+class Refusals(Protocol):
+    """What was refused, as `--json` shows it."""
+
+    def newest(self, word: str | None, type_: str | None = None) -> tuple[dict[str, Any], int] | None:
+        """Return the newest refusal whose type is a word, or in which it stands, and how many others there are.
+
+        Without a word: the newest of all, or of a type.
+        """
+
+    def conflicts(self, event_id: str) -> list[dict[str, Any]]:
+        """Return the events that were refused because this one has their key, the newest first."""
+
+
+class StoredEntities(Protocol):
+    """What the store knows of entities, many at a time."""
+
+    def of_keys(self, kind: str, keys: Iterable[str]) -> dict[str, Traits]:
+        """Return what is stored of those entities that the store has."""
+
+    def every(self, kind: str) -> Iterator[tuple[str, Traits]]:
+        """Yield the stored entities of a kind in the order of their keys, in memory that does not grow."""
+
+    def starting(self, kind: str, start: str, most: int) -> list[str]:
+        """Return the first keys that start so."""
+
+    def kinds(self) -> list[str]:
+        """Return the kinds that there are."""
+
+    def count(self, kind: str) -> int:
+        """Return how many entities of a kind are stored."""
+
+
+class Upkeep(Protocol):
+    """What the store holds, forgetting what is old, giving space back."""
+
+    def info(self) -> dict[str, Any]:
+        """Return counts, sizes in bytes, the oldest that waits, the schema's version and the engine's own check."""
+
+    def faults(self) -> list[str]:
+        """Return what the engine's quick check of the store finds."""
+
+    def prune(
+        self,
+        clock: Clock,
+        before: int,
+        memory_before: int,
+        progress: Looked | None = None,
+        forever: Sequence[str] = (),
+    ) -> int:
+        """Forget events accepted before a time, with all that hangs on them; return how many.
+
+        What is not settled stays, with its event; so do what steps remember and threads of the events that stay, or
+        since `memory_before`. What is remembered in a scope that is `forever` and what is
+        known of entities are never forgotten.
+        Emitters go on meanwhile.
+        """
+
+    def vacuum(self) -> tuple[int, int]:
+        """Give free space back to the disk; return the sizes in bytes before and after. Writers wait meanwhile."""
+
+
+class Store(Memory, Protocol):
+    """An open store. One thread at a time may use it. What others commit is seen at once."""
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was made by an older program, and is not brought up to date: it is opened for reading."""
+
+    @property
+    def path(self) -> str:
+        """What it was opened by."""
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether it is where it was: one that was deleted, or replaced, nobody else reads."""
+
+    @property
+    def outbox(self) -> StoredOutbox: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def history(self) -> StoredHistory: ...
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def unfinished(self) -> StoredUnfinished: ...
+    @property
+    def refusals(self) -> Refusals: ...
+    @property
+    def entities(self) -> StoredEntities: ...
+    @property
+    def upkeep(self) -> Upkeep: ...
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Commit what is written inside at the end; roll everything back on any exception."""
+
+    def expect_many(self) -> None:
+        """Get ready for many transactions."""
+
+    def look_up(self, keys: list[str]) -> LookedUp:
+        """Read what is stored under many idempotency keys at once."""
+
+    def first_with_key(self, type_: str, key: str, after: int) -> First | None:
+        """Return the newest event of a type with this idempotency key accepted after a time."""
+
+    def states(self, scope: str, start: str) -> dict[str, State]:
+        """Return the states of the keys that begin with a text, by key."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,88 @@
+"""What is looked up by its key while pipelines run: each look-up once, for a store and for a transaction."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...model.events import Event, encode
+from ...model.memory import Seen, State, Traits
+from ..contract.accepting import First, LookedUp
+from .schema import key_hash
+
+_FIRST = "id, type, received_at, source, key, payload, accepted_at"
+STATE = "value, event_id, at"
+TRAITS = "traits, origins, first_seen, last_seen"
+
+
+class Lookups:
+    """Look-ups by `rows`, which a subclass has."""
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        raise NotImplementedError
+
+    def look_up(self, keys: list[str]) -> LookedUp:
+        as_of = self.written()  # before the look: what others write meanwhile is noticed
+        found = self.rows(
+            f"SELECT {_FIRST} FROM events WHERE key_hash IN (SELECT value FROM json_each(?)) ORDER BY seq",
+            encode(sorted(map(key_hash, keys))),
+        )
+        return LookedUp(keys, {(row[1], row[4]): First(stored_event(row), row[6]) for row in found}, as_of)
+
+    def written(self) -> int:
+        """Return what changes when another connection writes (https://sqlite.org/pragma.html#pragma_data_version)."""
+        return int(self.rows("PRAGMA data_version")[0][0])
+
+    def first_with_key(self, type_: str, key: str, after: int) -> First | None:
+        found = self.rows(
+            f"SELECT {_FIRST} FROM events"
+            " WHERE key_hash = ? AND key = ? AND type = ? AND accepted_at > ? ORDER BY seq DESC LIMIT 1",
+            *(key_hash(key), key, type_, after),
+        )
+        return First(stored_event(found[0]), found[0][6]) if found else None
+
+    def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
+        found = self.rows(
+            "SELECT event_id, at FROM memory WHERE scope = ? AND key = ? AND at > ? AND at < ?"
+            " ORDER BY at DESC LIMIT 1",
+            *(scope, key, after, before),
+        )
+        return Seen(*found[0]) if found else None
+
+    def state(self, scope: str, key: str) -> State | None:
+        found = self.rows(f"SELECT {STATE} FROM states WHERE scope = ? AND key = ?", scope, key)
+        return stored_state(found[0]) if found else None
+
+    def states(self, scope: str, start: str) -> dict[str, State]:
+        found = self.rows(
+            f"SELECT key, {STATE} FROM states WHERE scope = ? AND key >= ? AND key < ?",
+            *(scope, start, start + "\U0010ffff"),
+        )
+        return {row[0]: stored_state(row[1:]) for row in found}
+
+    def traits(self, kind: str, key: str) -> Traits | None:
+        found = self.rows(f"SELECT {TRAITS} FROM entities WHERE kind = ? AND key = ?", kind, key)
+        return stored_traits(found[0]) if found else None
+
+    def traits_of(self, kind: str, keys: Iterable[str]) -> dict[str, Traits]:
+        found = self.rows(
+            f"SELECT e.key, {TRAITS} FROM json_each(?) k CROSS JOIN entities e ON e.kind = ? AND e.key = k.value",
+            *(encode(list(keys)), kind),
+        )
+        return {row[0]: stored_traits(row[1:]) for row in found}
+
+
+def stored_event(row: Sequence[Any]) -> Event:
+    """Make an event of a row that starts with id, type, received_at, source, key, payload."""
+    id_, type_, received_at, source, key, payload, *_ = row
+    return Event(id_, type_, received_at, source, key, json.loads(payload))
+
+
+def stored_state(row: Sequence[Any]) -> State:
+    value, event_id, at = row
+    return State(json.loads(value), event_id, at)
+
+
+def stored_traits(row: Sequence[Any]) -> Traits:
+    values, origins, first_seen, last_seen = row
+    told = {name: (origin, at) for name, (origin, at) in json.loads(origins).items()}
+    return Traits(json.loads(values), told, first_seen, last_seen)

@@ -1,0 +1,53 @@
+"""What was refused, with the rule."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ...system.clock import format_time
+from .connection import Database
+
+_LETTER = "SELECT at, kind, type, source, line, message, details, raw FROM dead_letters"
+
+
+class SqliteRefusals:
+    """See `contract.protocols.Refusals`."""
+
+    def __init__(self, store: Database) -> None:
+        self._rows = store.rows
+
+    def newest(self, word: str | None, type_: str | None = None) -> tuple[dict[str, Any], int] | None:
+        terms, values = ["1"], []
+        if type_ is not None:
+            terms.append("type = ?")
+            values.append(type_)
+        if word is not None:
+            terms.append("(type = ? OR instr(raw, ?) OR instr(message, ?))")
+            values += [word, json.dumps(word, ensure_ascii=False)[1:-1], word]
+        where = " AND ".join(terms)
+        rows = self._rows(f"{_LETTER} WHERE {where} ORDER BY seq DESC LIMIT 1", *values)
+        if not rows:
+            return None
+        count = self._rows(f"SELECT count(*) FROM dead_letters WHERE {where}", *values)[0][0]
+        return _document(rows[0]), count - 1
+
+    def conflicts(self, event_id: str) -> list[dict[str, Any]]:
+        rows = self._rows(
+            f"{_LETTER} WHERE kind = 'conflict' AND substr(message, 1, ?) = ? ORDER BY seq DESC LIMIT 100",
+            *(len(event_id), event_id),
+        )
+        return [_document(row) for row in rows]
+
+
+def _document(row: Sequence[Any]) -> dict[str, Any]:
+    at, kind, type_, source, line, message, details, raw = row
+    return {
+        "at": format_time(at),
+        "kind": kind,
+        "type": type_,
+        "source": source,
+        "line": line,
+        "message": message,
+        "details": json.loads(details),
+        "raw": raw,
+    }

@@ -1,0 +1,101 @@
+"""A store in one SQLite file."""
+
+import os
+import sqlite3
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ...system.errors import StoreError
+from .connection import BUSY_SECONDS, Database, errors
+from .schema import VERSION
+
+if TYPE_CHECKING:
+    from .deliveries import SqliteDeliveries
+    from .entities import SqliteEntities
+    from .history import SqliteHistory
+    from .outbox import SqliteOutbox
+    from .refusals import SqliteRefusals
+    from .runs import SqliteRuns
+    from .unfinished import SqliteUnfinished
+    from .upkeep import SqliteUpkeep
+
+
+class SqliteStore(Database):
+    """See `contract.protocols.Store`. Its parts are loaded when they are used: most calls use few of them."""
+
+    version = VERSION  # opened for reading, it may be an older one
+
+    @property
+    def is_outdated(self) -> bool:
+        return self.version < VERSION
+
+    @cached_property
+    def outbox(self) -> "SqliteOutbox":
+        from .outbox import SqliteOutbox
+
+        return SqliteOutbox(self)
+
+    @cached_property
+    def deliveries(self) -> "SqliteDeliveries":
+        from .deliveries import SqliteDeliveries
+
+        return SqliteDeliveries(self)
+
+    @cached_property
+    def history(self) -> "SqliteHistory":
+        from .history import SqliteHistory
+
+        return SqliteHistory(self)
+
+    @cached_property
+    def runs(self) -> "SqliteRuns":
+        from .runs import SqliteRuns
+
+        return SqliteRuns(self)
+
+    @cached_property
+    def unfinished(self) -> "SqliteUnfinished":
+        from .unfinished import SqliteUnfinished
+
+        return SqliteUnfinished(self)
+
+    @cached_property
+    def refusals(self) -> "SqliteRefusals":
+        from .refusals import SqliteRefusals
+
+        return SqliteRefusals(self)
+
+    @cached_property
+    def entities(self) -> "SqliteEntities":
+        from .entities import SqliteEntities
+
+        return SqliteEntities(self)
+
+    @cached_property
+    def upkeep(self) -> "SqliteUpkeep":
+        from .upkeep import SqliteUpkeep
+
+        return SqliteUpkeep(self)
+
+
+def open_to_write(path: str) -> SqliteStore:
+    """Open a store, making or migrating it when needed; StoreError says what is in the way."""
+    with errors(path):
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the store's folder {os.path.dirname(path)} cannot be made: {error.strerror}",
+                "make it writable, or set [store] path in ingestlayer.toml",
+            ) from None
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                from .migrating import migrate
+
+                migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return SqliteStore(connection, path)
