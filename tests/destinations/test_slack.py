@@ -388,7 +388,7 @@ def test_an_authors_lone_signs_are_escaped_everywhere(bench: Bench, place: str) 
             "<https://t.example/x%7CLog%20in%20to%20Slack|Open>",
         ),
         ("<https://t.example/$event.v|Open>", "x> <!channel", "<https://t.example/x&gt;%20&lt;!channel|Open>"),
-        ("<https://t.example|$event.v>", "a|b\n> c", "<https://t.example|a|b &gt; c>"),
+        ("<https://t.example|$event.v>", "a|b\n> c", "<https://t.example|a|b \u200b&gt; c>"),
         ("<@$event.v>", "U024BE7LH", "<@U024BE7LH>"),
         ("<@$event.v>", "U024BE7LH|x", "&lt;@U024BE7LH|x&gt;"),
         ("<!date^$event.v^{date}|then>", "1^https://evil.example", "&lt;!date^1^https://evil.example^{date}|then&gt;"),
