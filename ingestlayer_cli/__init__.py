@@ -6,7 +6,7 @@
 What is imported from here is loaded when it is first used: the command line starts without it.
 """
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # importing typing takes a while in which Ctrl-C would show a traceback
 
 __version__ = "0.1.0"
 __all__ = ["IngestError", "__version__", "ingest", "ingest_batch"]

@@ -89,6 +89,8 @@ def _decision(result: Document) -> dict[str, Any]:
 
 
 def _say(project: Project, result: Document) -> None:
+    from ..store.contract.sending import place_of
+
     event = result["event"]
     if result["status"] == "duplicate":
         words = "what had failed of it is run again" if result["runs"] else "nothing is sent"
@@ -97,9 +99,7 @@ def _say(project: Project, result: Document) -> None:
         if result["differs"]:
             say(f"  differs from the first in: {', '.join(result['differs'])}")
     else:
-        from ..store.contract.sending import place_of
-
-    say(f"accepted {event['id']} {event['type']}", "bold")
+        say(f"accepted {event['id']} {event['type']}", "bold")
     for run in result["runs"]:
         say(f"  {run['pipeline']}")
         if run["outcome"] != "queued":
