@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..operations.slack.scopes import RECONCILE, SCOPES
+from ..operations.slack.scopes import NEEDED, RECONCILE, SCOPES
 from ..system.console import say
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
@@ -45,7 +45,7 @@ def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for scope, use in (SCOPES | RECONCILE).items() if row["scopes"] is not None else ():
         if scope in row["scopes"]:
             yield "ok", f"{scope:17} {use}", ""
-        elif scope in row["missing_scopes"]:
+        elif scope in row["missing_scopes"] and scope != NEEDED:  # that one is among the problems
             yield "warning", f"{scope:17} missing: cannot {use}", "add it under OAuth & Permissions, install again"
     if row["clock_skew"] is not None and all(problem["kind"] != "clock" for problem in row["problems"]):
         yield "ok", f"the clock differs from Slack's by {abs(row['clock_skew']):.1f} s", ""

@@ -244,3 +244,12 @@ def test_another_address_of_slack_is_told(connected: Person) -> None:
     assert mark == "warning"
     assert words == f"Slack: the token and the messages go to {connected.slack.url}, and not to slack.com"
     assert "[slack]" in hint
+
+
+def test_a_token_that_may_not_post_is_a_problem(connected: Person) -> None:
+    connected.slack.tokens[TOKEN] = {"channels:read"}
+    assert findings(connected, "slack")[0][:2] == (
+        "problem",
+        "Slack: the token may not post: it lacks the scope chat:write",
+    )
+    assert connected.run("doctor").code == 1

@@ -267,3 +267,12 @@ def test_a_reader_that_leaves_is_no_error(connected: Person) -> None:
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_token_that_may_not_post_is_a_problem(connected: Person) -> None:
+    connected.slack.tokens[TOKEN] = {"channels:read"}
+    result = connected.run("slack", "status")
+    assert result.code == 1
+    assert "✗ the token may not post: it lacks the scope chat:write\n" in result.out
+    document = connected.run("slack", "status", "--json")
+    assert (document.code, document.json["workspaces"][0]["problems"][0]["kind"]) == (1, "missing_scope")

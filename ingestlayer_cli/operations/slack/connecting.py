@@ -9,7 +9,7 @@ from ...destinations.slack.workspaces import table_of
 from ...system.addresses import is_open
 from ...system.errors import ProjectError
 from .client import Client, Identity, SlackError, UnreachableError, check_token
-from .scopes import NEEDED, missing
+from .scopes import MAY_NOT_POST, NEEDED, missing
 from .switching import switch
 
 _ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]+", re.IGNORECASE | re.ASCII)
@@ -47,7 +47,7 @@ def with_token(root: str, token: str, api_url: str, workspace: str = "", reconci
     lacking = {} if identity.scopes is None else missing(identity.scopes, reconcile)
     if NEEDED in lacking:
         hint = f"add {NEEDED} under OAuth & Permissions of the app, install it again, and copy the new token"
-        raise SlackError(f"the token may not post: it lacks the scope {NEEDED}", hint, "missing_scope")
+        raise SlackError(MAY_NOT_POST, hint, "missing_scope")
     where = credentials.keep(root, "bot", workspace, token).where
     return Connected("bot", workspace, where, identity, lacking, _switched(root, "bot", workspace))
 

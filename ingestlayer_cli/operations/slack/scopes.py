@@ -17,6 +17,7 @@ SCOPES = {
 }
 RECONCILE = {"channels:history": "see whether a message arrived when its sending was cut short"}
 NEEDED = "chat:write"
+MAY_NOT_POST = f"the token may not post: it lacks the scope {NEEDED}"
 
 CREATE = "https://api.slack.com/apps?new_app=1&manifest_json="
 # Slack wants HTTPS here, and gives no bot token to apps that listen on loopback: the address that the browser is

@@ -10,7 +10,7 @@ from ...system.errors import IngestlayerError
 from . import workspaces
 from .channels import Standing, channels, standing
 from .client import Client, Identity, secret_of
-from .scopes import missing
+from .scopes import MAY_NOT_POST, NEEDED, missing
 
 SKEW = 300  # seconds by which clocks may differ before signatures and the history look-up suffer
 
@@ -92,6 +92,9 @@ def _tell(identity: Identity, result: dict[str, Any]) -> None:
     result.update(team=identity.team, bot=identity.user, scopes=identity.scopes)
     if identity.scopes is not None:
         result["missing_scopes"] = missing(identity.scopes)
+    if NEEDED in result["missing_scopes"]:
+        hint = f"add {NEEDED} under OAuth & Permissions of the app, install it again, and connect its new token"
+        result["problems"].append({"kind": "missing_scope", "problem": MAY_NOT_POST, "hint": hint})
     if identity.skew is not None:
         result["clock_skew"] = round(identity.skew, 1)
         if abs(identity.skew) > SKEW:

@@ -13,6 +13,7 @@ from ...system.state import state_folder
 from ..symptoms import Symptom
 from . import workspaces
 from .client import UnreachableError
+from .scopes import NEEDED
 from .status import status
 
 
@@ -36,6 +37,8 @@ def connections(project: Project) -> Iterator[Symptom]:
             who = f"{row['team']} as @{row['bot']}" if row["team"] else "an incoming webhook"
             yield Symptom("slack", "ok", f"{name}: {who}")
         for scope, use in row["missing_scopes"].items():
+            if scope == NEEDED:
+                continue  # a problem of its own
             words = f"{name}: without {scope} it cannot {use}"
             yield Symptom("slack", "warning", words, "add it under OAuth & Permissions, and install the app again")
         for it in row["channels"]:
