@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ...model.people import Person
 from ...model.sending import NotConnected, Outgoing, Refused, Retry, Unknown
+from . import mention as mentions
 
 PATIENCE = 5.0  # seconds for all look-ups of one message: its lease is not spent on them
 _UNKNOWN = ("users_not_found", "user_not_found")
@@ -74,8 +75,9 @@ class Directory:
                 return Person(email, None, "users_not_found", at)
             return Person(email, None, answer.code, at) if answer.code == "missing_scope" else answer.result
         user = answer.get("user")
-        if not isinstance(user, dict) or not user.get("id"):
+        id_ = user.get("id") if isinstance(user, dict) else None
+        if not (isinstance(user, dict) and isinstance(id_, str) and mentions.USER.fullmatch(id_)):
             return Retry("Slack's answer to users.lookupByEmail could not be read")
         if user.get("deleted"):
             return Person(email, None, "deactivated", at)
-        return Person(email, str(user["id"]), "", at)
+        return Person(email, id_, "", at)

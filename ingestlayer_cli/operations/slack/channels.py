@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...system.errors import near_miss
-from .client import Client, SlackError
+from .client import NOT_SLACK, Client, SlackError, UnreachableError
 
 
 class Channel(NamedTuple):
@@ -23,9 +23,12 @@ class Channel(NamedTuple):
 def channels(client: Client, search: str | None = None) -> Iterator[Channel]:
     """Yield the channels whose name holds a text; private ones only where the token may see them."""
     for row in _rows(client):
+        id_, name = row.get("id"), row.get("name")
+        if not (isinstance(id_, str) and isinstance(name, str)):
+            raise UnreachableError("the answer is not Slack's: a channel has no id or no name", NOT_SLACK)
         channel = Channel(
-            str(row["id"]),
-            str(row.get("name", "")),
+            id_,
+            name,
             bool(row.get("is_private")),
             bool(row.get("is_member")),
             bool(row.get("is_archived")),

@@ -101,7 +101,7 @@ class Client:
         answer = self._said("auth.test")
         data = {name: _text(answer.data.get(name)) for name in ("team", "team_id", "url", "user", "bot_id")}
         if not (data["team"] and data["user"]):
-            raise UnreachableError("the answer is not Slack's: it does not say who the token is", _NOT_SLACK)
+            raise UnreachableError("the answer is not Slack's: it does not say who the token is", NOT_SLACK)
         scopes = answer.headers.get("x-oauth-scopes")
         listed = None if scopes is None else [scope.strip() for scope in scopes.split(",") if scope.strip()]
         return Identity(**data, scopes=listed, skew=_skew(answer.headers.get("date"), self._clock.now()))
@@ -125,7 +125,7 @@ class Client:
             raise _refusal(answer)
         if isinstance(answer, Lost):
             words = f"Slack cannot be reached ({type(answer.error).__name__}: {answer.error})"
-            raise UnreachableError(clean(words, (*self._api.secret, *secrets), LONGEST), _NOT_SLACK)
+            raise UnreachableError(clean(words, (*self._api.secret, *secrets), LONGEST), NOT_SLACK)
         return answer
 
     def pages(self, method: str, key: str, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -134,10 +134,10 @@ class Client:
             for page in pages(lambda cursor: self._patient(method, {**arguments, "cursor": cursor, "limit": PAGE})):
                 rows = page.data.get(key)
                 if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-                    raise UnreachableError(f"the answer is not Slack's: it has no {key}", _NOT_SLACK)
+                    raise UnreachableError(f"the answer is not Slack's: it has no {key}", NOT_SLACK)
                 yield from rows
         except EndlessError as error:
-            raise UnreachableError(f"the answer is not Slack's: {error}", _NOT_SLACK) from None
+            raise UnreachableError(f"the answer is not Slack's: {error}", NOT_SLACK) from None
 
     def _patient(self, method: str, arguments: dict[str, Any]) -> Said:
         """Call a method, waiting as Slack asks to: a long list has many pages, of which it gives about 20 a minute."""
@@ -158,7 +158,7 @@ class RateLimitedError(UnreachableError):
     after = 1_000
 
 
-_NOT_SLACK = "look at the network, at any proxy in between, and at [slack] api_url"
+NOT_SLACK = "look at the network, at any proxy in between, and at [slack] api_url"
 
 
 def _refusal(answer: Answer) -> SlackError:
@@ -169,7 +169,7 @@ def _refusal(answer: Answer) -> SlackError:
         return limited
     if not answer.code:
         place = f": it points to {answer.place}, and redirects are not followed" if answer.place else ""
-        return UnreachableError(f"the answer is not Slack's ({answer.status}){place}", _NOT_SLACK)
+        return UnreachableError(f"the answer is not Slack's ({answer.status}){place}", NOT_SLACK)
     if answer.kind in ("later", "doubtful"):
         return UnreachableError(f"Slack had an error: {answer.code}", "try again in a minute", answer.code)
     needed = f" (needs {answer.needed})" if answer.needed else ""

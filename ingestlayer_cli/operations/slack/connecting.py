@@ -97,7 +97,7 @@ def disconnect(root: str, api_url: str, workspace: str = "") -> Disconnection:
         if sharing:
             why = f"{sharing[0]} is connected by the same one"
         elif secret is not None:
-            revoked = bool(Client(secret.value, api_url).call("auth.revoke").get("revoked"))
+            revoked = Client(secret.value, api_url).call("auth.revoke").get("revoked") is True
             why = "" if revoked else "Slack did not do it"
     except (SlackError, ProjectError) as error:
         is_waiting = isinstance(error, UnreachableError)

@@ -87,7 +87,9 @@ def exchange(request: Request, client_secret: str, code: str, api_url: str) -> s
     except SlackError as error:
         error.hint = _REMEDIES.get(error.code, error.hint)
         raise
-    token = str(answer.get("access_token") or "")
+    token = answer.get("access_token")
+    if not isinstance(token, str):
+        token = ""
     if answer.get("token_type") != "bot" or not token:
         raise SlackError("Slack gave no bot token", "the app needs bot scopes: see `ingestlayer slack manifest`")
     if answer.get("expires_in") or token.startswith("xoxe"):

@@ -12,7 +12,7 @@ from ...model.gate import Raw
 from ...project.match import matches
 from ...system.errors import Exit, ProjectError, UsageError, near_miss
 from . import workspaces
-from .client import Client, SlackError, UnreachableError, secret_of
+from .client import NOT_SLACK, Client, SlackError, UnreachableError, secret_of
 
 MARK = "a test: `ingestlayer slack test`"
 
@@ -48,7 +48,9 @@ def _post(token: str, settings: dict[str, Any], channel: str, body: dict[str, An
         error.message = f"{channel}: {error.message}"
         error.hint = _REMEDIES.get(error.code, error.hint)
         raise
-    ts, id_ = str(answer.get("ts")), str(answer.get("channel"))
+    ts, id_ = answer.get("ts"), answer.get("channel")
+    if not (isinstance(ts, str) and isinstance(id_, str)):
+        raise UnreachableError("the answer is not Slack's: it does not say where the message is", NOT_SLACK)
     try:
         link = client.call("chat.getPermalink", {"channel": id_, "message_ts": ts}).get("permalink")
     except SlackError:  # it is posted all the same

@@ -406,3 +406,13 @@ def test_a_store_has_one_row_a_person(mentioning: Posting, slack: SlackStandin) 
     rows = connection.execute("SELECT email, user, why FROM people ORDER BY email").fetchall()
     connection.close()
     assert rows == [("bo@acme.com", None, "users_not_found"), ("maya@acme.com", "U0000000001", "")]
+
+
+@pytest.mark.parametrize("user", ["7", '{"id": 7}', '{"id": "<!channel>"}', '{"id": "\\ud83d"}', '{"deleted": []}'])
+def test_a_person_in_another_form_than_slacks_is_nobody_yet(
+    user: str, mentioning: Posting, slack: SlackStandin
+) -> None:
+    pipeline(mentioning)
+    slack.script_method("users.lookupByEmail", Garbage(f'{{"ok": true, "user": {user}}}'))
+    emit(mentioning, "maya@acme.com")
+    assert (slack.messages, mentioning.statuses()) == ([], {"retrying": 1})

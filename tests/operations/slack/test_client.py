@@ -4,6 +4,7 @@ import pytest
 
 from ingestlayer_cli.destinations.slack.answers import Answer, classified, judged
 from ingestlayer_cli.model.sending import NotConnected, Refused, Retry, Unknown
+from ingestlayer_cli.operations.slack.channels import channels
 from ingestlayer_cli.operations.slack.client import Client, RateLimitedError, SlackError, UnreachableError
 from tests.support.person import TOKEN
 from tests.support.standin import Garbage, SlackStandin, Status
@@ -80,3 +81,10 @@ def test_pages_without_an_end_are_no_answer(slack: SlackStandin) -> None:
     slack.script_method("conversations.list", *[page] * 9)
     with pytest.raises(UnreachableError, match="does not end"):
         list(Client(TOKEN, slack.url).pages("conversations.list", "channels", {}))
+
+
+@pytest.mark.parametrize("row", ["{}", '{"id": 7, "name": "x"}', '{"id": "C1", "name": ["x"]}'])
+def test_a_channel_that_is_none_is_no_answer(slack: SlackStandin, row: str) -> None:
+    slack.script_method("conversations.list", Garbage(f'{{"ok": true, "channels": [{row}]}}'))
+    with pytest.raises(UnreachableError, match="has no id or no name"):
+        list(channels(Client(TOKEN, slack.url)))
