@@ -1,14 +1,16 @@
 """What the keys of a check hold in a period, what a row of its source newly reaches, and the event of that."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..entities.reading.cells import key_text
 from ..model.crossings import Held
 from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, hashed, is_key
-from ..model.memory import Kept, State
+from ..model.memory import Kept, Memory, State
 from ..project.check_table import CROSSED
-from ..system.clock import format_time, period_of
+from ..system.clock import format_time
+from ..system.zones import period_of
 from .base import scope_of
 from .judging import Judged
 
@@ -30,9 +32,30 @@ class Levels:
         self._data = data
         self._now = now
         self.scope = scope_of(data["name"])
-        self.period = period_of(now, data["period"]) if data["period"] else None
+        self.period = period_of(now, data["period"], data["timezone"]) if data["period"] else None
         self.start = f"{self.period or 'ever'} "  # of the keys of the states of this period
+        self._in_utc = f"{period_of(now, data['period'])} " if data["period"] else self.start
         self.held: dict[str, State] = {}
+
+    def kept(self, memory: Memory, key: str) -> State | None:
+        """Return what is kept of a key in this period, also of when the project had no time zone yet."""
+        kept = memory.state(self.scope, self.start + key)
+        if kept is None and self._in_utc != self.start:
+            kept = self._of_now(memory.state(self.scope, self._in_utc + key))
+        return kept
+
+    def kept_of_all(self, states: Callable[[str, str], dict[str, State]]) -> dict[str, State]:
+        """Return that of every key; `states` returns those of a scope whose keys begin with a text."""
+        found = {}
+        for start in dict.fromkeys((self._in_utc, self.start)):
+            for key, state in states(self.scope, start).items():
+                if start == self.start or self._of_now(state):
+                    found[key[len(start) :]] = state
+        return found
+
+    def _of_now(self, kept: State | None) -> State | None:
+        now = kept is not None and period_of(kept.at, self._data["period"], self._data["timezone"]) == self.period
+        return kept if now else None
 
     def keep(self, key: str, value: dict[str, Any]) -> Kept:
         """Return what to keep of a key."""

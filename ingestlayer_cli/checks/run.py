@@ -93,8 +93,7 @@ class _Check:
         kept = store.state(self.levels.scope, "") if store is not None else None
         health = kept.value if kept else {}
         if store is not None:
-            kept_of = store.states(self.levels.scope, self.levels.start)
-            self.levels.held = {key[len(self.levels.start) :]: state for key, state in kept_of.items()}
+            self.levels.held = self.levels.kept_of_all(store.states)
         self._check_age(source)
         candidates = list(self.judge.rows(source, self.levels.held, self.options.progress))
         if not self.judge.total and health.get("rows") and not self.data["may_be_empty"]:
@@ -180,7 +179,7 @@ class _Check:
 
     def _accept(self, transaction: "Transaction", row: Judged) -> Settled | None:
         """Accept an event when a row newly reaches a level, and remember that it did."""
-        kept = transaction.state(self.levels.scope, self.levels.start + row.key)
+        kept = self.levels.kept(transaction, row.key)
         crossed = self.levels.reached(row, kept)
         if crossed.level is None or self.options.baseline:
             if crossed.state is not None:
@@ -217,7 +216,7 @@ class _Check:
         if words == crossed.refused:
             return  # it is a dead letter already
         bury_line(transaction, raw, encode(raw.payload), error, self.now, None)
-        kept = transaction.state(self.levels.scope, self.levels.start + row.key)
+        kept = self.levels.kept(transaction, row.key)
         value = kept.value if kept else {"held": Held().data(), "again": 0}
         transaction.remember(self.levels.keep(row.key, {**value, "refused": words}), kept.event_id if kept else "")
 

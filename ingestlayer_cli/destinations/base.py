@@ -8,7 +8,7 @@ from ..language.conditions import Condition
 from ..language.expressions import Scope
 from ..language.templates import as_text
 from ..model.events import OWN, Event
-from ..model.families import Duration, Section
+from ..model.families import NO_ZONE, Duration, Section, TimeZone
 
 if TYPE_CHECKING:
     from ..model.sending import Sender
@@ -77,6 +77,7 @@ class Destination(Section):
     apart: ClassVar[bool] = False  # whether each target is a connection of its own, which breaks for itself
 
     when: Condition | None = None
+    timezone: TimeZone = NO_ZONE  # of the times in its messages; else the project's
     retry: list[Duration] | None = None  # pauses after the first, second, … failed attempt; then it is dead
 
     def target(self, scope: Scope) -> Target:

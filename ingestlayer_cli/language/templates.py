@@ -16,6 +16,7 @@ from typing import Any
 from ..system.addresses import quote
 from ..system.clock import parse_date_or_time
 from ..system.patterns import lazy
+from ..system.zones import as_moment, there
 from .expressions import Evaluator, ExpressionError, Own, Parser, Scope, evaluator, ref_path, refs, to_number
 
 Part = str | dict[str, Any]
@@ -109,6 +110,14 @@ def template_refs(parts: list[Part]) -> list[list[str]]:
     return [path for part in parts if not isinstance(part, str) for path in refs(part["node"])]
 
 
+def in_zone(parts: list[Part], zone: str) -> None:
+    """Let the filters of a parsed template that read times do it in a time zone."""
+    for part in parts:
+        for used in [] if isinstance(part, str) else part["filters"]:
+            if used[0] in _TIMES:
+                used[1] = [zone]
+
+
 # Filters --------------------------------------------------------------------------------------------------
 # A value that a filter cannot read is passed on as it is: a message with `soon` for a date beats none.
 
@@ -133,34 +142,38 @@ def _trimmed(text: str) -> str:
 
 
 def _time(form: str) -> Filter:
-    """Make a filter that formats a date, an RFC 3339 time or Unix seconds, in UTC."""
+    """Make a filter that formats a date, an RFC 3339 time or Unix seconds, in the zone that is its argument."""
 
-    def run(value: Any) -> Any:
+    def run(value: Any, zone: str = "") -> Any:
         # Thousands of events share one `received_at`; other types are rare and may not be hashable.
-        return _formatted(value, form) if isinstance(value, str) else _formatted_unix(value, form)
+        return _formatted(value, form, zone) if isinstance(value, str) else _formatted_unix(value, form, zone)
 
     return run
 
 
 @lru_cache(maxsize=256)
-def _formatted(text: str, form: str) -> str:
+def _formatted(text: str, form: str, zone: str) -> str:
     try:
-        return _written(parse_date_or_time(text).astimezone(UTC), form)
+        # A day alone is the same day everywhere.
+        return _written(parse_date_or_time(text), form, "" if len(text) == 10 else zone)
     except (ValueError, OverflowError):
         return text
 
 
-def _formatted_unix(value: Any, form: str) -> Any:
+def _formatted_unix(value: Any, form: str, zone: str) -> Any:
     seconds = to_number(value)
     try:
-        return value if seconds is None else _written(datetime.fromtimestamp(seconds, UTC), form)
+        return value if seconds is None else _written(datetime.fromtimestamp(seconds, UTC), form, zone)
     except (ValueError, OverflowError, OSError):
         return value
 
 
-def _written(moment: datetime, form: str) -> str:
+def _written(moment: datetime, form: str, zone: str) -> str:
+    if not form:
+        return as_moment(moment, zone)
+    shown = there(moment, zone)
     # strftime does not fill up the years before 1000 everywhere, and `0001-01-01` is a usual stand-in for none
-    return moment.strftime(form.replace("%Y", f"{moment.year:04}"))
+    return shown.strftime(form.replace("%Y", f"{shown.year:04}"))
 
 
 def _truncate(value: Any, length: int) -> str:
@@ -183,7 +196,7 @@ FILTERS: dict[str, tuple[Filter, list[tuple[type, ...]]]] = {
     "number": (_number, []),
     "percent": (_percent, []),
     "date": (_time("%Y-%m-%d"), []),
-    "datetime": (_time("%Y-%m-%d %H:%M UTC"), []),
+    "datetime": (_time(""), []),
     "month": (_time("%Y-%m"), []),
     "week": (_time("%G-W%V"), []),
     "day": (_time("%Y-%m-%d"), []),
@@ -195,6 +208,7 @@ FILTERS: dict[str, tuple[Filter, list[tuple[type, ...]]]] = {
     "json": (_json, []),
 }
 _TAKE_NULL = ("default", "json")
+_TIMES = ("date", "datetime", "month", "week", "day", "hour")
 
 
 # Rendering ------------------------------------------------------------------------------------------------

@@ -29,6 +29,10 @@ Secret = NewType("Secret", str)
 # In TOML one of `redaction.ACTIONS`, or a table of them by kind of destination, "*" for the others; compiled the table.
 Actions = NewType("Actions", dict[str, str])
 
+# In TOML a zone of the IANA database; compiled the same, empty for UTC.
+TimeZone = NewType("TimeZone", str)
+NO_ZONE = TimeZone("")
+
 
 # The only name of a table of compiled data that stands for an expression or a template.
 LANGUAGES = ("$condition", "$value", "$template")

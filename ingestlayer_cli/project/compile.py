@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..language.expressions import ROOTS, refs
-from ..language.templates import template_refs
+from ..language.templates import in_zone, template_refs
 from ..model import families
 from ..model.declarations import Declaration
 from ..model.events import ENVELOPE
@@ -93,6 +93,8 @@ class Compiler:
             return
         key = checked.idempotency.key["$template"] if checked.idempotency.key else None
         key_refs = template_refs(key) if key else []
+        if key and self.facts.settings and self.facts.settings.timezone:
+            in_zone(key, self.facts.settings.timezone)
         compiled = {
             "file": source.name,
             "type": checked.type,
@@ -216,11 +218,11 @@ class Compiler:
         checked = source.check(model, table, base)
         if checked is None:
             part = source.sound_part(model, table)
-            return None if part is None else part.given()
+            return None if part is None else self.facts.in_zone(cls, part.given())
         values = checked.given()
         del values["use"]
         try:
-            return {"use": kind, **cls.compiled(values)}
+            return self.facts.in_zone(cls, {"use": kind, **cls.compiled(values)})
         except ValueError as error:
             source.report((*base, *getattr(error, "path", ())), f"{kind}: {error}")
             return None

@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import Any
 
+from ..language.templates import in_zone
 from ..model import families
 from ..system.errors import Problem, ProjectError
 from .broken import broken_pipeline
@@ -30,6 +31,14 @@ class Facts:
         self.written: set[str] = set()  # the kinds of entities that pipelines write
         self.last_matches: dict[str, list[str]] = {}  # what pipelines took when they were read last, by name
         self.undeclared_too = False  # whether events without a declaration may come
+
+    def in_zone(self, cls: type[families.Section], data: dict[str, Any]) -> dict[str, Any]:
+        """Return the compiled data of a step or destination, told its time zone: its own, else the project's."""
+        own = data.get("timezone") or (self.settings.timezone if self.settings else "")
+        for _, language, parts in families.language(data) if own else ():
+            if language == "$template":
+                in_zone(parts, own)
+        return {**data, "timezone": own} if own and hasattr(cls, "timezone") else data
 
     @property
     def kinds(self) -> list[str]:
@@ -78,6 +87,8 @@ class Facts:
 def settings_of(checked: ProjectFile) -> dict[str, Any]:
     """Return the tables of ingestlayer.toml, those of connections under one name."""
     tables = checked.model_dump()
+    for row in tables["checks"].values():
+        row["timezone"] = row["timezone"] or checked.timezone
     connections = {kind: tables.pop(kind) for kind in families.kinds("destinations") if kind in tables}
     return {**tables, "connections": connections}
 

@@ -32,6 +32,7 @@ from ..model.redaction import ACTIONS
 from ..system.addresses import is_open
 from ..system.clock import DAY, parse_duration
 from ..system.errors import near_miss
+from ..system.zones import zone
 from .check_table import problem_of
 from .tests_schema import Test
 
@@ -49,6 +50,16 @@ def _duration(value: Any) -> int:
         return parse_duration(value)
     except ValueError as error:
         raise problem(str(error), 0) from None
+
+
+def _zone(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise problem(f"must be a time zone in quotes, like Europe/Berlin, not {value!r}", 0)
+    try:
+        zone(value)
+    except ValueError as error:
+        raise problem(str(error), 0) from None
+    return value
 
 
 def _parse_expression(text: str) -> Any:
@@ -171,6 +182,7 @@ Duration = Annotated[
     PlainValidator(_duration),
     _described("A number and a unit: 30s 5m 1h 24h 7d", pattern=r"^[0-9]{1,9} ?(ms|s|m|h|d)$"),
 ]
+Zone = Annotated[str, PlainValidator(_zone), _described("A time zone of the IANA database: Europe/Berlin")]
 Json = Annotated[Any, PlainValidator(_json_file), _described("The name of a JSON file of the project")]
 Prose = Annotated[
     dict[str, Any],
@@ -201,6 +213,7 @@ _ANNOTATIONS: dict[Any, Any] = {
         PlainValidator(_secret),
         _described("The name of a secret: env:NAME or keyring:NAME", pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$"),
     ],
+    families.TimeZone: Zone,
     families.Actions: Annotated[dict[str, str], PlainValidator(_actions), WithJsonSchema(_ACTIONS_SCHEMA)],
     Value: Annotated[
         dict[str, Any],
@@ -418,6 +431,7 @@ class CheckTable(Strict):
     emit: EventType
     stale_after: Duration | None = None
     may_be_empty: bool = False
+    timezone: Zone = ""
 
     @model_validator(mode="after")
     def _whole(self) -> "CheckTable":
@@ -430,6 +444,7 @@ class CheckTable(Strict):
 class ProjectFile(Strict):
     """ingestlayer.toml"""
 
+    timezone: Zone = ""  # what day and month mean; empty: in UTC
     store: StoreTable = StoreTable()
     slack: SlackTable = SlackTable()
     events: EventsTable = EventsTable()

@@ -9,9 +9,10 @@ from ..language.expressions import Node, Scope, evaluator, refs, to_number
 from ..language.templates import Template
 from ..model.crossings import Held, level_of
 from ..model.events import Event
-from ..model.families import WrongKeyError
-from ..model.memory import Foreseen, Kept
-from ..system.clock import PERIODS, format_time, period_of
+from ..model.families import NO_ZONE, TimeZone, WrongKeyError
+from ..model.memory import Foreseen, Kept, State
+from ..system.clock import PERIODS, format_time
+from ..system.zones import period_of
 from .base import Context, Drop, Step
 
 
@@ -28,8 +29,8 @@ class Crossing(Step):
 
     A jump over two levels passes once, with the higher. A level that was reached can be reached again when the
     value has fallen below that level less `rearm` (in the unit of the levels), when the limit (what `value` divides
-    by) is another, and when a new `period` begins: an hour, day, week, month, quarter or year, in UTC; without it
-    there is one for ever.
+    by) is another, and when a new `period` begins: an hour, day, week, month, quarter or year of the project's
+    `timezone`, or of the step's own; without it there is one for ever.
 
     Later steps and messages have `$crossing.level` and `$crossing.value`, and of the level that was held before
     `$crossing.previous` and `$crossing.since`, when that was reached; both are null without one.
@@ -48,6 +49,7 @@ class Crossing(Step):
     key: Template
     period: Literal["hour", "day", "week", "month", "quarter", "year"] | None = None
     rearm: float = 0.05
+    timezone: TimeZone = NO_ZONE
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
@@ -103,11 +105,11 @@ class Crossing(Step):
             foreseen.states[place].add(self._place(event.received_at, key))
 
     def _place(self, at: int, key: str) -> str:
-        return key if self.period is None else f"{period_of(at, self.period)} {key}"
+        return key if self.period is None else f"{period_of(at, self.period, self.timezone)} {key}"
 
     def _before(self, context: Context, place: str) -> Held:
         """Return what was held when the event came: previewed, it does not meet itself."""
-        kept = context.memory.state(context.place, place)
+        kept = context.memory.state(context.place, place) or self._in_utc(context, place)
         if kept is None:
             return _NOTHING
         held = Held(**kept.value)
@@ -116,6 +118,15 @@ class Crossing(Step):
             if own is not None and own.value["place"] == place:
                 held = Held(**own.value["held"])
         return held.knowing(self.levels)
+
+    def _in_utc(self, context: Context, place: str) -> State | None:
+        """Return what was held in this period when the project had no time zone yet."""
+        if not (self.timezone and self.period):
+            return None
+        at, (now, _, key) = context.event.received_at, place.partition(" ")
+        before = period_of(at, self.period)
+        kept = context.memory.state(context.place, f"{before} {key}") if before != now else None
+        return kept if kept and period_of(kept.at, self.period, self.timezone) == now else None
 
     def _kept(self, context: Context, place: str, held: Held, before: Held) -> Iterator[Kept]:
         """Yield what to keep: what is held now, and for a preview of this event what was held before it."""

@@ -5,7 +5,7 @@ from typing import Any
 from ..language.expressions import Scope
 from ..language.templates import Template
 from ..model.events import Event
-from ..model.families import Duration
+from ..model.families import NO_ZONE, Duration, TimeZone
 from ..model.memory import Foreseen, Remembered
 from ..system.clock import format_duration, format_time
 from .base import Context, Drop, Step
@@ -25,6 +25,7 @@ class Dedupe(Step):
 
     key: Template
     window: Duration
+    timezone: TimeZone = NO_ZONE  # of the times in the key; else the project's
 
     @classmethod
     def remembers(cls, data: dict[str, Any]) -> int | None:

@@ -5,9 +5,10 @@ from typing import Any, Literal
 from ..language.expressions import Scope
 from ..language.templates import Template
 from ..model.events import Event
-from ..model.families import Duration, WrongKeyError
+from ..model.families import NO_ZONE, Duration, TimeZone, WrongKeyError
 from ..model.memory import Foreseen, Kept
-from ..system.clock import UNITS, format_duration, format_time
+from ..system.clock import HOUR, UNITS, format_duration, format_time
+from ..system.zones import window_after, window_of
 from .base import Context, Drop, Step
 
 LONGEST = 36_500 * UNITS["d"]
@@ -23,9 +24,10 @@ class Throttle(Step):
         window = "1h"
         mode = "drop"
 
-    Windows follow one another without a gap, on the events' own `received_at`: of `1h`, each full hour in UTC. With
-    `mode = "delay"` the messages over `max` go in the next window that has room, in their order; to wait is no
-    attempt, and where that window has passed, as in a backfill, they go at once. An event counts only when its run
+    Windows follow one another without a gap, on the events' own `received_at`: of `1h`, each full hour, of `1d`, each
+    day of the project's `timezone`, or of the step's own. With `mode = "delay"` the messages over `max` go in the next
+    window that has room, in their order; to wait is no attempt, and where that window has passed, as in a backfill,
+    they go at once. An event counts only when its run
     queues a message. A key with a null in it is not throttled.
     """
 
@@ -33,6 +35,7 @@ class Throttle(Step):
     max: int
     window: Duration
     mode: Literal["drop", "delay"] = "drop"
+    timezone: TimeZone = NO_ZONE
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
@@ -49,7 +52,7 @@ class Throttle(Step):
 
     @classmethod
     def remembers(cls, data: dict[str, Any]) -> int | None:
-        return int(data["window"])
+        return int(data["window"]) + HOUR  # where the clock is put back
 
     def __call__(self, context: Context) -> Drop | None:
         key = self.key.key(context.scope)
@@ -59,7 +62,7 @@ class Throttle(Step):
         at = context.event.received_at
         if self.mode == "delay" and context.not_before is not None:
             at = max(at, context.not_before)  # it goes when an earlier step lets it
-        start = slot = at - at % self.window
+        start = slot = window_of(at, self.window, self.timezone)
         told, most = context.says(self.key, key), f"{self.max} in {self._length}"
         full: list[Kept] = []
         while True:
@@ -67,7 +70,8 @@ class Throttle(Step):
             if kept.value["count"] < self.max:
                 break
             if self.mode == "drop":
-                return Drop(f"{told} had {most}; the window ends {format_time(start + self.window)}")
+                ends = format_time(window_after(start, self.window, self.timezone))
+                return Drop(f"{told} had {most}; the window ends {ends}")
             full.append(kept)
             slot = kept.value["next"]
         count = kept.value["count"] + 1
@@ -85,7 +89,7 @@ class Throttle(Step):
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         if key := self.key.key(scope):
-            foreseen.states[place].add(self._name(event.received_at - event.received_at % self.window, key))
+            foreseen.states[place].add(self._name(window_of(event.received_at, self.window, self.timezone), key))
 
     def _name(self, slot: int, key: str) -> str:
         return f"{self._length} {slot} {key}"
@@ -98,7 +102,7 @@ class Throttle(Step):
         name = self._name(slot, key)
         kept = context.memory.state(context.place, name)
         if kept is None:
-            return Kept(context.place, name, {"count": 0, "next": slot + self.window}, slot)
+            return Kept(context.place, name, {"count": 0, "next": window_after(slot, self.window, self.timezone)}, slot)
         own = context.memory.state(f"{context.place}/before", context.event.id)
         met = own is not None and own.value["window"] == name
         return Kept(context.place, name, own.value["before"] if own is not None and met else kept.value, slot)

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..language.expressions import Scope
 from ..language.templates import substitute
-from ..model.families import Structure, WrongKeyError
+from ..model.families import NO_ZONE, Structure, TimeZone, WrongKeyError
 from .base import Context, Drop, Step
 
 
@@ -35,6 +35,7 @@ class Transform(Step):
     rename: dict[str, str] = {}
     remove: list[str] = []
     set: dict[str, Structure] = {}
+    timezone: TimeZone = NO_ZONE  # of the times in texts; else the project's
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:

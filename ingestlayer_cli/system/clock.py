@@ -3,7 +3,6 @@
 import re
 import time
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from .patterns import lazy
 
@@ -11,8 +10,8 @@ SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
-# How long a period is where it is longest.
-PERIODS = {"hour": HOUR, **{period: days * DAY for period, days in _DAYS.items()}}
+# How long a period is where it is longest: in one of them the clock is put back.
+PERIODS = {"hour": 2 * HOUR, **{period: days * DAY + HOUR for period, days in _DAYS.items()}}
 
 # RFC 3339, section 5.6; `T` and `Z` may be lower case there, and a space may stand for `T`.
 RFC_3339 = lazy(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -75,23 +74,6 @@ def parse_duration(text: str) -> int:
     if not match:
         raise ValueError(f"{_shown(text)} is not a duration: write a number and a unit, like 30s 5m 1h 24h 7d")
     return int(match[1]) * UNITS[match[2]]
-
-
-def period_of(at: int, period: str) -> str:
-    """Return the hour, day, week, month, quarter or year of a time, in UTC: `2026-11`."""
-    return _period_of(at - at % HOUR, period)
-
-
-@lru_cache(maxsize=64)
-def _period_of(at: int, period: str) -> str:
-    """Return it for the start of an hour, which all periods share: thousands of events are of one."""
-    moment = _EPOCH + timedelta(milliseconds=at)
-    if period == "quarter":
-        return f"{moment.year:04}-Q{(moment.month + 2) // 3}"
-    if period == "week":
-        year, week, _ = moment.isocalendar()
-        return f"{year:04}-W{week:02}"
-    return format_time(at)[: {"hour": 13, "day": 10, "month": 7, "year": 4}[period]]
 
 
 def format_duration(duration: int) -> str:

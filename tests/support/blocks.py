@@ -72,6 +72,7 @@ _KNOWN_MARKUP = re.compile(
     r"<(!(channel|here|everyone)|!subteam\^\w+|!date\^\d+\^[^|]+|[@#][A-Z0-9]+"
     r"|(https?://|mailto:|tel:|slack://)[^|\s]+)(\|[^\n]+)?>"
 )
+_TIME = re.compile(r"<!date\^\d+\^\{date_num\} \{time\}\|\d{4,}-\d\d-\d\d \d\d:\d\d [A-Z0-9+-]+>")
 _LOOSE_AMPERSAND = re.compile(r"&(?!amp;|lt;|gt;)")
 _QUOTE_MARK = re.compile(r"^[ \t]*>{1,3}", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -117,13 +118,15 @@ def refusal(message: dict[str, Any], *, webhook: bool = False) -> Refusal | None
 def mentions(message: dict[str, Any]) -> list[str]:
     """Every `<!…>`, `<@…>`, `<#…>`, `<url>` and `<url|…>` in any text of the message, repeats included.
 
+    Our own times, which mention nobody, are left out.
+
     Rich text has elements where other texts have markup; they are listed as the markup they stand for. With
     `link_names` or `parse: "full"` Slack also links bare names, so those are listed too.
     """
     bare = bool(message.get("link_names")) or message.get("parse") == "full"
     found: list[str] = []
     for text in _texts(message):
-        found += _MARKUP.findall(text)
+        found += [markup for markup in _MARKUP.findall(text) if not _TIME.fullmatch(markup)]
         if bare:
             found += _NAMES.findall(_MARKUP.sub(" ", text))
     return found

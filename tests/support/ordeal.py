@@ -212,7 +212,7 @@ class Ordeal:
             }
             for _ in numbers
         ]
-        file = self.folder.batch(events, f"batches/{self.counts['rounds']}-{threading.get_ident()}.ndjson")
+        file = self.folder.batch(events, f"batches/{events[0]['idempotency_key']}.{threading.get_ident()}.ndjson")
         return ["emit", "--batch", file, "--json", *self._waiting()]
 
     def _check(self) -> list[Argument]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
-from ...model.events import received_text
 from ...model.families import Duration, JsonFile, Section, WrongKeyError
 from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
 from ...system.patterns import lazy
+from ...system.zones import moment_of
 from ..base import Composing, Connection, Destination, Draw, Limit, Remark, Target
 from . import kit as kit
 from . import mention as mentions
@@ -210,13 +210,13 @@ class Slack(Destination):
     def compose(self, composing: Composing) -> dict[str, Any]:
         event, way = composing.event, f"`ingestlayer events show {composing.event.id}`"
         scope, message = composing.scope, self._message
-        title = texts.said(message.title, scope, quotes=False).strip() if message.title else ""
+        title = texts.undated(texts.said(message.title, scope, quotes=False).strip()) if message.title else ""
         text = texts.said(message.text, scope).strip() if message.text else ""
         if self._message.blocks:
             blocks = self._own_blocks(composing, way)
         else:
             blocks = self._blocks(composing, title or event.type, text, way)
-        fallback = texts.clip(": ".join(filter(None, (title, text))) or event.type, kit.MAX_FALLBACK)
+        fallback = texts.clip(texts.undated(": ".join(filter(None, (title, text)))) or event.type, kit.MAX_FALLBACK)
         body = {"text": fallback, "blocks": blocks}
         if composing.connection == "webhook":  # its channel is fixed, and it takes no metadata
             return body
@@ -259,8 +259,8 @@ class Slack(Destination):
             pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in scope["body"].items()]
         buttons, notes = self._buttons(scope)
         context = texts.said(message.context, scope).strip() if message.context else ""
-        at = received_text(event.received_at)
-        where = f"{texts.escape(composing.pipeline)} · {at[:10]} {at[11:16]} UTC · {event.id}"
+        at = texts.dated(moment_of(event.received_at, self.timezone))
+        where = f"{texts.escape(composing.pipeline)} · {at} · {event.id}"
         where += f" · {composing.mark}" if composing.mark else ""
         blocks = [kit.header(title), *(kit.section(line) for line in lines if line), *kit.fields(pairs, way)]
         if buttons:
@@ -282,7 +282,7 @@ class Slack(Destination):
         notes = []
         room = kit.MAX_URLS
         for number, row in enumerate(self._message.buttons):
-            label, url = texts.said(row.text, scope, quotes=False), url_text(row.url, scope)
+            label, url = texts.undated(texts.said(row.text, scope, quotes=False)), url_text(row.url, scope)
             problem = texts.url_problem(url)
             if problem is None and len(url) > room:
                 problem = "the links of this message are too long together"

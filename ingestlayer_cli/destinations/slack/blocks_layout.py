@@ -89,6 +89,8 @@ class _Layout:
         # Slack would look for names to mention and links in the plain words of a value, too.
         if kind == "mrkdwn":
             laid = {"verbatim": True, **laid}
+        elif isinstance(laid.get("text"), str):
+            laid["text"] = texts.undated(laid["text"])
         laid = {name: value for name, value in laid.items() if value != "" or name not in _OPTIONAL}
         return kit.leaf(laid) if rich else laid
 

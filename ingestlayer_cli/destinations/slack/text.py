@@ -9,6 +9,7 @@ import re
 from ...language.expressions import Scope
 from ...language.templates import Template
 from ...system.patterns import lazy
+from ...system.zones import Moment
 
 MAX_URL = 3_000  # of a button or an image: https://docs.slack.dev/reference/block-kit
 
@@ -38,6 +39,7 @@ _MARKUP = lazy(r"<([^<>]*)>|(^[ \t]*>{1,3})|[<>]", re.MULTILINE)
 _QUOTES = lazy(r"^[ \t]*>{1,3}", re.MULTILINE)
 _LINK = lazy(r"(?:https?://|mailto:|tel:|slack://)[^|\s]+")
 _MENTION = lazy(r"!(?:channel|here|everyone)|!subteam\^\w+|!date\^\d+\^[^|]+|[@#][A-Z0-9]+")
+_DATED = lazy(r"<!date\^\d+\^[^|<>]+\|([^<>]*)>")
 _BROADCASTS = ("!channel", "!here", "!everyone")
 
 ROOM_FOR_WAY = 250
@@ -52,6 +54,21 @@ def escape(value: str) -> str:
     return _QUOTED.sub(INERT, _EMOJI.sub(f":{INERT}", value))
 
 
+def dated(value: str) -> str:
+    """Escape a value for mrkdwn; a time is shown to each reader in the zone that is theirs.
+
+    https://docs.slack.dev/messaging/formatting-message-text#date-formatting
+    """
+    if type(value) is Moment and value.seconds >= 0:
+        return f"<!date^{value.seconds}^{{date_num}} {{time}}|{escape(value)}>"
+    return escape(value)
+
+
+def undated(text: str) -> str:
+    """Return a text with its times as they are in their own zone, for where Slack puts in no others."""
+    return _DATED.sub(r"\1", text) if "<!date^" in text else text
+
+
 def literal(value: str) -> str:
     """Make a value fit for a place where Slack reads no markup, such as rich text."""
     return _CONTROL.sub("", value)
@@ -62,8 +79,8 @@ def said(template: Template, scope: Scope, quotes: bool = True) -> str:
 
     `<$event.url|Open>` is a link when the value is an address, and these very characters otherwise.
     """
-    text = template.render(scope, escape)
-    if "<" in text or ">" in text:  # the author's: values have none
+    text = template.render(scope, dated)
+    if "<" in text or ">" in text:  # the author's: values have none, but for times
         text = _MARKUP.sub(_marked_up, template.render(scope, _marked)).translate(_UNMARK)
     return text if text.isprintable() and "&" not in text and ">" not in text else tidy(text, quotes)
 
@@ -72,6 +89,8 @@ _UNMARK: dict[int, str | None] = {ord(_OPEN): None, ord(_CLOSE): None, ord(_BAR)
 
 
 def _marked(value: str) -> str:
+    if type(value) is Moment:
+        return dated(value)
     return f"{_OPEN}{escape(value).replace('|', _BAR)}{_CLOSE}"
 
 
