@@ -42,6 +42,8 @@ def _near(name: str) -> str:
     from .errors import near_miss
 
     known = sorted(available_timezones())
+    if not known:
+        return ": this machine has none at all; pip install tzdata"
     cities = {each.rpartition("/")[2].lower(): each for each in known}
     named = cities.get(name.strip().replace(" ", "_").lower())
     near = near_miss(named or name, known)
