@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..system.errors import Problem, ProjectError
+from .find import bounded
 
 BOM = "\ufeff"
 
@@ -16,8 +17,7 @@ BOM = "\ufeff"
 def read(path: str, name: str) -> tuple[str, dict[str, Any]]:
     """Return the text of a TOML file, line ends as they are, and its data; ProjectError names the place."""
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            text = file.read()
+        text = bounded(path).decode()
         return text, tomllib.loads(text.removeprefix(BOM))
     except OSError as error:
         raise ProjectError(f"{name} cannot be read: {error.strerror}", "check its permissions") from None

@@ -1,11 +1,14 @@
 """Finding the project: `-C`, `INGESTLAYER_PROJECT`, or the nearest `ingestlayer.toml` upward."""
 
+import errno
 import os
+import stat
 
 from ..system.errors import ProjectError
 
 FILE = "ingestlayer.toml"
 HOME = ".ingestlayer"
+LARGEST = 1 << 20  # bytes of a file of the project
 _LEFT = (f"{HOME}/store.db", f"{HOME}/project.json")  # what is left of a project whose file is gone
 
 
@@ -40,6 +43,18 @@ def files_in(root: str, folder: str) -> list[str]:
         return [f"{folder}/{name}" for name in sorted(os.listdir(path)) if name.endswith(".toml")]
     except OSError as error:
         raise ProjectError(f"{path} cannot be read: {error.strerror}", "check its permissions") from None
+
+
+def bounded(path: str) -> bytes:
+    """Return a file's content; OSError for what is no file, or is larger than any of a project's is."""
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "it is a pipe or a device")
+    with open(path, "rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(errno.EFBIG, f"it is larger than {LARGEST:,} bytes")
+    return content
 
 
 def _has(folder: str, names: tuple[str, ...]) -> bool:

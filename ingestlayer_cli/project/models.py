@@ -34,6 +34,7 @@ from ..system.clock import DAY, parse_duration
 from ..system.errors import near_miss
 from ..system.zones import zone
 from .check_table import problem_of
+from .find import bounded
 from .tests_schema import Test
 
 
@@ -141,8 +142,7 @@ def _json_file(value: Any, info: ValidationInfo) -> Any:
     if "\0" not in value:
         source.others.append(value)  # whatever is wrong with it: mended, it is read again
     try:
-        with open(os.path.join(source.root, value), encoding="utf-8-sig") as file:
-            data = json.load(file)
+        data = json.loads(bounded(os.path.join(source.root, value)).decode("utf-8-sig"))
     except OSError as error:
         raise problem(f"{value} cannot be read: {error.strerror}", 0) from None
     except RecursionError:

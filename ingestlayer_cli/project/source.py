@@ -10,9 +10,16 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError, create_model
 
 from ..system.errors import Problem, near_miss
+from .find import bounded
 from .positions import Path, Positions
 
 _LOOKS = 20  # lines above a mistake that may be part of it
+
+
+PARTS = 64  # of a dotted key
+# Each part more costs the reader as much as all before it.
+_PART = r"[ \t]*+(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+"
+_DEEP = re.compile(rf"(?:^|[\[{{,])({_PART}(?:\.{_PART}){{{PARTS},}})", re.MULTILINE)
 
 
 class SourceFile:
@@ -31,6 +38,11 @@ class SourceFile:
         try:
             raw = self.read()
             self.text = raw.decode("utf-8-sig")
+            if deep := _DEEP.search(self.text):
+                self._broken_at = self.text.count("\n", 0, deep.start(1)) + 1
+                place = f"{name}:{self._broken_at}:{deep.start(1) - self.text.rfind(chr(10), 0, deep.start(1))}"
+                problems.append(Problem(place, f"a key has more than {PARTS} parts"))
+                return
             self.data = tomllib.loads(self.text)
             self._positions = Positions(self.text)
         except UnicodeDecodeError as error:
@@ -49,8 +61,7 @@ class SourceFile:
             problems.append(Problem(f"{name}:{line}:{column}", f"is not TOML: {words}"))
 
     def read(self) -> bytes:
-        with open(os.path.join(self.root, self.name), "rb") as file:
-            return file.read()
+        return bounded(os.path.join(self.root, self.name))
 
     def above(self) -> dict[str, Any]:
         """Return what stands above the place where a text stops being TOML, as far as it goes."""

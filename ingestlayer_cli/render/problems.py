@@ -37,6 +37,8 @@ def _source_lines(findings: list[Finding], root: str) -> dict[tuple[str, int], s
     lines: dict[tuple[str, int], str] = {}
     for name, numbers in wanted.items():
         last = max(numbers)
+        if not os.path.isfile(os.path.join(root, name)):  # a pipe would be waited for
+            continue
         try:
             with open(os.path.join(root, name), encoding="utf-8-sig", errors="replace", newline="\n") as file:
                 for number, line in enumerate(file, 1):

@@ -436,6 +436,41 @@ def test_a_file_without_permission_is_a_problem(tmp_path: Path) -> None:
     assert problems(tmp_path, {}) == ["events/usage.toml:1:1: cannot be read: Permission denied"]
 
 
+@pytest.mark.parametrize("file", ["ingestlayer.toml", "events/usage.toml", "pipelines/alert.toml", "b.json"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "large"])
+def test_what_is_no_file_or_too_large_is_refused_and_not_waited_for(tmp_path: Path, file: str, kind: str) -> None:
+    write(tmp_path, {"pipelines/alert.toml": f'{DESTINATION}message = {{ blocks = "b.json" }}\n', "b.json": "[]"})
+    path = tmp_path / file
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.write_text("#" * ((1 << 20) + 1))
+    words = {"large": "it is larger than 1,048,576 bytes", "folder": "Is a directory"}
+    with pytest.raises(ProjectError) as caught:
+        Compiler(str(tmp_path)).run()
+    found = [f"{where}: {said}" for where, said in caught.value.details]
+    assert any(file in line and line.endswith(words.get(kind, "it is a pipe or a device")) for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("# a comment\n" + ".".join(["a"] * 50_000) + " = 1", "2:1"),
+        ("[" + " . ".join(['"a"'] * 50_000) + "]", "1:2"),
+        ("a = { " + ".".join(["a"] * 50_000) + " = 1 }", "1:6"),
+    ],
+)
+def test_a_key_of_endless_parts_is_refused(tmp_path: Path, text: str, place: str) -> None:
+    assert problems(tmp_path, {"pipelines/alert.toml": text}) == [
+        f"pipelines/alert.toml:{place}: a key has more than 64 parts"
+    ]
+
+
 # All at once ----------------------------------------------------------------------------------------------
 
 
