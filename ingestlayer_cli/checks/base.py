@@ -51,5 +51,9 @@ class Source(Protocol):
     def columns(self) -> list[str] | None:
         """The columns of every row, known once `rows()` has begun; None where each row has its own."""
 
+    @property
+    def notes(self) -> list[str]:
+        """What was settled by its looks and no setting says, known as `columns` is."""
+
     def rows(self) -> Iterator[SourceRow]:
         """Yield every row; SourceError when they cannot all be read."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..entities.reading.cells import key_text
+from ..entities.reading.faults import visible
 from ..language.conditions import Condition, Value, show
 from ..language.expressions import Node, evaluator, refs, to_number
 from ..model.crossings import level_of
@@ -120,7 +121,7 @@ class Judge:
         if self._where is not None and not self._where.holds(values):
             self.left_out += 1
             return None
-        parts = [read(values) for _, read in self._keys]
+        parts = [_trimmed(read(values)) for _, read in self._keys]
         if self._only is not None and self._only not in map(key_text, parts):
             self.left_out += 1
             return None
@@ -143,7 +144,8 @@ class Judge:
         if value < self._levels[0] and value <= self._floor and key not in held:
             return None
         limits = [to_number(run({"row": numbers})) for run in self._limits]
-        values = {**values, **{name: read(values) for name, read in self._named}}
+        texts = {name: part for (name, _), part in zip(self._keys, parts, strict=True) if "." not in name}
+        values = {**values, **{name: read(values) for name, read in self._named}, **texts}
         judged = Judged(row.number, key, values, numbers, value, limits, level_of(self._levels, value))
         if value > self._floor:
             self._highest.append((value, -row.number, judged))
@@ -233,13 +235,18 @@ def _read_as(value: Any, kind: type | None) -> Any:
 
 def key_of(parts: list[Any]) -> str | None:
     """Return the key of its parts, so that no two are the same by chance; None when a part is missing or odd."""
-    texts = [part if type(part) is str else key_text(part) for part in parts]
+    texts = [key_text(part) for part in parts]
     if not all(texts):
         return None
     key = ":".join(texts)  # type: ignore[arg-type]  # None is not among them
     if key.count(":") == len(texts) - 1 and "%" not in key and key.isprintable():
         return key
     return ":".join([_UNSAFE.sub(_escaped, text) for text in texts if text])
+
+
+def _trimmed(part: Any) -> Any:
+    """Return a text of a key as it is compared, and told; anything else as it is."""
+    return key_text(part) if type(part) is str else part
 
 
 def _escaped(found: "re.Match[str]") -> str:
@@ -299,6 +306,6 @@ def _names_of_zero(node: Node, scope: dict[str, Any]) -> Iterator[str]:
 
 def _no_column(source: Source, name: str, column: str, columns: list[str] | None) -> SourceError:
     near = near_miss(column, columns or ())
-    hint = f"its columns: {', '.join(columns[:20])}" if columns else ""
+    hint = f"its columns: {', '.join(map(visible, columns[:20]))}" if columns else ""
     remedy = f'map it: columns = {{ {name} = "…" }}'
-    return SourceError(f"{source.name} has no column {column}{near}", f"{remedy}; {hint}" if hint else remedy)
+    return SourceError(f"{source.name} has no column {column}{visible(near)}", f"{remedy}; {hint}" if hint else remedy)

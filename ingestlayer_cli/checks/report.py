@@ -45,6 +45,7 @@ class Report:
         problems = [{source.unit: number, "key": key, "problem": words} for number, key, words in judge.problems]
         for row in problems:
             self.decide("problem", **row)
+        notes = {"notes": source.notes} if source.notes else {}
         return Document(
             check=self._name,
             period=period,
@@ -64,6 +65,7 @@ class Report:
             problem_count=judge.problem_count,
             problems_known_since=None,
             highest=[],
+            **notes,
         )
 
     def add(self, result: Document, settled: Settled) -> None:

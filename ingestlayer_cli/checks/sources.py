@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from ..project.check_table import FORMS, SECRET, kind_of
+from ..entities.reading.stream import HEAD, is_young
+from ..entities.table import form_of
+from ..project.check_table import SECRET, kind_of
 from ..system.console import stdin
 from ..system.errors import ProjectError, UsageError
 from .base import Source, SourceError, SourceRow
@@ -22,18 +24,18 @@ CHUNK = 1_000  # rows that a database server sends at once
 def source_of(root: str, data: dict[str, Any]) -> Source:
     """Return the source of a compiled check. Paths are relative to the project's folder."""
     if data["command"]:
-        return Command(root, data["command"], data["timeout"])
+        return Command(root, data["command"], data["timeout"], data["format"])
     name: str = data["source"]
     kind = kind_of(name)
     if kind == "stdin":
-        return Stdin()
+        return Stdin(data["format"])
     if kind == "http":
         return Http(name, data)
     if kind == "sqlite":
         return Sqlite(root, unquote(name.removeprefix("sqlite:///")), data["query"], data["timeout"])
     if kind == "postgres":
         return Postgres(name, data["query"], data["timeout"])
-    return FileSource(root, name)
+    return FileSource(root, name, data["format"])
 
 
 # Text -----------------------------------------------------------------------------------------------------
@@ -42,14 +44,14 @@ def source_of(root: str, data: dict[str, Any]) -> Source:
 class FileSource(Text):
     """A CSV, JSON or NDJSON file."""
 
-    def __init__(self, root: str, name: str) -> None:
-        super().__init__(name, FORMS[os.path.splitext(name)[1].lower()])
+    def __init__(self, root: str, name: str, format: dict[str, Any]) -> None:
+        super().__init__(name, form_of(name) or "csv", format)
         self.path = os.path.join(root, name)
 
     def rows(self) -> Iterator[SourceRow]:
         try:
             with open(self.path, "rb") as file:
-                yield from self.rows_in(file)
+                yield from self.rows_in(file, is_young(os.fstat(file.fileno()).st_mtime_ns))
         except OSError as error:
             raise SourceError(f"{self.name} cannot be read: {error.strerror}", "is its export running?") from None
 
@@ -64,13 +66,13 @@ class FileSource(Text):
 class Stdin(Text):
     """CSV, NDJSON or a JSON list on stdin."""
 
-    def __init__(self) -> None:
-        super().__init__("stdin", "csv")
+    def __init__(self, format: dict[str, Any]) -> None:
+        super().__init__("stdin", "csv", format)
 
     def rows(self) -> Iterator[SourceRow]:
         try:
             file: Any = stdin()
-            self.form = guess(file.peek(1024))
+            self.form = guess(file.peek(HEAD))
             yield from self.rows_in(file)
         except UsageError as error:
             hint = "cron and systemd give none: name a file in `source`, or a `command`"
@@ -82,8 +84,8 @@ class Stdin(Text):
 class Command(Text):
     """What a command prints: CSV, NDJSON or a JSON list. It is started as it is written, without a shell."""
 
-    def __init__(self, root: str, words: list[str], timeout: int) -> None:
-        super().__init__(words[0], "csv")
+    def __init__(self, root: str, words: list[str], timeout: int, format: dict[str, Any]) -> None:
+        super().__init__(words[0], "csv", format)
         self._root = root
         self._words = words
         self._seconds = timeout / 1000
@@ -100,7 +102,7 @@ class Command(Text):
                 ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
                 raise SourceError(f"{self.name} {ended}" + (f": {why}" if why else ""))
             said.seek(0)
-            self.form = guess(said.read(1024))
+            self.form = guess(said.read(HEAD))
             said.seek(0)
             file: Any = said
             yield from self.rows_in(file)
@@ -137,6 +139,7 @@ class Sqlite:
 
     def __init__(self, root: str, path: str, query: str, timeout: int) -> None:
         self.name = path
+        self.notes: list[str] = []
         self.columns: list[str] | None = None
         self._path = os.path.join(root, path)
         self._query = query
@@ -175,6 +178,7 @@ class Postgres:
     name = "PostgreSQL"
 
     def __init__(self, address: str, query: str, timeout: int) -> None:
+        self.notes: list[str] = []
         self.columns: list[str] | None = None
         self._address = address
         self._query = query
@@ -238,6 +242,7 @@ class Http:
 
     def __init__(self, url: str, data: dict[str, Any]) -> None:
         self.name = _shown(url)
+        self.notes: list[str] = []
         self._url = url
         self._headers: dict[str, str] = data["headers"]
         self._rows: str | None = data["rows"]

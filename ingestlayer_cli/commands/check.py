@@ -110,6 +110,8 @@ def _say(data: dict[str, Any], result: Document, options: CheckOptions, quiet: b
         if result["stale"] is not None:
             note(f"{result['check']} says nothing since {result['stale']['since']}: check.stale is emitted", "yellow")
     else:
+        for words in result.get("notes", ()) if not quiet else ():
+            note(f"note: {words}", "yellow")
         if not quiet:
             _say_table(data, result, options)
         _say_problems(result, options, quiet)

@@ -20,8 +20,6 @@ ROWS_KEPT = 10_000  # rows that were looked up; one more, and they are forgotten
 READ_AHEAD = 256 * 1024  # bytes
 # Two changes within one tick of the kernel's clock leave the same mtime: a younger file may change unseen.
 TICK = 50_000_000  # nanoseconds
-# Whoever writes a file and has stopped for so long has finished.
-MOMENTS = 10_000_000_000  # nanoseconds
 WRITTEN_ANEW = "the file is being written: {}"
 MOVE = "Write it under another name, then move it into place: mv customers.new customers.csv"
 
@@ -305,8 +303,13 @@ class EntityFile:
     def _check_written(self, stamp: _Stamp) -> None:
         """Raise WholeFileError for a CSV that has lost its rows a moment ago: they are about to come."""
         from ingestlayer_cli.entities.reading.faults import Fault, WholeFileError
+        from ingestlayer_cli.entities.reading.stream import is_young
 
-        if self._table.header is not None and _is_young(stamp) and not (self._places is None or any(self._places)):
+        if (
+            self._table.header is not None
+            and is_young(stamp.changed)
+            and not (self._places is None or any(self._places))
+        ):
             raise WholeFileError(Fault(1, 1, WRITTEN_ANEW.format("it has a header, and no rows yet"), MOVE))
 
     def _read_one(self, key: str, stamp: _Stamp) -> "Row | Fault | None":
@@ -380,9 +383,10 @@ class EntityFile:
             raise _StaleError from None
         if len(parsed) != len(places):
             raise _StaleError
-        if self._table.header is not None and _is_young(stamp):
+        from ingestlayer_cli.entities.reading.stream import HALF, is_young
+
+        if self._table.header is not None and is_young(stamp.changed):
             from ingestlayer_cli.entities.reading.faults import Fault
-            from ingestlayer_cli.entities.reading.stream import HALF
 
             half = Fault(1, 1, HALF, MOVE)
             whole = [data.endswith((b"\n", b"\r")) for data in records]
@@ -403,6 +407,7 @@ class EntityFile:
     def _scan(self, key: str) -> Row | None:
         """Read the whole file for one row."""
         from ingestlayer_cli.entities.reading.faults import WholeFileError
+        from ingestlayer_cli.entities.reading.stream import is_young
 
         table = self._new_table()
         first: Record | None = None
@@ -410,7 +415,7 @@ class EntityFile:
         try:
             stamp = self._stat()
             with open(self.path, "rb", buffering=READ_AHEAD) as file:
-                for found, record in table.keyed(file, _is_young(stamp)):
+                for found, record in table.keyed(file, is_young(stamp.changed)):
                     if found == key and first is None:
                         first = record
                     elif found == key:
@@ -469,10 +474,6 @@ class EntityFile:
 
     def _remedy(self) -> str:
         return f'Correct "file" of [entities.{self.kind}] in ingestlayer.toml, or put a readable file there.'
-
-
-def _is_young(stamp: _Stamp) -> bool:
-    return abs(time.time_ns() - stamp.changed) < MOMENTS
 
 
 def _stamp_of(found: os.stat_result) -> _Stamp:

@@ -1,13 +1,12 @@
 """What `[checks.NAME]` may say before anything else of the project is known: its kinds of sources, its own words."""
 
-import os
 import re
 from typing import Protocol
 
+from ..entities.table import FORMS, form_of
 from ..system.clock import DAY
 
 STALE = "check.stale"  # the event that tells of a source that has been silent for too long
-FORMS = {".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 SECRET = re.compile(r"(?<![\w:])(?:env|keyring):[\w./-]+", re.ASCII)  # where a text names one
 CROSSED = ("check", "level", "previous", "value", "since", "period")  # what every event of a check can have
 STALE_FIELDS = {"check": "string", "since": "datetime", "error": "string"}
@@ -72,7 +71,7 @@ def _problem_of_source(table: Sourced, kind: str, source: str) -> tuple[str, str
         return "query", "`query` is of a database: sqlite:///FILE or postgresql://…"
     if kind == "sqlite" and not source.startswith("sqlite:///"):
         return "source", "`source` of SQLite is sqlite:///FILE, or sqlite:////FILE with the whole path"
-    if kind == "file" and os.path.splitext(source)[1].lower() not in FORMS:
+    if kind == "file" and form_of(source) is None:
         return (
             "source",
             f"`source`: there are files ({', '.join(FORMS)}), -, sqlite:///FILE, postgresql://… and https://…",

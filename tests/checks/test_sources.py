@@ -58,9 +58,14 @@ def test_the_line_of_a_row_is_where_it_begins(checked: Checked) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("usage.csv", b'customer_id,used,limit\nacme,"9,10\n', "usage.csv is no CSV: line 2: unexpected end of data"),
-        ("usage.csv", b"customer_id,used,limit\nacm\xe9,9,10\n", "usage.csv is not UTF-8: byte 0xe9"),
-        ("usage.csv", b"customer;used;limit\nacme;9;10\n", "usage.csv has no column used"),
+        ("usage.csv", b'customer_id,used,"limit\nacme,9,10\n', "usage.csv: the header cannot be read: a quote is"),
+        ("usage.csv", b"customer_id,us\xe9d,limit\nacme,9,10\n", "usage.csv: the header is not UTF-8 (byte 0xe9)"),
+        (
+            "usage.csv",
+            b"customer_id,used,used\n",
+            'usage.csv: the column "used" stands twice in the header, as the 2nd',
+        ),
+        ("usage.csv", b"customer;used;limit\nacme;9;10\n", "usage.csv has no column customer_id (did you mean"),
         ("usage.csv", b"customer_id,usd,limit\n", 'usage.csv has no column used (did you mean "usd"?)'),
         ("usage.json", b"[{", "usage.json is not JSON"),
         ("usage.json", b'{"rows": 3}', "usage.json holds no list of objects"),
@@ -76,9 +81,23 @@ def test_a_file_that_cannot_be_believed_is_an_error(tmp_path: Path, name: str, t
     assert checked.events == []
 
 
-def test_nothing_of_a_source_that_breaks_off_is_believed(checked: Checked) -> None:
-    checked.write("usage.csv", 'customer_id,used,limit\nacme,9,10\nglobex,9,"10\n')
-    assert "is no CSV" in error(checked)
+def test_a_row_that_cannot_be_read_stops_no_other(checked: Checked) -> None:
+    checked.write("usage.csv", "")
+    rows = b'customer_id,used,limit\nacme,9,10\nglobex,9,"10\nhooli,\xff,10\numbrella,9,10,11\nwayne,9,10\n'
+    (checked.root / "usage.csv").write_bytes(rows)
+    result = checked.run()
+    assert [row["key"] for row in result["crossed"]] == ["acme", "wayne"]
+    assert [(row["line"], row["problem"]) for row in result["problems"]] == [
+        (3, "the row cannot be read: a quote is opened and never closed"),
+        (4, "the row is not UTF-8 (byte 0xff)"),
+        (5, "the row has 4 cells, the header 3"),
+    ]
+
+
+def test_nothing_of_json_that_breaks_off_is_believed(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table('source = "usage.json"'))
+    checked.write("usage.json", json.dumps(ROWS)[:-3])
+    assert "usage.json is not JSON" in error(checked)
     assert checked.events == []
 
 

@@ -12,6 +12,8 @@ from .faults import Fault, Parsed, Record, WholeFileError
 READ = 1 << 18  # bytes read at once; a pipe gives what it has, so that a slow one is not waited for
 HEAD = 1 << 13  # bytes read at once for the header alone
 LINE = 1 << 20  # bytes of a line, and characters of a cell, at most
+# Whoever writes a file and has stopped for so long has finished.
+MOMENTS = 10_000_000_000  # nanoseconds
 UTF8 = "utf-8"
 SAVE_AS_UTF8 = 'save it as UTF-8 (in Excel: "CSV UTF-8"), or say what it is: format = { encoding = "cp1252" }'
 HALF = "the row has no line end, and the file has changed a moment ago: it is read once the line is whole"
@@ -80,6 +82,13 @@ class Stream:
         byte = "" if self.made and is_wide(self.told) else f" (byte 0x{raw[at]:02x})"
         name = {"utf-8": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}.get(self.told, self.told)
         return Fault(line, column, f"the row is not {name}{byte}", SAVE_AS_UTF8)
+
+
+def is_young(changed: int) -> bool:
+    """Say whether a file that has changed at that time, in nanoseconds, may still be written."""
+    from time import time_ns
+
+    return abs(time_ns() - changed) < MOMENTS
 
 
 def is_wide(encoding: str) -> bool:

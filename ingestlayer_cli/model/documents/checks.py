@@ -74,6 +74,7 @@ class CheckedDocument(TypedDict):
     problems: list[BadRowDocument]
     problem_count: int
     problems_known_since: str | None
+    notes: NotRequired[list[str]]
     highest: list[HighestDocument]
     trouble: NotRequired[Failing]  # what failed after its events were accepted
 

@@ -1,9 +1,10 @@
 """The columns that a check needs of its file, and the silence of its source that nobody would hear of."""
 
-import csv
 import os
 from collections.abc import Iterator
 
+from ...entities.reading.faults import EmptyFileError, WholeFileError
+from ...entities.table import form_of, reader_of
 from ...language.expressions import Node, refs
 from ...system.errors import near_miss
 from ..check_table import CROSSED, STALE, kind_of
@@ -17,24 +18,33 @@ from ..models import CheckTable
 def inspect(facts: Facts) -> Iterator[Finding]:
     """Yield the columns that the files of checks lack, and the silence that nobody would hear of."""
     for name, table in (facts.settings.checks if facts.settings else {}).items():
-        columns = _columns(facts.root, table)
-        if columns is not None:
-            yield from _Columns(facts, name, table, columns).findings()
+        yield from _of_file(facts, name, table)
         if table.stale_after is not None and not any(matches(row["match"], STALE) for row in facts.pipelines):
             words = f'no pipeline matches "{STALE}": nobody would hear of it'
             place = facts.sources[FILE].place(("checks", name, "stale_after"), 0)
             yield finding(place, words, "warning")
 
 
-def _columns(root: str, table: CheckTable) -> list[str] | None:
-    """Return the columns of a check's CSV; None when it has none that can be read."""
-    if table.source is None or kind_of(table.source) != "file" or not table.source.lower().endswith(".csv"):
-        return None
+def _of_file(facts: Facts, name: str, table: CheckTable) -> Iterator[Finding]:
+    """Yield what is wrong with the header of a check's CSV, and what it lacks."""
+    if table.source is None or kind_of(table.source) != "file" or form_of(table.source) != "csv":
+        return
+    reader = reader_of("csv", table.format.model_dump())
     try:
-        with open(os.path.join(root, table.source), encoding="utf-8-sig", newline="") as file:
-            return next(([cell.strip() for cell in cells] for cells in csv.reader(file) if any(cells)), None)
-    except (OSError, ValueError, csv.Error):
-        return None
+        with open(os.path.join(facts.root, table.source), "rb") as file:
+            reader.prepare(file)
+    except (OSError, EmptyFileError):
+        return
+    except WholeFileError as error:
+        fault = error.fault
+        words = f"{fault.words}: {fault.hint}" if fault.hint else fault.words
+        yield finding(f"{table.source}:{fault.line}:{fault.column}", words)
+        return
+    for note in reader.notes:
+        place = facts.sources[FILE].place(("checks", name, "source"), 0)
+        yield finding(place, f"{table.source} {note}", "warning")
+    columns = [column for column in reader.columns or () if column]
+    yield from _Columns(facts, name, table, columns).findings()
 
 
 class _Columns:

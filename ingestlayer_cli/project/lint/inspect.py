@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from ...entities import EntityFile
@@ -87,6 +88,11 @@ class _Inspection:
 
     def _of_entity_file(self, kind: str) -> Iterator[Finding]:
         name = self.names[kind]
+        with suppress(ProjectError):
+            for note in self.files[kind].notes():
+                yield finding(
+                    self.facts.sources[FILE].place(("entities", kind, "file"), 0), f"{name} {note}", "warning"
+                )
         for path, words in self.files[kind].problems():
             if path.startswith("types."):
                 at = ("entities", kind, "types", path.removeprefix("types."))
