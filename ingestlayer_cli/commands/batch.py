@@ -4,10 +4,11 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from io import BufferedReader
 from typing import Any, BinaryIO
 
 from ..engine import flow
-from ..engine.batch import CsvBatch, NdjsonBatch
+from ..engine.batch import CsvBatch, JsonBatch, NdjsonBatch
 from ..engine.runtime import Runtime
 from ..model.gate import Line
 from ..project import Project
@@ -18,7 +19,7 @@ from .arguments import Arguments
 from .show import drawing, note_trouble
 
 Rejected = Callable[[Line, RejectedError], None]
-_FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+_FORMS = ("csv", "ndjson", "json")
 
 
 def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) -> Exit:
@@ -66,7 +67,20 @@ def opened(
     name = arguments.options["--batch"]
     file = _open(stack, name)
     reader = _reader(project, arguments, name, file)
-    return reader.chunks(), _logging(log, _rejects(stack, arguments, file))
+    chunks = reader.chunks()
+    if not (arguments.on("--quiet") or arguments.on("--json")):
+        chunks = _noting(chunks, reader, name)
+    return chunks, _logging(log, _rejects(stack, arguments, file))
+
+
+def _noting(chunks: Iterator[list[Line]], reader: Any, name: str) -> Iterator[list[Line]]:
+    """Yield the lines; say before the first ones what was settled by the looks of the file."""
+    said = False
+    for chunk in chunks:
+        for words in () if said else reader.notes:
+            note(f"note: {name} {words}", "yellow")
+        said = True
+        yield chunk
 
 
 def _log(arguments: Arguments) -> Any:
@@ -99,17 +113,22 @@ def _open(stack: ExitStack, name: str) -> BinaryIO:
         raise UsageError(f"--batch {name}: {error.strerror}") from None
 
 
-def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -> NdjsonBatch | CsvBatch:
-    form = arguments.options.get("--format") or _FORMATS.get(os.path.splitext(name)[1].lower(), "")
+def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -> NdjsonBatch | CsvBatch | JsonBatch:
+    from ..entities.table import form_of
+
+    form = arguments.options.get("--format") or form_of(name) or ""
+    if name == "-" and not form:
+        head: bytes = file.peek(1) if isinstance(file, BufferedReader) else b""
+        form = "json" if head.lstrip()[:1] == b"[" else "ndjson"
     source = arguments.options.get("--source", "cli")
     if form == "csv":
         if not arguments.type:
             raise UsageError("a CSV batch needs the event type: emit TYPE --batch FILE.csv")
         return CsvBatch(file, arguments.type, project.declaration(arguments.type), source)
-    if form == "ndjson" or (name == "-" and not form):
-        return NdjsonBatch(file, arguments.type or None, source)
+    if form in ("ndjson", "json"):
+        return (NdjsonBatch if form == "ndjson" else JsonBatch)(file, arguments.type or None, source)
     if form:
-        raise UsageError(f"--format {form}{near_miss(form, _FORMATS.values())}", "write csv or ndjson")
+        raise UsageError(f"--format {form}{near_miss(form, _FORMS)}", "write csv or ndjson")
     raise UsageError(f"--batch {name}: a batch is a .ndjson, .jsonl or .csv file", "or say which with --format")
 
 

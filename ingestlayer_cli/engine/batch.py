@@ -1,29 +1,34 @@
 """Reading a batch: lines into raw events, in chunks, in memory that does not grow with the file."""
 
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
+from stat import S_ISREG
+from time import sleep
 from typing import Any, BinaryIO
 
-from ..model.declarations import Declaration
+from ..model.declarations import Declaration, printable
 from ..model.gate import MAX_PAYLOAD, WRITTEN, Line, Raw, read_payload
-from ..system.errors import RejectedError, UsageError
+from ..system.errors import Problem, RejectedError, UsageError, near_miss
 
 CHUNK = 1_000  # lines of a transaction at most
 CHUNK_BYTES = 4_000_000  # and how long they may be together, but for the last; read they take many times the memory
 READ = 1 << 18  # bytes read at once; a pipe gives what it has, so that a slow one is not waited for
-_BOM = b"\xef\xbb\xbf"
+PATIENCE = 0.5  # seconds for which a file is waited for whose last line may still be written
+ENVELOPE = ("idempotency_key", "timestamp", "source")
 
 
 def numbered_lines(file: BinaryIO) -> Iterator[list[tuple[int, bytes | None]]]:
-    """Yield lists of (line number, line) with line ends cut; None stands for a line over the size limit."""
+    """Yield lists of (line number, line) with line ends cut; None stands for a line over the size limit.
+
+    WholeFileError for what is no text.
+    """
+    from ..entities.reading.stream import Stream
+
     number, rest, too_long = 0, b"", False
-    first = True
     found: list[tuple[int, bytes | None]] = []
-    while data := _read(file):
-        has_more = len(data) == READ
-        if first:
-            data, first = data.removeprefix(_BOM), False
+    stream = Stream(_Input(file))
+    for data in stream.pieces:
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
             number += 1
@@ -31,7 +36,7 @@ def numbered_lines(file: BinaryIO) -> Iterator[list[tuple[int, bytes | None]]]:
             too_long = False
         if len(rest) > MAX_PAYLOAD:
             rest, too_long = b"", True
-        while len(found) >= CHUNK or (found and (not has_more or _size(found) >= CHUNK_BYTES)):
+        while len(found) >= CHUNK or (found and (not stream.has_more or _size(found) >= CHUNK_BYTES)):
             yield found[:CHUNK]
             del found[:CHUNK]
     if rest or too_long:
@@ -40,11 +45,36 @@ def numbered_lines(file: BinaryIO) -> Iterator[list[tuple[int, bytes | None]]]:
         yield found
 
 
-def _read(file: BinaryIO) -> bytes:
-    try:
-        return os.read(file.fileno(), READ)
-    except OSError as error:
-        raise UsageError(f"the batch cannot be read: {error.strerror}", "name a file, or a pipe") from None
+class _Input(BytesIO):
+    """A batch as a file; UsageError when it cannot be read.
+
+    A file that has changed a moment ago, and whose last line has no end, is waited for a little: is it still written?
+    """
+
+    def __init__(self, file: BinaryIO, is_whole: bool = True) -> None:
+        super().__init__()
+        self._file = file
+        self._read: Callable[[int], bytes] = getattr(file, "read1", file.read)
+        self._last = b"\n"
+        self._waits = 0 if is_whole else 1
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        try:
+            data = self._read(size or READ)
+            if not data and self._waits and self._last != b"\n" and self._is_young():
+                self._waits -= 1
+                sleep(PATIENCE)
+                data = self._read(size or READ)
+        except OSError as error:
+            raise UsageError(f"the batch cannot be read: {error.strerror}", "name a file, or a pipe") from None
+        self._last = data[-1:] or self._last
+        return data
+
+    def _is_young(self) -> bool:
+        from ..entities.reading.stream import is_young
+
+        found = os.fstat(self._file.fileno())
+        return S_ISREG(found.st_mode) and is_young(found.st_mtime_ns)
 
 
 def _size(lines: list[tuple[int, bytes | None]]) -> int:
@@ -70,7 +100,9 @@ def _too_long() -> RejectedError:
 
 
 class NdjsonBatch:
-    """Envelopes {type, payload, idempotency_key?, timestamp?}, or payloads of one given type."""
+    """Envelopes {type, payload, idempotency_key?, timestamp?, source?}, or payloads of one given type."""
+
+    notes: tuple[str, ...] = ()
 
     def __init__(self, file: BinaryIO, type_: str | None, source: str) -> None:
         self._file = file
@@ -78,8 +110,13 @@ class NdjsonBatch:
         self._source = source
 
     def chunks(self) -> Iterator[list[Line]]:
-        for lines in numbered_lines(self._file):
-            yield [self._line(number, line) for number, line in lines if line is None or line.strip()]
+        from ..entities.reading.faults import WholeFileError
+
+        try:
+            for lines in numbered_lines(self._file):
+                yield [self._line(number, line) for number, line in lines if line is None or line.strip()]
+        except WholeFileError as error:
+            yield [_refused(error, "json")]
 
     def _line(self, number: int, line: bytes | None) -> Line:
         try:
@@ -98,85 +135,135 @@ def raw_event(data: Any, type_: str | None, source: str) -> Raw:
     if not isinstance(data, dict) or not isinstance(data.get("type"), str):
         hint = 'a line is {"type": …, "payload": {…}}; for lines that are payloads: emit TYPE --batch …'
         raise RejectedError("schema", "the line is no envelope with a type", hint)
-    if unknown := data.keys() - WRITTEN:
+    if unknown := data.keys() - {*WRITTEN, "source"}:
         raise RejectedError("schema", f"the envelope has an unknown key: {', '.join(sorted(map(str, unknown)))}")
     payload = data.get("payload", {})
+    if data.get("source") is not None:
+        source = data["source"]
     return Raw(data["type"], payload, data.get("idempotency_key"), data.get("timestamp"), source)
 
 
-class CsvBatch:
-    """Rows of one declared type; cells are read by the types of its fields, an empty cell is an absent field."""
+class JsonBatch:
+    """One JSON list of what the lines of a batch are."""
 
-    def __init__(self, file: BinaryIO, type_: str, declaration: Declaration | None, source: str) -> None:
-        self._source_lines = numbered_lines(file)
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, file: BinaryIO, type_: str | None, source: str) -> None:
+        self._file = file
         self._type = type_
-        self._fields = declaration.fields if declaration else {}
         self._source = source
-        self._header: list[str] = []
-        self._record: list[tuple[int, bytes | None]] = []  # the lines of the record that is being read
-        self._waiting: deque[tuple[int, bytes | None]] = deque()  # lines that are at hand
 
     def chunks(self) -> Iterator[list[Line]]:
+        return chunked(self._lines())
+
+    def _lines(self) -> Iterator[Line]:
+        from ..entities.reading.faults import EmptyFileError, WholeFileError
+        from ..entities.reading.json_rows import Json
+
+        reader = Json()
+        try:
+            for number, _, _, value, fault in reader.records(_Input(self._file)):
+                if reader.by_key:
+                    raise reader.refused("it holds no list of objects")
+                text = reader.text.encode("utf-8", "backslashreplace")
+                try:
+                    if fault is not None:
+                        raise RejectedError("json", fault.words, fault.hint)
+                    yield Line(number, raw_event(value, self._type, self._source), None, text)
+                except RejectedError as error:
+                    yield Line(number, None, error, text)
+        except EmptyFileError:
+            return
+        except WholeFileError as error:
+            yield _refused(error, "json")
+
+
+class CsvBatch:
+    """Rows of one declared type; cells are read by the types of its fields, an empty cell is an absent field.
+
+    The columns `timestamp`, `idempotency_key` and `source` are the envelope's, unless the type declares such a field.
+    """
+
+    def __init__(self, file: BinaryIO, type_: str, declaration: Declaration | None, source: str) -> None:
+        from ..entities.reading.csv_rows import Csv
+
+        self._reader = Csv()
+        self._file = file
+        self._type = type_
+        self._declaration = declaration
+        self._fields = declaration.fields if declaration else {}
+        self._own = [name for name in ENVELOPE if name not in self._fields]
+        self._source = source
+
+    @property
+    def notes(self) -> list[str]:
+        """What was settled by the looks of the header, once it was read."""
+        return self._reader.notes
+
+    def chunks(self) -> Iterator[list[Line]]:
+        from ..entities.reading.faults import EmptyFileError, WholeFileError
+
         chunk: list[Line] = []
-        for line in self._rows():
-            chunk.append(line)
-            if len(chunk) >= CHUNK or not self._waiting:
-                yield chunk
-                chunk = []
+        size = 0
+        is_first = True
+        reader = self._reader
+        try:
+            for number, start, length, cells, fault in reader.records(_Input(self._file, is_whole=False)):
+                if is_first:
+                    is_first = False
+                    self._check_header()
+                text = reader.lines.text(number, start + length).rstrip(b"\r\n")
+                if fault is not None:
+                    kind = "size" if "larger than" in fault.words else "csv"
+                    chunk.append(Line(number, None, RejectedError(kind, fault.words, fault.hint), text))
+                else:
+                    chunk.append(Line(number, self._raw(reader.values(cells)), None, text))
+                size += len(text)
+                if len(chunk) >= CHUNK or size >= CHUNK_BYTES or reader.must_wait(start + length):
+                    yield chunk
+                    chunk, size = [], 0
+            if is_first:
+                self._check_header()
+        except EmptyFileError:
+            return
+        except WholeFileError as error:
+            chunk.append(_refused(error, "csv"))
+        except RejectedError as error:
+            text = ",".join(reader.columns).encode("utf-8", "backslashreplace")
+            chunk.append(Line(reader.header_line, None, error, text))
         if chunk:
             yield chunk
 
-    def _rows(self) -> Iterator[Line]:
-        import csv
+    def _check_header(self) -> None:
+        """Raise RejectedError when no row could fit: there are columns that are no fields, or required ones lack."""
+        if self._declaration is None:
+            return
+        columns = [name for name in self._reader.columns if name]
+        known = [*self._fields, *self._own]
+        lacking = [name for name, field in self._fields.items() if not field.optional and name not in columns]
+        problems = [Problem(name, "is required, and no column") for name in lacking]
+        others = [name for name in columns if name not in known]
+        problems += [Problem(printable(name), f"is not a declared field{near_miss(name, known)}") for name in others]
+        if problems:
+            first = f"{problems[0].path} {problems[0].problem}"
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            hint = f"the declared fields: ingestlayer emit {self._type} --help"
+            raise RejectedError("schema", f"the header does not fit {self._type}: {first}{more}", hint, problems)
 
-        csv.field_size_limit(MAX_PAYLOAD)
-        rows = csv.reader(self._lines(), strict=True)
-        while True:
-            self._record.clear()
-            try:
-                cells = next(rows)
-            except StopIteration:
-                return
-            except (csv.Error, UnicodeDecodeError, RejectedError) as error:
-                yield self._refused(error)
-                rows = csv.reader(self._lines(), strict=True)
-                continue
-            if not self._header:
-                self._header = [cell.strip() for cell in cells]
-            elif cells:
-                yield self._line(cells)
-
-    def _refused(self, error: Exception) -> Line:
-        """Refuse the first line of a broken record and read the others again: a quote may have eaten them."""
-        (number, line), *others = self._record
-        self._waiting.extendleft(reversed(others))
-        if line is None and isinstance(error, RejectedError):
-            return Line(number, None, error, b"")
-        words = "a quote is opened and not closed, or not at the end of its cell" if others else str(error)
-        return Line(number, None, RejectedError("csv", f"the row cannot be read: {words}"), line or b"")
-
-    def _lines(self) -> Iterator[str]:
-        while True:
-            if not self._waiting:
-                self._waiting.extend(next(self._source_lines, ()))
-            if not self._waiting:
-                return
-            number, line = self._waiting.popleft()
-            self._record.append((number, line))
-            if line is None:
-                raise _too_long()
-            yield line.decode("utf-8") + "\n"
-
-    def _line(self, cells: list[str]) -> Line:
-        number, text = self._record[0][0], b"\n".join(line or b"" for _, line in self._record)
-        if len(cells) > len(self._header):
-            words = f"the row has {len(cells)} cells, the header {len(self._header)}"
-            return Line(number, None, RejectedError("csv", words), text)
-        payload = {name: self._value(name, cell) for name, cell in zip(self._header, cells, strict=False) if cell != ""}
-        return Line(number, Raw(self._type, payload, source=self._source), None, text)
+    def _raw(self, values: dict[str, Any]) -> Raw:
+        own = {name: values.pop(name, None) for name in self._own}
+        payload = {name: self._value(name, cell) for name, cell in values.items() if cell is not None}
+        key, timestamp, source = (own.get(name) for name in ENVELOPE)
+        return Raw(self._type, payload, key, timestamp, source or self._source)
 
     def _value(self, name: str, cell: str) -> Any:
         try:
             return self._fields[name].read(cell)
         except (KeyError, ValueError):
             return cell  # the gate says what is wrong with it
+
+
+def _refused(error: Any, kind: str) -> Line:
+    """Return the one line that stands for a file of which nothing, or nothing more, can be read."""
+    fault = error.fault
+    return Line(fault.line, None, RejectedError(kind, fault.words, fault.hint), b"")

@@ -348,7 +348,7 @@ def test_a_csv_file_may_have_a_byte_order_mark_and_the_line_ends_of_windows(proj
 def test_a_csv_column_that_is_no_field_is_refused_with_the_near_miss(project: Folder) -> None:
     content = HEADER.replace(b"metric", b"metrc") + row(1)
     result = project.batch(content, USAGE, name="events.csv")
-    assert rejects(result.json) == [(2, "schema")]
+    assert rejects(result.json) == [(1, "schema")]
     reject = result.json["rejects"][0]["message"]
     assert "metric" in reject
 

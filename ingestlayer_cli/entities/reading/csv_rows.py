@@ -104,6 +104,10 @@ class Csv(Reader):
             line, column = (line + 1, 1) if letter == "\n" else (line, column + 1)
         return line, column
 
+    def must_wait(self, end: int) -> bool:
+        """Say whether what stands behind a place, at which a row ends, may be long in coming."""
+        return end >= self.lines.starts[-1] and not self.stream.has_more
+
     # The header ---------------------------------------------------------------------------------------
 
     def _opened(self, file: BinaryIO, is_young: bool = False, size: int = READ) -> Lines:

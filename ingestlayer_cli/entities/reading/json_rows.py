@@ -105,6 +105,11 @@ class Json(Reader):
         self._counted, self._offset = 0, self.stream.start  # the byte at which a character of it stands
         yield from self._entries()
 
+    @property
+    def text(self) -> str:
+        """The text of the row that was read last."""
+        return self._text[self._kept : self._at]
+
     def parse(self, records: list[bytes]) -> list[Parsed]:
         return [self._parsed(self.stream.decoded(data, "surrogateescape")) for data in records]
 
@@ -145,9 +150,8 @@ class Json(Reader):
             self._peek()
             self._kept = self._at
             value = self._named() if self.by_key else self._value()
-            text = self._text[self._kept : self._at]
             start = self._byte(self._kept)
-            fault = self._fault(value[1] if self.by_key else value, text)
+            fault = self._fault(value[1] if self.by_key else value, self.text)
             if fault is not None:
                 line, column = self._place(self._kept)
                 fault = Fault(line, column, fault.words, fault.hint)
@@ -230,6 +234,10 @@ class Json(Reader):
             raw = text[: found.end()].encode(self.stream.encoding, "surrogateescape")
             return self.stream.refused(1, raw, len(raw) - 1)
         return fault
+
+    def refused(self, words: str) -> WholeFileError:
+        """Return the refusal of the whole file, from the row on that was read last."""
+        return WholeFileError(Fault(*self._place(self._kept), f"the file is not JSON as it is wanted: {words}"))
 
     def _refused(self, words: str, at: int) -> WholeFileError:
         return WholeFileError(Fault(*self._place(at), f"the file is not JSON: {words}"))

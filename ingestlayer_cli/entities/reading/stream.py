@@ -180,11 +180,6 @@ class Lines:
         """The number of the last line at hand."""
         return self.first + len(self._texts) - 1
 
-    @property
-    def must_wait(self) -> bool:
-        """Whether more than what is at hand may be long in coming."""
-        return not self._stream.has_more
-
     def again_from(self, number: int) -> None:
         """Read the lines from a number on again."""
         self._again = number
