@@ -76,7 +76,7 @@ class SqliteOutbox:
             if row is None:
                 return None
             seq, lane, id_, destination, target, body, attempts, due_at, retry, directions, place, overtaken = row
-            until, told = now + lease, (_read(retry), _read(directions) or {}, _read(place), bool(overtaken))
+            until, told = now + lease, (_read(retry), _read(directions) or {}, _told(place), bool(overtaken))
             execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
             free_at = now + pace(destination)
             execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (free_at, until, lane))
@@ -193,10 +193,9 @@ class SqliteOutbox:
             f" WHERE {where} ORDER BY w.seq",
             *values,
         )
-        found = [Doubtful(*row) for row in rows]
         return [
-            row._replace(retry=_read(row.retry), directions=_read(row.directions) or {}, thread=_read(row.thread))
-            for row in found
+            Doubtful(*head, _read(retry), body, _read(directions) or {}, _told(thread))
+            for *head, retry, body, directions, thread in rows
         ]
 
     def settle(self, row: Doubtful, attempt: Attempt, owner: str) -> bool:
@@ -322,6 +321,14 @@ def _filters(wanted: Wanted) -> tuple[list[str], list[Any]]:
 def _place(delivery: str) -> str:
     """Return SQL for the place of the first message of a delivery's thread, as JSON."""
     return f"(SELECT json_array(t.channel, t.ts) FROM threads t WHERE t.seq = {delivery}.thread AND t.ts IS NOT NULL)"
+
+
+def _told(place: str | None) -> tuple[str, str] | None:
+    """Return what `_place` reads: channel and ts."""
+    if place is None:
+        return None
+    channel, ts = json.loads(place)
+    return channel, ts
 
 
 def _read(text: Any) -> Any:

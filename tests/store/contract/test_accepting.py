@@ -1,0 +1,177 @@
+"""Accepting: whole or not at all, and of a key once, however many accept."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from ingestlayer_cli.model.memory import Kept, Remembered, Seen, State, Traits, Upsert
+from ingestlayer_cli.store.contract.protocols import Store
+from ingestlayer_cli.store.contract.reading import Selection
+from ingestlayer_cli.store.contract.sending import Wanted
+
+from .words import accept, add, event, message, queue, run
+
+
+class Broken(Exception):
+    """What a transaction fails by."""
+
+
+def stored(store: Store) -> list[str]:
+    return [item.event.id for item in store.history.select(Selection(), newest_first=False)]
+
+
+def test_what_is_committed_is_seen_by_others_at_once(store: Store, other: Store) -> None:
+    accept(store, event("evt_1", "k"))
+    assert stored(other) == ["evt_1"]
+    first = other.first_with_key("usage", "k", 0)
+    assert first is not None
+    assert (first.event, first.accepted_at) == (event("evt_1", "k"), 10)
+
+
+def fail(store: Store) -> None:
+    """Write something of everything in a transaction that fails at its end."""
+    with store.transaction() as transaction:
+        add(transaction, event("evt_1", "k"))
+        transaction.add_run("evt_1", run(), 10)
+        transaction.add_delivery("evt_1", 1, message("dlv_1"), 10, 10)
+        transaction.remember(Remembered("s", "k", 10), "evt_1")
+        transaction.upsert(Upsert("customer", "acme", {"plan": "pro"}, "evt_1", 10))
+        raise Broken
+
+
+def test_what_fails_has_left_nothing(store: Store, other: Store) -> None:
+    with pytest.raises(Broken):
+        fail(store)
+    assert stored(other) == []
+    assert other.first_with_key("usage", "k", 0) is None
+    assert other.outbox.still_waiting(Wanted()) == {}
+    assert (other.seen("s", "k", 0, 99), other.traits("customer", "acme")) == (None, None)
+
+
+def test_a_transaction_finds_what_it_has_added(store: Store) -> None:
+    with store.transaction() as transaction:
+        add(transaction, event("evt_1", "k"))
+        first = transaction.first_with_key("usage", "k", 0)
+        assert first is not None
+        assert first.event.id == "evt_1"
+        assert transaction.first_with_key("other", "k", 0) is None
+        transaction.remember(Kept("s", "k", {"n": 1}, 10), "evt_1")
+        assert transaction.state("s", "k") == State({"n": 1}, "evt_1", 10)
+        transaction.upsert(Upsert("customer", "acme", {"plan": "pro"}, "evt_1", 10))
+        assert transaction.traits("customer", "acme") == Traits({"plan": "pro"}, {"plan": ("evt_1", 10)}, 10, 10)
+
+
+def test_a_key_is_free_again_after_its_window(store: Store) -> None:
+    accept(store, event("evt_1", "k"), now=10)
+    assert store.first_with_key("usage", "k", 9) is not None
+    assert store.first_with_key("usage", "k", 10) is None
+
+
+def test_the_newest_event_has_a_key(store: Store) -> None:
+    accept(store, event("evt_1", "k"), now=10)
+    accept(store, event("evt_2", "k"), now=20)
+    first = store.first_with_key("usage", "k", 0)
+    assert first is not None
+    assert first.event.id == "evt_2"
+
+
+def test_duplicates_are_counted(store: Store) -> None:
+    accept(store, event("evt_1", "k"))
+    for now in (20, 30):
+        with store.transaction() as transaction:
+            transaction.add_duplicate("evt_1", now)
+    (item,) = store.history.starting("evt_1", 2)
+    assert (item.duplicates, item.last_duplicate_at, item.accepted_at) == (2, 30, 10)
+
+
+def test_of_writers_at_the_same_time_one_takes_a_key(engine: Callable[[], Store]) -> None:
+    engine().close()
+    taken: list[str] = []
+
+    def work(name: str) -> None:
+        store = engine()
+        for number in range(20):
+            looked_up = store.look_up([f"k{number}"])
+            with store.transaction() as transaction:
+                transaction.know(looked_up)
+                if transaction.first_with_key("usage", f"k{number}", 0) is None:
+                    add(transaction, event(f"evt_{name}_{number}", f"k{number}"))
+                    taken.append(f"k{number}")
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == sorted(f"k{number}" for number in range(20))
+    assert len(stored(engine())) == 20
+
+
+def test_what_was_looked_up_holds_unless_others_have_written(store: Store, other: Store) -> None:
+    looked_up = store.look_up(["k"])
+    accept(other, event("evt_1", "k"))
+    with store.transaction() as transaction:
+        transaction.know(looked_up)
+        first = transaction.first_with_key("usage", "k", 0)
+    assert first is not None
+    assert first.event.id == "evt_1"
+
+
+def test_the_latest_remembrance_between_two_times_is_seen(store: Store) -> None:
+    with store.transaction() as transaction:
+        for at in (10, 20, 30):
+            transaction.remember(Remembered("s", "k", at), f"evt_{at}")
+    assert store.seen("s", "k", 10, 30) == Seen("evt_20", 20)
+    assert store.seen("s", "k", 20, 30) is None
+    assert store.seen("s", "k", 0, 99) == Seen("evt_30", 30)
+
+
+def test_a_state_is_the_one_that_was_kept_last(store: Store) -> None:
+    for number in (1, 2):
+        with store.transaction() as transaction:
+            transaction.remember(Kept("s", "k", {"n": number}, number), f"evt_{number}")
+    assert store.state("s", "k") == State({"n": 2}, "evt_2", 2)
+    assert store.states("s", "") == {"k": State({"n": 2}, "evt_2", 2)}
+
+
+def test_what_is_looked_up_ahead_is_what_is_stored(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.remember(Kept("s", "k", {}, 1), "evt_1")
+        transaction.remember(Remembered("m", "k", 5), "evt_1")
+        transaction.upsert(Upsert("customer", "acme", {"plan": "pro"}, "evt_1", 1))
+    with store.transaction() as transaction:
+        transaction.look_up_memory({"customer": ["acme", "b"]}, {"s": ["k", "b"]}, {"m": ["k", "b"]})
+        assert transaction.state("s", "k") == State({}, "evt_1", 1)
+        assert transaction.state("s", "b") is None
+        assert transaction.seen("m", "k", 0, 9) == Seen("evt_1", 5)
+        assert transaction.seen("m", "b", 0, 9) is None
+        assert transaction.traits("customer", "b") is None
+        assert transaction.traits_of("customer", ["acme", "b"]).keys() == {"acme"}
+
+
+def test_of_a_refusal_the_newest_is_told(store: Store) -> None:
+    for number in (1, 2):
+        with store.transaction() as transaction:
+            transaction.add_dead_letter(number, "schema", "usage", "cli", None, f"no {number}", [], '{"a": "b"}')
+    found = store.refusals.newest(None)
+    assert found is not None
+    assert (found[0]["message"], found[1]) == ("no 2", 1)
+    assert store.refusals.newest("nothing") is None
+
+
+def test_a_run_that_failed_is_taken_up_once(store: Store, other: Store) -> None:
+    queue(store, "evt_1")
+    with store.transaction() as transaction:
+        transaction.add_run("evt_1", run(2, "failed"), 10)
+        transaction.add_unfinished("evt_1", 2, "why", 1, 50)
+    assert store.unfinished.is_any()
+    (row,) = other.unfinished.of_events(["evt_1"])
+    assert (row.event.id, row.number, row.cause, row.tries, row.retry_at) == ("evt_1", 2, "why", 1, 50)
+    assert other.unfinished.due([], ["why"], 49, None, 9) == []
+    with store.transaction() as transaction:
+        assert transaction.take_up("evt_1", 2, 1)
+        transaction.add_run("evt_1", run(2), 60)
+    with other.transaction() as transaction:
+        assert not transaction.take_up("evt_1", 2, 1)
+    assert [found.outcome for found in store.runs.of_event("evt_1")] == ["queued", "queued"]

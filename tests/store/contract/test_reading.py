@@ -1,0 +1,134 @@
+"""Reading: events in order beside those who write, their runs, entities; and forgetting."""
+
+from ingestlayer_cli.model.memory import Remembered, Traits
+from ingestlayer_cli.store.contract.protocols import Store
+from ingestlayer_cli.store.contract.reading import Selection
+from tests.support.clock import FakeClock
+
+from .words import accept, arrived, claim, event, message, queue, run
+
+
+def ids(store: Store, selection: Selection, newest_first: bool = True, limit: int | None = None) -> list[str]:
+    return [item.event.id for item in store.history.select(selection, newest_first, limit)]
+
+
+def test_events_are_chosen_in_the_order_of_their_times(store: Store) -> None:
+    accept(store, event("evt_1", at=30), event("evt_2", at=10, type_="usage.a"), event("evt_3", at=20, type_="usage.b"))
+    assert ids(store, Selection()) == ["evt_1", "evt_3", "evt_2"]
+    assert ids(store, Selection(type="usage.*"), newest_first=False) == ["evt_2", "evt_3"]
+    assert ids(store, Selection(since=20, until=30)) == ["evt_3"]
+    assert ids(store, Selection(), limit=1) == ["evt_1"]
+    assert store.history.types("usage.*") == ["usage.a", "usage.b"]
+
+
+def test_events_are_chosen_by_what_became_of_them(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    accept(store, event("evt_2", "k", source="cron"))
+    with store.transaction() as transaction:
+        transaction.add_run("evt_2", run(outcome="dropped", pipeline="q"), 10)
+    assert ids(store, Selection(status="pending")) == ["evt_1"]
+    assert ids(store, Selection(status="dropped")) == ["evt_2"]
+    assert ids(store, Selection(pipeline="q")) == ids(store, Selection(key="k")) == ids(store, Selection(source="cron"))
+
+
+def test_an_iteration_sees_each_event_once_while_others_write(store: Store, other: Store) -> None:
+    accept(store, *(event(f"evt_{number}", at=number) for number in range(3)))
+    found = store.history.select(Selection(), newest_first=False)
+    first = next(found)
+    accept(other, event("evt_9", at=1))
+    seen = [first.event.id, *(item.event.id for item in found)]
+    assert [id_ for id_ in seen if id_ != "evt_9"] == ["evt_0", "evt_1", "evt_2"]
+    assert seen.count("evt_9") <= 1
+
+
+def test_whoever_goes_on_from_a_place_meets_each_event_once(store: Store, other: Store) -> None:
+    accept(store, event("evt_1"))
+    mark = store.history.mark()
+    accept(other, event("evt_2", at=1))
+    accept(other, event("evt_3", at=0))
+    found = store.history.accepted_after(Selection(), mark)
+    assert [item.event.id for _, item in found] == ["evt_2", "evt_3"]
+    assert [item.event.id for _, item in store.history.accepted_after(Selection(), found[0][0])] == ["evt_3"]
+    assert len(store.history.accepted_after(Selection(), None)) == 3
+
+
+def test_after_everything_is_forgotten_a_place_still_comes_before_the_next_event(store: Store) -> None:
+    accept(store, event("evt_1"), event("evt_2"))
+    mark = store.history.mark()
+    assert store.upkeep.prune(FakeClock(0), 99, 99) == 2
+    mark = store.history.mark(mark)
+    accept(store, event("evt_3"))
+    assert [item.event.id for _, item in store.history.accepted_after(Selection(), mark)] == ["evt_3"]
+
+
+def test_one_event_is_found_by_its_place_its_id_and_its_key(store: Store) -> None:
+    accept(store, event("evt_a1", "k"), event("evt_a2"), event("evt_b1", "k"))
+    last, before = store.history.back(0), store.history.back(1)
+    assert last is not None
+    assert before is not None
+    assert (last.event.id, before.event.id, store.history.back(3)) == ("evt_b1", "evt_a2", None)
+    assert [item.event.id for item in store.history.starting("evt_a", 9)] == ["evt_a1", "evt_a2"]
+    assert [item.event.id for item in store.history.with_key("k")] == ["evt_b1", "evt_a1"]
+    assert store.history.same("usage", None, 10, {"id": "evt_a2"}) == ["evt_a2"]
+
+
+def test_events_of_ids_come_as_they_are_asked_for(store: Store) -> None:
+    accept(store, event("evt_1", at=30), event("evt_2", at=10))
+    assert store.history.in_order({"evt_1", "evt_2"}) == ["evt_2", "evt_1"]
+    assert [found.id for found in store.history.events(["evt_1", "gone", "evt_2"])] == ["evt_1", "evt_2"]
+
+
+def test_the_past_of_an_event_says_where_its_messages_are(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"), message("dlv_2", "#b"))
+    sent = claim(store)
+    assert sent is not None
+    store.outbox.record(sent, arrived(), "me")
+    past = store.runs.past(["evt_1"])["evt_1"]
+    assert past.run == 1
+    assert past.sent["p", "slack", "#a"][0] == "delivered"
+    status, waiting = past.sent["p", "slack", "#b"]
+    assert (status, [row["id"] for row in store.outbox.states(waiting)]) == ("waiting", ["dlv_2"])
+
+
+def test_runs_are_told_by_their_event(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    with store.transaction() as transaction:
+        transaction.add_run("evt_1", run(2, "dropped", replayed_at=50), 50)
+    assert [(row.number, row.outcome, row.replayed_at) for row in store.runs.of_event("evt_1")] == [
+        (1, "queued", None),
+        (2, "dropped", 50),
+    ]
+    assert [(row.target, row.status) for row in store.runs.outcomes("evt_1")] == [("#a", "pending"), ("", "dropped")]
+    assert store.runs.firsts(["evt_1"], False)["evt_1"]["p"].targets == ["#a"]
+    assert [row.text for row in store.runs.first_versions(["evt_1"])["evt_1"]] == ["text"]
+    assert (store.runs.pipelines(), [row.version for row in store.runs.versions()["p"]]) == (["p"], ["1"])
+
+
+def test_entities_are_read_in_the_order_of_their_keys(store: Store) -> None:
+    known = Traits({"plan": "pro"}, {"plan": ("hand", 1)}, 1, 1)
+    with store.transaction() as transaction:
+        transaction.write_entities("customer", dict.fromkeys(("b", "a", "c"), known))
+    assert [key for key, _ in store.entities.every("customer")] == ["a", "b", "c"]
+    assert store.entities.of_keys("customer", ["a", "x"]) == {"a": known}
+    assert (store.entities.kinds(), store.entities.count("customer")) == (["customer"], 3)
+    assert store.entities.starting("customer", "b", 9) == ["b"]
+
+
+def test_what_is_settled_and_old_is_forgotten_and_what_waits_stays(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    accept(store, event("evt_2"), event("evt_3"))
+    accept(store, event("evt_4"), now=50)
+    assert store.upkeep.prune(FakeClock(0), 50, 50) == 2
+    assert sorted(ids(store, Selection())) == ["evt_1", "evt_4"]
+    assert store.upkeep.faults() == []
+
+
+def test_memory_is_forgotten_when_it_is_due_and_never_of_a_scope_that_is_forever(store: Store) -> None:
+    with store.transaction() as transaction:
+        for scope in ("s", "always"):
+            for at in (10, 60):
+                transaction.remember(Remembered(scope, "k", at), "gone")
+    store.upkeep.prune(FakeClock(0), 50, 50, forever=["always"])
+    assert store.seen("s", "k", 0, 50) is None
+    assert store.seen("s", "k", 50, 99) is not None
+    assert store.seen("always", "k", 0, 50) is not None

@@ -1,0 +1,144 @@
+"""Sending: a delivery is in one hand at a time, a target has its order and pace, and a late word counts rightly."""
+
+from ingestlayer_cli.model.people import Person
+from ingestlayer_cli.store.contract.accepting import NewThread, Queued
+from ingestlayer_cli.store.contract.protocols import Store
+from ingestlayer_cli.store.contract.sending import Attempt, Claimed, Wanted
+
+from .words import LEASE, arrived, claim, failed, message, queue
+
+
+def claimed(store: Store, now: int = 20, wanted: Wanted | None = None, owner: str = "me", pace: int = 0) -> Claimed:
+    found = claim(store, now, wanted, owner, pace)
+    assert found is not None
+    return found
+
+
+def gone(at: int) -> Attempt:
+    return Attempt(at, 1, "unknown", "unknown", True, at, "its sender vanished")
+
+
+def test_what_is_claimed_is_in_one_hand(store: Store, other: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    assert claimed(store).id == "dlv_1"
+    assert claim(other, owner="you") is None
+    (row,) = other.outbox.leased()
+    assert (row.id, row.lease_by, row.lease_until) == ("dlv_1", "me", 20 + LEASE)
+
+
+def test_of_a_target_what_was_accepted_first_goes_first(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_2"), message("dlv_1"))
+    first = claimed(store)
+    assert claim(store) is None  # the target is in a hand
+    store.outbox.record(first, arrived(), "me")
+    assert (first.id, claimed(store, 30).id) == ("dlv_2", "dlv_1")
+
+
+def test_a_target_is_paced_and_another_is_free(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"), message("dlv_2"), message("dlv_3", "#b"))
+    store.outbox.record(claimed(store, pace=100), arrived(), "me")
+    store.outbox.record(claimed(store, 22, pace=100), arrived(23, "2"), "me")
+    assert claim(store, 119) is None
+    assert store.outbox.next_at(Wanted(), 23, 999, 23) == 120
+    assert claimed(store, 120).id == "dlv_2"
+
+
+def test_one_that_failed_is_due_again_when_it_is_said(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    store.outbox.record(claimed(store), failed(due_at=50), "me")
+    assert claim(store, 49) is None
+    assert store.outbox.soonest(Wanted()) == 50
+    again = claimed(store, 50)
+    assert (again.attempts, again.due_at) == (1, 50)
+
+
+def test_a_sender_that_was_taken_for_vanished_still_knows_that_it_arrived(store: Store, other: Store) -> None:
+    queued = queue(store, "evt_1", message("dlv_1"))
+    slow = claimed(store)
+    (row,) = other.outbox.leased()
+    other.outbox.abandon(row, gone(20))
+    assert other.outbox.counts(queued)["unknown"] == 1
+    store.outbox.record(slow, arrived(), "me")
+    assert store.outbox.counts(queued)["delivered"] == 1
+
+
+def test_one_is_abandoned_by_its_own_lease_alone(store: Store, other: Store) -> None:
+    queued = queue(store, "evt_1", message("dlv_1"))
+    claimed(store)
+    (row,) = other.outbox.leased()
+    other.outbox.abandon(row._replace(lease_until=row.lease_until - 1), gone(20))
+    assert other.outbox.counts(queued)["unknown"] == 0
+
+
+def test_a_doubt_is_settled_once(store: Store, other: Store) -> None:
+    queued = queue(store, "evt_1", message("dlv_1"))
+    store.outbox.record(claimed(store), gone(20), "me")
+    (row,) = store.outbox.doubtful(Wanted(queued))
+    assert (row.id, row.sent_at, row.noticed_at) == ("dlv_1", 20, 21)
+    found = Attempt(30, 0, "found", "delivered", False, 30)
+    assert store.outbox.settle(row, found, "me")
+    assert not other.outbox.settle(row, found, "you")
+    assert other.outbox.doubtful(Wanted()) == []
+
+
+def test_the_first_of_a_thread_goes_before_the_others(store: Store) -> None:
+    thread = NewThread("s", "k", 10, 100)
+    queue(store, "evt_1", message("dlv_1", thread=thread), message("dlv_2", "#b", thread))
+    first = claimed(store)
+    assert claim(store) is None
+    store.outbox.record(first, arrived(ts="7.7"), "me")
+    assert claimed(store, 30).thread == ("C1", "7.7")
+
+
+def test_a_late_message_of_a_thread_knows_that_it_was_overtaken(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1", thread=NewThread("s", "k", 10, 100)), at=10)
+    queue(store, "evt_2", message("dlv_2", thread=NewThread("s", "k", 20, 100)), at=20)
+    store.outbox.record(claimed(store), failed(status="dead"), "me")
+    store.outbox.record(claimed(store, 30), arrived(31), "me")
+    assert store.deliveries.retry(["dlv_1"], 40) == 1
+    assert claimed(store, 50).overtaken
+
+
+def test_a_sender_may_want_what_it_queued_alone(store: Store) -> None:
+    older = queue(store, "evt_1", message("dlv_1"))
+    own = queue(store, "evt_2", message("dlv_2"))
+    assert (len(older), len(own), len(Queued.joined((older, own)))) == (1, 1, 2)
+    assert claimed(store, wanted=Wanted(own)).id == "dlv_2"
+
+
+def test_or_with_what_was_accepted_before_it_for_the_same_targets(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"), message("dlv_b", "#b"))
+    own = queue(store, "evt_2", message("dlv_2"))
+    queue(store, "evt_3", message("dlv_3"))
+    wanted, sent = Wanted(own, with_older=True), []
+    while (found := claim(store, 20, wanted)) is not None:
+        store.outbox.record(found, arrived(20), "me")
+        sent.append(found.id)
+    assert sent == ["dlv_1", "dlv_2"]
+    assert not store.outbox.own_open(wanted, 99)
+
+
+def test_what_is_queued_tells_its_destinations_and_states(store: Store) -> None:
+    queued = queue(store, "evt_1", message("dlv_1"), message("dlv_2", "#b"))
+    assert store.outbox.destinations(queued) == ["slack"]
+    assert [(row["id"], row["run"], row["status"]) for row in store.outbox.states(queued)] == [
+        ("dlv_1", 1, "pending"),
+        ("dlv_2", 1, "pending"),
+    ]
+    assert not queue(store, "evt_2")
+
+
+def test_people_are_learned_with_an_attempt(store: Store, other: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    person = Person("a@b.c", "U1", "", 21)
+    store.outbox.record(claimed(store), arrived()._replace(learned=(person,)), "me")
+    assert other.outbox.people("", ["a@b.c", "x@y.z"]) == {"a@b.c": person}
+
+
+def test_the_operator_settles_what_nobody_has_in_hand(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"), message("dlv_2", "#b"))
+    held = claimed(store)
+    by_hand = Attempt(30, 0, "settled", "dead", False, 30, "given up by hand")
+    assert not store.deliveries.settle(held.id, by_hand, "me")
+    assert store.deliveries.settle("dlv_2", by_hand, "me")
+    assert store.deliveries.whole("dlv_2")["status"] == "dead"
