@@ -232,7 +232,10 @@ def _settled(runtime: Runtime, event: Event, runs: _Numbered, queued: Queued, de
 def _states(runtime: Runtime, queued: Queued) -> list[dict[str, Any]]:
     """Return the deliveries with these numbers, each with the trouble that it waits for."""
     states = runtime.store.outbox.states(queued) if queued else []
+    unrecorded = runtime.unrecorded
     for state in states:
+        if state["id"] in unrecorded:
+            state.update(status="unknown", error="what came of sending it could not be recorded")
         broken = runtime.connections.trouble(state["destination"], state["target"])
         if broken is not None and state["status"] == "pending" and state["error"] is None:
             # An older message of its channel met the trouble first.

@@ -72,6 +72,7 @@ class Outbox:
         self._held: set[str] = set()  # what was said to be held
         self._in_hand = _InHand(lasting)
         self._nap = LOOK if lasting else NAP  # somebody may join
+        self.unrecorded: set[str] = set()  # what was sent, while the store could not be written any more
         self.stopped = False
 
     def stop(self) -> None:
@@ -125,9 +126,21 @@ class Outbox:
                 else:
                     self._clock.sleep(min(max(pause, 1), NAP))
         finally:
-            # Interrupted or broken: what is in hand is finished and recorded.
-            for claimed, at, result in in_hand.rest():
-                self._record(claimed, result, at, said)
+            self._finish(in_hand, said)
+
+    def _finish(self, in_hand: "_InHand", said: Said | None) -> None:
+        """Record what is in hand, interrupted or broken, each when it is done; once that fails, only note them."""
+        failure: Exception | None = None
+        for claimed, at, result in in_hand.rest():
+            try:
+                if failure is None:
+                    self._record(claimed, result, at, said)
+                else:
+                    self.unrecorded.add(claimed.id)
+            except Exception as error:
+                failure = error
+        if failure is not None:
+            raise failure
 
     def _take(self, claimed: Claimed, in_hand: "_InHand", said: Said | None) -> None:
         """Send several at a time, by other threads; here, one after the other, what this terminal draws."""
@@ -199,7 +212,11 @@ class Outbox:
             # Paced from here on, not from when it was sent: on its way it may have been slower than the next.
             free_at = now + self._pace(claimed.destination)
             attempt = attempt._replace(lane_free_at=max(attempt.lane_free_at, free_at))
-        self._stored.record(claimed, attempt, self._owner)
+        try:
+            self._stored.record(claimed, attempt, self._owner)
+        except BaseException:
+            self.unrecorded.add(claimed.id)
+            raise
         if said is not None:
             said(claimed, attempt)
 

@@ -68,6 +68,12 @@ class Runtime:
 
         return Outbox(self.store, self.connections, self.clock)
 
+    @property
+    def unrecorded(self) -> set[str]:
+        """The deliveries that were sent, and of which it could not be recorded what came of them."""
+        outbox: Outbox | None = self.__dict__.get("outbox")
+        return outbox.unrecorded if outbox is not None else set()
+
     def pipelines(self, type_: str) -> "list[Pipeline | FailingPipeline]":
         """Return the active pipelines that match an event type, compiled; those that are broken fail."""
         if type_ not in self._pipelines:

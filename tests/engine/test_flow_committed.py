@@ -41,14 +41,16 @@ def trouble(result: Result) -> Any:
     return result.json["trouble"]
 
 
-@pytest.mark.parametrize(("when", "messages"), [(CLAIMING, 0), (RECORDING, 1)])
+@pytest.mark.parametrize(
+    ("when", "messages", "status"), [(CLAIMING, 0, "pending"), (RECORDING, 1, "unknown")], ids=["claiming", "recording"]
+)
 def test_a_full_disk_after_the_commit_is_told_with_the_event(
-    when: str, messages: int, full: Callable[[str], Posting], slack: SlackStandin
+    when: str, messages: int, status: str, full: Callable[[str], Posting], slack: SlackStandin
 ) -> None:
     folder = full(when)
     result = folder.emit(1)
     assert (result.code, result.json["status"], len(slack.messages)) == (75, "accepted", messages)
-    assert (result.delivery["status"], result.json["event"]["id"]) == ("pending", folder.ids[1])
+    assert (result.delivery["status"], result.json["event"]["id"]) == (status, folder.ids[1])
     assert trouble(result)["kind"] == "store"
     assert trouble(result)["message"].startswith(f"after {folder.ids[1]} was accepted: the store ")
     assert "do not emit it again" in trouble(result)["hint"]
