@@ -194,7 +194,7 @@ class SqliteOutbox:
             *values,
         )
         return [
-            Doubtful(*head, _read(retry), body, _read(directions) or {}, _told(thread))
+            Doubtful._make((*head, _read(retry), body, _read(directions) or {}, _told(thread)))
             for *head, retry, body, directions, thread in rows
         ]
 
