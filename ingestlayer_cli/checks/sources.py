@@ -11,6 +11,7 @@ from ..entities.reading.stream import HEAD, is_young
 from ..entities.table import form_of
 from ..project.check_table import SECRET, kind_of
 from ..system.console import stdin
+from ..system.deadline import Deadline
 from ..system.errors import ProjectError, UsageError
 from .base import Source, SourceError, SourceRow
 from .text import Text, guess, objects_in, row_of
@@ -254,7 +255,10 @@ class Http:
 
         headers = {name: _with_secrets(value) for name, value in self._headers.items()}
         url, number, visited = self._url, 0, {self._url}
-        with httpx.Client(timeout=self._seconds, headers={"Accept": "application/json", **headers}) as client:
+        # A connection is used once: what ends an answer that takes too long has to know its socket.
+        once = httpx.Limits(max_keepalive_connections=0)
+        wanted = {"Accept": "application/json", **headers}
+        with httpx.Client(timeout=self._seconds, headers=wanted, limits=once) as client:
             for _ in range(MAX_PAGES):
                 page = self._page(client, url)
                 for value in objects_in(_inside(page, self._rows), self.name, "name the field that has it: rows = …"):
@@ -274,25 +278,29 @@ class Http:
 
         import httpx
 
-        ends = time.monotonic() + self._seconds
+        deadline = Deadline(self._seconds)
+        late = SourceError(f"{self.name} took over {self._seconds:g} s", 'give it more: timeout = "5m"')
         body = b""
         try:
-            with client.stream("GET", url) as answer:
+            with client.stream("GET", url, extensions={"trace": deadline.trace}) as answer:
                 parts = []
                 size = 0
                 for part in answer.iter_bytes():
                     size += len(part)
                     parts.append(part)
-                    if time.monotonic() > ends:
-                        raise SourceError(f"{self.name} took over {self._seconds:g} s", 'give it more: timeout = "5m"')
                     if size > MAX_PAGE:
                         raise SourceError(f"{self.name} answered over {MAX_PAGE >> 20} MiB", "ask for smaller pages")
                 body = b"".join(parts)
-        except httpx.TimeoutException:
-            raise SourceError(f"{self.name} took over {self._seconds:g} s", 'give it more: timeout = "5m"') from None
+            deadline.check()  # a body without a length looks whole when its connection is ended
+        except (httpx.TimeoutException, TimeoutError):
+            raise late from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if deadline.is_late:
+                raise late from None
             hint = "look at the address and the network"
             raise SourceError(f"{self.name} cannot be read ({type(error).__name__})", hint) from None
+        finally:
+            deadline.close()
         if answer.status_code != 200:
             words = f"{self.name} answered {answer.status_code}: {self._excerpt(body)}".removesuffix(": ")
             raise SourceError(words, _HINTS.get(answer.status_code, ""))
@@ -321,6 +329,8 @@ _HINTS = {
     403: "look at `headers`",
     301: "write the address that it has now",
     302: "write the address that it has now",
+    303: "write the address that it has now",
+    307: "write the address that it has now",
     308: "write the address that it has now",
 }
 

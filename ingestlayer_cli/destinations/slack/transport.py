@@ -3,16 +3,15 @@
 What fails before the request has left comes as URLError, what fails later comes bare.
 """
 
-import socket
 import ssl
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPSConnection, IncompleteRead
 from typing import Any, NamedTuple
 from urllib.error import URLError
 from urllib.request import AbstractHTTPHandler, OpenerDirector, ProxyHandler, Request
+
+from ...system.deadline import Deadline
 
 MOST = 16 << 20  # bytes of an answer; a page of a history has some hundred thousand
 
@@ -39,7 +38,7 @@ class Transport:
 
     def exchange(self, request: Request) -> Reply:
         """Make a request; return the answer."""
-        deadline = _Deadline(self._seconds)
+        deadline = Deadline(self._seconds)
         opener = OpenerDirector()  # one that judges no status, and so follows no redirect
         opener.add_handler(ProxyHandler(self._proxies))
         opener.add_handler(_Handler(deadline, self._trusted))
@@ -48,13 +47,15 @@ class Transport:
                 return self._read(response, deadline)
         except URLError:
             raise
+        except TimeoutError:  # of a single read, or of all
+            raise deadline.over() from None
         except Exception:
             deadline.check()
             raise
         finally:
             deadline.close()
 
-    def _read(self, response: Any, deadline: "_Deadline") -> Reply:
+    def _read(self, response: Any, deadline: Deadline) -> Reply:
         found = response.read(MOST + 1)
         deadline.check()  # a body without a length looks whole when its connection is ended
         if len(found) > MOST:
@@ -69,46 +70,8 @@ class Transport:
         return self._context
 
 
-class _Deadline:
-    """Ends a connection when its time is over: the time-outs of sockets are for each single read."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._socket: socket.socket | None = None
-        self._is_late = False
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def watch(self, connected: socket.socket) -> None:
-        """Watch a connection; TimeoutError when it came too late."""
-        with self._lock:
-            self._socket = connected.dup()  # TLS takes the first one over
-        self.check()
-
-    def check(self) -> None:
-        """Raise TimeoutError when the time is over."""
-        if self._is_late:
-            raise TimeoutError(f"no whole answer in {self._seconds:g} s")
-
-    def close(self) -> None:
-        self._timer.cancel()
-        with self._lock:
-            if self._socket is not None:
-                self._socket.close()
-                self._socket = None
-
-    def _end(self) -> None:
-        with self._lock:
-            self._is_late = True
-            if self._socket is not None:
-                with suppress(OSError):
-                    self._socket.shutdown(socket.SHUT_RDWR)
-
-
 class _Watched(HTTPConnection):
-    deadline: _Deadline
+    deadline: Deadline
 
     def connect(self) -> None:
         super().connect()
@@ -120,7 +83,7 @@ class _WatchedTls(HTTPSConnection, _Watched):
 
 
 class _Handler(AbstractHTTPHandler):
-    def __init__(self, deadline: _Deadline, trusted: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(self, deadline: Deadline, trusted: Callable[[], ssl.SSLContext]) -> None:
         super().__init__()
         self._deadline = deadline
         self._trusted = trusted
