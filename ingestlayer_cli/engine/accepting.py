@@ -7,7 +7,7 @@ from ..model.declarations import Declaration
 from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen
-from ..store.contract.accepting import First, LookedUp, NewDelivery, NewRun, NewThread, Queued
+from ..store.contract.accepting import First, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate
 from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError, StoreError
 from .outside import NotReadError
@@ -120,10 +120,12 @@ def keep_run(
     run: Run,
     now: int,
     due: Iterator[int] | None = None,
+    rate: Rate | None = None,
 ) -> None:
     """Store a run, of a pipeline of this text, with what it learned of entities, and queue its messages.
 
-    `number` is the run's among the event's. `due` is given for a replay: when each of its messages may go.
+    `number` is the run's among the event's. `due` is given for a replay: when each of its messages may go; so may be
+    the rate that all of them go at.
     """
     told = (run.outcome, run.dropped_by, run.reason, run.stored_trace())
     replayed_at = None if due is None else now
@@ -132,17 +134,17 @@ def keep_run(
         transaction.upsert(item)
     for message in run.messages:
         due_at = max(now if due is None else next(due), run.not_before or 0)
-        transaction.add_delivery(of.id, number, _delivery(run, message, of.received_at), now, due_at)
+        transaction.add_delivery(of.id, number, _delivery(run, message, of.received_at, rate), now, due_at)
 
 
-def _delivery(run: Run, message: Message, at: int) -> NewDelivery:
+def _delivery(run: Run, message: Message, at: int, rate: Rate | None) -> NewDelivery:
     directions = message.directions
     thread = None
     if key := directions.get("thread"):
         thread = NewThread(f"{run.pipeline} {message.destination} {message.target}", key, at, directions["window"])
     told = encode(directions) if directions else None
     head = (message.id, run.pipeline, message.destination, message.target, message.body)
-    return NewDelivery(*head, message.retry, told, thread)
+    return NewDelivery(*head, message.retry, told, thread, rate)
 
 
 def window(declaration: Declaration | None) -> int:

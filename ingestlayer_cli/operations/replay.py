@@ -7,6 +7,7 @@ is done is what was shown.
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from os import urandom
 from typing import BinaryIO, NamedTuple
 
 from ..engine import tally
@@ -19,7 +20,7 @@ from ..model.declarations import printable
 from ..model.events import Event
 from ..model.gate import Raw
 from ..project.match import matches
-from ..store.contract.accepting import Queued
+from ..store.contract.accepting import Queued, Rate
 from ..store.contract.protocols import Store, Transaction
 from ..store.contract.reading import Selection
 from ..store.contract.sending import COUNTED, Wanted
@@ -179,6 +180,7 @@ def _replayed(
     A run that had failed is not replayed: it is done, as the run that it is.
     """
     player = Player(runtime, runtime.store, options, now)
+    rate = Rate(urandom(8).hex(), options.interval) if options.interval else None
     due_from = now
     for chunk in _chunks(ids):
         again, first = tally.run_again(runtime, _failed(runtime.store, chunk, options), options.pipeline)
@@ -190,12 +192,12 @@ def _replayed(
             done = list(player.play())
             for played in done:
                 if played.kept and played.run is not None:
-                    keep_run(transaction, played.event, played.number, played.text, played.run, now, due)
+                    keep_run(transaction, played.event, played.number, played.text, played.run, now, due, rate)
                     if options.channel is None:  # redirected, it replaces nothing
                         by = {(message.destination, message.target): message.id for message in played.run.messages}
                         transaction.supersede(played.event.id, played.run.pipeline, by, now)
             if deliver:
-                transaction.hasten(Queued.joined(played.waiting for played in done), now)
+                transaction.hasten(Queued.joined(played.waiting for played in done), now, rate)
             return done, next(due)
 
         (done, due_from), own = transact(runtime, foreseen, work)

@@ -1,12 +1,14 @@
 """Stored events are sent again: which, where, how often, and what is kept of it."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.support.posting import PIPELINE, TYPE, Posting, ago, assert_each_once, context_line, envelope, posted, posts
-from tests.support.standin import BUSY, SlackStandin
+from tests.support.program import kill, wait_until
+from tests.support.standin import BUSY, Hang, SlackStandin, Slow
 
 MARK = f"replayed {ago()[:10]}, first seen {ago(hours=1)[:10]}"
 
@@ -178,6 +180,70 @@ def test_messages_of_a_rate_are_waited_for(posting: Posting, slack: SlackStandin
     posting.stored(3)
     assert posting.replay("--until", "now", "--again", "--rate", "10/s")["deliveries"]["delivered"] == 3
     assert_each_once(slack, 6)
+
+
+def gaps(slack: SlackStandin, first: int) -> list[float]:
+    """Return the seconds between the requests to post, from one on."""
+    times = [request.at for request in slack.requests if request.method == "chat.postMessage"][first:]
+    return [later - at for at, later in pairwise(times)]
+
+
+def test_after_a_slow_answer_no_rate_is_caught_up_with(posting: Posting, slack: SlackStandin) -> None:
+    for number in range(2):
+        posting.stored(3, first=3 * number, channel=("alerts", "growth")[number])
+    slack.script.append(Slow(0.6))
+    document = posting.replay("--until", "now", "--again", "--rate", "5/s")
+    assert document["deliveries"]["delivered"] == 6
+    assert min(gaps(slack, 6)) >= 0.2
+
+
+def test_what_a_rate_left_waiting_is_not_caught_up_with_by_deliver(posting: Posting, slack: SlackStandin) -> None:
+    for number in range(2):
+        posting.stored(2, first=2 * number, channel=("alerts", "growth")[number])
+    posting.replay("--until", "now", "--again", "--rate", "5/s", "--no-deliver")
+    posting.let_pass(3600)
+    assert posting.run("deliver").code == 0
+    assert posting.statuses() == {"delivered": 8}
+    assert min(gaps(slack, 4)) >= 0.2
+
+
+def test_what_waited_goes_at_the_rate_too(posting: Posting, slack: SlackStandin) -> None:
+    posting.stored(2, deliver=False)
+    posting.stored(2, deliver=False, first=2, channel="growth")
+    assert posting.replay("--until", "now", "--rate", "5/s")["deliveries"]["delivered"] == 4
+    assert min(gaps(slack, 0)) >= 0.2
+
+
+def test_a_rate_that_a_clock_ahead_held_is_free(posting: Posting, slack: SlackStandin) -> None:
+    posting.stored(1)
+    posting.replay("--until", "now", "--again", "--rate", "5/s", "--no-deliver")
+    posting.sql("UPDATE rates SET free_at = free_at + 4000000000000, busy_until = 4000000000000")
+    assert posting.run("deliver").code == 0
+    assert posting.statuses() == {"delivered": 2}
+
+
+def test_a_rate_whose_sender_vanished_goes_on(posting: Posting, slack: SlackStandin) -> None:
+    posting.stored(2)
+    slack.always = Hang(60)
+    posting.pipeline()
+    process = posting.start("replay", "--until", "now", "--again", "--rate", "5/s", "--yes")
+    wait_until(lambda: posts(slack) == 3)
+    kill(process)
+    slack.always = None
+    for _ in range(2):
+        posting.let_pass(61)
+        posting.run("deliver")
+    assert posting.statuses() == {"delivered": 4}
+    assert_each_once(slack, 4)
+
+
+def test_rates_are_forgotten_with_what_was_sent_at_them(posting: Posting, slack: SlackStandin) -> None:
+    posting.stored(1)
+    for _ in range(2):
+        posting.replay("--until", "now", "--again", "--rate", "5/s")
+    posting.replay("--until", "now", "--again", "--rate", "5/s", "--no-deliver")
+    assert posting.run("store", "prune").code == 0
+    assert posting.sql("SELECT count(*) FROM rates") == [(1,)]
 
 
 @pytest.mark.parametrize("rate", ["2", "0/s", "fast", "2/d", "-1/s"])

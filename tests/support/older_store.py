@@ -19,7 +19,8 @@ BACK_TO_2 = (
     "ALTER TABLE deliveries DROP COLUMN directions",
     "ALTER TABLE deliveries DROP COLUMN thread",
     "ALTER TABLE deliveries DROP COLUMN superseded_by",
-    *(f"DROP TABLE {table}" for table in ("states", "entities", "threads", "people", "unfinished")),
+    "ALTER TABLE deliveries DROP COLUMN rate",
+    *(f"DROP TABLE {table}" for table in ("states", "entities", "threads", "people", "unfinished", "rates")),
     "PRAGMA user_version = 2",
 )
 

@@ -32,6 +32,13 @@ class NewThread(NamedTuple):
     window: int
 
 
+class Rate(NamedTuple):
+    """Messages of one name, to whatever targets, go at least `pace` milliseconds apart."""
+
+    name: str
+    pace: int
+
+
 class NewDelivery(NamedTuple):
     """A composed message to queue."""
 
@@ -43,6 +50,7 @@ class NewDelivery(NamedTuple):
     retry: Sequence[int] | None = None
     directions: str | None = None  # JSON
     thread: NewThread | None = None
+    rate: Rate | None = None
 
 
 class NewRun(NamedTuple):

@@ -14,7 +14,7 @@ from ...model.events import Event
 from ...model.memory import Kept, Memory, Remembered, State, Traits, Upsert
 from ...model.people import Person
 from ...system.clock import Clock
-from .accepting import First, Keys, LookedUp, NewDelivery, NewRun, Queued
+from .accepting import First, Keys, LookedUp, NewDelivery, NewRun, Queued, Rate
 from .reading import (
     Backlog,
     DeliverySelection,
@@ -86,8 +86,8 @@ class Transaction(Memory, Protocol):
     def add_delivery(self, event_id: str, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
         """Queue a message of a run of an event."""
 
-    def hasten(self, queued: Queued, now: int) -> None:
-        """Make those of some deliveries due that wait for their next attempt."""
+    def hasten(self, queued: Queued, now: int, rate: Rate | None = None) -> None:
+        """Make those of some deliveries due that wait for their next attempt; all that wait go at a rate, if given."""
 
     def supersede(self, event_id: str, pipeline: str, by: dict[tuple[str, str], str], now: int) -> None:
         """Settle what an earlier transaction queued of an event: ids of what replaces it, by (destination, target).
@@ -118,7 +118,8 @@ class StoredOutbox(Protocol):
     def claim(self, wanted: Wanted, now: int, lease: int, pace: Callable[[str], int], owner: str) -> Claimed | None:
         """Claim of what is due, to a target that is free, what was accepted first, and reserve its next slot.
 
-        `pace` is the time between two messages to one target of a kind of destination.
+        `pace` is the time between two messages to one target of a kind of destination. Of what has a rate, one is in
+        hand at a time, and the next one is claimed its pace after that is recorded, at the earliest.
         """
 
     def next_at(self, wanted: Wanted, now: int, due_by: int, look: int) -> int | None:

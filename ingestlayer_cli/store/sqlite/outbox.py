@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ...model.people import Person
+from ...system.clock import HOUR
 from ..contract.accepting import Queued
 from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Doubtful, Leased, Wanted, went
 from .connection import Database
@@ -32,6 +33,15 @@ _NOT_WITHOUT = (
 
 # A batch has a span of numbers for each of its transactions: more than there may be terms in an expression.
 _OWN = "w.seq BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM json_each(?) WHERE w.seq BETWEEN value ->> 0 AND value ->> 1)"
+
+# When a delivery `w` may be sent for its rate's sake; of the values, of `_of_rate`, the last is when to look again at
+# one that is in hand. What no pace and no lease explains was written by a clock that was ahead.
+_RATE_FREE_AT = (
+    "coalesce((SELECT max(CASE WHEN r.free_at > ? + r.pace THEN 0 ELSE r.free_at END,"
+    f" CASE WHEN r.busy_until > ? AND r.busy_until <= ? + {HOUR} THEN ? ELSE 0 END)"
+    " FROM rates r WHERE r.seq = w.rate), 0)"
+)
+_RATE_OF = "seq = (SELECT rate FROM deliveries WHERE id = ?)"
 
 # Whether of the thread of a delivery `d` one of a newer event is delivered: what is sent late, by hand or by a replay,
 # must not put the first message back.
@@ -69,9 +79,10 @@ class SqliteOutbox:
                 "SELECT d.seq, d.lane, d.id, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry,"
                 f" d.directions, {_place('d')}, {_OVERTAKEN} FROM lanes l"
                 f" JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
-                f" AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1)"
+                f" AND {condition} AND w.due_at <= ? AND (w.rate IS NULL OR {_RATE_FREE_AT} <= ?)"
+                " ORDER BY w.seq LIMIT 1)"
                 f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{of_lanes} ORDER BY d.seq LIMIT 1",
-                (*values, now, now, now, *own),
+                (*values, now, *_of_rate(now, now + 1), now, now, now, *own),
             ).fetchone()
             if row is None:
                 return None
@@ -80,18 +91,21 @@ class SqliteOutbox:
             execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
             free_at = now + pace(destination)
             execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (free_at, until, lane))
+            execute(f"UPDATE rates SET free_at = ? + pace, busy_until = ? WHERE {_RATE_OF}", (now, until, id_))
             return Claimed(id_, destination, target, body, attempts, due_at, now, until, *told)
 
     def next_at(self, wanted: Wanted, now: int, due_by: int, look: int) -> int | None:
         condition, values = _condition(wanted, now)
         of_lanes, own = _of_lanes(wanted)
+        rate = _of_rate(now, look)
         rows = self._rows(
             "SELECT min(max(free_at, due_at, min(busy_until, ?))) FROM ("
             "SELECT l.free_at, coalesce(l.busy_until, 0) AS busy_until, coalesce("
-            f"(SELECT w.due_at {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ? ORDER BY w.seq LIMIT 1),"
-            f"(SELECT min(w.due_at) {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ?)) AS due_at"
+            f"(SELECT w.due_at {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ? AND {_RATE_FREE_AT} <= ?"
+            " ORDER BY w.seq LIMIT 1),"
+            f"(SELECT min(max(w.due_at, {_RATE_FREE_AT})) {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ?)) AS due_at"
             f" FROM lanes l WHERE 1{of_lanes}) WHERE due_at IS NOT NULL",
-            *(look, *values, now, *values, due_by, *own),
+            *(look, *values, now, *rate, now, *rate, *values, due_by, *own),
         )
         found: int | None = rows[0][0]
         return found
@@ -151,6 +165,11 @@ class SqliteOutbox:
                     lane_name(claimed.destination, claimed.target),
                 ),
             )
+            execute(
+                "UPDATE rates SET busy_until = nullif(busy_until, ?), free_at = max(free_at, ? + pace)"
+                f" WHERE {_RATE_OF}",
+                (claimed.lease_until, attempt.at + attempt.took, claimed.id),
+            )
             _keep_attempt(execute, claimed.id, attempt, owner)
             workspace = claimed.destination.partition("/")[2]
             learned = [(workspace, *person) for person in attempt.learned]
@@ -176,6 +195,8 @@ class SqliteOutbox:
                 _keep_attempt(execute, row.id, attempt, row.lease_by)
                 lane = lane_name(row.destination, row.target)
                 execute("UPDATE lanes SET busy_until = NULL WHERE name = ? AND busy_until = ?", (lane, row.lease_until))
+                free = f"UPDATE rates SET busy_until = NULL WHERE {_RATE_OF} AND busy_until = ?"
+                execute(free, (row.id, row.lease_until))
 
     def doubtful(self, wanted: Wanted) -> list[Doubtful]:
         terms, values = _filters(wanted)
@@ -254,7 +275,8 @@ class SqliteOutbox:
         terms, values = _filters(wanted)
         where = " AND ".join([_WAITING, *terms])
         rows = self._rows(
-            f"SELECT min(max(w.due_at, l.free_at)) FROM deliveries w JOIN lanes l ON l.seq = w.lane WHERE {where}",
+            "SELECT min(max(w.due_at, l.free_at, coalesce((SELECT free_at FROM rates WHERE seq = w.rate), 0)))"
+            f" FROM deliveries w JOIN lanes l ON l.seq = w.lane WHERE {where}",
             *values,
         )
         found: int | None = rows[0][0]
@@ -278,6 +300,11 @@ def _condition(wanted: Wanted, soon: int | None = None) -> tuple[str, list[Any]]
             terms.append(_OWN)
             values += own
     return " AND ".join([_WAITING, *terms]), values
+
+
+def _of_rate(now: int, look: int) -> tuple[int, ...]:
+    """Return the values of `_RATE_FREE_AT`."""
+    return now, now, now, look
 
 
 def _of_lanes(wanted: Wanted) -> tuple[str, list[Any]]:

@@ -205,6 +205,15 @@ CREATE TABLE unfinished (               -- runs that failed, and are run again
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX unfinished_by_cause ON unfinished (cause, retry_at);
 ALTER TABLE deliveries ADD COLUMN superseded_by TEXT;   -- id of the delivery that was queued in place of a dead one
+
+CREATE TABLE rates (                    -- how fast the messages of a replay may go, for all processes
+    seq INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    pace INTEGER NOT NULL,              -- milliseconds between two of them
+    free_at INTEGER NOT NULL DEFAULT 0, -- when the next of them may go
+    busy_until INTEGER                  -- lease of the one in hand
+) STRICT;
+ALTER TABLE deliveries ADD COLUMN rate INTEGER;     -- rates.seq
 """
 
 MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6]

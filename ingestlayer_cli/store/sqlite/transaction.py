@@ -10,7 +10,7 @@ from typing import Any
 
 from ...model.events import Event, encode
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
-from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewRun, NewThread, Queued
+from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate
 from .lookups import STATE, TRAITS, Lookups, stored_state, stored_traits
 from .queued import span, spans
 from .schema import key_hash, lane_name
@@ -146,11 +146,12 @@ class SqliteTransaction(Lookups):
 
     def add_delivery(self, event_id: str, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
         lane = self._numbered("lanes", "name", lane_name(delivery.destination, delivery.target))
-        id_, pipeline, destination, target, body, retry, directions, new = delivery
+        id_, pipeline, destination, target, body, retry, directions, new, rate = delivery
         pauses = encode(retry) if retry is not None else None
         thread = None if new is None else self._thread(new)
         head = (self._next_delivery, id_, self._event(event_id), run, pipeline, destination, target, lane, body)
-        self._deliveries.append((*head, now, due_at, pauses, directions, thread))
+        paced = None if rate is None else self._rate(rate)
+        self._deliveries.append((*head, now, due_at, pauses, directions, thread, paced))
         self._next_delivery += 1
 
     def _thread(self, new: NewThread) -> int:
@@ -180,12 +181,24 @@ class SqliteTransaction(Lookups):
     def queued(self) -> Queued:
         return span(self._first_delivery, self._next_delivery - 1, {row[_LANE] for row in self._deliveries})
 
-    def hasten(self, queued: Queued, now: int) -> None:
-        self.connection.executemany(
-            "UPDATE deliveries SET due_at = min(due_at, ?) WHERE status = 'retrying' AND lease_until IS NULL"
-            " AND seq BETWEEN ? AND ?",
-            [(now, *ends) for ends in spans(queued)],
-        )
+    def _rate(self, rate: Rate) -> int:
+        """Return the number of a rate, keeping it the first time."""
+        known = self._known_numbers.get(("rates", rate.name))
+        if known is None:
+            self.connection.execute("INSERT OR IGNORE INTO rates (name, pace) VALUES (?,?)", rate)
+            known = int(self.rows("SELECT seq FROM rates WHERE name = ?", rate.name)[0][0])
+            self._known_numbers["rates", rate.name] = known
+        return known
+
+    def hasten(self, queued: Queued, now: int, rate: Rate | None = None) -> None:
+        if queued:
+            paced = None if rate is None else self._rate(rate)
+            self.connection.executemany(
+                "UPDATE deliveries SET due_at = CASE status WHEN 'retrying' THEN min(due_at, ?) ELSE due_at END,"
+                " rate = coalesce(?, rate) WHERE status IN ('pending', 'retrying') AND lease_until IS NULL"
+                " AND seq BETWEEN ? AND ?",
+                [(now, paced, *ends) for ends in spans(queued)],
+            )
 
     def supersede(self, event_id: str, pipeline: str, by: dict[tuple[str, str], str], now: int) -> None:
         execute, event = self.connection.execute, self._event(event_id)
@@ -281,7 +294,7 @@ class SqliteTransaction(Lookups):
         )
         many(
             "INSERT INTO deliveries (seq, id, event, run, pipeline, destination, target, lane, body, status,"
-            " queued_at, due_at, retry, directions, thread) VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?,?,?,?)",
+            " queued_at, due_at, retry, directions, thread, rate) VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?,?,?,?,?)",
             self._deliveries,
         )
         memory = ((*key, seen.at, seen.event_id) for key, held in self._memory.items() for seen in held)

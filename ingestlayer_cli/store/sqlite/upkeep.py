@@ -79,6 +79,7 @@ class SqliteUpkeep:
         _forget_threads(turns, memory_before)
         _forget_rows(turns, "dead_letters", "seq", (0,), before)
         _forget_rows(turns, "people", "workspace, email", ("", ""), before)
+        _forget_rates(turns)
         return removed
 
     def vacuum(self) -> tuple[int, int]:
@@ -165,6 +166,16 @@ def _forget_threads(turns: _Turns, before: int) -> None:
         " WHERE d.thread = threads.seq AND d.thread IS NOT NULL"
         " AND d.status IN ('pending', 'retrying', 'unknown'))",
         [(seq,) for seq in sorted(old)],
+    )
+
+
+def _forget_rates(turns: _Turns) -> None:
+    """Forget the rates of what is sent."""
+    held = "SELECT 1 FROM deliveries d WHERE d.rate = rates.seq AND d.status <> 'delivered'"
+    # A replay that goes on meanwhile may queue more.
+    turns.delete(
+        f"DELETE FROM rates WHERE seq = ? AND NOT EXISTS ({held})",
+        turns.store.rows(f"SELECT seq FROM rates WHERE NOT EXISTS ({held})"),
     )
 
 
