@@ -46,6 +46,10 @@ class _StaleError(Exception):
     """The file changed under our hands, or the index does not fit it."""
 
 
+class RowError(ProjectError):
+    """A row that cannot be read, or what might be in it; other rows can."""
+
+
 class EntityFile:
     """The rows of one CSV, JSON or NDJSON file by the text of their key column.
 
@@ -217,7 +221,7 @@ class EntityFile:
             self._rows[key] = self._read_one(key, found)
         row = self._rows[key]
         if row is not None and not isinstance(row, Row):
-            self._refuse(row)
+            raise self._refused_row(row)
         # The caller may change its dict; the kept one stays as the file has it.
         return row and Row(row.values.copy(), row.line, row.duplicates)
 
@@ -323,6 +327,8 @@ class EntityFile:
         """Read the rows of keys from their places; _StaleError when something else stands there."""
         found = self._find(keys)
         rows: dict[str, Row | Fault | None] = dict.fromkeys(keys)
+        if len(found) < len(rows) and (fault := self._unreadable(stamp)):
+            rows = dict.fromkeys(keys, fault)
         parsed = self._parse([places[0] for places in found.values()], stamp)
         for (key, places), (value, fault) in zip(found.items(), parsed, strict=True):
             if self._table.key_of(value) != key:
@@ -335,9 +341,21 @@ class EntityFile:
         self._check_unchanged(stamp)
         return rows
 
+    def _unreadable(self, stamp: _Stamp) -> "Fault | None":
+        """Return what is wrong with the first row whose key cannot be read: it may be that of any key."""
+        from ingestlayer_cli.entities.table import UNREADABLE
+
+        places = self._find([UNREADABLE]).get(UNREADABLE)
+        if not places:
+            return None
+        ((_, fault),) = self._parse(places[:1], stamp)
+        return fault and _of_nobody(self._placed(fault, places[0]))
+
     def _read_through(self, key: str, stamp: _Stamp) -> Row | None:
         try:
             return self._scan(key)
+        except RowError:
+            raise
         except ProjectError as error:
             self._error = error
             raise
@@ -408,9 +426,11 @@ class EntityFile:
         """Read the whole file for one row."""
         from ingestlayer_cli.entities.reading.faults import WholeFileError
         from ingestlayer_cli.entities.reading.stream import is_young
+        from ingestlayer_cli.entities.table import UNREADABLE
 
         table = self._new_table()
         first: Record | None = None
+        unreadable: Fault | None = None
         later = []
         try:
             stamp = self._stat()
@@ -420,15 +440,19 @@ class EntityFile:
                         first = record
                     elif found == key:
                         later.append(record[0])
+                    elif found == UNREADABLE and unreadable is None:
+                        unreadable = record[4]
         except OSError as error:
             self._refuse_file(error)
         except WholeFileError as error:
             self._refuse(error.fault)
+        if first is None and unreadable is not None:
+            raise self._refused_row(_of_nobody(unreadable))
         if first is None:
             return None
         number, _, _, value, fault = first
         if fault is not None:
-            self._refuse(fault)
+            raise self._refused_row(fault)
         return Row(table.values(value), number, tuple(later))
 
     def _new_table(self, encoding: bool = True) -> "Table":
@@ -454,6 +478,10 @@ class EntityFile:
         if self._file is None or _stamp_of(os.fstat(self._file.fileno())) != stamp:
             raise _StaleError
 
+    def _refused_row(self, fault: "Fault") -> RowError:
+        told = self._refusal(fault)
+        return RowError(told.message, told.hint, told.details)
+
     def _refuse(self, fault: "Fault") -> NoReturn:
         raise self._refusal(fault)
 
@@ -474,6 +502,12 @@ class EntityFile:
 
     def _remedy(self) -> str:
         return f'Correct "file" of [entities.{self.kind}] in ingestlayer.toml, or put a readable file there.'
+
+
+def _of_nobody(fault: "Fault") -> "Fault":
+    from ingestlayer_cli.entities.reading.faults import Fault
+
+    return Fault(fault.line, fault.column, f"{fault.words}; whose row it is cannot be told", fault.hint)
 
 
 def _stamp_of(found: os.stat_result) -> _Stamp:

@@ -7,7 +7,7 @@ from typing import Any
 from ..system.clock import DAY, Clock
 from ..system.errors import Problem, ProjectError
 from ..system.stamps import stamp_of
-from .file import EntityFile, Row
+from .file import EntityFile, Row, RowError
 
 
 class EntityFiles:
@@ -22,7 +22,8 @@ class EntityFiles:
         self._index = index
         self._files: dict[str, EntityFile] = {}
         self._looked: set[str] = set()  # the kinds whose file was looked at since `refresh`
-        self._unusable: dict[str, ProjectError] = {}  # of these: why it cannot be used
+        # Of these: why the file, or its row of a key, cannot be used.
+        self._unusable: dict[tuple[str, str | None], ProjectError] = {}
         self.sealed = False  # while the store is held: whoever asks for a file now would keep others waiting for it
 
     def get(self, kind: str, key: str) -> Row | None:
@@ -33,8 +34,9 @@ class EntityFiles:
         file = self.file(kind)
         if file is None:
             return None
-        if kind in self._unusable:
-            raise self._unusable[kind].copy()
+        for place in ((kind, None), (kind, key)) if self._unusable else ():
+            if place in self._unusable:
+                raise self._unusable[place].copy()
         try:
             return file.get(key, kind in self._looked)
         except (ProjectError, OSError):
@@ -52,7 +54,7 @@ class EntityFiles:
         except OSError as error:
             unusable = ProjectError(f"{file.path} cannot be read: {error.strerror}", "check the file and its disk")
         unusable.by = file.path, stamp
-        self._unusable[kind] = unusable
+        self._unusable[kind, key if isinstance(unusable, RowError) else None] = unusable
         raise unusable.copy()
 
     def look_up(self, kind: str, keys: Collection[str]) -> None:

@@ -12,6 +12,9 @@ from .reading.stream import Reader
 # The first three fields of a Record.
 Place = tuple[int, int, int]
 
+# Stands for the key of a row of which the key cannot be read.
+UNREADABLE = "\0"
+
 FORMS = {".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 
 
@@ -50,14 +53,19 @@ class Table:
             self._begin()
 
     def keyed(self, file: BinaryIO, is_young: bool = False) -> Iterator[tuple[str, Record]]:
-        """Yield the rows that have a key, with it. WholeFileError when there are rows, and none has its column."""
+        """Yield the rows that have a key, or one that cannot be read, with it.
+
+        WholeFileError when there are rows, and none has its column.
+        """
         others = None
         has_one = False
         for record in self.records(file, is_young):
             if not has_one:
                 self.check_header()
             key = self.key_of(record[3])
-            if key is not None:
+            if record[4] is not None and self._is_unreadable(key, record[3]):
+                yield UNREADABLE, record
+            elif key is not None:
                 has_one = True
                 yield key, record
             elif others is None:
@@ -66,6 +74,10 @@ class Table:
             self.check_header()
         if others and not has_one and self.key not in others:
             raise self.without_key(others)
+
+    def _is_unreadable(self, key: str | None, value: Any) -> bool:
+        """Say whether a row that has a fault has one in its key."""
+        return "\ufffd" in key if key is not None else self.header is None and not self.is_object(value)
 
     def parse(self, records: list[bytes]) -> list[Parsed]:
         """Read rows again by their bytes."""
