@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
 from ingestlayer_cli.entities.reading.cells import key_text
 from ingestlayer_cli.system.errors import Problem, ProjectError, near_miss
+from ingestlayer_cli.system.stamps import stamp_in
 
 if TYPE_CHECKING:
     from ingestlayer_cli.entities.index import Index
@@ -511,7 +512,7 @@ def _of_nobody(fault: "Fault") -> "Fault":
 
 
 def _stamp_of(found: os.stat_result) -> _Stamp:
-    return _Stamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    return _Stamp(*stamp_in(found))
 
 
 def _index_path(folder: str, kind: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import destinations, steps
 from ..model.declarations import Declaration
 from ..system.errors import Problem, ProjectError
+from ..system.stamps import stamp_in
 from .find import FILE, HOME, files_in, find
 
 if TYPE_CHECKING:
@@ -170,15 +171,10 @@ def _stamps(root: str, names: list[str]) -> list[list[Any]]:
     stamps: list[list[Any]] = []
     for name in names:
         try:
-            stamps.append([name, *_stamp(os.stat(os.path.join(root, name)))])
+            stamps.append([name, *stamp_in(os.stat(os.path.join(root, name)))])
         except OSError:
             stamps.append([name, -1, 0, 0, 0])
     return stamps
-
-
-def _stamp(found: os.stat_result) -> tuple[int, int, int, int]:
-    """Return what tells an edit: one that keeps size and time of a file still has its inode changed."""
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 @cache
@@ -192,7 +188,7 @@ def _code() -> int:
 def _modules(folder: str) -> int:
     """Return the same of the modules in a folder and below it; a new name shows in the time of the inode."""
     names = sorted(os.listdir(folder))
-    stamps = [_stamp(os.stat(f"{folder}/{name}")) for name in names if name.endswith(".py")]
+    stamps = [stamp_in(os.stat(f"{folder}/{name}")) for name in names if name.endswith(".py")]
     below = [_modules(f"{folder}/{name}") for name in names if "." not in name and name != "__pycache__"]
     return hash((*stamps, *below))
 

@@ -6,10 +6,14 @@ Stamp = list[int] | None  # None: there is no such file
 Stamped = tuple[str, Stamp]  # a file by its path, as it was when it was looked at
 
 
-def stamp_of(path: str) -> Stamp:
+def stamp_in(found: os.stat_result) -> tuple[int, int, int, int]:
     """Return what an edit changes: one that keeps size and time of a file still has its inode changed."""
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def stamp_of(path: str) -> Stamp:
+    """Return the stamp of a file as it is now."""
     try:
-        found = os.stat(path)
+        return [*stamp_in(os.stat(path))]
     except (OSError, ValueError):  # ValueError: a null character in the path
         return None
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]

@@ -54,6 +54,20 @@ def test_a_store_that_was_made_anew_is_delivered_from(posting: Posting, slack: S
         wait_until(lambda: posted(slack) == ["c0", "c1"])
 
 
+def test_a_run_that_failed_is_done_once_what_it_failed_by_is_mended(posting: Posting, slack: SlackStandin) -> None:
+    posting.settings(more='[entities.customer]\nfile = "people.csv"\nkey = "customer_id"\n')
+    enrich = '[[steps]]\nuse = "enrich.entity"\nkind = "customer"\nkey = "$event.customer_id"\n'
+    posting.pipeline(enrich)
+    with watching(posting):
+        assert posting.accept([0])[0]["runs"][0]["outcome"] == "failed"
+        posting.write("people.csv", "customer_id\nc0\n")
+        wait_until(lambda: posted(slack) == ["c0"])
+        (posting.root / "people.csv").unlink()
+        posting.accept([1])
+        posting.pipeline()  # it asks for the file no more
+        wait_until(lambda: posted(slack) == ["c0", "c1"])
+
+
 def test_while_the_files_are_broken_it_goes_on_and_says_so_once(posting: Posting, slack: SlackStandin) -> None:
     with watching(posting) as process:
         sees_the_first(posting)

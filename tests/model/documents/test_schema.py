@@ -249,7 +249,7 @@ def test_errors(bench: Bench, arguments: tuple[str, ...], code: int) -> None:
 
 
 def test_a_project_that_is_broken(bench: Bench) -> None:
-    bench.write("pipelines/limits.toml", PIPELINE + "nonsense = 1\n")
+    bench.write("ingestlayer.toml", "nonsense = 1\n")
     assert bench.document("error", "emit", TYPE, code=78)["error"]["details"]
     assert bench.document("validate", "validate", code=1)["problems"]
 
