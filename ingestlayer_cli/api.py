@@ -31,16 +31,18 @@ def ingest(
     *,
     idempotency_key: str | None = None,
     timestamp: str | datetime | None = None,
+    allow_future: bool = False,
     project: str | os.PathLike[str] | None = None,
 ) -> Document:
     """Accept one event, run its pipelines and send its messages, as `ingestlayer emit` does.
 
-    `timestamp` is when it happened: RFC 3339, `2h ago`, or a datetime with a time zone. `project` is the
-    project's folder; without it, as on the command line, INGESTLAYER_PROJECT or the nearest one upward. The
-    result is the document of `emit --json`, its names also attributes. IngestError says why an event is refused.
+    `timestamp` is when it happened: RFC 3339, `2h ago`, or a datetime with a time zone; one that is beyond tomorrow
+    is taken with `allow_future` alone. `project` is the project's folder; without it, as on the command line,
+    INGESTLAYER_PROJECT or the nearest one upward. The result is the document of `emit --json`, its names also
+    attributes. IngestError says why an event is refused.
     """
     raw = Raw(type, payload, idempotency_key, _text(timestamp), SOURCE)
-    with _runtime(project, [[Line(0, raw, None, b"")]]) as runtime:
+    with _runtime(project, [[Line(0, raw, None, b"")]], allow_future) as runtime:
         return flow.emit(runtime, raw)
 
 
@@ -48,6 +50,7 @@ def ingest_batch(
     events: Iterable[dict[str, Any]],
     *,
     type: str | None = None,
+    allow_future: bool = False,
     project: str | os.PathLike[str] | None = None,
 ) -> Document:
     """Accept many events, in transactions of 1,000, as `ingestlayer emit --batch` does.
@@ -58,12 +61,14 @@ def ingest_batch(
     """
     lines = (_line(number, event, type) for number, event in enumerate(events, start=1))
     chunks = chunked(lines)
-    with _runtime(project, chunks) as runtime:
+    with _runtime(project, chunks, allow_future) as runtime:
         return flow.emit_batch(runtime, chunks)
 
 
 @contextmanager
-def _runtime(project: str | os.PathLike[str] | None, chunks: Iterable[list[Line]]) -> Iterator[Runtime]:
+def _runtime(
+    project: str | os.PathLike[str] | None, chunks: Iterable[list[Line]], allow_future: bool
+) -> Iterator[Runtime]:
     """Lend a runtime; where the project's settings or declarations are broken, keep the events as refused."""
     with ExitStack() as stack:
         try:
@@ -72,6 +77,7 @@ def _runtime(project: str | os.PathLike[str] | None, chunks: Iterable[list[Line]
             from .engine.refusing import kept
 
             raise kept(load_beside(_path(project)), chunks, trouble) from None
+        runtime.gate.allows_future = allow_future
         yield runtime
 
 

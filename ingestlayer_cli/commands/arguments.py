@@ -29,6 +29,7 @@ EVENT = [
     Option("--data", "JSON|@FILE|-", "The payload as one JSON object: the text itself, a file, or stdin."),
     Option("--key", "KEY", "The idempotency key; else the declaration's."),
     Option("--timestamp", "TIME", "When it happened: RFC 3339, or a duration like `2h ago`."),
+    Option("--allow-future", "", "Take a time that is beyond tomorrow."),
     Option("--source", "NAME", "Who sends it; `cli` unless given."),
 ]
 OUTPUT = [

@@ -38,6 +38,7 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
         log = _log(arguments)
         chunks, rejected = opened(stack, project, arguments, log)
         runtime = stack.enter_context(Runtime(project, show=drawing(as_json or quiet)))
+        runtime.gate.allows_future = arguments.on("--allow-future")
         result = flow.emit_batch(
             runtime,
             chunks,

@@ -59,6 +59,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
 def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> Document:
     silent = arguments.on("--json") or arguments.on("--quiet")
     with Runtime(project, show=drawing(silent)) as runtime:
+        runtime.gate.allows_future = arguments.on("--allow-future")
         try:
             raw = read_event(project, arguments)
         except RejectedError as error:  # it never came to the gate

@@ -28,6 +28,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
 def show(project: Project, arguments: Arguments) -> Exit:
     """Preview the event that the arguments mean."""
     with Runtime(project, keep=False) as runtime:
+        runtime.gate.allows_future = arguments.on("--allow-future")
         result, twin = _previewed(runtime, arguments)
     if arguments.on("--json"):
         say_json(result)

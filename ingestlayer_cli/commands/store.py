@@ -33,6 +33,9 @@ def prune(
     older_than: Annotated[
         str | None, typer.Option("--older-than", metavar="DURATION", help="Else the project's [store] retention.")
     ] = None,
+    trust_clock: Annotated[
+        bool, typer.Option("--trust-clock", help="Though nothing was written for days: the clock is right.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Forget settled events that are older than the retention; what waits is never removed."""
@@ -48,6 +51,8 @@ def prune(
             wanted = parse_duration(older_than) if older_than else runtime.project.retention
         except ValueError as error:
             raise UsageError(f"--older-than: {error}") from None
+        if not trust_clock:
+            upkeep.check_clock(runtime)
         kept = upkeep.retention(runtime.project, wanted)
         if kept.events > wanted:
             note(f"note: an idempotency window is {format_duration(kept.events)} long: nothing younger is forgotten")

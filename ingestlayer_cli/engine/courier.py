@@ -103,6 +103,7 @@ class Courier:
         """Let those go whose errand is done; return what the others want together."""
         self._woken.clear()
         with self._lock:
+            self._waiting = [one._replace(errand=outbox.as_of_now(one.errand)) for one in self._waiting]
             waiting, has_joined, self._has_joined = [*self._waiting], self._has_joined, False
             if self._connections is not None:
                 outbox.connections = self._connections

@@ -29,7 +29,7 @@ from .accepting import (
 from .memory import NoMemory
 from .pipeline import Run
 from .runtime import Runtime
-from .tally import WAIT, add_trouble, finish, nothing_accepted, run_again, send_own, settle, unread
+from .tally import WAIT, add_trouble, nothing_accepted, run_again, send_due, send_own, settle, unread
 
 if TYPE_CHECKING:
     from ..store.contract.protocols import Transaction
@@ -70,7 +70,7 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     else:
         result = _settled(runtime, event, list(enumerate(runs, start=1)), queued, deliver, wait)
     if deliver:
-        finish(runtime, result, now, until)
+        result.hints += send_due(runtime, now, until).hints
     return result
 
 
@@ -99,7 +99,7 @@ def emit_batch(
     until = runtime.clock.now() + wait
     settle(runtime, batch.result, Queued.joined(batch.queued), deliver, wait)
     if deliver:
-        finish(runtime, batch.result, started, until, is_patient=True)
+        batch.result.hints += send_due(runtime, started, until, is_patient=True).hints
     return batch.result
 
 

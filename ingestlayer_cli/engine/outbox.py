@@ -24,7 +24,7 @@ from ..model.sending import (
     Unknown,
 )
 from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
-from ..system.clock import HOUR, MINUTE, SECOND, Clock
+from ..system.clock import DAY, HOUR, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
 from .connections import Connections, account_of
 
@@ -37,6 +37,7 @@ LEASE = MINUTE  # milliseconds; a sending takes at most a connection's and a rea
 REQUEST = 15 * SECOND  # what one request of it may take: none is begun when less of the lease is left
 CURVE = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR)  # after the first, second, … failed attempt; then dead
 JITTER = 0.1
+LONGEST = HOUR  # that a channel is held for because its service asks for it
 WINDOW = MINUTE  # how long after it was sent a message may still turn up in the channel's history
 WORKERS = 8  # channels that are sent to at once
 LOOK_AGAIN = 10_000  # between two looks of one process into a channel's history
@@ -54,6 +55,7 @@ class Errand(NamedTuple):
     wanted: Wanted
     due_by: int
     until: int | None = None
+    set_back: int | None = None  # by how much the clock had been set back when these times were said; None: now
 
 
 class Outbox:
@@ -73,6 +75,8 @@ class Outbox:
         self._in_hand = _InHand(lasting)
         self._nap = LOOK if lasting else NAP  # somebody may join
         self.unrecorded: set[str] = set()  # what was sent, while the store could not be written any more
+        self._latest = 0  # what time it was
+        self.set_back = 0  # by how much the clock was set back meanwhile
         self.stopped = False
 
     def stop(self) -> None:
@@ -93,7 +97,7 @@ class Outbox:
         A call that wants what it queued is done as soon as that is settled or due later.
         """
         self.expire()
-        errand = Errand(wanted, due_by, until)
+        errand = Errand(wanted, due_by, until, self.set_back)
         return self._send(lambda: errand, said, limit)
 
     def serve(self, errand: Callable[[], Errand | None]) -> None:
@@ -102,7 +106,13 @@ class Outbox:
 
     def is_done(self, errand: Errand) -> bool:
         """Say whether nothing more is waited for: it is settled, due later, or its time is over."""
-        return self._pause(*errand) is None
+        return self._pause(errand) is None
+
+    def as_of_now(self, errand: Errand) -> Errand:
+        """Return an errand with its times as they are after what the clock was set back by since they were said."""
+        back = 0 if errand.set_back is None else self.set_back - errand.set_back
+        until = None if errand.until is None else errand.until - back
+        return errand._replace(due_by=errand.due_by - back, until=until, set_back=self.set_back)
 
     def close(self) -> None:
         """End the threads of a lasting outbox."""
@@ -113,7 +123,7 @@ class Outbox:
         try:
             while True:
                 errand = ask()
-                pause = None if errand is None or self._over(sent, limit) else self._pause(*errand)
+                pause = None if errand is None or self._over(sent, limit) else self._pause(errand)
                 free = errand is not None and pause == 0 and self._has_room(in_hand)
                 if free and errand and (claimed := self._claim(errand.wanted)) is not None:
                     self._take(claimed, in_hand, said)
@@ -161,9 +171,24 @@ class Outbox:
             has_answered(claimed.destination) or now - at > FIRST for claimed, at in in_hand
         )
 
-    def _pause(self, wanted: Wanted, due_by: int, until: int | None) -> int | None:
+    def _now(self) -> int:
+        """Return what time it is. Where the clock was set back, what is stored by it is set right."""
+        now = self._clock.now()
+        back, self._latest = self._latest - now, now
+        if back > SECOND:
+            self.set_back += back
+            self._set_right(now)
+        return now
+
+    def _set_right(self, now: int) -> None:
+        """Let nothing be held by a time that was stored while the clock was wrong."""
+        self._stored.set_right(now, lambda label: max(LONGEST, self._pace(label)), CURVE[-1], 2 * LEASE)
+
+    def _pause(self, errand: Errand) -> int | None:
         """Return how long until a wanted delivery may go; None when that is not waited for."""
-        now, wanted = self._clock.now(), self._reachable(wanted)
+        now = self._now()
+        wanted, due_by, until, _ = self.as_of_now(errand)
+        wanted = self._reachable(wanted)
         if wanted.with_older and not self._stored.own_open(wanted, due_by):
             return None
         at = self._stored.next_at(wanted, now, due_by, now + LOOK)
@@ -230,12 +255,13 @@ class Outbox:
     # What may or may not have arrived -----------------------------------------------------------------
 
     def expire(self) -> None:
-        """Make what a vanished process had in hand `unknown`."""
-        now = self._clock.now()
+        """Make what a vanished process had in hand `unknown`; set right what a wrong clock left."""
+        now = self._now()
+        self._set_right(now)
         for row in self._stored.leased():
-            if row.lease_until <= now or vanished(row.lease_by):
+            if not now < row.lease_until <= now + 2 * LEASE or vanished(row.lease_by):
                 # It was sent, if it was, after it was claimed: the history is looked through from there on.
-                claimed_at = row.lease_until - LEASE
+                claimed_at = _believed(row.lease_until - LEASE, now)
                 why = "the process that was sending it vanished"
                 hint = _look(row.id, row.target)
                 gone = Attempt(claimed_at, max(now - claimed_at, 0), "unknown", "unknown", True, now, why, hint)
@@ -253,13 +279,13 @@ class Outbox:
                 by_target.setdefault((row.destination, row.target), []).append(row)
         for place, doubtful in by_target.items():
             now = self._clock.now()
-            if now - self._looked.get(place, 0) >= LOOK_AGAIN and not self.stopped:
+            if abs(now - self._looked.get(place, 0)) >= LOOK_AGAIN and not self.stopped:
                 self._looked[place] = now
                 self._reconcile_target(doubtful, said)
 
     def _reconcile_target(self, doubtful: list[Doubtful], said: Said | None) -> None:
         first = doubtful[0]
-        doubts = [Doubt(self._outgoing_of(row), row.sent_at) for row in doubtful]
+        doubts = [Doubt(self._outgoing_of(row), _believed(row.sent_at, self._clock.now())) for row in doubtful]
         # What is not there by now, a minute after the last that could have happened, will never be.
         looked_at = self._clock.now()
         found = self.connections.sender(first.destination).find(first.channel, doubts)
@@ -273,6 +299,8 @@ class Outbox:
                 attempt = _again(row, found.why, now)
             elif row.id in found.unseen:
                 attempt = self._undecided(row, CannotTell(found.unseen[row.id]), now)
+            elif row.noticed_at > looked_at + WINDOW:
+                attempt = self._undecided(row, CannotTell("the clock was wrong when it was sent"), now)
             elif looked_at - max(found.ahead, 0) - row.noticed_at < WINDOW:
                 continue  # it may still turn up
             else:
@@ -359,6 +387,11 @@ def _once(sending: "Future[Result]", send: Callable[[], Result]) -> Callable[[],
     return work
 
 
+def _believed(at: int, now: int) -> int:
+    """Return a time of the past that was stored; one that is still to come is of a clock that was wrong."""
+    return at if at <= now + WINDOW else now - DAY
+
+
 def _again(row: Doubtful, why: str, now: int) -> Attempt:
     """Send a delivery again that did not arrive, unless its attempts are used up."""
     if row.attempts > len(CURVE if row.retry is None else row.retry):
@@ -407,7 +440,7 @@ def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
     """Retry-After holds the whole lane and counts as no attempt; else the curve decides."""
     took = now - at
     if result.after is not None:
-        free = now + result.after
+        free = now + min(result.after, LONGEST)
         told = (result.why, result.hint or None)
         return Attempt(at, took, "retry", "retrying", False, claimed.due_at, *told, lane_free_at=free)
     curve = CURVE if claimed.retry is None else claimed.retry

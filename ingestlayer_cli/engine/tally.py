@@ -104,14 +104,6 @@ def send_own(runtime: Runtime, queued: Queued, wait: int) -> None:
         runtime.courier.send(wanted, until, connections)
 
 
-def finish(runtime: Runtime, result: Document, started: int, until: int, is_patient: bool = False) -> None:
-    """Send what else is due; what went wrong is told beside the result, which is that of its own events."""
-    try:
-        result.hints += send_due(runtime, started, until, is_patient).hints
-    except Exception as error:
-        add_trouble(result, error)
-
-
 def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = False) -> Document:
     """Send what was due before this call started, whoever accepted it, until a time; the hints tell what went wrong.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..language.expressions import evaluator
-from ..system.clock import parse_time
+from ..system.clock import DAY, format_time, parse_time
 from ..system.errors import Problem, RejectedError, near_miss
 from ..system.patterns import lazy
 from .declarations import TYPES, Declaration, unsound
@@ -48,7 +48,12 @@ class Line(NamedTuple):
 
 
 class Gate:
-    """Admits events by the project's declarations."""
+    """Admits events by the project's declarations.
+
+    The doors by which events come from outside take those of a time beyond tomorrow only where that is meant.
+    """
+
+    allows_future = True
 
     def __init__(
         self, types: list[str], declaration: Callable[[str], Declaration | None], accept_undeclared: bool
@@ -67,7 +72,7 @@ class Gate:
         elif problems := declaration.problems(raw.payload):
             raise _schema(raw.type, problems)
         _check_source(raw.source)
-        received_at = now if raw.timestamp is None else _received_at(raw.timestamp, now)
+        received_at = now if raw.timestamp is None else self._received_at(raw.timestamp, now)
         event = Event(new_event_id(now), raw.type, received_at, raw.source, raw.key, raw.payload)
         if raw.key is not None:
             _check_key(raw.key)
@@ -77,6 +82,15 @@ class Gate:
         if _too_large(text):
             raise RejectedError("size", f"the payload is larger than {MAX_PAYLOAD:,} bytes")
         return event, text
+
+    def _received_at(self, timestamp: Any, now: int) -> int:
+        at = _received_at(timestamp, now)
+        if at >= now - now % DAY + 2 * DAY and not self.allows_future:
+            words = (
+                f"the timestamp {format_time(at)} is beyond tomorrow: what steps remember of it would last until then"
+            )
+            raise RejectedError("timestamp", words, "is it meant? then --allow-future takes it")
+        return at
 
     def _check_undeclared(self, raw: Raw) -> None:
         if not isinstance(raw.type, str) or len(raw.type) > MAX_TYPE or not _TYPE.fullmatch(raw.type):

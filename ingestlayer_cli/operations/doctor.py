@@ -12,7 +12,7 @@ from ..project import Project, find, load_beside
 from ..project.lint.inspect import inspect
 from ..store.contract.protocols import Store
 from ..store.opening import engine_version, open_to_read
-from ..system.clock import DAY, HOUR, MINUTE, SECOND, Clock, format_duration
+from ..system.clock import DAY, HOUR, MINUTE, SECOND, Clock, format_duration, format_time
 from ..system.errors import IngestlayerError
 from .symptoms import Symptom
 
@@ -21,6 +21,7 @@ SQLITE = (3, 38)  # STRICT tables, ->>
 LITTLE_ROOM, NO_ROOM = 1 << 30, 50 << 20  # bytes
 STALE = 7 * DAY
 OVERDUE = 15 * MINUTE
+SKEW = 5 * MINUTE  # that a clock may have been ahead
 CRON_PATH = "/usr/bin:/bin"  # what cron and `env -i` leave
 # What changes where we look, or whether Slack is reached, and its remedy.
 CRON_LACKS = {
@@ -45,7 +46,14 @@ def examine(path: str | None, clock: Clock) -> Iterator[Symptom]:
     yield Symptom("project", "ok", f"{root}")
     yield from _files(root)
     project = load_beside(root, keep=False)
-    checks: list[Callable[[Project, Clock], Iterator[Symptom]]] = [_store, _entities, _connections, _cron, _deliveries]
+    checks: list[Callable[[Project, Clock], Iterator[Symptom]]] = [
+        _store,
+        _clock,
+        _entities,
+        _connections,
+        _cron,
+        _deliveries,
+    ]
     for check in checks:
         try:
             yield from check(project, clock)
@@ -104,6 +112,28 @@ def _store(project: Project, clock: Clock) -> Iterator[Symptom]:
             hint = "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"
             yield Symptom("store", "problem", f"{path} is damaged: {said[0].splitlines()[-1]}", hint)
     yield _disk(there)
+
+
+def _clock(project: Project, clock: Clock) -> Iterator[Symptom]:
+    """Yield what says that the clock is wrong, or was."""
+    store = open_to_read(project.store_path)
+    if store is None:
+        return
+    try:
+        now, last = clock.now(), store.upkeep.latest()
+        early = store.upkeep.count_after(now + DAY)
+    finally:
+        store.close()
+    if last is not None and last > now + SKEW:
+        words = f"the store was written to at {format_time(last)}, and the clock says {format_time(now)}"
+        hint = "set the clock right; what it left in the outbox is set right by `ingestlayer deliver`"
+        yield Symptom("clock", "problem", words, hint)
+    if early:
+        words = f"{early:,} events are of a time that is still to come: what they reached is held until then"
+        hint = f"ingestlayer events list --since {format_time(now + DAY)}"
+        yield Symptom("clock", "warning", words, hint)
+    if not early and (last is None or last <= now + SKEW):
+        yield Symptom("clock", "ok", f"{format_time(now)}")
 
 
 def _disk(folder: str) -> Symptom:

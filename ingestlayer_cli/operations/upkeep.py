@@ -8,8 +8,10 @@ from ..engine.pipeline import places
 from ..engine.runtime import Runtime
 from ..model import families
 from ..project import Project
-from ..system.clock import DAY
+from ..system.clock import DAY, format_time
+from ..system.errors import StoreError
 
+QUIET = 3 * DAY  # that a store may have been left alone before its upkeep doubts the clock
 _EVER = -(1 << 62)  # before all times
 
 
@@ -50,6 +52,17 @@ def retention(project: Project, wanted: int) -> Retention:
     forever = [owner.scope for owner in found if owner.lasts is None]
     memory = max([events, *(owner.lasts for owner in found if owner.lasts is not None)])
     return Retention(events, None if "" in forever else memory, forever)
+
+
+def check_clock(runtime: Runtime) -> None:
+    """Raise StoreError when the clock is so far ahead of all that the store knows that it may be wrong."""
+    now, last = runtime.clock.now(), runtime.store.upkeep.latest()
+    if last is not None and now - last > QUIET:
+        raise StoreError(
+            f"the clock says {format_time(now)}, and nothing was written to the store since {format_time(last)}:"
+            " what is forgotten by a wrong clock is told again",
+            "is the clock right? then: ingestlayer store prune --trust-clock",
+        )
 
 
 def prune(runtime: Runtime, kept: Retention, progress: Callable[[int], None] | None = None) -> int:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,17 @@ def test_a_token_that_may_not_post_is_a_problem(connected: Person) -> None:
         "Slack: the token may not post: it lacks the scope chat:write",
     )
     assert connected.run("doctor").code == 1
+
+
+def test_a_clock_that_is_behind_the_store_is_a_problem(connected: Person) -> None:
+    assert connected.run(*EMIT, env={"SLACK_BOT_TOKEN": TOKEN}).code == 0
+    with closing(sqlite3.connect(connected.root / ".ingestlayer" / "store.db", isolation_level=None)) as store:
+        store.execute("UPDATE attempts SET at = at + 86400000")
+    ((mark, words, hint),) = findings(connected, "clock")
+    assert (mark, "the store was written to at " in words, "set the clock right" in hint) == ("problem", True, True)
+
+
+def test_events_of_a_time_that_is_still_to_come_are_named(connected: Person) -> None:
+    connected.run(*EMIT, "--no-deliver", "--timestamp", "2200-01-01T00:00:00Z", "--allow-future")
+    ((mark, words, _),) = findings(connected, "clock")
+    assert (mark, words.startswith("1 events are of a time that is still to come")) == ("warning", True)

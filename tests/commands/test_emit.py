@@ -413,3 +413,15 @@ def test_help_works_without_a_project(tmp_path: Any) -> None:
 
 def test_help_of_an_undeclared_type_is_the_general_help(shared: Folder) -> None:
     assert "--data" in help_of(shared, "no.such")
+
+
+def test_a_timestamp_beyond_tomorrow_needs_a_word(typed: Folder) -> None:
+    late = ("emit", "thing.done", "--name", "x", "--timestamp", "2200-01-01T00:00:00Z", "--json")
+    refused = typed.run(*late)
+    assert (refused.code, refused.error["kind"]) == (65, "timestamp")
+    assert typed.run(*late, "--allow-future").code == 0
+    line = b'{"type": "thing.done", "payload": {"name": "x"}, "timestamp": "2200-01-01T00:00:00Z"}\n'
+    assert typed.batch(line).json["rejected"] == 1
+    assert typed.batch(line, "--allow-future").json["accepted"] == 1
+    assert typed.run("preview", *late[1:]).code == 65
+    assert typed.run("preview", *late[1:], "--allow-future").code == 0

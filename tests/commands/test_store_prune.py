@@ -226,3 +226,17 @@ def test_info_counts_the_tables(posting: Posting, slack: SlackStandin) -> None:
         "threads": 1,
         "people": 1,
     }
+
+
+def test_a_clock_that_is_days_ahead_of_all_that_is_known_forgets_nothing(posting: Posting) -> None:
+    emit(posting)
+    known = {"events": "accepted_at", "deliveries": "queued_at", "attempts": "at", "pipeline_versions": "first_used"}
+    for table, column in known.items():
+        posting.sql(f"UPDATE {table} SET {column} = {column} - ?", 400 * DAY)
+    settle(posting)
+    result = posting.run("store", "prune", "--json")
+    assert result.code == 78
+    assert result.error["hint"].endswith("store prune --trust-clock")
+    assert rows(posting, "events") == [1]
+    prune(posting, "--trust-clock")
+    assert rows(posting, "events") == [0]

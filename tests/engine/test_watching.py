@@ -100,17 +100,16 @@ class SetBack(FakeClock):
 
 
 def test_a_clock_that_is_set_back_does_not_stop_it(posting: Posting, slack: SlackStandin) -> None:
+    posting.settings(pace="1s")
     clock = SetBack()
 
     def opened() -> Runtime:
         return Runtime(load(str(posting.root)), clock)
 
-    posting.accept([0, 1], clock=clock)
+    posting.accept(range(3), clock=clock)
     watch = Watch(opened(), opened, lambda error: pytest.fail(error.message))
     clock.sleeps = 0
-    watch.run(Wanted(), limit=1)
-    posting.accept([2], clock=clock)
-    watch.run(Wanted(), limit=2)
+    watch.run(Wanted(), limit=3)
     watch.close()
     assert posted(slack) == ["c0", "c1", "c2"]
     assert clock.sleeps < 100

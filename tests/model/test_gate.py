@@ -18,7 +18,7 @@ from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.model.gate import MAX_KEY, MAX_PAYLOAD, MAX_TYPE, Gate, Raw, read_payload
 from ingestlayer_cli.project import Project
 from ingestlayer_cli.project.compile import Compiler
-from ingestlayer_cli.system.clock import format_time, parse_time
+from ingestlayer_cli.system.clock import DAY, format_time, parse_time
 from ingestlayer_cli.system.errors import Exit, RejectedError
 
 NOW = parse_time("2026-11-03T09:30:00Z", 0)
@@ -511,3 +511,15 @@ def test_reading_any_text_gives_json_or_a_refusal(text: str | bytes) -> None:
 def test_a_number_that_is_json_but_too_large_is_refused_at_the_gate(text: str) -> None:
     payload = read_payload('{"x": ' + text + "}", "--data")
     assert refused(Raw("other", payload), gate(accept=True)).kind == "schema"
+
+
+def test_a_time_beyond_tomorrow_is_refused_unless_it_is_meant() -> None:
+    by, end = Gate([], lambda _: None, True), NOW - NOW % DAY + 2 * DAY
+    late = Raw("thing.done", {}, timestamp=format_time(end))
+    by.allows_future = False
+    assert by.admit(late._replace(timestamp=format_time(end - 1)), NOW)[0].received_at == end - 1
+    with pytest.raises(RejectedError) as caught:
+        by.admit(late, NOW)
+    assert (caught.value.kind, "--allow-future" in caught.value.hint) == ("timestamp", True)
+    by.allows_future = True
+    assert by.admit(late, NOW)[0].received_at == end

@@ -131,6 +131,14 @@ class StoredOutbox(Protocol):
     def unfinished(self, due_by: int) -> list[str]:
         """Return over which connections anything is due by a time, may or may not have arrived, or is being sent."""
 
+    def set_right(self, now: int, hold: Callable[[str], int], pause: int, lease: int) -> None:
+        """Take back times that were stored while the clock was wrong, so that nothing waits for them.
+
+        `hold` is for how long a target of a kind of destination may be held at most, `lease` for how long one may be
+        busy. A retry waits for no longer than the longest of its own pauses, else `pause`. What was accepted at a time
+        that is still to come, and was to wait from then on, a message that is delayed, waits for as long from now on.
+        """
+
     def own_open(self, wanted: Wanted, due_by: int) -> bool:
         """Say whether some of what a call itself queued is in some process's hand, or due by a time.
 
@@ -385,6 +393,12 @@ class Upkeep(Protocol):
 
     def info(self) -> dict[str, Any]:
         """Return counts, sizes in bytes, the oldest that waits, the schema's version and the engine's own check."""
+
+    def latest(self) -> int | None:
+        """Return when the store was last written to, by the clock of then; None where it has no event."""
+
+    def count_after(self, at: int) -> int:
+        """Count the events that are of a later time."""
 
     def faults(self) -> list[str]:
         """Return what the engine's quick check of the store finds."""

@@ -120,6 +120,29 @@ class SqliteOutbox:
         )
         return [label for (label,) in rows]
 
+    def set_right(self, now: int, hold: Callable[[str], int], pause: int, lease: int) -> None:
+        lanes = self._rows("SELECT seq, name, free_at FROM lanes WHERE free_at > ?", now)
+        held = [(now, seq) for seq, name, free_at in lanes if free_at > now + hold(name.partition(" ")[0])]
+        busy = self._rows("SELECT seq FROM lanes WHERE busy_until > ?", now + lease)
+        waiting = self._rows(
+            "SELECT w.seq, w.status, w.due_at, w.queued_at, w.retry FROM deliveries w INDEXED BY deliveries_waiting"
+            f" WHERE {_WAITING} AND w.due_at > ?",
+            now,
+        )
+        due = []
+        for seq, status, due_at, queued_at, retry in waiting:
+            longest = max(_read(retry) or [pause]) * 1.5
+            if queued_at > now + lease:
+                due.append((max(due_at - queued_at, 0) + now if status == "pending" else now, now, seq))
+            elif status == "retrying" and due_at > now + longest:
+                due.append((now, queued_at, seq))
+        if held or busy or due:
+            with self._store.transaction() as transaction:
+                run = transaction.connection.executemany
+                run("UPDATE lanes SET free_at = ? WHERE seq = ?", held)
+                run("UPDATE lanes SET busy_until = NULL WHERE seq = ?", busy)
+                run("UPDATE deliveries SET due_at = ?, queued_at = ? WHERE seq = ?", due)
+
     def own_open(self, wanted: Wanted, due_by: int) -> bool:
         queued = wanted.queued or Queued()
         own = _own(queued)

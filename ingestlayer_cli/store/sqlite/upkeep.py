@@ -56,6 +56,18 @@ class SqliteUpkeep:
         said = [str(row[0]) for row in self._store.rows("PRAGMA quick_check(3)")]
         return [] if said == ["ok"] else said
 
+    def latest(self) -> int | None:
+        at, found = self._store.rows(
+            "SELECT (SELECT max(max(accepted_at, coalesce(last_duplicate_at, 0))) FROM events),"
+            " max((SELECT coalesce(max(at), 0) FROM dead_letters), (SELECT coalesce(max(at + took), 0) FROM attempts),"
+            " (SELECT coalesce(max(queued_at), 0) FROM deliveries),"
+            " (SELECT coalesce(max(first_used), 0) FROM pipeline_versions))"
+        )[0]
+        return None if at is None else max(at, found)
+
+    def count_after(self, at: int) -> int:
+        return int(self._store.rows("SELECT count(*) FROM events WHERE received_at > ?", at)[0][0])
+
     def prune(
         self,
         clock: Clock,
