@@ -136,11 +136,14 @@ class SqliteOutbox:
                 due.append((max(due_at - queued_at, 0) + now if status == "pending" else now, now, seq))
             elif status == "retrying" and due_at > now + longest:
                 due.append((now, queued_at, seq))
-        if held or busy or due:
+        # A replay's rate is held for its pace at most.
+        rates = self._rows("SELECT seq FROM rates WHERE free_at > ? + pace OR busy_until > ?", now + lease, now + lease)
+        if held or busy or due or rates:
             with self._store.transaction() as transaction:
                 run = transaction.connection.executemany
                 run("UPDATE lanes SET free_at = ? WHERE seq = ?", held)
                 run("UPDATE lanes SET busy_until = NULL WHERE seq = ?", busy)
+                run("UPDATE rates SET free_at = 0, busy_until = NULL WHERE seq = ?", rates)
                 run("UPDATE deliveries SET due_at = ?, queued_at = ? WHERE seq = ?", due)
 
     def own_open(self, wanted: Wanted, due_by: int) -> bool:
