@@ -66,7 +66,7 @@ class _Input(BytesIO):
                 sleep(PATIENCE)
                 data = self._read(size or READ)
         except OSError as error:
-            raise UsageError(f"the batch cannot be read: {error.strerror}", "name a file, or a pipe") from None
+            raise UsageError(f"the batch cannot be read: {error.strerror or error}", "name a file, or a pipe") from None
         self._last = data[-1:] or self._last
         return data
 

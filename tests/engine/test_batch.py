@@ -50,5 +50,8 @@ def test_events_of_a_program_are_bounded_the_same() -> None:
 
 
 def test_what_cannot_be_read_is_no_batch() -> None:
-    with open(os.devnull, "wb") as file, pytest.raises(UsageError, match="the batch cannot be read: Bad file"):
+    with (
+        open(os.open(os.devnull, os.O_WRONLY), "rb") as file,
+        pytest.raises(UsageError, match="the batch cannot be read: Bad file"),
+    ):
         list(NdjsonBatch(file, None, "test").chunks())
