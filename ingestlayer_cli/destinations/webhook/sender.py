@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import logging
 import re
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +23,7 @@ from ...model.sending import LATE, Doubt, Harmless, NotConnected, Outgoing, Refu
 from ...secrets.named import resolve
 from ...system.addresses import problem_of, shown
 from ...system.clock import HOUR, SECOND
+from ...system.deadline import Deadline
 from ...system.errors import ProjectError
 
 EXCERPT = 200  # characters of an answer that are kept
@@ -189,43 +189,27 @@ class _Exchange:
         self._request = request
         self._seconds = seconds
         self._at = at
-        self._socket: Any = None
-        self._is_late = False
+        self._deadline = Deadline(seconds)
 
     def run(self) -> Result:
         """Return what came of it."""
-        timer = threading.Timer(self._seconds, self._end)
-        timer.daemon = True
-        timer.start()
         sent = self._request
         given: dict[str, Any] = {"content": sent.content, "headers": sent.headers, "timeout": self._seconds}
         try:
-            with self._client.stream("POST", sent.url, **given, extensions={"trace": self._trace}) as answer:
+            with self._client.stream("POST", sent.url, **given, extensions={"trace": self._deadline.trace}) as answer:
                 return self._judged(answer)
         except httpx.TransportError as error:
             return self._lost(error)
+        except TimeoutError:  # it was connected too late to be sent anything
+            return Retry(f"the receiver could not be reached: no connection in {self._seconds:g} s")
         finally:
-            timer.cancel()
-
-    def _trace(self, event: str, info: dict[str, Any]) -> None:
-        """Learn the connection's socket: https://www.python-httpx.org/advanced/extensions/#trace"""
-        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            self._socket = info["return_value"].get_extra_info("socket")
-            if self._is_late:
-                self._end()
-
-    def _end(self) -> None:
-        """Wake the thread that waits for the answer: its read finds the connection closed."""
-        self._is_late = True
-        if isinstance(self._socket, socket.socket):
-            with suppress(OSError):
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+            self._deadline.close()
 
     def _lost(self, error: httpx.TransportError) -> Result:
         seconds = f"{self._seconds:g} s"
         if isinstance(error, httpx.ConnectTimeout):
             return Retry(f"the receiver could not be reached: no connection in {seconds}")
-        if self._is_late or isinstance(error, httpx.TimeoutException):
+        if self._deadline.is_late or isinstance(error, httpx.TimeoutException):
             return Retry(f"the receiver gave no answer in {seconds}; {_TWICE}")
         words = self._clean(str(error) or type(error).__name__)[:EXCERPT]
         if isinstance(error, httpx.ConnectError | httpx.ProxyError):
