@@ -18,6 +18,7 @@ from ..system.clock import format_time
 from .accepting import settle_run, transact
 from .causes import Causes, pipeline_of
 from .memory import OverlaidMemory
+from .outbox import CURVE
 from .pipeline import FailingPipeline, Pipeline, Run
 from .runtime import Runtime
 
@@ -56,7 +57,8 @@ def run_due(
     wanted = [it for it in known if pipeline in (None, pipeline_of(it)) and not causes.is_idle(it)]
     changed = [it for it in wanted if causes.has_changed(it)]
     left = (most if most is not None else sys.maxsize) if causes.is_told else 0
-    while left > 0 and (found := runtime.store.unfinished.due(changed, wanted, now, source, min(CHUNK, left))):
+    due = runtime.store.unfinished.due
+    while left > 0 and (found := due(changed, wanted, now, CURVE[-1], source, min(CHUNK, left))):
         left -= len(found)
         yield _run(runtime, found, now)
 

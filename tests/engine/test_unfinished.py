@@ -107,6 +107,18 @@ def test_what_nobody_sees_change_is_tried_on_the_retry_curve_and_never_given_up(
     assert (outcomes(pipe), waits(pipe)) == (["queued"], [])
 
 
+def test_a_time_that_a_wrong_clock_wrote_holds_nothing(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDACTION", raising=False)
+    pipe.steps('[[steps]]\nuse = "redact.pii"\nsecret = "env:REDACTION"\nfields = { customer_id = "hash" }\n')
+    now = pipe.clock.at
+    pipe.clock.passes("365d")
+    emit(pipe)
+    pipe.clock.at = now
+    monkeypatch.setenv("REDACTION", "key")
+    pipe.deliver()
+    assert outcomes(pipe) == ["queued"]
+
+
 def test_an_edited_pipeline_runs_at_once_what_it_failed_on(pipe: Pipe) -> None:
     text = 'match = ["usage"]\n[[destinations]]\nuse = "slack"\nchannel = "$event.metric"\n'
     pipe.write("pipelines/pipeline.toml", text)

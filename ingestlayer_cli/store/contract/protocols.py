@@ -342,11 +342,12 @@ class StoredUnfinished(Protocol):
         """Return what runs wait for, and how many."""
 
     def due(
-        self, changed: Sequence[str], timed: Sequence[str], now: int, source: str | None, most: int
+        self, changed: Sequence[str], timed: Sequence[str], now: int, pause: int, source: str | None, most: int
     ) -> list[UnfinishedRun]:
         """Return the first runs of causes that have changed, or of these whose time has come, in acceptance's order.
 
-        Of the events from one source, where it is given.
+        A time that is further off than `pause` was written by a wrong clock: it has come. Of the events from one
+        source, where it is given.
         """
 
     def of_events(self, ids: Sequence[str]) -> list[UnfinishedRun]:

@@ -168,10 +168,30 @@ def test_a_run_that_failed_is_taken_up_once(store: Store, other: Store) -> None:
     assert store.unfinished.is_any()
     (row,) = other.unfinished.of_events(["evt_1"])
     assert (row.event.id, row.number, row.cause, row.tries, row.retry_at) == ("evt_1", 2, "why", 1, 50)
-    assert other.unfinished.due([], ["why"], 49, None, 9) == []
+    assert other.unfinished.due([], ["why"], 49, 100, None, 9) == []
     with store.transaction() as transaction:
         assert transaction.take_up("evt_1", 2, 1)
         transaction.add_run("evt_1", run(2), 60)
     with other.transaction() as transaction:
         assert not transaction.take_up("evt_1", 2, 1)
     assert [found.outcome for found in store.runs.of_event("evt_1")] == ["queued", "queued"]
+
+
+def test_what_is_due_of_failed_runs(store: Store, other: Store) -> None:
+    accept(store, *(event(f"evt_{number}", source="s" if number == 3 else "cli") for number in range(1, 5)))
+    with store.transaction() as transaction:
+        for number, (cause, at) in enumerate([("b", 50), ("a", 60), ("a", None), ("c", 10_000)], start=1):
+            transaction.add_run(f"evt_{number}", run(1, "failed"), 10)
+            transaction.add_unfinished(f"evt_{number}", 1, cause, 1, at)
+
+    def due(changed: list[str], now: int, source: str | None = None, most: int = 9) -> list[str]:
+        found = other.unfinished.due(changed, ["a", "b", "c"], now, 1_000, source, most)
+        return [row.event.id for row in found]
+
+    assert due([], 49) == ["evt_4"]  # no pause explains its time
+    assert due([], 60) == ["evt_1", "evt_2", "evt_4"]
+    assert due(["a"], 50) == ["evt_1", "evt_2", "evt_3", "evt_4"]
+    assert due(["a"], 50, most=2) == ["evt_1", "evt_2"]
+    assert due(["a"], 50, source="s") == ["evt_3"]
+    groups = [(group.cause, group.runs, group.retry_at) for group in other.unfinished.groups()]
+    assert sorted(groups) == [("a", 2, 60), ("b", 1, 50), ("c", 1, 10_000)]

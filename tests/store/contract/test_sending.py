@@ -3,6 +3,7 @@
 from ingestlayer_cli.model.people import Person
 from ingestlayer_cli.store.contract.accepting import NewThread, Queued
 from ingestlayer_cli.store.contract.protocols import Store
+from ingestlayer_cli.store.contract.reading import DeliverySelection
 from ingestlayer_cli.store.contract.sending import Attempt, Claimed, Wanted
 
 from .words import LEASE, arrived, claim, failed, message, queue
@@ -142,3 +143,49 @@ def test_the_operator_settles_what_nobody_has_in_hand(store: Store) -> None:
     assert not store.deliveries.settle(held.id, by_hand, "me")
     assert store.deliveries.settle("dlv_2", by_hand, "me")
     assert store.deliveries.whole("dlv_2")["status"] == "dead"
+
+
+def test_what_is_replaced_is_settled_and_retried_no_more(store: Store, other: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"), message("dlv_2", "#b"), message("dlv_3", "#c"))
+    queue(store, "evt_2", message("dlv_9"))
+    taken = claim(store)
+    assert taken is not None
+    store.outbox.record(taken, failed(status="dead"), "me")
+    assert store.deliveries.settle("dlv_3", failed(status="dead"), "me")
+    with store.transaction() as transaction:
+        transaction.add_delivery("evt_1", 2, message("dlv_4"), 30, 30)
+        transaction.supersede("evt_1", "p", {("slack", "#a"): "dlv_4"}, 30)
+    rows = {row["id"]: row for row in other.deliveries.find(DeliverySelection(status="dead"), None)}
+    assert {id_: row["superseded_by"] for id_, row in rows.items()} == {"dlv_1": "dlv_4", "dlv_3": "dlv_4"}
+    assert rows["dlv_1"]["error"] == "superseded by dlv_4"
+    assert store.deliveries.retry(["dlv_1", "dlv_3"], 40) == 0
+    assert store.outbox.still_waiting(Wanted()) == {"pending": 3}
+    assert store.deliveries.backlog(0, 0).counts == {"pending": 3}
+
+
+def test_what_is_in_hand_is_not_replaced(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    taken = claim(store)
+    assert taken is not None
+    with store.transaction() as transaction:
+        transaction.supersede("evt_1", "p", {("slack", "#a"): "dlv_4"}, 30)
+    store.outbox.record(taken, arrived(), "me")
+    assert store.deliveries.whole("dlv_1")["status"] == "delivered"
+
+
+def test_a_late_word_counts_while_nobody_has_tried_since(store: Store, other: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    late = claim(store)
+    assert late is not None
+    (row,) = other.outbox.leased()
+    lost = Attempt(late.claimed_at, 1, "unknown", "unknown", True, 2_000, "gone")
+    other.outbox.abandon(row, lost)
+    (doubt,) = other.outbox.doubtful(Wanted())
+    assert other.outbox.settle(doubt, Attempt(2_000, 0, "resend", "retrying", False, 2_000), "other")
+    again = claim(other, 2_000, owner="other")
+    assert again is not None
+    other.outbox.record(again, Attempt(2_001, 1, "unknown", "unknown", True, 2_001, "no answer"), "other")
+    store.outbox.record(late, failed(2_002, 2_002), "me")
+    assert store.deliveries.whole("dlv_1")["status"] == "unknown"
+    store.outbox.record(late, arrived(2_003), "me")
+    assert store.deliveries.whole("dlv_1")["status"] == "delivered"
