@@ -126,6 +126,8 @@ def read_payload(text: str | bytes, what: str) -> Any:
         words = f"is not JSON: {error.msg} at {place}"
     except UnicodeDecodeError as error:
         words = f"is not UTF-8 at byte {error.start + 1}"
+    except _TwiceError as error:
+        words = f"has the name {_short(error.args[0])} twice in one object: which of the two is meant?"
     except ValueError as error:
         # json says it only of NaN and the like, and of numbers with thousands of digits
         words = f"is not JSON: {'a number has too many digits' if 'limit' in str(error) else error}"
@@ -138,7 +140,19 @@ def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is not a JSON number")
 
 
-_decoder = json.JSONDecoder(parse_constant=_no_constant)
+class _TwiceError(ValueError):
+    """A name that stands twice in one object."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+_decoder = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once)
 
 
 def _decoded(text: str) -> Any:

@@ -530,3 +530,11 @@ def test_a_store_that_is_replaced_meanwhile_takes_no_more(project: Folder) -> No
     assert process.returncode == 75  # the result tells how far it came
     assert "was deleted, or replaced, while it was open" in (out + err).decode()
     assert project.count("events") == 0
+
+
+def test_a_csv_with_a_column_twice_is_refused_as_a_whole(project: Folder) -> None:
+    rows = "customer_id,metric,limit,used,used,plan\nacme,seats,10,9,12,pro\n"
+    result = project.run("emit", USAGE, "--batch", "-", "--format", "csv", "--json", stdin=rows.encode())
+    assert (result.code, result.json["accepted"], result.json["rejected"]) == (65, 0, 1)
+    words = 'the column "used" stands twice in the header, as the 4th and the 5th'
+    assert result.json["rejects"] == [{"line": 1, "kind": "csv", "message": words}]

@@ -523,3 +523,11 @@ def test_a_time_beyond_tomorrow_is_refused_unless_it_is_meant() -> None:
     assert (caught.value.kind, "--allow-future" in caught.value.hint) == ("timestamp", True)
     by.allows_future = True
     assert by.admit(late, NOW)[0].received_at == end
+
+
+@pytest.mark.parametrize("text", ['{"used": 9, "used": 12}', '{"a": {"b": [{"used": 1, "x": 2, "used": 1}]}}'])
+def test_json_with_a_name_twice_is_refused_and_names_it(text: str) -> None:
+    with pytest.raises(RejectedError) as caught:
+        read_payload(text, "the line")
+    words = "the line has the name 'used' twice in one object: which of the two is meant?"
+    assert (caught.value.kind, caught.value.message, caught.value.text) == ("json", words, text)
