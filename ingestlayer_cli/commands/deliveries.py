@@ -117,19 +117,24 @@ def settle(
     dead: Annotated[bool, typer.Option("--dead", help="Give it up.")] = False,
     json: Json = False,
 ) -> int:
-    """Say what became of deliveries that are not settled; nothing is sent."""
+    """Say what became of deliveries that are not settled; nothing is sent. With --dead also events, evt_…: their runs
+    that failed are run again no more.
+    """
     from ..system.console import say, say_json
     from ..system.errors import UsageError
 
     if delivered == dead:
         raise UsageError("say what became of it: --delivered or --dead")
+    events = [id_ for id_ in ids if id_.startswith("evt_")]
+    if events and delivered:
+        raise UsageError(f"{events[0]}: a run that failed has sent nothing", "--dead gives it up")
     with open_beside() as runtime:
-        chosen = [_one(runtime, id_) for id_ in ids]
+        chosen = [_one(runtime, id_) for id_ in ids if id_ not in events]
         if settled := [row["id"] for row in chosen if row["status"] in ("delivered",)]:
             raise UsageError(f"{settled[0]} is delivered already")
         runtime.outbox.expire()  # what a killed process had in hand is free
         status = "delivered" if delivered else "dead"
-        settled = [row["id"] for row in chosen if runtime.outbox.settle(row["id"], status)]
+        settled = [*_given_up(runtime, events), *(it["id"] for it in chosen if runtime.outbox.settle(it["id"], status))]
         if busy := [row["id"] for row in chosen if row["id"] not in settled]:
             raise UsageError(f"{busy[0]} is being sent at this moment", "look at it again when that is done")
     if json:
@@ -137,6 +142,19 @@ def settle(
     else:
         say(f"{len(settled):,} {status}")
     return 0
+
+
+def _given_up(runtime: Any, words: list[str]) -> list[str]:
+    """Let failed runs of events rest; return the events' ids."""
+    from ..operations.naming import named
+    from ..system.errors import UsageError
+
+    ids = [named(runtime.stored, word).event.id for word in words]
+    for id_ in ids:
+        with runtime.store.transaction() as transaction:
+            if not transaction.give_up(id_, "given up by hand"):
+                raise UsageError(f"{id_} has no run that failed and waits", f"ingestlayer why {id_}")
+    return ids
 
 
 def _one(runtime: Any, prefix: str) -> dict[str, Any]:

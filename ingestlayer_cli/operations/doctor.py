@@ -263,7 +263,7 @@ def _unfinished(store: Store, project: Project) -> Iterator[Symptom]:
     waiting = backlog(store, project)
     if waiting.runs:
         words = "1 run failed, and waits" if waiting.runs == 1 else f"{waiting.runs:,} runs failed, and wait"
-        hint = "ingestlayer events list --status failed; ingestlayer why EVENT says why"
+        hint = "ingestlayer events list --status failed; why EVENT says why, deliveries settle EVENT --dead gives it up"
         yield Symptom("runs", "problem", f"{words}: run again {when(waiting.retry_at)}", hint)
     for name, count in waiting.idle.items():
         words = "1 run failed, and waits" if count == 1 else f"{count:,} runs failed, and wait"

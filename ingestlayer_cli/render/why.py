@@ -111,7 +111,7 @@ def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line
         yield from _row("✓", _place(place), column, place["note"] or "always")
         if place["delivery"] is not None:
             yield from _delivery(place["delivery"], asked)
-    if run["outcome"] != "queued" and not run["dropped_by"] and all(e["verdict"] != "error" for e in run["steps"]):
+    if run["outcome"] != "queued" and not run["dropped_by"] and run["reason"] not in [e["note"] for e in run["steps"]]:
         words = "fails" if run["outcome"] == "failed" else "sends nothing"
         yield from _wrapped("  ✗ ", f"{words}: {run['reason']}", "red" if words == "fails" else "yellow")
     if "retry_at" in run:

@@ -106,6 +106,23 @@ def test_what_another_pipeline_delivered_does_not_hide_it(failed: Bench) -> None
     assert summary.startswith("delivered to #alerts; alert failed, and is run again at ")
 
 
+def test_one_that_nobody_wants_any_more_is_given_up_by_hand(failed: Bench) -> None:
+    ((event,),) = failed.rows("SELECT id FROM events")
+    refused = failed.run("deliveries", "settle", event, "--delivered")
+    assert (refused.code, "has sent nothing" in refused.err) == (2, True)
+    given = failed.run("deliveries", "settle", event, "--dead", "--json")
+    assert given.json == {"settled": [event], "status": "dead"}
+    mend(failed)
+    assert failed.run("deliver").err == "nothing is due\n"
+    assert failed.run(*EVENT).code == 0
+    assert failed.slack.messages == []
+    told = failed.run("why", event).out
+    assert "given up by hand" in told
+    assert "run again" not in told
+    again = failed.run("deliveries", "settle", event, "--dead")
+    assert (again.code, "no run that failed and waits" in again.err) == (2, True)
+
+
 # Files that are broken --------------------------------------------------------------------------------------------
 
 

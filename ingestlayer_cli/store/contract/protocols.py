@@ -83,6 +83,9 @@ class Transaction(Memory, Protocol):
     def take_up(self, event_id: str, number: int, tries: int) -> bool:
         """Take an unfinished run out, to be added anew; False: it was run again since it had failed so many times."""
 
+    def give_up(self, event_id: str, why: str) -> int:
+        """Run no failed run of an event again; `why` is added to the reasons. Return how many there were."""
+
     def add_delivery(self, event_id: str, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
         """Queue a message of a run of an event."""
 

@@ -144,6 +144,13 @@ class SqliteTransaction(Lookups):
             execute(f"DELETE FROM runs WHERE {of_event} AND number = ?", (event_id, number))
         return bool(found)
 
+    def give_up(self, event_id: str, why: str) -> int:
+        event = self._event(event_id)
+        waiting = "number IN (SELECT run FROM unfinished u WHERE u.event = runs.event)"
+        sql = f"UPDATE runs SET reason = coalesce(reason || '; ', '') || ? WHERE event = ? AND {waiting}"
+        self.connection.execute(sql, (why, event))
+        return self.connection.execute("DELETE FROM unfinished WHERE event = ?", (event,)).rowcount
+
     def add_delivery(self, event_id: str, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
         lane = self._numbered("lanes", "name", lane_name(delivery.destination, delivery.target))
         id_, pipeline, destination, target, body, retry, directions, new, rate = delivery
