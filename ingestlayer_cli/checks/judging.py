@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ..entities.reading.cells import key_text
 from ..entities.reading.faults import visible
+from ..entities.reading.written import Plain, Proposal, numbers_of
 from ..language.conditions import Condition, Value, show
 from ..language.expressions import Node, evaluator, refs, to_number
 from ..model.crossings import level_of
@@ -60,7 +61,11 @@ class Judge:
         self._operands = self._readers(dict.fromkeys(path[1] for path in refs(node)))
         self._keys = self._readers(data["key"])
         self._named = self._readers(self._columns)
-        self._where = None if data["where"] is None else _Where(data["where"], self._columns)
+        self._format: dict[str, Any] = data["format"]
+        self._plain = numbers_of(self._format)
+        self._number = to_number if self._plain is None else self._written
+        self._where = None if data["where"] is None else _Where(data["where"], self._columns, self._plain)
+        self._proposal: Proposal | None = None
         self._only = only
         self._missing: dict[str, int] = {}  # how often a column was not there
         self._seen: set[int] = set()
@@ -134,7 +139,7 @@ class Judge:
         self._seen.add(mark)
         numbers: dict[str, Any] = {}
         for name, read in self._operands:
-            number = numbers[name] = to_number(read(values))
+            number = numbers[name] = self._number(read(values))
             if number is None or number < 0:
                 return BadRow(row.number, key, f"{key}: {self._why_no_number(name, read(values), values)}")
         value = self._run({"row": numbers})
@@ -153,6 +158,12 @@ class Judge:
                 self._highest = sorted(self._highest, key=lambda item: item[:2], reverse=True)[:SHOWN]
                 self._floor = self._highest[-1][0]
         return judged if judged.level is not None or key in held else None
+
+    def _written(self, found: Any) -> int | float | None:
+        """Return a number that is written as the source's `format` says."""
+        if self._plain is None or not isinstance(found, str):
+            return to_number(found)
+        return to_number(self._plain(found))
 
     # What cannot be judged ----------------------------------------------------------------------------
 
@@ -174,10 +185,21 @@ class Judge:
         if found is None or found == "":
             self._note_missing(name, values)
             return f"{name} is missing"
-        number = to_number(found)
+        number = self._number(found)
         if number is None:
+            self._note_unread(found)
             return f"{name} is {show(found)}, which is no number"
         return f"{name} is negative, {show(number)}"
+
+    def _note_unread(self, found: Any) -> None:
+        if isinstance(found, str):
+            self._proposal = self._proposal or Proposal(self._format)
+            self._proposal.unread(found)
+
+    @property
+    def proposal(self) -> str:
+        """Which setting would read the numbers that are not read; nothing when none would."""
+        return self._proposal.words() if self._proposal else ""
 
     def _why_no_value(self, numbers: dict[str, Any]) -> str:
         scope = {"row": numbers}
@@ -193,7 +215,8 @@ class Judge:
 class _Where:
     """The condition of a check. A CSV has texts only: what is compared with a number or a truth is read as one."""
 
-    def __init__(self, node: Node, columns: dict[str, str]) -> None:
+    def __init__(self, node: Node, columns: dict[str, str], plain: Plain | None) -> None:
+        self._plain = plain
         node = _flat(node)
         self.names = list(dict.fromkeys(path[1] for path in refs(node)))
         self.unseen = {name: columns.get(name, name) for name in self.names}  # those that no row has had so far
@@ -206,8 +229,15 @@ class _Where:
         if self.unseen:
             self.beside = self.beside or list(values)
             self.unseen = {name: column for name, column in self.unseen.items() if not _has(values, column)}
-        scope = {name: _read_as(read(values), kind) for name, read, kind in self._readers}
+        scope = {name: _read_as(self._written(read(values)), kind) for name, read, kind in self._readers}
         return self._condition.holds({"row": scope})
+
+    def _written(self, value: Any) -> Any:
+        """Return a number that is written as the source's `format` says; anything else as it is."""
+        if self._plain is None or not isinstance(value, str):
+            return value
+        plain = self._plain(value)
+        return value if plain is None else plain
 
 
 def _compared(node: Node) -> dict[str, type]:

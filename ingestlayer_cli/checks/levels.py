@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..entities.reading.cells import key_text
+from ..entities.reading.written import dates_of, numbers_of
 from ..model.crossings import Held
 from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, hashed, is_key
@@ -36,6 +37,7 @@ class Levels:
         self.start = f"{self.period or 'ever'} "  # of the keys of the states of this period
         self._in_utc = f"{period_of(now, data['period'])} " if data["period"] else self.start
         self.held: dict[str, State] = {}
+        self._number, self._date = numbers_of(data["format"]), dates_of(data["format"])
 
     def kept(self, memory: Memory, key: str) -> State | None:
         """Return what is kept of a key in this period, also of when the project had no time zone yet."""
@@ -93,7 +95,7 @@ class Levels:
         # The columns that the check names have values as it read them.
         values = {**known, **row.values, **{name: found for name, found in row.numbers.items() if "." not in name}}
         if declaration is not None:
-            values = {name: _fitted(field, values.get(name)) for name, field in declaration.fields.items()}
+            values = {name: self._fitted(field, values.get(name)) for name, field in declaration.fields.items()}
         payload = {name: value for name, value in values.items() if value is not None}
         again = f":{crossed.again}" if crossed.again else ""
         end = f"{crossed.level:.15g}:{self.period or 'ever'}{again}"
@@ -102,12 +104,15 @@ class Levels:
             key = f"{name}:{hashed(row.key)}:{end}"
         return Raw(self._data["emit"], payload, key, None, f"check:{name}")
 
-
-def _fitted(field: Field, value: Any) -> Any:
-    """Return a value as a declared field has it; one that does not fit is left for the gate to refuse."""
-    if field.type == "string" and type(value) in (int, float):
-        return key_text(value)
-    try:
-        return field.read(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    def _fitted(self, field: Field, value: Any) -> Any:
+        """Return a value as a declared field has it; one that does not fit is left for the gate to refuse."""
+        if field.type == "string" and type(value) in (int, float):
+            return key_text(value)
+        if not isinstance(value, str):
+            return value
+        is_number = field.type in ("number", "integer") and field.values is None
+        plain = self._number if is_number else self._date if field.type in ("date", "datetime") else None
+        try:
+            return field.read(value if plain is None else plain(value) or value)
+        except ValueError:
+            return value

@@ -45,7 +45,8 @@ class Report:
         problems = [{source.unit: number, "key": key, "problem": words} for number, key, words in judge.problems]
         for row in problems:
             self.decide("problem", **row)
-        notes = {"notes": source.notes} if source.notes else {}
+        told = [*source.notes, *([f"{source.name}: {words}"] if (words := judge.proposal) else [])]
+        notes = {"notes": told} if told else {}
         return Document(
             check=self._name,
             period=period,

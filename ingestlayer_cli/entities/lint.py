@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ingestlayer_cli.entities.index import build_private_index, with_progress
-from ingestlayer_cli.entities.reading.cells import WANTED, fit
+from ingestlayer_cli.entities.reading.cells import WANTED, odd_key
 from ingestlayer_cli.entities.reading.faults import Fault, Record, WholeFileError
 from ingestlayer_cli.entities.reading.json_rows import shown
 from ingestlayer_cli.entities.reading.stream import Stream
+from ingestlayer_cli.entities.reading.written import Proposal
 from ingestlayer_cli.entities.table import Place, Table, entity_form
 from ingestlayer_cli.system.errors import Problem, near_miss
 
@@ -39,6 +40,8 @@ class _Lint:
         self.types: dict[str, str] = settings["types"]
         self.table = Table(entity_form(path), key, settings)
         self.columns: dict[str, None] = {}
+        self.proposal = Proposal(self.table.reader.format)
+        self.misfit: int | None = None  # which of `found` is the first number or date that is written otherwise
         self.found: list[_Found] = []
         self.more = 0
 
@@ -50,6 +53,9 @@ class _Lint:
                 self.note((*place, None, None), problem)
         finally:
             index.close()
+        if self.misfit is not None and (words := self.proposal.words()):
+            misfit = self.found[self.misfit]
+            self.found[self.misfit] = misfit._replace(problem=f"{misfit.problem}; {words}")
         return self.problems()
 
     def places(self, file: BinaryIO) -> Iterator[tuple[str, Place]]:
@@ -80,12 +86,17 @@ class _Lint:
         # A header that lacks the key is refused as a whole.
         if self.key in columns or self.table.header is None:
             self.check_key(record, columns)
-        values = self.table.values(value)
-        for column, kind in self.types.items():
-            self.check_type(record, columns, column, kind, values.get(column))
+        for column, found, kind in self.table.misfits(value):
+            self.note_misfit(record, columns, column, found, kind)
+        for column, found in self.table.values(value).items() if self.types else ():
+            if self.types.get(column) in ("number", "integer") and isinstance(found, int | float):
+                self.proposal.read(str(found))
 
     def check_key(self, record: Record, columns: list[str]) -> None:
-        if self.table.key_of(record[3]) is not None:
+        key = self.table.key_of(record[3])
+        if key is not None:
+            if odd := odd_key(key):
+                self.note(record, f"{self.key}, the key, {odd}")
             return
         if self.key in columns:
             self.note(record, f"{self.key}, the key, is empty or no text or number")
@@ -94,12 +105,17 @@ class _Lint:
         else:
             self.more += 1
 
-    def check_type(self, record: Record, columns: list[str], column: str, kind: str, value: Any) -> None:
-        try:
-            fit(value, kind)
-        except ValueError:
-            cell = columns.index(column) if self.table.header is not None else 0
-            self.note(record, f"{column} {shown(value)} is not {WANTED[kind]}", cell)
+    def note_misfit(self, record: Record, columns: list[str], column: str, value: Any, kind: str) -> None:
+        cell = columns.index(column) if self.table.header is not None else 0
+        if self.misfit is None and len(self.found) < NAMED and kind in ("number", "integer", "date"):
+            self.misfit = len(self.found)
+        self.note(record, f"{column} {shown(value)} is not {WANTED[kind]}", cell)
+        if not isinstance(value, str):
+            return
+        if kind in ("number", "integer"):
+            self.proposal.unread(value)
+        elif kind == "date":
+            self.proposal.unread_date(value)
 
     def note(self, record: Record, problem: str, cell: int = 0) -> None:
         if len(self.found) >= NAMED:
@@ -135,6 +151,11 @@ class _Lint:
             if columns and column not in columns:  # a mistake of the project's table, not of the file
                 words = f'types names "{column}", but there is no such column{near_miss(column, columns)}'
                 problems.append(Problem(f"types.{column}", words))
+        for ours, theirs in self.table.theirs.items():
+            if columns and ours not in columns:
+                known = [column for column in columns if column]
+                words = f'columns names "{theirs}", but there is no such column{near_miss(theirs, known)}'
+                problems.append(Problem(f"columns.{ours}", words))
         if self.more:
             problems.append(Problem(self.name, f"… and {self.more:,} more problems"))
         return problems

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..system.errors import ProjectError, near_miss
-from .reading.cells import TEXTS, key_text, typed
+from .reading.cells import TEXTS, fit, key_text, typed
 from .reading.faults import Fault, Parsed, Record, WholeFileError, visible
 from .reading.stream import Reader
+
+if TYPE_CHECKING:
+    from .reading.written import Plain
 
 # The first three fields of a Record.
 Place = tuple[int, int, int]
@@ -30,6 +33,12 @@ class Table:
         self.reader = reader_of(form, settings.get("format"), names)
         self._key_at: int | None = None
         self._typed: list[tuple[str, str]] = []  # the columns whose values are to be more than texts
+        self._number: Plain | None = None
+        self._date: Plain | None = None
+        if any(self.reader.format.get(name) for name in ("decimal", "thousands", "currency", "percent", "dates")):
+            from .reading.written import dates_of, numbers_of
+
+            self._number, self._date = numbers_of(self.reader.format), dates_of(self.reader.format)
 
     @property
     def header(self) -> list[str] | None:
@@ -103,8 +112,37 @@ class Table:
             if name in values:
                 if self.header is None and values is value:
                     values = value.copy()
-                values[name] = typed(values[name], kind)
+                values[name] = self._read(values[name], kind)
         return values
+
+    def misfits(self, value: Any) -> Iterator[tuple[str, Any, str]]:
+        """Yield the columns of a row whose values are not of their types: name, value and type."""
+        if not self.types:
+            return
+        values = self._object(value) if self.header is None else self.reader.values(value)
+        for name, kind in self.types.items():
+            found = values.get(name)
+            try:
+                fit(self._plain(found, kind), kind)
+            except ValueError:
+                yield name, found, kind
+
+    def _read(self, value: Any, kind: str) -> Any:
+        """Return a value as its type, or as it is when it does not fit: a bad cell never stops a look-up."""
+        try:
+            return typed(self._plain(value, kind), kind)
+        except ValueError:
+            return value
+
+    def _plain(self, value: Any, kind: str) -> Any:
+        """Return a text as JSON has what it is written for; ValueError when it is written otherwise."""
+        plain = self._number if kind in ("number", "integer") else self._date if kind in ("date", "datetime") else None
+        if plain is None or not isinstance(value, str):
+            return value
+        found = plain(value)
+        if found is None:
+            raise ValueError(value)
+        return found
 
     def is_object(self, value: Any) -> bool:
         """Say whether a row has columns at all."""
@@ -126,8 +164,9 @@ class Table:
         if header is None:
             self._typed = list(self.types.items())
             return
+        texts = ("string",) if self._date else TEXTS
         self._key_at = header.index(self.key) if self.key in header else None
-        self._typed = [(name, kind) for name, kind in self.types.items() if name in header and kind not in TEXTS]
+        self._typed = [(name, kind) for name, kind in self.types.items() if name in header and kind not in texts]
 
     def check_header(self) -> None:
         """Raise WholeFileError when the header, that was read, has no key."""

@@ -369,11 +369,8 @@ class ImportedFile:
             return f"{table.key}, the key, is " + (
                 f"missing{near_miss(table.key, columns)}" if missing else "empty or no text or number"
             )
-        for name, kind in table.types.items():
-            try:
-                fit(values.get(name), kind)
-            except ValueError:
-                return f"{name} {shown(values[name])} is not {WANTED[kind]}"
+        for name, found, kind in table.misfits(value):
+            return f"{name} {shown(found)} is not {WANTED[kind]}"
         return ""
 
 

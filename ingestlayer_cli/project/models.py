@@ -357,6 +357,18 @@ def _letter(value: str) -> str:
     return value
 
 
+def _date_form(value: str) -> str:
+    from datetime import datetime
+
+    try:
+        whole = datetime.strptime(datetime(2027, 1, 31).strftime(value), value).date().isoformat()
+    except ValueError:
+        whole = ""
+    if whole != "2027-01-31":
+        raise problem(f'"{value}" is no form of dates: day, month and year are %d, %m and %Y, as in "%d.%m.%Y"', 0)
+    return value
+
+
 Letter = Annotated[str, AfterValidator(_letter)]
 
 
@@ -366,10 +378,17 @@ class FormatTable(Strict):
     delimiter: Letter | None = None
     encoding: Annotated[str, AfterValidator(_encoding)] | None = None
     quote: Letter | None = None
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    currency: bool = False
+    percent: bool = False
+    dates: Annotated[str, AfterValidator(_date_form)] | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> "FormatTable":
         """Check what one key alone cannot tell."""
+        if self.thousands == (self.decimal or "."):
+            raise problem(f'`decimal` and `thousands` are both "{self.thousands}"', path=("thousands",))
         if (self.quote or '"') == (self.delimiter or ","):
             raise problem("`delimiter` and `quote` are the same")
         return self

@@ -1,7 +1,9 @@
 """Where usage is read from, and what becomes of a source that fails."""
 
+import gzip
 import io
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -394,3 +396,85 @@ def test_many_rows_take_memory_for_their_keys_alone(tmp_path: Path) -> None:
     status, peak = map(int, subprocess.run(command, capture_output=True, check=True).stdout.split())
     assert status == 0
     assert peak < 60_000  # KiB; as dicts the rows would take twice as much
+
+
+# How it is written
+
+
+def test_numbers_are_never_guessed_and_the_setting_that_reads_them_is_proposed(checked: Checked) -> None:
+    checked.write("usage.csv", 'customer_id,used,limit\nacme,"9,100","10,000"\nglobex,9,10\n')
+    result = checked.run()
+    assert [row["problem"] for row in result["problems"]] == ["acme: used is '9,100', which is no number"]
+    (note,) = result["notes"]
+    assert note.startswith('usage.csv: format = { thousands = "," } would read')
+
+
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ('{ thousands = "," }', 'customer_id,used,limit\nacme,"9,100","10,000"\n'),
+        ('{ decimal = ",", thousands = "." }', "customer_id;used;limit\nacme;9.100,0;10.000\n"),
+        ("{ percent = true }", "customer_id,used,limit\nacme,91%,1\n"),
+        ('{ currency = true, thousands = "," }', 'customer_id,used,limit\nacme,"$9,100.00","USD 10,000"\n'),
+        ('{ delimiter = "|", quote = "\'" }', "customer_id|used|limit\n'acme'|9|10\n"),
+        ('{ encoding = "cp1252" }', b"customer_id,used,limit,n\xf6te\nacme,9,10,\xe9\n"),
+        ("{}", "customer_id,used,limit\nacme,9,10\n".encode("utf-16")),
+        ("{}", "sep=;\r\ncustomer_id;used;limit\r\nacme;9;10\r\n"),
+        ("{}", "customer_id\tused\tlimit\nacme\t9\t10\n"),
+    ],
+)
+def test_a_source_is_read_as_it_is_written(tmp_path: Path, format: str, text: str | bytes) -> None:
+    checked = Checked(tmp_path, table(more=f"format = {format}\nwhere = 'limit > 0'"))
+    (tmp_path / "usage.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert checked.crossed() == [("acme", 0.8)]
+    (payload,) = [payload for _, payload in checked.events]
+    assert isinstance(payload["limit"], int | float)
+
+
+@pytest.mark.parametrize(("name", "text"), [("usage.csv.gz", "customer_id,used,limit\nacme,9,10\n"), ("u.json.gz", "")])
+def test_a_packed_file_is_read_by_the_ending_before(tmp_path: Path, name: str, text: str) -> None:
+    checked = Checked(tmp_path, table(f'source = "{name}"'))
+    (tmp_path / name).write_bytes(gzip.compress((text or json.dumps(ROWS)).encode()))
+    assert checked.crossed() == [("acme", 0.8)]
+
+
+def test_a_delimiter_that_the_header_has_is_said(checked: Checked) -> None:
+    checked.write("usage.csv", "customer_id;used;limit\nacme;9;10\n")
+    result = checked.run()
+    assert result["notes"] == [
+        'usage.csv is read with semicolons between its cells, as its header has it: format = { delimiter = ";" }'
+    ]
+    assert result["emitted"] == 1
+
+
+def test_surplus_empty_cells_do_not_count_and_missing_ones_are_null(checked: Checked) -> None:
+    checked.write("usage.csv", "customer_id,used,limit,plan\nacme,9,10,pro,\nglobex,9,10,pro,,\nhooli,9,10\n")
+    result = checked.run()
+    assert ([row["key"] for row in result["crossed"]], result["problems"]) == (["acme", "globex", "hooli"], [])
+
+
+def test_keys_are_trimmed_and_composed(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table('source = "usage.ndjson"'))
+    rows = [
+        {"customer_id": " Cafe\u0301 ", "used": 9, "limit": 10},
+        {"customer_id": "Caf\u00e9", "used": 9, "limit": 10},
+    ]
+    checked.write("usage.ndjson", "".join(json.dumps(row) + "\n" for row in rows))
+    result = checked.run()
+    assert [row["key"] for row in result["crossed"]] == ["Caf\u00e9"]
+    assert [row["problem"] for row in result["problems"]] == ["there is a row of Caf\u00e9 above: that one counts"]
+    assert [payload["customer_id"] for _, payload in checked.events] == ["Caf\u00e9"]
+
+
+def test_the_half_row_of_a_file_that_is_being_written_is_not_judged(checked: Checked) -> None:
+    path = checked.root / "usage.csv"
+    path.write_text("customer_id,used,limit\nacme,9,10\nglobex,478,1")
+    result = checked.run()
+    assert [row["key"] for row in result["crossed"]] == ["acme"]
+    assert [row["line"] for row in result["problems"]] == [3]
+    path.write_text("customer_id,used,limit\nacme,9,10\nglobex,478,1000\n")
+    assert checked.crossed() == []
+    os.utime(path, (1, 1))
+    path.write_text("customer_id,used,limit\nacme,9,10\nglobex,478,1")
+    os.utime(path, (1, 1))
+    assert checked.crossed() == [("globex", 1.0)]  # it has been so for long: it is as it was meant

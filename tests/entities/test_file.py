@@ -1,5 +1,6 @@
 """Look-ups: the formats, types, duplicates, refusals and files that change."""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -376,3 +377,84 @@ def test_importing_the_room_loads_nothing_that_is_only_sometimes_needed() -> Non
     code = "import sys; before = set(sys.modules); import ingestlayer_cli.entities;print(*(set(sys.modules) - before))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert heavy.isdisjoint(answer.stdout.split())
+
+
+def test_a_column_has_our_name_in_csv_and_json(tmp_path: Path) -> None:
+    columns = {"customer_id": "Account ID", "csm": "CSM Channel"}
+    wanted = {"customer_id": "a", "csm": "#ops", "plan": "pro"}
+    csv = write(tmp_path, "c.csv", "Account ID,CSM Channel,csm,plan\n a ,#ops,x,pro\n")
+    ndjson = write(tmp_path, "c.ndjson", '{"Account ID": "a", "CSM Channel": "#ops", "plan": "pro"}\n')
+    for path in (csv, ndjson):
+        row = look_up(path, "a", columns=columns)
+        assert row is not None
+        assert row.values == wanted
+
+
+def test_numbers_and_dates_are_read_as_format_says(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", "customer_id;mrr;renewal\na;1.900,50 €;31.01.2027\nb;1.5;soon\n")
+    types = {"mrr": "number", "renewal": "date"}
+    format = {"decimal": ",", "thousands": ".", "currency": True, "dates": "%d.%m.%Y"}
+    rows = [look_up(path, key, types=types, format=format) for key in "ab"]
+    assert [row and (row.values["mrr"], row.values["renewal"]) for row in rows] == [
+        (1900.5, "2027-01-31"),
+        ("1.5", "soon"),
+    ]
+
+
+def test_another_format_gets_a_new_index(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", "customer_id,n;x\na,b;c\n")
+    for delimiter, key in ((",", "customer_id"), (";", "x"), (",", "customer_id")):
+        index_dir, wanted = str(tmp_path / "i"), "a" if delimiter == "," else "c"
+        format = {"delimiter": delimiter}
+        row = look_up(path, wanted, column=key, index_dir=index_dir, index_from=ALWAYS_INDEXED, format=format)
+        assert row is not None
+        assert row.line == 2
+
+
+@pytest.mark.parametrize("index_from", [ALWAYS_INDEXED, NEVER_INDEXED])
+@pytest.mark.parametrize("data", [gzip.compress(CSV.encode(), mtime=0), CSV.encode("utf-16")])
+def test_a_file_that_is_packed_or_wide_is_read_by_its_rows_places(tmp_path: Path, data: bytes, index_from: int) -> None:
+    path = write(tmp_path, "c.csv.gz", data)
+    for _ in range(2):  # the index is built, and used again
+        row = look_up(path, "globex", index_dir=str(tmp_path / "i"), index_from=index_from)
+        assert row == Row({"customer_id": "globex", "name": "Globex", "mrr": "12.5"}, 3)
+
+
+def test_keys_are_trimmed_and_composed_on_both_sides(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", "customer_id,name\n acme ,Acme Inc \nCafe\u0301,x\n")
+    assert look_up(path, " acme\t") == Row({"customer_id": "acme", "name": "Acme Inc"}, 2)
+    assert (
+        look_up(path, "Caf\u00e9") == look_up(path, "Cafe\u0301") == Row({"customer_id": "Caf\u00e9", "name": "x"}, 3)
+    )
+
+
+# A file that is being written
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.ndjson", "c.json"])
+def test_an_empty_file_is_being_written_and_no_empty_table(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ProjectError, match="the file is empty") as caught:
+        look_up(write(tmp_path, name, ""), "a")
+    assert "move it into place" in caught.value.hint
+
+
+def test_a_csv_that_has_a_header_alone_is_being_written_until_some_time_has_passed(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("customer_id,name\n")
+    with pytest.raises(ProjectError, match="it has a header, and no rows yet"):
+        look_up(str(path), "a")
+    settle(path)
+    assert look_up(str(path), "a") is None
+
+
+@pytest.mark.parametrize("index_from", [ALWAYS_INDEXED, NEVER_INDEXED])
+def test_the_half_row_of_a_young_file_is_refused_and_the_others_are_found(tmp_path: Path, index_from: int) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("customer_id,mrr\na,5\nb,1")
+    with EntityFile("customer", str(path), "customer_id", {}, str(tmp_path / "i"), index_from=index_from) as file:
+        file.look_up(["a", "b"])
+        assert file.get("a") == Row({"customer_id": "a", "mrr": "5"}, 2)
+        with pytest.raises(ProjectError, match=r"c\.csv:3:1: the row has no line end"):
+            file.get("b")
+    settle(path)
+    assert look_up(str(path), "b") == Row({"customer_id": "b", "mrr": "1"}, 3)

@@ -139,3 +139,32 @@ def test_a_long_value_is_cut_in_the_message(tmp_path: Path) -> None:
     path = write(tmp_path, "c.csv", f"customer_id,mrr\na,{'x' * 500}\n")
     ((_, problem),) = problems(path, {"mrr": "number"})
     assert len(problem) < 120
+
+
+def test_the_setting_that_would_read_the_numbers_is_proposed_once(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", 'customer_id,mrr\na,"1,900"\nb,5\nc,"2,000"\n')
+    first, second = problems(path, {"mrr": "number"})
+    assert first[1].endswith('; format = { thousands = "," } would read 3 of 3')
+    assert "format" not in second[1]
+    assert problems(path, {"mrr": "number"}, format={"thousands": ","}) == []
+
+
+def test_a_number_that_is_written_otherwise_than_the_setting_says_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", "customer_id,mrr\na,1.5\n")
+    assert problems(path, {"mrr": "number"}) == []
+    ((place, _),) = problems(path, {"mrr": "number"}, format={"decimal": ","})
+    assert place == "c.csv:2:3"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("ac\u200bme", 'holds what does not show: "ac\\u200bme"'),
+        ('"=""00123"""', 'is the formula ="00123"'),
+        ("1E+05", "is the number 1E+05, rounded by a spreadsheet"),
+    ],
+)
+def test_a_key_that_is_hardly_what_was_meant_is_named(tmp_path: Path, key: str, words: str) -> None:
+    ((place, problem),) = problems(write(tmp_path, "c.csv", f"customer_id\n{key}\n"))
+    assert place == "c.csv:2:1"
+    assert words in problem

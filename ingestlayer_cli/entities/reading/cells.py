@@ -3,6 +3,8 @@
 from math import isfinite
 from typing import Any
 
+from .faults import visible
+
 # How each type is described to someone whose cell does not fit it.
 WANTED = {
     "string": "a text",
@@ -70,6 +72,20 @@ def key_text(value: Any) -> str | None:
         return str(value) if isinstance(value, int | float) else None
     except ValueError:  # Python refuses to write integers of thousands of digits
         return None
+
+
+def odd_key(key: str) -> str | None:
+    """Say why a key is hardly what was meant by it, or None: a spreadsheet made it, or not all of it shows."""
+    if not key.isprintable():
+        return f'holds what does not show: "{visible(key)}"'
+    if key.startswith('="') and key.endswith('"'):
+        return f"is the formula {key}: export the cells as texts"
+    if "e+" in key.lower():
+        import re
+
+        if re.fullmatch(r"\d+([.,]\d+)?e\+\d+", key, re.IGNORECASE | re.ASCII):
+            return f"is the number {key}, rounded by a spreadsheet: export the column as text"
+    return None
 
 
 def _string(value: Any) -> str:

@@ -94,8 +94,9 @@ class _Inspection:
                     self.facts.sources[FILE].place(("entities", kind, "file"), 0), f"{name} {note}", "warning"
                 )
         for path, words in self.files[kind].problems():
-            if path.startswith("types."):
-                at = ("entities", kind, "types", path.removeprefix("types."))
+            key, _, column = path.partition(".")
+            if key in ("types", "columns") and not words.startswith("…") and ":" not in column:
+                at = ("entities", kind, key, column)
                 yield finding(self.facts.sources[FILE].place(at), f"{words} in {name}")
                 continue
             found = finding(path, words)
