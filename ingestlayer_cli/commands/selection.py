@@ -117,7 +117,7 @@ def _check_status(status: str | None) -> None:
 def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:
     """Compile `--where`; the error shows the place, and a field that no declaration has is remarked on."""
     from ..language.conditions import Condition
-    from ..language.expressions import ExpressionError, parse, refs
+    from ..language.expressions import ExpressionError, dotted, parse, refs
     from ..model.families import own_roots
     from ..system.errors import Problem, UsageError
 
@@ -127,7 +127,7 @@ def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:
         node = parse(text, own=own_roots)
         for path in refs(node):
             if path[0] != "event":
-                name = "$" + ".".join(path)
+                name = "$" + dotted(path)
                 raise ExpressionError(f"{name}: stored events are chosen by $event alone", max(text.find(name), 0))
     except ExpressionError as error:
         shown = [Problem("", part) for part in (text, " " * error.offset + "^")] if "\n" not in text else []

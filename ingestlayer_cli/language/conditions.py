@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from .expressions import COMPARISONS, Node, Scope, evaluator, getter, kleene, refs, to_number, truth
+from .expressions import COMPARISONS, Node, Scope, dotted, evaluator, getter, kleene, refs, to_number, truth
 
 REDACTED = "[redacted]"  # in words, in place of a value that they may not tell
 
@@ -34,7 +34,7 @@ class Condition:
         value, words = self._judge(scope)
         if value is not None:
             return bool(value), words
-        nulls = list(dict.fromkeys("$" + ".".join(path) for path in refs(self.node) if getter(path)(scope) is None))
+        nulls = list(dict.fromkeys("$" + dotted(path) for path in refs(self.node) if getter(path)(scope) is None))
         if not nulls:
             return False, f"{words}: null (no number, or a division by zero)"
         return False, f"{words}: {' and '.join(nulls)} {'is' if len(nulls) == 1 else 'are'} null"
@@ -134,7 +134,11 @@ def _side(node: Node, mirrored: bool = False) -> Words:
 
 def source(node: Node) -> str:
     """Write a node as an expression again; fields of the event by their bare names, as people read them."""
-    return _written(node, lambda path: ".".join(path[1:] if path[0] in ("event", "row") and path[1:] else path))
+    return _written(node, _bare)
+
+
+def _bare(path: list[str]) -> str:
+    return dotted(path[1:] if path[0] in ("event", "row") and path[1:] else path)
 
 
 def _written(node: Node, ref: Callable[[list[str]], str]) -> str:

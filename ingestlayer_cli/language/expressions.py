@@ -40,6 +40,11 @@ _TOKEN = lazy(
     r"|(?P<end>$))",
     re.ASCII | re.DOTALL,
 )
+# What may follow a name at once: names that are no identifiers, `["CSM Channel"]`, and further ones.
+SUBSCRIPTS = r"(?:\[(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\](?:\.[A-Za-z_]\w*)*)*"
+_SUBSCRIPTS = lazy(SUBSCRIPTS, re.ASCII | re.DOTALL)
+_PART = lazy(r"\[(?P<quoted>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\]|\.?(?P<name>\w+)", re.ASCII | re.DOTALL)
+_IDENTIFIER = lazy(r"[A-Za-z_]\w*", re.ASCII)
 _SPACE = lazy(r"\s*", re.ASCII)
 _NUMBER = lazy(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 # What other languages write, and how it is written here.
@@ -178,7 +183,7 @@ class Parser:
             return ["lit", self.literal_number(value, start)]
         if kind == "string":
             self.advance()
-            return ["lit", re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), value[1:-1], flags=re.DOTALL)]
+            return ["lit", _unquoted(value)]
         if kind == "name" and value not in ("and", "or", "in", "contains", "not"):
             return self.name()
         if self.take("("):
@@ -197,6 +202,8 @@ class Parser:
 
     def name(self) -> Node:
         value, start = self.value, self.start
+        if value not in CONSTANTS and (further := _SUBSCRIPTS.match(self.text, self.at)):
+            value, self.at = value + further[0], further.end()
         self.advance()
         if value in CONSTANTS:
             return ["lit", CONSTANTS[value]]
@@ -217,14 +224,14 @@ class Parser:
 
 def ref_path(name: str, start: int, bare: bool = False, own: Own = tuple) -> list[str]:
     """Split `$event.used` into its path; ExpressionError for an unknown root or a missing dollar sign."""
-    path = name.removeprefix("$").split(".")
+    path = split(name.removeprefix("$"))
     if path[0] not in ROOTS and path[0] not in (owned := tuple(own())):
         from ..system.errors import near_miss
 
         if not name.startswith("$"):
             raise ExpressionError(f"{name!r} is no value: write text in quotes, a ref as $event.…", start)
         roots = (*ROOTS[:2], *owned, *ROOTS[2:])  # in the order in which a run gives them values
-        full = [".".join(["$" + root, *path[1:]]) for root in roots]
+        full = [dotted(["$" + root, *path[1:]]) for root in roots]
         hint = near_miss(name, full) or f": it starts with one of {', '.join('$' + r for r in roots)}"
         raise ExpressionError(f"unknown ref {name}{hint}", start)
     if not (bare or name.startswith("$")):
@@ -236,7 +243,29 @@ def column_path(name: str, start: int) -> list[str]:
     """Return the path of a column; ExpressionError for a ref of another kind."""
     if name.startswith("$"):
         raise ExpressionError(f'a column has no dollar sign (did you mean "{name.rpartition(".")[2]}"?)', start)
-    return ["row", *name.split(".")]
+    return ["row", *split(name)]
+
+
+def split(name: str) -> list[str]:
+    """Split `entity.customer["CSM Channel"]` into its path."""
+    if "[" not in name:
+        return name.split(".")
+    return [_unquoted(part["quoted"]) if part["quoted"] else part["name"] for part in _PART.finditer(name)]
+
+
+def dotted(path: list[str]) -> str:
+    """Write a path as it may be typed: `entity.customer["CSM Channel"]`."""
+    first, *others = path
+    return first + "".join([f".{name}" if _IDENTIFIER.fullmatch(name) else f"[{_quoted(name)}]" for name in others])
+
+
+def _quoted(text: str) -> str:
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{text}"'
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), text[1:-1], flags=re.DOTALL)
 
 
 def refs(node: Node) -> list[list[str]]:

@@ -17,12 +17,23 @@ from ..system.addresses import quote
 from ..system.clock import parse_date_or_time
 from ..system.patterns import lazy
 from ..system.zones import as_moment, there
-from .expressions import Evaluator, ExpressionError, Own, Parser, Scope, evaluator, ref_path, refs, to_number
+from .expressions import (
+    SUBSCRIPTS,
+    Evaluator,
+    ExpressionError,
+    Own,
+    Parser,
+    Scope,
+    evaluator,
+    ref_path,
+    refs,
+    to_number,
+)
 
 Part = str | dict[str, Any]
 Filter = Callable[..., Any]
 
-_REF = lazy(r"\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+_REF = lazy(rf"\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*{SUBSCRIPTS}", re.ASCII | re.DOTALL)
 
 
 # Parsing --------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..language.expressions import evaluator
+from ..language.expressions import dotted, evaluator
 from ..system.clock import DAY, format_time, parse_time
 from ..system.errors import Problem, RejectedError, near_miss
 from ..system.patterns import lazy
@@ -223,7 +223,7 @@ def _derived_key(declaration: Declaration, event: Event) -> str:
     scope = event.scope()
     key = declaration.key.key(scope) if declaration.key else None
     if key is None:
-        missing = [".".join(path) for path in declaration.key_refs if evaluator(["ref", path])(scope) is None]
+        missing = [dotted(path) for path in declaration.key_refs if evaluator(["ref", path])(scope) is None]
         needs = " and ".join(f"${name}" for name in dict.fromkeys(missing)) or "a value that came out null"
         hint = "give the event that field, or a key of its own with --key"
         raise RejectedError("key", f"the declared idempotency key needs {needs}", hint)

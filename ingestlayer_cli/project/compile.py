@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from ..language.expressions import ROOTS, refs
+from ..language.expressions import ROOTS, dotted, refs
 from ..language.templates import in_zone, template_refs
 from ..model import families
 from ..model.declarations import Declaration
@@ -167,7 +167,7 @@ class Compiler:
             if path[1] not in self.facts.kinds:
                 self._report_ref(source, at, path, f"there is no [entities.{path[1]}]", self.facts.kinds)
         elif path[0] == "item" and "blocks" not in at:
-            text = ".".join(path)
+            text = dotted(path)
             source.report(at, f"${text}: $item stands below a `repeat` of a blocks file", source.offset_of(at, text))
         elif path[0] not in ROOTS and path[1:]:
             names = families.member("steps", families.own_roots()[path[0]]).puts[path[0]]
@@ -187,14 +187,14 @@ class Compiler:
             self._report_ref(source, at, path, f"{where} declares no such field", fields)
         elif inside and (is_envelope or "object" not in fields[name]):
             kind = "string" if is_envelope else " or ".join(dict.fromkeys(fields[name]))
-            field = "$" + ".".join(path[: -len(inside)])
-            text = ".".join(path)
+            field = "$" + dotted(path[: -len(inside)])
+            text = dotted(path)
             source.report(at, f"${text}: {field} is of type {kind}, with nothing inside", source.offset_of(at, text))
 
     def _report_ref(self, source: SourceFile, at: Path, path: list[str], words: str, known: Iterable[str]) -> None:
-        text = ".".join(path)
+        text = dotted(path)
         at_name = 2 if path[1] == "payload" else 1
-        full = [".".join([*path[:at_name], name, *path[at_name + 1 :]]) for name in known]
+        full = [dotted([*path[:at_name], name, *path[at_name + 1 :]]) for name in known]
         near = near_miss("$" + text, [f"${name}" for name in full])
         source.report(at, f"${text}: {words}{near}", source.offset_of(at, text))
 

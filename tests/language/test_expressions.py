@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestlayer_cli.language.conditions import Condition
-from ingestlayer_cli.language.expressions import ExpressionError, Node, Scope, evaluator, parse, refs
+from ingestlayer_cli.language.expressions import ExpressionError, Node, Scope, dotted, evaluator, parse, refs
 
 EVENT = {
     "used": 10250,
@@ -787,3 +787,40 @@ def reference(node: Node, scope: Any) -> Any:
 @given(nodes(PLAIN_LITERAL, 3), PLAIN_SCOPES)
 def test_the_evaluator_agrees_with_the_reference(node: Node, scope: Scope) -> None:
     assert same(evaluator(node)(scope), reference(node, scope))
+
+
+# Names that are no identifiers
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('$entity.customer["CSM Channel"]', ["entity", "customer", "CSM Channel"]),
+        ("$entity.customer['CSM Channel'].name", ["entity", "customer", "CSM Channel", "name"]),
+        ('$event["a b"]["c.d"].e', ["event", "a b", "c.d", "e"]),
+        (r'$event["a\"b\\c"]', ["event", 'a"b\\c']),
+        ('$event["2027"]', ["event", "2027"]),
+    ],
+)
+def test_a_name_that_is_no_identifier_stands_in_brackets(text: str, path: list[str]) -> None:
+    assert parse(text) == ["ref", path]
+    assert parse(dotted(["$" + path[0], *path[1:]])) == ["ref", path]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1, max_size=3))
+def test_any_path_is_written_as_it_may_be_typed(names: list[str]) -> None:
+    assert parse(dotted(["$event", *names])) == ["ref", ["event", *names]]
+
+
+def test_a_list_after_a_word_of_the_language_stays_a_list() -> None:
+    assert parse('$event.plan in["pro"]') == parse("$event.plan in ['pro']")
+    with pytest.raises(ExpressionError):
+        parse('$event.plan ["pro"]')
+
+
+def test_a_name_in_brackets_is_told_as_it_is_typed() -> None:
+    scope = {"event": {}, "entity": {"customer": {"Seats Used": 5}}, "body": {}, "item": None}
+    condition = Condition(parse('$entity.customer["Seats Used"] > 9'))
+    assert condition.judge(scope) == (False, 'entity.customer["Seats Used"] = 5 <= 9')
+    null = Condition(parse('$entity.customer["No Such"] > 9'))
+    assert null.judge(scope)[1].endswith('$entity.customer["No Such"] is null')

@@ -413,3 +413,16 @@ def test_prose_is_text_for_any_value(value: Any) -> None:
 def test_template_refs_names_every_ref_of_every_hole() -> None:
     parts = parse("$event.a ${event.b + entity.c.d | default('$event.e')} $$event.f")
     assert template_refs(parts) == [["event", "a"], ["event", "b"], ["entity", "c", "d"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('to $entity.customer["CSM Channel"]!', "to #ops!"),
+        ('${entity.customer["CSM Channel"] | upper}', "#OPS"),
+        ('$entity.customer["CSM Channel', '{"CSM Channel":"#ops"}["CSM Channel'),
+    ],
+)
+def test_a_name_that_is_no_identifier_stands_in_brackets(text: str, said: str) -> None:
+    scope = {"event": {}, "entity": {"customer": {"CSM Channel": "#ops"}}, "body": {}, "item": None}
+    assert Template(parse(text)).render(scope).replace('": "', '":"') == said

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ...language.expressions import dotted
 from ...language.templates import template_refs
 from ...system.errors import near_miss
 from ..base import Connection, Remark
@@ -22,7 +23,7 @@ def warnings(data: dict[str, Any], workspace: str, connection: Connection) -> It
     channel = data["channel"]["$template"]
     named = template_refs(channel)
     if named and "channel_default" not in data:
-        ref = ".".join(named[0])
+        ref = dotted(named[0])
         words = f"${ref} may be null or no channel, and then the run fails: give a channel_default"
         yield Remark("channel", words, ref)
     if connection.name != "webhook":

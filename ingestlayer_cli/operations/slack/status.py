@@ -124,5 +124,6 @@ def written(parts: list[Any]) -> str:
 
 def _reference(node: list[Any]) -> str:
     from ...language.conditions import source
+    from ...language.expressions import dotted
 
-    return "$" + ".".join(node[1]) if node[0] == "ref" else f"${{{source(node)}}}"
+    return "$" + dotted(node[1]) if node[0] == "ref" else f"${{{source(node)}}}"

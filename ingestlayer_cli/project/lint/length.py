@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from ...entities import EntityFile
-from ...language.expressions import Node, Scope, refs
+from ...language.expressions import Node, Scope, dotted, refs
 from ...language.templates import Template, as_text
 from ...model.declarations import Field
 from ...system.errors import ProjectError
@@ -94,7 +94,7 @@ def longest(parts: list[Any], fields: dict[str, Field], columns: Columns, measur
 def _of_event(part: Any, paths: list[list[str]], fields: dict[str, Field], measure: Measure) -> Cause:
     """Return what a part with refs to the event alone can come to."""
     found = [fields.get((path[2:] if path[1:2] == ["payload"] else path[1:] or [""])[0]) for path in paths]
-    name = " and ".join(dict.fromkeys("$" + ".".join(path) for path in paths))
+    name = " and ".join(dict.fromkeys("$" + dotted(path) for path in paths))
     listed = [_values(field) for field in found]
     count = 1
     for values in listed:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...language.conditions import show
 from ...language.conditions import source as written
-from ...language.expressions import ROOTS, Node, equal, evaluator, refs
+from ...language.expressions import ROOTS, Node, dotted, equal, evaluator, refs
 from ...language.templates import template_refs
 from ...model import families
 from ...system.errors import near_miss
@@ -68,7 +68,7 @@ class PipelineChecks:
 
     def _only_after(self, at: Path, path: list[str], steps: list[bool], use: str, kind: str = "") -> None:
         """Warn of a ref that no step before it has given a value; `steps` says which of them do that."""
-        text = ".".join(path)
+        text = dotted(path)
         offset = self.source.offset_of(at, text)
         if True not in steps:
             if None not in self.pipeline["steps"]:
@@ -80,7 +80,7 @@ class PipelineChecks:
             self.note(at, f"{words} ${path[0]} only then", offset, "warning")
 
     def _entity_ref(self, at: Path, path: list[str]) -> None:
-        text, kind = ".".join(path), path[1]
+        text, kind = dotted(path), path[1]
         offset = self.source.offset_of(at, text)
         self._only_after(at, path, [enriches(step) == kind for step in self.pipeline["steps"]], "enrich.entity", kind)
         traits = [*self.traits.get(kind, ()), *SEEN]
@@ -95,17 +95,17 @@ class PipelineChecks:
             return
         file = self.files[kind].file
         if path[2] not in columns:
-            full = [".".join(["$entity", kind, name, *path[3:]]) for name in [*columns, *self.traits.get(kind, ())]]
+            full = [dotted(["$entity", kind, name, *path[3:]]) for name in [*columns, *self.traits.get(kind, ())]]
             self.note(at, f"${text}: {file} has no column {path[2]}{near_miss(f'${text}', full)}", offset)
         elif len(path) > 3 and file.lower().endswith(".csv"):
-            self.note(at, f"${text}: ${'.'.join(path[:3])} is a cell, with nothing inside", offset)
+            self.note(at, f"${text}: ${dotted(path[:3])} is a cell, with nothing inside", offset)
 
     def _body_ref(self, at: Path, path: list[str]) -> None:
         index = at[1] if at[0] == "steps" and isinstance(at[1], int) else len(self.pipeline["steps"])
         names = self.bodies[index]
         if names is not None and path[1] not in names:
-            text = ".".join(path)
-            near = near_miss(f"${text}", [".".join(["$body", name, *path[2:]]) for name in names])
+            text = dotted(path)
+            near = near_miss(f"${text}", [dotted(["$body", name, *path[2:]]) for name in names])
             self.note(at, f"${text}: the body has no {path[1]} here{near}", self.source.offset_of(at, text))
 
     # Steps
@@ -144,7 +144,7 @@ class PipelineChecks:
 
     def _offset(self, at: Path, node: Node) -> int:
         named = refs(node)
-        return self.source.offset_of(at, ".".join(named[0])) if named else 0
+        return self.source.offset_of(at, dotted(named[0])) if named else 0
 
     def _never(self, node: Node) -> Iterator[tuple[str, Any]]:
         """Yield words and literal for each that a field is compared with and never is."""
@@ -324,7 +324,7 @@ def key_fields(facts: Facts, declaration: dict[str, Any]) -> Iterator[Finding]:
             continue
         for path in _once(refs(part["node"])):
             name = (path[2:] if path[1:2] == ["payload"] else path[1:] or [""])[0]
-            text = ".".join(path)
+            text = dotted(path)
             if name not in optional or text in told:
                 continue
             if is_always_null(part["node"], _without(domain, path)):
