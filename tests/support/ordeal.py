@@ -53,7 +53,7 @@ FAULTS: tuple[Fault, ...] = (
     Garbage('{"ok": false, "error": "internal_error"}', 200, stored=True),
     Garbage('{"ok": "false"}', 200, stored=True),
     Garbage('{"ok": true', 200, stored=True),
-    Garbage("moved", 302, stored=True),
+    Status(302, "", {"Location": "http://127.0.0.1:9/login"}),
     Status(301, "", {"Location": "http://127.0.0.1:9/elsewhere"}),
     RateLimited(1),
     ResetBeforeStore(),
