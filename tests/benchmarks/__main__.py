@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-# `month`, `crash` and `outbox` take many minutes when they are whole.
+# `month`, `crash`, `ordeal` and `outbox` take many minutes when they are whole.
 BENCHMARKS: dict[str, list[str]] = {
     "startup": [],
     "check": [],
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "entities_import": [],
     "month": ["5000", "72"],
     "crash": ["100"],
+    "ordeal": ["100"],
 }
 
 

@@ -1,0 +1,25 @@
+"""Killed, stopped, with a full disk, under a clock that jumps, beside a Slack that lies: the three promises hold."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.ordeal import Ordeal
+
+ROUNDS = 60
+
+
+def test_nothing_is_lost_nothing_is_twice_and_every_status_is_true(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Ordeal(tmp_path / "ordeal", ROUNDS) as ordeal:
+        try:
+            ordeal.run()
+            assert ordeal.calm_down().code == 0, ordeal.folder.statuses()
+            ordeal.check()
+        finally:
+            with capsys.disabled():
+                print(f"\nordeal: {ordeal.summary()}")
+    assert ordeal.counts["killed"]
+    assert ordeal.counts["answered 75"]
+    assert ordeal.counts["messages"]
