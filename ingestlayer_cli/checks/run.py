@@ -140,7 +140,7 @@ class _Check:
     def _run_again(self, result: Document) -> Queued:
         """Run again what failed of the events of this check, where that is due; return what it queued."""
         queued: list[Queued] = []
-        if self.runtime.store.unfinished.is_any():
+        if self.runtime.store.has_unfinished():
             from ..engine.unfinished import run_due
 
             for done, own in run_due(self.runtime, self.now, source=self.source):
@@ -151,7 +151,7 @@ class _Check:
 
     def _note_waiting(self, result: Document, store: "Store | None") -> None:
         """Tell how many events of this check wait for a run that failed: they are known, and nobody was told."""
-        if store is None or not store.unfinished.is_any():
+        if store is None or not store.has_unfinished():
             return
         from ..engine.unfinished import waiting_of
 

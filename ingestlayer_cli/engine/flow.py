@@ -185,7 +185,7 @@ def deliver(
 
 def _finish(runtime: Runtime, wanted: "Wanted", ran: "Callable[[Again], None] | None") -> int:
     """Run again what is due; return how many runs still wait. Where one channel is wanted, none: they have none yet."""
-    if wanted.target is not None or not runtime.store.unfinished.is_any():
+    if wanted.target is not None or not runtime.store.has_unfinished():
         return 0
     from .unfinished import backlog, run_due
 

@@ -86,7 +86,7 @@ def _with_hint(error: IngestlayerError, hint: str) -> IngestlayerError:
 
 def run_again(runtime: Runtime, ids: list[str], pipeline: str | None = None) -> "tuple[list[Again], Queued]":
     """Run again at once what failed of these events; return it, and what it queued."""
-    if not (ids and runtime.store.unfinished.is_any()):
+    if not (ids and runtime.store.has_unfinished()):
         return [], Queued()
     from .unfinished import run_events
 
@@ -123,7 +123,7 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
 
 def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_patient: bool) -> None:
     clock = runtime.clock
-    if runtime.store.unfinished.is_any():
+    if runtime.store.has_unfinished():
         from .unfinished import run_due
 
         for _ in run_due(runtime, started - 1, most=None if is_patient else FEW):

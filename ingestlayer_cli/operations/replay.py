@@ -206,7 +206,7 @@ def _replayed(
 
 def _failed(store: Store, ids: Sequence[str], options: ReplayOptions) -> list[str]:
     """Return the events whose failed runs are done by a replay: of one that is redirected, none."""
-    return [] if options.channel is not None or not store.unfinished.is_any() else [*ids]
+    return [] if options.channel is not None or not store.has_unfinished() else [*ids]
 
 
 def _foreseen_again(runtime: Runtime, store: Store, ids: Sequence[str], options: ReplayOptions) -> list[Again]:

@@ -338,9 +338,6 @@ class Runs(Protocol):
 class StoredUnfinished(Protocol):
     """Runs that failed and are run again."""
 
-    def is_any(self) -> bool:
-        """Say whether there is one."""
-
     def groups(self) -> list[UnfinishedGroup]:
         """Return what runs wait for, and how many."""
 
@@ -461,6 +458,9 @@ class Store(Memory, Protocol):
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Commit what is written inside at the end; roll everything back on any exception."""
+
+    def has_unfinished(self) -> bool:
+        """Say whether a run failed and is to be run again."""
 
     def expect_many(self) -> None:
         """Get ready for many transactions."""

@@ -79,6 +79,10 @@ class Database(Lookups):
     def rows(self, sql: str, *values: Any) -> list[Any]:
         return self.read(lambda connection: connection.execute(sql, values).fetchall())
 
+    def has_unfinished(self) -> bool:
+        """Asked by each call that accepts: the part itself is loaded where there is one."""
+        return bool(self.rows("SELECT EXISTS (SELECT 1 FROM unfinished)")[0][0])
+
     def close(self) -> None:
         self.connection.close()
 

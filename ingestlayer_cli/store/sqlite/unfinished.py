@@ -20,9 +20,6 @@ class SqliteUnfinished:
     def __init__(self, store: Database) -> None:
         self._rows = store.rows
 
-    def is_any(self) -> bool:
-        return bool(self._rows("SELECT EXISTS (SELECT 1 FROM unfinished)")[0][0])
-
     def groups(self) -> list[UnfinishedGroup]:
         rows = self._rows("SELECT cause, count(*), min(retry_at) FROM unfinished GROUP BY cause")
         return [UnfinishedGroup(*row) for row in rows]

@@ -165,7 +165,7 @@ def test_a_run_that_failed_is_taken_up_once(store: Store, other: Store) -> None:
     with store.transaction() as transaction:
         transaction.add_run("evt_1", run(2, "failed"), 10)
         transaction.add_unfinished("evt_1", 2, "why", 1, 50)
-    assert store.unfinished.is_any()
+    assert store.has_unfinished()
     (row,) = other.unfinished.of_events(["evt_1"])
     assert (row.event.id, row.number, row.cause, row.tries, row.retry_at) == ("evt_1", 2, "why", 1, 50)
     assert other.unfinished.due([], ["why"], 49, 100, None, 9) == []
