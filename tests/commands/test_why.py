@@ -163,6 +163,7 @@ def test_an_event_that_no_pipeline_took(bench: Bench) -> None:
 def test_a_retrying_delivery(bench: Bench) -> None:
     bench.slack.script.append(BUSY)
     assert emit(bench).code == 75
+    bench.change("UPDATE attempts SET process = 'host:1', took = 5")  # its lines break where they do everywhere
     assert matches_snapshot("retrying.txt", why(bench))
 
 

@@ -124,6 +124,7 @@ def test_what_cannot_be_known_for_five_attempts_is_given_up(
     posting: Posting, slack: SlackStandin, clock: FakeClock
 ) -> None:
     slack.always = Garbage("who knows")
+    slack.clock = lambda: clock.at * 1_000_000
     posting.accept([0], clock=clock)
     for _ in range(12):
         posting.deliver(clock)

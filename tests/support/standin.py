@@ -302,7 +302,7 @@ class SlackStandin:
         self._last_post: dict[str, float] = {}
         self._last_ts = 0
         self.clock = time.time_ns
-        """Where the ts of messages come from; a test that lets time pass puts its own there."""
+        """Where its times come from, the ts of messages too; a test that lets time pass puts its own there."""
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._log_path = log
@@ -440,7 +440,7 @@ class SlackStandin:
             handler.close_connection = True
         else:
             request.status = reply.status
-            reply.headers.setdefault("Date", formatdate(time.time() + self.skew, usegmt=True))
+            reply.headers.setdefault("Date", formatdate(self.clock() / 1e9 + self.skew, usegmt=True))
             handler.answer(reply.status, reply.body, reply.headers)
 
     def _play(self, fault: Fault, call: _Call) -> _Reply | None:
