@@ -10,7 +10,7 @@ from ..entities.reading.written import Plain, Proposal, numbers_of
 from ..language.conditions import Condition, Value, show
 from ..language.expressions import Node, evaluator, refs, to_number
 from ..model.crossings import level_of
-from ..system.errors import near_miss
+from ..system.errors import Problem, near_miss
 from .base import Source, SourceError, SourceRow
 
 SHOWN = 20  # rows that are kept because their values are the highest
@@ -50,6 +50,7 @@ class Judge:
     def __init__(self, data: dict[str, Any], only: str | None = None) -> None:
         self.total = 0  # rows that the source has
         self.left_out = 0  # by `where`, or by `only`
+        self.repeated = 0  # whose key a row above has
         self.problems: list[BadRow] = []
         self.problem_count = 0
         node = _flat(data["value"])
@@ -110,6 +111,18 @@ class Judge:
             for name in self._where.unseen:  # a condition of nothing holds for nobody, or for everybody
                 raise _no_column(source, name, self._columns.get(name, name), self._where.beside)
 
+    def weakness(self, source: Source, least: float) -> SourceError | None:
+        """Say what is wrong with a source of whose rows none can be judged, or less than this share."""
+        rows = self.total - self.left_out
+        judged = rows - self.problem_count + self.repeated
+        if not rows or (judged and judged >= rows * least):
+            return None
+        how_many = f"only {judged:,} of its {rows:,} rows" if judged else f"none of its {rows:,} rows"
+        first = self.problems[0]
+        words = f"{source.name}: {how_many} can be judged: {source.unit} {first.number}: {visible(first.words)}"
+        details = [Problem(f"{source.unit} {number}", problem) for number, _, problem in self.problems[:SHOWN]]
+        return SourceError(words, self.proposal or "rows that have no limit are left out by `where`", details)
+
     def _check_columns(self, source: Source) -> None:
         """Raise SourceError when a source whose rows have the same columns lacks one."""
         if not source.columns:
@@ -135,6 +148,7 @@ class Judge:
             return BadRow(row.number, None, self._why_no_key(values, parts))
         mark = hash(key)
         if mark in self._seen:
+            self.repeated += 1
             return BadRow(row.number, key, f"there is a row of {key} above: that one counts")
         self._seen.add(mark)
         numbers: dict[str, Any] = {}

@@ -115,6 +115,13 @@ class _Check:
 
     def _judged(self, source: Source, candidates: list[Judged]) -> Document:
         result = self.report.begun(source, self.levels.period)
+        # What can be judged is told, however little that is; the source is no healthy one.
+        whole = self.options.only is None
+        weakness = self.judge.weakness(source, self.data["min_judged"]) if whole else None
+        if weakness is not None:
+            result.update(weakness.document(), stale=None)
+            result.exit_codes.append(weakness.exit_code)
+            self.report.decide("failed", why=weakness.message)
         if self.options.dry_run:
             self._note_waiting(result, self.runtime.stored)
         foreseen = [settled for row in candidates if (settled := self._foreseen(row)) is not None]
@@ -123,12 +130,14 @@ class _Check:
                 self.report.add(result, settled)
             return self.report.finished(result)
 
-        def work(transaction: "Transaction") -> tuple[list[Settled], int | None]:
+        def work(transaction: "Transaction") -> tuple[list[Settled], int | None, "_Stale | RejectedError | None"]:
             found = [settled for row in candidates if (settled := self._accept(transaction, row)) is not None]
-            return found, self._keep_health(transaction) if self.options.only is None else None
+            stale = None if weakness is None else self._keep_failure(transaction, weakness)
+            return found, self._keep_health(transaction, weakness is None) if whole else None, stale
 
         events = [event for _, event, _ in self.admitted.values()]
-        (done, known_since), queued = transact(self.runtime, foresee(self.runtime, events), work)
+        (done, known_since, stale), queued = transact(self.runtime, foresee(self.runtime, events), work)
+        self._note_stale(result, stale)
         again = self._run_again(result)
         for settled in done:
             self.report.add(result, settled)
@@ -220,18 +229,20 @@ class _Check:
         value = kept.value if kept else {"held": Held().data(), "again": 0}
         transaction.remember(self.levels.keep(row.key, {**value, "refused": words}), kept.event_id if kept else "")
 
-    def _keep_health(self, transaction: "Transaction") -> int | None:
+    def _keep_health(self, transaction: "Transaction", is_healthy: bool) -> int | None:
         """Remember how the source is; return since when its bad rows are known. After a day they are news again."""
+        kept = transaction.state(self.levels.scope, "")
         health: dict[str, Any] = {"rows": self.judge.total, "at": self.now}
+        if not is_healthy and kept is not None:
+            health = kept.value
         known_since = None
         if self.judge.problem_count:
             # Without their numbers: an export may sort its rows anew.
             found = sorted(encode(row[1:]) for row in self.judge.problems)
             which = crc32(f"{self.judge.problem_count} {found}".encode("utf-8", "surrogatepass"))
-            kept = transaction.state(self.levels.scope, "")
             at = kept.value.get("problems_at") if kept and kept.value.get("problems") == which else None
             known_since = at if at is not None and 0 <= self.now - at < DAY else None
-            health |= {"problems": which, "problems_at": self.now if known_since is None else known_since}
+            health = health | {"problems": which, "problems_at": self.now if known_since is None else known_since}
         transaction.remember(Kept(self.levels.scope, "", health, self.now), "")
         return known_since
 
@@ -253,6 +264,13 @@ class _Check:
         if self.options.dry_run or self.options.only is not None:
             return result
         stale, queued = transact(self.runtime, Foreseen(), lambda store: self._keep_failure(store, error))
+        self._note_stale(result, stale)
+        if own := Queued.joined((queued, self._run_again(result))):
+            self._deliver(result, own)
+            del result["deliveries"]
+        return result
+
+    def _note_stale(self, result: Document, stale: "_Stale | RejectedError | None") -> None:
         if isinstance(stale, RejectedError):
             result.exit_codes.append(Exit.REJECTED)
             result.hints.append(stale.message)
@@ -261,10 +279,6 @@ class _Check:
             self.report.decide("stale", **result["stale"])
             if stale.runs is not None:
                 tally.count(result, stale.runs)
-        if own := Queued.joined((queued, self._run_again(result))):
-            self._deliver(result, own)
-            del result["deliveries"]
-        return result
 
     def _keep_failure(self, transaction: "Transaction", error: IngestlayerError) -> "_Stale | RejectedError | None":
         """Remember that the source fails; return what was told of it, if it was."""

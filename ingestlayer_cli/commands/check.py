@@ -109,7 +109,7 @@ def _say(data: dict[str, Any], result: Document, options: CheckOptions, quiet: b
             note(f"hint: {result['error']['hint']}", "yellow")
         if result["stale"] is not None:
             note(f"{result['check']} says nothing since {result['stale']['since']}: check.stale is emitted", "yellow")
-    else:
+    if "rows" in result:
         for words in result.get("notes", ()) if not quiet else ():
             note(f"note: {words}", "yellow")
         if not quiet:

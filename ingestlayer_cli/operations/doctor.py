@@ -5,10 +5,13 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
+from ..checks.base import scope_of
 from ..engine.unfinished import backlog, when
 from ..entities.files import EntityFiles
 from ..project import Project, find, load_beside
+from ..project.check_table import kind_of
 from ..project.lint.inspect import inspect
 from ..store.contract.protocols import Store
 from ..store.opening import engine_version, open_to_read
@@ -50,6 +53,7 @@ def examine(path: str | None, clock: Clock) -> Iterator[Symptom]:
         _store,
         _clock,
         _entities,
+        _sources,
         _connections,
         _cron,
         _deliveries,
@@ -164,6 +168,36 @@ def _entities(project: Project, clock: Clock) -> Iterator[Symptom]:
             yield Symptom("entities", "warning" if age > STALE else "ok", words, "is its export still running?")
     finally:
         files.close()
+
+
+def _sources(project: Project, clock: Clock) -> Iterator[Symptom]:
+    """Yield how old the sources of the checks are, and since when those fail that do."""
+    store = open_to_read(project.store_path) if project.checks else None
+    try:
+        for name, data in project.checks.items():
+            kept = store.state(scope_of(name), "") if store is not None else None
+            yield _source(project, name, data, kept.value if kept else {}, clock.now())
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _source(project: Project, name: str, data: dict[str, Any], health: dict[str, Any], now: int) -> Symptom:
+    said: str = data["source"] or data["command"][0]
+    if kind_of(said) != "file" or data["command"]:
+        age = None if "at" not in health else now - health["at"]
+        words = f"{name}: " + ("never read" if age is None else f"read {_age(max(age, 0))} ago")
+    else:
+        path = os.path.join(project.root, said)
+        if not os.path.isfile(path):
+            return Symptom("checks", "problem", f"{name}: {said} is not there", "is its export running?")
+        age = now - int(os.stat(path).st_mtime * 1000)
+        words = f"{name}: {said} is {_age(max(age, 0))} old"
+    if "failing_since" in health:
+        words += f"; the source fails since {format_time(health['failing_since'])}"
+        return Symptom("checks", "problem", words, f"ingestlayer check {name} --dry-run")
+    is_old = age is not None and age > (data["stale_after"] or STALE)
+    return Symptom("checks", "warning" if is_old else "ok", words, "is its export still running?")
 
 
 def _age(duration: int) -> str:

@@ -450,6 +450,7 @@ class CheckTable(Strict):
     emit: EventType
     stale_after: Duration | None = None
     may_be_empty: bool = False
+    min_judged: Annotated[float, Field(ge=0, le=1)] = 0.5  # the share of the rows that must be fit to be judged
     timezone: Zone = ""
 
     @model_validator(mode="after")

@@ -148,3 +148,57 @@ def test_a_project_may_declare_check_stale_itself(aging: Checked) -> None:
     aging.clock.sleep(DAY)
     aging.run()
     assert stale(aging) == [{"check": "api"}]
+
+
+# A source is healthy when its rows can be judged
+
+THOUSANDS = 'customer_id,used,limit\nacme,"9,100","10,000"\nglobex,"9,900","10,000"\n'
+
+
+def written(aging: Checked, text: str) -> None:
+    path = aging.root / "usage.csv"
+    path.write_text(text)
+    os.utime(path, (aging.clock.at / 1000, aging.clock.at / 1000))
+
+
+def test_a_source_of_which_no_row_can_be_judged_fails_and_is_told_in_time(aging: Checked) -> None:
+    fresh(aging, ("acme", 1, 10))
+    aging.run()
+    for _ in range(23):
+        aging.clock.sleep(HOUR)
+        written(aging, THOUSANDS)
+        result = aging.run()
+        assert result.exit_codes == [75]
+    assert result["error"]["message"] == (
+        "usage.csv: none of its 2 rows can be judged: line 2: acme: used is '9,100', which is no number"
+    )
+    assert result["error"]["hint"] == 'format = { thousands = "," } would read 2 of 2'
+    assert (result["problem_count"], stale(aging)) == (2, [])
+    aging.clock.sleep(HOUR)
+    written(aging, THOUSANDS)
+    assert aging.run()["stale"] is not None
+    assert [row["since"] for row in stale(aging)] == ["2026-11-03T09:30:00.000Z"]
+    aging.clock.sleep(HOUR)
+    fresh(aging, ("acme", 1, 10))
+    assert aging.run().exit_codes == []
+
+
+def test_what_can_be_judged_of_a_source_that_fails_is_told(checked: Checked) -> None:
+    checked.csv(("acme", 9, 10), ("globex", "x", 10), ("hooli", "x", 10))
+    result = checked.run()
+    assert result["error"]["message"].startswith("usage.csv: only 1 of its 3 rows can be judged: line 3: globex")
+    assert ([row["key"] for row in result["crossed"]], result.exit_codes) == (["acme"], [75])
+    assert checked.run(dry_run=True).exit_codes == [75]
+
+
+def test_half_of_the_rows_is_enough_and_the_project_may_say_otherwise(tmp_path: Path) -> None:
+    for number, (share, code) in enumerate((("", []), ("min_judged = 0.6", [75]), ("min_judged = 0.0", []))):
+        checked = Checked(tmp_path / str(number), table(more=share))
+        checked.csv(("acme", 9, 10), ("globex", "x", 10))
+        assert checked.run().exit_codes == code
+
+
+def test_rows_that_are_left_out_or_repeated_do_not_count(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table(more="where = 'limit > 0'"))
+    checked.csv(("a", 9, 10), ("a", 9, 10), ("a", 9, 10), ("b", "x", 10), ("c", "x", 0), ("d", "x", 0))
+    assert checked.run().exit_codes == []

@@ -77,7 +77,7 @@ def _free_port() -> int:
 @pytest.fixture
 def queried(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> Checked:
     monkeypatch.setenv("METER_DB", server)
-    return Checked(tmp_path / "project", query("SELECT * FROM usage"))
+    return Checked(tmp_path / "project", query("SELECT * FROM usage", "min_judged = 0.3"))
 
 
 def query(text: str, more: str = "") -> str:

@@ -101,6 +101,7 @@ def test_quiet_says_what_cron_should_mail(two: Checked) -> None:
 
 
 def test_of_many_bad_rows_ten_are_shown(checked: Checked) -> None:
+    checked.tables(table(more="min_judged = 0.0"))
     checked.csv(*((f"c{number}", "x", 10) for number in range(5_000)), ("acme", 1, 10))
     result = run(checked, "-q")
     assert len(result.err.splitlines()) == 11

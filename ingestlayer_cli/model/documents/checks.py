@@ -76,6 +76,8 @@ class CheckedDocument(TypedDict):
     problems_known_since: str | None
     notes: NotRequired[list[str]]
     highest: list[HighestDocument]
+    error: NotRequired[Failing]  # too few of its rows can be judged: what can be is told, and the source fails
+    stale: NotRequired["StaleDocument | None"]
     trouble: NotRequired[Failing]  # what failed after its events were accepted
 
 
