@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from . import open_runtime
-from .options import MOST, Json, Quiet
+from .options import MOST, Clock, Json, Quiet, say_today
 from .selection import Since, Source, Status, Type, Until, Where, selection
 
 
@@ -19,6 +19,7 @@ def backtest(
     source: Source = None,
     where: Where = None,
     status: Status = None,
+    clock: Clock = "acceptance",
     diff: Annotated[bool, typer.Option("--diff", help="Compare the messages' texts, too.")] = False,
     limit: Annotated[
         int,
@@ -33,7 +34,8 @@ def backtest(
 ) -> int:
     """Run the pipelines as they are on disk now over stored events, and compare with what was sent.
 
-    Nothing is sent or written. Each event keeps its own time, and nothing is remembered from before the first.
+    Nothing is sent or written. Each event keeps its own time; what was known of entities then, and remembered by
+    steps, is given again.
     """
     from ..operations.backtest import backtest as run
     from ..system.console import Progress, note, say_json
@@ -46,7 +48,7 @@ def backtest(
         filters = {"type_": type_, "since": since, "until": until, "source": source, "where": where, "status": status}
         chosen = selection(runtime, **filters)
         looked = texts.see if diff else None
-        result = run(runtime, runtime.stored, chosen, pipeline, diff, limit, progress.at, looked)
+        result = run(runtime, runtime.stored, chosen, pipeline, diff, limit, progress.at, looked, clock == "event")
     progress.end()
     if diff:
         result.update(texts=texts.changed, diffs=texts.diffs)
@@ -106,6 +108,7 @@ def _say(result: Any) -> None:
     failed = result["runs"]["after"]["failed"]
     if failed:
         say(f"  {failed:,} runs fail", "red")
+    say_today(result)
     say("1 outcome changes" if result["changed"] == 1 else f"{result['changed']:,} outcomes change")
     for change in result["changes"]:
         say(f"  {change['event']} {change['type']} {change['received_at']} {change['pipeline']}")

@@ -1,12 +1,28 @@
 """Options that several commands share."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
 MOST = 1_000_000_000  # that a count may be: a store has no more of anything
+Clock = Annotated[
+    Literal["acceptance", "event"],
+    typer.Option(
+        "--clock",
+        help="In which order: of acceptance, with what was known of entities then; or of the events' own times, with"
+        " what is known today.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LogFile = Annotated[
     str | None, typer.Option("--log", metavar="FILE", help="Append what is decided, one JSON object a line.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+
+
+def say_today(result: Any) -> None:
+    """Say what of entities a replay or a backtest takes from today, since runs were not given it then."""
+    from ..system.console import say
+
+    for name, runs in sorted(result["today"].items()):
+        say(f"  $entity.{name} as it is today in {runs:,} {'run' if runs == 1 else 'runs'}: it was not kept", "yellow")

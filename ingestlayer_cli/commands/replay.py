@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from .grouped import grouped
-from .options import MOST, Json, Quiet
+from .options import MOST, Clock, Json, Quiet, say_today
 from .selection import Since, Status, Type, Until, Where, selection
 
 
@@ -42,6 +42,7 @@ class Way(NamedTuple):
         str | None, typer.Option("--channel", metavar="NAME", help="Send every Slack message here instead.")
     ] = None
     rate: Annotated[str | None, typer.Option("--rate", metavar="N/s", help="At most so many: `2/s`, `30/m`.")] = None
+    clock: Clock = "acceptance"
     quiet_mark: Annotated[
         bool, typer.Option("--quiet-mark", help="Do not say in the messages that they are replayed.")
     ] = False
@@ -63,8 +64,8 @@ class Doing(NamedTuple):
 def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Quiet = False) -> int:
     """Run stored events through the pipelines again, and send what their destinations did not take.
 
-    Pipelines run as they are now, on each event's own time, with nothing remembered from before. The plan is shown
-    first.
+    Pipelines run as they are now, on each event's own time, in the order of acceptance, with what was known of entities
+    then, and with nothing remembered from before. The plan is shown first.
     """
     from ..engine.flow import exit_code
     from ..engine.runtime import Runtime
@@ -87,16 +88,17 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
         _channel(project, way.channel),
         _interval(project, way.rate),
         not way.quiet_mark,
+        way.clock == "event",
     )
     with Runtime(project, show=drawing(json or quiet), keep=not doing.dry_run) as runtime:
         store = runtime.stored
         if store is None:
             raise UsageError("there is no event in the store", "`ingestlayer emit` accepts the first")
-        numbers = _numbers(runtime, store, chosen, options, quiet)
+        ids = _ids(runtime, store, chosen, options, quiet)
         if sending.deliver and not doing.dry_run:
-            settle_unknown(runtime, numbers)
+            settle_unknown(runtime, ids)
         progress = Progress("events planned", quiet)
-        result = plan(runtime, store, numbers, options, sending, progress.at)
+        result = plan(runtime, store, ids, options, sending, progress.at)
         progress.end()
         if not quiet and not json:
             _say_plan(result, sending.deliver, doing.dry_run)
@@ -105,16 +107,16 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
                 f"--expect {doing.expect:,}: it is {_count(result['events'], 'event')}",
                 "nothing was sent; look at the plan again",
             )
-        if not doing.dry_run and numbers:
+        if not doing.dry_run and ids:
             if not doing.yes and not _asked(result):
                 note("nothing was sent")
                 return Exit.INTERRUPTED
             progress = Progress("events", quiet)
-            result = run(runtime, numbers, options, sending, progress.at)
+            result = run(runtime, ids, options, sending, progress.at)
             progress.end()
     if json:
         say_json(result)
-    elif not quiet and not doing.dry_run and numbers:
+    elif not quiet and not doing.dry_run and ids:
         _say_result(result)
     if not json:
         note_trouble(result)
@@ -175,21 +177,23 @@ def _interval(project: Any, rate: str | None) -> int:
     return round(UNITS[found[2]] / float(found[1]))
 
 
-def _numbers(runtime: Any, store: Any, chosen: Chosen, options: Any, quiet: bool) -> Any:
-    """Return the numbers of the events to replay."""
+def _ids(runtime: Any, store: Any, chosen: Chosen, options: Any, quiet: bool) -> Any:
+    """Return the ids of the events to replay, in the order in which they are."""
     from ..operations.replay import choose
     from ..system.console import Progress
 
     meant = selection(runtime, pipeline=chosen.pipeline, **chosen.filters)
     named = _named(store, chosen)
+    if named is not None:
+        return store.history.in_order(named, as_accepted=not options.by_time)
     progress = Progress("events looked at", quiet)
-    numbers = choose(runtime, store, meant, options, progress.at) if named is None else named
+    ids = choose(runtime, store, meant, options, progress.at)
     progress.end()
-    return numbers
+    return ids
 
 
-def _named(store: Any, chosen: Chosen) -> list[str] | None:
-    """Return the ids of the events that are named, in the order of their times; None when none is."""
+def _named(store: Any, chosen: Chosen) -> set[str] | None:
+    """Return the ids of the events that are named; None when none is."""
     from ..operations.naming import named
     from ..operations.replay import read_file
     from ..system.console import stdin
@@ -202,8 +206,7 @@ def _named(store: Any, chosen: Chosen) -> list[str] | None:
         except OSError as error:
             raise UsageError(f"--file {chosen.file}: {error.strerror}") from None
     if chosen.ids:
-        found: list[str] = store.history.in_order({named(store, word).event.id for word in chosen.ids})
-        return found
+        return {named(store, word).event.id for word in chosen.ids}
     return None
 
 
@@ -239,6 +242,7 @@ def _say_plan(result: Any, deliver: bool, dry_run: bool) -> None:
         say(f"  unknown: {_count(result['unknown'], 'message')} that may have arrived: {looks}")
     if result["skipped"]:
         say(f"  {_count(result['skipped'], 'message')} skipped: the destination already took the event (--again sends)")
+    say_today(result)
     say(f"  runs: {runs or 'none'}", "dim")
 
 

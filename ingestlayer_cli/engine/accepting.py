@@ -128,8 +128,8 @@ def keep_run(
     the rate that all of them go at.
     """
     told = (run.outcome, run.dropped_by, run.reason, run.stored_trace())
-    replayed_at = None if due is None else now
-    transaction.add_run(of.id, NewRun(number, run.pipeline, run.version, text, *told, replayed_at), now)
+    replayed_at, given = (None, run.given) if due is None else (now, None)
+    transaction.add_run(of.id, NewRun(number, run.pipeline, run.version, text, *told, replayed_at, given), now)
     for item in run.upserts:
         transaction.upsert(item)
     for message in run.messages:

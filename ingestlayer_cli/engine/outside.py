@@ -37,9 +37,7 @@ class OutsideStore:
         if key not in self._rows.get(kind, ()):
             self._missing.rows[kind].add(key)
             raise NotReadError
-        row = _raised(self._rows[kind][key])
-        # The caller may change its dict.
-        return None if row is None else row._replace(values=row.values.copy())
+        return _raised(self._rows[kind][key])
 
     def file_name(self, kind: str) -> str:
         """Return the name of a kind's file; empty for a kind that only the store knows."""

@@ -1,13 +1,15 @@
 """A pipeline on one event: its steps in order, then its destinations. Pure but for what the context gives."""
 
+import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..destinations.base import Composing, Destination
 from ..language.expressions import Scope
 from ..model import families
 from ..model.events import Event, delivery_id, encode
-from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Upsert
+from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Upsert, kept_entity
 from ..steps.base import Context, Step
 from ..system.errors import IngestlayerError, Problem, ProjectError
 from .connections import connection, label_of
@@ -44,6 +46,7 @@ class Run(NamedTuple):
     to_remember: Sequence[Remembered | Kept] = ()
     upserts: Sequence[Upsert] = ()
     not_before: int | None = None  # when the messages may go, in milliseconds
+    given: str | None = None  # JSON: what it was given of entities and of what steps remember; None when it failed
     error: IngestlayerError | None = None
 
     def stored_trace(self) -> str:
@@ -64,6 +67,7 @@ class Replay(NamedTuple):
         return salt ^ self.number * _STRIDE % (1 << 80)
 
 
+_ROWS = 1_000
 _STRIDE = 0x9E3779B97F4A7C15F39D  # odd: no two numbers of a run give one salt
 
 
@@ -88,6 +92,8 @@ class Pipeline:
         ]
         self._foreseeing = [(place, step) for _, place, step in self._steps if type(step).foresee is not Step.foresee]
         self._redacting = [step for _, _, step in self._steps if step.redacts]
+        self.uses: dict[str, list[str] | None] = data["uses"]
+        self._rows: dict[tuple[str, str], tuple[Any, str]] = {}  # of entities: the row given last, and how it is kept
 
     def foresee(self, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         """Add what a run on an event of this scope will look up."""
@@ -154,6 +160,7 @@ class Pipeline:
             to_remember=[*context.noticed, *context.to_remember],
             upserts=context.upserts,
             not_before=context.not_before,
+            given=self._given(context),
         )
 
     def _dropped(
@@ -176,7 +183,29 @@ class Pipeline:
             skipped=skipped,
             to_remember=context.noticed,
             upserts=context.upserts,
+            given=self._given(context),
         )
+
+    def _given(self, context: Context) -> str:
+        """Return what the run was given, as the store keeps it: of entities what the pipeline uses, and once."""
+        if not (context.given or context.answers):
+            return ""
+        kind, key, row, traits = context.given[0] if context.given else ("", "", None, None)
+        is_plain = len(context.given) == 1 and traits is None and not (context.answers or self._redacting)
+        if is_plain and (known := self._rows.get((kind, key))) is not None and known[0] is row:
+            return known[1]
+        at, entities = context.event.received_at, dict[tuple[str, str], dict[str, Any]]()
+        for kind, key, row, traits in context.given:
+            if (kind, key) not in entities:
+                shown = partial(context.shown, kind)
+                kept = kept_entity(row and row.values, traits, self.uses.get(kind, []), at, shown)
+                entities[kind, key] = {"kind": kind, "key": key, **kept}
+        text = json.dumps([*entities.values(), *context.answers], separators=(",", ":"))
+        if is_plain:
+            if len(self._rows) >= _ROWS:
+                self._rows.clear()
+            self._rows[kind, key] = row, text
+        return text
 
     def _failed(
         self, context: Context, error: Exception, kind: str, trace: list[dict[str, str]], sets: list[dict[str, Any]]
@@ -201,6 +230,7 @@ class FailingPipeline:
     """A pipeline that cannot run: each of its runs fails, and says why."""
 
     def __init__(self, name: str, version: str, text: str, error: IngestlayerError) -> None:
+        self.uses: dict[str, list[str] | None] = {}
         self.name = name
         self.version = version
         self.text = text

@@ -1,9 +1,13 @@
 """What is remembered between events: what steps keep of a key, and what the store knows of an entity."""
 
 from collections import defaultdict
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, Protocol
 
 from ..system.clock import format_time
+
+# Takes the values of an entity, and the names of those from the store; returns those that may be kept.
+Shown = Callable[[dict[str, Any], Collection[str]], dict[str, Any]]
 
 
 class Seen(NamedTuple):
@@ -73,9 +77,48 @@ def merged(known: Traits | None, item: Upsert) -> Traits:
 def laid_over(row: dict[str, Any], traits: Traits | None) -> dict[str, Any]:
     """Return an entity as refs see it: the store's traits over the file's row."""
     if traits is None:
-        return row
+        return row.copy()
     seen = {"first_seen": format_time(traits.first_seen), "last_seen": format_time(traits.last_seen)}
     return {**seen, **row, **traits.values}
+
+
+_TIMES = ("first_seen", "last_seen")
+
+
+def kept_entity(
+    row: dict[str, Any] | None, traits: Traits | None, names: list[str] | None, at: int, shown: Shown
+) -> dict[str, Any]:
+    """Return, as plain data, an entity as a run on an event of a time was given it: `names` of it, None for all.
+
+    What is not `shown` is left out; `given_entity` reads the rest.
+    """
+    row, values = row or {}, laid_over(row or {}, traits)
+    known = traits.values if traits is not None else {}
+    found: dict[str, Any] = {"whole": True} if names is None else {}
+    # The times are not values of their own: what the run itself learns moves them on.
+    times = [name for name in _TIMES if name not in row and name not in known and (names is None or name in names)]
+    names = [name for name in (values if names is None else names) if name not in times]
+    if times:
+        found["seen"] = None if traits is None else (traits.first_seen, traits.last_seen)
+    if traits is not None:
+        found["learned"] = [name for name in names if name in known]
+        if newer := [name for name in found["learned"] if traits.origins[name][1] > at]:
+            found["newer"] = newer
+    found["values"] = shown({name: values.get(name) for name in names}, found.get("learned", ()))
+    if "whole" in found and len(found["values"]) < len(names):
+        found["hidden"] = [name for name in names if name not in found["values"]]
+    return found
+
+
+def given_entity(kept: dict[str, Any], at: int) -> tuple[dict[str, Any], Traits | None]:
+    """Return what `kept_entity` kept: what was in the file, and what the store had learned."""
+    values = kept["values"]
+    if "learned" not in kept:
+        return values, None
+    learned = {name: values[name] for name in kept["learned"] if name in values}
+    origins = {name: ("", at + (name in kept.get("newer", ()))) for name in learned}
+    row = {name: value for name, value in values.items() if name not in learned}
+    return row, Traits(learned, origins, *(kept.get("seen") or (at, at)))
 
 
 class Memory(Protocol):

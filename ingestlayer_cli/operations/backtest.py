@@ -1,10 +1,11 @@
 """What the pipelines as they are now would have sent for stored events, beside what was sent."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ..engine.memory import FreshMemory
+from ..engine.given import PastMemory
 from ..engine.pipeline import FailingPipeline, Pipeline, Run
 from ..engine.runtime import Runtime
 from ..model.events import Event
@@ -65,11 +66,14 @@ def backtest(
     limit: int = 20,
     progress: Callable[[int], None] | None = None,
     each: Callable[[Pair], None] | None = None,
+    by_time: bool = False,
 ) -> Document:
     """Compare, event by event; nothing is written or sent.
 
-    A pipeline that is named runs even when it is paused or a draft. `each` is told of every pair; with `bodies`
-    both sides have their messages.
+    A pipeline that is named runs even when it is paused or a draft. Events come as they were accepted, and runs are
+    given what they were given then; `by_time`, in the order of the events' times, with what is known of entities
+    today, and nothing remembered from before the first. `each` is told of every pair; with `bodies` both sides have
+    their messages.
     """
     result = Document(
         events=0,
@@ -77,9 +81,12 @@ def backtest(
         runs={side: {"queued": 0, "dropped": 0, "failed": 0} for side in ("before", "after")},
         changed=0,
         changes=[],
+        today={},
     )
-    tester = _Tester(runtime, store, pipeline, bodies)
-    chosen = store.history.select(selection, newest_first=False, looked=progress) if store is not None else iter(())
+    tester = _Tester(runtime, store, pipeline, bodies, by_time)
+    chosen: Iterator[Stored] = iter(())
+    if store is not None:
+        chosen = store.history.select(selection, newest_first=False, looked=progress, as_accepted=not by_time)
     while store is not None and (chunk := list(islice(chosen, CHUNK))):
         for pairs in tester.test(store, chunk):
             result["events"] += 1
@@ -87,6 +94,7 @@ def backtest(
                 _count(result, pair, limit)
                 if each is not None:
                     each(pair)
+    result["today"].update(tester.today)
     result.hints += tester.hints
     return result
 
@@ -94,13 +102,15 @@ def backtest(
 class _Tester:
     """Runs the pipelines with one fresh memory."""
 
-    def __init__(self, runtime: Runtime, store: Store | None, only: str | None, bodies: bool) -> None:
+    def __init__(self, runtime: Runtime, store: Store | None, only: str | None, bodies: bool, by_time: bool) -> None:
         self._runtime = runtime
         self._only = only
         self._bodies = bodies
-        self._memory = FreshMemory(store)
+        self._by_time = by_time
+        self._memory = PastMemory(store, steps=True)
         self._pipelines: dict[str, list[Pipeline | FailingPipeline]] = {}
         self.hints: list[str] = []
+        self.today: Counter[str] = Counter()
         names = [data["name"] for data in runtime.project.pipelines]
         if only is not None and only not in names:
             raise UsageError(f"there is no pipeline {only}{near_miss(only, names)}", f"there are {', '.join(names)}")
@@ -111,18 +121,20 @@ class _Tester:
         self._memory.settle()
         firsts = store.runs.firsts([item.event.id for item in chunk], self._bodies)
         for item in chunk:
-            first = firsts[item.event.id]
-            if self._only is not None:
-                first = {name: run for name, run in first.items() if name == self._only}
-            pairs = [self._pair(store, item, first, run) for run in self._runs(item.event)]
+            first = {name: run for name, run in firsts[item.event.id].items() if self._only in (None, name)}
+            pairs = [self._pair(store, item, first, run) for run in self._runs(item.event, firsts[item.event.id])]
             pairs += [self._gone(store, item, name, run) for name, run in first.items()]
             if pairs or self._only is None:
                 yield pairs
 
-    def _runs(self, event: Event) -> Iterator[Run]:
+    def _runs(self, event: Event, firsts: dict[str, FirstRun]) -> Iterator[Run]:
         for pipeline in self._of(event.type):
-            run = pipeline.run(event, self._runtime.outside, self._memory)
-            self._memory.remember(run, event.id)
+            if self._by_time:
+                run = pipeline.run(event, self._runtime.outside, self._memory)
+                self._memory.remember(run, event.id)
+            else:
+                run, today = self._memory.run_again(pipeline, event, self._runtime.outside, firsts)
+                self.today.update(today)
             if run.error is not None and len(self.hints) < 10:
                 words = f"{run.pipeline}: {run.error.message}"
                 self.hints += [words] if words not in self.hints else []

@@ -3,14 +3,14 @@
 from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
-from ..engine.memory import FreshMemory
+from ..engine.given import PastMemory
 from ..engine.pipeline import FailingPipeline, Message, Pipeline, Replay, Run
 from ..engine.runtime import Runtime
 from ..model.events import Event
 from ..model.memory import Foreseen
 from ..store.contract.accepting import Queued
 from ..store.contract.protocols import Store
-from ..store.contract.reading import Past, Version
+from ..store.contract.reading import FirstRun, Past, Version
 from ..system.clock import format_time
 from ..system.errors import ProjectError
 
@@ -20,7 +20,8 @@ class ReplayOptions(NamedTuple):
 
     `pipeline`: this one alone. `original`: in the version that each event first ran under. `again`: also to
     destinations that took the event. `channel`: every message with a channel goes to this one. `interval`:
-    milliseconds between two messages. `mark`: messages say that they are replayed.
+    milliseconds between two messages. `mark`: messages say that they are replayed. `by_time`: in the order of the
+    events' own times, with what is known of entities today; else as they were accepted, with what was known then.
     """
 
     pipeline: str | None = None
@@ -29,6 +30,7 @@ class ReplayOptions(NamedTuple):
     channel: str | None = None
     interval: int = 0
     mark: bool = True
+    by_time: bool = False
 
 
 NOTHING = Queued()
@@ -47,6 +49,7 @@ class Played(NamedTuple):
     waiting: Queued = NOTHING  # the deliveries of what waits in the outbox
     replaced: Queued = NOTHING  # and of what waits there until it is replaced
     places: frozenset[tuple[str, str]] = frozenset()  # (destination, target) of what is queued, or waits
+    today: frozenset[str] = frozenset()  # what of entities it was not given then
 
     @property
     def kept(self) -> bool:
@@ -62,7 +65,7 @@ class Player:
         self._store = store
         self._options = options
         self._today = format_time(now)[:10]
-        self._memory = FreshMemory(store)
+        self._memory = PastMemory(store)
         self._compiled: dict[Version, Pipeline | FailingPipeline] = {}
         self._chunk: list[tuple[Event, Sequence[Pipeline | FailingPipeline]]] = []
 
@@ -91,24 +94,35 @@ class Player:
 
     def play(self) -> Iterator[Played]:
         """Yield what each run of the prepared events comes to; an event that no pipeline takes is yielded once."""
-        past = self._store.runs.past([event.id for event, _ in self._chunk])
+        ids = [event.id for event, _ in self._chunk]
+        past = self._store.runs.past(ids)
+        firsts = {} if self._options.by_time else self._store.runs.firsts(ids, bodies=False)
         for event, pipelines in self._chunk:
             first = True
-            for played in self._event(event, past[event.id], pipelines):
+            for played in self._event(event, past[event.id], firsts.get(event.id), pipelines):
                 yield played._replace(first=first)
                 first = False
 
-    def _event(self, event: Event, past: Past, pipelines: "Sequence[Pipeline | FailingPipeline]") -> Iterator[Played]:
+    def _event(
+        self,
+        event: Event,
+        past: Past,
+        firsts: dict[str, FirstRun] | None,
+        pipelines: "Sequence[Pipeline | FailingPipeline]",
+    ) -> Iterator[Played]:
         index = past.run + 1
-        head = Played(event, True)
         if not pipelines:
-            yield head
+            yield Played(event, True)
         mark = f"replayed {self._today}, first seen {format_time(event.received_at)[:10]}"
         for pipeline in pipelines:
             how = Replay(index, mark if self._options.mark else "", self._options.channel)
-            run = pipeline.run(event, self._runtime.outside, self._memory, how)
-            self._memory.remember(run, event.id)
-            played = _still_to_send(head._replace(number=index, text=pipeline.text), run, past, self._options)
+            if firsts is None:
+                run, today = pipeline.run(event, self._runtime.outside, self._memory, how), frozenset[str]()
+                self._memory.remember(run, event.id)
+            else:
+                run, today = self._memory.run_again(pipeline, event, self._runtime.outside, firsts, how)
+            head = Played(event, True, number=index, text=pipeline.text, today=today)
+            played = _still_to_send(head, run, past, self._options)
             index += played.kept
             yield played
 

@@ -1,8 +1,8 @@
 """Sending stored events again: each replay is one more run of the same event.
 
 Pipelines run as when an event is accepted, on the event's own clock, but with a memory that starts empty and is
-shared by the replayed events, in the order of their times. `plan` and `replay` go through the same steps, so what
-is done is what was shown.
+shared by the replayed events, in the order of their acceptance. `plan` and `replay` go through the same steps, so
+what is done is what was shown.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -48,14 +48,15 @@ SEND = Sending()
 def choose(
     runtime: Runtime, store: Store, selection: Selection, options: ReplayOptions, looked: Progress | None = None
 ) -> list[str]:
-    """Return the ids of the events that a selection means, in the order of their times.
+    """Return the ids of the events that a selection means, in the order in which they are replayed.
 
     A pipeline that there is now chooses the events that it matches, else those on which it once ran.
     """
     match = None if options.original else _match(runtime, selection.pipeline)
     if match is not None:
         selection = selection._replace(pipeline=None)
-    chosen = store.history.select(selection, newest_first=False, looked=looked)
+    as_accepted = not options.by_time
+    chosen = store.history.select(selection, newest_first=False, looked=looked, as_accepted=as_accepted)
     return [item.event.id for item in chosen if match is None or matches(match, item.event.type)]
 
 
@@ -66,8 +67,8 @@ def _match(runtime: Runtime, pipeline: str | None) -> list[str] | None:
     return next((data["match"] for data in found), None)
 
 
-def read_file(store: Store, file: BinaryIO, name: str) -> list[str]:
-    """Return the ids of the stored events that the lines of an export are, in the order of their times.
+def read_file(store: Store, file: BinaryIO, name: str) -> set[str]:
+    """Return the ids of the stored events that the lines of an export are.
 
     A line is an event by all that an envelope has: type, payload, key and time. UsageError names the lines that
     are none: nothing is accepted here.
@@ -87,7 +88,7 @@ def read_file(store: Store, file: BinaryIO, name: str) -> list[str]:
         words = "1 line is no stored event" if len(problems) == 1 else f"{len(problems):,} lines are no stored events"
         hint = f"`ingestlayer emit --batch {name}` accepts events that are not in the store"
         raise UsageError(f"--file {name}: {words}", hint, problems[:10])
-    return store.history.in_order(found)
+    return found
 
 
 def _stored(store: Store, raw: Raw) -> list[str]:
@@ -228,7 +229,14 @@ class _Counts:
     def __init__(self) -> None:
         deliveries = dict.fromkeys(COUNTED, 0)
         self.result = Document(
-            events=0, messages={}, waiting={}, unknown=0, skipped=0, runs=tally.no_runs(), deliveries=deliveries
+            events=0,
+            messages={},
+            waiting={},
+            unknown=0,
+            skipped=0,
+            today={},
+            runs=tally.no_runs(),
+            deliveries=deliveries,
         )
         self.waiting: list[Queued] = []  # the deliveries that are not queued again
         self._replaced: list[Queued] = []  # and those that something is queued in place of
@@ -243,6 +251,8 @@ class _Counts:
         self.waiting.append(played.waiting)
         self._replaced.append(played.replaced)
         self._places |= played.places
+        for name in played.today:
+            result["today"][name] = result["today"].get(name, 0) + 1
         if run is None or not played.kept:
             return
         tally.count(result, [run])

@@ -20,6 +20,7 @@ from .find import FILE, files_in
 from .match import matches
 from .positions import Path
 from .source import SourceFile
+from .uses import uses
 
 
 class Compiler:
@@ -144,7 +145,7 @@ class Compiler:
         matrix.check(self.facts, source, compiled, declared)
         version = hashlib.sha256((source.text + json.dumps(compiled)).encode()).hexdigest()[:12]
         head = {"name": name, "version": version, "status": checked.status, "match": checked.match}
-        self.facts.pipelines.append({**head, "text": source.text, **compiled})
+        self.facts.pipelines.append({**head, "text": source.text, "uses": uses(compiled), **compiled})
 
     def _declared_for(self, source: SourceFile, match: list[str]) -> list[dict[str, Any]] | None:
         """Return the declarations that a pipeline may get; None when undeclared events may come too."""

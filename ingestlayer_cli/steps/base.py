@@ -1,6 +1,6 @@
 """What a step is and what it sees."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ..language.conditions import REDACTED, Condition, Value, hides, source
@@ -8,7 +8,7 @@ from ..language.expressions import Node, Scope, getter
 from ..language.templates import Template
 from ..model.events import Event
 from ..model.families import Section
-from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Traits, Upsert, merged
+from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Seen, State, Traits, Upsert, merged
 
 TRACE = "trace"  # the reader of what a run tells of itself
 
@@ -75,12 +75,15 @@ class Context:
         self.pipeline = pipeline
         self.event = event
         self.outside = outside
-        self.memory = memory
+        self._memory = memory
         self.scope: Scope = event.scope()
         self.scope["learned"] = {}  # by kind, what of $entity is from the store
         self.to_remember: list[Remembered | Kept] = []  # once the run has queued a message
         self.noticed: list[Kept] = []  # also when the run drops the event
         self.upserts: list[Upsert] = []  # also when the run drops the event
+        # What it was given: of entities, what their files and the store have; of what steps remember, what there was.
+        self.given: list[tuple[str, str, Any, Traits | None]] = []
+        self.answers: list[dict[str, Any]] = []
         self.changed: list[str] = []  # the refs that the step changed
         self._redacting = redacting
         if redacting:
@@ -144,13 +147,39 @@ class Context:
     def _hides(self, node: Node) -> bool:
         return hides(node, self.scope, self.told)
 
-    def traits(self, kind: str, key: str) -> Traits | None:
-        """Return what the store knows of an entity, and this run has learned of it."""
-        known = self.memory.traits(kind, key)
+    def known(self, kind: str, key: str) -> tuple[Any, Traits | None]:
+        """Return the row of an entity's file, and what the store knows of it and this run has learned."""
+        row, traits = self.outside.row(kind, key), self._memory.traits(kind, key)
+        self.given.append((kind, key, row, traits))
         for item in self.upserts:
             if (item.kind, item.key) == (kind, key):
-                known = merged(known, item)
-        return known
+                traits = merged(traits, item)
+        return row, traits
+
+    def seen(self, key: str, after: int, before: int) -> Seen | None:
+        """Return the latest remembrance of a key under `place`, strictly between two times."""
+        found = self._memory.seen(self.place, key, after, before)
+        if found is not None:
+            self.answers.append({"scope": self.place, "key": key, "seen": found})
+        return found
+
+    def state(self, scope: str, key: str) -> State | None:
+        """Return the state that was kept last of a key."""
+        found = self._memory.state(scope, key)
+        if found is not None:
+            self.answers.append({"scope": scope, "key": key, "state": found})
+        return found
+
+    def shown(self, kind: str, values: dict[str, Any], learned: Collection[str]) -> dict[str, Any]:
+        """Return those values of an entity, some of them from the store, that the pipeline redacts for nobody."""
+        if not self._redacting:
+            return values
+        scope = {**self.told, "entity": {kind: values}, "learned": {kind: dict.fromkeys(learned)}}
+        before = {**scope, "entity": {}}
+        for redaction in self._view(TRACE).redactions:
+            redaction.settle(scope, before)
+        seen = scope["entity"][kind]
+        return {name: value for name, value in values.items() if name in seen and seen[name] == value}
 
 
 class Step(Section):

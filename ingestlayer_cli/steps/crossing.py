@@ -109,12 +109,12 @@ class Crossing(Step):
 
     def _before(self, context: Context, place: str) -> Held:
         """Return what was held when the event came: previewed, it does not meet itself."""
-        kept = context.memory.state(context.place, place) or self._in_utc(context, place)
+        kept = context.state(context.place, place) or self._in_utc(context, place)
         if kept is None:
             return _NOTHING
         held = Held(**kept.value)
         if context.event.received_at <= held.at:  # a newer one has changed nothing yet
-            own = context.memory.state(f"{context.place}/before", context.event.id)
+            own = context.state(f"{context.place}/before", context.event.id)
             if own is not None and own.value["place"] == place:
                 held = Held(**own.value["held"])
         return held.knowing(self.levels)
@@ -125,7 +125,7 @@ class Crossing(Step):
             return None
         at, (now, _, key) = context.event.received_at, place.partition(" ")
         before = period_of(at, self.period)
-        kept = context.memory.state(context.place, f"{before} {key}") if before != now else None
+        kept = context.state(context.place, f"{before} {key}") if before != now else None
         return kept if kept and period_of(kept.at, self.period, self.timezone) == now else None
 
     def _kept(self, context: Context, place: str, held: Held, before: Held) -> Iterator[Kept]:

@@ -37,10 +37,9 @@ class Dedupe(Step):
             context.note = "the key is null: not deduplicated"
             return None
         at = context.event.received_at
-        scope = context.place
-        seen = context.memory.seen(scope, key, at - self.window, at + self.window)
+        seen = context.seen(key, at - self.window, at + self.window)
         if seen is None or seen.event_id == context.event.id:  # previewed or replayed, it does not meet itself
-            context.to_remember.append(Remembered(scope, key, at))
+            context.to_remember.append(Remembered(context.place, key, at))
             context.note = f"{context.says(self.key, key)} is new in {format_duration(self.window)}"
             return None
         ends = format_time(seen.at + self.window)

@@ -37,7 +37,7 @@ class EnrichEntity(Step):
             context.put(lambda scope: know(scope, self.kind, {}))
             context.note = f"the key is null: $entity.{self.kind} is null"
             return None
-        row, traits = context.outside.row(self.kind, key), context.traits(self.kind, key)
+        row, traits = context.known(self.kind, key)
         values = laid_over(row.values if row else {}, traits)
         context.put(lambda scope: know(scope, self.kind, values, traits))
         context.note = self._found(context, context.says(self.key, key), row, traits)
@@ -55,7 +55,7 @@ class EnrichEntity(Step):
             return f"{self.kind} {key} is not in {where or 'the store'}: $entity.{self.kind} is null"
         found = []
         if row:
-            found.append(f"{where} line {row.line}")
+            found.append(f"{where} line {row.line}" if row.line else where)
         if traits:
             found.append(f"{', '.join(traits.values) or 'no traits'} from the store")
         note = f"{self.kind} {key}: {'; '.join(found)}"

@@ -100,9 +100,9 @@ class Throttle(Step):
         That is as it was when the event came: previewed, it does not meet itself.
         """
         name = self._name(slot, key)
-        kept = context.memory.state(context.place, name)
+        kept = context.state(context.place, name)
         if kept is None:
             return Kept(context.place, name, {"count": 0, "next": window_after(slot, self.window, self.timezone)}, slot)
-        own = context.memory.state(f"{context.place}/before", context.event.id)
+        own = context.state(f"{context.place}/before", context.event.id)
         met = own is not None and own.value["window"] == name
         return Kept(context.place, name, own.value["before"] if own is not None and met else kept.value, slot)

@@ -44,8 +44,7 @@ class UpsertEntity(Step):
         written = {name: value for name, value in found.items() if value is not None}
         event = context.event
         context.upserts.append(Upsert(self.kind, key, written, event.id, event.received_at))
-        row = context.outside.row(self.kind, key)
-        traits = context.traits(self.kind, key)
+        row, traits = context.known(self.kind, key)
         values = laid_over(row.values if row else {}, traits)
         context.put(lambda scope: know(scope, self.kind, values, traits))
         context.changed.append(f"entity.{self.kind}")

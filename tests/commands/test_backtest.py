@@ -168,3 +168,25 @@ def test_events_that_come_meanwhile_do_not_disturb_it(four: Posting) -> None:
     assert four.run("backtest", "--json").json["events"] == 4
     for process in writing:
         process.communicate()
+
+
+def test_what_runs_were_not_given_is_of_today_and_told(four: Posting) -> None:
+    four.settings(more='[entities.customer]\nfile = "customers.csv"\nkey = "customer_id"')
+    enriched = '[[steps]]\nuse = "enrich.entity"\nkind = "customer"\nkey = "$event.customer_id"\n'
+    four.write(
+        "pipelines/limits.toml", PIPELINE.format(more="").replace("[[destinations]]", enriched + "[[destinations]]")
+    )
+    assert four.here("backtest", "--json").json["today"] == {"customer": 4}
+    told = "  $entity.customer as it is today in 4 runs: it was not kept"
+    assert told in four.here("backtest").out.splitlines()
+    assert told in four.here("replay", "--until", "now", "--dry-run").out.splitlines()
+
+
+def test_the_order_is_that_of_acceptance_unless_the_events_clock_is_asked_for(four: Posting) -> None:
+    with four.runtime() as runtime:
+        late = {"type": TYPE, "payload": payload(9, used=200), "timestamp": ago(hours=12), "idempotency_key": "late"}
+        emit_all(runtime, four, [late])
+    four.write("pipelines/limits.toml", PIPELINE.format(more="").replace("#$event.plan", "#growth"))
+    last = [four.here("backtest", "--json", *more).json["changes"][-1]["event"] for more in ([], ["--clock", "event"])]
+    assert last == [four.ids[4], four.ids[3]]
+    assert four.here("backtest", "--clock", "wall").code == 2

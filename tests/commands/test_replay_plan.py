@@ -35,6 +35,7 @@ def test_the_plan_of_a_dry_run_is_one_document(posting: Posting) -> None:
         "waiting": {},
         "unknown": 0,
         "skipped": 3,
+        "today": {},
         "runs": {"queued": 0, "dropped": 0, "failed": 0},
         "deliveries": {"delivered": 0, "pending": 0, "retrying": 0, "dead": 0, "unknown": 0},
     }

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ingestlayer_cli.engine.runtime import Runtime
-from ingestlayer_cli.model.memory import Foreseen
+from ingestlayer_cli.model.memory import Foreseen, laid_over
 from tests.support import ROOT
 from tests.support.folder import Folder
 from tests.support.pipe import Pipe
@@ -84,7 +84,7 @@ def test_all_that_a_run_asks_for_was_read_before(pipe: Pipe) -> None:
         with runtime.outside.held():
             row = runtime.outside.row("customer", "acme")
             assert row is not None
-            row.values.clear()  # a copy: the next run sees it whole
+            laid_over(row.values, None).clear()  # a copy: the next run sees it whole
             assert runtime.outside.row("customer", "acme").values["name"] == "Acme Inc"  # type: ignore[union-attr]
             assert runtime.outside.file_name("customer") == "customers.csv"
 

@@ -1,4 +1,4 @@
-"""`backtest` and `replay --dry-run --again` tell what a fresh project does with the same events."""
+"""`backtest` and `replay --dry-run --again` tell what a fresh project does with the same events, in the same order."""
 
 import json
 import random
@@ -169,7 +169,7 @@ def emitted(runtime: Runtime, places: dict[str, int]) -> dict[tuple[int, str], A
     return told.found
 
 
-def replayed(runtime: Runtime, old: Runtime, places: dict[str, int]) -> dict[tuple[int, str], Any]:
+def replayed(runtime: Runtime, old: Runtime, places: dict[str, int], by_time: bool) -> dict[tuple[int, str], Any]:
     """Return what the plan of a replay says of the events of another store."""
     told = Told(places)
 
@@ -177,16 +177,16 @@ def replayed(runtime: Runtime, old: Runtime, places: dict[str, int]) -> dict[tup
         bodies = [message.body for message in run.messages]
         told.add(event.id, run.pipeline, run.outcome, run.reason, [message.target for message in run.messages], bodies)
 
-    options = ReplayOptions(again=True, mark=False)
+    options = ReplayOptions(again=True, mark=False, by_time=by_time)
     numbers = replay.choose(runtime, old.store, Selection(), options)
     replay.plan(runtime, old.store, numbers, options, each=each)
     return told.found
 
 
-def backtested(runtime: Runtime, old: Runtime, places: dict[str, int]) -> dict[tuple[int, str], Any]:
+def backtested(runtime: Runtime, old: Runtime, places: dict[str, int], by_time: bool) -> dict[tuple[int, str], Any]:
     """Return the `after` of a backtest, and see that its `before` is what the other store has."""
     before, after = Told(places), Told(places)
-    for pair in pairs_of(runtime, old):
+    for pair in pairs_of(runtime, old, by_time):
         for side, told in ((pair.before, before), (pair.after, after)):
             if side.outcome:
                 reason = "" if side.outcome == "queued" else side.reason
@@ -195,28 +195,28 @@ def backtested(runtime: Runtime, old: Runtime, places: dict[str, int]) -> dict[t
     return after.found
 
 
-def pairs_of(runtime: Runtime, old: Runtime) -> Iterator[backtest.Pair]:
+def pairs_of(runtime: Runtime, old: Runtime, by_time: bool) -> Iterator[backtest.Pair]:
     found: list[backtest.Pair] = []
-    backtest.backtest(runtime, old.store, Selection(), bodies=True, each=found.append)
+    backtest.backtest(runtime, old.store, Selection(), bodies=True, each=found.append, by_time=by_time)
     return iter(found)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=events, edit=st.sampled_from([0, 1, 2]))
+@given(rows=events, edit=st.sampled_from([0, 1, 2]), by_time=st.booleans())
 def test_they_agree_with_a_fresh_project(
-    folders: list[Posting], tmp_path: Path, rows: list[tuple[int, int, str, int, int, str]], edit: int
+    folders: list[Posting], tmp_path: Path, rows: list[tuple[int, int, str, int, int, str]], edit: int, by_time: bool
 ) -> None:
     envelopes = [envelope(row) for row in rows]
     with opened(folders[0], tmp_path / "old.db") as old, opened(folders[edit], tmp_path / "new.db") as new:
         emit_all(old, folders[0], envelopes)
         stored = in_order(old)
-        # The fresh project gets them as they came in time, those of one time as they were accepted.
-        emit_all(new, folders[edit], sorted(envelopes, key=lambda data: data["timestamp"]))
+        # By time, those of one time as they were accepted.
+        emit_all(new, folders[edit], sorted(envelopes, key=lambda data: data["timestamp"] if by_time else ""))
         places = {event.id: place for place, event in enumerate(stored)}
         places |= {event.id: place for place, event in enumerate(in_order(new))}
         expected = emitted(new, places)
-        assert replayed(new, old, places) == expected
-        assert backtested(new, old, places) == expected
+        assert replayed(new, old, places, by_time) == expected
+        assert backtested(new, old, places, by_time) == expected
 
 
 COUNT = 10_000

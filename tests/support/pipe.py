@@ -8,9 +8,10 @@ from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.operations import testing
+from ingestlayer_cli.operations.backtest import Pair, backtest
 from ingestlayer_cli.operations.naming import named
 from ingestlayer_cli.operations.player import ReplayOptions
-from ingestlayer_cli.operations.replay import Sending, replay
+from ingestlayer_cli.operations.replay import Sending, choose, plan, replay
 from ingestlayer_cli.project import Project
 from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.project.lint.inspect import inspect
@@ -31,6 +32,7 @@ limit = "number?"
 tags = "array?"
 more = "object?"
 """
+ALL = Selection()
 CUSTOMERS = "customer_id,name,mrr\nacme,Acme Inc,1900\nglobex,Globex GmbH,\n"
 
 
@@ -101,6 +103,21 @@ class Pipe:
         with Runtime(self.project(), clock=self.clock) as runtime:
             ids = [item.event.id for item in runtime.store.history.select(Selection(), newest_first=False)]
             return replay(runtime, ids, ReplayOptions(again=True), Sending(deliver=False))
+
+    def backtest(
+        self, selection: Selection = ALL, pipeline: str | None = None, by_time: bool = False
+    ) -> tuple[Document, list[Pair]]:
+        """Compare stored events with what their pipelines do now; return the result and each pair, with bodies."""
+        pairs: list[Pair] = []
+        with Runtime(self.project(), clock=self.clock, keep=False) as runtime:
+            told = backtest(runtime, runtime.stored, selection, pipeline, True, each=pairs.append, by_time=by_time)
+        return told, pairs
+
+    def plan(self, selection: Selection = ALL, by_time: bool = False) -> Document:
+        """Plan a replay of stored events, to destinations that took them too."""
+        options = ReplayOptions(again=True, by_time=by_time)
+        with Runtime(self.project(), clock=self.clock, keep=False) as runtime:
+            return plan(runtime, runtime.store, choose(runtime, runtime.store, selection, options), options)
 
     def previewed(self, back: int = 1) -> dict[str, Any]:
         """Return the run of the only pipeline in a preview of a stored event, counted from the last."""

@@ -19,6 +19,7 @@ class ReplayDocument(TypedDict):
     waiting: dict[str, int]
     unknown: int
     skipped: int
+    today: dict[str, int]
     runs: RunCounts
     deliveries: DeliveryCounts
     trouble: NotRequired[Failing]  # what stopped it once something was replayed
@@ -58,10 +59,11 @@ class RunSides(TypedDict):
 
 
 class BacktestDocument(TypedDict):
-    """`backtest`; the first of `changes`."""
+    """`backtest`; the first of `changes`. `today` is of both documents: see there."""
 
     events: int
     messages: MessageSides
     runs: RunSides
     changed: int
     changes: list[ChangeDocument]
+    today: dict[str, int]

@@ -65,6 +65,7 @@ class NewRun(NamedTuple):
     reason: str | None
     trace: str  # JSON
     replayed_at: int | None = None
+    given: str | None = None  # what it was given, as the engine writes it: empty for nothing, None where it is not kept
 
 
 class Queued:

@@ -251,9 +251,11 @@ class StoredHistory(Protocol):
         newest_first: bool = True,
         limit: int | None = None,
         looked: Looked | None = None,
+        as_accepted: bool = False,
     ) -> Iterator[Stored]:
         """Yield the chosen events by their `received_at`, in memory that does not grow with their number.
 
+        Or `as_accepted`, in the order of their acceptance.
         `looked` is told, now and then, how many were looked at.
         """
 
@@ -282,8 +284,8 @@ class StoredHistory(Protocol):
     def same(self, type_: str, key: str | None, received_at: int | None, payload: dict[str, Any]) -> list[str]:
         """Return the ids of the events that an envelope describes, the newest first."""
 
-    def in_order(self, ids: Collection[str]) -> list[str]:
-        """Return ids of stored events in the order of the events' times, each once."""
+    def in_order(self, ids: Collection[str], as_accepted: bool = False) -> list[str]:
+        """Return ids of stored events in the order of the events' times, or of their acceptance, each once."""
 
     def events(self, ids: Sequence[str]) -> list[Event]:
         """Return the events with these ids, in this order; those that are gone by now are left out."""

@@ -95,9 +95,14 @@ class Version(NamedTuple):
 
 
 class FirstRun(NamedTuple):
-    """The run of an event's acceptance; `bodies` are JSON texts, empty ones unless they were asked for."""
+    """The run of an event's acceptance; `bodies` are JSON texts, empty ones unless they were asked for.
+
+    `given` is what it was given, as the engine writes it; None where that was not kept.
+    """
 
     number: int
+    version: str
+    given: str | None
     outcome: str
     reason: str | None
     targets: list[str]

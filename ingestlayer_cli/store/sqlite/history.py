@@ -36,6 +36,7 @@ class SqliteHistory:
         newest_first: bool = True,
         limit: int | None = None,
         looked: Looked | None = None,
+        as_accepted: bool = False,
     ) -> Iterator[Stored]:
         """Read page by page."""
         seen = 0
@@ -46,8 +47,8 @@ class SqliteHistory:
             if looked is not None:
                 looked(seen)
 
-        if selection.type is None or not selection.type.endswith(".*"):
-            found = self._select(selection, newest_first, limit, look)
+        if as_accepted or selection.type is None or not selection.type.endswith(".*"):
+            found = self._select(selection, newest_first, limit, look, as_accepted)
         else:  # Each type is in order by the index; all of them at once would have to be sorted.
             each = [
                 self._select(selection._replace(type=type_), newest_first, limit, look)
@@ -58,22 +59,28 @@ class SqliteHistory:
         return (stored for _, stored in found)
 
     def _select(
-        self, selection: Selection, newest_first: bool, limit: int | None, look: Callable[[int], None]
+        self,
+        selection: Selection,
+        newest_first: bool,
+        limit: int | None,
+        look: Callable[[int], None],
+        as_accepted: bool = False,
     ) -> Iterator[_Numbered]:
         where, values = _where(selection, self._is_rare(selection.status))
         order, past = ("DESC", "<") if newest_first else ("ASC", ">")
-        last: tuple[int, int] | None = None
+        by, index = (["e.seq"], "NOT INDEXED") if as_accepted else (["e.received_at", "e.seq"], "")
+        marks, ordered = ", ".join("?" * len(by)), ", ".join(f"{column} {order}" for column in by)
+        last: tuple[int, ...] | None = None
         found = 0
         while limit is None or found < limit:
             page = PAGE if limit is None or selection.where else min(PAGE, limit - found)
-            after = f" AND (e.received_at, e.seq) {past} (?, ?)" if last else ""
+            after = f" AND ({', '.join(by)}) {past} ({marks})" if last else ""
             rows = self._rows(
-                f"SELECT {_COLUMNS} FROM events e WHERE {where}{after}"
-                f" ORDER BY e.received_at {order}, e.seq {order} LIMIT ?",
+                f"SELECT {_COLUMNS} FROM events e {index} WHERE {where}{after} ORDER BY {ordered} LIMIT ?",
                 *(*values, *(last or ()), page),
             )
             for number, stored in map(_numbered, rows):
-                last = stored.event.received_at, number
+                last = (number,) if as_accepted else (stored.event.received_at, number)
                 if _holds(selection, stored):
                     yield number, stored
                     found += 1
@@ -128,8 +135,9 @@ class SqliteHistory:
         rows = self._rows(f"SELECT id, payload FROM events WHERE {' AND '.join(terms)} ORDER BY seq DESC", *values)
         return [id_ for id_, text in rows if json.loads(text) == payload]
 
-    def in_order(self, ids: Collection[str]) -> list[str]:
-        rows = self._rows(f"SELECT id FROM events WHERE id {_CHOSEN} ORDER BY received_at, seq", json.dumps(list(ids)))
+    def in_order(self, ids: Collection[str], as_accepted: bool = False) -> list[str]:
+        order = "seq" if as_accepted else "received_at, seq"
+        rows = self._rows(f"SELECT id FROM events WHERE id {_CHOSEN} ORDER BY {order}", json.dumps(list(ids)))
         return [id_ for (id_,) in rows]
 
     def events(self, ids: Sequence[str]) -> list[Event]:

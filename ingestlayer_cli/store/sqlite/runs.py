@@ -108,11 +108,13 @@ class SqliteRuns:
         chosen = json.dumps(list(ids))
         found: dict[str, dict[str, FirstRun]] = {id_: {} for id_ in ids}
         by_run: dict[tuple[str, int], FirstRun] = {}
-        for id_, number, pipeline, outcome, reason in self._rows(
-            f"SELECT e.id, r.number, v.pipeline, r.outcome, r.reason {_RUNS} WHERE {_CHOSEN} AND r.replayed_at IS NULL",
+        for id_, pipeline, number, *told in self._rows(
+            "SELECT e.id, v.pipeline, r.number, v.version, CASE r.given WHEN 0 THEN '' ELSE g.content END, r.outcome,"
+            f" r.reason {_RUNS} LEFT JOIN given g ON g.seq = r.given WHERE {_CHOSEN} AND r.replayed_at IS NULL",
             chosen,
         ):
-            found[id_][pipeline] = by_run[id_, number] = FirstRun(number, outcome, reason, [], [])
+            version, given, outcome, reason = told
+            found[id_][pipeline] = by_run[id_, number] = FirstRun(number, version, given, outcome, reason, [], [])
         body = "d.body" if bodies else "''"
         for id_, number, target, text in self._rows(
             f"SELECT e.id, d.run, d.target, {body} {_DELIVERIES} WHERE {_CHOSEN} ORDER BY e.id, d.seq", chosen

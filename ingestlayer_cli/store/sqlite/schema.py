@@ -214,6 +214,14 @@ CREATE TABLE rates (                    -- how fast the messages of a replay may
     busy_until INTEGER                  -- lease of the one in hand
 ) STRICT;
 ALTER TABLE deliveries ADD COLUMN rate INTEGER;     -- rates.seq
+
+CREATE TABLE given (                    -- what runs were given of entities, and of what steps remember
+    seq INTEGER PRIMARY KEY,
+    hash INTEGER NOT NULL,              -- `key_hash` of the content: many runs are given the same
+    content TEXT NOT NULL               -- JSON, as the engine writes it
+) STRICT;
+CREATE INDEX given_by_hash ON given (hash);
+ALTER TABLE runs ADD COLUMN given INTEGER;          -- given.seq; 0: nothing; null: it was not kept
 """
 
 MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6]

@@ -6,6 +6,7 @@ rows itself.
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Any
 
 from ...model.events import Event, encode
@@ -116,9 +117,9 @@ class SqliteTransaction(Lookups):
     # Runs ---------------------------------------------------------------------------------------------
 
     def add_run(self, event_id: str, run: NewRun, now: int) -> None:
-        number, pipeline, version, text, *told, replayed_at = run
+        number, pipeline, version, text, *told, replayed_at, given = run
         place = self._event(event_id), number, self._version(pipeline, version, text, now)
-        self._runs.append((*place, *told, replayed_at))
+        self._runs.append((*place, *told, replayed_at, given))
 
     def _version(self, pipeline: str, version: str, text: str, now: int) -> int:
         """Return the number of a pipeline's version, keeping its text the first time."""
@@ -289,10 +290,11 @@ class SqliteTransaction(Lookups):
             " VALUES (?,?,?,?,?,?,?,?,?,?)",
             self._events,
         )
+        given = self._given()
         many(
-            "INSERT INTO runs (event, number, version, outcome, dropped_by, reason, trace, replayed_at)"
-            " VALUES (?,?,?,?,?,?,?,?)",
-            self._runs,
+            "INSERT INTO runs (event, number, version, outcome, dropped_by, reason, trace, replayed_at, given)"
+            " VALUES (?,?,?,?,?,?,?,?,?)",
+            [(*row[:-1], given[row[-1]]) for row in self._runs],
         )
         many("INSERT INTO unfinished VALUES (?,?,?,?,?)", self._unfinished)
         many(
@@ -309,6 +311,20 @@ class SqliteTransaction(Lookups):
         states = ((*key, encode(held.value), held.event_id, held.at) for key, held in self._states.items())
         many("INSERT OR REPLACE INTO states (scope, key, value, event_id, at) VALUES (?,?,?,?,?)", states)
         self._write_entities(self._traits.items())
+
+    def _given(self) -> dict[str | None, int | None]:
+        """Return the numbers of all that runs were given, keeping what is new."""
+        numbers: dict[str | None, int | None] = {None: None, "": 0}
+        if wanted := {row[-1]: key_hash(row[-1]) for row in self._runs if row[-1]}:
+            hashes = encode([*wanted.values()])
+            select = "SELECT content, seq FROM given WHERE hash IN (SELECT value FROM json_each(?))"
+            numbers.update(self.connection.execute(select, (hashes,)))
+            new = [text for text in wanted if text not in numbers]
+            if new:
+                numbers.update(zip(new, count(self._number("SELECT max(seq) FROM given")), strict=False))
+                rows = [(numbers[text], wanted[text], text) for text in new]
+                self.connection.executemany("INSERT INTO given VALUES (?,?,?)", rows)
+        return numbers
 
 
 def _printable(places: Keys) -> Iterator[tuple[str, list[str]]]:

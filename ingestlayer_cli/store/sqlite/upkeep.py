@@ -92,6 +92,7 @@ class SqliteUpkeep:
         _forget_rows(turns, "dead_letters", "seq", (0,), before)
         _forget_rows(turns, "people", "workspace, email", ("", ""), before)
         _forget_rates(turns)
+        _forget_given(turns)
         return removed
 
     def vacuum(self) -> tuple[int, int]:
@@ -188,6 +189,18 @@ def _forget_rates(turns: _Turns) -> None:
     turns.delete(
         f"DELETE FROM rates WHERE seq = ? AND NOT EXISTS ({held})",
         turns.store.rows(f"SELECT seq FROM rates WHERE NOT EXISTS ({held})"),
+    )
+
+
+def _forget_given(turns: _Turns) -> None:
+    """Forget what no run was given that is still there."""
+    newest = turns.store.rows("SELECT coalesce(max(seq), 0) FROM events")[0][0]
+    # A run that came meanwhile may have been given it; one that is run again is of an older event, and waits.
+    rows = turns.store.rows("SELECT seq FROM given WHERE seq NOT IN (SELECT given FROM runs WHERE given IS NOT NULL)")
+    turns.delete(
+        "DELETE FROM given WHERE seq = ? AND NOT EXISTS"
+        " (SELECT 1 FROM runs r WHERE r.event > ? AND r.given = given.seq)",
+        [(seq, newest) for (seq,) in rows],
     )
 
 

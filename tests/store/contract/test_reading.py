@@ -21,6 +21,32 @@ def test_events_are_chosen_in_the_order_of_their_times(store: Store) -> None:
     assert store.history.types("usage.*") == ["usage.a", "usage.b"]
 
 
+def test_events_are_chosen_in_the_order_of_their_acceptance(store: Store) -> None:
+    accept(store, event("evt_1", at=30), event("evt_2", at=10, type_="usage.a"), event("evt_3", at=20, type_="usage.b"))
+    found = store.history.select(Selection(since=15), newest_first=False, as_accepted=True)
+    assert [item.event.id for item in found] == ["evt_1", "evt_3"]
+    found = store.history.select(Selection(type="usage.*"), limit=1, as_accepted=True)
+    assert [item.event.id for item in found] == ["evt_3"]
+    assert store.history.in_order({"evt_3", "evt_1", "evt_2"}, as_accepted=True) == ["evt_1", "evt_2", "evt_3"]
+    assert store.history.in_order({"evt_3", "evt_1", "evt_2"}) == ["evt_2", "evt_3", "evt_1"]
+
+
+def test_what_a_run_was_given_is_read_with_it_and_forgotten_with_the_last_that_was_given_the_same(
+    store: Store, other: Store
+) -> None:
+    for number, (given, where) in enumerate((("x", store), ("x", other), ("", store), (None, store), ("y", store))):
+        accept(where, event(f"evt_{number}"), now=10 * number)
+        with where.transaction() as transaction:
+            transaction.add_run(f"evt_{number}", run()._replace(given=given), 10)
+    names = [f"evt_{number}" for number in range(5)]
+    firsts = store.runs.firsts(names, bodies=False)
+    assert [firsts[name]["p"].given for name in names] == ["x", "x", "", None, "y"]
+    assert store.upkeep.prune(FakeClock(0), 5, 5) == 1
+    assert store.runs.firsts(["evt_1"], bodies=False)["evt_1"]["p"].given == "x"
+    assert store.upkeep.prune(FakeClock(0), 15, 15) == 1
+    assert store.runs.firsts(["evt_4"], bodies=False)["evt_4"]["p"].given == "y"
+
+
 def test_events_are_chosen_by_what_became_of_them(store: Store) -> None:
     queue(store, "evt_1", message("dlv_1"))
     accept(store, event("evt_2", "k", source="cron"))

@@ -1,7 +1,7 @@
 """Sending: a delivery is in one hand at a time, a target has its order and pace, and a late word counts rightly."""
 
 from ingestlayer_cli.model.people import Person
-from ingestlayer_cli.store.contract.accepting import NewThread, Queued
+from ingestlayer_cli.store.contract.accepting import NewThread, Queued, Rate
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.contract.reading import DeliverySelection
 from ingestlayer_cli.store.contract.sending import Attempt, Claimed, Wanted
@@ -189,3 +189,22 @@ def test_a_late_word_counts_while_nobody_has_tried_since(store: Store, other: St
     assert store.deliveries.whole("dlv_1")["status"] == "unknown"
     store.outbox.record(late, arrived(2_003), "me")
     assert store.deliveries.whole("dlv_1")["status"] == "delivered"
+
+
+def test_what_has_a_rate_goes_one_at_a_time_and_its_pace_after_the_last_is_recorded(store: Store) -> None:
+    rate = Rate("slow", 100)
+    queue(
+        store, "evt_1", *(message(f"dlv_{at}", at)._replace(rate=rate) for at in ("#a", "#b")), message("dlv_c", "#c")
+    )
+    first = claim(store)
+    assert first is not None
+    free = claim(store)  # another target, without a rate
+    assert free is not None
+    assert (first.id, free.id) == ("dlv_#a", "dlv_c")
+    assert claim(store) is None
+    store.outbox.record(first, arrived(at=50), "me")  # until 51
+    assert claim(store, now=150) is None
+    assert store.outbox.next_at(Wanted(), 60, 60, 61) == 151
+    second = claim(store, now=151)
+    assert second is not None
+    assert second.id == "dlv_#b"

@@ -25,7 +25,7 @@ class Once(Step):
 
     def __call__(self, context: Context) -> Drop | None:
         key = self.key.key(context.scope) or ""
-        if seen := context.memory.seen(context.place, key, -_FAR, _FAR):
+        if seen := context.seen(key, -_FAR, _FAR):
             return Drop(f"{seen.event_id} was the first")
         context.to_remember.append(Remembered(context.place, key, context.event.received_at))
         return None

@@ -32,7 +32,7 @@ class Streak(Step):
 
     def __call__(self, context: Context) -> Drop | None:
         key, at = self.key.key(context.scope) or "", context.event.received_at
-        kept = context.memory.state(context.place, key)
+        kept = context.state(context.place, key)
         goes_on = kept is not None and (self.lasts is None or at - kept.at < self.lasts)
         count = kept.value["count"] + 1 if kept is not None and goes_on else 1
         context.noticed.append(Kept(context.place, key, {"count": count}, at))
