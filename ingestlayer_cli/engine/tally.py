@@ -108,8 +108,8 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
     """Send what was due before this call started, whoever accepted it, until a time; the hints tell what went wrong.
 
     A patient call waits for the pace of channels, another sends what may go at once. What a terminal draws is drawn
-    by the call that accepted it, or by `deliver`. In a process that lives long one thread sends, and not this.
-    Before that, runs that failed are run again where that is due.
+    by the call that accepted it, or by `deliver`. In a process that lives long one thread sends, and not this. Before
+    that, runs that failed are run again where that is due; of these that thread sends what may go at once.
     """
     result = Document()
     try:
@@ -122,19 +122,22 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
 
 
 def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_patient: bool) -> None:
-    clock = runtime.clock
+    clock, of, due_by = runtime.clock, runtime.connections.of, started - 1
+    queued = Queued()
     if runtime.store.has_unfinished():
         from .unfinished import run_due
 
-        for _ in run_due(runtime, started - 1, most=None if is_patient else FEW):
-            pass
+        queued = Queued.joined([own for _, own in run_due(runtime, due_by, most=None if is_patient else FEW)])
+    if runtime.courier is not None and queued:
+        labels = runtime.store.outbox.destinations(queued)
+        drawn_ones = tuple((label, "") for label in labels if of(label).is_drawn)
+        runtime.courier.send(Wanted(queued, without=drawn_ones), clock.now(), runtime.connections)
     if runtime.courier is not None or clock.now() >= until:
         return
-    of, due_by = runtime.connections.of, started - 1
-    drawn = {label: of(label).is_drawn for label in runtime.store.outbox.unfinished(due_by)}
-    if all(drawn.values()):
+    is_drawn = {label: of(label).is_drawn for label in runtime.store.outbox.unfinished(due_by)}
+    if all(is_drawn.values()):
         return
-    wanted = Wanted(without=tuple((label, "") for label, is_drawn in drawn.items() if is_drawn), due_by=due_by)
+    wanted = Wanted(without=tuple((label, "") for label, drawn in is_drawn.items() if drawn), due_by=due_by)
     outbox, last = runtime.outbox, dict[str, tuple[str, "Attempt"]]()
 
     def heard(row: "Claimed | Doubtful", attempt: "Attempt") -> None:

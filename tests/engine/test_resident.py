@@ -17,7 +17,7 @@ from tests.benchmarks.ingest import ingesting, make, state, together
 from tests.support import ROOT
 from tests.support.folder import PAYLOAD, USAGE, Folder
 from tests.support.posting import TOKEN
-from tests.support.program import environment
+from tests.support.program import environment, wait_until
 from tests.support.standin import SlackStandin
 
 THREADS = 8
@@ -65,6 +65,18 @@ def test_a_changed_pipeline_is_seen_by_the_next_call(project: Folder) -> None:
     assert used(project, 1).runs[0].deliveries[0].target == "#alerts"
     project.edit("pipelines/usage-limit-hits.toml", '"#alerts"', '"#others"')
     assert used(project, 2).runs[0].deliveries[0].target == "#others"
+
+
+def test_a_run_that_failed_is_done_by_a_later_call(posting_to: Folder, slack: SlackStandin) -> None:
+    path = posting_to.root / "customers.csv"
+    path.rename(posting_to.root / "away.csv")
+    first = used(posting_to, 1, idempotency_key="k")
+    assert (first.runs[0].outcome, bool(first.runs[0].retry_at)) == ("failed", True)
+    (posting_to.root / "away.csv").rename(path)
+    other = used(posting_to, 2)
+    assert [row.status for row in other.runs[0].deliveries] == ["delivered"]
+    wait_until(lambda: len(slack.messages) == 2)  # it was not waited for
+    assert used(posting_to, 1, idempotency_key="k").runs == []
 
 
 def test_a_project_is_read_once_while_nothing_changes(root: Path) -> None:
