@@ -184,10 +184,17 @@ class CsvBatch:
     The columns `timestamp`, `idempotency_key` and `source` are the envelope's, unless the type declares such a field.
     """
 
-    def __init__(self, file: BinaryIO, type_: str, declaration: Declaration | None, source: str) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        type_: str,
+        declaration: Declaration | None,
+        source: str,
+        format: dict[str, Any] | None = None,
+    ) -> None:
         from ..entities.reading.csv_rows import Csv
 
-        self._reader = Csv()
+        self._reader = Csv(format)
         self._file = file
         self._type = type_
         self._declaration = declaration

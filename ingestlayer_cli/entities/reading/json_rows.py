@@ -27,7 +27,8 @@ class Decoder:
         if not isinstance(value, dict):
             return Fault(line, column, f"the row is not an object: {shown(value)}")
         if repeated is not None:
-            return Fault(line, column, f'the row has the name "{visible(repeated)}" twice')
+            words = f"the row has the name {visible(repeated)!r} twice in one object: which of the two is meant?"
+            return Fault(line, column, words)
         return None
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
