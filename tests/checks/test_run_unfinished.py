@@ -79,3 +79,16 @@ def test_a_paused_pipeline_is_no_error_of_the_check(checked: Checked) -> None:
     checked.write("pipelines/alerts.toml", f'status = "paused"\n{text}')
     again = checked.run()
     assert (again["unfinished"], again["retry_at"], state(again), again.exit_codes) == (0, None, "known", [])
+
+
+def test_cron_is_told_of_it_until_it_is_done(checked: Checked) -> None:
+    for _ in range(2):
+        failed = checked.folder.here("check", "-q")
+        assert (failed.code, failed.out) == (78, "")
+        assert "error: api: a message waits for a run that failed; it is run again at 20" in failed.err
+    assert "known at 80%, and its message waits" in checked.folder.here("check").out
+    checked.write("customers.csv", CUSTOMERS)
+    done = checked.folder.here("check", "-q")
+    assert (done.code, done.err) == (0, "")
+    assert sent(checked) != ["pending"]
+    assert checked.folder.here("check", "-q").code == 0
