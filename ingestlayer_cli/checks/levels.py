@@ -1,6 +1,7 @@
 """What the keys of a check hold in a period, what a row of its source newly reaches, and the event of that."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, NamedTuple
 
 from ..entities.reading.cells import key_text
@@ -10,10 +11,13 @@ from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, hashed, is_key
 from ..model.memory import Kept, Memory, State
 from ..project.check_table import CROSSED
-from ..system.clock import format_time
+from ..system.clock import MINUTE, format_time
 from ..system.zones import period_of
 from .base import scope_of
 from .judging import Judged
+
+SOON = 30 * MINUTE  # so soon after a run that had a key at its level, a fall is believed when two runs saw it
+_NEVER = -(1 << 62)  # before all times
 
 
 class Reached(NamedTuple):
@@ -37,7 +41,15 @@ class Levels:
         self.start = f"{self.period or 'ever'} "  # of the keys of the states of this period
         self._in_utc = f"{period_of(now, data['period'])} " if data["period"] else self.start
         self.held: dict[str, State] = {}
+        self._read_at = _NEVER  # when a run read the source last; one of some keys alone does not count
         self._number, self._date = numbers_of(data["format"]), dates_of(data["format"])
+
+    def health(self, memory: Memory | None) -> dict[str, Any]:
+        """Return what is kept of the source, and note when it was read last."""
+        kept = memory.state(self.scope, "") if memory is not None else None
+        health = kept.value if kept else {}
+        self._read_at = health.get("at", _NEVER)
+        return health
 
     def kept(self, memory: Memory, key: str) -> State | None:
         """Return what is kept of a key in this period, also of when the project had no time zone yet."""
@@ -74,16 +86,36 @@ class Levels:
         first = self.held.get(row.key)
         is_overtaken = (kept and kept.value) != (first and first.value)
         at = max(self._now, before.at)
-        held = known if is_overtaken else known.after(row.value, row.limits, self._data["rearm"], at)
+        fell: int | float | None = value.get("fell")
+        held, falls = (known, fell) if is_overtaken else self._fallen(row, known, fell, at)
         again += len(held.reached) < len(known.reached)
         after, level = held, None
         if held.crossed_by(row.level):
-            level = row.level
+            level, falls = row.level, None
             after = held.raised(self._data["levels"], row.value, row.limits, at)
             if is_overtaken and held.reached:
                 after = after._replace(limits=held.limits)
-        state = None if after == before else self.keep(row.key, {"held": after.data(), "again": again})
-        return Reached(held, level, state, again, value.get("refused"))
+        refused = value.get("refused")
+        state = None
+        if after != before or falls != fell:
+            kept_on = {"fell": falls, "refused": refused if after == before else None}
+            own = {name: found for name, found in kept_on.items() if found is not None}
+            state = self.keep(row.key, {"held": after.data(), "again": again, **own})
+        return Reached(held, level, state, again, refused)
+
+    def _fallen(self, row: Judged, known: Held, fell: int | float | None, at: int) -> tuple[Held, int | float | None]:
+        """Return what is still held, now that the row has its value, and the value of a fall that is not believed yet.
+
+        A row that was cut in half looks like a fall: one that comes soon after a run that had the key at its level
+        re-arms what the next run sees fallen, too. `fell` is what the run before saw and did not believe.
+        """
+        rearm, seen = self._data["rearm"], row.value
+        if fell is not None:
+            seen = max(fell, row.value)
+        elif self._now - max(self._read_at, known.at) < SOON:
+            seen = inf
+        held = known.after(seen, row.limits, rearm, at)
+        return held, None if held == known.after(row.value, row.limits, rearm, at) else row.value
 
     def event(self, row: Judged, crossed: Reached, declaration: Declaration | None) -> Raw:
         """Return the event of a row: what its declaration has of the row's columns, and of the crossing."""

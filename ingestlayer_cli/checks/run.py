@@ -90,8 +90,7 @@ class _Check:
         """Return the rows that may matter: at a level, or of a key that holds one."""
         # A dry run leaves no trace; another must not read a store as if nobody wrote to it.
         store = self.runtime.stored if self.options.dry_run else self.runtime.store
-        kept = store.state(self.levels.scope, "") if store is not None else None
-        health = kept.value if kept else {}
+        health = self.levels.health(store)
         if store is not None:
             self.levels.held = self.levels.kept_of_all(store.states)
         self._check_age(source)
@@ -131,6 +130,7 @@ class _Check:
             return self.report.finished(result)
 
         def work(transaction: "Transaction") -> tuple[list[Settled], int | None, "_Stale | RejectedError | None"]:
+            self.levels.health(transaction)  # another run may have read the source meanwhile
             found = [settled for row in candidates if (settled := self._accept(transaction, row)) is not None]
             stale = None if weakness is None else self._keep_failure(transaction, weakness)
             return found, self._keep_health(transaction, weakness is None) if whole else None, stale
@@ -192,7 +192,8 @@ class _Check:
         crossed = self.levels.reached(row, kept)
         if crossed.level is None or self.options.baseline:
             if crossed.state is not None:
-                transaction.remember(crossed.state, "")
+                last = kept.event_id if kept is not None and crossed.level is None else ""
+                transaction.remember(crossed.state, last)
             if crossed.level is not None:
                 return Settled(row, crossed, "taken")
             return None if row.level is None else Settled(row, crossed, "known", kept.event_id if kept else None)

@@ -10,7 +10,7 @@ from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.operations import upkeep
 from ingestlayer_cli.system.clock import parse_rfc3339
 from ingestlayer_cli.system.errors import Exit
-from tests.support.checks import DAY, HOUR, NOVEMBER, Checked, table
+from tests.support.checks import DAY, HOUR, MINUTE, NOVEMBER, Checked, table
 
 
 def at(text: str) -> int:
@@ -59,9 +59,62 @@ def test_a_value_that_falls_below_rearm_can_be_told_again_under_a_key_of_its_own
     assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
     assert checked.crossed(("acme", 76, 100)) == []  # not below 0.8 - 0.05
     assert checked.crossed(("acme", 85, 100)) == []
-    assert checked.crossed(("acme", 74, 100)) == []
+    for _ in range(2):
+        assert checked.crossed(("acme", 74, 100)) == []
     assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
     assert checked.keys == ["api:acme:0.8:2026-11", "api:acme:0.8:2026-11:1"]
+
+
+def test_a_fall_that_the_next_run_does_not_see_tells_nothing_again(checked: Checked) -> None:
+    assert checked.crossed(("acme", 850, 1000)) == [("acme", 0.8)]
+    for _ in range(3):  # cut in half: each such fall is one of its own
+        checked.clock.sleep(5 * MINUTE)
+        assert checked.crossed(("acme", 85, 1000)) == []
+        checked.clock.sleep(5 * MINUTE)
+        assert checked.crossed(("acme", 850, 1000)) == []
+    assert checked.keys == ["api:acme:0.8:2026-11"]
+
+
+def test_a_row_that_was_cut_in_half_tells_nothing_again_however_late_it_is_mended(checked: Checked) -> None:
+    assert checked.crossed(("acme", 850, 1000)) == [("acme", 0.8)]
+    checked.clock.sleep(5 * MINUTE)
+    assert checked.crossed(("acme", 85, 1000)) == []
+    checked.clock.sleep(DAY)
+    assert checked.crossed(("acme", 850, 1000)) == []
+
+
+@pytest.mark.parametrize(("pause", "told"), [(29 * MINUTE, []), (31 * MINUTE, [("acme", 0.8)])])
+def test_a_fall_long_after_the_last_run_needs_no_second_one(
+    checked: Checked, pause: int, told: list[tuple[str, float]]
+) -> None:
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    checked.clock.sleep(HOUR)
+    assert checked.crossed() == []
+    checked.clock.sleep(pause)
+    assert checked.crossed(("acme", 10, 100)) == []
+    assert checked.crossed(("acme", 85, 100)) == told
+
+
+def test_what_two_runs_saw_falling_is_as_far_as_both_saw_it(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table(levels="[0.5, 0.8, 1.0]"))
+    assert checked.crossed(("acme", 100, 100)) == [("acme", 1)]
+    assert checked.crossed(("acme", 85, 100)) == []
+    assert checked.crossed(("acme", 10, 100)) == []  # 1 is armed again; of 0.5 and 0.8 this is the first word
+    assert checked.crossed(("acme", 85, 100)) == []
+    assert checked.crossed(("acme", 100, 100)) == [("acme", 1)]
+
+
+def test_another_limit_is_no_fall_and_needs_no_second_run(checked: Checked) -> None:
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert checked.crossed(("acme", 85, 1000)) == []
+    assert checked.crossed(("acme", 1000, 1000)) == [("acme", 1)]
+
+
+def test_a_dry_run_sees_a_fall_as_the_run_does(checked: Checked) -> None:
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    assert checked.crossed(("acme", 10, 100), dry_run=True) == []
+    assert checked.crossed(("acme", 10, 100)) == []  # the first that counts
+    assert checked.crossed(("acme", 85, 100), dry_run=True) == checked.crossed() == []
 
 
 def test_another_limit_can_be_told_again(checked: Checked) -> None:
@@ -96,7 +149,8 @@ def test_a_clock_that_steps_back_tells_nothing_twice_and_loses_nothing(tmp_path:
     assert checked.crossed(("acme", 85, 100), ("globex", 10, 100)) == [("acme", 0.8)]
     checked.clock.at = NOVEMBER
     assert checked.crossed(("acme", 85, 100), ("globex", 90, 100)) == [("globex", 0.8)]
-    assert checked.crossed(("acme", 10, 100), ("globex", 90, 100)) == []
+    for _ in range(2):
+        assert checked.crossed(("acme", 10, 100), ("globex", 90, 100)) == []
     assert checked.crossed(("acme", 85, 100), ("globex", 90, 100)) == [("acme", 0.8)]  # it was armed again meanwhile
     assert checked.crossed(("acme", 110, 100), ("globex", 90, 100)) == [("acme", 1)]
 

@@ -15,7 +15,8 @@ from tests.support.clock import FakeClock
 from tests.support.folder import Folder
 
 NOVEMBER = int(parse_rfc3339("2026-11-03T09:30:00Z").timestamp()) * 1000
-HOUR = 3_600_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 EVENT = """
 type = "usage.limit"
