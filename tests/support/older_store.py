@@ -15,12 +15,13 @@ BACK_TO_2 = (
     "DROP INDEX events_by_time",
     "DROP INDEX events_by_type",
     "ALTER TABLE runs DROP COLUMN replayed_at",
+    "ALTER TABLE runs DROP COLUMN given",
     "DROP INDEX deliveries_in_thread",
     "ALTER TABLE deliveries DROP COLUMN directions",
     "ALTER TABLE deliveries DROP COLUMN thread",
     "ALTER TABLE deliveries DROP COLUMN superseded_by",
     "ALTER TABLE deliveries DROP COLUMN rate",
-    *(f"DROP TABLE {table}" for table in ("states", "entities", "threads", "people", "unfinished", "rates")),
+    *(f"DROP TABLE {table}" for table in ("states", "entities", "threads", "people", "unfinished", "rates", "given")),
     "PRAGMA user_version = 2",
 )
 
