@@ -283,3 +283,5 @@ def test_nothing_edited_means_nothing_changed(
             pipe.clock.sleep(1_200_000)
     if (folder / ".ingestlayer" / "store.db").exists():
         assert_unchanged(pipe, SELECTIONS[selection])
+        planned, (told, _) = pipe.plan(), pipe.backtest()
+        assert (planned["messages"], planned["runs"]) == (told["messages"]["before"], told["runs"]["before"])
