@@ -27,6 +27,10 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
     for flag in ("--data", "--key", "--timestamp"):
         if arguments.on(flag):
             raise UsageError(f"{flag} is for one event; a batch has them in its lines")
+    dry = arguments.on("--dry-run")
+    for flag in ("--no-deliver", "--wait", "--rejects", "--log") if dry else ():
+        if arguments.on(flag):
+            raise UsageError(f"{flag} is of a batch that is accepted; --dry-run writes nothing")
     if arguments.assignments:
         raise UsageError(f"{arguments.assignments[0].flag} sets a field of one event; a batch has them in its lines")
     as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
@@ -34,6 +38,8 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
     progress = Progress("events", quiet)
     # Events make no circles: to look for them among the objects of each chunk is for nothing.
     gc.set_threshold(100_000)
+    if dry:
+        return _rehearse(project, arguments, progress)
     with ExitStack() as stack:
         log = _log(arguments)
         chunks, rejected = opened(stack, project, arguments, log)
@@ -59,6 +65,29 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
         _note_rejects(name, result)
         note_trouble(result)
     return flow.exit_code(result, deliver)
+
+
+def _rehearse(project: Project, arguments: Arguments, progress: Progress) -> Exit:
+    """Show what would become of a batch: its counts, the messages by where they would go, the first refusals."""
+    from ..engine.rehearsal import rehearse
+
+    as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
+    with ExitStack() as stack:
+        chunks, _ = opened(stack, project, arguments)
+        runtime = stack.enter_context(Runtime(project, keep=False))
+        runtime.gate.allows_future = arguments.on("--allow-future")
+        result = rehearse(runtime, chunks, lambda so_far: progress.at(so_far["accepted"] + so_far["rejected"]))
+    progress.end()
+    if as_json:
+        say_json(result)
+    elif not quiet:
+        _say(result)
+        for target, number in sorted(result["messages"].items()):
+            say(f"    {number:,} to {target}")
+        note("a dry run: nothing is accepted, nothing is sent", "yellow")
+    if not as_json:
+        _note_rejects(arguments.options["--batch"], result)
+    return flow.exit_code(result, False)
 
 
 def opened(

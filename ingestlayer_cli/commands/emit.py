@@ -25,7 +25,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
 
         raise keep(settings, args, error) from None
     arguments = parse(args, EMIT, project.declaration)
-    if arguments.on("--dry-run"):
+    if arguments.on("--dry-run") and not arguments.on("--batch"):
         from .preview import show
 
         return show(project, arguments)

@@ -127,6 +127,8 @@ class BatchDocument(TypedDict):
     deliveries: DeliveryCounts
     rejects: list[RejectDocument]
     trouble: NotRequired[Failing]  # what stopped it once something was accepted
+    dry_run: NotRequired[bool]
+    messages: NotRequired[dict[str, int]]  # of a dry run, by where they would go
 
 
 # preview --------------------------------------------------------------------------------------------------
