@@ -123,21 +123,26 @@ class Then:
             self.today.add(kind)
             found: Row | None = self._outside.row(kind, key)
             return found
-        values = {**self._of_today(kind, key, kept), **given_entity(kept, self._at)[0]}
+        values = {**self._of_today(kind, key, kept)[0], **given_entity(kept, self._at)[0]}
         return Row(values, 0) if values else None
 
-    def _of_today(self, kind: str, key: str, kept: dict[str, Any]) -> dict[str, Any]:
-        """Return the values that the pipeline uses, and that are not kept of those that the run was given."""
+    def _of_today(self, kind: str, key: str, kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the values that the pipeline uses, and that are not kept of those that the run was given.
+
+        Those that are, or were then, from the store come apart: they are redacted by where they are from.
+        """
         names, known = self._uses.get(kind, []), {*kept["values"], *(_TIMES if "seen" in kept else ())}
         if "whole" in kept:
             names = [name for name in kept.get("hidden", ()) if names is None or name in names]
         if names is not None and known.issuperset(names):
-            return {}
-        row = self._outside.row(kind, key)
-        values = laid_over(row.values if row else {}, self._memory.traits(kind, key))
+            return {}, {}
+        row, traits = self._outside.row(kind, key), self._memory.traits(kind, key)
+        values = laid_over(row.values if row else {}, traits)
         missing = sorted({*(values if names is None else names)} - known)
         self.today.update(f"{kind}.{name}" for name in missing)
-        return {name: values.get(name) for name in missing}
+        learned = {*kept.get("learned", ()), *(traits.values if traits else ())}
+        own = {name: values.get(name) for name in missing if name not in learned}
+        return own, {name: values.get(name) for name in missing if name in learned}
 
     def file_name(self, kind: str) -> str:
         """Return a name for people of where rows are from."""
@@ -156,6 +161,10 @@ class Then:
         if kept is None:
             return self._memory.traits(kind, key)
         known, more = given_entity(kept, self._at)[1], self._memory.learned(kind, key)
+        if today := self._of_today(kind, key, kept)[1]:
+            known = known or Traits({}, {}, self._at, self._at)
+            origins = {name: ("", self._at) for name in today}
+            known = known._replace(values={**today, **known.values}, origins={**origins, **known.origins})
         if known is None or more is None:
             return known or more
         return Traits(
