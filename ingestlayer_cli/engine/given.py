@@ -163,7 +163,7 @@ class Then:
         known, more = given_entity(kept, self._at)[1], self._memory.learned(kind, key)
         if today := self._of_today(kind, key, kept)[1]:
             known = known or Traits({}, {}, self._at, self._at)
-            origins = {name: ("", self._at) for name in today}
+            origins = dict.fromkeys(today, ("", self._at))
             known = known._replace(values={**today, **known.values}, origins={**origins, **known.origins})
         if known is None or more is None:
             return known or more
