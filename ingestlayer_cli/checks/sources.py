@@ -195,6 +195,7 @@ class Postgres:
         try:
             with psycopg.connect(address, connect_timeout=max(self._timeout // 1000, 2)) as connection:
                 connection.read_only = True
+                _read_every_date(connection)
                 connection.execute("SELECT set_config('statement_timeout', %s, true)", (str(self._timeout),))
                 # A cursor of the server: rows come as they are read, and it takes nothing but a query.
                 with connection.cursor(name="ingestlayer") as cursor:
@@ -205,7 +206,47 @@ class Postgres:
                         yield SourceRow(number, dict(zip(names, map(_plain, cells), strict=True)))
         except psycopg.Error as error:
             words = excerpt(_without_secrets(str(error), address))
-            raise SourceError(f"PostgreSQL: {words}", "try the query with: psql") from None
+            raise SourceError(f"PostgreSQL: {words}", _hint_of(error, self._address)) from None
+
+
+def _read_every_date(connection: Any) -> None:
+    """Have dates and times that Python has not, `infinity` and years beyond 9999, come as the texts that they are."""
+    from psycopg import DataError
+    from psycopg.types import datetime as types
+
+    def tolerant(loader: Any) -> Any:
+        def load(self: Any, data: Any) -> Any:
+            try:
+                return loader.load(self, data)
+            except DataError:
+                return bytes(data).decode()
+
+        return type(f"Tolerant{loader.__name__}", (loader,), {"load": load})
+
+    for name, loader in (
+        ("date", types.DateLoader),
+        ("timestamp", types.TimestampLoader),
+        ("timestamptz", types.TimestamptzLoader),
+        ("interval", types.IntervalLoader),
+    ):
+        connection.adapters.register_loader(name, tolerant(loader))
+
+
+def _hint_of(error: Any, address: str) -> str:
+    """Return what to do about what a server, or the way to it, did wrong."""
+    state, said = error.sqlstate or "", str(error)
+    if state == "57014":
+        return 'give it more: timeout = "5m"'
+    if state.startswith("42") or state == "25006":
+        return "try the query with: psql"
+    named = address if SECRET.fullmatch(address) else "`source`"
+    if state.startswith("28") or "authentication failed" in said or "no password" in said:
+        return f"look at the user and the password in {named}"
+    if "does not exist" in said and not state:
+        return f"look at the names in {named}"
+    if type(error).__name__ in ("OperationalError", "ConnectionTimeout"):
+        return f"is the server up, and reached from here? Its address is in {named}"
+    return "try the query with: psql"
 
 
 def _without_secrets(text: str, address: str) -> str:
@@ -224,6 +265,8 @@ def _plain(value: Any) -> Any:
 
     if value is None or isinstance(value, str | int | float | bool | list | dict):
         return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return "\\x" + bytes(value).hex()
     if isinstance(value, Decimal):
         # NaN and infinity are no numbers here: they stay texts.
         if not value.is_finite():

@@ -161,3 +161,48 @@ def test_an_error_never_holds_the_password(
 def test_an_address_that_is_none_is_an_error_without_it(queried: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METER_DB", "postgresql://meter:s3cret@host:no-port/db")
     assert "s3cret" not in error(queried)
+
+
+DATES = ("'infinity'", "'-infinity'", "'20000-01-01'", "'0044-03-15 BC'", "'2026-11-03'")
+
+
+def test_what_python_has_no_date_for_is_a_cell_and_stops_no_row(queried: Checked) -> None:
+    rows = ", ".join(
+        f"('c{number}', 9, 10, {value})"
+        for number, value in enumerate(
+            ("'infinity'", "'-infinity'", "'20000-01-01'", "'0044-03-15 BC'", "'2026-11-03'")
+        )
+    )
+    for kind in ("timestamptz", "timestamp", "date"):
+        columns = f'SELECT customer_id, used, "limit", at::{kind} AS at'
+        text = f'{columns} FROM (VALUES {rows}) AS t (customer_id, used, "limit", at)'
+        queried.tables(query(text.replace("'infinity')", "'infinity'::text)")))
+        result = queried.run()
+        assert (result["rows"], result["problems"], result.exit_codes) == (5, [], [])
+
+
+def test_bytes_are_shown_as_postgresql_shows_them(queried: Checked) -> None:
+    text = "SELECT '\\x0aff'::bytea AS customer_id, 9 AS used, 10 AS limit"
+    queried.tables(query(text))
+    assert [row["key"] for row in queried.run()["crossed"]] == ["\\x0aff"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("s3cret", "wr0ng", "look at the user and the password in env:METER_DB"),
+        ("127.0.0.1:", "127.0.0.1:1", "is the server up, and reached from here? Its address is in env:METER_DB"),
+    ],
+)
+def test_the_hint_fits_the_fault_of_the_connection(
+    queried: Checked, server: str, monkeypatch: pytest.MonkeyPatch, old: str, new: str, hint: str
+) -> None:
+    monkeypatch.setenv("METER_DB", server.replace(old, new, 1))
+    assert queried.run()["error"]["hint"] == hint
+
+
+def test_the_hint_fits_the_fault_of_the_query(queried: Checked) -> None:
+    queried.tables(query("SELECT * FROM usages"))
+    assert queried.run()["error"]["hint"] == "try the query with: psql"
+    queried.tables(query("SELECT pg_sleep(60), 1 AS used, 1 AS limit, 'x' AS customer_id", 'timeout = "500ms"'))
+    assert queried.run()["error"]["hint"] == 'give it more: timeout = "5m"'
