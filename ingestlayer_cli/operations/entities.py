@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 from ..engine.runtime import Runtime
 from ..entities import EntityFile, Row
 from ..entities.reading.cells import WANTED, fit, key_text
-from ..entities.reading.faults import Fault, Record, WholeFileError
+from ..entities.reading.faults import Fault, Record, WholeFileError, visible
 from ..entities.reading.json_rows import shown
 from ..entities.table import Table, form_of
 from ..language.expressions import equal
@@ -66,6 +66,7 @@ def check_kind(project: Project, store: Store | None, kind: str) -> None:
 def get(runtime: Runtime, store: Store | None, kind: str, key: str) -> Document:
     """Return an entity as pipelines see it, and of each trait where it is from; UnknownEntityError otherwise."""
     check_kind(runtime.project, store, kind)
+    key = key_text(key) or key
     row, traits = runtime.entities.get(kind, key), store.traits(kind, key) if store else None
     if row is None and traits is None:
         raise _unknown(runtime, store, kind, key)
@@ -109,7 +110,7 @@ def _unknown(runtime: Runtime, store: Store | None, kind: str, key: str) -> Unkn
     near = near_miss(key.lower(), known)
     for lower, id_ in known.items():
         near = near.replace(f'"{lower}"', f'"{id_}"')
-    return UnknownEntityError(f"{words} {kind} {key}{near}", f"`ingestlayer entities list {kind}` shows them")
+    return UnknownEntityError(f"{words} {kind} {key}{visible(near)}", f"`ingestlayer entities list {kind}` shows them")
 
 
 def _some_ids(runtime: Runtime, store: Store | None, kind: str, key: str) -> list[str]:
@@ -203,6 +204,7 @@ def set_traits(runtime: Runtime, kind: str, key: str, values: dict[str, Any], un
     """
     store = runtime.store
     check_kind(runtime.project, store, kind)
+    key = key_text(key) or ""
     if not key:
         raise UsageError("the id is empty")
     row = runtime.entities.get(kind, key)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..entities.reading.cells import key_text
 from ..language.expressions import Scope
 from ..language.templates import Template
 from ..model.events import Event
@@ -32,7 +33,7 @@ class EnrichEntity(Step):
     key: Template
 
     def __call__(self, context: Context) -> Drop | None:
-        key = self.key.key(context.scope)
+        key = key_text(self.key.key(context.scope))
         if key is None:
             context.put(lambda scope: know(scope, self.kind, {}))
             context.note = f"the key is null: $entity.{self.kind} is null"
@@ -46,7 +47,7 @@ class EnrichEntity(Step):
         return None
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
-        if key := self.key.key(scope):
+        if key := key_text(self.key.key(scope)):
             foreseen.rows[self.kind].add(key)
 
     def _found(self, context: Context, key: str, row: Any, traits: Traits | None) -> str:

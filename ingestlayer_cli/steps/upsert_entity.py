@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..entities.reading.cells import key_text
 from ..language.expressions import Scope
 from ..language.templates import Template, substitute
 from ..model.events import Event
@@ -36,7 +37,7 @@ class UpsertEntity(Step):
         return values
 
     def __call__(self, context: Context) -> Drop | None:
-        key = self.external_id.key(context.scope)
+        key = key_text(self.external_id.key(context.scope))
         if not key:
             context.note = "the external id is null or empty: nothing is written"
             return None
@@ -52,5 +53,5 @@ class UpsertEntity(Step):
         return None
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
-        if key := self.external_id.key(scope):
+        if key := key_text(self.external_id.key(scope)):
             foreseen.rows[self.kind].add(key)
