@@ -30,18 +30,19 @@ class Text:
     def rows_in(self, file: BinaryIO, is_young: bool = False) -> Iterator[SourceRow]:
         """Yield the rows of an open file, which stays open; a young one was changed a moment ago."""
         reader = reader_of(self.form, self._format)
-        read = reader.values
+        read, by_key, made = reader.values, self.form == "json", tuple.__new__
         is_first = True
         try:
             for number, _, _, value, fault in reader.records(file, is_young):
                 if is_first:
                     is_first = False
                     self._begin(reader)
-                if type(value) is tuple:  # of an object by key
+                if by_key and isinstance(value, tuple):
                     value = value[1]
                     if not isinstance(value, dict):
                         raise SourceError(f"{self.name} holds no list of objects", _NO_LIST)
-                yield SourceRow(number, read(value)) if fault is None else SourceRow(number, {}, fault.words)
+                # As `SourceRow(…)`, in half the time.
+                yield made(SourceRow, (number, read(value), "") if fault is None else (number, {}, fault.words))
             self._begin(reader)
         except EmptyFileError:
             return

@@ -200,6 +200,7 @@ class CsvBatch:
         self._declaration = declaration
         self._fields = declaration.fields if declaration else {}
         self._own = [name for name in ENVELOPE if name not in self._fields]
+        self._has_own = False  # whether the header has any of these
         self._source = source
 
     @property
@@ -243,6 +244,7 @@ class CsvBatch:
 
     def _check_header(self) -> None:
         """Raise RejectedError when no row could fit: there are columns that are no fields, or required ones lack."""
+        self._has_own = any(name in self._reader.columns for name in self._own)
         if self._declaration is None:
             return
         columns = [name for name in self._reader.columns if name]
@@ -258,15 +260,18 @@ class CsvBatch:
             raise RejectedError("schema", f"the header does not fit {self._type}: {first}{more}", hint, problems)
 
     def _raw(self, values: dict[str, Any]) -> Raw:
-        own = {name: values.pop(name, None) for name in self._own}
+        own = {name: values.pop(name, None) for name in self._own} if self._has_own else {}
         payload = {name: self._value(name, cell) for name, cell in values.items() if cell is not None}
+        if not own:
+            return Raw(self._type, payload, None, None, self._source)
         key, timestamp, source = (own.get(name) for name in ENVELOPE)
         return Raw(self._type, payload, key, timestamp, source or self._source)
 
     def _value(self, name: str, cell: str) -> Any:
+        field = self._fields.get(name)
         try:
-            return self._fields[name].read(cell)
-        except (KeyError, ValueError):
+            return cell if field is None else field.read(cell)
+        except ValueError:
             return cell  # the gate says what is wrong with it
 
 

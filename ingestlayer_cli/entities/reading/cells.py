@@ -48,6 +48,15 @@ def fit(value: Any, kind: str) -> Any:
     return value
 
 
+def is_composed(text: str) -> bool:
+    """Say whether a text is in the form in which one letter is one code point; then any part of it is."""
+    if text.isascii():
+        return True
+    from unicodedata import is_normalized
+
+    return is_normalized("NFC", text)
+
+
 def composed(text: str) -> str:
     """Return a text in the form in which one letter is one code point: Unicode NFC."""
     if text.isascii():

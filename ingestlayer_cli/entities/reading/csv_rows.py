@@ -63,6 +63,7 @@ class Csv(Reader):
     def parse(self, records: list[bytes]) -> list[Parsed]:
         import csv
 
+        self.lines.is_composed = False  # these are no lines that are at hand
         if self.stream.is_carriage:
             records = [data.replace(b"\r", b"\n") for data in records]
         try:
@@ -76,7 +77,8 @@ class Csv(Reader):
     def values(self, value: list[str]) -> dict[str, Any]:
         """Return the columns of a row, as texts or null."""
         columns = self.columns
-        found: dict[str, Any] = dict(zip(columns, texts(value), strict=False))
+        cells = [cell.strip() or None for cell in value] if self.lines.is_composed else texts(value)
+        found: dict[str, Any] = dict(zip(columns, cells))  # noqa: B905 - rows may be ragged; to say so takes time
         if len(value) < len(columns):
             found = {**dict.fromkeys(columns), **found}
         if self.is_partly_named:

@@ -7,6 +7,7 @@ from io import BytesIO, StringIO
 from itertools import accumulate, chain
 from typing import Any, BinaryIO
 
+from .cells import is_composed
 from .faults import Fault, Parsed, Record, WholeFileError
 
 READ = 1 << 18  # bytes read at once; a pipe gives what it has, so that a slow one is not waited for
@@ -168,6 +169,7 @@ class Lines:
         self.first = 1  # that of the first line at hand
         self.starts = [stream.start]  # where each line at hand begins, and where the last one ends
         self.faults: dict[int, Fault] = {}
+        self.is_composed = True  # what is at hand needs no composing
         self._stream = stream
         self._is_young = is_young
         self._texts: list[str] = []
@@ -205,9 +207,12 @@ class Lines:
         number = self.first + len(self._texts)
         raw = BytesIO(data).readlines()
         try:
-            texts = StringIO(self._stream.decoded(data), newline="\n").readlines()
+            text = self._stream.decoded(data)
+            texts = StringIO(text, newline="\n").readlines()
+            self.is_composed = is_composed(text) and (self.is_composed or not self._texts[used:])
         except UnicodeDecodeError:
             texts = [self._decoded(number + index, line) for index, line in enumerate(raw)]
+            self.is_composed = False
         if hidden:
             self.faults[number] = Fault(number, 1, f"the line is larger than {LINE:,} bytes")
         begins = self.starts[-1]
