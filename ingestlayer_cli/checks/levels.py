@@ -122,7 +122,7 @@ class Levels:
         since = crossed.before.since
         told = None if since is None else format_time(since)
         name = self._data["name"]
-        own = (name, crossed.level, crossed.before.level, row.value, told, self.period)
+        own = (name, crossed.level, crossed.before.level, row.value, told, self.period, crossed.again or None)
         known = dict(zip(CROSSED, own, strict=True))
         # The columns that the check names have values as it read them.
         values = {**known, **row.values, **{name: found for name, found in row.numbers.items() if "." not in name}}

@@ -5,10 +5,10 @@ import sys
 from ..system.console import is_attended, stdin
 
 
-def ask(prompt: str, hidden: bool = True) -> str:
+def ask(prompt: str, hidden: bool = True, otherwise: str = "") -> str:
     """Ask on the terminal, hidden where it is a secret; without one the next line of stdin is the answer.
 
-    It is never an argument, which every process of the machine can see.
+    A secret is never an argument, which every process of the machine can see. Who answers nothing means `otherwise`.
     """
     from ..system.console import note
     from ..system.errors import Exit, IngestlayerError, UsageError
@@ -20,6 +20,8 @@ def ask(prompt: str, hidden: bool = True) -> str:
         stopped = IngestlayerError("interrupted: nothing was changed")
         stopped.kind, stopped.exit_code = "interrupted", Exit.INTERRUPTED
         raise stopped from None
+    if line and not line.strip() and otherwise:
+        return otherwise
     if not line.strip():
         raise UsageError(f"nothing was given for: {prompt}", "paste it at the prompt, or give it on stdin")
     return line.strip()

@@ -50,7 +50,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
             progress.end()
             results.append(result)
             if not as_json:
-                _say(data, result, options, quiet)
+                say_result(data, result, options, quiet)
         if options.deliver and not options.dry_run:
             earlier = send_due(runtime, started, runtime.clock.now() + options.wait, is_patient=True)
     if as_json:
@@ -101,7 +101,7 @@ def _options(arguments: Arguments, runtime: Runtime, progress: Progress) -> Chec
 # What is shown --------------------------------------------------------------------------------------------
 
 
-def _say(data: dict[str, Any], result: Document, options: CheckOptions, quiet: bool) -> None:
+def say_result(data: dict[str, Any], result: Document, options: CheckOptions, quiet: bool) -> None:
     """Show a table on stdout, and trouble, which is all that `-q` shows and cron mails, on stderr."""
     if "error" in result:
         note(f"error: {result['check']}: {result['error']['message']}", "red")
@@ -156,7 +156,8 @@ def _say_table(data: dict[str, Any], result: Document, options: CheckOptions) ->
     period = f", {result['period']}" if result["period"] else ""
     say(f"{result['check']}: {result['rows']:,} rows{left_out}{period}", "bold")
     shown = _shown(result)
-    is_ratio, top = data["value"][0] == "/", data["levels"][-1]
+    is_ratio = data["value"][0] == "/" or data["format"]["percent"]
+    top = data["levels"][-1]
     numbers = [_number(row["value"], is_ratio) for row in shown]
     states = [_state(row, is_ratio, width) for row in shown]
     made_of = [_made_of(row["why"]) if width >= 110 else "" for row in shown]

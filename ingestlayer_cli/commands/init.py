@@ -1,13 +1,16 @@
 """`init`: a small working project to start from."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..recipes import STARTER
+from ..system.errors import UsageError
 from .options import Json
 
 TRY = "ingestlayer emit usage.limit_reached --customer acme --metric api-calls --limit 10000 --used 10250 --plan pro"
+
+_FROM: Any = {"rich_help_panel": "Usage and its limits"}
 
 
 def init(
@@ -16,12 +19,69 @@ def init(
     ] = None,
     recipe: Annotated[str, typer.Option("--recipe", metavar="NAME", help="What to start from.")] = STARTER,
     add: Annotated[bool, typer.Option("--add", help="Add the recipe to the project that is there.")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="SOURCE", help="Usage to compare with its limits: a file, or a database.", **_FROM
+        ),
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option("--query", metavar="SQL", help="What to ask the database.", **_FROM)
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="COLUMN", help="The column of the customer.", **_FROM)
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="COLUMN", help="That of what is counted, or none.", **_FROM)
+    ] = None,
+    used: Annotated[str | None, typer.Option("--used", metavar="COLUMN", help="That of what is used.", **_FROM)] = None,
+    limit: Annotated[str | None, typer.Option("--limit", metavar="COLUMN", help="That of the limit.", **_FROM)] = None,
+    percentage: Annotated[
+        str | None, typer.Option("--percentage", metavar="COLUMN", help="In place of these two.", **_FROM)
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="TOML", help="How it is written: 'delimiter = \";\"'.", **_FROM),
+    ] = None,
+    levels: Annotated[
+        str | None, typer.Option("--levels", metavar="LIST", help="Parts of the limit: 0.8,1", **_FROM)
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option("--period", metavar="PERIOD", help="Each level once a month, day, …", **_FROM)
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option("--channel", metavar="CHANNEL", help="Where it is told.", **_FROM)
+    ] = None,
+    customers: Annotated[
+        str | None, typer.Option("--customers", metavar="FILE", help="Customers and their owners, or none.", **_FROM)
+    ] = None,
+    customers_key: Annotated[
+        str | None, typer.Option("--customers-key", metavar="COLUMN", help="Their key in that file.", **_FROM)
+    ] = None,
+    customers_name: Annotated[
+        str | None, typer.Option("--customers-name", metavar="COLUMN", help="Their names, or none.", **_FROM)
+    ] = None,
+    customers_owner: Annotated[
+        str | None, typer.Option("--customers-owner", metavar="COLUMN", help="Their owners, or none.", **_FROM)
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed.", **_FROM)] = False,
     json: Json = False,
 ) -> int:
     """Write a small, commented, working project. Files that are there stay as they are.
 
-    `ingestlayer recipes` lists what there is to start from.
+    `ingestlayer recipes` lists what there is to start from. With --from it is a project that compares usage with its
+    limits: what is not said is proposed, and asked.
     """
+    answers = (key, metric, used, limit, percentage, format, levels, period, channel)
+    owners = (customers, customers_key, customers_name, customers_owner)
+    if source is not None:
+        if add or recipe != STARTER:
+            raise UsageError("--from makes a project of its own", "give --from, or --recipe")
+        from . import init_from
+
+        return init_from.run(directory or ".", init_from.Typed(source, query, *answers, *owners), yes, json)
+    if yes or any(answer is not None for answer in (query, *answers, *owners)):
+        raise UsageError("there is nothing to ask of without --from", "name the table of usage: --from usage.csv")
     from ..project.find import find
     from ..project.jsonschema import refresh
     from ..recipes import write
@@ -38,7 +98,7 @@ def init(
     for name in written.created:
         say(f"created {name}", "green")
     for name in written.changed:
-        say(f"changed {name}: the entities that it lacked", "green")
+        say(f"changed {name}: the tables that it lacked", "green")
     for name in written.kept:
         say(f"kept    {name} (it was there)", "dim")
     _say_next(recipe, place, fresh="ingestlayer.toml" in written.created)

@@ -8,7 +8,8 @@ from ..system.clock import DAY
 
 STALE = "check.stale"  # the event that tells of a source that has been silent for too long
 SECRET = re.compile(r"(?<![\w:])(?:env|keyring):[\w./-]+", re.ASCII)  # where a text names one
-CROSSED = ("check", "level", "previous", "value", "since", "period")  # what every event of a check can have
+# What every event of a check can have. `again`: how often levels of its key were armed again in the period, if ever.
+CROSSED = ("check", "level", "previous", "value", "since", "period", "again")
 STALE_FIELDS = {"check": "string", "since": "datetime", "error": "string"}
 STALE_DECLARATION = {
     "file": "",  # it is nobody's

@@ -23,7 +23,8 @@ STARTER = "starter"  # what `init` makes when no recipe is named: every part of 
 class Recipe(NamedTuple):
     """What a recipe is for: a title, one line and one paragraph, and the event type to try it with.
 
-    `entities` are the kinds that it looks up, `shared` the files in `common/` that it needs beside its own.
+    `entities` are the kinds that it looks up, `checks` the names of its checks, `shared` the files in `common/` that it
+    needs beside its own.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Recipe(NamedTuple):
     description: str
     event: str
     entities: list[str]
+    checks: list[str]
     shared: list[str]
 
     @property
@@ -64,15 +66,15 @@ def about(name: str) -> Recipe:
         raise UsageError(f"there is no recipe {name}{near_miss(name, names())}", "`ingestlayer recipes` lists them")
     data = tomllib.loads(_read(name, _ABOUT).decode())
     head = (data["title"], data["summary"], data["description"].strip(), data["event"])
-    return Recipe(name, *head, data.get("entities", []), data.get("shared", []))
+    return Recipe(name, *head, data.get("entities", []), data.get("checks", []), data.get("shared", []))
 
 
 def files(name: str) -> dict[str, bytes]:
     """Return the files that a project gets, by their names in it; UsageError for an unknown recipe."""
     recipe = about(name)
-    # A file of that name here would hide files of this repository from its own git.
-    found = {".gitignore": _read(_COMMON, "gitignore")}
-    found[PROJECT] = "\n".join([_read(_COMMON, PROJECT).decode(), *map(_table, recipe.entities)]).encode()
+    found = {".gitignore": ignored()}
+    checks = (_text("checks", check) for check in recipe.checks)
+    found[PROJECT] = "\n".join([head(), *(_text("entities", kind) for kind in recipe.entities), *checks]).encode()
     for file in map(_file, recipe.entities):
         found[file] = _read(_COMMON, "entities", file)
     for file in recipe.shared:
@@ -85,14 +87,25 @@ def files(name: str) -> dict[str, bytes]:
     return found
 
 
-def _table(kind: str) -> str:
-    """Return the table of a kind of entities in a project file, with its comment."""
-    return _read(_COMMON, "entities", f"{kind}.toml").decode()
+def ignored() -> bytes:
+    """Return the .gitignore of a project."""
+    # A file of that name here would hide files of this repository from its own git.
+    return _read(_COMMON, "gitignore")
+
+
+def head() -> str:
+    """Return how a project file begins: the settings that every project has."""
+    return _read(_COMMON, PROJECT).decode()
+
+
+def _text(family: str, name: str) -> str:
+    """Return a table of a project file, of `entities` or of `checks`, with its comment."""
+    return _read(_COMMON, family, f"{name}.toml").decode()
 
 
 def _file(kind: str) -> str:
-    """Return the name of the file that this table names."""
-    return str(tomllib.loads(_table(kind))["entities"][kind]["file"])
+    """Return the name of the file that the table of a kind of entities names."""
+    return str(tomllib.loads(_text("entities", kind))["entities"][kind]["file"])
 
 
 def _read(*parts: str) -> bytes:
@@ -111,15 +124,20 @@ class Written(NamedTuple):
 def write(name: str, directory: str) -> Written:
     """Write a recipe's files below a directory. What is there stays as it is.
 
-    A project file that is there gets the tables of the entities that it lacks; of those that it has, it names the
-    files. UsageError when a file cannot be written; ProjectError, before anything is, when it is no TOML.
+    A project file that is there gets the tables of the entities and checks that it lacks; of the entities that it has,
+    it names the files. UsageError when a file cannot be written; ProjectError, before anything is, when it is no TOML.
     """
     wanted, written = files(name), Written([], [], [])
     project = os.path.join(directory, PROJECT)
     if os.path.lexists(project):
-        added, own = _add_entities(project, about(name).entities)
+        added, own = _add_tables(project, about(name))
         (written.changed if added else written.kept).append(PROJECT)
         wanted = {file: wanted[file] for file in wanted if file != PROJECT and file not in own}
+    return put(wanted, directory, written)
+
+
+def put(wanted: dict[str, bytes], directory: str, written: Written) -> Written:
+    """Write files below a directory, less those that are there; UsageError when one cannot be written."""
     for file, content in sorted(wanted.items()):
         path = os.path.join(directory, file)
         try:
@@ -136,17 +154,18 @@ def write(name: str, directory: str) -> Written:
     return written
 
 
-def _add_entities(path: str, kinds: list[str]) -> tuple[bool, list[str]]:
-    """Append the tables of entities that a project file lacks.
+def _add_tables(path: str, recipe: Recipe) -> tuple[bool, list[str]]:
+    """Append the tables of entities and checks that a project file lacks.
 
-    Return whether there was one, and our files for those that it has with a file of its own.
+    Return whether there was one, and our files for the entities that it has with a file of its own.
     """
     from ..project import edit
 
     text, data = edit.read(path, PROJECT)
     known = data.get("entities", {})
-    own = [_file(kind) for kind in kinds if kind in known and known[kind].get("file") != _file(kind)]
-    lacking = [_table(kind) for kind in kinds if kind not in known]
+    own = [_file(kind) for kind in recipe.entities if kind in known and known[kind].get("file") != _file(kind)]
+    lacking = [_text("entities", kind) for kind in recipe.entities if kind not in known]
+    lacking += [_text("checks", check) for check in recipe.checks if check not in data.get("checks", {})]
     if lacking:
         newline = "\r\n" if "\r\n" in text else "\n"
         start = text if not text or text.endswith("\n") else text + newline

@@ -88,7 +88,7 @@ def test_a_recipe_is_added_to_the_project_around(tmp_path: Path) -> None:
 def test_what_the_project_lacked_is_told(tmp_path: Path) -> None:
     ingestlayer("init", "--recipe", "webhook-events", cwd=tmp_path)
     result = ingestlayer("init", "--recipe", "feature-usage", "--add", cwd=tmp_path)
-    assert "changed ingestlayer.toml: the entities that it lacked" in result.out
+    assert "changed ingestlayer.toml: the tables that it lacked" in result.out
     assert Folder(tmp_path).here("validate", "--strict").code == 0
 
 

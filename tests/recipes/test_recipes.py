@@ -14,7 +14,7 @@ NAMES = recipes.names()
 ASKED_FOR = [
     *("usage-limit-hits", "user-signups", "waitlist-signups", "new-subscriptions", "canceled-subscriptions"),
     *("successful-payments", "failed-payments", "trial-conversions", "form-submissions", "feature-usage"),
-    *("file-uploads", "failed-logins", "support-escalations", "webhook-events"),
+    *("file-uploads", "failed-logins", "support-escalations", "webhook-events", "quota-check"),
 ]
 
 each = pytest.mark.parametrize("name", NAMES)

@@ -148,6 +148,19 @@ SAMPLES: dict[str, tuple[tuple[int, int, int], dict[str, list[str]]]] = {
             ],
         },
     ),
+    "quota-check": (
+        (9, 1, 3),
+        {
+            "#alerts": [
+                "Acme Inc is at 82% of api-calls",
+                "Acme Inc is at 81.5% of api-calls",
+                "Globex GmbH is at 92% of seats",
+                "Acme Inc is at 102.5% of api-calls",
+                "Initech is at 102% of storage",
+                "A customer is at 100% of seats",
+            ],
+        },
+    ),
     "successful-payments": (
         (14, 1, 5),
         {

@@ -21,6 +21,12 @@ class Csv(Reader):
         self.lines: Lines
         self._dialect: dict[str, Any] = {}
 
+    @property
+    def delimiter(self) -> str:
+        """What stands between the cells, known once the header was read."""
+        found: str = self._dialect["delimiter"]
+        return found
+
     def records(self, file: BinaryIO, is_young: bool = False) -> Iterator[Record]:
         import csv
 

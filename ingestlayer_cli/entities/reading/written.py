@@ -133,8 +133,21 @@ class Proposal:
             if dates_of({"dates": form})(text) != text:  # type: ignore[misc]  # there is a setting
                 self._forms[form] = self._forms.get(form, 0) + 1
 
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that would read the most cells, less those that are there already."""
+        return self._best()[0]
+
     def words(self) -> str:
         """Say which setting would read the most cells; nothing when none would read more."""
+        parts, also, read, total = self._best()
+        if not parts:
+            return ""
+        settings = {**{name: value for name, value in self._format.items() if name not in parts}, **parts}
+        told = ", ".join(f"{name} = {_toml(value)}" for name, value in settings.items())
+        return f"format = {{ {told} }}{also} would read {read:,} of {total:,}"
+
+    def _best(self) -> tuple[dict[str, Any], str, int, int]:
+        """Return the best settings, which others would do as well, and how many cells they read of how many."""
         parts: dict[str, Any] = {}
         counts, total = [], 0
         if self._ways:
@@ -152,11 +165,7 @@ class Proposal:
             also = "".join(f' (or dates = "{other}")' for other in others)
             counts.append(most)
             total += self._dates
-        if not parts:
-            return ""
-        settings = {**{name: value for name, value in self._format.items() if name not in parts}, **parts}
-        told = ", ".join(f"{name} = {_toml(value)}" for name, value in settings.items())
-        return f"format = {{ {told} }}{also} would read {sum(counts):,} of {total:,}"
+        return parts, also, sum(counts), total
 
 
 def _toml(value: Any) -> str:
