@@ -21,8 +21,18 @@ VARYING = [
     (re.compile(r"taken in \d+ ms by \S+"), "taken in 24 ms by myhost:4711"),
     (re.compile(r"in \d+\.\d\d s"), "in 0.01 s"),
     (re.compile(r"APP   \d\d:\d\d"), "APP   09:30"),
+    (re.compile(r"rows, 1 left out, \d{4}-\d\d"), "rows, 1 left out, 2026-11"),
+    (re.compile(r"/\S+/bin/ingestlayer -C /\S+/quota"), "/opt/ingestlayer/bin/ingestlayer -C /srv/quota"),
+    (re.compile(r"--log /\S+/quota/"), "--log /srv/quota/"),
     (re.compile(r"(acme:api-calls|globex:seats):\d{4}-\d\d"), r"\1:2026-11"),
 ]
+EXPORT = """\
+Customer ID;Metric;Used this month;Plan limit
+acme;api-calls;"10,250";"10,000"
+globex;seats;46;50
+initech;storage;"1,250";"5,000"
+hooli;storage;5;
+"""
 
 
 def normal(text: str) -> str:
@@ -68,6 +78,7 @@ def played(block: str, shell: Shell) -> str:
 
 def test_the_console_blocks_show_what_the_commands_print(tmp_path: Path) -> None:
     shell, text = Shell(tmp_path), README.read_text()
+    (tmp_path / "usage.csv").write_text(EXPORT)
     now = BLOCK.sub(lambda match: played(match[0], shell), text)
     if os.environ.get("UPDATE_README"):
         README.write_text(now)

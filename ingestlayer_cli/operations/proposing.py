@@ -24,7 +24,8 @@ _KEYS: tuple[str, ...] = (
 )
 _KEYS += ("workspace id", "client id", "team id", "user id", "customer", "account", "org", "organization")
 _KEYS += ("organisation", "tenant", "company", "workspace", "client", "team", "user", "id")
-_METRICS = ("metric", "meter", "feature", "resource", "quota", "product", "limit name", "limit type", "type", "kind")
+_METRICS = ("metric", "meter", "feature", "resource", "limit name", "limit type", "quota")
+_ALSO_METRICS = ("product", "service", "item", "type", "kind", "name")  # where the rows of a customer need one
 _USED = ("used", "usage", "consumed", "consumption", "in use")
 _ALSO_USED = ("current", "actual", "count", "value", "amount", "quantity")  # where that is the whole name
 _LIMITS = ("limit", "quota", "allowance", "included", "allowed", "entitlement", "cap", "max", "maximum", "capacity")
@@ -96,9 +97,9 @@ def metric_of(sample: Sample, key: str) -> str | None:
     others = [name for name in sample.columns if name != key and not _is_numeric(sample.cells(name))]
     named = _named(others, _METRICS)
     if repeated(sample, [key]) is None:
-        return named if named and len(set(map(str, sample.cells(named)))) < len(sample.rows) / 2 else None
+        return named
     telling = [name for name in others if repeated(sample, [key, name]) is None]
-    return named if named in telling else _first(telling)
+    return named if named in telling else _named(telling, _ALSO_METRICS) or _first(telling)
 
 
 def repeated(sample: Sample, columns: Iterable[str]) -> str | None:

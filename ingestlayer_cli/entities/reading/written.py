@@ -100,6 +100,9 @@ class Proposal:
         self._format = {name: value for name, value in format.items() if value not in (None, False)}
         self._plain = 0  # numbers that are read, and those of them that have a point
         self._pointed = 0
+        self._kept: dict[
+            tuple[str, str], int
+        ] = {}  # of these, those that would be numbers without a decimal point, too
         self._unread = 0  # numbers that are not
         self._ways: dict[tuple[str, str], int] = {}
         self._marks: set[str] = set()
@@ -110,7 +113,11 @@ class Proposal:
     def read(self, text: str) -> None:
         """Note a number that is read."""
         self._plain += 1
-        self._pointed += "." in text
+        if "." in text:
+            self._pointed += 1
+            for way, pattern in self._patterns.items():
+                if way[0] == "," and pattern.fullmatch(text):
+                    self._kept[way] = self._kept.get(way, 0) + 1
 
     def unread(self, text: str) -> None:
         """Note a cell that should be a number, and is none as the file's `format` has it."""
@@ -150,12 +157,12 @@ class Proposal:
         """Return the best settings, which others would do as well, and how many cells they read of how many."""
         parts: dict[str, Any] = {}
         counts, total = [], 0
-        if self._ways:
-            way = max(_WAYS, key=lambda it: self._ways.get(it, 0) - (self._pointed if it[0] == "," else 0))
+        way = max((way for way in _WAYS if way in self._ways), key=self._gain, default=None)
+        if way is not None and self._gain(way) > 0:
             parts |= {"decimal": way[0]} if way[0] != "." else {}
             parts |= {"thousands": way[1]} if way[1] else {}
             parts |= dict.fromkeys(sorted(self._marks), True)
-            counts.append(self._ways[way] + self._plain - (self._pointed if way[0] == "," else 0))
+            counts.append(self._plain + self._gain(way))
             total += self._plain + self._unread
         also = ""
         if self._forms:
@@ -166,6 +173,11 @@ class Proposal:
             counts.append(most)
             total += self._dates
         return parts, also, sum(counts), total
+
+    def _gain(self, way: tuple[str, str]) -> int:
+        """Return how many more numbers would be read."""
+        lost = self._pointed - self._kept.get(way, 0) if way[0] == "," else 0
+        return self._ways[way] - lost
 
 
 def _toml(value: Any) -> str:

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
+from .checks import CheckedDocument, FailedCheckDocument
 from .events import PreviewDocument, RunCounts
 
 Mark = Literal["ok", "warning", "problem"]
@@ -17,6 +18,18 @@ class InitDocument(TypedDict):
     created: list[str]
     kept: list[str]
     changed: list[str]
+
+
+class InitFromDocument(TypedDict):
+    """`init --from`: what was written, the answers by their flags, the dry run, and the lines for the crontab."""
+
+    directory: str
+    created: list[str]
+    kept: list[str]
+    changed: list[str]
+    answers: dict[str, str]
+    check: CheckedDocument | FailedCheckDocument
+    crontab: list[str]
 
 
 class RecipeDocument(TypedDict):

@@ -28,6 +28,7 @@ DOCUMENTS: dict[str, Any] = {
     "validate": projects.ValidateDocument,
     "test": projects.TestsDocument,
     "init": projects.InitDocument,
+    "init --from": projects.InitFromDocument,
     "recipes": projects.RecipesDocument,
     "recipes NAME": projects.RecipePreviewDocument,
     "pipelines list": projects.PipelinesDocument,

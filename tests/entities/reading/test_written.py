@@ -97,3 +97,19 @@ def test_a_date_that_two_forms_read_has_both_proposed() -> None:
     proposal = Proposal({})
     proposal.unread_date("01/02/2027")
     assert proposal.words() == 'format = { dates = "%m/%d/%Y" } (or dates = "%d/%m/%Y") would read 1 of 1'
+
+
+def test_what_would_be_lost_counts_against_a_setting() -> None:
+    proposal = Proposal({})
+    for cell in ("2.55", "3.75"):
+        proposal.read(cell)
+    proposal.unread("1,5")
+    assert proposal.words() == ""
+    assert proposal.settings() == {}
+
+
+def test_a_point_between_thousands_is_no_loss_to_a_decimal_comma() -> None:
+    proposal = Proposal({})
+    proposal.read("9.100")
+    proposal.unread("9.100,50")
+    assert proposal.words() == 'format = { decimal = ",", thousands = "." } would read 2 of 2'

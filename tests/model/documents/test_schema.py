@@ -344,6 +344,20 @@ def test_a_project_from_a_recipe(bench: Bench) -> None:
     bench.document("recipes NAME", "recipes", "user-signups")
 
 
+def test_a_project_from_a_table(bench: Bench) -> None:
+    arguments = (
+        "init",
+        str(bench.root / "new"),
+        "--from",
+        str(bench.root / "usage.csv"),
+        "--customers",
+        "none",
+        "--yes",
+    )
+    made = bench.document("init --from", *arguments)
+    assert made["check"]["crossed"]
+
+
 def test_validate_and_test(bench: Bench) -> None:
     assert {row["severity"] for row in bench.document("validate", "validate", code=1)["problems"]} == {
         "error",
