@@ -216,7 +216,7 @@ def _texts(sample: Sample, columns: Iterable[str]) -> Iterable[str]:
 
 def _is_numeric(cells: list[Any]) -> bool:
     """Say whether a column has numbers, in whatever way they are written."""
-    return _mostly([cell for cell in cells if str(cell).strip().lower() not in UNLIMITED], _is_number)
+    return _mostly([cell for cell in cells if str(cell).strip().lower() not in UNLIMITED], _is_number, share=0.5)
 
 
 def _is_number(cell: Any) -> bool:
@@ -237,10 +237,10 @@ def _has_sign(cell: Any) -> bool:
     return isinstance(cell, str) and cell.rstrip().endswith("%")
 
 
-def _mostly(cells: list[Any], holds: Callable[[Any], Any]) -> bool:
-    """Say whether something holds for nine of ten cells."""
+def _mostly(cells: list[Any], holds: Callable[[Any], Any], share: float = 0.9) -> bool:
+    """Say whether something holds for so many of the cells."""
     some = cells[:1000]
-    return bool(some) and sum(bool(holds(cell)) for cell in some) >= 0.9 * len(some)
+    return bool(some) and sum(bool(holds(cell)) for cell in some) >= share * len(some)
 
 
 def _first(names: list[str]) -> str | None:
