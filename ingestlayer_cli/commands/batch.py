@@ -60,7 +60,7 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
     if as_json:
         say_json(result)
     elif not quiet:
-        _say(result)
+        say_batch(result)
     if not as_json:
         _note_rejects(name, result)
         note_trouble(result)
@@ -81,7 +81,7 @@ def _rehearse(project: Project, arguments: Arguments, progress: Progress) -> Exi
     if as_json:
         say_json(result)
     elif not quiet:
-        _say(result)
+        say_batch(result)
         for target, number in sorted(result["messages"].items()):
             say(f"    {number:,} to {target}")
         note("a dry run: nothing is accepted, nothing is sent", "yellow")
@@ -173,7 +173,8 @@ def _rejects(stack: ExitStack, arguments: Arguments, batch: BinaryIO) -> Rejecte
     return Rejects(stack, path, batch)
 
 
-def _say(result: Document) -> None:
+def say_batch(result: Document) -> None:
+    """Say the counts of a batch."""
     say(
         f"{result['accepted']:,} accepted, {result['duplicates']:,} duplicates, {result['rejected']:,} rejected",
         "bold",

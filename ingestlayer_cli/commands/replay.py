@@ -26,6 +26,10 @@ class Chosen(NamedTuple):
         str | None, typer.Option("--file", metavar="FILE", help="The stored events of a file of `events export`.")
     ] = None
 
+    refused: Annotated[
+        bool, typer.Option("--refused", help="What was refused for what the project was: its files were broken.")
+    ] = False
+
     @property
     def filters(self) -> dict[str, str | None]:
         return {name: getattr(self, name) for name in ("type_", "since", "until", "where", "status")}
@@ -80,6 +84,11 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
 
     _check_source(chosen)
     sending = Sending(not doing.no_deliver, _wait(doing.wait))
+    if chosen.refused:
+        from .replay_refused import take
+
+        _check_refused(chosen, way)
+        return take(chosen.type_, doing, sending, json, quiet)
     project = load(settings.project, keep=not doing.dry_run)
     options = ReplayOptions(
         chosen.pipeline,
@@ -102,13 +111,10 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
         progress.end()
         if not quiet and not json:
             _say_plan(result, sending.deliver, doing.dry_run)
-        if doing.expect is not None and doing.expect != result["events"]:
-            raise UsageError(
-                f"--expect {doing.expect:,}: it is {_count(result['events'], 'event')}",
-                "nothing was sent; look at the plan again",
-            )
+        check_count(doing.expect, result["events"])
         if not doing.dry_run and ids:
-            if not doing.yes and not _asked(result):
+            waiting = sum(result["messages"].values()) + sum(result["waiting"].values())
+            if not doing.yes and not asked(waiting, result["events"]):
                 note("nothing was sent")
                 return Exit.INTERRUPTED
             progress = Progress("events", quiet)
@@ -127,13 +133,27 @@ def _check_source(chosen: Chosen) -> None:
     """Refuse two ways of choosing at once, and none: everything is replayed when it is said."""
     from ..system.errors import UsageError
 
-    ways = (("ids", chosen.ids), ("filters", any(chosen.filters.values())), ("--file", chosen.file))
+    filters = {name: value for name, value in chosen.filters.items() if not (chosen.refused and name == "type_")}
+    ways = (
+        ("ids", chosen.ids),
+        ("filters", any(filters.values())),
+        ("--file", chosen.file),
+        ("--refused", chosen.refused),
+    )
     given = [name for name, on in ways if on]
     if not given and chosen.pipeline is None:
         hint = "name them by id, or choose some: --since 2d, --type TYPE, --status dead; all of them: --until now"
         raise UsageError("which events?", hint)
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} both choose the events", "give one of them")
+
+
+def _check_refused(chosen: Chosen, way: Way) -> None:
+    """Refuse what is of stored events alone: an event that was refused has never run."""
+    from ..system.errors import UsageError
+
+    if chosen.pipeline is not None or way != Way():
+        raise UsageError("beside --refused there is --type alone", "what was refused is accepted as `emit` accepts it")
 
 
 def _wait(text: str | None) -> int:
@@ -210,38 +230,48 @@ def _named(store: Any, chosen: Chosen) -> set[str] | None:
     return None
 
 
-def _asked(result: Any) -> bool:
+def asked(messages: int, events: int) -> bool:
     """Return what a person answers; UsageError where there is none."""
     from ..system.console import is_attended
     from ..system.errors import UsageError
 
-    messages = _count(sum(result["messages"].values()) + sum(result["waiting"].values()), "message")
     if not (is_attended() and sys.stderr.isatty()):
         raise UsageError(
-            f"this would send {messages} of {_count(result['events'], 'event')}: say --yes",
+            f"this would send {count_of(messages, 'message')} of {count_of(events, 'event')}: say --yes",
             "--dry-run shows the plan alone; --expect N refuses when it is another count of events",
         )
-    return typer.confirm(f"Send {messages}?", err=True)
+    return typer.confirm(f"Send {count_of(messages, 'message')}?", err=True)
+
+
+def check_count(expected: int | None, events: int) -> None:
+    """Refuse when it is another count of events than was said."""
+    from ..system.errors import UsageError
+
+    if expected is not None and expected != events:
+        raise UsageError(
+            f"--expect {expected:,}: it is {count_of(events, 'event')}", "nothing was sent; look at the plan again"
+        )
 
 
 def _say_plan(result: Any, deliver: bool, dry_run: bool) -> None:
     from ..system.console import say
 
     runs = ", ".join(f"{count:,} {name}" for name, count in result["runs"].items() if count)
-    say(f"{_count(result['events'], 'event')}, {_count(sum(result['messages'].values()), 'message')}", "bold")
+    say(f"{count_of(result['events'], 'event')}, {count_of(sum(result['messages'].values()), 'message')}", "bold")
     for target, count in sorted(result["messages"].items()):
         say(f"  {target} {count:,}")
     if result["waiting"]:
         targets = ", ".join(f"{target} {count:,}" for target, count in sorted(result["waiting"].items()))
         sent = "queued already, and sent first" if deliver else "queued already"
-        say(f"  waiting: {_count(sum(result['waiting'].values()), 'message')}, {sent}: {targets}")
+        say(f"  waiting: {count_of(sum(result['waiting'].values()), 'message')}, {sent}: {targets}")
     if result["unknown"]:
         looks = (
             "it is looked up first" if dry_run and deliver else "`ingestlayer deliver` looks, or `deliveries settle`"
         )
-        say(f"  unknown: {_count(result['unknown'], 'message')} that may have arrived: {looks}")
+        say(f"  unknown: {count_of(result['unknown'], 'message')} that may have arrived: {looks}")
     if result["skipped"]:
-        say(f"  {_count(result['skipped'], 'message')} skipped: the destination already took the event (--again sends)")
+        skipped = count_of(result["skipped"], "message")
+        say(f"  {skipped} skipped: the destination already took the event (--again sends)")
     say_today(result)
     say(f"  runs: {runs or 'none'}", "dim")
 
@@ -250,10 +280,10 @@ def _say_result(result: Any) -> None:
     from ..system.console import note, say
 
     words = ", ".join(f"{count:,} {name}" for name, count in result["deliveries"].items() if count)
-    say(f"replayed {_count(result['events'], 'event')}; deliveries: {words or 'none'}", "bold")
+    say(f"replayed {count_of(result['events'], 'event')}; deliveries: {words or 'none'}", "bold")
     if result["deliveries"]["pending"] or result["deliveries"]["retrying"]:
         note("what waits is sent by `ingestlayer deliver --watch`")
 
 
-def _count(number: int, what: str) -> str:
+def count_of(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -30,12 +30,15 @@ class Batch:
         runtime: Runtime,
         rejected: Callable[[Line, RejectedError], None] | None,
         progress: Callable[[Document], None] | None,
+        are_letters: bool = False,
     ) -> None:
+        """`are_letters`: the lines were refused once, see `refusing.letters`; each is taken from there."""
         self.result = Document(accepted=0, duplicates=0, rejected=0, runs=no_runs(), deliveries={}, rejects=[])
         self.queued: list[Queued] = []
         self._runtime = runtime
         self._rejected = rejected
         self._progress = progress
+        self._are_letters = are_letters
         self._started = runtime.clock.now()
         self._last = 0  # the number of the last line that is committed
 
@@ -63,8 +66,8 @@ class Batch:
         now = self._runtime.clock.now()
         admitted = [(line, _admitted(self._runtime, line, now)) for line in chunk]
         while admitted:
-            done = _accept_some(self._runtime, admitted)
-            self._last, admitted = done.last, admitted[len(done.outcomes) + len(done.refused) :]
+            done = _accept_some(self._runtime, admitted, self._are_letters)
+            self._last, admitted = done.last, admitted[done.number :]
             self._add(done)
         if self._progress is not None:
             self._progress(self.result)
@@ -91,12 +94,14 @@ class Batch:
 
     @property
     def _place(self) -> str:
-        return f"stopped after line {self._last:,}"
+        return "stopped before the end" if self._are_letters else f"stopped after line {self._last:,}"
 
     def _stop(self, error: Exception) -> None:
         """Tell what is committed; raise the error where nothing is."""
         if self._last:
             hint = f"what came until line {self._last:,} is safe: emit the lines after it alone"
+            if self._are_letters:
+                hint = "what was accepted is safe: `ingestlayer replay --refused` takes the others"
             add_trouble(self.result, error, self._place, hint)
         else:
             raise nothing_accepted(error) if isinstance(error, StoreError) else error
@@ -106,15 +111,16 @@ NOTHING = Queued()
 
 
 class _Done(NamedTuple):
-    """What one transaction came to: what was accepted and buried, the number of its last line, what it queued."""
+    """What one transaction came to: what was accepted and buried, its last line, how many it had, what it queued."""
 
     outcomes: list[list[Run] | First]
     refused: list[tuple[Line, RejectedError]]
     last: int
+    number: int
     queued: Queued = NOTHING
 
 
-def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, _Admitted]]) -> _Done:
+def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, _Admitted]], are_letters: bool) -> _Done:
     """Accept lines in one transaction: all of them, or as many as it may hold the store for."""
     now = runtime.clock.now()
     events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
@@ -126,7 +132,11 @@ def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, _Admitted]]) -
         outcomes: list[list[Run] | First] = []
         refused: list[tuple[Line, RejectedError]] = []
         look_ahead(transaction, looked_up, foreseen)
+        done = 0
         for line, item in admitted:
+            done += 1
+            if are_letters and not transaction.take_dead_letter(line.number):
+                continue
             try:
                 if isinstance(item, RejectedError):
                     raise item
@@ -134,10 +144,12 @@ def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, _Admitted]]) -
             except RejectedError as error:
                 refused.append((line, error))
                 text = line.text.decode("utf-8", "backslashreplace")
-                bury_line(transaction, line.raw or Raw("", None), text, error, now, line.number)
+                bury_line(
+                    transaction, line.raw or Raw("", None), text, error, now, None if are_letters else line.number
+                )
             if monotonic() > until:
                 break
-        return _Done(outcomes, refused, line.number)
+        return _Done(outcomes, refused, line.number, done)
 
     done, queued = transact(runtime, foreseen, work)
     return done._replace(queued=queued)

@@ -84,17 +84,18 @@ def emit_batch(
     wait: int = WAIT,
     rejected: Callable[[Line, RejectedError], None] | None = None,
     progress: Callable[[Document], None] | None = None,
+    are_letters: bool = False,
 ) -> Document:
     """Accept many events, one transaction a chunk, then send their messages.
 
     `rejected` is called for each refused line, `progress` after each chunk with the counts so far. Where accepting
-    fails after the first chunk, the result tells how far it came.
+    fails after the first chunk, the result tells how far it came. `are_letters`: see `refusing.letters`.
     """
     from .chunks import Batch
 
     started = runtime.clock.now()
     runtime.store.expect_many()
-    batch = Batch(runtime, rejected, progress)
+    batch = Batch(runtime, rejected, progress, are_letters)
     batch.accept(chunks)
     until = runtime.clock.now() + wait
     settle(runtime, batch.result, Queued.joined(batch.queued), deliver, wait)

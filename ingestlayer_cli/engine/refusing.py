@@ -1,16 +1,20 @@
 """Events for a project whose settings or declarations are broken: nobody can judge them, and none is lost."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from ..model.events import encode
-from ..model.gate import Line, Raw
+from ..model.gate import Line, Raw, read_payload
 from ..project import Project
+from ..store.contract.protocols import Store
 from ..system.clock import format_time, parse_time
 from ..system.errors import ProjectError, RejectedError, StoreError
 from .accepting import bury_line
+from .batch import raw_event
 from .runtime import Runtime
 
 Refused = Callable[[Line, RejectedError], None]
+RULE = "project"  # of what is kept
+CHUNK = 500  # of what is kept, in a transaction
 
 
 def kept(
@@ -27,14 +31,14 @@ def kept(
         words = f"{count:,} events are kept as refused, the others are not" if count else "nothing is kept"
         return ProjectError(trouble.message, f"{trouble.hint}; {words}: {error.message}", trouble.details)
     words = "the event is" if count == 1 else f"{count:,} events are"
-    hint = f"{trouble.hint}; {words} kept as refused: ingestlayer why --refused"
+    hint = f"{trouble.hint}; {words} kept as refused, and `ingestlayer replay --refused` takes what is kept"
     return ProjectError(trouble.message, hint if count else trouble.hint, trouble.details)
 
 
 def _bury(runtime: Runtime, chunk: list[Line], trouble: ProjectError, refused: Refused | None) -> None:
     now = runtime.clock.now()
     first = f": {trouble.details[0].path}: {trouble.details[0].problem}" if trouble.details else ""
-    why = RejectedError("project", f"{trouble.message}{first}", trouble.hint, trouble.details)
+    why = RejectedError(RULE, f"{trouble.message}{first}", trouble.hint, trouble.details)
     with runtime.store.transaction() as transaction:
         for line in chunk:
             text = line.text.decode("utf-8", "backslashreplace") if line.raw is None else _whole(line.raw, now, line)
@@ -55,3 +59,19 @@ def _whole(raw: Raw, now: int, line: Line) -> str:
         return encode(raw._replace(timestamp=at).envelope())
     except (TypeError, ValueError, RecursionError):
         return line.text.decode("utf-8", "backslashreplace") or "it cannot be written as JSON"
+
+
+def letters(store: Store, type_: str | None = None) -> Iterator[list[Line]]:
+    """Yield what was kept, the oldest first, as lines of a batch; the number of one is its place in the store."""
+    after = 0
+    while found := store.refusals.of_rule(RULE, type_, after, CHUNK):
+        after = found[-1][0]
+        yield [_letter(*row) for row in found]
+
+
+def _letter(place: int, source: str, text: str) -> Line:
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        return Line(place, raw_event(read_payload(data, "what came"), None, source), None, data)
+    except RejectedError as error:
+        return Line(place, None, error, data)

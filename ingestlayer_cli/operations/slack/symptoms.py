@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ...destinations.slack import credentials
 from ...destinations.slack.workspaces import API_URL, table_of
+from ...model.redaction import without_secrets
 from ...project import Project
 from ...system.addresses import shown
 from ...system.errors import ProjectError
@@ -23,7 +24,8 @@ def connections(project: Project) -> Iterator[Symptom]:
         name = f"Slack ({workspace})" if workspace else "Slack"
         row = status(project, workspace)
         if row["api_url"] != API_URL:
-            words = f"{name}: the token and the messages go to {shown(row['api_url'])}, and not to slack.com"
+            address = without_secrets(shown(row["api_url"]))
+            words = f"{name}: the token and the messages go to {address}, and not to slack.com"
             hint = f"unless that is meant: take api_url out of [{table_of(workspace)}]"
             yield Symptom("api", "warning", words, hint)
         if row["connection"] == "terminal":

@@ -74,6 +74,9 @@ class Transaction(Memory, Protocol):
     ) -> None:
         """Keep what was refused."""
 
+    def take_dead_letter(self, place: int) -> bool:
+        """Forget what was refused: it is judged again; False when somebody has taken it already."""
+
     def add_run(self, event_id: str, run: NewRun, now: int) -> None:
         """Add a run of an event, keeping its pipeline's text the first time."""
 
@@ -370,6 +373,9 @@ class Refusals(Protocol):
 
     def conflicts(self, event_id: str) -> list[dict[str, Any]]:
         """Return the events that were refused because this one has their key, the newest first."""
+
+    def of_rule(self, rule: str, type_: str | None, after: int, limit: int) -> list[tuple[int, str, str]]:
+        """Return the place, the source and the text of what one rule refused, the oldest first, after a place."""
 
 
 class StoredEntities(Protocol):

@@ -105,7 +105,7 @@ def version_of(connection: sqlite3.Connection, path: str) -> int:
         names = ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
         version, application, tables = (connection.execute(sql).fetchone()[0] for sql in names)
     finally:
-        if alone:
+        if alone and connection.in_transaction:  # SQLite ends it itself where the disk is full
             connection.execute("COMMIT")
     if application != APPLICATION_ID and (application or version or tables):
         raise StoreError(f"{path} is a database of another program", "set [store] path in ingestlayer.toml")

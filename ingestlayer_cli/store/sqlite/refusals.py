@@ -38,6 +38,13 @@ class SqliteRefusals:
         )
         return [_document(row) for row in rows]
 
+    def of_rule(self, rule: str, type_: str | None, after: int, limit: int) -> list[tuple[int, str, str]]:
+        return self._rows(
+            "SELECT seq, source, raw FROM dead_letters WHERE kind = ? AND (? IS NULL OR type = ?) AND seq > ?"
+            " ORDER BY seq LIMIT ?",
+            *(rule, type_, type_, after, limit),
+        )
+
 
 def _document(row: Sequence[Any]) -> dict[str, Any]:
     at, kind, type_, source, line, message, details, raw = row

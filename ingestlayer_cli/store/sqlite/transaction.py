@@ -114,6 +114,9 @@ class SqliteTransaction(Lookups):
             (at, kind, type_, source, line, message, encode(details), raw),
         )
 
+    def take_dead_letter(self, place: int) -> bool:
+        return self.connection.execute("DELETE FROM dead_letters WHERE seq = ?", (place,)).rowcount == 1
+
     # Runs ---------------------------------------------------------------------------------------------
 
     def add_run(self, event_id: str, run: NewRun, now: int) -> None:

@@ -160,6 +160,21 @@ def test_of_a_refusal_the_newest_is_told(store: Store) -> None:
     assert store.refusals.newest("nothing") is None
 
 
+def test_what_one_rule_refused_is_read_in_its_order_and_taken_once(store: Store, other: Store) -> None:
+    with store.transaction() as transaction:
+        for number, (rule, type_) in enumerate((("project", "a"), ("schema", "a"), ("project", "b"), ("project", "a"))):
+            transaction.add_dead_letter(number, rule, type_, "cli", None, "no", [], f"text {number}")
+    found = store.refusals.of_rule("project", None, 0, 2)
+    assert [(source, text) for _, source, text in found] == [("cli", "text 0"), ("cli", "text 2")]
+    assert [row[2] for row in store.refusals.of_rule("project", None, found[-1][0], 2)] == ["text 3"]
+    assert [row[2] for row in store.refusals.of_rule("project", "b", 0, 2)] == ["text 2"]
+    with store.transaction() as transaction:
+        assert transaction.take_dead_letter(found[0][0])
+    with other.transaction() as transaction:
+        assert not transaction.take_dead_letter(found[0][0])
+    assert [row[2] for row in other.refusals.of_rule("project", "a", 0, 2)] == ["text 3"]
+
+
 def test_a_run_that_failed_is_taken_up_once(store: Store, other: Store) -> None:
     queue(store, "evt_1")
     with store.transaction() as transaction:
