@@ -13,7 +13,7 @@ from ..system.document import Document
 from ..system.errors import Exit
 from . import settings
 from .batch import say_batch
-from .replay import Doing, asked, check_count, count_of
+from .planned import Doing, asked, check_count, count_of
 from .show import drawing, note_trouble
 
 

@@ -247,6 +247,12 @@ def test_another_address_of_slack_is_told(connected: Person) -> None:
     assert "[slack]" in hint
 
 
+def test_an_address_that_is_a_webhooks_is_told_without_its_secret(connected: Person) -> None:
+    connected.settings('[slack]\nconnection = "bot"\napi_url = "https://hooks.slack.com/services/T0/B0/hidden"\n')
+    out = connected.run("doctor").out
+    assert ("[secret]" in out, "hidden" in out) == (True, False)
+
+
 def test_a_token_that_may_not_post_is_a_problem(connected: Person) -> None:
     connected.slack.tokens[TOKEN] = {"channels:read"}
     assert findings(connected, "slack")[0][:2] == (
