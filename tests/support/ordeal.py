@@ -251,7 +251,10 @@ class Ordeal:
 
     def start(self, command: Sequence[Argument], most: int | None = None) -> "subprocess.Popen[str]":
         """Start the program under the shared clock; no file that it writes may grow beyond so many bytes."""
-        more = {"PYTHONPATH": self._other} if self.chance.random() < 0.2 else {}
+        # A disk that is full cuts compiled modules short, and the interpreter then cannot read them.
+        more = {"PYTHONDONTWRITEBYTECODE": "1"}
+        if self.chance.random() < 0.2:
+            more["PYTHONPATH"] = self._other
         limit = None if most is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
         return subprocess.Popen(
             [sys.executable, ROOT / "tests" / "support" / "skewed.py", self.clock.path, *command],
