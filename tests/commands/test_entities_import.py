@@ -61,7 +61,7 @@ def test_an_empty_cell_says_nothing(customers: Customers) -> None:
 
 
 def test_what_a_later_event_said_stays(customers: Customers) -> None:
-    customers.seen("customer_id=acme", "plan=later", "--timestamp", "2999-01-01T00:00:00Z")
+    customers.seen("customer_id=acme", "plan=later", "--timestamp", "2999-01-01T00:00:00Z", "--allow-future")
     imported(customers, path(customers, ROWS))
     assert customers.value("acme", "plan") == "later"
     assert customers.value("acme", "mrr") == 2400

@@ -59,7 +59,7 @@ def test_a_hand_wins_over_older_events_and_a_later_event_over_it(customers: Cust
 
 
 def test_a_trait_from_an_event_of_a_later_time_stays_and_is_told(customers: Customers) -> None:
-    customers.seen("customer_id=acme", "plan=future", "--timestamp", "2999-01-01T00:00:00Z")
+    customers.seen("customer_id=acme", "plan=future", "--timestamp", "2999-01-01T00:00:00Z", "--allow-future")
     result = customers.here("entities", "set", "customer", "acme", "plan=hand")
     assert "plan stays: evt_" in result.err
     assert customers.value("acme", "plan") == "future"

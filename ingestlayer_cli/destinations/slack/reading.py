@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator
 from typing import Any
 
-from .text import INERT
+from .text import INERT, undated
 
 # What a reader of the message sees, and where its buttons lead.
 _SEEN = ("text", "url", "alt_text", "image_url")
@@ -26,7 +26,7 @@ def texts(data: Any) -> Iterator[str]:
 
 def _read(text: str, kind: Any) -> str:
     text = text.replace(INERT, "")
-    return html.unescape(text) if kind == "mrkdwn" else text
+    return html.unescape(undated(text)) if kind == "mrkdwn" else text
 
 
 def fields(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
