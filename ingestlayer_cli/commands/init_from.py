@@ -104,8 +104,9 @@ def _crontab(place: str) -> list[str]:
     import sys
 
     program = sys.argv[0] if os.path.basename(sys.argv[0]) == "ingestlayer" else shutil.which("ingestlayer")
+    words = [os.path.abspath(program)] if program else [sys.executable, "-m", "ingestlayer_cli"]
     root = os.path.realpath(place)
-    command = f"{shlex.quote(os.path.abspath(program or 'ingestlayer'))} -C {shlex.quote(root)}"
+    command = shlex.join([*words, "-C", root])
     log = f"--log {shlex.quote(os.path.join(root, '.ingestlayer', 'check.log'))}"
     lines = [f"7 * * * *    {command} check -q {log}", f"*/5 * * * *  {command} deliver -q {log}"]
     lines.append(f"30 4 * * 0   {command} store prune > /dev/null")
@@ -187,6 +188,9 @@ def _answers(place: str, given: Typed, questions: _Questions) -> Answers:
     )
     used, limit, percentage = _amounts(given, seems, questions, column)
     format = _written(given, sample, [it for it in (used, limit, percentage) if it], looks, questions)
+    if used and limit and (others := proposing.also(sample, used, limit)):
+        words = f"{others[0]} and {others[1]} seem to be another pair: for these, write one more [checks.NAME]"
+        note(f"warning: {given.source}: {words}", "yellow")
     if twice := proposing.repeated(sample, [key, *([metric] if metric else [])]):
         note(f"warning: {given.source} has two rows of {twice}: the first counts; --metric tells them apart", "yellow")
     return Answers(
@@ -252,6 +256,8 @@ def _owners(place: str, given: Typed, usage: proposing.Sample, key: str, questio
     seems = proposing.customers_of(sample, usage.cells(key))
     column = _OneOf(file, sample.columns)
     own = questions.settle("customers_key", f"the column of {file} with {key}", seems.key, column)
+    if not proposing.shared(sample, own, usage.cells(key)):
+        note(f"warning: {file} has none of the customers of {given.source} in {own}", "yellow")
     name = questions.settle("customers_name", "the column of their names, or none", seems.name or NONE, column.or_none)
     owner = questions.settle(
         "customers_owner", "the column of their owners, or none", seems.owner or NONE, column.or_none
@@ -263,16 +269,20 @@ def _owners(place: str, given: Typed, usage: proposing.Sample, key: str, questio
 
 
 class _OneOf:
-    """Reads an answer that is one of the columns of a table."""
+    """Reads an answer that is one of the columns of a table, each of which may be one thing alone."""
 
     def __init__(self, table: str, columns: list[str]) -> None:
         self._table = table
         self._columns = columns
+        self._said: set[str] = set()
 
     def __call__(self, text: str) -> str:
         if text not in self._columns:
             near = near_miss(text, self._columns)
             raise UsageError(f"{self._table} has no column {text}{near}", f"its columns: {', '.join(self._columns)}")
+        if text in self._said:
+            raise UsageError(f"{text} is something else already", "each column is one thing")
+        self._said.add(text)
         return text
 
     def or_none(self, text: str) -> str | None:

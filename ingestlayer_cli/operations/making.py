@@ -10,7 +10,7 @@ import tomli_w
 
 from ..language.templates import FILTERS
 from ..recipes import PROJECT, head
-from .proposing import ours
+from .proposing import CUSTOMER, ours
 
 EVENT = "quota.reached"
 CHECK = "quota"
@@ -25,6 +25,19 @@ class Owners(NamedTuple):
     key: str
     name: str | None
     owner: str | None
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns by our names of them."""
+        found = {CUSTOMER: self.key}
+        for role, theirs in (("name", self.name), ("owner", self.owner)):
+            if theirs is not None:
+                word = ours(theirs)
+                found[role if not word or word in found else word] = theirs
+        return found
+
+    def ours(self, theirs: str | None) -> str | None:
+        """Return our name of a column, None where there is none."""
+        return next((name for name, column in self.columns().items() if column == theirs), None)
 
 
 class Answers(NamedTuple):
@@ -68,11 +81,11 @@ class Answers(NamedTuple):
     @property
     def parts(self) -> list[str]:
         """The names of ours for what tells one row from another."""
-        return ["customer_id", "metric"] if self.metric else ["customer_id"]
+        return [CUSTOMER, "metric"] if self.metric else [CUSTOMER]
 
     def columns(self) -> dict[str, str]:
         """Return the columns that have another name of ours, by that."""
-        roles = {"customer_id": self.key, "metric": self.metric, "used": self.used, "limit": self.limit}
+        roles = {CUSTOMER: self.key, "metric": self.metric, "used": self.used, "limit": self.limit}
         roles["percentage"] = self.percentage
         return {name: theirs for name, theirs in roles.items() if theirs is not None and theirs != name}
 
@@ -116,13 +129,12 @@ def check_table(answers: Answers) -> str:
 
 
 def _entities(owners: Owners) -> str:
-    columns = {"customer_id": owners.key, **{ours(it): it for it in (owners.name, owners.owner) if it}}
-    columns = {name: theirs for name, theirs in columns.items() if name != theirs}
+    columns = {name: theirs for name, theirs in owners.columns().items() if name != theirs}
     lines = [
         "# Who the customers are; `enrich.entity` puts their row onto $entity.customer.",
         "[entities.customer]",
         _set("file", owners.file, ".csv, .json or .ndjson"),
-        _set("key", "customer_id"),
+        _set("key", CUSTOMER),
     ]
     if columns:
         lines.append(_set("columns", columns, "our name = theirs"))
@@ -161,7 +173,7 @@ def _declaration(answers: Answers) -> str:
 def _pipeline(answers: Answers) -> str:
     name, who = _who(answers)
     subject = f" of {_told('metric')}" if answers.metric else " of the limit"
-    about = {"Customer": _told("customer_id")} if name else {}
+    about = {"Customer": _told(CUSTOMER)} if name else {}
     key = ":".join([*(f"$event.{part}" for part in answers.parts), "${event.again | default(0)}"])
     once = f"once a {answers.period}" if answers.period else "once"
     lines = [
@@ -193,7 +205,7 @@ def _pipeline(answers: Answers) -> str:
         _set("channel", answers.channel),
     ]
     if answers.owners and answers.owners.owner:
-        owner = f"$entity.customer.{ours(answers.owners.owner)}"
+        owner = f"$entity.customer.{answers.owners.ours(answers.owners.owner)}"
         lines.append(_set("mention", owner, "by their e-mail address; any other name is shown as it is"))
     lines += [
         "[destinations.message]",
@@ -216,7 +228,7 @@ def _tests(answers: Answers) -> list[str]:
         _set("from_example", EVENT),
     ]
     if answers.owners:
-        row = {"customer_id": answers.customer} | ({name: "Example Ltd"} if name else {})
+        row = {CUSTOMER: answers.customer} | ({name: "Example Ltd"} if name else {})
         lines.append(_set("entities", {"customer": [row]}))
         expect["contains"] += ["Example Ltd"] if name else []
     lines += [
@@ -249,13 +261,13 @@ def _tests(answers: Answers) -> list[str]:
 
 def _who(answers: Answers) -> tuple[str | None, str]:
     """Return our name of the column with a customer's name, if there is one, and what the title calls them."""
-    name = ours(answers.owners.name) if answers.owners and answers.owners.name else None
-    return name, f"${{entity.customer.{name} | default('A customer')}}" if name else _told("customer_id")
+    name = answers.owners.ours(answers.owners.name) if answers.owners else None
+    return name, f"${{entity.customer.{name} | default('A customer')}}" if name else _told(CUSTOMER)
 
 
 def _example(answers: Answers) -> dict[str, Any]:
     """Return the payload of the example: a customer of the table, a little over the highest level."""
-    found: dict[str, Any] = {"customer_id": answers.customer} | ({"metric": answers.kind} if answers.metric else {})
+    found: dict[str, Any] = {CUSTOMER: answers.customer} | ({"metric": answers.kind} if answers.metric else {})
     top = answers.levels[-1]
     if answers.percentage is None:
         return {**found, "used": ceil(top * 10_250), "limit": 10_000}

@@ -4,13 +4,14 @@ Pure: names and rows go in, a proposal comes out. What nothing speaks for is not
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 from ..entities.reading.cells import key_text
 from ..entities.reading.written import Proposal, numbers_of
 from ..language.expressions import to_number
 
+CUSTOMER = "customer_id"  # our name of the column that says whose a row is
 UNLIMITED = {"", "-", "–", "—", "0", "∞", "n/a", "na", "none", "null", "unlimited", "no limit", "inf", "infinite"}
 # What the words of a column's name speak for, the strongest first.
 _KEYS: tuple[str, ...] = (
@@ -90,6 +91,13 @@ def usage_of(sample: Sample) -> Usage:
     if percentage is not None:
         used = limit = None
     return Usage(key, None if key is None else metric_of(sample, key), used, limit, percentage)
+
+
+def also(sample: Sample, used: str, limit: str) -> tuple[str, str] | None:
+    """Return what else seems to be used, and its limit: a table may have a pair of columns for each metric."""
+    names = [name for name in sample.columns if name not in (used, limit)]
+    seems = usage_of(Sample(names, sample.rows))
+    return (seems.used, seems.limit) if seems.used and seems.limit else None
 
 
 def metric_of(sample: Sample, key: str) -> str | None:
@@ -175,22 +183,27 @@ def reading(format: dict[str, Any]) -> Callable[[Any], int | float | None]:
     return read
 
 
-def customers_of(sample: Sample, keys: Iterable[Any]) -> Customers:
+def customers_of(sample: Sample, keys: Collection[Any]) -> Customers:
     """Propose which column of a table of customers has these keys, and which ones are their names and owners."""
-    wanted = {key_text(key) for key in keys} - {None}
-    hits = {name: len(wanted & {key_text(cell) for cell in sample.cells(name)}) for name in sample.columns}
+    hits = {name: len(shared(sample, name, keys)) for name in sample.columns}
     best = max(sample.columns, key=lambda name: hits[name], default=None)
     key = best if best is not None and hits[best] else _named(sample.columns, _KEYS)
     others = [name for name in sample.columns if name != key]
     mails = [name for name in others if _mostly(sample.cells(name), lambda cell: _EMAIL.fullmatch(str(cell)))]
     owner = _named(mails, _OWNERS) or _named(others, _OWNERS) or _only(mails)
-    return Customers(key, _named([name for name in others if name != owner], _NAMES), owner)
+    names = [name for name in others if name != owner and not spoken(name).endswith(" id")]
+    return Customers(key, _named(names, _NAMES), owner)
+
+
+def shared(sample: Sample, column: str, keys: Iterable[Any]) -> set[str | None]:
+    """Return those of some keys that a column has, as keys are compared."""
+    return {key_text(key) for key in keys} & {key_text(cell) for cell in sample.cells(column)} - {None}
 
 
 def ours(name: str) -> str:
-    """Return a name of ours for a column: a word that expressions and templates take as it is."""
+    """Return our name for a column, that expressions and templates take as it is; nothing where it has no word."""
     word = "_".join(re.findall(r"[a-z0-9]+", spoken(name)))
-    return f"_{word}" if word[:1].isdigit() else word or "column"
+    return f"_{word}" if word[:1].isdigit() else word
 
 
 def spoken(name: str) -> str:

@@ -10,7 +10,7 @@ from ..entities.reading.stream import SAVE_AS_UTF8, is_young
 from ..entities.table import FORMS, form_of, reader_of
 from ..project.check_table import kind_of, problem_of
 from ..system.errors import UsageError
-from .proposing import Sample
+from .proposing import CUSTOMER, Sample
 
 ROWS = 10_000  # that are looked at
 _ADDRESS = "name a secret that is the address: --from env:DATABASE_URL"
@@ -55,7 +55,7 @@ def customers_in(path: str) -> Sampled:
     """Return the first rows of a file of customers."""
     if form_of(path) is None:
         raise UsageError(f"{path} is no table of customers", f"there are files: {', '.join(FORMS)}")
-    return _of_file(path, path, {})
+    return _of_file(path, path, {}, CUSTOMER)
 
 
 def within(place: str, source: str) -> str:
@@ -75,18 +75,19 @@ def _path_within(place: str, path: str) -> str:
     return os.path.relpath(os.path.join(os.path.realpath(folder), name), os.path.realpath(place))
 
 
-def _of_file(path: str, name: str, format: dict[str, Any]) -> Sampled:
+def _of_file(path: str, name: str, format: dict[str, Any], by: str = "") -> Sampled:
+    """Return the first rows of a file; in those of a JSON object by key, that is the column `by`."""
     try:
-        return _read(path, name, format)
+        return _read(path, name, format, by)
     except _OtherEncodingError:
-        return _read(path, name, {**format, "encoding": "cp1252"})
+        return _read(path, name, {**format, "encoding": "cp1252"}, by)
 
 
 class _OtherEncodingError(Exception):
     """The file is not UTF-8, and nobody has said what it is: what Windows writes is proposed."""
 
 
-def _read(path: str, name: str, format: dict[str, Any]) -> Sampled:
+def _read(path: str, name: str, format: dict[str, Any], by: str) -> Sampled:
     reader = reader_of(form_of(path) or "csv", format)
     rows: list[dict[str, Any]] = []
     try:
@@ -94,7 +95,8 @@ def _read(path: str, name: str, format: dict[str, Any]) -> Sampled:
             records = reader.records(file, is_young(os.fstat(file.fileno()).st_mtime_ns))
             for _, _, _, value, fault in islice(records, ROWS):
                 if fault is None:
-                    rows.append(reader.values(value[1] if type(value) is tuple else value))
+                    key, value = value if type(value) is tuple else (None, value)
+                    rows.append({**reader.values(value), **({by: key} if by and key is not None else {})})
                 elif fault.hint == SAVE_AS_UTF8 and "encoding" not in format:
                     raise _OtherEncodingError
     except OSError as error:

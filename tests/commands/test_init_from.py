@@ -259,6 +259,7 @@ def test_a_number_that_may_be_two_is_the_one_that_is_said(format: str, level: fl
         (("usage.csv", "--yes", "--percentage", "Used %", "--used", "Used %"), "--percentage stands for"),
         (("usage.csv", "--yes", "--customers", "nobody.csv"), "nobody.csv cannot be read"),
         (("usage.csv", "--yes", "--customers", "crm.xlsx"), "crm.xlsx is no table of customers"),
+        (("usage.csv", "--yes", "--used", "Plan limit"), "Plan limit is something else already"),
         (("usage.csv", "--recipe", "quota-check"), "--from makes a project of its own"),
         (("nothing.csv", "--yes"), "nothing.csv cannot be read"),
         (("usage.xlsx", "--yes"), "there are files"),
@@ -307,6 +308,37 @@ def test_two_rows_of_one_key_are_named(tmp_path: Path) -> None:
     (tmp_path / "usage.csv").write_text("customer,used,limit\nacme,9,10\nacme,1,10\n")
     result = init(tmp_path, "usage.csv", "--yes")
     assert "usage.csv has two rows of acme" in result.err
+
+
+def test_what_is_left_out_is_named(tmp_path: Path) -> None:
+    (tmp_path / "usage.csv").write_text("customer,API used,API limit,Seats used,Seats limit\nacme,9,10,1,2\n")
+    (tmp_path / "crm.csv").write_text("Account ID,Name\n0017,Acme Inc\n")
+    result = init(tmp_path, "usage.csv", "--customers", "crm.csv", "--yes")
+    assert result.code == 0
+    assert "usage.csv: Seats used and Seats limit seem to be another pair" in result.err
+    assert "crm.csv has none of the customers of usage.csv in Account ID" in result.err
+
+
+def test_customers_may_be_an_object_by_key(tmp_path: Path) -> None:
+    (tmp_path / "usage.csv").write_text("customer,used,limit\nacme,9,10\n")
+    (tmp_path / "crm.json").write_text('{"acme": {"name": "Acme Inc", "owner": "maya@our.example"}}')
+    assert init(tmp_path, "usage.csv", "--customers", "crm.json", "--yes").code == 0
+    sound(tmp_path)
+    assert "Acme Inc is at 90%" in here(tmp_path / "quota", "check").out
+
+
+def test_a_terminal_is_asked_what_a_number_is_that_may_be_two(tmp_path: Path) -> None:
+    (tmp_path / "usage.csv").write_text("customer,used,limit\nacme,9.100,10.000\n")
+    flags = ("--metric", "none", "--levels", "0.8,1", "--period", "day", "--channel", "#a", "--customers", "none")
+    command = (PROGRAM, "init", "quota", "--from", "usage.csv", "--key", "customer", "--used", "used", *flags)
+    with Terminal(*command, cwd=tmp_path, env=environment()) as terminal:
+        terminal.expect("the column of the limit [limit]: ")
+        terminal.type("")
+        terminal.expect('9.100 is 9100 (decimal = ",", thousands = ".") or a fraction (decimal = "."): ')
+        terminal.type('decimal = ",", thousands = "."')
+        assert terminal.wait() == 0, terminal.text
+    row = here(tmp_path / "quota", "check", "--dry-run", "--json").json["checks"][0]["crossed"][0]
+    assert row["why"].startswith("used/limit = 9100/10000")
 
 
 def test_a_source_is_named_as_the_project_finds_it(exported: Path) -> None:

@@ -75,6 +75,21 @@ def test_without_customers_the_title_has_the_key() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "owner", "columns"),
+    [
+        ("Account Name", "CSM", {"account_name": "Account Name", "csm": "CSM"}),
+        ("名前", "担当", {"name": "名前", "owner": "担当"}),
+        ("customer id", "Customer-ID", {"name": "customer id", "owner": "Customer-ID"}),
+        ("CSM", "csm", {"csm": "CSM", "owner": "csm"}),
+        (None, "csm", {}),
+    ],
+)
+def test_no_two_columns_get_one_name(name: str | None, owner: str, columns: dict[str, str]) -> None:
+    owners = Owners("customers.csv", {}, "customer_id", name, owner)
+    assert toml(ANSWERS._replace(owners=owners))[recipes.PROJECT]["entities"]["customer"].get("columns", {}) == columns
+
+
+@pytest.mark.parametrize(
     "value",
     [
         {"a": 'Customer "ID"', "b": ["x", 0.8, True], "c": {"d": "\x7f\n\\"}},

@@ -74,6 +74,12 @@ def test_keys_repeat_as_the_check_compares_them() -> None:
     assert proposing.repeated(Sample(["id"], [{"id": None}, {"id": None}]), ["id"]) is None
 
 
+def test_a_second_pair_of_columns_is_seen() -> None:
+    table = sample("customer;API used;API limit;Seats used;Seats limit", "acme;9;10;1;2")
+    assert proposing.also(table, "API used", "API limit") == ("Seats used", "Seats limit")
+    assert proposing.also(sample("customer;used;limit;MRR", "acme;9;10;1"), "used", "limit") is None
+
+
 # How numbers are written ----------------------------------------------------------------------------------
 
 
@@ -133,6 +139,11 @@ def test_the_key_of_customers_is_the_column_that_has_the_keys() -> None:
     assert proposing.customers_of(table, ["acme", "globex"]) == Customers("CRM ref", "Account Name", "CSM Email")
 
 
+def test_an_id_is_no_name() -> None:
+    table = sample("CRM ref;Customer ID;CSM Email", "acme;0017;maya@our.example")
+    assert proposing.customers_of(table, ["acme"]).name is None
+
+
 def test_an_owner_is_a_column_of_addresses_or_one_that_is_called_so() -> None:
     assert proposing.customers_of(sample("id;who", "acme;maya@our.example"), ["acme"]).owner == "who"
     assert proposing.customers_of(sample("id;Account owner", "acme;Maya"), ["acme"]).owner == "Account owner"
@@ -147,7 +158,7 @@ def test_an_owner_is_a_column_of_addresses_or_one_that_is_called_so() -> None:
         ("csm_email", "csm_email"),
         ("2nd owner", "_2nd_owner"),
         ("Betreuer (E-Mail)", "betreuer_e_mail"),
-        ("担当", "column"),
+        ("担当", ""),
     ],
 )
 def test_our_name_of_a_column_is_a_word(theirs: str, ours: str) -> None:
