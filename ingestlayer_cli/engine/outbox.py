@@ -15,6 +15,7 @@ from ..model.sending import (
     Found,
     Harmless,
     NotConnected,
+    Opening,
     Outgoing,
     Place,
     Refused,
@@ -214,8 +215,9 @@ class Outbox:
         def is_ours() -> bool:  # by two clocks: the wall's may have been set back, and no other runs in sleep
             return self._clock.now() < clock_ends and monotonic() < ends
 
+        opening = claimed.opening and Opening(claimed.opening[0], json.loads(claimed.opening[1]), claimed.opening[2])
         return self._outgoing_of(claimed)._replace(
-            overtaken=claimed.overtaken, attempts=claimed.attempts, is_ours=is_ours
+            overtaken=claimed.overtaken, opening=opening, attempts=claimed.attempts, is_ours=is_ours
         )
 
     def _outgoing_of(self, row: Claimed | Doubtful) -> Outgoing:

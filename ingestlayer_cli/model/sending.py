@@ -64,12 +64,23 @@ class Place(NamedTuple):
     ts: str
 
 
+class Opening(NamedTuple):
+    """What the first message of a thread says, of which no newer one is delivered: the delivery's id, and its body.
+
+    `may_be_kept`: what was tried before may have put it into the thread.
+    """
+
+    id: str
+    body: dict[str, Any]
+    may_be_kept: bool
+
+
 class Outgoing(NamedTuple):
     """One delivery as it is sent. `people` is what is known of the addresses in its directions.
 
-    `overtaken`: a newer message of its thread is delivered. `at` is when it is sent, in milliseconds. `is_ours` says
-    whether no other process has taken it up: its sender asks immediately before each request that has an effect, and
-    where it is not, answers `LATE`.
+    `overtaken`: a newer message of its thread is delivered. `opening`: what it is the first to edit away. `at` is when
+    it is sent, in milliseconds. `is_ours` says whether no other process has taken it up: its sender asks immediately
+    before each request that has an effect, and where it is not, answers `LATE`.
     """
 
     id: str
@@ -79,6 +90,7 @@ class Outgoing(NamedTuple):
     thread: Place | None = None
     people: dict[str, Person] = {}  # noqa: RUF012 - read alone
     overtaken: bool = False
+    opening: Opening | None = None
     at: int = 0
     attempts: int = 0  # before this one
     is_ours: Callable[[], bool] = _always

@@ -43,13 +43,22 @@ def test_each_key_has_a_thread_of_its_own(threaded: Posting, slack: SlackStandin
 
 def test_with_update_the_first_message_says_what_the_newest_does(threaded: Posting, slack: SlackStandin) -> None:
     emit(threaded, 1, 2, 3)
-    assert threads(slack) == [(3, [2, 3])]
+    assert threads(slack) == [(3, [1, 2, 3])]
+
+
+def test_what_the_first_message_said_is_a_reply_before_it_is_edited(threaded: Posting, slack: SlackStandin) -> None:
+    emit(threaded, 1)
+    slack.script_method("chat.update", RateLimited(300))
+    emit(threaded, 2)
+    assert threads(slack) == [(1, [1])]
+    first, copy = slack.messages
+    assert (copy.body["text"], copy.body["blocks"]) == (first.body["text"], first.body["blocks"])
 
 
 def test_an_updated_message_keeps_the_id_of_its_own_delivery(threaded: Posting, slack: SlackStandin) -> None:
     emit(threaded, 1, 2)
     ((first,), (second,)) = threaded.sql("SELECT id FROM deliveries ORDER BY seq")
-    assert [message.delivery_id for message in slack.messages] == [first, second]
+    assert [message.delivery_id for message in slack.messages] == [first, f"{first}/first", second]
 
 
 def test_a_batch_of_one_key_is_one_thread_in_its_order(threaded: Posting, slack: SlackStandin) -> None:
@@ -57,7 +66,7 @@ def test_a_batch_of_one_key_is_one_thread_in_its_order(threaded: Posting, slack:
         for number in range(1, 9):
             accept(runtime, "acme", number)
     threaded.deliver()
-    assert threads(slack) == [(8, [2, 3, 4, 5, 6, 7, 8])]
+    assert threads(slack) == [(8, [1, 2, 3, 4, 5, 6, 7, 8])]
 
 
 def test_after_the_window_a_new_thread_begins(threaded: Posting, slack: SlackStandin) -> None:
@@ -67,7 +76,7 @@ def test_after_the_window_a_new_thread_begins(threaded: Posting, slack: SlackSta
     emit(threaded, 2, clock=clock)
     clock.sleep(1)
     emit(threaded, 3, 4, clock=clock)
-    assert threads(slack) == [(2, [2]), (4, [4])]
+    assert threads(slack) == [(2, [1, 2]), (4, [3, 4])]
 
 
 def test_the_window_is_of_the_events_own_time(threaded: Posting, slack: SlackStandin) -> None:
@@ -84,14 +93,14 @@ def test_an_older_event_that_comes_late_does_not_put_the_first_message_back(
     emit(threaded, 1, at="2026-01-01T00:00:00Z")
     emit(threaded, 2, at="2026-01-01T00:30:00Z")
     emit(threaded, 3, at="2026-01-01T00:10:00Z")
-    assert threads(slack) == [(2, [2, 3])]
+    assert threads(slack) == [(2, [1, 2, 3])]
 
 
 def test_a_replay_of_an_old_event_does_not_put_the_first_message_back(threaded: Posting, slack: SlackStandin) -> None:
     emit(threaded, 1, 2)
     (event,) = threaded.sql("SELECT id FROM events ORDER BY seq LIMIT 1")[0]
     assert threaded.run("replay", event, "--again", "--yes").code == 0
-    assert threads(slack) == [(2, [2, 1])]
+    assert threads(slack) == [(2, [1, 2, 1])]
 
 
 def test_a_null_key_is_no_thread_and_the_trace_says_so(threaded: Posting, slack: SlackStandin) -> None:
@@ -113,7 +122,7 @@ def test_the_receipt_of_a_reply_names_its_thread(threaded: Posting, slack: Slack
     emit(threaded, 1, 2)
     first, second = [json.loads(row) for (row,) in threaded.sql("SELECT receipt FROM deliveries ORDER BY seq")]
     assert first == {"channel": slack.channels["alerts"].id, "ts": slack.messages[0].ts}
-    assert second == {**first, "ts": slack.messages[1].ts, "thread_ts": first["ts"]}
+    assert second == {**first, "ts": slack.messages[2].ts, "thread_ts": first["ts"]}
 
 
 # The order ------------------------------------------------------------------------------------------------
@@ -127,7 +136,7 @@ def test_a_message_waits_for_those_before_it_in_its_thread(status: str, threaded
     assert threaded.statuses() == {status: 1, "pending": 2}
     threaded.let_pass(LATER)
     threaded.deliver()
-    assert threads(slack) == [(3, [2, 3])]
+    assert threads(slack) == [(3, [1, 2, 3])]
 
 
 def test_other_messages_of_the_channel_do_not_wait(threaded: Posting, slack: SlackStandin) -> None:
@@ -140,18 +149,18 @@ def test_other_messages_of_the_channel_do_not_wait(threaded: Posting, slack: Sla
 def test_a_dead_one_holds_nothing_up(threaded: Posting, slack: SlackStandin) -> None:
     slack.script.append(SlackError("msg_too_long"))
     emit(threaded, 1, 2, 3)
-    assert (threads(slack), threaded.statuses()) == ([(3, [3])], {"dead": 1, "delivered": 2})
+    assert (threads(slack), threaded.statuses()) == ([(3, [2, 3])], {"dead": 1, "delivered": 2})
 
 
 def test_a_dead_one_that_is_sent_later_by_hand_is_a_reply_and_no_update(threaded: Posting, slack: SlackStandin) -> None:
     emit(threaded, 1)
-    slack.script.append(SlackError("cannot_update"))
-    slack.script.append(SlackError("msg_too_long"))
+    slack.script_method("chat.update", SlackError("cannot_update"))
+    slack.script_method("chat.postMessage", Slow(0), SlackError("msg_too_long"))
     emit(threaded, 2, 3)
     (dead,) = threaded.sql("SELECT id FROM deliveries WHERE status = 'dead'")[0]
     assert threaded.run("deliveries", "retry", dead).code == 0
     threaded.deliver()
-    assert threads(slack) == [(3, [3, 2])]
+    assert threads(slack) == [(3, [1, 3, 2])]
     assert "a newer one of the thread is delivered" in str(notes(threaded)[1])
 
 
@@ -186,48 +195,52 @@ def test_deliveries_show_tells_the_thread_and_what_was_done(threaded: Posting, s
 @pytest.mark.parametrize(
     "fault", [RateLimited(300), Status(500), BUSY, ResetBeforeStore(), Hang(0.2), ResetAfterStore()]
 )
-def test_an_update_without_an_answer_is_done_again_and_nothing_was_posted(
+def test_an_update_without_an_answer_is_done_again_and_the_reply_was_not_posted(
     fault: Fault, threaded: Posting, slack: SlackStandin
 ) -> None:
     emit(threaded, 1)
-    slack.script.append(fault)
+    slack.script_method("chat.update", fault)
     emit(threaded, 2)
-    assert (len(slack.messages), threaded.statuses()) == (1, {"delivered": 1, "retrying": 1})
+    assert (threads(slack)[0][1], threaded.statuses()) == ([1], {"delivered": 1, "retrying": 1})
     threaded.let_pass(LATER)
     threaded.deliver()
-    assert threads(slack) == [(2, [2])]
+    assert threads(slack) == [(2, [1, 2])]
 
 
 @pytest.mark.parametrize("fault", [ResetAfterStore(), HangAfterStore(0.2), Garbage("?", stored=True)])
+@pytest.mark.parametrize("of", ["reply", "first message as a reply"])
 def test_a_reply_that_may_have_arrived_is_found_in_its_thread(
-    fault: Fault, threaded: Posting, slack: SlackStandin
+    of: str, fault: Fault, threaded: Posting, slack: SlackStandin
 ) -> None:
     emit(threaded, 1)
-    slack.script_method("chat.postMessage", fault)
+    slack.script_method("chat.postMessage", *([Slow(0)] if of == "reply" else []), fault)
     emit(threaded, 2)
     assert threaded.statuses() == {"delivered": 1, "unknown": 1}
-    threaded.deliver()
-    assert (threads(slack), threaded.statuses()) == ([(2, [2])], {"delivered": 2})
+    for _ in range(2):
+        threaded.let_pass(60)
+        threaded.deliver()
+    assert (threads(slack), threaded.statuses()) == ([(2, [1, 2])], {"delivered": 2})
     (receipt,) = threaded.sql("SELECT receipt FROM deliveries ORDER BY seq DESC")[0]
     assert json.loads(receipt)["thread_ts"] == slack.messages[0].ts
 
 
+@pytest.mark.parametrize("of", ["reply", "first message as a reply"])
 def test_a_reply_that_did_not_arrive_is_sent_again_under_the_same_message(
-    threaded: Posting, slack: SlackStandin
+    of: str, threaded: Posting, slack: SlackStandin
 ) -> None:
     emit(threaded, 1)
-    slack.script_method("chat.postMessage", Garbage("?"))
+    slack.script_method("chat.postMessage", *([Slow(0)] if of == "reply" else []), Garbage("?"))
     emit(threaded, 2)
     threaded.let_pass(60)
     threaded.deliver()
-    assert threads(slack) == [(2, [2])]
+    assert threads(slack) == [(2, [1, 2])]
 
 
 def test_a_first_message_that_is_found_is_the_first_of_its_thread(threaded: Posting, slack: SlackStandin) -> None:
     slack.script.append(Garbage("?", stored=True))
     emit(threaded, 1, 2)
     threaded.deliver()
-    assert threads(slack) == [(2, [2])]
+    assert threads(slack) == [(2, [1, 2])]
 
 
 @pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message", "msg_too_long"])
@@ -237,7 +250,7 @@ def test_where_the_first_message_cannot_be_edited_the_reply_is_posted_and_the_no
     emit(threaded, 1)
     slack.script_method("chat.update", SlackError(code))
     emit(threaded, 2)
-    assert threads(slack) == [(1, [2])]
+    assert threads(slack) == [(1, [1, 2])]
     assert f"its first message could not be updated: {code}" in str(notes(threaded)[1])
 
 
@@ -248,7 +261,7 @@ def test_a_revoked_token_stops_before_anything_is_done(threaded: Posting, slack:
     assert threaded.statuses() == {"delivered": 1, "pending": 1}
     slack.revoked.clear()
     threaded.deliver()
-    assert threads(slack) == [(2, [2])]
+    assert threads(slack) == [(2, [1, 2])]
 
 
 # A deleted first message ----------------------------------------------------------------------------------
@@ -263,7 +276,7 @@ def test_a_deleted_first_message_is_followed_by_a_new_one(
     emit(threaded, *range(1, replies + 2))
     slack.delete(slack.messages[0])
     emit(threaded, 5, 6)
-    assert threads(slack) == [(6 if "update" in more else 5, [6])]
+    assert threads(slack) == [(6, [5, 6]) if "update" in more else (5, [6])]
     assert "the thread's first message is gone: this one begins it anew" in str(notes(threaded)[-2])
 
 
@@ -283,18 +296,20 @@ def test_one_that_is_deleted_between_the_look_and_the_reply_is_followed_by_a_new
 
     slack._api = deleting  # type: ignore[method-assign, assignment]
     emit(threaded, 2, 3)
-    assert threads(slack) == [(3 if "update" in more else 2, [3])]
-    assert "Slack made this one the first" in str(notes(threaded)[1])
+    # With update it was the reply that keeps what the first message said, which Slack made a message of its own.
+    assert threads(slack) == ([(1, []), (3, [2, 3])] if "update" in more else [(2, [3])])
+    assert ("begins it anew" if "update" in more else "Slack made this one the first") in str(notes(threaded)[1])
 
 
 @pytest.mark.parametrize("code", ["thread_not_found", "message_not_found", "cannot_reply_to_message"])
+@pytest.mark.parametrize("of", ["reply", "first message as a reply"])
 def test_a_reply_that_slack_refuses_for_its_thread_is_posted_at_once(
-    code: str, threaded: Posting, slack: SlackStandin
+    of: str, code: str, threaded: Posting, slack: SlackStandin
 ) -> None:
     emit(threaded, 1)
-    slack.script_method("chat.postMessage", SlackError(code))
+    slack.script_method("chat.postMessage", *([Slow(0)] if of == "reply" else []), SlackError(code))
     emit(threaded, 2, 3)
-    assert threads(slack) == [(2, []), (3, [3])]
+    assert threads(slack) == [(2, [1]) if of == "reply" else (1, []), (3, [2, 3])]
 
 
 def test_a_new_first_message_that_may_have_arrived_is_found(threaded: Posting, slack: SlackStandin) -> None:
@@ -303,7 +318,7 @@ def test_a_new_first_message_that_may_have_arrived_is_found(threaded: Posting, s
     slack.script_method("chat.postMessage", Garbage("?", stored=True))
     emit(threaded, 2, 3)
     threaded.deliver()
-    assert (threads(slack), threaded.statuses()) == ([(3, [3])], {"delivered": 3})
+    assert (threads(slack), threaded.statuses()) == ([(3, [2, 3])], {"delivered": 3})
 
 
 @pytest.mark.parametrize("fault", [SlackError("unknown_method"), Status(500), RateLimited(30), Garbage("?")])
@@ -326,29 +341,73 @@ def test_a_channel_that_was_made_anew_gets_a_new_first_message(threaded: Posting
     assert [message.channel for message in slack.messages] == ["old", "alerts"]
 
 
+# What the first message said ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("looks", [[], [SlackError("missing_scope")], [Status(500), BUSY]])
+def test_it_is_a_reply_once_however_often_the_next_message_is_tried(
+    looks: list[Fault], threaded: Posting, slack: SlackStandin
+) -> None:
+    emit(threaded, 1)
+    slack.script_method("chat.postMessage", Slow(0), RateLimited(300))
+    slack.script_method("conversations.replies", *looks)
+    emit(threaded, 2)
+    assert threads(slack) == [(2, [1])]
+    for _ in range(4):
+        threaded.let_pass(LATER)
+        threaded.deliver()
+    assert threads(slack) == [(2, [1, 2])]
+
+
+def test_it_is_a_reply_once_when_the_next_message_died(threaded: Posting, slack: SlackStandin) -> None:
+    emit(threaded, 1)
+    slack.script_method("chat.postMessage", Slow(0), SlackError("msg_too_long"))
+    emit(threaded, 2, 3)
+    assert (threads(slack), threaded.statuses()) == ([(3, [1, 3])], {"delivered": 2, "dead": 1})
+
+
+def test_where_no_reply_can_say_it_the_first_message_stays_as_it_is(threaded: Posting, slack: SlackStandin) -> None:
+    emit(threaded, 1)
+    slack.script_method("chat.postMessage", SlackError("restricted_action_thread_locked"))
+    emit(threaded, 2)
+    assert threads(slack) == [(1, [2])]
+    assert "its first message stays as it is: no reply can keep what it says" in str(notes(threaded)[1])
+
+
+def test_while_it_is_unknown_whether_the_reply_is_there_nothing_is_edited(
+    threaded: Posting, slack: SlackStandin
+) -> None:
+    emit(threaded, 1)
+    slack.script_method("chat.postMessage", Status(500))
+    emit(threaded, 2)
+    assert (threads(slack), threaded.statuses()) == ([(1, [])], {"delivered": 1, "unknown": 1})
+
+
 # Processes ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["chat.update", "chat.postMessage"])
+@pytest.mark.parametrize(
+    ("method", "before_it"), [("chat.update", 0), ("chat.postMessage", 0), ("chat.postMessage", 1)]
+)
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_sender_that_is_killed_leaves_nothing_half_done(
-    method: str, stored: bool, threaded: Posting, slack: SlackStandin
+    method: str, before_it: int, stored: bool, threaded: Posting, slack: SlackStandin
 ) -> None:
     emit(threaded, 1)
     with threaded.runtime() as runtime:
         accept(runtime, "acme", 2)
         accept(runtime, "acme", 3)
-    slack.script_method(method, HangAfterStore(60) if stored else Hang(60))
-    before = calls(slack, method)
+    slack.script_method(method, *[Slow(0)] * before_it, HangAfterStore(60) if stored else Hang(60))
+    before = calls(slack, method) + before_it
     process = threaded.start("deliver")
     wait_until(lambda: calls(slack, method) == before + 1)
     if stored:
-        wait_until(lambda: len(slack.updates) if method == "chat.update" else len(slack.messages) == 2)
+        wait_until(lambda: len(slack.updates) if method == "chat.update" else len(slack.messages) == 2 + before_it)
     kill(process)
     for _ in range(3):
         threaded.deliver()
         threaded.let_pass(60)
-    assert (threads(slack), threaded.statuses()) == ([(3, [2, 3])], {"delivered": 3})
+    assert (threads(slack), threaded.statuses()) == ([(3, [1, 2, 3])], {"delivered": 3})
 
 
 def test_a_deliverer_waits_for_what_another_has_in_hand(threaded: Posting, slack: SlackStandin) -> None:
@@ -360,7 +419,7 @@ def test_a_deliverer_waits_for_what_another_has_in_hand(threaded: Posting, slack
     wait_until(lambda: posts(slack) == 1)
     threaded.deliver()
     first.communicate()
-    assert threads(slack) == [(2, [2])]
+    assert threads(slack) == [(2, [1, 2])]
 
 
 def test_a_deliverer_waits_no_longer_than_the_lease_of_one_that_vanished(
@@ -385,7 +444,7 @@ def test_eight_deliverers_keep_the_threads_in_order(threaded: Posting, slack: Sl
                 accept(runtime, key, number)
     threaded.run_at_once([("deliver", "--json")] * 8)
     threaded.deliver()
-    assert threads(slack) == [(8, [2, 3, 4, 5, 6, 7, 8])] * 3
+    assert threads(slack) == [(8, [1, 2, 3, 4, 5, 6, 7, 8])] * 3
 
 
 def test_emitters_of_one_key_at_once_make_one_thread(threaded: Posting, slack: SlackStandin) -> None:
@@ -400,7 +459,7 @@ def test_emitters_of_one_key_at_once_make_one_thread(threaded: Posting, slack: S
         json.loads(row)["used"] for (row,) in threaded.sql("SELECT payload FROM events ORDER BY received_at, seq")
     ]
     ((shown, replies),) = threads(slack)
-    assert (shown, len(replies), posts(slack)) == (numbers[-1], 5, 6)
+    assert (shown, len(replies), posts(slack)) == (numbers[-1], 6, 7)
 
 
 # Other connections ----------------------------------------------------------------------------------------

@@ -108,14 +108,20 @@ def grouped(sent: list[Sent], window: int) -> list[list[Sent]]:
     return groups
 
 
-def assert_threads(threaded: Posting, slack: SlackStandin, window: int, by_hand: set[str]) -> None:
+def assert_threads(
+    threaded: Posting, slack: SlackStandin, window: int, by_hand: set[str], may_lose: bool = False
+) -> None:
     """Every message once; of a thread one first message that was not deleted, the others under it and in order.
 
-    The first one says what the newest delivered does. `by_hand` are deliveries that were sent again by hand.
+    The first one says what the newest delivered does, and what it said before is a reply, once; unless Slack has
+    refused such a reply, so that it `may_lose` that. `by_hand` are deliveries that were sent again by hand.
     """
     sent = deliveries(threaded)
     assert {item.status for item in sent} <= {"delivered", "dead"}
-    posted = sorted([*slack.messages, *slack.deleted], key=lambda message: message.ts)
+    everything = sorted([*slack.messages, *slack.deleted], key=lambda message: message.ts)
+    kept = [str(message.delivery_id) for message in everything if is_kept(message)]
+    assert len(kept) == len(set(kept)), "what a first message said is kept twice"
+    posted = [message for message in everything if not is_kept(message)]
     by_id: dict[str | None, list[Message]] = {}
     for message in posted:
         by_id.setdefault(message.delivery_id, []).append(message)
@@ -124,10 +130,17 @@ def assert_threads(threaded: Posting, slack: SlackStandin, window: int, by_hand:
     assert len(posted) == sum(item.status == "delivered" for item in sent)
     for group in grouped(sent, window):
         items = {item.id: item for item in group}
-        assert_thread([message for message in posted if message.delivery_id in items], items, slack, by_hand)
+        assert_thread([message for message in posted if message.delivery_id in items], items, slack, by_hand, may_lose)
 
 
-def assert_thread(messages: list[Message], items: dict[str, Sent], slack: SlackStandin, by_hand: set[str]) -> None:
+def is_kept(message: Message) -> bool:
+    """Say whether a message is what the first of a thread said, as a reply."""
+    return str(message.delivery_id).endswith("/first")
+
+
+def assert_thread(
+    messages: list[Message], items: dict[str, Sent], slack: SlackStandin, by_hand: set[str], may_lose: bool
+) -> None:
     first: Message | None = None
     shown: Sent | None = None
     newest: Sent | None = None
@@ -143,7 +156,7 @@ def assert_thread(messages: list[Message], items: dict[str, Sent], slack: SlackS
             assert first.deleted_at is None or message.ts < first.deleted_at, "a reply is under a deleted message"
         if message.thread_ts is None or newest is None or item.age > newest.age:
             shown = item
-        newest = item if newest is None or item.age > newest.age else newest
+        newest = shown if shown is item else newest
         if item.id not in by_hand:
             assert item.seq > before, "not in the order of acceptance"
             before = item.seq
@@ -151,4 +164,7 @@ def assert_thread(messages: list[Message], items: dict[str, Sent], slack: SlackS
         # One that was refused only after the update left its words there.
         refused = {item.number for item in items.values() if item.status == "dead" and item.age > newest.age}
         late = {items[id_].number for id_ in by_hand if id_ in items}
-        assert number_of(first.body) in {shown.number, *refused, *late}
+        own = items[str(first.delivery_id)]
+        is_said = any(message.delivery_id == f"{own.id}/first" for message in slack.replies_to(first))
+        assert number_of(first.body) in {shown.number, *refused, *late} | (set() if is_said else {own.number})
+        assert is_said or number_of(first.body) == own.number or may_lose, "what the first message said is lost"

@@ -93,10 +93,11 @@ class Slack(Destination):
         buttons = [{ text = "Open account", url = "https://crm.example/$event.customer_id" }]
 
     `thread` puts messages of one key under the first of them, for `thread_window` (30d) from its event on; with
-    `update = true` the first one is edited to say what the newest does. A null key is no thread. `mention` is a list
-    of e-mail addresses (`Maya Ferro <maya@acme.com>` too), user ids and user group ids, divided by commas; who has no
-    user in Slack is named in plain text. `channel` may come from the event or the entity, and `@` before an address
-    is a direct message; `channel_default` is for what comes out as no channel or nobody.
+    `update = true` the first one is edited to say what the newest does, and what it said itself is a reply before. A
+    null key is no thread. `mention` is a list of e-mail addresses (`Maya Ferro <maya@acme.com>` too), user ids and
+    user group ids, divided by commas; who has no user in Slack is named in plain text. `channel` may come from the
+    event or the entity, and `@` before an address is a direct message; `channel_default` is for what comes out as no
+    channel or nobody.
 
         [[destinations]]
         use = "slack"

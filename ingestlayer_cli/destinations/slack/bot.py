@@ -8,6 +8,7 @@ from ...model.sending import (
     Doubt,
     Found,
     NotConnected,
+    Opening,
     Outgoing,
     Place,
     Refused,
@@ -66,7 +67,8 @@ class Bot:
         """Post a message: into its thread, whose first message is updated before; else into its channel.
 
         The update comes first and may be done twice; what is posted once is posted last. So whenever a process
-        dies, what is left to be done is all of it or nothing, as the history tells.
+        dies, what is left to be done is all of it or nothing, as the history tells. What the first message said is
+        posted before its first update, with a mark of its own that is looked for.
         """
         known = self._directory.look_up(outgoing)
         to = _addressed(outgoing, known)
@@ -131,10 +133,15 @@ class Bot:
         if outgoing.overtaken:
             note += "; its first message stays as it is: a newer one of the thread is delivered"
             return _First(self._is_there(place), note)
+        if outgoing.opening is not None:
+            kept = self._keep(outgoing, place, outgoing.opening)
+            if kept is not None:
+                return kept._replace(note=f"{note}{kept.note}") if isinstance(kept, _First) else kept
         new = {"channel": place.channel, "ts": place.ts, "text": body["text"], "blocks": body["blocks"]}
         answer = self._call(outgoing, "chat.update", new)
         if not isinstance(answer, Failed):
-            return _First(True, f"{note}; its first message is updated")
+            words = "; its first message is updated" + ("" if outgoing.opening is None else ", what it said is a reply")
+            return _First(True, f"{note}{words}")
         if isinstance(answer.result, Retry | NotConnected):
             return answer.result
         if isinstance(answer.result, Unknown):
@@ -142,6 +149,33 @@ class Bot:
         if answer.code in _GONE or (answer.code == "cant_update_message" and not self._is_there(place)):
             return _First(False, note)
         return _First(True, f"{note}; its first message could not be updated: {answer.code}")
+
+    def _keep(self, outgoing: Outgoing, place: Place, opening: Opening) -> "_First | Result | None":
+        """Post what the first message of a thread says as a reply, before it is edited for the first time; None: done.
+
+        It carries a mark of its own: where it may have been posted before, it is looked for, and where that cannot be
+        seen it counts as posted.
+        """
+        if not self._is_there(place):
+            return _First(False, "")
+        mark = f"{opening.id}/first"
+        if opening.may_be_kept:
+            found = self._history.has(place, mark)
+            if isinstance(found, CannotTell) and found.passes:
+                return Retry(f"{found.why}; nothing was posted yet")
+            if found:
+                return None
+        metadata = opening.body.get("metadata", {})
+        payload = {**metadata.get("event_payload", {}), "delivery_id": mark}
+        marked = {**opening.body, "metadata": {**metadata, "event_payload": payload}}
+        posted = self._post(outgoing, {**marked, "channel": place.channel, "thread_ts": place.ts})
+        if isinstance(posted, Sent):
+            return None
+        if posted.code in _GONE:
+            return _First(False, "")
+        if isinstance(posted.result, Refused):
+            return _First(True, f"; its first message stays as it is: no reply can keep what it says ({posted.code})")
+        return posted.result
 
     def _is_there(self, place: Place) -> bool:
         answer = self._ask("chat.getPermalink", {"channel": place.channel, "message_ts": place.ts})

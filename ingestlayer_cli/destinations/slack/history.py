@@ -49,6 +49,18 @@ class History:
             words = clean(f"{type(error).__name__}: {error}", self._api.secret)
             return CannotTell(f"the channel's history cannot be read ({words})", passes=True)
 
+    def has(self, thread: Place, mark: str) -> bool | CannotTell:
+        """Say whether a message that carries a mark is in a thread; never raises."""
+        query = {**thread._asdict(), "include_all_metadata": True, "limit": 200}
+        try:
+            rows = (row for page in self._api.pages("conversations.replies", query) for row in page.data["messages"])
+            return any(_mark(row) == mark for row in rows)
+        except FailedPageError as error:
+            return CannotTell(f"the thread cannot be read ({self._words(error.why)})", _passes(error.why))
+        except Exception as error:
+            words = clean(f"{type(error).__name__}: {error}", self._api.secret)
+            return CannotTell(f"the thread cannot be read ({words})", passes=True)
+
     def _words(self, why: Answer | Lost) -> str:
         if isinstance(why, Lost):
             return clean(str(why.error), self._api.secret)

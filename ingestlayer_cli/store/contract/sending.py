@@ -25,6 +25,8 @@ class Claimed(NamedTuple):
     directions: dict[str, Any]  # what its sender needs beside the body
     thread: tuple[str, str] | None  # channel and ts of the first message of its thread, once that is delivered
     overtaken: bool  # whether a newer message of its thread is delivered
+    # Of one that is the first to edit that first message: its id, its body, and whether some attempt was made before.
+    opening: tuple[str, str, bool] | None
 
 
 class Wanted(NamedTuple):

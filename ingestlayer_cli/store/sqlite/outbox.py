@@ -51,6 +51,15 @@ _OVERTAKEN = (
     " WHERE t.seq = d.thread AND (newer.received_at, n.seq) > (own.received_at, d.seq))"
 )
 
+# What the first message of the thread of a delivery `d` says, while `d` would be the first to edit it; and whether this
+# or another that died has been tried before.
+_OPENING = (
+    "(SELECT json_array(f.id, f.body, EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = d.seq) OR EXISTS"
+    " (SELECT 1 FROM deliveries p WHERE p.status = 'dead' AND p.status <> 'delivered' AND p.thread = t.seq))"
+    " FROM threads t JOIN deliveries f ON f.seq = t.newest"
+    " WHERE t.seq = d.thread AND d.directions ->> 'update' AND f.receipt ->> 'ts' = t.ts)"
+)
+
 # Whether of a delivery's attempts the last is what `abandon` noted of a claim: by whom, and when.
 _ABANDONED_LAST = (
     "EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = deliveries.seq AND a.number ="
@@ -77,7 +86,7 @@ class SqliteOutbox:
             execute = transaction.connection.execute
             row = execute(
                 "SELECT d.seq, d.lane, d.id, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry,"
-                f" d.directions, {_place('d')}, {_OVERTAKEN} FROM lanes l"
+                f" d.directions, {_place('d')}, {_OVERTAKEN}, {_OPENING} FROM lanes l"
                 f" JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
                 f" AND {condition} AND w.due_at <= ? AND (w.rate IS NULL OR {_RATE_FREE_AT} <= ?)"
                 " ORDER BY w.seq LIMIT 1)"
@@ -86,8 +95,9 @@ class SqliteOutbox:
             ).fetchone()
             if row is None:
                 return None
-            seq, lane, id_, destination, target, body, attempts, due_at, retry, directions, place, overtaken = row
-            until, told = now + lease, (_read(retry), _read(directions) or {}, _told(place), bool(overtaken))
+            seq, lane, id_, destination, target, body, attempts, due_at, retry, directions, place, *of_thread = row
+            told = (_read(retry), _read(directions) or {}, _told(place), bool(of_thread[0]), _opening(of_thread[1]))
+            until = now + lease
             execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
             free_at = now + pace(destination)
             execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (free_at, until, lane))
@@ -384,6 +394,13 @@ def _told(place: str | None) -> tuple[str, str] | None:
     return channel, ts
 
 
+def _opening(text: str | None) -> tuple[str, str, bool] | None:
+    if text is None:
+        return None
+    id_, body, is_tried = json.loads(text)
+    return id_, body, bool(is_tried)
+
+
 def _read(text: Any) -> Any:
     return json.loads(text) if text else None
 
@@ -423,9 +440,10 @@ def _settle(execute: Any, id_: str, attempt: Attempt) -> None:
             (id_,),
         )
     if attempt.receipt and attempt.receipt.get("ts") and "thread_ts" not in attempt.receipt:
-        # It is the first message of its thread now.
+        # It is the first message of its thread now, and what that says is of its event.
         execute(
-            "UPDATE threads SET channel = ?, ts = ? WHERE seq = (SELECT thread FROM deliveries WHERE id = ?)",
+            "UPDATE threads SET channel = ?, ts = ?, newest = d.seq FROM deliveries d"
+            " WHERE d.id = ? AND threads.seq = d.thread",
             (attempt.receipt["channel"], attempt.receipt["ts"], id_),
         )
 
