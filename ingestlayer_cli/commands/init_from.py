@@ -53,17 +53,17 @@ def run(place: str, given: Typed, is_yes: bool, as_json: bool) -> Exit:
     refresh(place)
     if as_json:
         result, _, _ = _dry_run(place)
-        crontab = _crontab(place)
+        lines = crontab(place, given.source)
         settled = questions.settled
-        say_json({"directory": place, **written._asdict(), "answers": settled, "check": result, "crontab": crontab})
+        say_json({"directory": place, **written._asdict(), "answers": settled, "check": result, "crontab": lines})
         return gravest(result.exit_codes)
     for name in written.created:
         say(f"created {name}", "green")
     say()
-    return _show(place, again)
+    return _show(place, given.source, again)
 
 
-def _show(place: str, again: str) -> Exit:
+def _show(place: str, source: str, again: str) -> Exit:
     """Show the first check, and what to do now."""
     from .check import say_result
 
@@ -71,7 +71,7 @@ def _show(place: str, again: str) -> Exit:
     say_result(data, result, options, False)
     say()
     say("for the crontab (crontab -e):", "bold")
-    for line in _crontab(place):
+    for line in crontab(place, source):
         say(f"  {line}")
     note("")
     note("the same again, without a question:", "dim")
@@ -99,7 +99,8 @@ def _dry_run(place: str) -> tuple[Any, dict[str, Any], Any]:
         return check(runtime, data, options), data, options
 
 
-def _crontab(place: str) -> list[str]:
+def crontab(place: str, source: str) -> list[str]:
+    """Return the lines of a crontab, with the whole paths: cron has nothing of a shell."""
     import shutil
     import sys
 
@@ -110,7 +111,8 @@ def _crontab(place: str) -> list[str]:
     log = f"--log {shlex.quote(os.path.join(root, '.ingestlayer', 'check.log'))}"
     lines = [f"7 * * * *    {command} check -q {log}", f"*/5 * * * *  {command} deliver -q {log}"]
     lines.append(f"30 4 * * 0   {command} store prune > /dev/null")
-    return [line.replace("%", "\\%") for line in lines]  # a bare one ends cron's line
+    secret = [f"{source.removeprefix('env:')}=postgresql://…"] if source.startswith("env:") else []
+    return secret + [line.replace("%", "\\%") for line in lines]  # a bare one ends cron's line
 
 
 def _refuse_what_is_there(place: str) -> None:
@@ -188,6 +190,8 @@ def _answers(place: str, given: Typed, questions: _Questions) -> Answers:
     )
     used, limit, percentage = _amounts(given, seems, questions, column)
     format = _written(given, sample, [it for it in (used, limit, percentage) if it], looks, questions)
+    if percentage and (pair := proposing.mixed(sample, percentage, format)):
+        raise UsageError(f"{percentage} has {pair[0]}, and {pair[1]} without the sign", "export it in one way")
     if used and limit and (others := proposing.also(sample, used, limit)):
         words = f"{others[0]} and {others[1]} seem to be another pair: for these, write one more [checks.NAME]"
         note(f"warning: {given.source}: {words}", "yellow")

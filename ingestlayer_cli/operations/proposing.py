@@ -11,6 +11,7 @@ from ..entities.reading.cells import key_text
 from ..entities.reading.written import Proposal, numbers_of
 from ..language.expressions import to_number
 
+PARTS = 3  # what is written as a part of one is hardly ever more
 CUSTOMER = "customer_id"  # our name of the column that says whose a row is
 UNLIMITED = {"", "-", "–", "—", "0", "∞", "n/a", "na", "none", "null", "unlimited", "no limit", "inf", "infinite"}
 # What the words of a column's name speak for, the strongest first.
@@ -170,7 +171,15 @@ def is_of_hundred(sample: Sample, percentage: str, format: dict[str, Any]) -> bo
     """Say whether a percentage is written as 85: neither as 0.85 nor, with its sign, as 85%."""
     read = reading(format)
     values = [value for cell in sample.cells(percentage) if not _has_sign(cell) and (value := read(cell)) is not None]
-    return max(values, default=0) > 3
+    return max(values, default=0) > PARTS
+
+
+def mixed(sample: Sample, percentage: str, format: dict[str, Any]) -> tuple[str, str] | None:
+    """Return two cells of a percentage that do not go together, 85% and 90: the second would be read as 9,000 %."""
+    signed = _first([str(cell) for cell in sample.cells(percentage) if _has_sign(cell)])
+    bare = [cell for cell in sample.cells(percentage) if not _has_sign(cell)]
+    large = _first([str(cell) for cell in bare if (reading(format)(cell) or 0) > PARTS])
+    return (signed, large) if signed and large else None
 
 
 def reading(format: dict[str, Any]) -> Callable[[Any], int | float | None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ingestlayer_cli.commands import init_from
 from tests.support.folder import Folder
 from tests.support.program import PROGRAM, Result, environment, here, ingestlayer
 from tests.support.terminal import Terminal
@@ -284,6 +285,13 @@ def test_answers_without_a_source_are_wrong_usage(flags: tuple[str, ...], tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_percentage_that_is_written_in_two_ways_is_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "usage.csv").write_text("Account;Usage %\nacme;85%\nglobex;90\n")
+    result = init(tmp_path, "usage.csv", "--yes")
+    assert (result.code, (tmp_path / "quota").exists()) == (2, False)
+    assert "Usage % has 85%, and 90 without the sign" in result.err
+
+
 def test_a_project_that_is_there_is_left_alone(exported: Path) -> None:
     assert ingestlayer("init", "quota", cwd=exported).code == 0
     before = (exported / "quota" / "ingestlayer.toml").read_text()
@@ -354,3 +362,13 @@ def test_a_source_is_named_as_the_project_finds_it(exported: Path) -> None:
     assert source("c", str(exported / "usage.csv")) == str(exported / "usage.csv")
     os.symlink(exported / "usage.csv", exported / "latest.csv")
     assert source("d", "latest.csv") == "../latest.csv"
+
+
+def test_cron_has_the_secret_named_that_a_shell_has(tmp_path: Path) -> None:
+    first, *_ = init_from.crontab(str(tmp_path), "env:DATABASE_URL")
+    assert first == "DATABASE_URL=postgresql://…"
+
+
+def test_a_path_is_one_word_of_the_shell_and_no_end_of_a_line_of_cron(tmp_path: Path) -> None:
+    line, *_ = init_from.crontab(str(tmp_path / "100% us"), "usage.csv")
+    assert f"-C '{tmp_path}/100\\% us' check" in line

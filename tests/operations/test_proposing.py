@@ -131,6 +131,13 @@ def test_a_percentage_is_of_a_hundred_or_of_one(cells: list[str], format: dict[s
     assert proposing.is_of_hundred(Sample(["n"], [{"n": cell} for cell in cells]), "n", format) is is_one
 
 
+def test_a_percentage_with_and_without_its_sign_does_not_go_together() -> None:
+    table = sample("n", "85%", "0.9", "90")
+    assert proposing.mixed(table, "n", {"percent": True}) == ("85%", "90")
+    assert proposing.mixed(sample("n", "85%", "0.9"), "n", {"percent": True}) is None
+    assert proposing.mixed(sample("n", "85", "90"), "n", {}) is None
+
+
 # Customers ------------------------------------------------------------------------------------------------
 
 
