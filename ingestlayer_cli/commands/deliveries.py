@@ -125,7 +125,7 @@ def settle(
 
     if delivered == dead:
         raise UsageError("say what became of it: --delivered or --dead")
-    events = [id_ for id_ in ids if id_.startswith("evt_")]
+    events = [id_ for id_ in ids if id_.startswith(("evt_", "@"))]
     if events and delivered:
         raise UsageError(f"{events[0]}: a run that failed has sent nothing", "--dead gives it up")
     with open_beside() as runtime:

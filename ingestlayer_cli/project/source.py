@@ -166,6 +166,7 @@ _WORDS = {
     "int_type": "must be a whole number",
     "string_too_short": "must have at least {min_length} character",
     "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} in it",
     "too_long": "must have at most {max_length} characters",
 }
 

@@ -110,7 +110,7 @@ def test_one_that_nobody_wants_any_more_is_given_up_by_hand(failed: Bench) -> No
     ((event,),) = failed.rows("SELECT id FROM events")
     refused = failed.run("deliveries", "settle", event, "--delivered")
     assert (refused.code, "has sent nothing" in refused.err) == (2, True)
-    given = failed.run("deliveries", "settle", event, "--dead", "--json")
+    given = failed.run("deliveries", "settle", "@last", "--dead", "--json")
     assert given.json == {"settled": [event], "status": "dead"}
     mend(failed)
     assert failed.run("deliver").err == "nothing is due\n"

@@ -53,6 +53,15 @@ def test_a_secret_in_a_pipeline_is_not_repeated_and_not_stored(project: Folder, 
     assert hidden(str(project.rows("SELECT reason FROM runs")))
 
 
+@pytest.mark.parametrize("line", [f'channel = "{TOKEN}"', f'channel = "{HOOK}"', f'channel_default = "{TOKEN}"'])
+def test_a_secret_is_no_channel(project: Folder, line: str) -> None:
+    channel = "" if line.startswith("channel =") else 'channel = "$event.plan"\n'
+    project.write("pipelines/more.toml", f'[[destinations]]\nuse = "slack"\n{channel}{line}\n')
+    for result in (project.run("validate"), project.emit(*ACME)):
+        assert (result.code in (1, 78), '"[secret]" is none' in result.said) == (True, True)
+        assert hidden(result.said), result.said
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

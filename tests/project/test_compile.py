@@ -545,6 +545,12 @@ def test_a_problem_that_a_section_raises_points_at_its_key(tmp_path: Path, pipel
     assert line.startswith(f"pipelines/alert.toml:{place}: "), line
 
 
+def test_a_list_that_needs_something_says_so(tmp_path: Path) -> None:
+    text = '[checks.a]\nsource = "a.csv"\nvalue = "used"\nlevels = []\nkey = ["id"]\nemit = "usage"\n'
+    found = problems(tmp_path, {"ingestlayer.toml": text})
+    assert found == ["ingestlayer.toml:4:10: checks.a.levels: must have at least 1 in it, not []"]
+
+
 @pytest.mark.parametrize(
     ("table", "line"),
     [

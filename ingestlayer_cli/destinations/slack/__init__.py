@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # A channel's name or id: of ASCII it has letters, digits, - and _ alone. Or a person's: @ and an e-mail address or id.
 _CHANNEL = lazy(r"#?[^\s!-,./:-@\[-^`{-~]{1,80}")
 _PERSON = lazy(rf"@({mentions.EMAIL.pattern}|{mentions.USER.pattern})", re.ASCII)
+_TOKEN = lazy(r"xox[a-z][-.]|xapp-")
 _LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
 _ICON = lazy(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
 _NO_MARKUP = str.maketrans("<>", "‹›")
@@ -354,4 +355,6 @@ class Slack(Destination):
 
 @lru_cache(maxsize=256)
 def _is_channel(text: str) -> bool:
-    return bool(_CHANNEL.fullmatch(text) or _PERSON.fullmatch(text)) and any(map(str.isalnum, text))
+    """A token that stands there by mistake is none: a channel is shown everywhere."""
+    is_named = _CHANNEL.fullmatch(text) or _PERSON.fullmatch(text)
+    return bool(is_named) and any(map(str.isalnum, text)) and not _TOKEN.match(text)
