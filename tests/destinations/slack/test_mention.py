@@ -220,7 +220,8 @@ def test_a_message_whose_update_and_reply_mention_says_so_in_both(mentioning: Po
     pipeline(mentioning, 'mention = "$event.owner"\nthread = "one"\nupdate = true\n')
     emit(mentioning, "bo@acme.com")
     emit(mentioning, "maya@acme.com")
-    assert [json.dumps(message.body).count(MAYA) for message in slack.messages] == [1, 0, 1]  # what the first said is a reply
+    # What the first said is a reply.
+    assert [json.dumps(message.body).count(MAYA) for message in slack.messages] == [1, 0, 1]
 
 
 def test_a_webhook_mentions_nobody_by_address_and_says_so(mentioning: Posting, slack: SlackStandin) -> None:
