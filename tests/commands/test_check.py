@@ -2,14 +2,16 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.checks import EVENT, Checked, table
+from tests.support.checks import DAY, EVENT, Checked, table
 from tests.support.program import Result, start
 from tests.support.startup import HEAVY, loaded
 
@@ -282,3 +284,54 @@ def test_a_log_that_cannot_be_written_stops_nothing_that_was_accepted(checked: C
     result = run(checked, "-q", "--log", "/dev/full")
     assert (result.code, checked.keys != []) == (0, True)
     assert "warning: --log /dev/full: No space left on device" in result.err
+
+
+# What is held, and `store prune`
+
+
+def age(checked: Checked, days: int) -> None:
+    """Let days pass for all that the store has, within the period."""
+    with closing(sqlite3.connect(checked.root / ".ingestlayer" / "store.db")) as connection:
+        for column in ("events.accepted_at", "events.received_at", "states.at", "deliveries.settled_at"):
+            table_of, _, name = column.partition(".")
+            connection.execute(f"UPDATE {table_of} SET {name} = {name} - ?", (days * DAY,))
+        health, at = connection.execute(
+            "SELECT value, json_extract(value, '$.at') FROM states WHERE key = ''"
+        ).fetchone()
+        aged = json.dumps({**json.loads(health), "at": at - days * DAY})
+        connection.execute("UPDATE states SET value = ? WHERE key = ''", (aged,))
+        connection.commit()
+
+
+def prune(checked: Checked) -> None:
+    assert checked.folder.run("store", "prune", "--trust-clock").code == 0
+    assert checked.events == []
+
+
+def told(checked: Checked) -> tuple[int, int]:
+    result = run(checked, "--json")
+    assert result.code == 0, result
+    (found,) = result.json["checks"]
+    return found["emitted"], found["known"]
+
+
+def test_what_a_check_of_a_year_holds_is_told_once_though_its_event_is_pruned(tmp_path: Path) -> None:
+    checked = Checked(tmp_path / "project", table(more='period = "year"'))
+    checked.csv(("acme", 9, 10))
+    assert told(checked) == (1, 0)
+    for _ in range(2):
+        age(checked, 100)
+        prune(checked)
+        assert told(checked) == (0, 1)
+
+
+def test_what_was_told_before_an_export_broke_for_two_weeks_is_not_told_again(tmp_path: Path) -> None:
+    checked = Checked(tmp_path / "project", '[store]\nretention = "14d"\n' + table())
+    checked.csv(("acme", 9, 10))
+    assert told(checked) == (1, 0)
+    (checked.root / "usage.csv").unlink()
+    age(checked, 15)
+    assert run(checked).code == 75
+    prune(checked)
+    checked.csv(("acme", 9, 10))
+    assert told(checked) == (0, 1)
