@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+from ..entities.reading.faults import visible
+from ..entities.reading.json_rows import Decoder
 from ..entities.reading.stream import HEAD, is_young
 from ..entities.table import form_of
 from ..project.check_table import SECRET, kind_of
@@ -159,7 +161,7 @@ class Sqlite:
             with closing(sqlite3.connect(address, uri=True, timeout=self._seconds)) as connection:
                 connection.set_progress_handler(lambda: time.monotonic() > ends, 100_000)
                 cursor = connection.execute(self._query)
-                names = self.columns = [column[0] for column in cursor.description or ()]
+                names = self.columns = _once(self.name, [column[0] for column in cursor.description or ()])
                 for number, cells in enumerate(cursor, start=1):
                     yield SourceRow(number, dict(zip(names, cells, strict=True)))
         except sqlite3.Error as error:
@@ -201,7 +203,7 @@ class Postgres:
                 with connection.cursor(name="ingestlayer") as cursor:
                     cursor.itersize = CHUNK
                     cursor.execute(self._query.encode())
-                    names = self.columns = [column.name for column in cursor.description or ()]
+                    names = self.columns = _once(self.name, [column.name for column in cursor.description or ()])
                     for number, cells in enumerate(cursor, start=1):
                         yield SourceRow(number, dict(zip(names, map(_plain, cells), strict=True)))
         except psycopg.Error as error:
@@ -247,6 +249,14 @@ def _hint_of(error: Any, address: str) -> str:
     if type(error).__name__ in ("OperationalError", "ConnectionTimeout"):
         return f"is the server up, and reached from here? Its address is in {named}"
     return "try the query with: psql"
+
+
+def _once(source: str, names: list[str]) -> list[str]:
+    """Return the columns of a query; SourceError when two have one name: which is meant cannot be told."""
+    if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
+        words = f'{source}: the query has the column "{visible(twice)}" twice'
+        raise SourceError(words, f'give one of them another name: {visible(twice)} AS "…"')
+    return names
 
 
 def _without_secrets(text: str, address: str) -> str:
@@ -317,7 +327,7 @@ class Http:
         raise SourceError(f"{self.name} has over {MAX_PAGES:,} pages", "does its next page ever end?")
 
     def _page(self, client: Any, url: str) -> Any:
-        import json
+        from json import detect_encoding
 
         import httpx
 
@@ -347,10 +357,14 @@ class Http:
         if answer.status_code != 200:
             words = f"{self.name} answered {answer.status_code}: {self._excerpt(body)}".removesuffix(": ")
             raise SourceError(words, _HINTS.get(answer.status_code, ""))
+        decoder = Decoder()
         try:
-            return json.loads(body)
+            page = decoder.decode(body.decode(detect_encoding(body)))
         except (ValueError, RecursionError):
             raise SourceError(f"{self.name} answered no JSON: {self._excerpt(body)}") from None
+        if words := decoder.repeated():
+            raise SourceError(f"{self.name} {words}")
+        return page
 
     def _following(self, url: str, following: Any) -> str:
         """Return the address of the next page; it gets our headers, so it must be of the same server."""

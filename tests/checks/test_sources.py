@@ -213,6 +213,11 @@ def sqlite(query: str, more: str = "") -> str:
     return table('source = "sqlite:///app.db"', more=f'query = "{query}"\n{more}')
 
 
+def test_a_query_with_a_column_twice_is_refused(database: Path) -> None:
+    query = "SELECT customer AS customer_id, used, quota AS 'limit', 1 AS used FROM usage"
+    assert error(Checked(database.parent, sqlite(query))) == 'app.db: the query has the column "used" twice'
+
+
 def test_a_query_on_sqlite_names_the_columns(database: Path) -> None:
     checked = Checked(database.parent, sqlite("SELECT customer AS customer_id, used, quota AS 'limit' FROM usage"))
     result = checked.run()
@@ -327,6 +332,10 @@ def test_pages_are_followed_with_the_headers_of_the_first(
         (lambda it: it.say(401, {"error": "bad s3cret"}), ' answered 401: {"error": "bad [secret]"}'),
         (lambda it: it.say(500, None, b""), " answered 500"),
         (lambda it: it.say(200, None, b"<html>\nhi"), " answered no JSON: <html> hi"),
+        (
+            lambda it: it.say(200, None, b'{"rows": [{"customer_id": "a", "used": 99, "limit": 100, "used": 12}]}'),
+            " has the name 'used' twice in one object: which of the two is meant?",
+        ),
         (lambda it: it.say(200, {"rows": 1}), " holds no list of objects"),
         (
             lambda it: it.say(200, {"rows": ROWS, "next": "http://elsewhere.example/"}),

@@ -23,13 +23,15 @@ class Decoder:
 
     def fault(self, value: Any, line: int, column: int = 1) -> Fault | None:
         """Return what is wrong with the value that was read last, as a row."""
-        repeated, self._repeated = self._repeated, None
+        repeated = self.repeated()
         if not isinstance(value, dict):
             return Fault(line, column, f"the row is not an object: {shown(value)}")
-        if repeated is not None:
-            words = f"the row has the name {visible(repeated)!r} twice in one object: which of the two is meant?"
-            return Fault(line, column, words)
-        return None
+        return Fault(line, column, f"the row {repeated}") if repeated else None
+
+    def repeated(self) -> str:
+        """Say that the value that was read last has a name twice; nothing when it has not."""
+        name, self._repeated = self._repeated, None
+        return "" if name is None else f"has the name {visible(name)!r} twice in one object: which of the two is meant?"
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
