@@ -19,6 +19,7 @@ KEPT = 1_000  # problems that are kept; more are counted
 _UNSAFE = re.compile(r"[%:\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 Reader = Callable[[dict[str, Any]], Any]
 _WORDS = {"true": True, "false": False}
+_BITS = (1 << 60) - 1  # of a mark: two of the digits that Python keeps a number in
 
 
 class Judged(NamedTuple):
@@ -86,9 +87,9 @@ class Judge:
         return self._value.of({"row": row.numbers})[1]
 
     def rows(
-        self, source: Source, held: Container[str], progress: Callable[[int], None] | None = None
+        self, source: Source, held: Container[int], progress: Callable[[int], None] | None = None
     ) -> Iterator[Judged]:
-        """Yield the rows that are at a level, and those with a key that is `held`; SourceError as the source does."""
+        """Yield the rows that are at a level, and those whose key has a `held` mark; SourceError as the source does."""
         is_checked = False
         for row in source.rows():
             if not is_checked:
@@ -134,7 +135,7 @@ class Judge:
             if column not in source.columns and column.partition(".")[0] not in source.columns:
                 raise _no_column(source, name, column, source.columns)
 
-    def _row(self, row: SourceRow, held: Container[str]) -> Judged | BadRow | None:
+    def _row(self, row: SourceRow, held: Container[int]) -> Judged | BadRow | None:
         values = row.values
         if self._where is not None and not self._where.holds(values):
             self.left_out += 1
@@ -146,7 +147,7 @@ class Judge:
         key = key_of(parts)
         if key is None:
             return BadRow(row.number, None, self._why_no_key(values, parts))
-        mark = hash(key)
+        mark = mark_of(key)
         if mark in self._seen:
             self.repeated += 1
             return BadRow(row.number, key, f"there is a row of {key} above: that one counts")
@@ -160,7 +161,7 @@ class Judge:
         value = value if type(value) is float else to_number(value)
         if value is None:
             return BadRow(row.number, key, f"{key}: {self._why_no_value(numbers)}")
-        if value < self._levels[0] and value <= self._floor and key not in held:
+        if value < self._levels[0] and value <= self._floor and mark not in held:
             return None
         limits = [to_number(run({"row": numbers})) for run in self._limits]
         texts = {name: part for (name, _), part in zip(self._keys, parts, strict=True) if "." not in name}
@@ -171,7 +172,7 @@ class Judge:
             if len(self._highest) >= 10 * SHOWN:
                 self._highest = sorted(self._highest, key=lambda item: item[:2], reverse=True)[:SHOWN]
                 self._floor = self._highest[-1][0]
-        return judged if judged.level is not None or key in held else None
+        return judged if judged.level is not None or mark in held else None
 
     def _written(self, found: Any) -> int | float | None:
         """Return a number that is written as the source's `format` says."""
@@ -275,6 +276,11 @@ def _read_as(value: Any, kind: type | None) -> Any:
         return _WORDS.get(value.lower(), value)
     number = to_number(value)
     return value if number is None else number
+
+
+def mark_of(key: str) -> int:
+    """Return the number by which a process tells a key from others, where there are too many to keep them all."""
+    return hash(key) & _BITS
 
 
 def key_of(parts: list[Any]) -> str | None:

@@ -1,6 +1,8 @@
 """What the keys of a check hold in a period, what a row of its source newly reaches, and the event of that."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Container, Iterator
+from functools import lru_cache
 from math import inf
 from typing import Any, NamedTuple
 
@@ -14,10 +16,13 @@ from ..project.check_table import CROSSED
 from ..system.clock import MINUTE, format_time
 from ..system.zones import period_of
 from .base import scope_of
-from .judging import Judged
+from .judging import Judged, mark_of
 
 SOON = 30 * MINUTE  # so soon after a run that had a key at its level, a fall is believed when two runs saw it
 _NEVER = -(1 << 62)  # before all times
+_SHARED = 10_000  # texts that are kept once; what one run found is held by many keys in the same words
+# Yields key, value as JSON, event and its time of the states of a scope whose keys begin with a text.
+States = Callable[[str, str], Iterator[tuple[str, str, str, int]]]
 
 
 class Reached(NamedTuple):
@@ -31,7 +36,10 @@ class Reached(NamedTuple):
 
 
 class Levels:
-    """The levels of a compiled check, and who held which when its run began."""
+    """The levels of a compiled check, and who held which when its run began.
+
+    What was held is kept as the texts of the store, until the row of its key is read: most of it does not change.
+    """
 
     def __init__(self, data: dict[str, Any], now: int) -> None:
         self._data = data
@@ -40,7 +48,10 @@ class Levels:
         self.period = period_of(now, data["period"], data["timezone"]) if data["period"] else None
         self.start = f"{self.period or 'ever'} "  # of the keys of the states of this period
         self._in_utc = f"{period_of(now, data['period'])} " if data["period"] else self.start
-        self.held: dict[str, State] = {}
+        self.held: dict[int, str] = {}  # by the mark of its key: what no row was read of
+        self._waiting: dict[int, str] = {}  # which event of a key waits, by the mark of the key
+        self._first: dict[str, State] = {}  # what was held of the keys that may change
+        self._parsed = lru_cache(1024)(json.loads)
         self._read_at = _NEVER  # when a run read the source last; one of some keys alone does not count
         self._number, self._date = numbers_of(data["format"]), dates_of(data["format"])
 
@@ -55,21 +66,46 @@ class Levels:
         """Return what is kept of a key in this period, also of when the project had no time zone yet."""
         kept = memory.state(self.scope, self.start + key)
         if kept is None and self._in_utc != self.start:
-            kept = self._of_now(memory.state(self.scope, self._in_utc + key))
+            kept = memory.state(self.scope, self._in_utc + key)
+            kept = kept if kept is not None and self._is_of_now(kept.at) else None
         return kept
 
-    def kept_of_all(self, states: Callable[[str, str], dict[str, State]]) -> dict[str, State]:
-        """Return that of every key; `states` returns those of a scope whose keys begin with a text."""
-        found = {}
+    def begin(self, states: States, waiting: Container[str]) -> None:
+        """Note what every key holds, and which of the events that wait is its last."""
+        shared: dict[str, str] = {}
         for start in dict.fromkeys((self._in_utc, self.start)):
-            for key, state in states(self.scope, start).items():
-                if start == self.start or self._of_now(state):
-                    found[key[len(start) :]] = state
-        return found
+            for key, text, event, at in states(self.scope, start):
+                if start == self.start or self._is_of_now(at):
+                    mark = mark_of(key[len(start) :])
+                    if len(shared) > _SHARED:
+                        shared.clear()
+                    self.held[mark] = shared.setdefault(text, text)
+                    if event in waiting:
+                        self._waiting[mark] = event
 
-    def _of_now(self, kept: State | None) -> State | None:
-        now = kept is not None and period_of(kept.at, self._data["period"], self._data["timezone"]) == self.period
-        return kept if now else None
+    def _is_of_now(self, at: int) -> bool:
+        return period_of(at, self._data["period"], self._data["timezone"]) == self.period
+
+    def first(self, key: str) -> State | None:
+        """Return what was held, when this run began, of the key of a row that may change it."""
+        return self._first.get(key)
+
+    def known(self, row: Judged) -> Reached | None:
+        """Return what a row comes to when that is nothing new, and nobody waits for its event; to be asked once.
+
+        Such a row stays what it is: when another run changes what is held, that run has read what is newer.
+        """
+        mark = mark_of(row.key)
+        text = self.held.pop(mark, None)
+        state = None
+        if text is not None:
+            value = self._parsed(text)
+            state = self._first[row.key] = State(value, self._waiting.get(mark, ""), value["held"]["at"])
+        crossed = self.reached(row, state)
+        if crossed.level is not None or crossed.state is not None or (state and state.event_id):
+            return None
+        self._first.pop(row.key, None)
+        return crossed
 
     def keep(self, key: str, value: dict[str, Any]) -> Kept:
         """Return what to keep of a key."""
@@ -83,7 +119,7 @@ class Levels:
         known = before.knowing(self._data["levels"])
         # When another run has changed what is held since this one began to read, that run may have read later: this
         # one tells nothing of what has fallen or of new limits.
-        first = self.held.get(row.key)
+        first = self._first.get(row.key)
         is_overtaken = (kept and kept.value) != (first and first.value)
         at = max(self._now, before.at)
         fell: int | float | None = value.get("fell")

@@ -31,13 +31,22 @@ class Settled(NamedTuple):
 class Report:
     """Gathers what is told. Only what is committed is told."""
 
-    def __init__(self, data: dict[str, Any], judge: Judge) -> None:
-        self.decisions: list[dict[str, Any]] = []
+    def __init__(self, data: dict[str, Any], judge: Judge, is_logged: bool) -> None:
+        self.decisions: list[dict[str, Any]] = []  # where there is a log of them
         self.waiting: Container[str] = ()  # the events that wait for a run that failed
         self._name: str = data["name"]
         self._emit: str = data["emit"]
         self._judge = judge
-        self._states: dict[str, str] = {}  # what became of the rows that are at a level, by key
+        self._is_logged = is_logged
+        self._known = 0  # rows that were known as they were read, and the decisions of these
+        self._known_decisions: list[dict[str, Any]] = []
+        self._states: dict[str, str] = {}  # what became of the others that are at a level, by key
+
+    def know(self, row: Judged, crossed: Reached) -> None:
+        """Note a row that is at a level, is known, and changes nothing."""
+        self._known += 1
+        if self._is_logged:
+            self._known_decisions.append(self._line("known", _of(row) | _known(crossed)))
 
     def begun(self, source: Source, period: str | None) -> Document:
         """Return the document of a source that was read."""
@@ -45,6 +54,7 @@ class Report:
         problems = [{source.unit: number, "key": key, "problem": words} for number, key, words in judge.problems]
         for row in problems:
             self.decide("problem", **row)
+        self.decisions += self._known_decisions
         told = [*source.notes, *([f"{source.name}: {words}"] if (words := judge.proposal) else [])]
         notes = {"notes": told} if told else {}
         return Document(
@@ -54,7 +64,7 @@ class Report:
             rows=judge.total,
             left_out=judge.left_out,
             crossed=[],
-            known=0,
+            known=self._known,
             emitted=0,
             rejected=0,
             rejects=[],
@@ -77,9 +87,7 @@ class Report:
             self._states[row.key] = "unfinished"
             self._decide("unfinished", row, level=crossed.before.level, event=event)
         elif state == "known":
-            since = crossed.before.since
-            told = {"level": crossed.before.level, "since": None if since is None else format_time(since)}
-            self._decide("known", row, **told)
+            self._decide("known", row, **_known(crossed))
         elif state == "duplicate":
             # The store knows the event, though not what was held: it was told.
             self._decide("duplicate", row, level=crossed.level, event=event)
@@ -111,7 +119,8 @@ class Report:
         """Close the document of a source that was read."""
         result["crossed"].sort(key=lambda row: -row["value"])
         for row in self._judge.highest:
-            told = {"key": row.key, "value": row.value, "level": row.level, "state": self._states.get(row.key, "below")}
+            known = "below" if row.level is None else "known"
+            told = {"key": row.key, "value": row.value, "level": row.level, "state": self._states.get(row.key, known)}
             result["highest"].append({**told, "why": self._judge.words(row)})
         counts = {name: result[name] for name in ("rows", "left_out", "emitted", "known", "rejected")}
         self.decide("checked", **counts, problems=result["problem_count"])
@@ -119,10 +128,23 @@ class Report:
 
     def decide(self, decision: str, **details: Any) -> None:
         """Add a decision that is about no row that is judged."""
-        self.decisions.append({"check": self._name, "decision": decision, **details})
+        if self._is_logged:
+            self.decisions.append(self._line(decision, details))
 
     def _decide(self, decision: str, row: Judged, **details: Any) -> None:
-        self.decide(decision, key=row.key, value=row.value, **details)
+        self.decide(decision, **_of(row), **details)
+
+    def _line(self, decision: str, details: dict[str, Any]) -> dict[str, Any]:
+        return {"check": self._name, "decision": decision, **details}
+
+
+def _of(row: Judged) -> dict[str, Any]:
+    return {"key": row.key, "value": row.value}
+
+
+def _known(crossed: Reached) -> dict[str, Any]:
+    since = crossed.before.since
+    return {"level": crossed.before.level, "since": None if since is None else format_time(since)}
 
 
 def _why(error: RejectedError) -> str:

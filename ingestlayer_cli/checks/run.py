@@ -30,6 +30,7 @@ from .sources import FileSource, source_of
 
 if TYPE_CHECKING:
     from ..store.contract.protocols import Store, Transaction
+    from ..store.contract.unfinished import UnfinishedRun
 
 Decided = Callable[[list[dict[str, Any]]], None]
 
@@ -68,7 +69,7 @@ class _Check:
         self.now = runtime.clock.now()
         self.levels = Levels(data, self.now)
         self.judge = Judge(data, options.only)
-        self.report = Report(data, self.judge)
+        self.report = Report(data, self.judge, options.decided is not None)
         self.admitted: dict[str, tuple[Raw, Event, str]] = {}  # the events that are foreseen, by the key of their row
 
     def run(self) -> Document:
@@ -87,14 +88,20 @@ class _Check:
     # Reading ------------------------------------------------------------------------------------------
 
     def _read(self, source: Source) -> list[Judged]:
-        """Return the rows that may matter: at a level, or of a key that holds one."""
+        """Return the rows that may change what is held. Those that are known are told apart as they are read."""
         # A dry run leaves no trace; another must not read a store as if nobody wrote to it.
         store = self.runtime.stored if self.options.dry_run else self.runtime.store
         health = self.levels.health(store)
         if store is not None:
-            self.levels.held = self.levels.kept_of_all(store.states)
+            self.levels.begin(store.states, {run.event.id for run in self._waiting(store)})
         self._check_age(source)
-        candidates = list(self.judge.rows(source, self.levels.held, self.options.progress))
+        candidates = []
+        for row in self.judge.rows(source, self.levels.held, self.options.progress):
+            crossed = self.levels.known(row)
+            if crossed is None:
+                candidates.append(row)
+            elif row.level is not None:
+                self.report.know(row, crossed)
         if not self.judge.total and health.get("rows") and not self.data["may_be_empty"]:
             words = f"{source.name} is empty, and had {health['rows']:,} rows at {format_time(health['at'])}"
             raise SourceError(words, "is its export running? If it may be: may_be_empty = true")
@@ -160,20 +167,25 @@ class _Check:
 
     def _note_waiting(self, result: Document, store: "Store | None") -> None:
         """Tell how many events of this check wait for a run that failed: they are known, and nobody was told."""
-        if store is None or not store.has_unfinished():
+        waiting = self._waiting(store)
+        if not waiting:
             return
-        from ..engine.unfinished import waiting_of
-
-        waiting = waiting_of(store, self.runtime.project, self.source)
         self.report.waiting = {run.event.id for run in waiting}
         times = [run.retry_at for run in waiting if run.retry_at is not None]
         result["unfinished"] = len(self.report.waiting)
         result["retry_at"] = format_time(min(times)) if times else None
-        result.exit_codes += [Exit.CONFIG] if waiting and Exit.CONFIG not in result.exit_codes else []
+        result.exit_codes += [Exit.CONFIG] if Exit.CONFIG not in result.exit_codes else []
+
+    def _waiting(self, store: "Store | None") -> "list[UnfinishedRun]":
+        if store is None or not store.has_unfinished():
+            return []
+        from ..engine.unfinished import waiting_of
+
+        return waiting_of(store, self.runtime.project, self.source)
 
     def _foreseen(self, row: Judged) -> Settled | None:
         """Return what will become of a row, as far as can be told without holding the store."""
-        kept = self.levels.held.get(row.key)
+        kept = self.levels.first(row.key)
         crossed = self.levels.reached(row, kept)
         if crossed.level is None:
             return None if row.level is None else Settled(row, crossed, "known", kept.event_id if kept else None)

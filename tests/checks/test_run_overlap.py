@@ -53,6 +53,21 @@ def test_a_run_that_was_overtaken_does_not_bring_an_old_limit_back(tmp_path: Pat
     assert checked.crossed() == []
 
 
+def test_a_run_that_was_overtaken_does_not_tell_again_what_it_knew_and_the_later_one_armed(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table(more='period = "month"\ncommand = ["cat", "usage.csv"]', source=""))
+    checked.csv(("acme", 85, 100), *MORE)
+    checked.run()
+    read = _Gate()
+    slow = threading.Thread(target=_run, args=(checked, read))
+    slow.start()
+    read.reached.wait(10)
+    checked.csv(("acme", 85, 200))  # another limit arms its level again
+    assert checked.crossed() == []
+    read.go.set()
+    slow.join()
+    assert len(checked.keys) == 1
+
+
 class _Gate:
     """Stops a run after it has read its thousandth row, before its transaction."""
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ...model.events import Event
-from ...model.memory import Kept, Memory, Remembered, State, Traits, Upsert
+from ...model.memory import Kept, Memory, Remembered, Traits, Upsert
 from ...model.people import Person
 from ...system.clock import Clock
 from .accepting import First, Keys, LookedUp, NewDelivery, NewRun, Queued, Rate
@@ -479,7 +479,10 @@ class Store(Memory, Protocol):
     def first_with_key(self, type_: str, key: str, after: int) -> First | None:
         """Return the newest event of a type with this idempotency key accepted after a time."""
 
-    def states(self, scope: str, start: str) -> dict[str, State]:
-        """Return the states of the keys that begin with a text, by key."""
+    def states(self, scope: str, start: str) -> Iterator[tuple[str, str, str, int]]:
+        """Yield the states of the keys that begin with a text: key, value as JSON, event and its time.
+
+        They are not of one moment, and never all in memory.
+        """
 
     def close(self) -> None: ...

@@ -1,7 +1,7 @@
 """What is looked up by its key while pipelines run: each look-up once, for a store and for a transaction."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ...model.events import Event, encode
@@ -12,6 +12,7 @@ from .schema import key_hash
 _FIRST = "id, type, received_at, source, key, payload, accepted_at"
 STATE = "value, event_id, at"
 TRAITS = "traits, origins, first_seen, last_seen"
+_PAGE = 1_000  # states that are read at once
 
 
 class Lookups:
@@ -52,12 +53,14 @@ class Lookups:
         found = self.rows(f"SELECT {STATE} FROM states WHERE scope = ? AND key = ?", scope, key)
         return stored_state(found[0]) if found else None
 
-    def states(self, scope: str, start: str) -> dict[str, State]:
-        found = self.rows(
-            f"SELECT key, {STATE} FROM states WHERE scope = ? AND key >= ? AND key < ?",
-            *(scope, start, start + "\U0010ffff"),
-        )
-        return {row[0]: stored_state(row[1:]) for row in found}
+    def states(self, scope: str, start: str) -> Iterator[tuple[str, str, str, int]]:
+        select = f"SELECT key, {STATE} FROM states WHERE scope = ? AND key {{}} ? AND key < ? ORDER BY key"
+        select += f" LIMIT {_PAGE}"
+        end = start + "\U0010ffff"
+        found = self.rows(select.format(">="), scope, start, end)
+        while found:
+            yield from found
+            found = self.rows(select.format(">"), scope, found[-1][0], end) if len(found) == _PAGE else []
 
     def traits(self, kind: str, key: str) -> Traits | None:
         found = self.rows(f"SELECT {TRAITS} FROM entities WHERE kind = ? AND key = ?", kind, key)

@@ -132,7 +132,18 @@ def test_a_state_is_the_one_that_was_kept_last(store: Store) -> None:
         with store.transaction() as transaction:
             transaction.remember(Kept("s", "k", {"n": number}, number), f"evt_{number}")
     assert store.state("s", "k") == State({"n": 2}, "evt_2", 2)
-    assert store.states("s", "") == {"k": State({"n": 2}, "evt_2", 2)}
+    assert list(store.states("s", "")) == [("k", '{"n":2}', "evt_2", 2)]
+
+
+def test_the_states_of_keys_that_begin_with_a_text_are_all_there(store: Store) -> None:
+    with store.transaction() as transaction:
+        for number in range(2_500):
+            transaction.remember(Kept("s", f"2026-11 {number:04}", {}, number), "evt_1")
+        for key in ("2026-10 a", "2026-12 a", ""):
+            transaction.remember(Kept("s", key, {}, 1), "evt_1")
+        transaction.remember(Kept("t", "2026-11 a", {}, 1), "evt_1")
+    assert list(store.states("s", "2026-11 ")) == [(f"2026-11 {n:04}", "{}", "evt_1", n) for n in range(2_500)]
+    assert list(store.states("s", "2027")) == []
 
 
 def test_what_is_looked_up_ahead_is_what_is_stored(store: Store) -> None:
