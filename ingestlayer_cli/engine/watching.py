@@ -27,14 +27,14 @@ class Watch:
     def __init__(
         self, runtime: Runtime, renew: Callable[[], Runtime], troubled: Callable[[IngestlayerError], None]
     ) -> None:
-        self.runtime = runtime
+        self.runtime = _ready(runtime)
         self.stopped = False
         self._renew = renew
         self._troubled = troubled
         self._told = ""
 
     def stop(self) -> None:
-        """Finish what is in hand and return from `run`."""
+        """Finish what is in hand and return from `run`. For handlers of signals, too: nothing is loaded or opened."""
         self.stopped = True
         self.runtime.outbox.stop()
 
@@ -72,7 +72,7 @@ class Watch:
         if self.stopped or self.runtime.is_current:
             return
         try:
-            renewed = self._renew()
+            renewed = _ready(self._renew())
         except IngestlayerError as error:
             if error.message != self._told:
                 self._told = error.message
@@ -83,3 +83,9 @@ class Watch:
         self.runtime = renewed
         if self.stopped:
             renewed.outbox.stop()
+
+
+def _ready(runtime: Runtime) -> Runtime:
+    """Return a runtime whose outbox is made: whoever stops it may come at any moment, also while modules are loaded."""
+    runtime.outbox  # noqa: B018 (it is made when it is asked for)
+    return runtime

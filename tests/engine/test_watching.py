@@ -113,3 +113,12 @@ def test_a_clock_that_is_set_back_does_not_stop_it(posting: Posting, slack: Slac
     watch.close()
     assert posted(slack) == ["c0", "c1", "c2"]
     assert clock.sleeps < 100
+
+
+def test_a_signal_that_stops_it_opens_nothing_whenever_it_comes(posting: Posting) -> None:
+    with posting.runtime() as runtime:
+        watch = Watch(runtime, lambda: runtime, lambda _: None)
+        before = {**vars(runtime)}
+        watch.stop()
+        assert vars(runtime) == before
+        assert runtime.outbox.stopped
