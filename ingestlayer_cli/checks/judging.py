@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ..entities.reading.cells import key_text
+from ..entities.reading.cells import key_text, odd_key
 from ..entities.reading.faults import visible
 from ..entities.reading.written import Plain, Proposal, numbers_of
 from ..language.conditions import Condition, Value, show
@@ -69,6 +69,8 @@ class Judge:
         self._where = None if data["where"] is None else _Where(data["where"], self._columns, self._plain)
         self._proposal: Proposal | None = None
         self._only = only
+        self._odd = ""  # the first key that is hardly what was meant, and how many there are
+        self._odd_count = 0
         self._missing: dict[str, int] = {}  # how often a column was not there
         self._seen: set[int] = set()
         self._highest: list[tuple[int | float, int, Judged]] = []
@@ -152,6 +154,10 @@ class Judge:
             self.repeated += 1
             return BadRow(row.number, key, f"there is a row of {key} above: that one counts")
         self._seen.add(mark)
+        for part in parts:
+            if type(part) is str and (odd := odd_key(part)):
+                self._odd = self._odd or f"{row.number}: a key {odd}"
+                self._odd_count += 1
         numbers: dict[str, Any] = {}
         for name, read in self._operands:
             number = numbers[name] = self._number(read(values))
@@ -210,6 +216,11 @@ class Judge:
         if isinstance(found, str):
             self._proposal = self._proposal or Proposal(self._format)
             self._proposal.unread(found)
+
+    def odd_keys(self, unit: str) -> str:
+        """Say which keys are hardly what was meant by them; nothing when none is."""
+        more = f"; {self._odd_count - 1:,} more of its keys as odd" if self._odd_count > 1 else ""
+        return self._odd and f"{unit} {self._odd}{more}"
 
     @property
     def proposal(self) -> str:

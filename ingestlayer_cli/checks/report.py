@@ -55,7 +55,8 @@ class Report:
         for row in problems:
             self.decide("problem", **row)
         self.decisions += self._known_decisions
-        told = [*source.notes, *([f"{source.name}: {words}"] if (words := judge.proposal) else [])]
+        found = filter(None, (judge.proposal, judge.odd_keys(source.unit)))
+        told = [*source.notes, *(f"{source.name}: {words}" for words in found)]
         notes = {"notes": told} if told else {}
         return Document(
             check=self._name,

@@ -475,6 +475,16 @@ def test_surplus_empty_cells_do_not_count_and_missing_ones_are_null(checked: Che
     assert ([row["key"] for row in result["crossed"]], result["problems"]) == (["acme", "globex", "hooli"], [])
 
 
+def test_keys_that_are_hardly_what_was_meant_are_said_once(checked: Checked) -> None:
+    checked.csv(("1E+05", 1, 10), ("acme", 9, 10), ("ac\u200bme", 1, 10))
+    result = checked.run()
+    assert result["notes"] == [
+        "usage.csv: line 2: a key is the number 1E+05, rounded by a spreadsheet: export the column as text;"
+        " 1 more of its keys as odd"
+    ]
+    assert (result["emitted"], result["problems"]) == (1, [])
+
+
 def test_keys_are_trimmed_and_composed(tmp_path: Path) -> None:
     checked = Checked(tmp_path, table('source = "usage.ndjson"'))
     rows = [

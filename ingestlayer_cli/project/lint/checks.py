@@ -1,7 +1,8 @@
-"""The columns that a check needs of its file, and the silence of its source that nobody would hear of."""
+"""What a check needs of its file and what its levels are over, and the silence that nobody would hear of."""
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from ...entities.reading.faults import EmptyFileError, WholeFileError
 from ...entities.table import form_of, reader_of
@@ -13,12 +14,14 @@ from ..find import FILE
 from ..findings import Finding, finding
 from ..match import matches
 from ..models import CheckTable
+from .levels import meant
 
 
 def inspect(facts: Facts) -> Iterator[Finding]:
     """Yield the columns that the files of checks lack, and the silence that nobody would hear of."""
     for name, table in (facts.settings.checks if facts.settings else {}).items():
         yield from _of_file(facts, name, table)
+        yield from _of_levels(facts, name, table)
         if table.stale_after is not None and not any(matches(row["match"], STALE) for row in facts.pipelines):
             words = f'no pipeline matches "{STALE}": nobody would hear of it'
             place = facts.sources[FILE].place(("checks", name, "stale_after"), 0)
@@ -45,6 +48,18 @@ def _of_file(facts: Facts, name: str, table: CheckTable) -> Iterator[Finding]:
         yield finding(place, f"{table.source} {note}", "warning")
     columns = [column for column in reader.columns or () if column]
     yield from _Columns(facts, name, table, columns).findings()
+
+
+def _of_levels(facts: Facts, name: str, table: CheckTable) -> Iterator[Finding]:
+    """Yield what was probably meant by levels that do not fit the rows of the file."""
+    form = form_of(table.source) if table.source and kind_of(table.source) == "file" else None
+    if form is None or table.source is None:
+        return
+    words = None
+    with suppress(OSError), open(os.path.join(facts.root, table.source), "rb") as file:
+        words = meant(table, reader_of(form, table.format.model_dump()), file)
+    if words is not None:
+        yield finding(facts.sources[FILE].place(("checks", name, "levels"), 0), words, "warning")
 
 
 class _Columns:
