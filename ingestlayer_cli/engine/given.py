@@ -144,6 +144,10 @@ class Then:
         own = {name: values.get(name) for name in missing if name not in learned}
         return own, {name: values.get(name) for name in missing if name in learned}
 
+    def near_key(self, kind: str, key: str) -> str:
+        """Return a key of today that is like one of which nothing is known."""
+        return "" if (kind, key) in self._given.entities else self._outside.near_key(kind, key)
+
     def file_name(self, kind: str) -> str:
         """Return a name for people of where rows are from."""
         given = any(of == kind for of, _ in self._given.entities)

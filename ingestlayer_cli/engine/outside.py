@@ -26,6 +26,7 @@ class OutsideStore:
     def __init__(self, files: EntityFiles) -> None:
         self._files = files
         self._rows: dict[str, dict[str, Row | Exception | None]] = {}
+        self._near: dict[tuple[str, str], str] = {}  # keys that are like those that have no row
         self._names: dict[str, str | Exception] = {}
         self._secrets: dict[str, str | Exception] = {}
         self._missing = Foreseen()
@@ -38,6 +39,10 @@ class OutsideStore:
             self._missing.rows[kind].add(key)
             raise NotReadError
         return _raised(self._rows[kind][key])
+
+    def near_key(self, kind: str, key: str) -> str:
+        """Return a key that people may take for one whose row was asked for, and is not there."""
+        return self._files.near_key(kind, key) if not self._files.sealed else self._near.get((kind, key), "")
 
     def file_name(self, kind: str) -> str:
         """Return the name of a kind's file; empty for a kind that only the store knows."""
@@ -65,6 +70,7 @@ class OutsideStore:
         """Read what runs will ask for, of the files as they are now."""
         self._files.refresh()
         self._rows.clear()
+        self._near.clear()
         self._names.clear()
         self._read(foreseen)
 
@@ -91,6 +97,8 @@ class OutsideStore:
             rows = self._rows.setdefault(kind, {})
             for key in keys:
                 rows[key] = _tried(self._files.get, kind, key)
+                if rows[key] is None and (near := self._files.near_key(kind, key)):
+                    self._near[kind, key] = near
             self._names[kind] = _tried(self._files.name, kind)
         for name in wanted.secrets:
             if name not in self._secrets:

@@ -95,6 +95,7 @@ class EntityFile:
         self._table: Table
         self._places: dict[str, list[Place]] | Index | None = None
         self._rows: dict[str, Row | Fault | None] = {}
+        self._alike: dict[str, str] | None = None  # its keys by what people see of them
         self._error: ProjectError | None = None
         self._passes = 0
 
@@ -132,6 +133,17 @@ class EntityFile:
             if len(self._rows) + len(wanted) > ROWS_KEPT:
                 self._rows.clear()
             self._rows.update(self._read(wanted, stamp))
+
+    def near_key(self, key: str) -> str:
+        """Return a key that people may take for one that `get` has not found; empty for none, and in a large file."""
+        if not isinstance(self._places, dict):
+            return ""
+        from ingestlayer_cli.entities.reading.cells import alike
+
+        if self._alike is None:
+            self._alike = {alike(known): known for known in reversed(self._places)}
+        wanted = alike(key)
+        return self._alike.get(wanted, "") if wanted else ""
 
     def problems(self) -> list[Problem]:
         """Return what is wrong in the whole file: `name:line:column` and what, in the order of the file.
@@ -199,7 +211,7 @@ class EntityFile:
         for file in (self._file, self._copy):
             if file:
                 file.close()
-        self._file = self._copy = self._places = self._stamp = self._error = None
+        self._file = self._copy = self._places = self._stamp = self._error = self._alike = None
         self._rows.clear()
         self._passes = 0
 

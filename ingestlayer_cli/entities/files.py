@@ -57,6 +57,11 @@ class EntityFiles:
         self._unusable[kind, key if isinstance(unusable, RowError) else None] = unusable
         raise unusable.copy()
 
+    def near_key(self, kind: str, key: str) -> str:
+        """Return a key that people may take for one that `get` has not found; empty for none."""
+        file = self.file(kind)
+        return file.near_key(key) if file else ""
+
     def look_up(self, kind: str, keys: Collection[str]) -> None:
         """Read many rows at once, for the calls of `get` that follow."""
         if file := self.file(kind):

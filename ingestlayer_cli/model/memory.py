@@ -143,6 +143,9 @@ class Outside(Protocol):
     def row(self, kind: str, key: str) -> Any:
         """Return the row of an entity's file (`values`, `line`, `duplicates`), or None."""
 
+    def near_key(self, kind: str, key: str) -> str:
+        """Return a key of a kind's file that people may take for this one, which is not there; empty for none."""
+
     def file_name(self, kind: str) -> str:
         """Return the name of the file of a kind, for people; empty for a kind without one."""
 

@@ -163,6 +163,9 @@ class _Outside:
         values = {name: _cell(value, table["types"].get(name)) for name, value in row.items()}
         return Row(values, number, tuple(number for number, _ in found[1:]))
 
+    def near_key(self, kind: str, key: str) -> str:
+        return "" if kind in self._given else self._project.near_key(kind, key)
+
     def file_name(self, kind: str) -> str:
         return f"the test's entities.{kind}" if kind in self._given else self._project.file_name(kind)
 

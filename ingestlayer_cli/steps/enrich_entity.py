@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..entities.reading.cells import key_text
+from ..entities.reading.faults import visible
 from ..language.expressions import Scope
 from ..language.templates import Template
 from ..model.events import Event
@@ -41,7 +42,7 @@ class EnrichEntity(Step):
         row, traits = context.known(self.kind, key)
         values = laid_over(row.values if row else {}, traits)
         context.put(lambda scope: know(scope, self.kind, values, traits))
-        context.note = self._found(context, context.says(self.key, key), row, traits)
+        context.note = self._found(context, key, context.says(self.key, key), row, traits)
         if row or traits:
             context.changed.append(f"entity.{self.kind}")
         return None
@@ -50,10 +51,14 @@ class EnrichEntity(Step):
         if key := key_text(self.key.key(scope)):
             foreseen.rows[self.kind].add(key)
 
-    def _found(self, context: Context, key: str, row: Any, traits: Traits | None) -> str:
+    def _found(self, context: Context, wanted: str, key: str, row: Any, traits: Traits | None) -> str:
         where = context.outside.file_name(self.kind)
         if not (row or traits):
-            return f"{self.kind} {key} is not in {where or 'the store'}: $entity.{self.kind} is null"
+            words = f"{self.kind} {key} is not in {where or 'the store'}: $entity.{self.kind} is null"
+            near = context.outside.near_key(self.kind, wanted)
+            if near and key == wanted:  # what is redacted is not told by what is like it
+                words += f'; "{visible(wanted)}" ≠ "{visible(near)}", which is there'
+            return words
         found = []
         if row:
             found.append(f"{where} line {row.line}" if row.line else where)

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from ingestlayer_cli.system.errors import Exit
 from tests.support.pipe import CUSTOMERS, Pipe
 
@@ -38,6 +40,22 @@ def test_a_missing_row_is_null_and_noted(pipe: Pipe) -> None:
     entry = pipe.traced(customer_id="nobody")
     assert entry["note"] == "customer nobody is not in customers.csv: $entity.customer is null"
     assert entry["set"] == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("ACME", '"ACME" ≠ "acme"'),
+        ("ac\u200bme", '"ac\\u200bme" ≠ "acme"'),
+        ("ac me", '"ac me" ≠ "acme"'),
+        ("0042", '"0042" ≠ "42"'),
+    ],
+)
+def test_a_missing_row_names_the_key_that_looks_the_same(pipe: Pipe, key: str, words: str) -> None:
+    pipe.steps(ENRICH)
+    (pipe.root / "customers.csv").write_text("customer_id,name\nacme,Acme\n42,Hooli\n")
+    note = pipe.traced(customer_id=key)["note"]
+    assert note.endswith(f"is not in customers.csv: $entity.customer is null; {words}, which is there")
 
 
 def test_a_null_key_finds_nothing_and_is_noted(pipe: Pipe) -> None:

@@ -54,6 +54,9 @@ class NothingOutside:
     def row(self, kind: str, key: str) -> None:
         return None
 
+    def near_key(self, kind: str, key: str) -> str:
+        return ""
+
     def file_name(self, kind: str) -> str:
         return ""
 

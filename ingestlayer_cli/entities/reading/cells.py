@@ -83,6 +83,15 @@ def key_text(value: Any) -> str | None:
         return None
 
 
+def alike(key: str) -> str:
+    """Return what people see of a key: no case, no spaces, nothing that does not show, no zeros before a number."""
+    if key.isascii() and key.isprintable():
+        seen = key.lower().replace(" ", "")
+    else:
+        seen = "".join([letter for letter in key.casefold() if letter.isprintable() and not letter.isspace()])
+    return seen.lstrip("0") or seen
+
+
 def odd_key(key: str) -> str | None:
     """Say why a key is hardly what was meant by it, or None: a spreadsheet made it, or not all of it shows."""
     if not key.isprintable():
