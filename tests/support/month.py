@@ -1,6 +1,6 @@
 """A month of hourly checks under a clock of its own, with processes that are killed, against a model of the rule.
 
-    python -m tests.support.month [CUSTOMERS [HOURS [KILLS]]]     # 1000 720 200: the whole month
+    python -m tests.support.month [CUSTOMERS [HOURS [KILLS [ZONE]]]]     # 1000 720 200 UTC: the whole month
 
 The model is written from the words of the README, not from the code: exact fractions, one table of what is held.
 What it says must be told, when, must be exactly what the store has. Shared with `test_month.py`.
@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from tests.support.checks import HOUR, Checked, table
 
@@ -45,14 +46,15 @@ class Model:
     """What has to be told. A level is held from when it was reached, until the value is more than REARM below it,
     the limit is another, or the month is over; a level above all that are held is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, zone: str) -> None:
+        self.zone = ZoneInfo(zone)
         self.held: dict[tuple[str, str], set[Fraction]] = {}
         self.limits: dict[tuple[str, str], int] = {}
         self.month = 0
         self.alerts: list[Alert] = []
 
     def see(self, hour: int, usage: Usage) -> None:
-        month = (START + timedelta(hours=hour)).month
+        month = (START + timedelta(hours=hour)).astimezone(self.zone).month
         if month != self.month:
             self.held.clear()
             self.month = month
@@ -154,11 +156,11 @@ def work(root: Path) -> None:
 class Campaign:
     """A month of a check. `told` is what the store has in the end, `expected` what the model says."""
 
-    def __init__(self, root: Path, customers: int, hours: int, kills: int, seed: int = 7) -> None:
-        self.bench = Checked(root, TABLE)
+    def __init__(self, root: Path, customers: int, hours: int, kills: int, zone: str = "UTC", seed: int = 7) -> None:
+        self.bench = Checked(root, f'timezone = "{zone}"\n{TABLE}')
         self.hours = hours
         self.kills = kills
-        self.model = Model()
+        self.model = Model(zone)
         self._usage = month_of_usage(customers, hours, random.Random(seed))
         self._random = random.Random(seed + 1)
 
@@ -197,14 +199,15 @@ def main() -> None:
     if sys.argv[1:2] == ["--worker"]:
         work(Path(sys.argv[2]))
         return
-    customers, hours, kills = [int(word) for word in sys.argv[1:]] + [1000, 720, 200][len(sys.argv) - 1 :]
+    words = sys.argv[1:] + ["1000", "720", "200", "UTC"][len(sys.argv) - 1 :]
+    customers, hours, kills = map(int, words[:3])
     with tempfile.TemporaryDirectory() as folder:
-        campaign = Campaign(Path(folder) / "project", customers, hours, kills)
+        campaign = Campaign(Path(folder) / "project", customers, hours, kills, words[3])
         began = time.monotonic()
         campaign.run()
         took = time.monotonic() - began
         told, expected = campaign.told, campaign.expected
-    print(f"{customers:,} customers, {len(METRICS)} metrics, {hours} hours, {kills} kills: {took:.0f} s")
+    print(f"{customers:,} customers, {len(METRICS)} metrics, {hours} hours in {words[3]}, {kills} kills: {took:.0f} s")
     print(f"{len(told):,} alerts, {len(set(expected) - set(told))} missing, {len(set(told) - set(expected))} too many")
     sys.exit(told != expected)
 
