@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
+from ..project.check_table import SECRET
 from ..system.clock import PERIODS
 from ..system.errors import Exit, IngestlayerError
+
+EXCERPT = 200  # characters of what went wrong elsewhere
+MORE_TIME = 'give it more: timeout = "5m"'
 
 
 def scope_of(name: str) -> str:
@@ -57,3 +61,15 @@ class Source(Protocol):
 
     def rows(self) -> Iterator[SourceRow]:
         """Yield every row; SourceError when they cannot all be read."""
+
+
+def with_secrets(text: str) -> str:
+    """Return a text with the secrets that it names put in: `Bearer env:TOKEN`."""
+    from ..secrets.named import resolve
+
+    return SECRET.sub(lambda found: resolve(found[0]), text)
+
+
+def excerpt(text: str) -> str:
+    """Return the beginning of a text as one line."""
+    return " ".join(text.split())[:EXCERPT]

@@ -295,8 +295,8 @@ def mark_of(key: str) -> int:
 
 
 def key_of(parts: list[Any]) -> str | None:
-    """Return the key of its parts, so that no two are the same by chance; None when a part is missing or odd."""
-    texts = [key_text(part) for part in parts]
+    """Return the key of its parts, texts as keys are, so that no two are the same by chance; None if one is missing."""
+    texts = [part if type(part) is str else key_text(part) for part in parts]
     if not all(texts):
         return None
     key = ":".join(texts)  # type: ignore[arg-type]  # None is not among them

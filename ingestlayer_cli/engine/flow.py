@@ -231,7 +231,7 @@ def _settled(runtime: Runtime, event: Event, runs: _Numbered, queued: Queued, de
 
 
 def _states(runtime: Runtime, queued: Queued) -> list[dict[str, Any]]:
-    """Return the deliveries with these numbers, each with the trouble that it waits for."""
+    """Return what was queued as it is now, each with the trouble that it waits for."""
     states = runtime.store.outbox.states(queued) if queued else []
     unrecorded = runtime.unrecorded
     for state in states:
