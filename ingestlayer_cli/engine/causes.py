@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..model.events import encode
 from ..project.find import FILE
 from ..system.stamps import stamp_of
-from .outbox import CURVE
+from .attempts import CURVE
 
 if TYPE_CHECKING:
     from ..project import Project

@@ -5,7 +5,7 @@ vanishes leaves `unknown`; `reconcile` settles that by the channel's history, or
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,29 +18,21 @@ from ..model.sending import (
     Opening,
     Outgoing,
     Place,
-    Refused,
     Result,
-    Retry,
-    Sent,
-    Unknown,
 )
 from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
-from ..system.clock import DAY, HOUR, MINUTE, SECOND, Clock
+from ..system.clock import DAY, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
+from .attempts import CURVE, LONGEST, by_hand, by_look, judged, sent_again
 from .connections import Connections, account_of
+from .in_hand import WORKERS, InHand
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
-
     from ..store.contract.protocols import Store
 
 LEASE = MINUTE  # milliseconds; a sending takes at most a connection's and a read's time-out
 REQUEST = 15 * SECOND  # what one request of it may take: none is begun when less of the lease is left
-CURVE = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR)  # after the first, second, … failed attempt; then dead
-JITTER = 0.1
-LONGEST = HOUR  # that a channel is held for because its service asks for it
 WINDOW = MINUTE  # how long after it was sent a message may still turn up in the channel's history
-WORKERS = 8  # channels that are sent to at once
 LOOK_AGAIN = 10_000  # between two looks of one process into a channel's history
 PATIENCE = MINUTE  # a channel that is held for longer is left to the next call
 NAP = 250  # milliseconds; the longest sleep before a stop is noticed
@@ -73,7 +65,7 @@ class Outbox:
         self._owner = identity()
         self._looked: dict[tuple[str, str], int] = {}  # when each target's history was last looked through
         self._held: set[str] = set()  # what was said to be held
-        self._in_hand = _InHand(lasting)
+        self._in_hand = InHand(lasting)
         self._nap = LOOK if lasting else NAP  # somebody may join
         self.unrecorded: set[str] = set()  # what was sent, while the store could not be written any more
         self._latest = 0  # what time it was
@@ -139,7 +131,7 @@ class Outbox:
         finally:
             self._finish(in_hand, said)
 
-    def _finish(self, in_hand: "_InHand", said: Said | None) -> None:
+    def _finish(self, in_hand: "InHand", said: Said | None) -> None:
         """Record what is in hand, interrupted or broken, each when it is done; once that fails, only note them."""
         failure: Exception | None = None
         for claimed, at, result in in_hand.rest():
@@ -153,7 +145,7 @@ class Outbox:
         if failure is not None:
             raise failure
 
-    def _take(self, claimed: Claimed, in_hand: "_InHand", said: Said | None) -> None:
+    def _take(self, claimed: Claimed, in_hand: "InHand", said: Said | None) -> None:
         """Send several at a time, by other threads; here, one after the other, what this terminal draws."""
         at, outgoing = self._clock.now(), self._outgoing(claimed)
         if self.connections.of(claimed.destination).is_drawn:
@@ -165,7 +157,7 @@ class Outbox:
     def _over(self, sent: int, limit: int | None) -> bool:
         return self.stopped or (limit is not None and sent >= limit)
 
-    def _has_room(self, in_hand: "_InHand") -> bool:
+    def _has_room(self, in_hand: "InHand") -> bool:
         """Say whether one more may be sent at once; the first goes alone: a refused connection is one error."""
         now, has_answered = self._clock.now(), self.connections.has_answered
         return len(in_hand) < WORKERS and all(
@@ -233,7 +225,7 @@ class Outbox:
 
     def _record(self, claimed: Claimed, result: Result, at: int, said: Said | None) -> None:
         now = self._clock.now()
-        attempt = _judged(result, claimed, at, now)
+        attempt = judged(result, claimed, at, now)
         self.connections.noted(claimed.destination, claimed.target, result)
         if not isinstance(result, NotConnected):
             # Paced from here on, not from when it was sent: on its way it may have been slower than the next.
@@ -265,7 +257,7 @@ class Outbox:
                 # It was sent, if it was, after it was claimed: the history is looked through from there on.
                 claimed_at = _believed(row.lease_until - LEASE, now)
                 why = "the process that was sending it vanished"
-                hint = _look(row.id, row.target)
+                hint = by_look(row.id, row.target)
                 gone = Attempt(claimed_at, max(now - claimed_at, 0), "unknown", "unknown", True, now, why, hint)
                 self._stored.abandon(row, gone)
 
@@ -298,7 +290,7 @@ class Outbox:
             elif isinstance(found, Found) and row.id in found.receipts:
                 attempt = Attempt(now, 0, "found", "delivered", False, now, receipt=found.receipts[row.id])
             elif isinstance(found, Harmless):
-                attempt = _again(row, found.why, now)
+                attempt = sent_again(row, found.why, now)
             elif row.id in found.unseen:
                 attempt = self._undecided(row, CannotTell(found.unseen[row.id]), now)
             elif row.noticed_at > looked_at + WINDOW:
@@ -306,7 +298,7 @@ class Outbox:
             elif looked_at - max(found.ahead, 0) - row.noticed_at < WINDOW:
                 continue  # it may still turn up
             else:
-                attempt = _again(row, "it is not in the channel's history", now)
+                attempt = sent_again(row, "it is not in the channel's history", now)
             if attempt.status == "unknown":
                 if row.id in self._held:
                     continue
@@ -319,138 +311,11 @@ class Outbox:
     def _undecided(self, row: Doubtful, look: CannotTell, now: int) -> Attempt:
         """What cannot be seen is as `on_unknown` says; what cannot be seen now is looked for again."""
         if self.connections.of(row.destination).doubt == "resend" and not look.passes:
-            return _again(row, f'{look.why}; on_unknown = "resend"', now)
+            return sent_again(row, f'{look.why}; on_unknown = "resend"', now)
         why = f"it may or may not have arrived: {look.why}" + ("; it is looked for again" if look.passes else "")
-        return Attempt(now, 0, "held", "unknown", False, now, why, _ask(row.id, row.target))
-
-
-class _InHand:
-    """What is being sent: by threads, which are started when there is something for them."""
-
-    def __init__(self, lasting: bool) -> None:
-        self._lasting = lasting
-        self._pool: ThreadPoolExecutor | None = None
-        self._sendings: dict[Future[Result], tuple[Claimed, int]] = {}
-
-    def __len__(self) -> int:
-        return len(self._sendings)
-
-    def __iter__(self) -> Iterator[tuple[Claimed, int]]:
-        return iter(self._sendings.values())
-
-    def add(self, claimed: Claimed, at: int, send: Callable[[], Result]) -> None:
-        from concurrent.futures import Future, ThreadPoolExecutor
-
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(WORKERS)
-        sending: Future[Result] = Future()
-        self._sendings[sending] = claimed, at
-        work = _once(sending, send)
-        try:
-            self._pool.submit(work)
-        except RuntimeError:  # no more threads: it is claimed, so it is sent by this one
-            work()
-
-    def finished(self, patience: int) -> Iterator[tuple[Claimed, int, Result]]:
-        """Wait for one at least, for so many milliseconds; take out what is done, with when it began and its result."""
-        from concurrent.futures import FIRST_COMPLETED, wait
-
-        for sending in wait(self._sendings, patience / 1000, FIRST_COMPLETED).done:
-            yield *self._sendings.pop(sending), sending.result()
-
-    def rest(self) -> Iterator[tuple[Claimed, int, Result]]:
-        """Take out the others, each when it is done, and end the threads unless they last."""
-        while self._sendings:
-            sending, (claimed, at) = self._sendings.popitem()
-            yield claimed, at, sending.result()
-        if not self._lasting:
-            self.close()
-
-    def close(self) -> None:
-        """End the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
-
-
-def _once(sending: "Future[Result]", send: Callable[[], Result]) -> Callable[[], None]:
-    """Return what sends when it is first called: a pool that cannot start a thread has taken the work all the same."""
-    from threading import Lock
-
-    begun = Lock()
-
-    def work() -> None:
-        if begun.acquire(blocking=False):
-            try:
-                sending.set_result(send())
-            except BaseException as error:
-                sending.set_exception(error)
-
-    return work
+        return Attempt(now, 0, "held", "unknown", False, now, why, by_hand(row.id, row.target))
 
 
 def _believed(at: int, now: int) -> int:
     """Return a time of the past that was stored; one that is still to come is of a clock that was wrong."""
     return at if at <= now + WINDOW else now - DAY
-
-
-def _again(row: Doubtful, why: str, now: int) -> Attempt:
-    """Send a delivery again that did not arrive, unless its attempts are used up."""
-    if row.attempts > len(CURVE if row.retry is None else row.retry):
-        why = f"{why}; given up after {row.attempts} attempts"
-        return Attempt(now, 0, "given-up", "dead", False, now, why, _mended(row.id))
-    return Attempt(now, 0, "resend", "retrying", False, now, f"{why}: it is sent again")
-
-
-def _mended(id_: str) -> str:
-    return f"when it is mended: ingestlayer deliveries retry {id_}"
-
-
-def _ask(id_: str, target: str) -> str:
-    """Return the remedy for a delivery of which only a person can say whether it arrived."""
-    return (
-        f"is it in {target}? then `ingestlayer deliveries settle {id_} --delivered`, else"
-        f" `ingestlayer deliveries retry {id_}`"
-    )
-
-
-def _look(id_: str, target: str) -> str:
-    """Return the remedy for a delivery that may or may not have arrived."""
-    return (
-        f"`ingestlayer deliver` looks whether it arrived, where it may read the channel; or say it: {_ask(id_, target)}"
-    )
-
-
-def _judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
-    """Turn a destination's word into the delivery's next state."""
-    took = now - at
-    if isinstance(result, Sent):
-        note, receipt = result.note or None, result.receipt
-        came = ("shown", "shown") if result.is_shown else ("sent", "delivered")
-        return Attempt(at, took, *came, True, now, note, receipt=receipt, learned=result.learned)
-    if isinstance(result, Refused):
-        return Attempt(at, took, "refused", "dead", True, now, result.why, result.hint)
-    if isinstance(result, Unknown):
-        return Attempt(at, took, "unknown", "unknown", True, now, result.why, _look(claimed.id, claimed.target))
-    if isinstance(result, NotConnected):
-        status = "retrying" if claimed.attempts else "pending"
-        return Attempt(at, took, "not-connected", status, False, claimed.due_at, result.why, result.hint)
-    return _retried(result, claimed, at, now)
-
-
-def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
-    """Retry-After holds the whole lane and counts as no attempt; else the curve decides."""
-    took = now - at
-    if result.after is not None:
-        free = now + min(result.after, LONGEST)
-        told = (result.why, result.hint or None)
-        return Attempt(at, took, "retry", "retrying", False, claimed.due_at, *told, lane_free_at=free)
-    curve = CURVE if claimed.retry is None else claimed.retry
-    if claimed.attempts >= len(curve):
-        why = f"{result.why}; given up after {claimed.attempts + 1} attempts"
-        hint = "; ".join(filter(None, (result.hint, _mended(claimed.id))))
-        return Attempt(at, took, "retry", "dead", True, now, why, hint)
-    import random
-
-    pause = curve[claimed.attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
-    return Attempt(at, took, "retry", "retrying", True, now + round(pause), result.why, result.hint or None)

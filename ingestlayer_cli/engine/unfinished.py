@@ -16,9 +16,9 @@ from ..store.contract.accepting import Queued
 from ..store.contract.unfinished import UnfinishedGroup, UnfinishedRun
 from ..system.clock import format_time
 from .accepting import settle_run, transact
+from .attempts import CURVE
 from .causes import Causes, pipeline_of
 from .memory import OverlaidMemory
-from .outbox import CURVE
 from .pipeline import FailingPipeline, Pipeline, Run
 from .runtime import Runtime
 

@@ -1,0 +1,70 @@
+"""What an attempt makes of its delivery: a destination's word, or what a look into its history has told."""
+
+from ..model.sending import NotConnected, Refused, Result, Retry, Sent, Unknown
+from ..store.contract.sending import Attempt, Claimed, Doubtful
+from ..system.clock import HOUR, MINUTE, SECOND
+
+CURVE = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR)  # after the first, second, … failed attempt; then dead
+JITTER = 0.1
+LONGEST = HOUR  # that a channel is held for because its service asks for it
+
+
+def sent_again(row: Doubtful, why: str, now: int) -> Attempt:
+    """Send a delivery again that did not arrive, unless its attempts are used up."""
+    if row.attempts > len(CURVE if row.retry is None else row.retry):
+        why = f"{why}; given up after {row.attempts} attempts"
+        return Attempt(now, 0, "given-up", "dead", False, now, why, once_mended(row.id))
+    return Attempt(now, 0, "resend", "retrying", False, now, f"{why}: it is sent again")
+
+
+def once_mended(id_: str) -> str:
+    return f"when it is mended: ingestlayer deliveries retry {id_}"
+
+
+def by_hand(id_: str, target: str) -> str:
+    """Return the remedy for a delivery of which only a person can say whether it arrived."""
+    return (
+        f"is it in {target}? then `ingestlayer deliveries settle {id_} --delivered`, else"
+        f" `ingestlayer deliveries retry {id_}`"
+    )
+
+
+def by_look(id_: str, target: str) -> str:
+    """Return the remedy for a delivery that may or may not have arrived."""
+    said = by_hand(id_, target)
+    return f"`ingestlayer deliver` looks whether it arrived, where it may read the channel; or say it: {said}"
+
+
+def judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
+    """Turn a destination's word into the delivery's next state."""
+    took = now - at
+    if isinstance(result, Sent):
+        note, receipt = result.note or None, result.receipt
+        came = ("shown", "shown") if result.is_shown else ("sent", "delivered")
+        return Attempt(at, took, *came, True, now, note, receipt=receipt, learned=result.learned)
+    if isinstance(result, Refused):
+        return Attempt(at, took, "refused", "dead", True, now, result.why, result.hint)
+    if isinstance(result, Unknown):
+        return Attempt(at, took, "unknown", "unknown", True, now, result.why, by_look(claimed.id, claimed.target))
+    if isinstance(result, NotConnected):
+        status = "retrying" if claimed.attempts else "pending"
+        return Attempt(at, took, "not-connected", status, False, claimed.due_at, result.why, result.hint)
+    return _retried(result, claimed, at, now)
+
+
+def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
+    """Retry-After holds the whole lane and counts as no attempt; else the curve decides."""
+    took = now - at
+    if result.after is not None:
+        free = now + min(result.after, LONGEST)
+        told = (result.why, result.hint or None)
+        return Attempt(at, took, "retry", "retrying", False, claimed.due_at, *told, lane_free_at=free)
+    curve = CURVE if claimed.retry is None else claimed.retry
+    if claimed.attempts >= len(curve):
+        why = f"{result.why}; given up after {claimed.attempts + 1} attempts"
+        hint = "; ".join(filter(None, (result.hint, once_mended(claimed.id))))
+        return Attempt(at, took, "retry", "dead", True, now, why, hint)
+    import random
+
+    pause = curve[claimed.attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
+    return Attempt(at, took, "retry", "retrying", True, now + round(pause), result.why, result.hint or None)
