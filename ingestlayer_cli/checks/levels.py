@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..entities.reading.cells import key_text
 from ..entities.reading.written import dates_of, numbers_of
-from ..model.crossings import Held
+from ..model.crossings import Held, kept_in_utc
 from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, hashed, is_key
 from ..model.memory import Kept, Memory, State
@@ -66,8 +66,8 @@ class Levels:
         """Return what is kept of a key in this period, also of when the project had no time zone yet."""
         kept = memory.state(self.scope, self.start + key)
         if kept is None and self._in_utc != self.start:
-            kept = memory.state(self.scope, self._in_utc + key)
-            kept = kept if kept is not None and self._is_of_now(kept.at) else None
+            own = self._data["period"], self._data["timezone"]
+            kept = kept_in_utc(memory.state, self.scope, self._now, *own, key)
         return kept
 
     def begin(self, states: States, waiting: Container[str]) -> None:

@@ -325,7 +325,7 @@ def _format(text: str) -> dict[str, Any]:
 
     from pydantic import ValidationError
 
-    from ..project.models import FormatTable
+    from ..project.settings import FormatTable
 
     hint = """as in ingestlayer.toml: 'delimiter = ";", thousands = ","'"""
     try:

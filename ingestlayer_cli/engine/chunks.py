@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.events import Event
 from ..model.gate import Line, Raw
-from ..store.contract.accepting import First, Queued
+from ..store.contract.accepting import NOTHING, First, Queued
 from ..system.document import Document
 from ..system.errors import IngestlayerError, RejectedError, StoreError
 from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact, without_first
@@ -105,9 +105,6 @@ class Batch:
             add_trouble(self.result, error, self._place, hint)
         else:
             raise nothing_accepted(error) if isinstance(error, StoreError) else error
-
-
-NOTHING = Queued()
 
 
 class _Done(NamedTuple):

@@ -7,7 +7,7 @@ as its `trouble`.
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ..store.contract.accepting import Queued
+from ..store.contract.accepting import NOTHING, Queued
 from ..store.contract.sending import COUNTED, Wanted
 from ..system.clock import DAY
 from ..system.document import Document
@@ -87,7 +87,7 @@ def _with_hint(error: IngestlayerError, hint: str) -> IngestlayerError:
 def run_again(runtime: Runtime, ids: list[str], pipeline: str | None = None) -> "tuple[list[Again], Queued]":
     """Run again at once what failed of these events; return it, and what it queued."""
     if not (ids and runtime.store.has_unfinished()):
-        return [], Queued()
+        return [], NOTHING
     from .unfinished import run_events
 
     return run_events(runtime, ids, pipeline)
@@ -123,7 +123,7 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
 
 def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_patient: bool) -> None:
     clock, of, due_by = runtime.clock, runtime.connections.of, started - 1
-    queued = Queued()
+    queued = NOTHING
     if runtime.store.has_unfinished():
         from .unfinished import run_due
 

@@ -1,7 +1,10 @@
 """When a value newly reaches a level: the rule of the `crossing` step, without its surroundings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+
+from ..system.zones import period_of
+from .memory import State
 
 _EVER = -(1 << 62)  # before all times
 
@@ -73,3 +76,15 @@ def level_of(levels: Sequence[float], value: float) -> float | None:
 def low(level: float, rearm: float) -> float:
     """Return where a level is re-armed, as people subtract: 0.95 - 0.05 is 0.9, not 0.8999999999999999."""
     return float(f"{level - rearm:.15g}")
+
+
+def kept_in_utc(
+    state: Callable[[str, str], State | None], scope: str, at: int, period: str, zone: str, key: str
+) -> State | None:
+    """Return what was kept of a key in the period of a time when that still had its name in UTC.
+
+    So no level is told again where a project gets a time zone. `state` reads a scope's state under `PERIOD KEY`.
+    """
+    before, now = period_of(at, period), period_of(at, period, zone)
+    kept = state(scope, f"{before} {key}") if before != now else None
+    return kept if kept is not None and period_of(kept.at, period, zone) == now else None

@@ -8,7 +8,7 @@ from ..engine.pipeline import FailingPipeline, Message, Pipeline, Replay, Run
 from ..engine.runtime import Runtime
 from ..model.events import Event
 from ..model.memory import Foreseen
-from ..store.contract.accepting import Queued
+from ..store.contract.accepting import NOTHING, Queued
 from ..store.contract.protocols import Store
 from ..store.contract.reading import FirstRun, Past, Version
 from ..system.clock import format_time
@@ -31,9 +31,6 @@ class ReplayOptions(NamedTuple):
     interval: int = 0
     mark: bool = True
     by_time: bool = False
-
-
-NOTHING = Queued()
 
 
 class Played(NamedTuple):

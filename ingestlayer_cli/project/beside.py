@@ -6,7 +6,7 @@ from ..system.errors import ProjectError
 from .compile import Compiler
 from .facts import Facts, settings_of
 from .find import FILE
-from .models import ProjectFile
+from .settings import ProjectFile
 
 
 def what_there_is(root: str, last: dict[str, Any], trouble: ProjectError) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from .facts import Facts
 from .find import FILE, files_in
 from .match import matches
 from .positions import Path
+from .settings import ProjectFile
 from .source import SourceFile
 from .uses import uses
 
@@ -39,7 +40,7 @@ class Compiler:
     def read(self) -> Facts:
         """Read and compile what can be; the `problems` of what is returned have the rest, file by file."""
         facts = self.facts
-        facts.settings = self._read(FILE, schema.ProjectFile)[1]
+        facts.settings = self._read(FILE, ProjectFile)[1]
         broken = facts.settings is None
         for name in self.names("events"):
             source, declaration = self._read(name, schema.EventFile)

@@ -7,7 +7,7 @@ from ..language.templates import in_zone
 from ..model import families
 from ..system.errors import Problem, ProjectError
 from .broken import broken_pipeline
-from .models import ProjectFile
+from .settings import ProjectFile
 from .source import SourceFile
 
 PIPELINES = "pipelines/"

@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from ..model import families
 from . import models as schema
+from .settings import ProjectFile
 
 KINDS: dict[str, type[schema.Strict]] = {
-    "project": schema.ProjectFile,
+    "project": ProjectFile,
     "event": schema.EventFile,
     "pipeline": schema.PipelineFile,
 }

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -17,11 +17,9 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     create_model,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError, core_schema
 
-from ..destinations.slack.workspaces import API_URL
 from ..language import expressions, templates
 from ..language.conditions import Condition, Value
 from ..language.expressions import ExpressionError
@@ -29,11 +27,9 @@ from ..language.templates import Template
 from ..model import families
 from ..model.declarations import TYPES
 from ..model.redaction import ACTIONS
-from ..system.addresses import is_open
 from ..system.clock import DAY, parse_duration
 from ..system.errors import near_miss
 from ..system.zones import zone
-from .check_table import problem_of
 from .find import bounded
 from .tests_schema import Test
 
@@ -72,11 +68,11 @@ def _parse_template(text: str) -> Any:
 
 
 def _condition(value: Any) -> dict[str, Any]:
-    return {"$condition": _language(_parse_expression, value, "an expression")}
+    return {"$condition": language_of(_parse_expression, value, "an expression")}
 
 
 def _value(value: Any) -> dict[str, Any]:
-    return {"$value": _language(_parse_expression, value, "an expression")}
+    return {"$value": language_of(_parse_expression, value, "an expression")}
 
 
 def _secret(value: Any) -> str:
@@ -123,10 +119,10 @@ def _plain(value: Any) -> Any:
 
 
 def _template(value: Any) -> dict[str, Any]:
-    return {"$template": _language(_parse_template, value, "a text")}
+    return {"$template": language_of(_parse_template, value, "a text")}
 
 
-def _language(parse: Any, value: Any, words: str) -> Any:
+def language_of(parse: Any, value: Any, words: str) -> Any:
     if not isinstance(value, str):
         raise problem(f"must be {words} in quotes, not {value!r}", 0)
     try:
@@ -172,7 +168,7 @@ def _texts_compiled(data: Any, place: str) -> Any:
     return data
 
 
-def _described(description: str, **more: Any) -> WithJsonSchema:
+def described(description: str, **more: Any) -> WithJsonSchema:
     """Return what the JSON Schema says of a text that we read ourselves."""
     return WithJsonSchema({"type": "string", "description": description, **more})
 
@@ -180,14 +176,14 @@ def _described(description: str, **more: Any) -> WithJsonSchema:
 Duration = Annotated[
     int,
     PlainValidator(_duration),
-    _described("A number and a unit: 30s 5m 1h 24h 7d", pattern=r"^[0-9]{1,9} ?(ms|s|m|h|d)$"),
+    described("A number and a unit: 30s 5m 1h 24h 7d", pattern=r"^[0-9]{1,9} ?(ms|s|m|h|d)$"),
 ]
-Zone = Annotated[str, PlainValidator(_zone), _described("A time zone of the IANA database: Europe/Berlin")]
-Json = Annotated[Any, PlainValidator(_json_file), _described("The name of a JSON file of the project")]
+Zone = Annotated[str, PlainValidator(_zone), described("A time zone of the IANA database: Europe/Berlin")]
+Json = Annotated[Any, PlainValidator(_json_file), described("The name of a JSON file of the project")]
 Prose = Annotated[
     dict[str, Any],
     PlainValidator(_template),
-    _described("A text with $event.field, $entity.kind.column, and ${ expression | filter }; $$ is a dollar sign"),
+    described("A text with $event.field, $entity.kind.column, and ${ expression | filter }; $$ is a dollar sign"),
 ]
 
 _ACTIONS_SCHEMA = {
@@ -211,19 +207,19 @@ _ANNOTATIONS: dict[Any, Any] = {
     families.Secret: Annotated[
         str,
         PlainValidator(_secret),
-        _described("The name of a secret: env:NAME or keyring:NAME", pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$"),
+        described("The name of a secret: env:NAME or keyring:NAME", pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$"),
     ],
     families.TimeZone: Zone,
     families.Actions: Annotated[dict[str, str], PlainValidator(_actions), WithJsonSchema(_ACTIONS_SCHEMA)],
     Value: Annotated[
         dict[str, Any],
         PlainValidator(_value),
-        _described("A number from refs: $event.used / $event.limit"),
+        described("A number from refs: $event.used / $event.limit"),
     ],
     Condition: Annotated[
         dict[str, Any],
         PlainValidator(_condition),
-        _described("A condition: $event.used / $event.limit >= 0.8 and $event.plan in ['pro', 'team']"),
+        described("A condition: $event.used / $event.limit >= 0.8 and $event.plan in ['pro', 'team']"),
     ],
     Template: Prose,
 }
@@ -270,7 +266,7 @@ def _compiled_by(cls: type[families.Section]) -> Callable[[Strict], dict[str, An
     return check
 
 
-class _Matching:
+class Matching:
     """A text of one form; editors are told its pattern."""
 
     def __init__(self, pattern: str, words: str) -> None:
@@ -289,187 +285,8 @@ class _Matching:
         return value
 
 
-EventType = Annotated[str, _Matching(r"[\w-]+(\.[\w-]+)*", "an event type: dotted words of letters, digits, _ and -")]
-Match = Annotated[str, _Matching(r"[\w-]+(\.[\w-]+)*(\.\*)?", 'an event type, or the start of some like "usage.*"')]
-EntityFile = Annotated[str, _Matching(r".+\.(csv|json|ndjson|jsonl)(\.gz)?", "a .csv, .json or .ndjson file")]
-Url = Annotated[str, _Matching(r"https?://.+", "an http or https address")]
-
-
-CheckName = Annotated[str, _Matching(r"[A-Za-z][\w-]{0,99}", "a name of letters, digits, _ and -, at most 100")]
-WorkspaceName = Annotated[str, _Matching(r"[A-Za-z][\w-]*", "a name of letters, digits, _ and -")]
-
-
-# ingestlayer.toml -----------------------------------------------------------------------------------------
-
-
-class StoreTable(Strict):
-    path: str = Field(default=".ingestlayer/store.db", min_length=1)
-    retention: Duration = 90 * DAY
-
-
-def _is_private(url: str | None, info: ValidationInfo) -> str | None:
-    """Refuse an address to which a token would go in the clear; `insecure` stands before it in its table."""
-    if url is not None and is_open(url) and not info.data.get("insecure"):
-        raise problem("http:// lets everybody on the way read the token: use https://, or say insecure = true", 0)
-    return url
-
-
-class WorkspaceTable(Strict):
-    """A further workspace; what it does not say is as in [slack]."""
-
-    connection: Literal["terminal", "bot", "webhook"] | None = None
-    insecure: bool | None = None
-    api_url: Annotated[Url | None, AfterValidator(_is_private)] = None
-    on_unknown: Literal["hold", "resend"] | None = None
-    pace: Duration | None = None
-
-
-class SlackTable(Strict):
-    connection: Literal["terminal", "bot", "webhook"] = "terminal"
-    insecure: bool = False  # whether a secret may go over http:// to another machine
-    api_url: Annotated[Url, AfterValidator(_is_private)] = API_URL
-    # What becomes of a message that may or may not have arrived, when Slack's history cannot be read.
-    on_unknown: Literal["hold", "resend"] = "hold"
-    pace: Duration = 1_000  # Slack: about one message per second per channel
-    workspaces: dict[WorkspaceName, WorkspaceTable] = {}
-
-
-class EventsTable(Strict):
-    undeclared: Literal["reject", "accept"] = "reject"
-
-
-def _encoding(value: str) -> str:
-    import codecs
-
-    try:
-        is_text = codecs.lookup(value)._is_text_encoding
-    except (LookupError, ValueError):
-        is_text = False
-    if not is_text:
-        near = near_miss(value, ("utf-8", "utf-16", "utf-16-le", "cp1252", "iso-8859-1", "iso-8859-15", "mac-roman"))
-        raise problem(f'"{value}" is no encoding{near or ": utf-8, utf-16, cp1252 and iso-8859-1 are some"}', 0)
-    return value
-
-
-def _letter(value: str) -> str:
-    if len(value) != 1 or value in "\r\n":
-        raise problem(f"must be one character, not {value!r}", 0)
-    return value
-
-
-def _date_form(value: str) -> str:
-    from datetime import datetime
-
-    try:
-        whole = datetime.strptime(datetime(2027, 1, 31).strftime(value), value).date().isoformat()
-    except ValueError:
-        whole = ""
-    if whole != "2027-01-31":
-        raise problem(f'"{value}" is no form of dates: day, month and year are %d, %m and %Y, as in "%d.%m.%Y"', 0)
-    return value
-
-
-Letter = Annotated[str, AfterValidator(_letter)]
-
-
-class FormatTable(Strict):
-    """How a file is written, where its looks do not say it."""
-
-    delimiter: Letter | None = None
-    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
-    quote: Letter | None = None
-    decimal: Literal[".", ","] | None = None
-    thousands: Literal[",", ".", " ", "'"] | None = None
-    currency: bool = False
-    percent: bool = False
-    dates: Annotated[str, AfterValidator(_date_form)] | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> "FormatTable":
-        """Check what one key alone cannot tell."""
-        if self.thousands == (self.decimal or "."):
-            raise problem(f'`decimal` and `thousands` are both "{self.thousands}"', path=("thousands",))
-        if (self.quote or '"') == (self.delimiter or ","):
-            raise problem("`delimiter` and `quote` are the same")
-        return self
-
-
-class EntityTable(Strict):
-    file: EntityFile
-    key: str = Field(min_length=1)
-    types: dict[str, Literal["string", "number", "integer", "boolean", "date", "datetime"]] = {}
-    columns: dict[str, str] = {}  # our names of the file's columns
-    format: FormatTable = FormatTable()
-
-    @model_validator(mode="after")
-    def _whole(self) -> "EntityTable":
-        """Check what one key alone cannot tell."""
-        return _columns_once(self)
-
-
-Mapped = TypeVar("Mapped", "EntityTable", "CheckTable")
-
-
-def _columns_once(table: Mapped) -> Mapped:
-    """Refuse one column of the file under two names of ours."""
-    names: dict[str, str] = {}
-    for ours, theirs in table.columns.items():
-        if theirs in names:
-            raise problem(f'`columns` has "{theirs}" twice, as {names[theirs]} and {ours}')
-        names[theirs] = ours
-    return table
-
-
-def _columns_value(value: Any) -> Any:
-    return _language(lambda text: expressions.parse(text, columns=True), value, "an expression")
-
-
-ColumnExpression = Annotated[
-    list[Any], PlainValidator(_columns_value), _described("An expression of columns: used / limit")
-]
-
-
-class CheckTable(Strict):
-    """Usage that is compared with its limit: `ingestlayer check`."""
-
-    source: str | None = Field(default=None, min_length=1)
-    command: list[str] = []
-    query: str | None = None
-    headers: dict[str, str] = {}
-    rows: str | None = None  # of JSON over HTTPS: the field that has the rows
-    next: str | None = None  # and the one with the address of the next page
-    timeout: Duration = 30_000
-    columns: dict[str, str] = {}
-    format: FormatTable = FormatTable()
-    value: ColumnExpression
-    levels: Annotated[list[float], Field(min_length=1)]
-    key: Annotated[list[str], Field(min_length=1)]
-    period: Literal["hour", "day", "week", "month", "quarter", "year"] | None = None
-    rearm: Annotated[float, Field(ge=0)] = 0.05
-    where: ColumnExpression | None = None
-    emit: EventType
-    stale_after: Duration | None = None
-    may_be_empty: bool = False
-    min_judged: Annotated[float, Field(ge=0, le=1)] = 0.5  # the share of the rows that must be fit to be judged
-    timezone: Zone = ""
-
-    @model_validator(mode="after")
-    def _whole(self) -> "CheckTable":
-        """Check what one key alone cannot tell."""
-        if wrong := problem_of(self):
-            raise problem(wrong[1], path=(wrong[0],))
-        return self
-
-
-class ProjectFile(Strict):
-    """ingestlayer.toml"""
-
-    timezone: Zone = ""  # what day and month mean; empty: in UTC
-    store: StoreTable = StoreTable()
-    slack: SlackTable = SlackTable()
-    events: EventsTable = EventsTable()
-    entities: dict[str, EntityTable] = {}
-    checks: dict[CheckName, CheckTable] = {}
+EventType = Annotated[str, Matching(r"[\w-]+(\.[\w-]+)*", "an event type: dotted words of letters, digits, _ and -")]
+Match = Annotated[str, Matching(r"[\w-]+(\.[\w-]+)*(\.\*)?", 'an event type, or the start of some like "usage.*"')]
 
 
 # events/TYPE.toml -----------------------------------------------------------------------------------------

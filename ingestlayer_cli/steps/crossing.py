@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from ..language.conditions import Value, show
 from ..language.expressions import Node, Scope, evaluator, refs, to_number
 from ..language.templates import Template
-from ..model.crossings import Held, level_of
+from ..model.crossings import Held, kept_in_utc, level_of
 from ..model.events import Event
 from ..model.families import NO_ZONE, TimeZone, WrongKeyError
 from ..model.memory import Foreseen, Kept, State
@@ -123,10 +123,8 @@ class Crossing(Step):
         """Return what was held in this period when the project had no time zone yet."""
         if not (self.timezone and self.period):
             return None
-        at, (now, _, key) = context.event.received_at, place.partition(" ")
-        before = period_of(at, self.period)
-        kept = context.state(context.place, f"{before} {key}") if before != now else None
-        return kept if kept and period_of(kept.at, self.period, self.timezone) == now else None
+        key, at = place.partition(" ")[2], context.event.received_at
+        return kept_in_utc(context.state, context.place, at, self.period, self.timezone, key)
 
     def _kept(self, context: Context, place: str, held: Held, before: Held) -> Iterator[Kept]:
         """Yield what to keep: what is held now, and for a preview of this event what was held before it."""

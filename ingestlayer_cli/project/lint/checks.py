@@ -13,7 +13,7 @@ from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding
 from ..match import matches
-from ..models import CheckTable
+from ..settings import CheckTable
 from .levels import meant
 
 

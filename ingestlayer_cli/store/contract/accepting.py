@@ -84,3 +84,6 @@ class Queued:
 
     def __len__(self) -> int:
         return self._count
+
+
+NOTHING = Queued()

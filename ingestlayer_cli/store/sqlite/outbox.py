@@ -6,7 +6,7 @@ from typing import Any
 
 from ...model.people import Person
 from ...system.clock import HOUR
-from ..contract.accepting import Queued
+from ..contract.accepting import NOTHING, Queued
 from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Doubtful, Leased, Wanted, went
 from .connection import Database
 from .queued import lanes, spans
@@ -157,14 +157,10 @@ class SqliteOutbox:
                 run("UPDATE deliveries SET due_at = ?, queued_at = ? WHERE seq = ?", due)
 
     def own_open(self, wanted: Wanted, due_by: int) -> bool:
-        queued = wanted.queued or Queued()
+        queued = wanted.queued or NOTHING
         own = _own(queued)
         # Of those before it in its thread, none may be held up for longer.
-        held_up = (
-            "EXISTS (SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread WHERE p.thread = w.thread"
-            " AND p.thread IS NOT NULL AND p.seq < w.seq AND p.status IN ('pending', 'retrying', 'unknown')"
-            " AND (p.status = 'unknown' OR (p.due_at > ? AND p.lease_until IS NULL)))"
-        )
+        held_up = f"EXISTS ({_BEFORE_IN_THREAD} AND (p.status = 'unknown' OR (p.due_at > ? AND p.lease_until IS NULL)))"
         rows = self._rows(
             "SELECT EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_waiting"
             f" WHERE w.lane IN (SELECT value FROM json_each(?)) AND {_WAITING} AND {_OWN} AND w.due_at <= ?"

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection
 
-from ..contract.accepting import Queued
+from ..contract.accepting import NOTHING, Queued
 
 
 def span(first: int, last: int, lanes: Collection[int]) -> Queued:
     """Return the deliveries of a span of numbers, none when it is empty."""
     count = last - first + 1
-    return Queued(((first, last, tuple(lanes)),), count) if count else Queued()
+    return Queued(((first, last, tuple(lanes)),), count) if count else NOTHING
 
 
 def spans(queued: Queued) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from ...system.clock import DAY
-from ..contract.accepting import Queued
+from ..contract.accepting import NOTHING, Queued
 from ..contract.reading import FirstRun, Lined, Outcome, Past, StoredRun, UsedVersion, Version
 from .connection import Database
 from .queued import span
@@ -79,13 +79,13 @@ class SqliteRuns:
             chosen,
         ):
             place = pipeline, destination, target
-            known, waiting = sent[id_].get(place, ("", Queued()))
+            known, waiting = sent[id_].get(place, ("", NOTHING))
             if status in ("pending", "retrying"):
                 sent[id_][place] = "waiting", Queued.joined((waiting, span(seq, seq, [lane])))
             elif known != "waiting" and "unknown" in (status, known):
-                sent[id_][place] = "unknown", Queued()
+                sent[id_][place] = "unknown", NOTHING
             elif not known:
-                sent[id_][place] = "delivered", Queued()
+                sent[id_][place] = "delivered", NOTHING
         return {id_: Past(runs.get(id_, 0), sent[id_]) for id_ in ids}
 
     def unknown(self, ids: Sequence[str]) -> Queued:
