@@ -41,16 +41,14 @@ def test_ctrl_c_at_a_prompt_is_130(person: Person, way: tuple[str, ...]) -> None
     with connecting(person, *way) as terminal:
         terminal.expect(": ")
         terminal.expect("" if way else "(not shown): ")
-        terminal.type("", end="\x03")
-        assert terminal.wait() == 130
+        assert terminal.interrupt() == 130
     assert not person.kept.exists()
 
 
 def test_ctrl_c_with_json_is_one_document(person: Person) -> None:
     with connecting(person, "--json") as terminal:
         terminal.expect("(not shown): ")
-        terminal.type("", end="\x03")
-        assert terminal.wait() == 130
+        assert terminal.interrupt() == 130
         assert '"kind": "interrupted"' in terminal.text
 
 

@@ -15,6 +15,7 @@ from ...model.memory import Kept, Memory, Remembered, Traits, Upsert
 from ...model.people import Person
 from ...system.clock import Clock
 from .accepting import First, Keys, LookedUp, NewDelivery, NewRun, Queued, Rate
+from .keys import ApiKey
 from .reading import (
     Backlog,
     DeliverySelection,
@@ -116,6 +117,15 @@ class Transaction(Memory, Protocol):
 
     def write_entities(self, kind: str, entities: dict[str, Traits]) -> None:
         """Store entities whole, in place of what was stored of them."""
+
+    def note(self, topic: str, name: str) -> Any:
+        """Return a note; nobody else writes it before this transaction has ended."""
+
+    def write_note(self, topic: str, name: str, value: Any, at: int) -> None:
+        """Keep a note, which is any JSON but null, in place of the one before."""
+
+    def drop_note(self, topic: str, name: str) -> None:
+        """Forget a note, if it is there."""
 
 
 class StoredOutbox(Protocol):
@@ -397,6 +407,25 @@ class StoredEntities(Protocol):
         """Return how many entities of a kind are stored."""
 
 
+class ApiKeys(Protocol):
+    """Who may send over HTTP. A key itself is nowhere: it is known by its SHA-256, in hexadecimal."""
+
+    def create(self, key: ApiKey) -> bool:
+        """Add a key; False when there is one of its name, be it revoked."""
+
+    def with_hash(self, hash_: str) -> ApiKey | None:
+        """Return the key of this SHA-256, be it expired or revoked."""
+
+    def every(self) -> list[ApiKey]:
+        """Return all keys, by name."""
+
+    def revoke(self, name: str, at: int) -> bool:
+        """Let a key be worth nothing from now on; False when there is none of this name that is worth anything."""
+
+    def used(self, at: dict[str, int]) -> None:
+        """Note when keys were last used, by name: the latest time that was told stays."""
+
+
 class Upkeep(Protocol):
     """What the store holds, forgetting what is old, giving space back."""
 
@@ -463,6 +492,8 @@ class Store(Memory, Protocol):
     def entities(self) -> StoredEntities: ...
     @property
     def upkeep(self) -> Upkeep: ...
+    @property
+    def keys(self) -> ApiKeys: ...
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Commit what is written inside at the end; roll everything back on any exception."""
@@ -484,5 +515,11 @@ class Store(Memory, Protocol):
 
         They are not of one moment, and never all in memory.
         """
+
+    def note(self, topic: str, name: str) -> Any:
+        """Return a note, which is JSON; None when there is none."""
+
+    def notes(self, topic: str) -> dict[str, Any]:
+        """Return all notes of a topic, by name."""
 
     def close(self) -> None: ...

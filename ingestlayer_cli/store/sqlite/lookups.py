@@ -73,6 +73,14 @@ class Lookups:
         )
         return {row[0]: stored_traits(row[1:]) for row in found}
 
+    def note(self, topic: str, name: str) -> Any:
+        found = self.rows("SELECT value FROM notes WHERE topic = ? AND name = ?", topic, name)
+        return json.loads(found[0][0]) if found else None
+
+    def notes(self, topic: str) -> dict[str, Any]:
+        found = self.rows("SELECT name, value FROM notes WHERE topic = ? ORDER BY name", topic)
+        return {name: json.loads(value) for name, value in found}
+
 
 def stored_event(row: Sequence[Any]) -> Event:
     """Make an event of a row that starts with id, type, received_at, source, key, payload."""

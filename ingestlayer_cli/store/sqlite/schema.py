@@ -224,5 +224,26 @@ CREATE INDEX given_by_hash ON given (hash);
 ALTER TABLE runs ADD COLUMN given INTEGER;          -- given.seq; 0: nothing; null: it was not kept
 """
 
-MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6]
+_VERSION_7 = """
+CREATE TABLE notes (                    -- what commands say of themselves, and their operator of them
+    topic TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,                -- JSON
+    at INTEGER NOT NULL,
+    PRIMARY KEY (topic, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_keys (                 -- who may send over HTTP
+    name TEXT PRIMARY KEY,
+    hash TEXT NOT NULL UNIQUE,          -- SHA-256 of the key, in hexadecimal
+    types TEXT NOT NULL,                -- JSON: [patterns of event types]
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    last_used_at INTEGER
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7]
 VERSION = len(MIGRATIONS)
+NOTES_SINCE = 7  # an older store, which is read as it is, has none

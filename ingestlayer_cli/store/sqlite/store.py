@@ -3,16 +3,17 @@
 import os
 import sqlite3
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...system.errors import StoreError
 from .connection import BUSY_SECONDS, Database, errors
-from .schema import VERSION
+from .schema import NOTES_SINCE, VERSION
 
 if TYPE_CHECKING:
     from .deliveries import SqliteDeliveries
     from .entities import SqliteEntities
     from .history import SqliteHistory
+    from .keys import SqliteKeys
     from .outbox import SqliteOutbox
     from .refusals import SqliteRefusals
     from .runs import SqliteRuns
@@ -76,6 +77,18 @@ class SqliteStore(Database):
         from .upkeep import SqliteUpkeep
 
         return SqliteUpkeep(self)
+
+    @cached_property
+    def keys(self) -> "SqliteKeys":
+        from .keys import SqliteKeys
+
+        return SqliteKeys(self)
+
+    def note(self, topic: str, name: str) -> Any:
+        return super().note(topic, name) if self.version >= NOTES_SINCE else None
+
+    def notes(self, topic: str) -> dict[str, Any]:
+        return super().notes(topic) if self.version >= NOTES_SINCE else {}
 
 
 def open_to_write(path: str) -> SqliteStore:

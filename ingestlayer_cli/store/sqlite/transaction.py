@@ -315,6 +315,12 @@ class SqliteTransaction(Lookups):
         many("INSERT OR REPLACE INTO states (scope, key, value, event_id, at) VALUES (?,?,?,?,?)", states)
         self._write_entities(self._traits.items())
 
+    def write_note(self, topic: str, name: str, value: Any, at: int) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO notes VALUES (?,?,?,?)", (topic, name, encode(value), at))
+
+    def drop_note(self, topic: str, name: str) -> None:
+        self.connection.execute("DELETE FROM notes WHERE topic = ? AND name = ?", (topic, name))
+
     def _given(self) -> dict[str | None, int | None]:
         """Return the numbers of all that runs were given, keeping what is new."""
         numbers: dict[str | None, int | None] = {None: None, "": 0}
