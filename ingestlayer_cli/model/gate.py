@@ -25,17 +25,23 @@ WRITTEN = ("type", "payload", "idempotency_key", "timestamp")  # the names of an
 
 
 class Raw(NamedTuple):
-    """What a sender gave, before any check."""
+    """What a sender gave, before any check.
+
+    A key that `is_fallback` was made by a client for one call, to be safe when it is sent again: it stands where the
+    declaration has no key.
+    """
 
     type: str
     payload: Any
     key: str | None = None
     timestamp: str | None = None
     source: str = "cli"
+    is_fallback: bool = False
 
     def envelope(self) -> dict[str, Any]:
         """Return what a sender writes of it, as a line of a batch."""
-        return dict(zip(WRITTEN, (self.type, self.payload, self.key, self.timestamp), strict=True))
+        key = None if self.is_fallback else self.key
+        return dict(zip(WRITTEN, (self.type, self.payload, key, self.timestamp), strict=True))
 
 
 class Line(NamedTuple):
@@ -76,7 +82,7 @@ class Gate:
         event = Event(new_event_id(now), raw.type, received_at, raw.source, raw.key, raw.payload)
         if raw.key is not None:
             _check_key(raw.key)
-        elif declaration is not None and declaration.key is not None:
+        if (raw.key is None or raw.is_fallback) and declaration is not None and declaration.key is not None:
             event = event._replace(key=_derived_key(declaration, event))
         text = encode(event.payload)
         if _too_large(text):

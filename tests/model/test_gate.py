@@ -289,6 +289,13 @@ def test_the_declared_key_goes_by_the_events_own_time() -> None:
     )
 
 
+@pytest.mark.parametrize(("declared", "key"), [(None, "call-1"), (KEY, "acme:api-calls:2026-11:true")])
+def test_a_key_that_a_client_made_stands_only_where_none_is_declared(declared: str | None, key: str) -> None:
+    raw = Raw("usage.limit_reached", PAYLOAD, "call-1", is_fallback=True)
+    assert admit(raw, gate(declared)).key == key
+    assert raw.envelope()["idempotency_key"] is None
+
+
 def test_a_nudge_and_a_blocking_limit_have_two_keys() -> None:
     assert admitted({**PAYLOAD, "used": 9000}, KEY).key == "acme:api-calls:2026-11:false"
 
