@@ -504,6 +504,9 @@ class Store(Memory, Protocol):
     def expect_many(self) -> None:
         """Get ready for many transactions."""
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer than this for another process that holds the store: StoreError then, and nothing is done."""
+
     def look_up(self, keys: list[str]) -> LookedUp:
         """Read what is stored under many idempotency keys at once."""
 

@@ -32,13 +32,14 @@ class Database(Lookups):
         self.connection = connection
         self.path = path
         self._place = _place(path)
+        self._patience: float = BUSY_SECONDS
         self._versions: dict[tuple[str, str], int] = {}
         self._numbers: dict[tuple[str, str], int] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[SqliteTransaction]:
         """Hold the only write transaction; commit at the end, roll everything back on any exception."""
-        with errors(self.path):
+        with errors(self.path, self._patience):
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
                 self._check_version()
@@ -65,6 +66,11 @@ class Database(Lookups):
         with errors(self.path):
             self.connection.execute(f"PRAGMA cache_size = -{CACHE}")
             self.connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+
+    def wait_at_most(self, seconds: float) -> None:
+        self._patience = seconds
+        with errors(self.path):
+            self.connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     @property
     def is_in_place(self) -> bool:
@@ -118,8 +124,8 @@ def version_of(connection: sqlite3.Connection, path: str) -> int:
 
 
 @contextmanager
-def errors(path: str) -> Iterator[None]:
-    """Turn what SQLite says into words with a remedy."""
+def errors(path: str, patience: float = BUSY_SECONDS) -> Iterator[None]:
+    """Turn what SQLite says into words with a remedy; `patience` is for how many seconds another one was waited for."""
     try:
         yield
     except sqlite3.Error as error:
@@ -131,7 +137,7 @@ def errors(path: str) -> Iterator[None]:
             raise StoreError(f"the store {path} could not be read: {said}", hint) from error
         for words, message, hint in _ERRORS:
             if words in said:
-                raise StoreError(f"the store {path} {message}", hint) from error
+                raise StoreError(f"the store {path} {message.format(patience=patience)}", hint) from error
         raise StoreError(f"the store {path} failed: {said}") from error
     except UnicodeEncodeError as error:  # of an argument with half a character, or in another encoding
         word = ascii(str(error.object)[:60])
@@ -162,7 +168,7 @@ _ERRORS = [
     ("not a database", "is not a SQLite database", "move it away, or set [store] path in ingestlayer.toml"),
     (
         "locked",
-        f"is held by another process for over {BUSY_SECONDS} s",
+        "is held by another process for over {patience:g} s",
         "look for a process that is stuck; then try again",
     ),
     ("disk I/O", "cannot be read or written", "check the disk, and that it is not full"),

@@ -9,6 +9,7 @@ from ingestlayer_cli.model.memory import Kept, Remembered, Seen, State, Traits, 
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.contract.reading import Selection
 from ingestlayer_cli.store.contract.sending import Wanted
+from ingestlayer_cli.system.errors import StoreError
 
 from .words import accept, add, event, message, queue, run
 
@@ -47,6 +48,16 @@ def test_what_fails_has_left_nothing(store: Store, other: Store) -> None:
     assert other.first_with_key("usage", "k", 0) is None
     assert other.outbox.still_waiting(Wanted()) == {}
     assert (other.seen("s", "k", 0, 99), other.traits("customer", "acme")) == (None, None)
+
+
+def test_a_transaction_that_others_hold_up_for_too_long_does_nothing(store: Store, other: Store) -> None:
+    other.wait_at_most(0.05)
+    with store.transaction() as transaction:
+        assert transaction.first_with_key("usage", "k", 0) is None
+        with pytest.raises(StoreError, match=r"over 0\.05 s"), other.transaction() as waiting:
+            waiting.first_with_key("usage", "k", 0)
+    accept(other, event("evt_1", "k"))
+    assert stored(store) == ["evt_1"]
 
 
 def test_a_transaction_finds_what_it_has_added(store: Store) -> None:
