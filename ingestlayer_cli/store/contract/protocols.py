@@ -27,8 +27,10 @@ from .reading import (
     Outcome,
     Past,
     Selection,
+    Size,
     Stored,
     StoredRun,
+    Totals,
     UsedVersion,
     Version,
 )
@@ -431,6 +433,12 @@ class Upkeep(Protocol):
 
     def info(self) -> dict[str, Any]:
         """Return counts, sizes in bytes, the oldest that waits, the schema's version and the engine's own check."""
+
+    def totals(self) -> Totals:
+        """Count what is there, for a program that asks every few seconds: bodies, traces and payloads are not read."""
+
+    def size(self) -> Size:
+        """Return how large the store is."""
 
     def latest(self) -> int | None:
         """Return when the store was last written to, by the clock of then; None where it has no event."""

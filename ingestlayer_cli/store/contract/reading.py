@@ -35,6 +35,26 @@ class Backlog(NamedTuple):
     died: int
 
 
+class Totals(NamedTuple):
+    """What a store has, in numbers, and since when what waits does. What a delivery was superseded by counts alone."""
+
+    events: dict[str, int]  # by type
+    runs: dict[tuple[str, str], int]  # by pipeline and outcome, of its replays too
+    deliveries: dict[tuple[str, str, str], int]  # by destination, target and status
+    accepted_at: int | None  # the last event
+    refused_at: int | None  # and the last that was refused
+    waiting_since: int | None  # the first that is neither settled nor given up was queued then
+    due_since: int | None  # the first that waits for its attempt was due then, or is
+
+
+class Size(NamedTuple):
+    """How large a store is, in bytes; `free` of these it would use before it grows, `log` is beside it."""
+
+    used: int
+    free: int
+    log: int
+
+
 class LastSettled(NamedTuple):
     """What became of a delivery."""
 

@@ -2,12 +2,12 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from ...system.clock import Clock, format_time
-from ..contract.reading import Looked
+from ..contract.reading import Looked, Size, Totals
 from .connection import Database, errors
 from .schema import VERSION
 
@@ -22,6 +22,7 @@ TABLES = (
     *("events", "runs", "unfinished", "deliveries", "attempts", "threads", "memory", "states", "entities", "people"),
     *("dead_letters", "pipeline_versions"),
 )
+_OPEN = "status <> 'delivered' AND status IN ('pending', 'retrying', 'unknown')"  # by the index of those
 
 
 class SqliteUpkeep:
@@ -31,25 +32,57 @@ class SqliteUpkeep:
         self._store = store
 
     def info(self) -> dict[str, Any]:
-        rows, wal = self._store.rows, f"{self._store.path}-wal"
+        rows, size = self._store.rows, self.size()
         statuses = dict(rows("SELECT status, count(*) FROM deliveries GROUP BY status"))
-        oldest = rows(
-            "SELECT min(queued_at) FROM deliveries WHERE status <> 'delivered'"
-            " AND status IN ('pending', 'retrying', 'unknown')"
-        )[0][0]
-        pages, size, free = (rows(f"PRAGMA {name}")[0][0] for name in ("page_count", "page_size", "freelist_count"))
+        oldest = self._one(f"SELECT min(queued_at) FROM deliveries WHERE {_OPEN}")
         check = [row[0] for row in rows("PRAGMA integrity_check(10)")]
         return {
             "path": self._store.path,
             "schema_version": VERSION,
-            "bytes": pages * size,
-            "free_bytes": free * size,
-            "wal_bytes": os.path.getsize(wal) if os.path.exists(wal) else 0,
+            "bytes": size.used,
+            "free_bytes": size.free,
+            "wal_bytes": size.log,
             "rows": {table: rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES},
             "deliveries": statuses,
             "oldest_waiting": None if oldest is None else format_time(oldest),
             "integrity": "ok" if check == ["ok"] else check,
         }
+
+    def size(self) -> Size:
+        names = ("page_count", "page_size", "freelist_count")
+        pages, page, free = (self._store.rows(f"PRAGMA {name}")[0][0] for name in names)
+        wal = f"{self._store.path}-wal"
+        return Size(pages * page, free * page, os.path.getsize(wal) if os.path.exists(wal) else 0)
+
+    def totals(self) -> Totals:
+        rows = self._store.rows
+        # Each by an index that has all that is asked for.
+        runs = rows(
+            "SELECT v.pipeline, g.outcome, sum(g.runs) FROM pipeline_versions v"
+            " JOIN (SELECT version, outcome, count(*) runs FROM runs GROUP BY 1, 2) g ON g.version = v.seq"
+            " GROUP BY 1, 2"
+        )
+        in_lanes = dict(_by_lane(rows("SELECT lane, status, count(*) FROM deliveries GROUP BY 1, 2")))
+        superseded = rows(
+            "SELECT lane, status, count(*) FROM deliveries"
+            " WHERE status <> 'delivered' AND superseded_by IS NOT NULL GROUP BY 1, 2"
+        )
+        for place, count in _by_lane(superseded):
+            in_lanes[place] -= count
+        lanes = dict(rows("SELECT seq, name FROM lanes"))
+        return Totals(
+            dict(rows("SELECT type, count(*) FROM events GROUP BY type")),
+            {(pipeline, outcome): count for pipeline, outcome, count in runs},
+            {(*_parts(lanes[lane]), status): count for (lane, status), count in in_lanes.items() if count},
+            self._one("SELECT accepted_at FROM events ORDER BY seq DESC LIMIT 1"),
+            self._one("SELECT at FROM dead_letters ORDER BY seq DESC LIMIT 1"),
+            self._one(f"SELECT min(queued_at) FROM deliveries WHERE {_OPEN}"),
+            self._one(f"SELECT min(due_at) FROM deliveries WHERE {_OPEN} AND status <> 'unknown'"),
+        )
+
+    def _one(self, sql: str) -> Any:
+        found = self._store.rows(sql)
+        return found[0][0] if found else None
 
     def faults(self) -> list[str]:
         """Return the first few."""
@@ -103,6 +136,18 @@ class SqliteUpkeep:
             execute("VACUUM")
             execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return before, os.path.getsize(path)
+
+
+def _by_lane(rows: list[Any]) -> Iterator[tuple[tuple[int, str], int]]:
+    """Yield the place of a count, lane and status, and the count."""
+    for lane, status, count in rows:
+        yield (lane, status), count
+
+
+def _parts(lane: str) -> tuple[str, str]:
+    """Return the destination and the target that a lane is named after."""
+    destination, _, target = lane.partition(" ")
+    return destination, target
 
 
 class _Turns:

@@ -5,7 +5,7 @@ from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.contract.reading import Selection
 from tests.support.clock import FakeClock
 
-from .words import accept, arrived, claim, event, message, queue, run
+from .words import accept, arrived, claim, event, failed, message, queue, run
 
 
 def ids(store: Store, selection: Selection, newest_first: bool = True, limit: int | None = None) -> list[str]:
@@ -158,3 +158,38 @@ def test_memory_is_forgotten_when_it_is_due_and_never_of_a_scope_that_is_forever
     assert store.seen("s", "k", 0, 50) is None
     assert store.seen("s", "k", 50, 99) is not None
     assert store.seen("always", "k", 0, 50) is not None
+
+
+def test_what_is_there_is_counted_by_what_it_is(store: Store) -> None:
+    assert store.upkeep.totals() == ({}, {}, {}, None, None, None, None)
+    queue(store, "evt_1", message("dlv_1"), message("dlv_2", "#b"), now=10)
+    accept(store, event("evt_2", type_="usage.a"), event("evt_3"), now=30)
+    sent = claim(store)
+    assert sent is not None
+    store.outbox.record(sent, arrived(), "me")
+    with store.transaction() as transaction:
+        transaction.add_run("evt_2", run(outcome="dropped", pipeline="q"), 30)
+        transaction.add_run("evt_3", run(pipeline="q"), 30)
+        transaction.add_dead_letter(40, "schema", "usage", "cli", None, "no", [], "{}")
+    found = store.upkeep.totals()
+    assert found.events == {"usage": 2, "usage.a": 1}
+    assert found.runs == {("p", "queued"): 1, ("q", "dropped"): 1, ("q", "queued"): 1}
+    assert found.deliveries == {("slack", "#a", "delivered"): 1, ("slack", "#b", "pending"): 1}
+    assert found[3:] == (30, 40, 10, 10)
+
+
+def test_what_was_superseded_is_counted_no_more(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    sent = claim(store)
+    assert sent is not None
+    store.outbox.record(sent, failed(status="dead"), "me")
+    assert store.upkeep.totals().deliveries == {("slack", "#a", "dead"): 1}
+    with store.transaction() as transaction:
+        transaction.supersede("evt_1", "p", {("slack", "#a"): "dlv_2"}, 30)
+    assert store.upkeep.totals().deliveries == {}
+
+
+def test_a_store_that_grows_says_so(store: Store) -> None:
+    before = store.upkeep.size()
+    accept(store, *(event(f"evt_{number}" + "x" * 5_000) for number in range(20)))
+    assert sum(store.upkeep.size()) > sum(before)
