@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..engine import tally
 from ..engine.accepting import accept, bury_line, foresee, transact
 from ..engine.pipeline import Run
+from ..engine.records import CHECKS, Record
 from ..engine.runtime import Runtime
 from ..model.crossings import Held
 from ..model.events import Event, encode
@@ -21,7 +22,7 @@ from ..project.check_table import STALE
 from ..store.contract.accepting import First, Queued
 from ..system.clock import DAY, format_duration, format_time
 from ..system.document import Document
-from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError
+from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError, gravest
 from .base import Source, SourceError
 from .judging import Judge, Judged
 from .levels import Levels, Reached
@@ -56,7 +57,32 @@ def check(runtime: Runtime, data: dict[str, Any], options: CheckOptions | None =
 
     Where its source fails, or is empty where it was not, the result has `error` and nothing of it is believed.
     """
-    return _Check(runtime, data, options or CheckOptions()).run()
+    run = _Check(runtime, data, options or CheckOptions())
+    if run.options.dry_run or run.options.only is not None:
+        return run.run()
+    with Record(runtime.store, runtime.clock, CHECKS, run.name) as record:
+        result = run.run()
+        code = gravest(result.exit_codes)
+        failed = result.get("error") or result.get("trouble")
+        # What was judged and waits to be sent is no trouble of the check's.
+        is_good = failed is None and code in (Exit.OK, Exit.WAITING, Exit.DEAD)
+        record.ends(code, is_good, failed["message"] if failed else _unwell(result), **_counted(result))
+    return result
+
+
+def _unwell(result: Document) -> str | None:
+    """Return what failed of a run that has no error of its own."""
+    if result["unfinished"]:
+        return "a run of a pipeline failed"
+    return f"{result['rejected']:,} of its events were refused" if result.get("rejected") else None
+
+
+def _counted(result: Document) -> dict[str, int]:
+    """Return how much was judged, and how much of it crossed a level; nothing where the source failed."""
+    if "rows" not in result:
+        return {}
+    judged = result["rows"] - result["left_out"] - result["problem_count"]
+    return {"rows": judged, "crossed": len(result["crossed"])}
 
 
 class _Check:

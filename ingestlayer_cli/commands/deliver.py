@@ -25,7 +25,7 @@ def deliver(
 
     from ..engine import flow
     from ..engine.runtime import Runtime
-    from ..engine.watching import Watch
+    from ..engine.watching import Watch, deliver_noted
     from ..project import load
     from ..store.contract.sending import Wanted, went
     from ..system.console import Progress, note, say, say_json_line
@@ -91,9 +91,10 @@ def deliver(
         # SIGTERM, as from systemd: the messages in hand are finished, then the process ends.
         before = signal.signal(signal.SIGTERM, lambda *_: rounds.stop())
         try:
-            result = (
-                rounds.run(wanted, said, limit, ran) if watch else flow.deliver(runtime, wanted, said, limit, ran=ran)
-            )
+            if watch:
+                result = rounds.run(wanted, said, limit, ran)
+            else:
+                result = deliver_noted(runtime, wanted, lambda: flow.deliver(runtime, wanted, said, limit, ran=ran))
         finally:
             signal.signal(signal.SIGTERM, before)
         stopped, waiting, failed = rounds.stopped, result["waiting"], result["failed"]

@@ -65,6 +65,10 @@ class Connections:
         """Where nothing more is sent: (label, target), "" for any target."""
         return tuple(self._broken)
 
+    def why_broken(self) -> str | None:
+        """Say why nothing more is sent over one of those that are broken; None while there is none."""
+        return next((it.why for it in self._broken.values()), None)
+
     def trouble(self, label: str, target: str) -> "NotConnected | None":
         """Return why nothing more is sent to a target."""
         return self._broken.get((label, "")) or self._broken.get((label, target))

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..system.clock import MINUTE
 from ..system.document import Document
 from ..system.errors import IngestlayerError
 from . import flow
+from .records import DELIVERS, Record
 from .runtime import Runtime
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Watch:
         self._renew = renew
         self._troubled = troubled
         self._told = ""
+        self._noted = 0  # when it was noted last that it runs
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`. For handlers of signals, too: nothing is loaded or opened."""
@@ -50,7 +53,7 @@ class Watch:
     ) -> Document:
         """Deliver until it is stopped, or so many are sent."""
         while True:
-            result = flow.deliver(self.runtime, wanted, said, limit, self.runtime.clock.now() + ROUND, ran)
+            result = self._round(wanted, said, limit, ran)
             limit = None if limit is None else limit - result["sent"]
             if self.stopped or limit == 0:
                 return result
@@ -60,6 +63,24 @@ class Watch:
                 connections.mended()
             self._rest(pause)
             self._look()
+
+    def _round(
+        self,
+        wanted: "Wanted",
+        said: "Said | None",
+        limit: int | None,
+        ran: "Callable[[Again], None] | None",
+    ) -> Document:
+        """Deliver once; that it runs is noted once a minute."""
+        now = self.runtime.clock.now()
+
+        def deliver() -> Document:
+            return flow.deliver(self.runtime, wanted, said, limit, now + ROUND, ran)
+
+        if 0 <= now - self._noted < MINUTE:
+            return deliver()
+        self._noted = now
+        return deliver_noted(self.runtime, wanted, deliver)
 
     def _rest(self, pause: int) -> None:
         """Sleep by what has passed, not by what time it is: a clock may be set back. A change is seen at once."""
@@ -89,3 +110,16 @@ def _ready(runtime: Runtime) -> Runtime:
     """Return a runtime whose outbox is made: whoever stops it may come at any moment, also while modules are loaded."""
     runtime.outbox  # noqa: B018 (it is made when it is asked for)
     return runtime
+
+
+def deliver_noted(runtime: Runtime, wanted: "Wanted", deliver: Callable[[], Document]) -> Document:
+    """Return what a round of `deliver` comes to, and note it, unless some of what waits was left aside."""
+    if wanted.pipeline is not None or wanted.target is not None:
+        return deliver()
+    with Record(runtime.store, runtime.clock, DELIVERS) as record:
+        result = deliver()
+        why = runtime.connections.why_broken()
+        if why is None and result["failed"]:
+            why = "a run of a pipeline failed"
+        record.ends(flow.exit_code(result), why is None, why, sent=result["sent"])
+    return result

@@ -156,6 +156,7 @@ class CheckTable(Strict):
     rearm: Annotated[float, Field(ge=0)] = 0.05
     where: ColumnExpression | None = None
     emit: EventType
+    every: Duration | None = None  # how often it is started: a run that does not come is noticed
     stale_after: Duration | None = None
     may_be_empty: bool = False
     min_judged: Annotated[float, Field(ge=0, le=1)] = 0.5  # the share of the rows that must be fit to be judged

@@ -15,6 +15,12 @@ def _identity(pid: int) -> str:
     return "/".join([f"{os.uname().nodename}:{pid}", *_marks(pid)])
 
 
+def machine() -> tuple[str, str]:
+    """Return this machine's name, and what it is known by: containers that it runs have names of their own."""
+    name = os.uname().nodename
+    return name, next(iter(_marks(os.getpid())), name)
+
+
 def vanished(other: str) -> bool:
     """Say whether a process is surely gone; False when that cannot be told from here (another machine)."""
     name, *marks = other.split("/")

@@ -1,0 +1,64 @@
+"""What `check` and `deliver` note of their runs: when the last one began, how it ended, and on which machine.
+
+A note is no part of the work: where it cannot be written, the run goes on without.
+"""
+
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ..system.clock import DAY, Clock
+from ..system.errors import Exit, StoreError, in_words
+from ..system.processes import identity, machine
+
+if TYPE_CHECKING:
+    from ..store.contract.protocols import Store
+
+CHECKS, DELIVERS, MACHINES = "check", "deliver", "machine"  # topics; of `deliver` there is one note, without a name
+
+
+class Record:
+    """One run that is noted as it begins, and as it ends: one that was killed is noted as begun alone.
+
+    The note is {started_at, process, ended_at, took, exit, error, good_at, failing_since} and what `ends` is given;
+    times in milliseconds. `good_at` is the end of the last good run, `failing_since` the start of the first bad one
+    after it.
+    """
+
+    def __init__(self, store: "Store", clock: Clock, topic: str, name: str = "") -> None:
+        self._store = store
+        self._clock = clock
+        self._place = topic, name
+        self._started = clock.now()
+
+    def __enter__(self) -> Self:
+        self._write({"started_at": self._started, "process": identity()})
+        return self
+
+    def ends(self, code: Exit, is_good: bool, error: str | None = None, **more: Any) -> None:
+        """Note how the run ends."""
+        now = self._clock.now()
+        ended = {"started_at": self._started, "ended_at": now, "took": now - self._started, "exit": int(code)}
+        self._write({**ended, "error": error, **more}, is_good)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            self.ends(Exit.INTERRUPTED, False, "interrupted")
+        elif isinstance(error, Exception):
+            known = in_words(error)
+            self.ends(known.exit_code, False, known.message)
+
+    def _write(self, told: dict[str, Any], is_good: bool | None = None) -> None:
+        with suppress(StoreError), self._store.transaction() as transaction:
+            note = {**(transaction.note(*self._place) or {}), **told}
+            now = self._clock.now()
+            if is_good is not None:
+                note["good_at"] = now if is_good else note.get("good_at")
+                note["failing_since"] = None if is_good else note.get("failing_since") or self._started
+            transaction.write_note(*self._place, note, now)
+            name, known_by = machine()
+            seen = transaction.note(MACHINES, known_by)
+            first_at = seen["first_at"] if seen is not None and now - seen["last_at"] < DAY else now
+            transaction.write_note(MACHINES, known_by, {"name": name, "first_at": first_at, "last_at": now}, now)
