@@ -13,12 +13,15 @@ class Held(NamedTuple):
     """What a key has reached in its period.
 
     `reached` has [level, since] for each level that is held, from the lowest to the highest; `limits` is what they
-    were measured against; `at` the time of the last event that changed any of it. Times in milliseconds.
+    were measured against; `at` the time of the last event that changed any of it. Where there are reminders, `told`
+    is when the level was told last, and `times` how often. Times in milliseconds.
     """
 
     reached: Sequence[list[Any]] = ()
     limits: Sequence[float | None] = ()
     at: int = _EVER
+    told: int | None = None
+    times: int = 1
 
     @property
     def level(self) -> float | None:
@@ -32,7 +35,8 @@ class Held(NamedTuple):
 
     def data(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return self._asdict()
+        data = self._asdict()
+        return data if self.told is not None else {name: data[name] for name in ("reached", "limits", "at")}
 
     def crossed_by(self, level: float | None) -> bool:
         """Say whether a level is newly reached."""
@@ -53,7 +57,9 @@ class Held(NamedTuple):
         if not self.reached:
             return self
         kept = [] if list(limits) != list(self.limits) else [row for row in self.reached if value >= low(row[0], rearm)]
-        return self if len(kept) == len(self.reached) else Held(kept, self.limits, at)
+        if len(kept) == len(self.reached):
+            return self
+        return self._replace(reached=kept, at=at) if kept else Held(kept, self.limits, at)
 
     def raised(self, levels: Sequence[float], value: float, limits: Sequence[float | None], at: int) -> "Held":
         """Return what is held once a value has reached more of the (rising) levels.
@@ -63,6 +69,15 @@ class Held(NamedTuple):
         new = [[level, at] for level in levels if value >= level and self.crossed_by(level)]
         is_late = at < self.at and bool(self.reached)
         return Held([*self.reached, *new], self.limits if is_late else limits, max(at, self.at))
+
+    def is_due(self, pause: int, at: int) -> bool:
+        """Say whether a level is held that was told so long ago. An event older than the last reminds of nothing."""
+        last = self.since if self.told is None else self.told
+        return last is not None and at >= self.at and at - last >= pause
+
+    def told_at(self, at: int, times: int = 1) -> "Held":
+        """Return it once it was told, for the so manieth time."""
+        return self._replace(told=at, times=times, at=max(at, self.at))
 
 
 def level_of(levels: Sequence[float], value: float) -> float | None:

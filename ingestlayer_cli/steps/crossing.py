@@ -2,18 +2,28 @@
 
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from ..language.conditions import Value, show
 from ..language.expressions import Node, Scope, evaluator, refs, to_number
 from ..language.templates import Template
 from ..model.crossings import Held, kept_in_utc, level_of
 from ..model.events import Event
-from ..model.families import NO_ZONE, TimeZone, WrongKeyError
+from ..model.families import NO_ZONE, Duration, TimeZone, WrongKeyError
 from ..model.memory import Foreseen, Kept, State
 from ..system.clock import PERIODS, format_time
-from ..system.zones import period_of
+from ..system.zones import period_before, period_of
 from .base import Context, Drop, Step
+
+
+class Told(NamedTuple):
+    """What an event that passes tells: of what was held `before` it, and for the how many-th time."""
+
+    direction: str  # up, down
+    before: Held
+    level: float | None
+    note: str
+    times: int = 1
 
 
 class Crossing(Step):
@@ -35,13 +45,28 @@ class Crossing(Step):
     Later steps and messages have `$crossing.level` and `$crossing.value`, and of the level that was held before
     `$crossing.previous` and `$crossing.since`, when that was reached; both are null without one.
 
+    With `clears = true` the first event passes, too, that falls below the level that is held, less `rearm`:
+    `$crossing.direction` is then `down`, else `up`, and `$crossing.level` the one that is still held, or null. What
+    was never told is not cleared. A new `period` clears nothing by itself: with `new_period = "clear"` its first
+    event below all levels clears what the period before still held.
+
+    With `remind = "3d"` an event passes again while its level is still held, that long after it was told last;
+    `$crossing.times` is how often it was told then, 1 at first.
+
     A level counts as reached only when the run queues a message. A value that is null reaches nothing; a key with
     a null in it has no memory, so that each of its events at a level passes. An event older than the last one that
     changed something can raise the level, but neither lower it nor change the limit.
     """
 
     puts: ClassVar[dict[str, dict[str, str]]] = {
-        "crossing": {"level": "number", "previous": "number", "value": "number", "since": "datetime"}
+        "crossing": {
+            "level": "number",
+            "previous": "number",
+            "value": "number",
+            "since": "datetime",
+            "direction": "string",
+            "times": "integer",
+        }
     }
 
     value: Value
@@ -49,6 +74,9 @@ class Crossing(Step):
     key: Template
     period: Literal["hour", "day", "week", "month", "quarter", "year"] | None = None
     rearm: float = 0.05
+    clears: bool = False
+    new_period: Literal["keep", "clear"] = "keep"
+    remind: Duration | None = None
     timezone: TimeZone = NO_ZONE
 
     def __init__(self, **values: Any) -> None:
@@ -63,6 +91,10 @@ class Crossing(Step):
             raise WrongKeyError("`levels` are numbers from the lowest to the highest, each once", "levels")
         if not 0 <= values.get("rearm", 0) < float("inf"):
             raise WrongKeyError("`rearm` is a number from 0", "rearm")
+        if values.get("new_period") == "clear" and not (values.get("clears") and "period" in values):
+            raise WrongKeyError("`new_period` is of a `period` of a crossing that `clears`", "new_period")
+        if values.get("remind") == 0:
+            raise WrongKeyError("`remind` is longer than nothing", "remind")
         # A level of 20 is told as 20, not as 20.0.
         return {**values, "levels": [int(level) if level.is_integer() else level for level in levels]}
 
@@ -72,7 +104,8 @@ class Crossing(Step):
 
     @classmethod
     def lists(cls, data: dict[str, Any]) -> dict[str, list[Any]]:
-        return {"level": data["levels"]} if "levels" in data else {}
+        directions = ["up", "down"] if data.get("clears") else ["up"]
+        return {"level": data["levels"], "direction": directions} if "levels" in data else {}
 
     def __call__(self, context: Context) -> Drop | None:
         value, words = context.number(self.value)
@@ -83,21 +116,37 @@ class Crossing(Step):
         if key is None:
             if level is None:
                 return Drop(f"{words}, below {self._lowest}")
-            self._pass(context, Held(), level, value, f"{words}; the key is null: it has no memory")
+            words = f"{words} newly reaches {show(level)}; the key is null: it has no memory"
+            self._pass(context, Told("up", Held(), level, words), value)
             return None
         at = context.event.received_at
         place = self._place(at, key)
         before = self._before(context, place)
+        if before is _NOTHING and level is None and self.new_period == "clear" and self.period is not None:
+            place = f"{period_before(at, self.period, self.timezone)} {key}"
+            before = self._before(context, place)
         if level is None and not before.reached:
             return Drop(f"{words}, below {self._lowest}")
         limits = [to_number(run(context.scope)) for run in self._limits]
         held = before if at < before.at else before.after(value, limits, self.rearm, at)
         if held != before:
             context.noticed += self._kept(context, place, held, before)
-        if level is None or not held.crossed_by(level):
+        after, times = held.raised(self.levels, value, limits, at) if held.crossed_by(level) else held, 1
+        if self.clears and before.level is not None and (after.level is None or after.level < before.level):
+            still = f"; {show(after.level)} is still held" if after.reached else ""
+            told = Told("down", before, after.level, f"{words} falls below {show(before.level)}{still}", before.times)
+        elif after != held:
+            told = Told("up", held, after.level, f"{words} newly reaches {show(after.level)}")
+        elif self.remind is not None and held.is_due(self.remind, at):
+            times = held.times + 1
+            told = Told("up", held, held.level, f"{words}: {show(held.level)} is still held, told {times} times", times)
+        else:
             return Drop(self._why(words, level, held, before))
-        context.to_remember += self._kept(context, place, held.raised(self.levels, value, limits, at), before)
-        self._pass(context, held, level, value, words)
+        if self.remind is not None and after.reached:
+            after = after.told_at(at, times)
+        if after != held:
+            context.to_remember += self._kept(context, place, after, before)
+        self._pass(context, told, value)
         return None
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
@@ -132,13 +181,14 @@ class Crossing(Step):
         own = {"place": place, "held": before.data()}
         yield Kept(f"{context.place}/before", context.event.id, own, context.event.received_at)
 
-    def _pass(self, context: Context, held: Held, level: float, value: float, words: str) -> None:
-        since = None if held.since is None else format_time(held.since)
-        found = {"level": level, "previous": held.level, "value": value, "since": since}
+    def _pass(self, context: Context, told: "Told", value: float) -> None:
+        since = None if told.before.since is None else format_time(told.before.since)
+        found = {"level": told.level, "previous": told.before.level, "value": value, "since": since}
+        found |= {"direction": told.direction, "times": told.times}
         # Where what the value is made of is redacted, it is null.
         context.put(lambda scope: scope.update(crossing={**found, "value": self.value.of(scope)[0]}))
         context.changed.append("crossing")
-        context.note = f"{words} newly reaches {show(level)}"
+        context.note = told.note
 
     def _why(self, words: str, level: float | None, held: Held, before: Held) -> str:
         """Say why nothing is newly reached."""

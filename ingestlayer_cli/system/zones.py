@@ -71,13 +71,30 @@ def period_of(at: int, period: str, name: str = "") -> str:
 @lru_cache(maxsize=64)
 def _period_of(at: int, period: str, name: str) -> str:
     """Return it for the start of a quarter of an hour, which all periods share: thousands of events are of one."""
-    moment = local(at, name)
+    return _named(local(at, name), period)
+
+
+def _named(moment: datetime, period: str) -> str:
     if period == "quarter":
         return f"{moment.year:04}-Q{(moment.month + 2) // 3}"
     if period == "week":
         year, week, _ = moment.isocalendar()
         return f"{year:04}-W{week:02}"
     return moment.isoformat()[: {"hour": 13, "day": 10, "month": 7, "year": 4}[period]]
+
+
+def period_before(at: int, period: str, name: str = "") -> str:
+    """Return the hour, day, week, month, quarter or year before that of a time, as the wall's clock has them."""
+    wall = local(at, name).replace(tzinfo=None)
+    start = wall.replace(minute=0)
+    if period != "hour":
+        start = start.replace(hour=0)
+    if period == "week":
+        start -= timedelta(days=start.weekday())
+    elif period in ("month", "quarter", "year"):
+        months = {"month": 1, "quarter": 3, "year": 12}[period]
+        start = start.replace(month=start.month - (start.month - 1) % months, day=1)
+    return _named(start - timedelta(minutes=1), period)
 
 
 def window_of(at: int, length: int, name: str = "") -> int:

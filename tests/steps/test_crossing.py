@@ -17,6 +17,7 @@ key = "$event.customer_id"
 period = "month"
 """
 SAYS = "$crossing.level after ${crossing.previous | default('none')}"
+UP = {"direction": "up", "times": 1}
 FILTER = '[[steps]]\nuse = "filter"\nwhen = "$event.metric != \'quiet\'"\n'
 
 
@@ -63,7 +64,7 @@ def test_an_event_below_all_levels_says_so(pipe: Pipe) -> None:
 def test_the_refs_tell_level_previous_value_and_since(pipe: Pipe) -> None:
     pipe.steps(CROSSING)
     first = pipe.traced(customer_id="acme", used=82, limit=100)
-    assert first["set"] == {"crossing": {"level": 0.8, "previous": None, "value": 0.82, "since": None}}
+    assert first["set"] == {"crossing": {"level": 0.8, "previous": None, "value": 0.82, "since": None} | UP}
     assert first["note"] == "used/limit = 82/100 = 0.82 newly reaches 0.8"
     passed(pipe, 82)
     pipe.clock.passes("1h")
@@ -72,6 +73,7 @@ def test_the_refs_tell_level_previous_value_and_since(pipe: Pipe) -> None:
         "previous": 0.8,
         "value": 0.95,
         "since": "2026-11-03T09:30:00.000Z",
+        **UP,
     }
 
 
@@ -87,6 +89,7 @@ def test_since_is_when_the_level_that_is_held_was_reached_not_a_higher_one_that_
         "previous": 0.8,
         "value": 0.92,
         "since": "2026-11-03T09:30:00.000Z",
+        **UP,
     }
 
 
@@ -462,7 +465,7 @@ def test_a_wrong_field_of_the_value_is_found_at_its_character(pipe: Pipe) -> Non
 def test_a_wrong_name_of_the_ref_is_found_with_the_near_miss(pipe: Pipe) -> None:
     (found,) = problems(pipe, CROSSING, says="now $crossing.levle")
     assert found.startswith("pipelines/pipeline.toml:")
-    assert 'a crossing has level, previous, value, since (did you mean "$crossing.level"?)' in found
+    assert 'a crossing has level, previous, value, since, direction, times (did you mean "$crossing.level"?)' in found
 
 
 def test_validate_warns_of_a_ref_without_the_step(pipe: Pipe) -> None:
@@ -488,3 +491,149 @@ def test_validate_finds_a_level_that_is_none_of_the_step(pipe: Pipe) -> None:
     pipe.steps(CROSSING, destination='when = "$crossing.level == 0.95"')
     (found,) = [line for line in pipe.found() if "crossing" in line]
     assert "$crossing.level is never 0.95: it is one of 0.8, 0.9, 1" in found
+
+
+# It is over -----------------------------------------------------------------------------------------------
+
+CLEARING = CROSSING + "clears = true\n"
+TELLS = "$crossing.direction to ${crossing.level | default('none')} from ${crossing.previous | default('none')}"
+
+
+def test_the_first_event_below_the_level_that_is_held_passes_once(pipe: Pipe) -> None:
+    pipe.steps(CLEARING, says=TELLS)
+    assert passed(pipe, 85, 76, 74, 70, 80) == [True, False, True, False, True]
+    assert pipe.messages() == ["up to 0.8 from none", "down to none from 0.8", "up to 0.8 from none"]
+
+
+def test_what_is_still_held_is_told(pipe: Pipe) -> None:
+    pipe.steps(CLEARING, says=TELLS)
+    assert passed(pipe, 120, 86, 60) == [True, True, True]
+    assert pipe.messages() == ["up to 1 from none", "down to 0.9 from 1", "down to none from 0.9"]
+
+
+def test_a_fall_says_from_where_and_since_when(pipe: Pipe) -> None:
+    pipe.steps(CLEARING)
+    passed(pipe, 100)
+    pipe.clock.passes("1h")
+    entry = pipe.traced(customer_id="acme", used=86, limit=100)
+    assert entry["note"] == "used/limit = 86/100 = 0.86 falls below 1; 0.9 is still held"
+    assert entry["set"]["crossing"] == {
+        "level": 0.9,
+        "previous": 1,
+        "value": 0.86,
+        "since": "2026-11-03T09:30:00.000Z",
+        "direction": "down",
+        "times": 1,
+    }
+
+
+def test_what_nobody_was_told_of_is_not_cleared(pipe: Pipe) -> None:
+    pipe.steps(CLEARING + FILTER)
+    assert passed(pipe, 80, metric="quiet") == [False]
+    assert passed(pipe, 50) == [False]
+
+
+def test_a_higher_limit_clears(pipe: Pipe) -> None:
+    pipe.steps(CLEARING, says=TELLS)
+    assert passed(pipe, 100) == [True]
+    assert passed(pipe, 100, 101, limit=1000) == [True, False]
+    assert passed(pipe, 820, 810, limit=1000) == [True, False]
+    assert passed(pipe, 1200, limit=1200) == [True]
+    assert passed(pipe, 1200, 1205, limit=1500) == [True, False]
+    assert pipe.messages()[-2:] == ["up to 1 from none", "down to 0.8 from 1"]
+
+
+def test_a_late_event_clears_nothing(pipe: Pipe) -> None:
+    pipe.steps(CLEARING)
+    passed(pipe, 90)
+    assert pipe.outcome("1h ago", customer_id="acme", used=10, limit=100) == "dropped"
+    assert passed(pipe, 10, 10) == [True, False]
+
+
+def test_a_fall_whose_message_no_destination_takes_is_a_fall(pipe: Pipe) -> None:
+    pipe.steps(CLEARING, destination='when = "$crossing.level >= 0.8"')
+    assert passed(pipe, 90, 10, 85) == [True, False, True]
+
+
+def test_a_fall_that_passes_is_previewed_as_it_was(pipe: Pipe) -> None:
+    pipe.steps(CLEARING)
+    passed(pipe, 100, 60, 55)
+    told = [pipe.previewed(back)["outcome"] for back in (3, 2, 1)]
+    assert told == ["queued", "queued", "dropped"]
+    assert pipe.previewed(2)["trace"][0]["set"]["crossing"]["direction"] == "down"
+
+
+def test_a_new_period_clears_nothing_by_itself(pipe: Pipe) -> None:
+    pipe.steps(CLEARING)
+    times = ("2026-11-30T23:00:00Z", "2026-12-01T01:00:00Z")
+    outcomes = [
+        pipe.outcome(at, customer_id="acme", used=used, limit=100) for at, used in zip(times, (95, 1), strict=True)
+    ]
+    assert outcomes == ["queued", "dropped"]
+
+
+def test_a_new_period_clears_what_the_one_before_held_once_where_that_is_asked_for(pipe: Pipe) -> None:
+    pipe.steps(CLEARING + 'new_period = "clear"\n', says=TELLS)
+    story = [("2026-11-30T23:00:00Z", 95), ("2026-12-01T01:00:00Z", 78), ("2026-12-01T02:00:00Z", 2)]
+    story += [("2026-12-01T03:00:00Z", 1), ("2026-12-01T04:00:00Z", 85), ("2027-02-01T00:00:00Z", 3)]
+    outcomes = [pipe.outcome(at, customer_id="acme", used=used, limit=100) for at, used in story]
+    assert outcomes == ["queued", "queued", "queued", "dropped", "queued", "dropped"]
+    assert pipe.messages() == [
+        "up to 0.9 from none",
+        "down to 0.8 from 0.9",
+        "down to none from 0.8",
+        "up to 0.8 from none",
+    ]
+
+
+@pytest.mark.parametrize("line", ['new_period = "clear"', 'clears = true\nnew_period = "clear"'])
+def test_the_clearing_of_a_period_needs_both(pipe: Pipe, line: str) -> None:
+    steps = CROSSING + line if "clears" not in line else CROSSING.replace('period = "month"\n', "") + line
+    (found,) = problems(pipe, steps)
+    assert "`new_period` is of a `period` of a crossing that `clears`" in found
+
+
+# Reminders ------------------------------------------------------------------------------------------------
+
+
+def test_a_level_that_is_still_held_is_told_again_after_a_while(pipe: Pipe) -> None:
+    pipe.steps(CROSSING + 'remind = "3d"\n', says="$crossing.level, $crossing.times times")
+    found = []
+    for _ in range(9):
+        found += passed(pipe, 92)
+        pipe.clock.passes("1d")
+    assert found == [True, False, False, True, False, False, True, False, False]
+    assert pipe.messages() == ["0.9, 1 times", "0.9, 2 times", "0.9, 3 times"]
+
+
+def test_a_higher_level_begins_anew(pipe: Pipe) -> None:
+    pipe.steps(CROSSING + 'remind = "3d"\n', says="$crossing.level, $crossing.times times")
+    for used, day in ((82, "3d"), (82, "2d"), (95, "2d"), (95, "1d"), (95, "1d")):
+        passed(pipe, used)
+        pipe.clock.passes(day)
+    assert pipe.messages() == ["0.8, 1 times", "0.8, 2 times", "0.9, 1 times", "0.9, 2 times"]
+
+
+def test_nobody_is_reminded_of_what_is_over(pipe: Pipe) -> None:
+    pipe.steps(CLEARING + 'remind = "1d"\n', says=TELLS)
+    found = []
+    for used in (82, 60, 60, 81):
+        found += passed(pipe, used)
+        pipe.clock.passes("2d")
+    assert found == [True, True, False, True]
+
+
+def test_a_late_event_reminds_of_nothing(pipe: Pipe) -> None:
+    pipe.steps(CROSSING + 'remind = "1d"\n')
+    passed(pipe, 92)
+    pipe.clock.passes("30h")
+    assert passed(pipe, 92) == [True]
+    assert pipe.outcome("1h ago", customer_id="acme", used=92, limit=100) == "dropped"
+
+
+def test_a_reminder_that_no_destination_takes_is_still_due(pipe: Pipe) -> None:
+    pipe.steps(CROSSING + 'remind = "1d"\n' + FILTER)
+    passed(pipe, 92, metric="x")
+    pipe.clock.passes("30h")
+    assert passed(pipe, 92, metric="quiet") == [False]
+    assert passed(pipe, 92, metric="x") == [True]
