@@ -1,14 +1,14 @@
 """`pipelines`: what there is, what it did, and stopping one for a while."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from .options import Json
+from .pipeline_name import Name, check_name
+from .pipelines_pause import pause, resume
 
 app = typer.Typer(help="The pipelines: what they are and did; pause and resume one.", no_args_is_help=True)
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline's name: its file without .toml.")]
 
 DAYS = 7  # that are counted one by one
 
@@ -43,16 +43,8 @@ def show(name: Name, json: Json = False) -> int:
     return 0
 
 
-@app.command()
-def pause(name: Name, json: Json = False) -> int:
-    """Stop a pipeline: its events are still accepted and stored, and can be replayed."""
-    return _set(name, "paused", json)
-
-
-@app.command()
-def resume(name: Name, json: Json = False) -> int:
-    """Let a paused pipeline run again."""
-    return _set(name, "active", json)
+app.command()(pause)
+app.command()(resume)
 
 
 # What `show` has and `list` has not.
@@ -75,11 +67,24 @@ def _rows(only: str | None) -> list[dict[str, Any]]:
         store = runtime.stored
         versions = store.runs.versions() if store else {}
         days = store.runs.days(runtime.clock.now(), DAYS) if store else {}
+        if store is not None:
+            _note_lost(runtime.filed, store)
+        project = runtime.project
     return [
         _row(data, versions.get(data["name"], []), days.get(data["name"]) or [no_runs() for _ in range(DAYS)])
         for data in project.pipelines
         if only in (None, data["name"])
     ]
+
+
+def _note_lost(project: Any, store: Any) -> None:
+    from ..engine.runtime import PAUSED
+    from ..operations.pausing import without_pipeline
+    from ..system.console import note
+
+    for name in without_pipeline(project, store.notes(PAUSED)):
+        words = f"{name} is paused in the store, and there is no such pipeline"
+        note(f"warning: {words}; to forget it: ingestlayer pipelines resume {name}", "yellow")
 
 
 def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) -> dict[str, Any]:
@@ -95,7 +100,7 @@ def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) 
         for v in versions
     ]
     return {
-        **{name: data[name] for name in ("name", "status", "match", "version")},
+        **{name: data[name] for name in ("name", "status", "paused", "match", "version") if name in data},
         "since": next((version["first_used"] for version in known if version["current"]), None),
         "last_24h": days[-1],
         "last_7d": {outcome: sum(day[outcome] for day in days) for outcome in days[-1]},
@@ -107,52 +112,6 @@ def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) 
         "destinations": written.get("destinations", []),
         "tests": len(written.get("tests", [])),
     }
-
-
-def _set(name: str, status: str, json: bool) -> int:
-    """Edit the file. The project is not checked: stopping a pipeline must not wait for another file's mistake."""
-    import os
-
-    from ..project import find
-    from ..project.edit import read
-    from ..project.status import write
-    from ..system.console import note, say, say_json
-    from . import settings
-
-    root = find(settings.project)
-    folder = os.path.join(root, "pipelines")
-    files = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    check_name(name, [file.removesuffix(".toml") for file in files if file.endswith(".toml")])
-    file = f"pipelines/{name}.toml"
-    path = os.path.join(root, file)
-    if read(path, file)[1].get("status") == "draft":
-        _refuse_draft(name, file, status)
-    changed = write(path, file, status)
-    if json:
-        say_json({"pipeline": name, "status": status, "changed": changed, "file": file})
-        return 0
-    say(f"{name} is {status if changed else f'{status} already'}")
-    if status == "paused":
-        note("it posts nothing; events are accepted and stored as before, and can be replayed once it is resumed")
-    elif changed:
-        note("what came meanwhile is stored; to see what it would post: ingestlayer replay --since 1d --dry-run")
-    return 0
-
-
-def _refuse_draft(name: str, file: str, status: str) -> None:
-    from ..system.errors import UsageError
-
-    words = "there is nothing to pause" if status == "paused" else "it was not paused"
-    raise UsageError(f"{name} is a draft: {words}", f'when it is ready, write status = "active" in {file}')
-
-
-def check_name(name: str, known: list[str]) -> None:
-    """Refuse the name of a pipeline that there is not."""
-    from ..system.errors import UsageError, near_miss
-
-    if name not in known:
-        listed = near_miss(name, known) or (f": there are {', '.join(known)}" if known else "")
-        raise UsageError(f'there is no pipeline "{name}"{listed}', "`ingestlayer pipelines list` shows them")
 
 
 def _print(drawn: Any) -> None:

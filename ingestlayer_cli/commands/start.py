@@ -22,6 +22,7 @@ WELCOME = (
 
 def run(settings: Settings) -> int:
     """Say what to do next outside a project; inside one, show its state."""
+    from ..operations.pausing import as_it_runs
     from ..project import find, load_beside
     from ..system.console import say
     from ..system.errors import ProjectError
@@ -34,7 +35,7 @@ def run(settings: Settings) -> int:
         for line in WELCOME:
             say(line)
     else:
-        _show(load_beside(settings.project, keep=False))
+        _show(as_it_runs(load_beside(settings.project, keep=False)))
     _offer_completion()
     return 0
 

@@ -25,7 +25,7 @@ def run(
     from ..system.console import Progress, say, say_json
     from ..system.errors import Exit
     from . import settings
-    from .pipelines import check_name
+    from .pipeline_name import check_name
 
     project = load(settings.project, keep=False).sound()
     if pipeline is not None:

@@ -12,7 +12,7 @@ from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError, StoreError
 from .outside import NotReadError
 from .pipeline import Message, Run
-from .runtime import Runtime
+from .runtime import PAUSED, Runtime
 
 if TYPE_CHECKING:
     from ..store.contract.protocols import Transaction
@@ -100,6 +100,7 @@ def transact(runtime: Runtime, foreseen: Foreseen, work: "Callable[[Transaction]
     while True:
         try:
             with store.transaction() as transaction, outside.held():
+                runtime.heed(transaction.notes(PAUSED))
                 found = work(transaction)
             return found, transaction.queued
         except NotReadError:

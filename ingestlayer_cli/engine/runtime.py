@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .courier import Courier
     from .outbox import Outbox
 
+PAUSED = "paused"  # the topic of the store's notes on pipelines that are paused, by name
+
 
 class Runtime:
     """Opened for one call; `close()` it, or use it in a `with`.
@@ -36,12 +38,14 @@ class Runtime:
         keep: bool = True,
         connections: Connections | None = None,
     ) -> None:
-        self.project = project
+        self.filed = project  # as its files say it
+        self.project = project  # as it runs: `heed`
         self.clock = clock or Clock()
         self.entities = EntityFiles(project.root, project.entities, self.clock, project.home if keep else None)
         self.outside = OutsideStore(self.entities)
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self.connections = connections or Connections(project.connections, show, project.root)
+        self._pauses: dict[str, Any] = {}
         self._pipelines: dict[str, list[Pipeline | FailingPipeline]] = {}
 
     @property
@@ -51,7 +55,9 @@ class Runtime:
 
     @cached_property
     def store(self) -> "Store":
-        return open_to_write(self.project.store_path)
+        store = open_to_write(self.project.store_path)
+        self.heed(store.notes(PAUSED))
+        return store
 
     @cached_property
     def stored(self) -> "Store | None":
@@ -60,7 +66,17 @@ class Runtime:
         if store is not None and store.is_outdated:
             store.close()
             return self.store
+        if store is not None:
+            self.heed(store.notes(PAUSED))
         return store
+
+    def heed(self, pauses: dict[str, Any]) -> None:
+        """Let run what the store's notes do not say is paused; a transaction that runs anything says it anew."""
+        if pauses != self._pauses:
+            from ..project.pauses import heeding
+
+            self.project, self._pauses = heeding(self.filed, pauses), pauses
+            self._pipelines.clear()
 
     @cached_property
     def outbox(self) -> "Outbox":

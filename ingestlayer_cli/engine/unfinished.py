@@ -20,7 +20,7 @@ from .attempts import CURVE
 from .causes import Causes, pipeline_of
 from .memory import OverlaidMemory
 from .pipeline import FailingPipeline, Pipeline, Run
-from .runtime import Runtime
+from .runtime import PAUSED, Runtime
 
 if TYPE_CHECKING:
     from ..store.contract.protocols import Store, Transaction
@@ -52,15 +52,22 @@ def run_due(
 
     Of one pipeline alone, or of the events from one source. Yields what each transaction did, and queued, as of `now`.
     """
-    causes = Causes(runtime.project)
-    known = [group.cause for group in runtime.store.unfinished.groups()]
-    wanted = [it for it in known if pipeline in (None, pipeline_of(it)) and not causes.is_idle(it)]
-    changed = [it for it in wanted if causes.has_changed(it)]
-    left = (most if most is not None else sys.maxsize) if causes.is_told else 0
-    due = runtime.store.unfinished.due
-    while left > 0 and (found := due(changed, wanted, now, CURVE[-1], source, min(CHUNK, left))):
+    left = most if most is not None else sys.maxsize
+    while left > 0 and (found := _due(runtime, now, pipeline, source, min(CHUNK, left))):
         left -= len(found)
         yield _run(runtime, found, now)
+
+
+def _due(runtime: Runtime, now: int, pipeline: str | None, source: str | None, most: int) -> list[UnfinishedRun]:
+    store = runtime.store
+    runtime.heed(store.notes(PAUSED))
+    causes = Causes(runtime.project)
+    if not causes.is_told:
+        return []
+    known = [group.cause for group in store.unfinished.groups()]
+    wanted = [it for it in known if pipeline in (None, pipeline_of(it)) and not causes.is_idle(it)]
+    changed = [it for it in wanted if causes.has_changed(it)]
+    return store.unfinished.due(changed, wanted, now, CURVE[-1], source, most)
 
 
 def run_events(runtime: Runtime, ids: Sequence[str], pipeline: str | None = None) -> tuple[list[Again], Queued]:
@@ -79,6 +86,7 @@ def foreseen_of_events(runtime: Runtime, store: "Store", ids: Sequence[str], pip
 
 
 def _of_events(runtime: Runtime, store: "Store", ids: Sequence[str], pipeline: str | None) -> list[UnfinishedRun]:
+    runtime.heed(store.notes(PAUSED))
     causes = Causes(runtime.project)
     return [
         row
@@ -98,6 +106,8 @@ def _run(runtime: Runtime, found: list[UnfinishedRun], now: int) -> tuple[list[A
         done = []
         transaction.look_up_memory(foreseen.rows, foreseen.states, foreseen.seen)
         for row, pipeline in zip(found, pipelines, strict=True):
+            if pipeline.name in runtime.project.pauses:  # since it was looked for
+                continue
             if not transaction.take_up(row.event.id, row.number, row.tries):
                 continue
             run = pipeline.run(row.event, runtime.outside, transaction)

@@ -17,6 +17,7 @@ from ..store.contract.protocols import Store
 from ..store.opening import engine_version, open_to_read
 from ..system.clock import DAY, HOUR, MINUTE, SECOND, Clock, format_duration, format_time
 from ..system.errors import IngestlayerError
+from .pausing import as_it_runs
 from .symptoms import Symptom
 
 PYTHON = (3, 11)
@@ -48,7 +49,7 @@ def examine(path: str | None, clock: Clock) -> Iterator[Symptom]:
         return
     yield Symptom("project", "ok", f"{root}")
     yield from _files(root)
-    project = load_beside(root, keep=False)
+    project = as_it_runs(load_beside(root, keep=False))
     checks: list[Callable[[Project, Clock], Iterator[Symptom]]] = [
         _store,
         _clock,

@@ -138,7 +138,9 @@ def _why_not(row: Lined, type_: str, fits: bool) -> str:
     if row.status == "draft":
         return "was a draft when the event came: a draft runs on nothing"
     if row.status != "active":
-        return f"was {row.status} when the event came; active, it would have run"
+        by = f" by {row.paused['by']}" if row.paused else ""
+        why = f" ({row.paused['why']})" if row.paused and row.paused["why"] else ""
+        return f"was {row.status}{by} when the event came{why}; active, it would have run"
     return "matches, but its run is not kept"
 
 

@@ -41,11 +41,8 @@ class Project:
         self.trouble: ProjectError | None = data.get("trouble")  # why it is but what can still be told of a project
         # Whether its connections are those of its file, else of what was kept before it broke; or of nothing.
         self.connections_of: str = data.get("connections_of", "file")
-        # Kept with each event: which pipelines there were.
-        rows = self.pipelines + self.broken
-        self.line_up = json.dumps(
-            [{name: row[name] for name in ("name", "version", "status", "match")} for row in rows]
-        )
+        self.pauses: dict[str, Any] = {}  # what the store notes of pipelines that it says are paused: see `pauses`
+        self.line_up = line_up(self.pipelines + self.broken)
         self.accepts_undeclared: bool = data["events"]["undeclared"] == "accept"
         self.retention: int = data["store"]["retention"]
         self.store_path = os.path.join(root, data["store"]["path"])
@@ -96,6 +93,12 @@ class Project:
         if type_ not in self._compiled:
             self._compiled[type_] = Declaration(self._declarations[type_])
         return self._compiled[type_]
+
+
+def line_up(rows: list[dict[str, Any]]) -> str:
+    """Return what is kept with each event: which pipelines there were."""
+    names = ("name", "version", "status", "match", "paused")
+    return json.dumps([{name: row[name] for name in names if name in row} for row in rows])
 
 
 def load(path: str | None = None, *, keep: bool = True) -> Project:

@@ -22,6 +22,7 @@ def listed(rows: Iterable[dict[str, Any]]) -> Iterator[RenderableType]:
         if index:
             yield Text()
         yield _head(row)
+        yield from _paused(row)
         yield _indented(_matches(row["match"]))
         yield _indented(Text(_since(row), "dim"))
         yield from _counts(row)
@@ -30,6 +31,7 @@ def listed(rows: Iterable[dict[str, Any]]) -> Iterator[RenderableType]:
 def shown(row: dict[str, Any]) -> Iterator[RenderableType]:
     """Yield one pipeline whole."""
     yield _head(row)
+    yield from _paused(row)
     if row["description"]:
         yield Text(_one_line(row["description"]), overflow="fold")
     yield Text(_one_line(row["file"]), "dim", overflow="fold")
@@ -48,6 +50,12 @@ def shown(row: dict[str, Any]) -> Iterator[RenderableType]:
 
 def _head(row: dict[str, Any]) -> Text:
     return Text.assemble((_one_line(row["name"]), "bold"), "  ", (row["status"], _STATUSES[row["status"]]))
+
+
+def _paused(row: dict[str, Any]) -> Iterator[RenderableType]:
+    if (note := row.get("paused")) is not None:
+        why = f": {_one_line(note['why'])}" if note["why"] else ""
+        yield _indented(Text(f"by {_one_line(note['by'])} at {_minute(note['at'])}{why}", "yellow", overflow="fold"))
 
 
 def _matches(match: list[str]) -> Text:

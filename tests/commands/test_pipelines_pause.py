@@ -1,4 +1,4 @@
-"""`pipelines pause` and `pipelines resume`."""
+"""`pipelines pause --in-file` and `pipelines resume`: what becomes of the file."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def stamp(project: Folder) -> tuple[int, int]:
 def paused(project: Folder, text: str) -> str:
     """Write the pipeline, pause it, and return its file."""
     file(project).write_bytes(text.encode())
-    result = project.here("pipelines", "pause", "alert")
+    result = project.here("pipelines", "pause", "alert", "--in-file")
     assert result.code == 0, result
     assert project.here("pipelines", "list", "--json").json["pipelines"][0]["status"] == "paused"
     return file(project).read_bytes().decode()
@@ -140,14 +140,14 @@ def test_a_resumed_file_is_the_file_that_was_paused(tested: Folder, status: str)
 def test_a_number_that_equals_no_other_does_not_keep_a_pipeline_from_being_paused(tested: Folder) -> None:
     step = '[[steps]]\nuse = "filter"\nconditions = [{ field = "used", op = ">", value = nan }]\n'
     file(tested).write_text(step + DESTINATION)
-    assert tested.here("pipelines", "pause", "alert").code == 0
+    assert tested.here("pipelines", "pause", "alert", "--in-file").code == 0
     assert file(tested).read_text() == 'status = "paused"\n' + step + DESTINATION
 
 
 def test_pausing_twice_changes_nothing(tested: Folder) -> None:
     text = paused(tested, DESTINATION)
     before = stamp(tested)
-    result = tested.here("pipelines", "pause", "alert")
+    result = tested.here("pipelines", "pause", "alert", "--in-file")
     assert result.code == 0
     assert result.out == "alert is paused already\n"
     assert (file(tested).read_bytes().decode(), stamp(tested)) == (text, before)
@@ -162,7 +162,7 @@ def test_resuming_what_is_active_changes_nothing(tested: Folder) -> None:
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
 def test_the_file_keeps_its_mode(tested: Folder, mode: int) -> None:
     file(tested).chmod(mode)
-    tested.here("pipelines", "pause", "alert")
+    tested.here("pipelines", "pause", "alert", "--in-file")
     assert stat.S_IMODE(file(tested).stat().st_mode) == mode
 
 
@@ -170,55 +170,55 @@ def test_a_link_stays_a_link(tested: Folder) -> None:
     target = tested.root / "elsewhere.txt"
     os.rename(file(tested), target)
     file(tested).symlink_to(target)
-    tested.here("pipelines", "pause", "alert")
+    tested.here("pipelines", "pause", "alert", "--in-file")
     assert file(tested).is_symlink()
     assert 'status = "paused"' in target.read_text()
 
 
 def test_nothing_is_left_beside_the_file(tested: Folder) -> None:
-    tested.here("pipelines", "pause", "alert")
+    tested.here("pipelines", "pause", "alert", "--in-file")
     assert os.listdir(tested.root / "pipelines") == ["alert.toml"]
 
 
 def test_a_paused_pipeline_does_not_fire(tested: Folder) -> None:
     assert len(tested.here(*EMIT).json["runs"]) == 1
-    tested.here("pipelines", "pause", "alert")
+    tested.here("pipelines", "pause", "alert", "--in-file")
     assert tested.here(*EMIT).json["runs"] == []
 
 
 def test_a_paused_pipeline_drops_nothing_the_event_is_stored(tested: Folder) -> None:
-    tested.here("pipelines", "pause", "alert")
+    tested.here("pipelines", "pause", "alert", "--in-file")
     tested.here(*EMIT)
     assert tested.count("events") == 1
 
 
 def test_a_resumed_pipeline_fires_again(tested: Folder) -> None:
-    tested.here("pipelines", "pause", "alert")
+    tested.here("pipelines", "pause", "alert", "--in-file")
     tested.here("pipelines", "resume", "alert")
     assert len(tested.here(*EMIT).json["runs"]) == 1
 
 
 def test_pausing_says_what_it_means(tested: Folder) -> None:
-    result = tested.here("pipelines", "pause", "alert")
+    result = tested.here("pipelines", "pause", "alert", "--in-file")
     assert result.out == "alert is paused\n"
     assert "events are accepted and stored as before, and can be replayed" in result.err
 
 
 def test_json_says_what_changed(tested: Folder) -> None:
     document = {"pipeline": "alert", "status": "paused", "changed": True, "file": "pipelines/alert.toml"}
-    assert tested.here("pipelines", "pause", "alert", "--json").json == document
-    assert tested.here("pipelines", "pause", "alert", "--json").json == {**document, "changed": False}
+    assert tested.here("pipelines", "pause", "alert", "--in-file", "--json").json == document
+    assert tested.here("pipelines", "pause", "alert", "--in-file", "--json").json == {**document, "changed": False}
 
 
 def test_a_mistake_in_another_file_does_not_keep_a_pipeline_from_being_paused(tested: Folder) -> None:
     tested.write("events/broken.toml", "type =")
-    assert tested.here("pipelines", "pause", "alert").code == 0
+    assert tested.here("pipelines", "pause", "alert", "--in-file").code == 0
     assert 'status = "paused"' in file(tested).read_text()
 
 
 def test_a_file_that_is_not_toml_is_refused_with_the_place(tested: Folder) -> None:
     file(tested).write_text("match = [\n")
-    result = tested.here("pipelines", "pause", "alert", "--json")
+    result = tested.here("pipelines", "pause", "alert", "--in-file", "--json")
     assert result.code == 78
     assert result.error["details"][0]["path"].startswith("pipelines/alert.toml")
     assert file(tested).read_text() == "match = [\n"
@@ -226,14 +226,14 @@ def test_a_file_that_is_not_toml_is_refused_with_the_place(tested: Folder) -> No
 
 def test_a_status_that_is_no_text_is_refused(tested: Folder) -> None:
     file(tested).write_text("status = 3\n" + DESTINATION)
-    assert tested.here("pipelines", "pause", "alert").code == 78
+    assert tested.here("pipelines", "pause", "alert", "--in-file").code == 78
     assert file(tested).read_text() == "status = 3\n" + DESTINATION
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])
 def test_a_draft_is_neither_paused_nor_resumed(tested: Folder, command: str) -> None:
     file(tested).write_text('status = "draft"\n' + DESTINATION)
-    result = tested.here("pipelines", command, "alert")
+    result = tested.here("pipelines", command, "alert", "--in-file")
     assert result.code == 2
     assert "alert is a draft" in result.err
     assert 'status = "draft"' in file(tested).read_text()
@@ -241,7 +241,7 @@ def test_a_draft_is_neither_paused_nor_resumed(tested: Folder, command: str) -> 
 
 @pytest.mark.parametrize("name", ["alrt", "../ingestlayer", ""])
 def test_a_pipeline_that_there_is_not_is_a_usage_error(tested: Folder, name: str) -> None:
-    result = tested.here("pipelines", "pause", name)
+    result = tested.here("pipelines", "pause", name, "--in-file")
     assert result.code == 2
     assert "there is no pipeline" in result.err
 
@@ -249,7 +249,7 @@ def test_a_pipeline_that_there_is_not_is_a_usage_error(tested: Folder, name: str
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_said(tested: Folder) -> None:
     (tested.root / "pipelines").chmod(0o500)
-    result = tested.here("pipelines", "pause", "alert")
+    result = tested.here("pipelines", "pause", "alert", "--in-file")
     (tested.root / "pipelines").chmod(0o700)
     assert result.code == 78
     assert "cannot be written" in result.err

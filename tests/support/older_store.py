@@ -21,7 +21,13 @@ BACK_TO_2 = (
     "ALTER TABLE deliveries DROP COLUMN thread",
     "ALTER TABLE deliveries DROP COLUMN superseded_by",
     "ALTER TABLE deliveries DROP COLUMN rate",
-    *(f"DROP TABLE {table}" for table in ("states", "entities", "threads", "people", "unfinished", "rates", "given")),
+    *(
+        f"DROP TABLE {table}"
+        for table in (
+            *("states", "entities", "threads", "people", "unfinished", "rates", "given"),
+            *("notes", "api_keys"),
+        )
+    ),
     "PRAGMA user_version = 2",
 )
 

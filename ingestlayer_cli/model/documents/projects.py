@@ -1,6 +1,6 @@
 """Documents of a project's files, its tests, its set-up and its store."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -104,11 +104,23 @@ class TestsDocument(TypedDict):
     tests: list[TestedDocument]
 
 
+class PausedDocument(TypedDict):
+    """Who paused a pipeline in the store, when and why."""
+
+    by: str
+    at: str
+    why: str
+
+
 class PipelineDocument(TypedDict):
-    """A pipeline in a list: what it is, and its runs in the last 24 hours, 7 days, and on each of these."""
+    """A pipeline in a list: what it is, and its runs in the last 24 hours, 7 days, and on each of these.
+
+    `paused` only where the store says that it is.
+    """
 
     name: str
     status: Literal["active", "paused", "draft"]
+    paused: NotRequired[PausedDocument]
     match: list[str]
     version: str
     since: str | None

@@ -123,6 +123,9 @@ class Transaction(Memory, Protocol):
     def note(self, topic: str, name: str) -> Any:
         """Return a note; nobody else writes it before this transaction has ended."""
 
+    def notes(self, topic: str) -> dict[str, Any]:
+        """Return all notes of a topic as they are when this transaction reads them, by name."""
+
     def write_note(self, topic: str, name: str, value: Any, at: int) -> None:
         """Keep a note, which is any JSON but null, in place of the one before."""
 

@@ -143,6 +143,7 @@ class Lined(NamedTuple):
     version: str
     status: str
     match: list[str]
+    paused: dict[str, str] | None = None  # in the store: by whom, when and why
 
 
 class StoredRun(NamedTuple):

@@ -53,7 +53,7 @@ class SqliteRuns:
         )
         if not rows:
             return None
-        return [Lined(row["name"], row["version"], row["status"], row["match"]) for row in json.loads(rows[0][0])]
+        return [Lined(**row) for row in json.loads(rows[0][0])]
 
     def skipped(self, event_id: str, run: int) -> list[dict[str, str]]:
         rows = self._rows(

@@ -58,3 +58,11 @@ def test_a_note_of_a_transaction_that_failed_is_not_there(store: Store) -> None:
         transaction.write_note("check", "x", 1, 10)
         raise ZeroDivisionError
     assert store.note("check", "x") is None
+
+
+def test_a_transaction_reads_the_notes_of_a_topic(store: Store, other: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.write_note("paused", "alert", {"by": "jo"}, 1)
+        transaction.write_note("else", "other", 1, 1)
+    with other.transaction() as transaction:
+        assert transaction.notes("paused") == {"alert": {"by": "jo"}}

@@ -1,0 +1,16 @@
+"""The name of a pipeline on the command line."""
+
+from typing import Annotated
+
+import typer
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline's name: its file without .toml.")]
+
+
+def check_name(name: str, known: list[str]) -> None:
+    """Refuse the name of a pipeline that there is not."""
+    from ..system.errors import UsageError, near_miss
+
+    if name not in known:
+        listed = near_miss(name, known) or (f": there are {', '.join(known)}" if known else "")
+        raise UsageError(f'there is no pipeline "{name}"{listed}', "`ingestlayer pipelines list` shows them")
