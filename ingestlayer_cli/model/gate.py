@@ -18,6 +18,7 @@ MAX_TYPE = 200
 MAX_KEY = 512
 MAX_LISTED = 500  # fields in the declaration that a rejection proposes
 _TYPE = lazy(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
+_OF_CALL = lazy(r"once_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _UNPRINTABLE = lazy(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -25,23 +26,17 @@ WRITTEN = ("type", "payload", "idempotency_key", "timestamp")  # the names of an
 
 
 class Raw(NamedTuple):
-    """What a sender gave, before any check.
-
-    A key that `is_fallback` was made by a client for one call, to be safe when it is sent again: it stands where the
-    declaration has no key.
-    """
+    """What a sender gave, before any check."""
 
     type: str
     payload: Any
     key: str | None = None
     timestamp: str | None = None
     source: str = "cli"
-    is_fallback: bool = False
 
     def envelope(self) -> dict[str, Any]:
         """Return what a sender writes of it, as a line of a batch."""
-        key = None if self.is_fallback else self.key
-        return dict(zip(WRITTEN, (self.type, self.payload, key, self.timestamp), strict=True))
+        return dict(zip(WRITTEN, (self.type, self.payload, self.key, self.timestamp), strict=True))
 
 
 class Line(NamedTuple):
@@ -82,7 +77,7 @@ class Gate:
         event = Event(new_event_id(now), raw.type, received_at, raw.source, raw.key, raw.payload)
         if raw.key is not None:
             _check_key(raw.key)
-        if (raw.key is None or raw.is_fallback) and declaration is not None and declaration.key is not None:
+        if declaration is not None and declaration.key is not None and (raw.key is None or is_of_call(raw.key)):
             event = event._replace(key=_derived_key(declaration, event))
         text = encode(event.payload)
         if _too_large(text):
@@ -204,6 +199,14 @@ def _is_unprintable(text: str) -> bool:
 def is_key(text: str) -> bool:
     """Say whether a text can be an idempotency key."""
     return bool(text.strip()) and len(text) <= MAX_KEY and not _is_unprintable(text)
+
+
+def is_of_call(key: str) -> bool:
+    """Say whether a client made a key for one call, to be safe when the call is sent again.
+
+    It stands where the declaration has no key: else every call would be an event of its own.
+    """
+    return key.startswith("once_") and _OF_CALL.fullmatch(key) is not None
 
 
 def hashed(text: str) -> str:

@@ -289,11 +289,17 @@ def test_the_declared_key_goes_by_the_events_own_time() -> None:
     )
 
 
-@pytest.mark.parametrize(("declared", "key"), [(None, "call-1"), (KEY, "acme:api-calls:2026-11:true")])
-def test_a_key_that_a_client_made_stands_only_where_none_is_declared(declared: str | None, key: str) -> None:
-    raw = Raw("usage.limit_reached", PAYLOAD, "call-1", is_fallback=True)
-    assert admit(raw, gate(declared)).key == key
-    assert raw.envelope()["idempotency_key"] is None
+ONCE = "once_f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+
+
+@pytest.mark.parametrize(("declared", "key"), [(None, ONCE), (KEY, "acme:api-calls:2026-11:true")])
+def test_a_key_that_a_client_made_for_a_call_stands_only_where_none_is_declared(declared: str | None, key: str) -> None:
+    assert admit(Raw("usage.limit_reached", PAYLOAD, ONCE), gate(declared)).key == key
+
+
+@pytest.mark.parametrize("key", ["once_acme", "once_", ONCE + "0", ONCE.upper()])
+def test_a_key_of_the_sender_that_only_begins_so_stands(key: str) -> None:
+    assert admit(Raw("usage.limit_reached", PAYLOAD, key), gate(KEY)).key == key
 
 
 def test_a_nudge_and_a_blocking_limit_have_two_keys() -> None:
