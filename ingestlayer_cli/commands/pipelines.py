@@ -1,12 +1,13 @@
 """`pipelines`: what there is, what it did, and stopping one for a while."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from .options import Json
 from .pipeline_name import Name, check_name
 from .pipelines_pause import pause, resume
+from .pipelines_versions import diff, print_version, restore
 
 app = typer.Typer(help="The pipelines: what they are and did; pause and resume one.", no_args_is_help=True)
 
@@ -29,10 +30,18 @@ def list_pipelines(json: Json = False) -> int:
 
 
 @app.command()
-def show(name: Name, json: Json = False) -> int:
+def show(
+    name: Name,
+    version: Annotated[
+        str | None, typer.Option("--version", metavar="VERSION", help="Print the file of this version instead.")
+    ] = None,
+    json: Json = False,
+) -> int:
     """Show one pipeline: its steps, branches and channels as a tree, and its versions."""
     from ..system.console import say_json
 
+    if version is not None:
+        return print_version(name, version, json)
     (row,) = _rows(name)
     if json:
         say_json(row)
@@ -45,6 +54,8 @@ def show(name: Name, json: Json = False) -> int:
 
 app.command()(pause)
 app.command()(resume)
+app.command()(diff)
+app.command()(restore)
 
 
 # What `show` has and `list` has not.

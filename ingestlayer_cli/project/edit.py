@@ -14,13 +14,21 @@ from .find import bounded
 BOM = "\ufeff"
 
 
-def read(path: str, name: str) -> tuple[str, dict[str, Any]]:
-    """Return the text of a TOML file, line ends as they are, and its data; ProjectError names the place."""
+def read_text(path: str, name: str) -> str:
+    """Return the text of a file, line ends as they are; ProjectError says why it is none."""
     try:
-        text = bounded(path).decode()
-        return text, tomllib.loads(text.removeprefix(BOM))
+        return bounded(path).decode()
     except OSError as error:
         raise ProjectError(f"{name} cannot be read: {error.strerror}", "check its permissions") from None
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"{name} is not TOML", "", [Problem(name, str(error))]) from None
+
+
+def read(path: str, name: str) -> tuple[str, dict[str, Any]]:
+    """Return the text of a TOML file, line ends as they are, and its data; ProjectError names the place."""
+    text = read_text(path, name)
+    try:
+        return text, tomllib.loads(text.removeprefix(BOM))
     except (ValueError, RecursionError) as error:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         place = f"{name}:{found[1]}:{found[2]}" if found else name
@@ -65,3 +73,13 @@ def replace(path: str, name: str, text: str) -> None:
     finally:
         if part and os.path.exists(part):
             os.unlink(part)
+
+
+def write_new(path: str, name: str, text: str) -> None:
+    """Write a file that is not there."""
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise ProjectError(f"{name} cannot be written: {error.strerror}", "check the folder's permissions") from None

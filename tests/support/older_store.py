@@ -28,6 +28,8 @@ BACK_TO_2 = (
             *("notes", "api_keys"),
         )
     ),
+    "DROP INDEX runs_by_outcome",
+    "DROP INDEX deliveries_by_lane",
     "PRAGMA user_version = 2",
 )
 

@@ -1,11 +1,11 @@
 """Documents of a project's files, its tests, its set-up and its store."""
 
-from typing import Any, Literal, NotRequired
+from typing import Literal
 
 from typing_extensions import TypedDict
 
 from .checks import CheckedDocument, FailedCheckDocument
-from .events import PreviewDocument, RunCounts
+from .events import PreviewDocument
 
 Mark = Literal["ok", "warning", "problem"]
 
@@ -102,65 +102,6 @@ class TestsDocument(TypedDict):
     seconds: float
     updated: list[str]
     tests: list[TestedDocument]
-
-
-class PausedDocument(TypedDict):
-    """Who paused a pipeline in the store, when and why."""
-
-    by: str
-    at: str
-    why: str
-
-
-class PipelineDocument(TypedDict):
-    """A pipeline in a list: what it is, and its runs in the last 24 hours, 7 days, and on each of these.
-
-    `paused` only where the store says that it is.
-    """
-
-    name: str
-    status: Literal["active", "paused", "draft"]
-    paused: NotRequired[PausedDocument]
-    match: list[str]
-    version: str
-    since: str | None
-    last_24h: RunCounts
-    last_7d: RunCounts
-    days: list[RunCounts]
-
-
-class PipelinesDocument(TypedDict):
-    """`pipelines list`."""
-
-    pipelines: list[PipelineDocument]
-
-
-class VersionDocument(TypedDict):
-    """A version of a pipeline that ran."""
-
-    version: str
-    first_used: str
-    current: bool
-
-
-class WholePipelineDocument(PipelineDocument):
-    """`pipelines show`; its texts as the file has them."""
-
-    description: str
-    file: str
-    versions: list[VersionDocument]
-    steps: list[dict[str, Any]]
-    destinations: list[dict[str, Any]]
-    tests: int
-
-
-class PauseDocument(TypedDict):
-    """`pipelines pause` and `pipelines resume`."""
-
-    pipeline: str
-    status: Literal["active", "paused"]
-    changed: bool
-    file: str
 
 
 class LookDocument(TypedDict):

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from . import checks, deliveries, entities, events, past, projects, slack, stories
+from . import checks, deliveries, entities, events, past, pipelines, projects, slack, stories
 
 # By command; of those with a star, one a line.
 DOCUMENTS: dict[str, Any] = {
@@ -31,10 +31,13 @@ DOCUMENTS: dict[str, Any] = {
     "init --from": projects.InitFromDocument,
     "recipes": projects.RecipesDocument,
     "recipes NAME": projects.RecipePreviewDocument,
-    "pipelines list": projects.PipelinesDocument,
-    "pipelines show": projects.WholePipelineDocument,
-    "pipelines pause": projects.PauseDocument,
-    "pipelines resume": projects.PauseDocument,
+    "pipelines list": pipelines.PipelinesDocument,
+    "pipelines show": pipelines.WholePipelineDocument,
+    "pipelines show --version": pipelines.PipelineVersionDocument,
+    "pipelines diff": pipelines.DiffDocument,
+    "pipelines restore": pipelines.RestoreDocument,
+    "pipelines pause": pipelines.PauseDocument,
+    "pipelines resume": pipelines.PauseDocument,
     "doctor": projects.DoctorDocument,
     "store info": projects.StoreDocument,
     "store prune": projects.PruneDocument,

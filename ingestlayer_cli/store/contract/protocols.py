@@ -348,6 +348,12 @@ class Runs(Protocol):
     def versions(self) -> dict[str, list[UsedVersion]]:
         """Return each pipeline's versions, the newest first."""
 
+    def texts(self, pipeline: str) -> dict[str, str]:
+        """Return the text of each version of a pipeline, the newest first."""
+
+    def last_version(self, pipeline: str) -> str | None:
+        """Return the version that the latest event ran under of those that ran a pipeline."""
+
     def days(self, now: int, days: int) -> dict[str, list[dict[str, int]]]:
         """Return for each pipeline its runs by outcome on each of the last days, the oldest first.
 

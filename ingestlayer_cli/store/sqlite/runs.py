@@ -139,6 +139,20 @@ class SqliteRuns:
             found.setdefault(pipeline, []).append(UsedVersion(version, first_used))
         return found
 
+    def texts(self, pipeline: str) -> dict[str, str]:
+        order = "ORDER BY first_used DESC, seq DESC"
+        return dict(self._rows(f"SELECT version, text FROM pipeline_versions WHERE pipeline = ? {order}", pipeline))
+
+    def last_version(self, pipeline: str) -> str | None:
+        latest = "SELECT max(r.event) FROM runs r WHERE r.version = v.seq AND r.outcome = o.column1"
+        outcomes = "(VALUES ('queued'), ('dropped'), ('failed')) o"
+        rows = self._rows(
+            f"SELECT version, max(last) FROM (SELECT v.version, ({latest}) AS last FROM pipeline_versions v, {outcomes}"
+            " WHERE v.pipeline = ?) WHERE last IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 1",
+            pipeline,
+        )
+        return str(rows[0][0]) if rows else None
+
     def days(self, now: int, days: int) -> dict[str, list[dict[str, int]]]:
         start = now - days * DAY
         rows = self._rows(

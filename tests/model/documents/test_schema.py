@@ -372,7 +372,11 @@ def test_pipelines(bench: Bench) -> None:
     bench.emit()
     assert bench.document("pipelines list", "pipelines", "list")["pipelines"][0]["last_24h"]["queued"] == 1
     assert bench.document("pipelines show", "pipelines", "show", "limits")["versions"]
+    version = bench.document("pipelines diff", "pipelines", "diff", "limits")["version"]
+    assert bench.document("pipelines show --version", "pipelines", "show", "limits", "--version", version)["text"]
+    bench.document("pipelines restore", "pipelines", "restore", "limits", version)
     bench.document("pipelines pause", "pipelines", "pause", "limits")
+    assert "paused" in bench.document("pipelines list", "pipelines", "list")["pipelines"][0]
     bench.document("pipelines resume", "pipelines", "resume", "limits")
 
 

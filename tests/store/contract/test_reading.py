@@ -193,3 +193,13 @@ def test_a_store_that_grows_says_so(store: Store) -> None:
     before = store.upkeep.size()
     accept(store, *(event(f"evt_{number}" + "x" * 5_000) for number in range(20)))
     assert sum(store.upkeep.size()) > sum(before)
+
+
+def test_the_texts_of_a_pipeline_are_kept_and_the_version_that_ran_last_is_known(store: Store) -> None:
+    for number, version in enumerate(("a", "b", "a")):
+        accept(store, event(f"evt_{number}"), now=10 * number)
+        with store.transaction() as transaction:
+            transaction.add_run(f"evt_{number}", run()._replace(version=version, text=f"text {version}"), 10 * number)
+    assert list(store.runs.texts("p").items()) == [("b", "text b"), ("a", "text a")]
+    assert store.runs.last_version("p") == "a"
+    assert (store.runs.texts("q"), store.runs.last_version("q")) == ({}, None)
