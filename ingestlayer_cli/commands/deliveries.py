@@ -147,12 +147,13 @@ def settle(
 def _given_up(runtime: Any, words: list[str]) -> list[str]:
     """Let failed runs of events rest; return the events' ids."""
     from ..operations.naming import named
+    from ..store.contract.sending import GIVEN_UP
     from ..system.errors import UsageError
 
     ids = [named(runtime.stored, word).event.id for word in words]
     for id_ in ids:
         with runtime.store.transaction() as transaction:
-            if not transaction.give_up(id_, "given up by hand"):
+            if not transaction.give_up(id_, GIVEN_UP):
                 raise UsageError(f"{id_} has no run that failed and waits", f"ingestlayer why {id_}")
     return ids
 

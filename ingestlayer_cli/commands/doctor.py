@@ -19,7 +19,7 @@ def doctor(json: Json = False, quiet: Quiet = False) -> int:
     for finding in examine(settings.project, Clock()):
         found.append(finding)
         if not json and (finding.mark == "problem" or not quiet):
-            line(finding.mark, finding.words, finding.hint)
+            line(finding.mark, finding.told, finding.hint)
     if json:
-        say_json({"findings": [finding._asdict() for finding in found]})
+        say_json({"findings": [finding.document() for finding in found]})
     return Exit.FOUND if any(finding.mark == "problem" for finding in found) else Exit.OK

@@ -20,7 +20,7 @@ from ..model.sending import (
     Place,
     Result,
 )
-from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
+from ..store.contract.sending import GIVEN_UP, Attempt, Claimed, Doubtful, Wanted
 from ..system.clock import DAY, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
 from .attempts import CURVE, LONGEST, by_hand, by_look, judged, sent_again
@@ -243,7 +243,7 @@ class Outbox:
 
     def settle(self, id_: str, status: str) -> bool:
         """Record the operator's word, delivered or dead; False when it is delivered already, or being sent."""
-        now, why = self._clock.now(), None if status == "delivered" else "given up by hand"
+        now, why = self._clock.now(), None if status == "delivered" else GIVEN_UP
         return self._deliveries.settle(id_, Attempt(now, 0, "settled", status, False, now, why), self._owner)
 
     # What may or may not have arrived -----------------------------------------------------------------

@@ -54,7 +54,8 @@ def test_files_with_mistakes(connected: Person) -> None:
     connected.write("pipelines/limits.toml", "match = 5\nuze = 1\n")
     result = connected.run("doctor")
     assert result.code == 1
-    assert "✗ the project's files have 2 problems\n  → ingestlayer validate" in result.out
+    assert "✗ pipelines/limits.toml has 2 problems: its runs fail: pipelines/limits.toml:1:1" in result.out
+    assert "\n  → ingestlayer validate" in result.out
 
 
 def test_quiet_prints_problems_alone(connected: Person) -> None:
@@ -198,23 +199,29 @@ def test_it_finds_everything_under_env_i(connected: Person) -> None:
 
 def test_waiting_deliveries(connected: Person) -> None:
     connected.run(*EMIT, "--no-deliver")
-    assert findings(connected, "deliveries") == [("ok", "1 wait", "")]
+    assert findings(connected, "deliveries") == [("ok", "#alerts: 1 message waits", "")]
 
 
 def test_overdue_deliveries(connected: Person) -> None:
     connected.run(*EMIT, "--no-deliver")
     changed(connected.root, "UPDATE deliveries SET due_at = ?", (time.time() - 3600) * 1000 // 1)
     ((mark, words, hint),) = findings(connected, "deliveries")
-    assert (mark, words) == ("warning", "1 wait for over 15m")
+    assert (mark, words) == (
+        "problem",
+        "#alerts: 1 message waits for over 15m: `ingestlayer deliver` never ran here",
+    )
     assert "ingestlayer deliver" in hint
 
 
 def test_dead_deliveries_are_a_problem_for_a_day(connected: Person) -> None:
     connected.slack.script.append(SlackError("is_archived"))
     assert connected.run(*EMIT, env={"SLACK_BOT_TOKEN": TOKEN}).code == 69
-    assert findings(connected, "deliveries")[0][:2] == ("problem", "1 dead, 1 of them since yesterday")
+    assert findings(connected, "deliveries")[0][:2] == (
+        "problem",
+        "#alerts: 1 message is dead: Slack refused the message: is_archived",
+    )
     changed(connected.root, "UPDATE deliveries SET settled_at = ?", LONG_AGO * 1000)
-    assert findings(connected, "deliveries")[0][:2] == ("warning", "1 dead")
+    assert findings(connected, "deliveries")[0][0] == "warning"
 
 
 def test_deliveries_that_may_have_arrived(connected: Person) -> None:
@@ -273,4 +280,4 @@ def test_a_clock_that_is_behind_the_store_is_a_problem(connected: Person) -> Non
 def test_events_of_a_time_that_is_still_to_come_are_named(connected: Person) -> None:
     connected.run(*EMIT, "--no-deliver", "--timestamp", "2200-01-01T00:00:00Z", "--allow-future")
     ((mark, words, _),) = findings(connected, "clock")
-    assert (mark, words.startswith("1 events are of a time that is still to come")) == ("warning", True)
+    assert (mark, words.startswith("1 event is of a time that is still to come")) == ("warning", True)

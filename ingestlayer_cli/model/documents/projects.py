@@ -105,12 +105,20 @@ class TestsDocument(TypedDict):
 
 
 class LookDocument(TypedDict):
-    """One thing that `doctor` looked at."""
+    """One thing that was looked at. A trouble is known by its `kind` and `subject`; what is ok has no kind.
+
+    `why` stands in `words`, too; `command` is the one in `hint` that mends it, empty where none does.
+    """
 
     check: str
     mark: Mark
     words: str
     hint: str
+    kind: str
+    subject: str
+    since: str | None
+    why: str
+    command: str
 
 
 class DoctorDocument(TypedDict):

@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ...destinations.slack import credentials
 from ...destinations.slack.workspaces import API_URL, table_of
@@ -11,11 +12,14 @@ from ...project import Project
 from ...system.addresses import shown
 from ...system.errors import ProjectError
 from ...system.state import state_folder
-from ..symptoms import Symptom
+from ..troubles.symptoms import Symptom, trouble
 from . import workspaces
 from .client import UnreachableError
 from .scopes import NEEDED
 from .status import status
+
+if TYPE_CHECKING:
+    from ...model.documents.projects import Mark
 
 
 def connections(project: Project) -> Iterator[Symptom]:
@@ -27,14 +31,15 @@ def connections(project: Project) -> Iterator[Symptom]:
             address = without_secrets(shown(row["api_url"]))
             words = f"{name}: the token and the messages go to {address}, and not to slack.com"
             hint = f"unless that is meant: take api_url out of [{table_of(workspace)}]"
-            yield Symptom("api", "warning", words, hint)
+            yield trouble("api", "warning", "api_foreign", name, words, hint=hint)
         if row["connection"] == "terminal":
             words = f"{name}: messages are drawn on the terminal, not sent"
-            yield Symptom("slack", "warning", words, "ingestlayer slack connect")
+            yield trouble("slack", "warning", "terminal", name, words, command="ingestlayer slack connect")
             continue
         for problem in row["problems"]:
-            mark = "warning" if problem["kind"] == UnreachableError.kind else "problem"
-            yield Symptom("slack", mark, f"{name}: {problem['problem']}", problem["hint"])
+            mark: Mark = "warning" if problem["kind"] == UnreachableError.kind else "problem"
+            words, hint = f"{name}: {problem['problem']}", problem["hint"]
+            yield trouble("slack", mark, f"slack_{problem['kind']}", name, words, hint=hint)
         if not row["problems"]:
             who = f"{row['team']} as @{row['bot']}" if row["team"] else "an incoming webhook"
             yield Symptom("slack", "ok", f"{name}: {who}")
@@ -42,14 +47,16 @@ def connections(project: Project) -> Iterator[Symptom]:
             if scope == NEEDED:
                 continue  # a problem of its own
             words = f"{name}: without {scope} it cannot {use}"
-            yield Symptom("slack", "warning", words, "add it under OAuth & Permissions, and install the app again")
+            hint = "add it under OAuth & Permissions, and install the app again"
+            yield trouble("slack", "warning", "slack_scope", f"{name} {scope}", words, hint=hint)
         for it in row["channels"]:
             if it["mark"] != "ok":
                 words = f"{name}: {it['channel']} ({', '.join(it['pipelines'])}): {it['standing']}"
-                yield Symptom("slack", it["mark"], words, it["hint"])
+                yield trouble("slack", it["mark"], "slack_channel", it["channel"], words, hint=it["hint"])
     if not credentials.is_private():
-        hint = f"chmod 600 {shlex.quote(os.path.join(state_folder() or '', 'slack.json'))}"
-        yield Symptom("slack", "problem", "the file of secrets can be read by others", hint)
+        path = os.path.join(state_folder() or "", "slack.json")
+        words, command = "the file of secrets can be read by others", f"chmod 600 {shlex.quote(path)}"
+        yield trouble("slack", "problem", "secrets_open", path, words, command=command)
 
 
 def missed_by_cron(project: Project) -> Iterator[Symptom]:
@@ -62,11 +69,11 @@ def missed_by_cron(project: Project) -> Iterator[Symptom]:
         try:
             kept = credentials.kept(project.root, connection, workspace)
         except ProjectError as error:
-            yield Symptom("cron", "problem", error.message, error.hint)
+            yield trouble("cron", "problem", "secret_missing", variable, error.message, hint=error.hint)
             continue
         if os.environ.get(variable) and kept is None:
             hint = f"keep it: ingestlayer slack connect; or set {variable} in the crontab's own environment"
-            yield Symptom("cron", "warning", f"{variable} is set in this shell only", hint)
+            yield trouble("cron", "warning", "cron_env", variable, f"{variable} is set in this shell only", hint=hint)
         elif kept is not None and kept.where == credentials.KEYRING:
             hint = f"a job of cron may not reach it: set {variable} in the crontab's own environment"
-            yield Symptom("cron", "warning", "the secret is in the keyring", hint)
+            yield trouble("cron", "warning", "cron_env", variable, "the secret is in the keyring", hint=hint)

@@ -17,13 +17,13 @@ from ...system.clock import Clock
 from .accepting import First, Keys, LookedUp, NewDelivery, NewRun, Queued, Rate
 from .keys import ApiKey
 from .reading import (
-    Backlog,
     DeliverySelection,
     FirstRun,
     LastSettled,
     Lined,
     Looked,
     Mark,
+    NotArrived,
     Outcome,
     Past,
     Selection,
@@ -244,8 +244,11 @@ class Deliveries(Protocol):
         whether it may go now.
         """
 
-    def backlog(self, due_before: int, died_after: int) -> Backlog:
-        """Return how the outbox stands: what was due before a time is late."""
+    def not_arrived(self, due_before: int) -> list[NotArrived]:
+        """Return what is not delivered, by target and status: what was due before a time is late.
+
+        Without what is superseded, and what was given up by hand.
+        """
 
     def last_settled(self, destination: str, target: str) -> LastSettled | None:
         """Return what became of the last delivery to a target that is settled."""
@@ -365,7 +368,7 @@ class StoredUnfinished(Protocol):
     """Runs that failed and are run again."""
 
     def groups(self) -> list[UnfinishedGroup]:
-        """Return what runs wait for, and how many."""
+        """Return what runs wait for, how many, and what the first of them was accepted at and failed by."""
 
     def due(
         self, changed: Sequence[str], timed: Sequence[str], now: int, pause: int, source: str | None, most: int

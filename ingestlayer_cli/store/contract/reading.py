@@ -27,12 +27,28 @@ class DeliverySelection(NamedTuple):
         return self == DeliverySelection()
 
 
-class Backlog(NamedTuple):
-    """How many deliveries are not delivered, by status; of those how many are overdue, and how many died lately."""
+class NotArrived(NamedTuple):
+    """Deliveries to one target, of one status, that are not delivered, and what is to be said of one of them.
 
-    counts: dict[str, int]
+    `since` is when the first of them was queued, of what is dead or shown when it became so; `newest` the same of the
+    last. `late` counts those that were due before a time; `next_at` is when the next may go, `held_until` when their
+    target is free. The one is the oldest, of what is dead or shown the newest; `outcome` is that of its last attempt.
+    """
+
+    destination: str
+    target: str
+    status: str
+    number: int
+    since: int
+    newest: int
     late: int
-    died: int
+    next_at: int | None
+    held_until: int
+    id: str
+    pipeline: str
+    error: str | None
+    hint: str | None
+    outcome: str | None
 
 
 class Totals(NamedTuple):

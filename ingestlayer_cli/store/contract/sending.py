@@ -8,6 +8,7 @@ from .accepting import Queued
 COUNTED = ("delivered", "pending", "retrying", "dead", "unknown")  # what counts of deliveries always tell
 STATUSES = (*COUNTED, "shown")  # of a delivery; what is shown was drawn on a terminal, and left no machine
 ARRIVED = ("delivered", "shown")  # nothing more is to be done
+GIVEN_UP = "given up by hand"  # the error of what its operator lets rest
 
 
 class Claimed(NamedTuple):

@@ -17,8 +17,13 @@ class UnfinishedRun(NamedTuple):
 
 
 class UnfinishedGroup(NamedTuple):
-    """Runs that wait for one cause: how many, and when the next of them is tried again."""
+    """Runs that wait for one cause: how many, when the next of them is tried again, and of the first of them its event,
+    when that was accepted, and the reason.
+    """
 
     cause: str
     runs: int
     retry_at: int | None
+    event: str
+    since: int
+    reason: str

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from ...system.clock import format_time
-from ..contract.reading import Backlog, DeliverySelection, LastSettled
-from ..contract.sending import Attempt, went
+from ..contract.reading import DeliverySelection, LastSettled, NotArrived
+from ..contract.sending import GIVEN_UP, Attempt, went
 from .connection import Database
 from .outbox import settle_where
 
@@ -14,6 +14,7 @@ _COLUMNS = (
     " CASE WHEN d.status IN ('pending', 'retrying') THEN max(d.due_at, l.free_at) END, d.error, d.hint, d.settled_at,"
     " d.receipt, d.lease_by, d.superseded_by"
 )
+_SINCE = "CASE WHEN status IN ('dead', 'shown') THEN settled_at ELSE queued_at END"
 _FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.seq = d.lane"
 
 
@@ -92,19 +93,22 @@ class SqliteDeliveries:
             found.setdefault(run, []).append(document)
         return found
 
-    def backlog(self, due_before: int, died_after: int) -> Backlog:
-        counts = self._rows(
-            "SELECT status, count(*) FROM deliveries"
-            " WHERE status <> 'delivered' AND superseded_by IS NULL GROUP BY status"
+    def not_arrived(self, due_before: int) -> list[NotArrived]:
+        rows = self._rows(
+            "SELECT g.destination, g.target, g.status, g.count, g.since, g.newest, g.late,"
+            " CASE WHEN g.status IN ('pending', 'retrying') THEN max(g.due_at, l.free_at) END, l.free_at,"
+            " d.id, d.pipeline, d.error, d.hint,"
+            " (SELECT a.outcome FROM attempts a WHERE a.delivery = d.seq ORDER BY a.number DESC LIMIT 1) FROM"
+            " (SELECT destination, target, lane, status, count(*) AS count, min(due_at) AS due_at,"
+            f" min({_SINCE}) AS since, max({_SINCE}) AS newest,"
+            " sum(CASE WHEN status IN ('pending', 'retrying') AND due_at < ? THEN 1 ELSE 0 END) AS late,"
+            " CASE WHEN status IN ('dead', 'shown') THEN max(seq) ELSE min(seq) END AS one"
+            " FROM deliveries WHERE status <> 'delivered' AND superseded_by IS NULL"
+            " AND NOT (status = 'dead' AND error = ?) GROUP BY destination, target, lane, status) g"
+            " JOIN deliveries d ON d.seq = g.one JOIN lanes l ON l.seq = g.lane ORDER BY g.since, d.seq",
+            *(due_before, GIVEN_UP),
         )
-        late = self._rows(
-            "SELECT count(*) FROM deliveries WHERE status IN ('pending', 'retrying') AND due_at < ?", due_before
-        )
-        died = self._rows(
-            "SELECT count(*) FROM deliveries WHERE status = 'dead' AND superseded_by IS NULL AND settled_at > ?",
-            died_after,
-        )
-        return Backlog(dict(counts), late[0][0], died[0][0])
+        return [NotArrived(*row) for row in rows]
 
     def last_settled(self, destination: str, target: str) -> LastSettled | None:
         rows = self._rows(

@@ -21,7 +21,13 @@ class SqliteUnfinished:
         self._rows = store.rows
 
     def groups(self) -> list[UnfinishedGroup]:
-        rows = self._rows("SELECT cause, count(*), min(retry_at) FROM unfinished GROUP BY cause")
+        rows = self._rows(
+            "SELECT g.cause, g.runs, g.retry_at, e.id, e.accepted_at, coalesce(r.reason, '') FROM"
+            " (SELECT cause, count(*) AS runs, min(retry_at) AS retry_at, min(event) AS event FROM unfinished"
+            " GROUP BY cause) g JOIN events e ON e.seq = g.event JOIN runs r ON r.event = g.event"
+            " AND r.number = (SELECT min(u.run) FROM unfinished u WHERE u.event = g.event AND u.cause = g.cause)"
+            " ORDER BY g.cause"
+        )
         return [UnfinishedGroup(*row) for row in rows]
 
     def due(

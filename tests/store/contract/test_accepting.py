@@ -230,5 +230,7 @@ def test_what_is_due_of_failed_runs(store: Store, other: Store) -> None:
     assert due(["a"], 50) == ["evt_1", "evt_2", "evt_3", "evt_4"]
     assert due(["a"], 50, most=2) == ["evt_1", "evt_2"]
     assert due(["a"], 50, source="s") == ["evt_3"]
-    groups = [(group.cause, group.runs, group.retry_at) for group in other.unfinished.groups()]
-    assert sorted(groups) == [("a", 2, 60), ("b", 1, 50), ("c", 1, 10_000)]
+    groups = [
+        (group.cause, group.runs, group.retry_at, group.event, group.since) for group in other.unfinished.groups()
+    ]
+    assert groups == [("a", 2, 60, "evt_2", 10), ("b", 1, 50, "evt_1", 10), ("c", 1, 10_000, "evt_4", 10)]

@@ -4,7 +4,7 @@ from ingestlayer_cli.model.people import Person
 from ingestlayer_cli.store.contract.accepting import NewThread, Queued, Rate
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.contract.reading import DeliverySelection
-from ingestlayer_cli.store.contract.sending import Attempt, Claimed, Wanted
+from ingestlayer_cli.store.contract.sending import GIVEN_UP, Attempt, Claimed, Wanted
 
 from .words import LEASE, arrived, claim, failed, message, queue
 
@@ -139,7 +139,7 @@ def test_people_are_learned_with_an_attempt(store: Store, other: Store) -> None:
 def test_the_operator_settles_what_nobody_has_in_hand(store: Store) -> None:
     queue(store, "evt_1", message("dlv_1"), message("dlv_2", "#b"))
     held = claimed(store)
-    by_hand = Attempt(30, 0, "settled", "dead", False, 30, "given up by hand")
+    by_hand = Attempt(30, 0, "settled", "dead", False, 30, GIVEN_UP)
     assert not store.deliveries.settle(held.id, by_hand, "me")
     assert store.deliveries.settle("dlv_2", by_hand, "me")
     assert store.deliveries.whole("dlv_2")["status"] == "dead"
@@ -160,7 +160,35 @@ def test_what_is_replaced_is_settled_and_retried_no_more(store: Store, other: St
     assert rows["dlv_1"]["error"] == "superseded by dlv_4"
     assert store.deliveries.retry(["dlv_1", "dlv_3"], 40) == 0
     assert store.outbox.still_waiting(Wanted()) == {"pending": 3}
-    assert store.deliveries.backlog(0, 0).counts == {"pending": 3}
+    assert [(row.target, row.status, row.number) for row in store.deliveries.not_arrived(0)] == [
+        ("#b", "pending", 1),
+        ("#a", "pending", 2),
+    ]
+
+
+def test_what_did_not_arrive_is_told_by_target_and_status(store: Store, other: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"), message("dlv_2"), now=10)
+    queue(store, "evt_2", message("dlv_3", "#b"), message("dlv_4", "#c"), message("dlv_5", "#c"), now=20)
+    store.outbox.record(claimed(store), failed(at=30, due_at=500)._replace(lane_free_at=600), "me")
+    for id_, status in (("dlv_4", "dead"), ("dlv_5", "shown")):
+        assert store.deliveries.settle(id_, failed(at=40, status=status), "me")
+    found = {(row.target, row.status): row for row in other.deliveries.not_arrived(15)}
+    assert {place: (row.number, row.since, row.late, row.next_at) for place, row in found.items()} == {
+        ("#a", "retrying"): (1, 10, 0, 600),
+        ("#a", "pending"): (1, 10, 1, 600),
+        ("#b", "pending"): (1, 20, 0, 20),
+        ("#c", "dead"): (1, 41, 0, None),
+        ("#c", "shown"): (1, 41, 0, None),
+    }
+    told = found["#a", "retrying"]
+    assert (told.id, told.error, told.hint, told.outcome, told.held_until) == ("dlv_1", "no", "again", "retry", 600)
+    assert found["#b", "pending"].outcome is None
+
+
+def test_what_was_given_up_by_hand_is_told_no_more(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    store.deliveries.settle("dlv_1", Attempt(30, 0, "settled", "dead", False, 30, GIVEN_UP), "me")
+    assert store.deliveries.not_arrived(99) == []
 
 
 def test_what_is_in_hand_is_not_replaced(store: Store) -> None:

@@ -1,0 +1,53 @@
+"""What is wrong with the project's files, as far as a look at them tells."""
+
+import os
+from collections.abc import Iterator
+
+from ...project import Project
+from ...system.clock import DAY
+from .symptoms import Symptom, age, counted, trouble
+
+STALE = 7 * DAY
+
+
+def files(project: Project) -> Iterator[Symptom]:
+    """Yield which of the project's files are broken, and which pipelines are not active."""
+    if project.trouble is not None:
+        details = project.trouble.details
+        words = f"the project's files have {counted(len(details), 'problem')}" if details else project.trouble.message
+        why = "no event can be accepted" + (f": {': '.join(details[0])}" if details else "")
+        yield trouble(
+            "files", "problem", "project_broken", project.root, words, why=why, command="ingestlayer validate"
+        )
+    for row in project.broken:
+        place, problem = row["problems"][0]
+        words = f"pipelines/{row['name']}.toml has {counted(len(row['problems']), 'problem')}: its runs fail"
+        yield trouble(
+            *("pipelines", "problem", "pipeline_broken", row["name"], words),
+            why=f"{place}: {problem}",
+            command="ingestlayer validate",
+        )
+    for row in project.pipelines:
+        name = row["name"]
+        if row["status"] == "paused":
+            words, command = f"the pipeline {name} is paused: it posts nothing", f"ingestlayer pipelines resume {name}"
+            yield trouble("pipelines", "warning", "pipeline_paused", name, words, command=command)
+        elif row["status"] == "draft":
+            yield Symptom("pipelines", "ok", f"the pipeline {name} is a draft: it posts nothing", subject=name)
+
+
+def entities(project: Project, now: int) -> Iterator[Symptom]:
+    """Yield the entity files that are not there, or old."""
+    for kind, table in project.entities.items():
+        path, name = os.path.join(project.root, table["file"]), table["file"]
+        if not os.path.isfile(path):
+            hint = f"put it there, or correct [entities.{kind}]"
+            yield trouble("entities", "problem", "entities_missing", name, f"{name} is not there", hint=hint)
+            continue
+        at = int(os.stat(path).st_mtime * 1000)
+        words = f"{name}: {age(max(now - at, 0))} old"
+        if now - at > STALE:
+            hint = "is its export still running?"
+            yield trouble("entities", "warning", "entities_old", name, words, since=at, hint=hint)
+        else:
+            yield Symptom("entities", "ok", words, subject=name)
