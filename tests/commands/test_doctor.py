@@ -54,7 +54,7 @@ def test_files_with_mistakes(connected: Person) -> None:
     connected.write("pipelines/limits.toml", "match = 5\nuze = 1\n")
     result = connected.run("doctor")
     assert result.code == 1
-    assert "✗ pipelines/limits.toml has 2 problems: its runs fail: pipelines/limits.toml:1:1" in result.out
+    assert "✗ pipelines/limits.toml has 2 problems" in result.out
     assert "\n  → ingestlayer validate" in result.out
 
 
