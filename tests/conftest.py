@@ -17,6 +17,7 @@ from tests.support.person import Person
 from tests.support.pipe import Pipe
 from tests.support.posting import TOKEN, Posting
 from tests.support.program import ingestlayer
+from tests.support.receiver import Receiver
 from tests.support.standin import SlackStandin
 from tests.support.sweep import leaks
 from tests.support.tested import make
@@ -51,6 +52,16 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
 def slack() -> Iterator[SlackStandin]:
     with SlackStandin() as standin:
         yield standin
+
+
+@pytest.fixture
+def monitor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """What is told of runs; its address is the secret env:PING_URL."""
+    found = Receiver(of_deliveries=False)
+    monkeypatch.setenv("PING_URL", f"{found.url}/ping/hunter2")
+    yield found
+    found.close()
+    assert found.problems == []
 
 
 # The project that `init` makes --------------------------------------------------------------------------------------

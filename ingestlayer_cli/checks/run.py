@@ -60,7 +60,7 @@ def check(runtime: Runtime, data: dict[str, Any], options: CheckOptions | None =
     run = _Check(runtime, data, options or CheckOptions())
     if run.options.dry_run or run.options.only is not None:
         return run.run()
-    with Record(runtime.store, runtime.clock, CHECKS, run.name) as record:
+    with Record(runtime, CHECKS, run.name, runtime.heart(data["heartbeat"])) as record:
         result = run.run()
         code = gravest(result.exit_codes)
         failed = result.get("error") or result.get("trouble")

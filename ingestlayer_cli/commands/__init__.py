@@ -45,3 +45,11 @@ def note_problems(project: Any) -> None:
         note(f"warning: {path}: {problem}", "yellow")
     if project.trouble is not None and not problems:
         note(f"warning: {project.trouble.message}", "yellow")
+
+
+def note_unheard(faults: list[str]) -> None:
+    """Say which monitors a heartbeat did not reach. For people: cron's mail is no second monitor."""
+    from ..system.console import note
+
+    for words in faults:
+        note(f"warning: heartbeat: {words}", "yellow")

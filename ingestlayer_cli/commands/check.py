@@ -9,7 +9,7 @@ from ..project import Project, load
 from ..system.console import Progress, note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, StoreError, UsageError, gravest, near_miss
-from . import Settings
+from . import Settings, note_unheard
 from .arguments import OUTPUT, Arguments, Option, parse, wait_of
 from .show import drawing, note_trouble
 
@@ -53,10 +53,13 @@ def run(settings: Settings, args: list[str]) -> Exit:
                 say_result(data, result, options, quiet)
         if options.deliver and not options.dry_run:
             earlier = send_due(runtime, started, runtime.clock.now() + options.wait, is_patient=True)
+        unheard = runtime.heart_faults()
     if as_json:
         say_json({"checks": results})
     for words in () if as_json else earlier.hints:
         note(f"warning: {words}", "yellow")
+    if not (as_json or quiet):
+        note_unheard(unheard)
     return gravest(code for result in (*results, earlier) for code in result.exit_codes)
 
 

@@ -31,7 +31,7 @@ def deliver(
     from ..system.console import Progress, note, say, say_json_line
     from ..system.errors import IngestlayerError
     from ..system.log import Log
-    from . import settings
+    from . import note_unheard, settings
     from .deliveries import check_known
     from .show import drawing
 
@@ -99,8 +99,10 @@ def deliver(
             signal.signal(signal.SIGTERM, before)
         stopped, waiting, failed = rounds.stopped, result["waiting"], result["failed"]
         soonest = _soonest(rounds.runtime, wanted) if waiting and not (json or quiet) else ""
+        unheard = rounds.runtime.heart_faults()
     progress.end()
     if not json and not quiet:
+        note_unheard(unheard)
         if waiting:
             words = ", ".join(f"{count:,} {status}" for status, count in waiting.items())
             note(f"still waiting: {words}{soonest}; see `ingestlayer deliveries list`")

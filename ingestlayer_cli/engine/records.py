@@ -7,12 +7,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ..system.clock import DAY, Clock
+from ..system.clock import DAY
 from ..system.errors import Exit, StoreError, in_words
 from ..system.processes import identity, machine
 
 if TYPE_CHECKING:
-    from ..store.contract.protocols import Store
+    from .heartbeat import Heart
+    from .runtime import Runtime
 
 CHECKS, DELIVERS, MACHINES = "check", "deliver", "machine"  # topics; of `deliver` there is one note, without a name
 
@@ -22,21 +23,26 @@ class Record:
 
     The note is {started_at, process, ended_at, took, exit, error, good_at, failing_since} and what `ends` is given;
     times in milliseconds. `good_at` is the end of the last good run, `failing_since` the start of the first bad one
-    after it.
+    after it. A `heart` is told of the same.
     """
 
-    def __init__(self, store: "Store", clock: Clock, topic: str, name: str = "") -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, runtime: "Runtime", topic: str, name: str = "", heart: "Heart | None" = None) -> None:
+        self._runtime = runtime
+        self._clock = runtime.clock
         self._place = topic, name
-        self._started = clock.now()
+        self._heart = heart
+        self._started = self._clock.now()
 
     def __enter__(self) -> Self:
+        if self._heart is not None:
+            self._heart.begins()
         self._write({"started_at": self._started, "process": identity()})
         return self
 
     def ends(self, code: Exit, is_good: bool, error: str | None = None, **more: Any) -> None:
         """Note how the run ends."""
+        if self._heart is not None:
+            self._heart.ends(is_good)
         now = self._clock.now()
         ended = {"started_at": self._started, "ended_at": now, "took": now - self._started, "exit": int(code)}
         self._write({**ended, "error": error, **more}, is_good)
@@ -51,7 +57,7 @@ class Record:
             self.ends(known.exit_code, False, known.message)
 
     def _write(self, told: dict[str, Any], is_good: bool | None = None) -> None:
-        with suppress(StoreError), self._store.transaction() as transaction:
+        with suppress(StoreError), self._runtime.store.transaction() as transaction:
             note = {**(transaction.note(*self._place) or {}), **told}
             now = self._clock.now()
             if is_good is not None:

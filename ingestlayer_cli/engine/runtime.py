@@ -16,9 +16,12 @@ from .pipeline import FailingPipeline, Pipeline, broken
 if TYPE_CHECKING:
     from ..store.contract.protocols import Store
     from .courier import Courier
+    from .heartbeat import Heart, Heartbeats
     from .outbox import Outbox
 
 PAUSED = "paused"  # the topic of the store's notes on pipelines that are paused, by name
+
+HURRIED = 0.5  # seconds that a process which is to end stays for its heartbeats
 
 
 class Runtime:
@@ -84,6 +87,25 @@ class Runtime:
 
         return Outbox(self.store, self.connections, self.clock)
 
+    @cached_property
+    def heartbeats(self) -> "Heartbeats":
+        from .heartbeat import Heartbeats
+
+        return Heartbeats()
+
+    def heart(self, secret: str | None) -> "Heart | None":
+        """Return what tells the monitor of runs whose address a secret is; None without one."""
+        if secret is None:
+            return None
+        from .heartbeat import Heart
+
+        return Heart(self.heartbeats, secret)
+
+    def heart_faults(self, patience: float | None = None) -> list[str]:
+        """Wait a little for the heartbeats that are on their way; return what went wrong."""
+        beats: Heartbeats | None = self.__dict__.get("heartbeats")
+        return [] if beats is None else beats.close() if patience is None else beats.close(patience)
+
     @property
     def unrecorded(self) -> set[str]:
         """The deliveries that were sent, and of which it could not be recorded what came of them."""
@@ -98,7 +120,9 @@ class Runtime:
             self._pipelines[type_] = [*sound, *(broken(row) for row in project.broken if _takes(row, type_))]
         return self._pipelines[type_]
 
-    def close(self) -> None:
+    def close(self, hurried: bool = False) -> None:
+        """Close what is open; where it is `hurried`, hardly waiting for a monitor."""
+        self.heart_faults(HURRIED if hurried else None)
         for name in ("store", "stored"):
             store = self.__dict__.get(name)
             if store is not None:
@@ -108,8 +132,8 @@ class Runtime:
     def __enter__(self) -> "Runtime":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(hurried=kind is KeyboardInterrupt)
 
 
 def _takes(row: dict[str, Any], type_: str) -> bool:

@@ -42,7 +42,7 @@ class Watch:
         self.runtime.outbox.stop()
 
     def close(self) -> None:
-        self.runtime.close()
+        self.runtime.close(hurried=True)
 
     def run(
         self,
@@ -100,7 +100,7 @@ class Watch:
                 self._troubled(error)
             return
         self._told = ""
-        self.runtime.close()
+        self.runtime.close(hurried=True)
         self.runtime = renewed
         if self.stopped:
             renewed.outbox.stop()
@@ -116,7 +116,7 @@ def deliver_noted(runtime: Runtime, wanted: "Wanted", deliver: Callable[[], Docu
     """Return what a round of `deliver` comes to, and note it, unless some of what waits was left aside."""
     if wanted.pipeline is not None or wanted.target is not None:
         return deliver()
-    with Record(runtime.store, runtime.clock, DELIVERS) as record:
+    with Record(runtime, DELIVERS, heart=runtime.heart(runtime.project.heartbeat)) as record:
         result = deliver()
         why = runtime.connections.why_broken()
         if why is None and result["failed"]:

@@ -51,6 +51,7 @@ class Project:
         self.checks: dict[str, dict[str, Any]] = {
             name: {"name": name, **table} for name, table in data["checks"].items()
         }
+        self.heartbeat: str | None = data["deliver"]["heartbeat"]  # of `deliver`: the name of an address
         self._compiled: dict[str, Declaration] = {}
 
     @property

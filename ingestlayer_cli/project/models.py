@@ -178,6 +178,11 @@ Duration = Annotated[
     PlainValidator(_duration),
     described("A number and a unit: 30s 5m 1h 24h 7d", pattern=r"^[0-9]{1,9} ?(ms|s|m|h|d)$"),
 ]
+SecretName = Annotated[
+    str,
+    PlainValidator(_secret),
+    described("The name of a secret: env:NAME or keyring:NAME", pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$"),
+]
 Zone = Annotated[str, PlainValidator(_zone), described("A time zone of the IANA database: Europe/Berlin")]
 Json = Annotated[Any, PlainValidator(_json_file), described("The name of a JSON file of the project")]
 Prose = Annotated[
@@ -204,11 +209,7 @@ _ANNOTATIONS: dict[Any, Any] = {
     families.Duration: Duration,
     families.JsonFile: Json,
     families.Structure: Annotated[Any, PlainValidator(_structure), WithJsonSchema({})],
-    families.Secret: Annotated[
-        str,
-        PlainValidator(_secret),
-        described("The name of a secret: env:NAME or keyring:NAME", pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$"),
-    ],
+    families.Secret: SecretName,
     families.TimeZone: Zone,
     families.Actions: Annotated[dict[str, str], PlainValidator(_actions), WithJsonSchema(_ACTIONS_SCHEMA)],
     Value: Annotated[

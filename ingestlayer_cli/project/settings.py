@@ -10,7 +10,7 @@ from ..system.addresses import is_open
 from ..system.clock import DAY
 from ..system.errors import near_miss
 from .check_table import problem_of
-from .models import Duration, EventType, Matching, Strict, Zone, described, language_of, problem
+from .models import Duration, EventType, Matching, SecretName, Strict, Zone, described, language_of, problem
 
 EntityFile = Annotated[str, Matching(r".+\.(csv|json|ndjson|jsonl)(\.gz)?", "a .csv, .json or .ndjson file")]
 Url = Annotated[str, Matching(r"https?://.+", "an http or https address")]
@@ -157,6 +157,7 @@ class CheckTable(Strict):
     where: ColumnExpression | None = None
     emit: EventType
     every: Duration | None = None  # how often it is started: a run that does not come is noticed
+    heartbeat: SecretName | None = None  # the address of a monitor that is told of each run
     stale_after: Duration | None = None
     may_be_empty: bool = False
     min_judged: Annotated[float, Field(ge=0, le=1)] = 0.5  # the share of the rows that must be fit to be judged
@@ -170,6 +171,12 @@ class CheckTable(Strict):
         return self
 
 
+class DeliverTable(Strict):
+    """`ingestlayer deliver`."""
+
+    heartbeat: SecretName | None = None
+
+
 class ProjectFile(Strict):
     """ingestlayer.toml"""
 
@@ -179,3 +186,4 @@ class ProjectFile(Strict):
     events: EventsTable = EventsTable()
     entities: dict[str, EntityTable] = {}
     checks: dict[CheckName, CheckTable] = {}
+    deliver: DeliverTable = DeliverTable()

@@ -154,7 +154,7 @@ def _has_text(value: Any) -> bool:
 
 
 # What stands there is not shown: people write secrets there.
-_SECRET_PLACES = {"auth", "headers", "secret"}
+_SECRET_PLACES = {"auth", "headers", "heartbeat", "secret"}
 
 # Kinds of pydantic's errors in our words.
 _WORDS = {

@@ -4,6 +4,7 @@ import os
 import pty
 import signal
 import subprocess
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ingestlayer_cli.system.clock import format_time
 from tests.support.clock import FakeClock
 from tests.support.posting import TOKEN, Posting, posted, posts
 from tests.support.program import PROGRAM, environment, finished, wait_until
+from tests.support.receiver import Receiver
 from tests.support.standin import BUSY, RateLimited, SlackError, SlackStandin, Slow
 
 
@@ -246,3 +248,54 @@ def test_a_project_elsewhere_is_delivered_with_c(posting: Posting, slack: SlackS
         capture_output=True,
     )
     assert (done.returncode, len(slack.messages)) == (0, 1)
+
+
+# The heartbeat
+
+
+def heartbeat(posting: Posting) -> None:
+    settings = posting.root / "ingestlayer.toml"
+    settings.write_text(settings.read_text() + '\n[deliver]\nheartbeat = "env:PING_URL"\n')
+
+
+def beats(monitor: Receiver) -> list[str]:
+    """Return what it was told; on a slow machine it may have been told twice."""
+    return [path.removeprefix("/ping/hunter2") for path, _ in groupby(request.path for request in monitor.requests)]
+
+
+def test_its_monitor_is_told_of_each_run(posting: Posting, slack: SlackStandin, monitor: Receiver) -> None:
+    heartbeat(posting)
+    assert posting.run("deliver").code == 0
+    slack.script.append(SlackError("token_revoked"))
+    posting.accept([0])
+    assert posting.run("deliver").code == 75
+    assert beats(monitor) == ["/start", "", "/start", "/fail"]
+
+
+def test_a_message_that_waits_for_its_next_attempt_is_no_bad_run(
+    posting: Posting, slack: SlackStandin, monitor: Receiver
+) -> None:
+    heartbeat(posting)
+    slack.script.append(BUSY)
+    posting.accept([0])
+    assert posting.run("deliver").code == 75
+    assert beats(monitor) == ["/start", ""]
+
+
+def test_some_of_what_waits_is_no_run(posting: Posting, slack: SlackStandin, monitor: Receiver) -> None:
+    heartbeat(posting)
+    posting.run("deliver", "--channel", "#alerts")
+    assert beats(monitor) == []
+
+
+def test_a_monitor_that_is_not_there_changes_nothing(
+    posting: Posting, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heartbeat(posting)
+    monkeypatch.delenv("PING_URL", raising=False)
+    posting.accept([0])
+    result = posting.run("deliver")
+    assert (result.code, posts(slack)) == (0, 1)
+    words = "warning: heartbeat: the secret env:PING_URL is not set: set the environment variable PING_URL\n"
+    assert result.err == words
+    assert posting.run("deliver", "-q").err == ""

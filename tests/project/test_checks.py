@@ -42,6 +42,11 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         (table(more='period = "moth"'), "not 'moth' (did you mean \"month\"?)"),
         (table(value="$event.used / limit"), "a column has no dollar sign"),
         (table(value="used /"), "value"),
+        (table(more='heartbeat = "https://hc-ping.example/pw"'), 'must name a secret, "env:NAME" or "keyring:NAME"'),
+        (table(more="heartbeat = 1"), "must name a secret in quotes"),
+        (table(more='hartbeat = "env:PING"'), 'unknown key "hartbeat" (did you mean "heartbeat"?)'),
+        (table() + '[deliver]\nheartbeat = "pw"', 'must name a secret, "env:NAME" or "keyring:NAME"'),
+        (table() + '[delivr]\nheartbeat = "env:PING"', 'unknown key "delivr" (did you mean "deliver"?)'),
         (table(name='"a b"'), "is not a name of letters, digits, _ and -"),
         (table().replace("usage.limit", "usage.limits"), 'usage.limits is not declared (did you mean "usage.limit"?)'),
     ],
@@ -138,3 +143,16 @@ def test_check_stale_can_be_previewed(tmp_path: Path) -> None:
     checked.write("pipelines/stale.toml", PIPELINE.format(type="check.stale"))
     result = checked.folder.run("preview", "check.stale", "--json")
     assert (result.code, len(result.json["runs"])) == (0, 1)
+
+
+def test_the_address_of_a_heartbeat_that_is_not_set_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats = 'heartbeat = "env:PING_URL"'
+    checked = Checked(tmp_path, table(more=beats) + f"[deliver]\n{beats.replace('PING', 'OTHER')}\n")
+    checked.csv(("acme", 1, 10))
+    monkeypatch.setenv("OTHER_URL", "https://hc-ping.example/x")
+    words = "PING_URL is not set here: a run that does not see it tells its monitor nothing"
+    assert [line.partition(": ")[2] for line in found(checked) if "_URL" in line] == [words]
+    monkeypatch.setenv("PING_URL", "https://hc-ping.example/x")
+    assert not [line for line in found(checked) if "_URL" in line]

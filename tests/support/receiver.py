@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?|")
 _ID = re.compile(r"dlv_[0-9A-HJKMNP-TV-Z]{26}")
-NEEDED = ("host", "content-type", "content-length", "user-agent", "x-ingestlayer-delivery", "webhook-id")
+NEEDED = ("host", "content-type", "content-length", "user-agent")
+IDS = ("x-ingestlayer-delivery", "webhook-id")
 
 
 class Request(NamedTuple):
@@ -110,7 +111,8 @@ def bomb() -> Answer:
 class Receiver:
     """Answers `default` unless something is in `answers`, which are used up one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_deliveries: bool = True) -> None:
+        self._of_deliveries = of_deliveries  # whether each request is one, known by its id
         self.requests: list[Request] = []
         self.problems: list[str] = []
         self.answers: list[Answer] = []
@@ -175,12 +177,14 @@ class Receiver:
     def _check(self, method: str, version: str, headers: dict[str, str], content: bytes) -> None:
         if (method, version) != ("POST", "HTTP/1.1"):
             self.problems.append(f"{method} {version}")
-        self.problems += [f"no {name}" for name in NEEDED if name not in headers]
+        needed = (*NEEDED, *IDS) if self._of_deliveries else NEEDED
+        self.problems += [f"no {name}" for name in needed if name not in headers]
         if len(content) != int(headers["content-length"]):
             self.problems.append("another length than was said")
         if not headers["user-agent"].startswith("ingestlayer/"):
             self.problems.append(f"from {headers['user-agent']}")
-        if not _ID.fullmatch(headers["webhook-id"]) or headers["webhook-id"] != headers["x-ingestlayer-delivery"]:
+        ids = {headers[name] for name in IDS} if self._of_deliveries else set()
+        if len(ids) > 1 or not all(map(_ID.fullmatch, ids)):
             self.problems.append("no id of a delivery")
         if headers["content-type"].startswith("application/json"):
             try:

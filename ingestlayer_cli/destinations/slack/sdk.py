@@ -8,7 +8,7 @@ from urllib.request import Request
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from .transport import Reply, Transport
+from ...system.transport import Reply, Transport
 
 
 class ForeignError(Exception):

@@ -13,6 +13,7 @@ from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding
 from ..match import matches
+from ..positions import Path
 from ..settings import CheckTable
 from .levels import meant
 
@@ -22,10 +23,21 @@ def inspect(facts: Facts) -> Iterator[Finding]:
     for name, table in (facts.settings.checks if facts.settings else {}).items():
         yield from _of_file(facts, name, table)
         yield from _of_levels(facts, name, table)
+        yield from _heartbeat(facts, ("checks", name), table.heartbeat)
         if table.stale_after is not None and not any(matches(row["match"], STALE) for row in facts.pipelines):
             words = f'no pipeline matches "{STALE}": nobody would hear of it'
             place = facts.sources[FILE].place(("checks", name, "stale_after"), 0)
             yield finding(place, words, "warning")
+    if facts.settings:
+        yield from _heartbeat(facts, ("deliver",), facts.settings.deliver.heartbeat)
+
+
+def _heartbeat(facts: Facts, at: Path, secret: str | None) -> Iterator[Finding]:
+    """Yield that the address of a monitor is not known here: no run fails by that, and nobody would be told."""
+    place, _, name = (secret or "").partition(":")
+    if place == "env" and not os.environ.get(name, "").strip():
+        words = f"{name} is not set here: a run that does not see it tells its monitor nothing"
+        yield finding(facts.sources[FILE].place((*at, "heartbeat"), 0), words, "warning")
 
 
 def _of_file(facts: Facts, name: str, table: CheckTable) -> Iterator[Finding]:

@@ -6,8 +6,8 @@ from urllib.request import Request
 
 import pytest
 
-from ingestlayer_cli.destinations.slack import transport
-from ingestlayer_cli.destinations.slack.transport import Reply, TooLongError, Transport
+from ingestlayer_cli.system import transport
+from ingestlayer_cli.system.transport import Reply, TooLongError, Transport
 from tests.support.receiver import Answer, Receiver, drip, endless, hang, raw, status
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

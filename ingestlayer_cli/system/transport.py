@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.error import URLError
 from urllib.request import AbstractHTTPHandler, OpenerDirector, ProxyHandler, Request
 
-from ...system.deadline import Deadline
+from .deadline import Deadline
 
 MOST = 16 << 20  # bytes of an answer; a page of a history has some hundred thousand
 
