@@ -1,57 +1,134 @@
-"""`validate`: every problem of the project's files."""
+"""`validate`: every problem of a project's files."""
 
-from typing import Annotated, Any
+import os
+from typing import Annotated, Any, Literal
 
 import typer
 
 from .options import Json
 
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[FILES]...", help="Files of projects: whole projects are checked, each once."),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Make warnings fail, too.")]
+Format = Annotated[
+    Literal["text", "json", "github"],
+    typer.Option("--output-format", help="`github`: the commands by which GitHub's workflows mark the lines."),
+]
+NoEntities = Annotated[
+    bool,
+    typer.Option("--no-entities", help="Entity files may be missing: a warning, which not even --strict makes fail."),
+]
 Schema = Annotated[
     str | None,
     typer.Option("--schema", metavar="pipeline|event|project", help="Print the JSON Schema of such a file instead."),
 ]
 
 
-def validate(strict: Strict = False, schema: Schema = None, json: Json = False) -> int:
+def validate(
+    files: Files = None,
+    strict: Strict = False,
+    output_format: Format = "text",
+    no_entities: NoEntities = False,
+    schema: Schema = None,
+    json: Json = False,
+) -> int:
     """Check every file of the project, entity files too, and list every problem with its place.
 
     Beyond the syntax: columns that no entity file has, conditions that never hold, channels that get an event
     twice, declarations and entities that nothing uses, texts that can get longer than Slack shows.
     """
     from ..project import find
-    from ..project.find import from_here
     from ..project.jsonschema import refresh
     from ..project.lint.inspect import inspect
-    from ..system.console import note, say_json
-    from ..system.errors import Exit
+    from ..system.errors import Exit, UsageError
     from . import settings
 
     if schema is not None:
         return _print_schema(schema)
-    root = find(settings.project)
-    refresh(root)
-    findings = inspect(root)
-    errors = sum(found.severity == "error" for found in findings)
-    if json:
-        say_json({"problems": [found.document() for found in findings]})
+    if json and output_format == "github":
+        raise UsageError("--json and --output-format github do not go together", "--json is --output-format json")
+    found = {}
+    for root in _projects(files) if files else [find(settings.project)]:
+        refresh(root)
+        found[root] = inspect(root, entities=not no_entities)
+    if json or output_format == "json":
+        _say_json(found, bool(files))
+    elif output_format == "github":
+        _say_commands(found)
     else:
-        _say(findings, root)
+        _say(found, bool(files))
+    every = [finding for findings in found.values() for finding in findings]
+    failing = [it for it in every if it.severity == "error" or (strict and not it.is_expected)]
+    return Exit.FOUND if failing else Exit.OK
+
+
+def _projects(files: list[str]) -> list[str]:
+    """Return the projects that files lie in; what lies in none is named."""
+    from ..project import find
+    from ..project.find import find_above
+    from ..system.console import note
+    from ..system.errors import UsageError
+    from . import settings
+
+    only = find(settings.project) if settings.project else None
+    found: dict[str, None] = {}
+    for file in files:
+        if not os.path.exists(file):
+            raise UsageError(f"{file}: there is no such file")
+        root = find_above(file)
+        if root is None or only not in (None, root):
+            note(f"{file} is no file of {'the' if only else 'a'} project: it is left out")
+        else:
+            found[root] = None
+    return list(found)
+
+
+def _say_json(found: dict[str, list[Any]], is_of_files: bool) -> None:
+    from ..project.find import from_here
+    from ..system.console import say_json
+
+    rows = [
+        {**({"project": from_here(root)} if is_of_files else {}), **finding.document()}
+        for root, findings in found.items()
+        for finding in findings
+    ]
+    say_json({"problems": rows})
+
+
+def _say_commands(found: dict[str, list[Any]]) -> None:
+    """Name files from the top of the checked out repository, where GitHub looks for them."""
+    from ..render.problems import workflow_command
+    from ..system.console import say
+
+    top = os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
+    for root, findings in found.items():
+        for finding in findings:
+            say(workflow_command(finding, os.path.relpath(os.path.join(root, finding.file), top)))
+
+
+def _say(found: dict[str, list[Any]], is_of_files: bool) -> None:
+    from ..project.find import from_here
+    from ..system.console import note
+
+    for root, findings in found.items():
+        here = from_here(root)
+        if findings:
+            _say_findings(findings, root, f"{here}{os.sep}" if is_of_files and here != os.curdir else "")
+        errors = sum(finding.severity == "error" for finding in findings)
         count = _count(errors, len(findings) - errors)
-        note(f"{from_here(root)}: {count}", "red" if errors else "yellow" if findings else "green")
-    return Exit.FOUND if errors or (strict and findings) else Exit.OK
+        note(f"{here}: {count}", "red" if errors else "yellow" if findings else "green")
 
 
-def _say(findings: list[Any], root: str) -> None:
-    if not findings:
-        return
+def _say_findings(findings: list[Any], root: str, before: str) -> None:
     from shutil import get_terminal_size
 
     from ..render.problems import draw
     from ..system.console import say
 
-    for found, (message, *source) in draw(findings, root, get_terminal_size().columns):
-        say(message, "red" if found.severity == "error" else "yellow")
+    for finding, (message, *source) in draw(findings, root, get_terminal_size().columns, before):
+        say(message, "red" if finding.severity == "error" else "yellow")
         for line in source:
             say(line, "dim")
 

@@ -144,16 +144,17 @@ class _NotRun(Exception):
 
 
 class _Outside:
-    """The rows of a test before the project's own files."""
+    """The rows of a test before the project's own files; one that is not here, as in CI, has no row."""
 
     def __init__(self, runtime: Runtime, given: dict[str, list[dict[str, Any]]]) -> None:
         self._project = runtime.outside
         self._given = given
         self._tables = runtime.project.entities
+        self._root = runtime.project.root
 
     def row(self, kind: str, key: str) -> Row | None:
         if kind not in self._given:
-            return self._project.row(kind, key)
+            return self._project.row(kind, key) if self._is_here(kind) else None
         table = self._tables[kind]
         rows = enumerate(self._given[kind], start=1)
         found = [(number, row) for number, row in rows if key_text(row.get(table["key"])) == key]
@@ -164,10 +165,19 @@ class _Outside:
         return Row(values, number, tuple(number for number, _ in found[1:]))
 
     def near_key(self, kind: str, key: str) -> str:
-        return "" if kind in self._given else self._project.near_key(kind, key)
+        return "" if kind in self._given or not self._is_here(kind) else self._project.near_key(kind, key)
 
     def file_name(self, kind: str) -> str:
-        return f"the test's entities.{kind}" if kind in self._given else self._project.file_name(kind)
+        if kind in self._given:
+            return f"the test's entities.{kind}"
+        return (
+            self._project.file_name(kind)
+            if self._is_here(kind)
+            else f"{self._tables[kind]['file']}, which is not here,"
+        )
+
+    def _is_here(self, kind: str) -> bool:
+        return kind not in self._tables or os.path.exists(os.path.join(self._root, self._tables[kind]["file"]))
 
     def secret(self, name: str) -> str:
         return self._project.secret(name)

@@ -26,6 +26,15 @@ def find(path: str | None = None, *, even_gone: bool = False) -> str:
         raise ProjectError("the working directory does not exist any more", hint) from None
 
 
+def find_above(path: str) -> str | None:
+    """Return the folder of the project that a file or folder lies in, absolute; None where it lies in none."""
+    start = os.path.abspath(path)
+    try:
+        return _upward(start if os.path.isdir(start) else os.path.dirname(start), (FILE,))
+    except ProjectError:
+        return None
+
+
 def from_here(path: str) -> str:
     """Return a path as it is shown: from the working directory, where there is one."""
     try:

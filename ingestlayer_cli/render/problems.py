@@ -19,13 +19,30 @@ _TELLING = re.compile(
 )
 
 
-def draw(findings: list[Finding], root: str, width: int) -> Iterator[tuple[Finding, list[str]]]:
-    """Yield each finding with its lines; the source lines fit into `width` columns."""
+def draw(findings: list[Finding], root: str, width: int, before: str = "") -> Iterator[tuple[Finding, list[str]]]:
+    """Yield each finding with its lines; the source lines fit into `width` columns.
+
+    `before` is what a path in the project begins with, for whoever reads.
+    """
     sources = _source_lines(findings, root)
     for found in findings:
-        message = f"{found.path}: {found.problem}"
+        message = f"{before}{found.path}: {found.problem}"
         source = sources.get((found.file, found.line))
         yield found, [message, *(_pointed(source, found, width) if source is not None else ())]
+
+
+def workflow_command(found: Finding, path: str) -> str:
+    """Return a finding as a line by which GitHub's workflows mark the place, `path` from the top of the repository."""
+    place = f",line={found.line},col={found.column}" if found.line else ""
+    told = f"{path}{found.path.removeprefix(found.file)}: {found.problem}"
+    return f"::{found.severity} file={_escaped(path, ':,')}{place}::{_escaped(told)}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    """Return a text without what ends a workflow command, or a property of it."""
+    for char in f"%\r\n{more}":
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text
 
 
 def _source_lines(findings: list[Finding], root: str) -> dict[tuple[str, int], str]:

@@ -192,8 +192,9 @@ def test_rows_of_a_kind_that_there_is_not_fail_with_the_near_miss(tested: Folder
 
 def test_an_entity_file_that_cannot_be_read_fails_the_test(tested: Folder) -> None:
     (tested.root / "customers.csv").unlink()
+    (tested.root / "customers.csv").mkdir()
     write_test(tested, "messages = 2")
-    assert "customers.csv does not exist" in failures(tested)["run"][1]
+    assert "customers.csv is a folder" in failures(tested)["run"][1]
 
 
 def test_a_test_runs_at_a_fixed_time(tested: Folder) -> None:

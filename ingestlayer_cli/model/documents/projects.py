@@ -1,6 +1,6 @@
 """Documents of a project's files, its tests, its set-up and its store."""
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -57,7 +57,12 @@ class RecipePreviewDocument(RecipeDocument):
 
 
 class FindingDocument(TypedDict):
-    """A problem of a file; line and column are null where it is about the whole file."""
+    """A problem of a file; line and column are null where it is about the whole file.
+
+    `project` is the folder in which `file` lies, from the working directory; there where files were named.
+    """
+
+    project: NotRequired[str]
 
     path: str
     problem: str

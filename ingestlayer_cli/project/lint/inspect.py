@@ -20,17 +20,18 @@ from .length import Columns, longest
 from .warnings import PipelineChecks, key_fields, of_project
 
 
-def inspect(root: str, *, keep: bool = True) -> list[Finding]:
+def inspect(root: str, *, keep: bool = True, entities: bool = True) -> list[Finding]:
     """Return every problem of a project, file by file, each file's from its top to its end.
 
-    `keep=False` leaves the cache as it is.
+    `keep=False` leaves the cache as it is. Without `entities`, entity files may be missing.
     """
-    return _Inspection(read(root, keep=keep)).run()
+    return _Inspection(read(root, keep=keep), entities).run()
 
 
 class _Inspection:
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, entities: bool) -> None:
         self.facts = facts
+        self.needs_entities = entities
         self.found = of_problems(facts.problems)
         self.wrong = {found.file for found in self.found}
         tables = facts.settings.entities if facts.settings else {}
@@ -88,6 +89,11 @@ class _Inspection:
 
     def _of_entity_file(self, kind: str) -> Iterator[Finding]:
         name = self.names[kind]
+        if not self.needs_entities and not os.path.exists(self.files[kind].path):
+            place = self.facts.sources[FILE].place(("entities", kind, "file"), 0)
+            words = f"{name} is not here: what is used of it is not checked"
+            yield finding(place, words, "warning")._replace(is_expected=True)
+            return
         with suppress(ProjectError):
             for note in self.files[kind].notes():
                 yield finding(
