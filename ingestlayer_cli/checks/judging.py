@@ -23,13 +23,16 @@ _BITS = (1 << 60) - 1  # of a mark: two of the digits that Python keeps a number
 
 
 class Judged(NamedTuple):
-    """A row whose value is known. `numbers` are what it was made of, `limits` what it was divided by."""
+    """A row whose value is known. `numbers` are what it was made of, `limits` what it was divided by.
+
+    Its value is null for a key that has no row any more.
+    """
 
     number: int
     key: str
     values: dict[str, Any]
     numbers: dict[str, Any]
-    value: int | float
+    value: Any  # int, float
     limits: list[int | float | None]
     level: float | None
 
@@ -86,6 +89,8 @@ class Judge:
 
     def words(self, row: Judged) -> str:
         """Say how a row's value came about: `used/limit = 9700/10000 = 0.97`."""
+        if row.value is None:
+            return "it has no row any more"
         return self._value.of({"row": row.numbers})[1]
 
     def rows(

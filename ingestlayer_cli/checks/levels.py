@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Iterator
 from functools import lru_cache
 from math import inf
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from ..entities.reading.cells import key_text
 from ..entities.reading.written import dates_of, numbers_of
@@ -33,6 +34,12 @@ class Reached(NamedTuple):
     state: Kept | None
     again: int  # how often levels of its key were armed again in this period
     refused: str | None  # why its event was refused by the last run
+    fallen: Held | None = None  # what was held before the row fell below that, where it is to be told
+    still: float | None = None  # and the level that is held even now
+
+    @property
+    def is_news(self) -> bool:
+        return self.level is not None or self.fallen is not None
 
 
 class Levels:
@@ -102,7 +109,7 @@ class Levels:
             value = self._parsed(text)
             state = self._first[row.key] = State(value, self._waiting.get(mark, ""), value["held"]["at"])
         crossed = self.reached(row, state)
-        if crossed.level is not None or crossed.state is not None or (state and state.event_id):
+        if crossed.is_news or crossed.state is not None or (state and state.event_id):
             return None
         self._first.pop(row.key, None)
         return crossed
@@ -113,6 +120,8 @@ class Levels:
 
     def reached(self, row: Judged, kept: State | None) -> Reached:
         """Return what a row comes to, given what was kept of its key."""
+        if row.value is None:
+            return self._vanished(row.key, kept)
         value = kept.value if kept else {}
         before = Held(**value["held"]) if kept else Held()
         again: int = value.get("again", 0)
@@ -131,13 +140,20 @@ class Levels:
             after = held.raised(self._data["levels"], row.value, row.limits, at)
             if is_overtaken and held.reached:
                 after = after._replace(limits=held.limits)
-        refused = value.get("refused")
+        refused, silent = value.get("refused"), value.get("silent")
+        fallen = self._to_clear(known, after) if not silent else None
         state = None
-        if after != before or falls != fell:
-            kept_on = {"fell": falls, "refused": refused if after == before else None}
+        if after != before or falls != fell or "gone" in value:
+            silent = silent if level is None and after.reached else None
+            kept_on = {"fell": falls, "refused": refused if after == before else None, "silent": silent}
             own = {name: found for name, found in kept_on.items() if found is not None}
             state = self.keep(row.key, {"held": after.data(), "again": again, **own})
-        return Reached(held, level, state, again, refused)
+        return Reached(held, None if fallen else level, state, again, refused, fallen, after.level)
+
+    def _to_clear(self, known: Held, after: Held) -> Held | None:
+        """Return what was held, when less is held now and that is to be told."""
+        is_lower = known.level is not None and (after.level is None or after.level < known.level)
+        return known if self._data["cleared"] and is_lower else None
 
     def _fallen(self, row: Judged, known: Held, fell: int | float | None, at: int) -> tuple[Held, int | float | None]:
         """Return what is still held, now that the row has its value, and the value of a fall that is not believed yet.
@@ -153,24 +169,50 @@ class Levels:
         held = known.after(seen, row.limits, rearm, at)
         return held, None if held == known.after(row.value, row.limits, rearm, at) else row.value
 
+    def silent(self, state: Kept) -> Kept:
+        """Return what to keep of a key of whose level nobody is told: nobody is told when it is over, either."""
+        return state._replace(value={**state.value, "silent": True})
+
+    def gone(self, states: States) -> Iterator[Judged]:
+        """Yield a row of no value for each key at a level of which the source had none; once all of it was read."""
+        for key, text, *_ in states(self.scope, self.start) if self.held and self._data["vanished"] == "clear" else ():
+            key = key[len(self.start) :]
+            if key and self.held.get(mark_of(key)) == text and (value := self._parsed(text))["held"]["reached"]:
+                self._first[key] = State(value, "", 0)
+                parts = zip(self._data["key"], map(unquote, key.split(":")), strict=True)
+                yield Judged(0, key, dict(parts), {}, None, [], None)
+
+    def _vanished(self, key: str, kept: State | None) -> Reached:
+        """Return what it comes to that a key has no row any more, which is believed when two runs saw it."""
+        value: dict[str, Any] = kept.value if kept else {"held": Held().data()}
+        known, again = Held(**value["held"]).knowing(self._data["levels"]), value.get("again", 0)
+        if value != self._first[key].value:  # another run has read it meanwhile
+            return Reached(known, None, None, again, None)
+        if "gone" not in value:
+            return Reached(known, None, self.keep(key, {**value, "gone": True}), again, value.get("refused"))
+        after = Held((), known.limits, max(self._now, known.at))
+        fallen = known if "silent" not in value else None
+        state = self.keep(key, {"held": after.data(), "again": again + 1})
+        return Reached(after, None, state, again + 1, value.get("refused"), fallen)
+
     def event(self, row: Judged, crossed: Reached, declaration: Declaration | None) -> Raw:
         """Return the event of a row: what its declaration has of the row's columns, and of the crossing."""
-        since = crossed.before.since
-        told = None if since is None else format_time(since)
-        name = self._data["name"]
-        own = (name, crossed.level, crossed.before.level, row.value, told, self.period, crossed.again or None)
+        name, fallen = self._data["name"], crossed.fallen
+        before, level = (crossed.before, crossed.level) if fallen is None else (fallen, crossed.still)
+        since = None if before.since is None else format_time(before.since)
+        own = (name, level, before.level, row.value, since, self.period, crossed.again or None)
         known = dict(zip(CROSSED, own, strict=True))
         # The columns that the check names have values as it read them.
         values = {**known, **row.values, **{name: found for name, found in row.numbers.items() if "." not in name}}
         if declaration is not None:
             values = {name: self._fitted(field, values.get(name)) for name, field in declaration.fields.items()}
         payload = {name: value for name, value in values.items() if value is not None}
-        again = f":{crossed.again}" if crossed.again else ""
-        end = f"{crossed.level:.15g}:{self.period or 'ever'}{again}"
+        what = f"{level:.15g}" if fallen is None else f"cleared:{fallen.level:.15g}"
+        end = f"{what}:{self.period or 'ever'}" + (f":{crossed.again}" if crossed.again else "")
         key = f"{name}:{row.key}:{end}"
         if not is_key(key):
             key = f"{name}:{hashed(row.key)}:{end}"
-        return Raw(self._data["emit"], payload, key, None, f"check:{name}")
+        return Raw(self._data["emit" if fallen is None else "cleared"], payload, key, None, f"check:{name}")
 
     def _fitted(self, field: Field, value: Any) -> Any:
         """Return a value as a declared field has it; one that does not fit is left for the gate to refuse."""

@@ -36,6 +36,7 @@ class Report:
         self.waiting: Container[str] = ()  # the events that wait for a run that failed
         self._name: str = data["name"]
         self._emit: str = data["emit"]
+        self._cleared: str = data["cleared"] or ""
         self._judge = judge
         self._is_logged = is_logged
         self._known = 0  # rows that were known as they were read, and the decisions of these
@@ -65,6 +66,7 @@ class Report:
             rows=judge.total,
             left_out=judge.left_out,
             crossed=[],
+            cleared=[],
             known=self._known,
             emitted=0,
             rejected=0,
@@ -92,6 +94,8 @@ class Report:
         elif state == "duplicate":
             # The store knows the event, though not what was held: it was told.
             self._decide("duplicate", row, level=crossed.level, event=event)
+        elif crossed.fallen is not None and state != "refused":
+            self._clear(result, row, crossed, event)
         elif state != "refused":
             told = {"level": crossed.level, "previous": crossed.before.level, "event": event}
             result["crossed"].append({"key": row.key, "value": row.value, **told, "why": self._judge.words(row)})
@@ -99,22 +103,30 @@ class Report:
         result["known"] += state in ("known", "duplicate")
         result["emitted"] += state == "emitted"
         if error is not None:
-            self._refused(result, row, error)
+            self._refused(result, settled, error)
         tally.count(result, runs)
 
-    def _refused(self, result: Document, row: Judged, error: RejectedError) -> None:
+    def _clear(self, result: Document, row: Judged, crossed: Reached, event: str | None) -> None:
+        """Tell that a level is held no more."""
+        self._states[row.key] = "cleared"
+        told = {"level": crossed.still, "previous": crossed.fallen and crossed.fallen.level, "event": event}
+        result["cleared"].append({"key": row.key, "value": row.value, **told, "why": self._judge.words(row)})
+        self._decide("cleared", row, **told)
+
+    def _refused(self, result: Document, settled: Settled, error: RejectedError) -> None:
+        row, type_ = settled.row, self._emit if settled.crossed.fallen is None else self._cleared
         result["rejected"] += 1
         if error.exit_code not in result.exit_codes:
             result.exit_codes.append(error.exit_code)
         if len(result["rejects"]) < 100:
-            words = self.refusal(row, error)
+            words = self.refusal(row, type_, error)
             result["rejects"].append({result.unit: row.number, "kind": error.kind, "message": words})
         self._states[row.key] = "refused"
         self._decide("refused", row, why=_why(error))
 
-    def refusal(self, row: Judged, error: RejectedError) -> str:
+    def refusal(self, row: Judged, type_: str, error: RejectedError) -> str:
         """Say why the event of a row is refused."""
-        return f"{row.key}: {self._emit} is refused: {_why(error)}"
+        return f"{row.key}: {type_} is refused: {_why(error)}"
 
     def finished(self, result: Document) -> Document:
         """Close the document of a source that was read."""

@@ -131,6 +131,8 @@ class _Check:
         if not self.judge.total and health.get("rows") and not self.data["may_be_empty"]:
             words = f"{source.name} is empty, and had {health['rows']:,} rows at {format_time(health['at'])}"
             raise SourceError(words, "is its export running? If it may be: may_be_empty = true")
+        if store is not None and self.options.only is None:
+            candidates += self.levels.gone(store.states)
         return candidates
 
     def _check_age(self, source: Source) -> None:
@@ -156,6 +158,8 @@ class _Check:
             self.report.decide("failed", why=weakness.message)
         if self.options.dry_run:
             self._note_waiting(result, self.runtime.stored)
+        if weakness is not None:
+            candidates = [row for row in candidates if row.value is not None]
         foreseen = [settled for row in candidates if (settled := self._foreseen(row)) is not None]
         if self.options.dry_run:
             for settled in foreseen:
@@ -213,7 +217,7 @@ class _Check:
         """Return what will become of a row, as far as can be told without holding the store."""
         kept = self.levels.first(row.key)
         crossed = self.levels.reached(row, kept)
-        if crossed.level is None:
+        if not crossed.is_news:
             return None if row.level is None else Settled(row, crossed, "known", kept.event_id if kept else None)
         if self.options.baseline:
             return Settled(row, crossed, "new")
@@ -228,10 +232,11 @@ class _Check:
         """Accept an event when a row newly reaches a level, and remember that it did."""
         kept = self.levels.kept(transaction, row.key)
         crossed = self.levels.reached(row, kept)
-        if crossed.level is None or self.options.baseline:
+        if not crossed.is_news or self.options.baseline:
             if crossed.state is not None:
-                last = kept.event_id if kept is not None and crossed.level is None else ""
-                transaction.remember(crossed.state, last)
+                is_new = crossed.level is not None
+                last = kept.event_id if kept is not None and not is_new else ""
+                transaction.remember(self.levels.silent(crossed.state) if is_new else crossed.state, last)
             if crossed.level is not None:
                 return Settled(row, crossed, "taken")
             return None if row.level is None else Settled(row, crossed, "known", kept.event_id if kept else None)
@@ -249,7 +254,8 @@ class _Check:
         return Settled(row, crossed, "emitted", event.id, runs)
 
     def _event(self, row: Judged, crossed: Reached) -> Raw:
-        return self.levels.event(row, crossed, self.runtime.project.declaration(self.data["emit"]))
+        type_ = self.data["emit" if crossed.fallen is None else "cleared"]
+        return self.levels.event(row, crossed, self.runtime.project.declaration(type_))
 
     def _admit(self, row: Judged, raw: Raw) -> tuple[Event, str]:
         """Return the event as it was foreseen, unless another run has changed what it tells."""
@@ -260,7 +266,7 @@ class _Check:
         self, transaction: "Transaction", row: Judged, crossed: Reached, raw: Raw, error: RejectedError
     ) -> None:
         """Bury the event of a row. That it has crossed is not remembered: the next run tries again."""
-        words = self.report.refusal(row, error)
+        words = self.report.refusal(row, raw.type, error)
         if words == crossed.refused:
             return  # it is a dead letter already
         bury_line(transaction, raw, encode(raw.payload), error, self.now, None)

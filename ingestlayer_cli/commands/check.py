@@ -175,6 +175,12 @@ def _say_table(data: dict[str, Any], result: Document, options: CheckOptions) ->
     others = result["rows"] - result["left_out"] - result["problem_count"] - len(shown)
     if others > 0:
         say(f"  … and {others:,} more", "dim")
+    for row in result["cleared"][:LISTED]:
+        before = _number(row["previous"], is_ratio, exact=True)
+        now = "has no row any more" if row["value"] is None else f"fell to {_number(row['value'], is_ratio)}"
+        say(f"  {row['key']} is over {before} no more: it {now}", "green")
+    if len(result["cleared"]) > LISTED:
+        say(f"  … and {len(result['cleared']) - LISTED:,} more that are over no more", "dim")
     say(_counts(result, options), "bold" if result["crossed"] else "")
 
 
@@ -233,8 +239,12 @@ def _bar(part: float) -> str:
 def _counts(result: Document, options: CheckOptions) -> str:
     new = len(result["crossed"])
     unsaid = "a dry run" if options.dry_run else "known from now on" if options.baseline else ""
-    words = [f"{new:,} newly reached a level" + (f" (nothing is emitted: {unsaid})" if unsaid and new else "")]
-    words += [f"{result['emitted']:,} emitted"] if new and not unsaid else []
+    words = [
+        f"{new:,} newly reached a level"
+        + (f" (nothing is emitted: {unsaid})" if unsaid and (new or result["cleared"]) else "")
+    ]
+    words += [f"{len(result['cleared']):,} cleared"] if result["cleared"] else []
+    words += [f"{result['emitted']:,} emitted"] if (new or result["cleared"]) and not unsaid else []
     words += [f"{result['known']:,} known"] if result["known"] else []
     words += [f"{result['rejected']:,} refused"] if result["rejected"] else []
     words += [f"{result['problem_count']:,} not judged"] if result["problem_count"] else []

@@ -16,9 +16,10 @@ def check(facts: Facts) -> None:
     """Report the checks whose events no declaration would take."""
     tables = facts.settings.checks if facts.settings else {}
     for name, table in tables.items():
-        if table.emit not in facts.declarations and not facts.undeclared_too:
-            near = near_miss(table.emit, facts.declarations) or f": write events/{table.emit}.toml"
-            facts.sources[FILE].report(("checks", name, "emit"), f"{table.emit} is not declared{near}", 0)
+        for key, type_ in (("emit", table.emit), ("cleared", table.cleared)):
+            if type_ is not None and type_ not in facts.declarations and not facts.undeclared_too:
+                near = near_miss(type_, facts.declarations) or f": write events/{type_}.toml"
+                facts.sources[FILE].report(("checks", name, key), f"{type_} is not declared{near}", 0)
     own = facts.declarations.get(STALE, STALE_DECLARATION)
     if tables and own["file"]:
         for field, _, optional, *_ in own["fields"]:

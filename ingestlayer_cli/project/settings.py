@@ -158,6 +158,8 @@ class CheckTable(Strict):
     emit: EventType
     every: Duration | None = None  # how often it is started: a run that does not come is noticed
     heartbeat: SecretName | None = None  # the address of a monitor that is told of each run
+    cleared: EventType | None = None  # what is emitted of who holds a level no more
+    vanished: Literal["keep", "clear"] = "keep"  # whether who has no row any more holds none
     stale_after: Duration | None = None
     may_be_empty: bool = False
     min_judged: Annotated[float, Field(ge=0, le=1)] = 0.5  # the share of the rows that must be fit to be judged
@@ -168,6 +170,8 @@ class CheckTable(Strict):
         """Check what one key alone cannot tell."""
         if wrong := problem_of(self):
             raise problem(wrong[1], path=(wrong[0],))
+        if self.vanished == "clear" and self.cleared is None:
+            raise problem("`vanished` needs `cleared`: the event of who is over no level any more", path=("vanished",))
         return self
 
 

@@ -15,25 +15,27 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tests.support.checks import HOUR, Checked, table
+from tests.support.checks import EVENT, HOUR, Checked, table
 
 START = datetime(2026, 11, 22, tzinfo=UTC)  # the first of December is in it
 METRICS = ("seats", "api-calls", "storage")
 LEVELS = (Fraction(8, 10), Fraction(9, 10), Fraction(1))
 REARM = Fraction(5, 100)
-TABLE = table(levels="[0.8, 0.9, 1.0]", key='["customer_id", "metric"]')
+MORE = 'period = "month"\ncleared = "usage.cleared"'
+TABLE = table(levels="[0.8, 0.9, 1.0]", key='["customer_id", "metric"]', more=MORE)
 
 
 class Alert(NamedTuple):
-    """What is told: in which hour from the start, of whom, of which level."""
+    """What is told: in which hour from the start, of whom, of which level, and of what is over, which it was."""
 
     hour: int
     customer: str
     metric: str
-    level: float
+    level: float  # of what is over, the one that is still held; 0 for none
+    over: float = 0
 
 
 Usage = dict[tuple[str, str], tuple[int, int]]  # customer and metric: used and limit
@@ -44,7 +46,8 @@ Usage = dict[tuple[str, str], tuple[int, int]]  # customer and metric: used and 
 
 class Model:
     """What has to be told. A level is held from when it was reached, until the value is more than REARM below it,
-    the limit is another, or the month is over; a level above all that are held is told."""
+    the limit is another, or the month is over; a level above all that are held is told, and so is that the highest one
+    is held no more. Of other limits, that is told of who is at a lower level than before, and not that one."""
 
     def __init__(self, zone: str) -> None:
         self.zone = ZoneInfo(zone)
@@ -63,14 +66,20 @@ class Model:
                 continue
             value = Fraction(used, limit)
             held = self.held.get(key, set())
+            before = max(held, default=Fraction(0))
             if self.limits.get(key) != limit:
                 held = set()
             held = {level for level in held if value >= level - REARM}
             reached = {level for level in LEVELS if value >= level}
-            if reached and (not held or max(reached) > max(held)):
-                self.alerts.append(Alert(hour, *key, float(max(reached))))
+            is_new = bool(reached) and (not held or max(reached) > max(held))
+            if is_new:
                 held |= reached
                 self.limits[key] = limit
+            now = max(held, default=Fraction(0))
+            if now < before:
+                self.alerts.append(Alert(hour, *key, float(now), float(before)))
+            elif is_new:
+                self.alerts.append(Alert(hour, *key, float(now)))
             self.held[key] = held
 
 
@@ -158,6 +167,7 @@ class Campaign:
 
     def __init__(self, root: Path, customers: int, hours: int, kills: int, zone: str = "UTC", seed: int = 7) -> None:
         self.bench = Checked(root, f'timezone = "{zone}"\n{TABLE}')
+        self.bench.write("events/usage.cleared.toml", EVENT.replace("usage.limit", "usage.cleared"))
         self.hours = hours
         self.kills = kills
         self.model = Model(zone)
@@ -190,9 +200,13 @@ class Campaign:
         rows = self.bench.select("SELECT received_at FROM events ORDER BY seq")
         start = int(START.timestamp()) * 1000
         return sorted(
-            Alert((at - start) // HOUR, payload["customer_id"], payload["metric"], payload["level"])
-            for (at,), (_, payload) in zip(rows, self.bench.events, strict=True)
+            Alert((at - start) // HOUR, payload["customer_id"], payload["metric"], *_levels(type_, payload))
+            for (at,), (type_, payload) in zip(rows, self.bench.events, strict=True)
         )
+
+
+def _levels(type_: str, payload: dict[str, Any]) -> tuple[float, float]:
+    return payload.get("level", 0), payload["previous"] if type_ == "usage.cleared" else 0
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 from .events import DeliveryCounts, Failing, RunCounts
 
-RowState = Literal["new", "emitted", "known", "unfinished", "taken", "refused", "below"]
+RowState = Literal["new", "emitted", "known", "unfinished", "taken", "refused", "cleared", "below"]
 
 
 class CrossedDocument(TypedDict):
@@ -16,6 +16,20 @@ class CrossedDocument(TypedDict):
     value: int | float
     level: int | float
     previous: int | float | None
+    event: str | None
+    why: str
+
+
+class ClearedDocument(TypedDict):
+    """A row that fell below the level that it held; `level` is the one that it still holds.
+
+    Without a value: there is no row of it any more.
+    """
+
+    key: str
+    value: int | float | None
+    level: int | float | None
+    previous: int | float
     event: str | None
     why: str
 
@@ -63,6 +77,7 @@ class CheckedDocument(TypedDict):
     rows: int
     left_out: int
     crossed: list[CrossedDocument]
+    cleared: list[ClearedDocument]
     known: int
     emitted: int
     rejected: int
