@@ -18,6 +18,7 @@ from .commands import (
     replay,
     settings,
     slack,
+    status,
     store,
     test,
     validate,
@@ -97,6 +98,7 @@ app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
 app.command("recipes")(recipes.recipes)
 app.command("replay")(replay.replay)
+app.command("status")(status.status)
 app.command("test")(test.run)
 app.command("validate")(validate.validate)
 app.command("why")(why.why)

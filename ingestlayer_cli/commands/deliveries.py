@@ -76,8 +76,14 @@ def show(
 
 
 @app.command()
-def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json = False) -> int:  # noqa: B006
-    """Send deliveries again that are dead, unknown, waiting or only shown: by ids, or by --status and --since."""
+def retry(
+    ids: Ids = [],  # noqa: B006
+    status: Status = None,
+    since: Since = None,
+    channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="To this channel.")] = None,
+    json: Json = False,
+) -> int:
+    """Send deliveries again that are dead, unknown, waiting or only shown: by ids, or by --status and others."""
     from ..system.console import note, say, say_json
     from ..system.errors import UsageError
 
@@ -89,7 +95,7 @@ def retry(ids: Ids = [], status: Status = None, since: Since = None, json: Json 
         if ids:
             chosen = [_one(runtime, id_) for id_ in ids]
         else:
-            chosen = runtime.store.deliveries.find(_selection(runtime, status, since, None, None), None)
+            chosen = runtime.store.deliveries.find(_selection(runtime, status, since, None, channel), None)
         if replaced := next((row for row in chosen if row["superseded_by"] and ids), None):
             words = f"{replaced['id']} is superseded by {replaced['superseded_by']}, and not sent again"
             raise UsageError(words, f"ingestlayer deliveries show {replaced['superseded_by']}")

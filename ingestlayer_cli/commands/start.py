@@ -2,11 +2,8 @@
 
 import os
 import sys
-from typing import Any
 
 from . import Settings
-
-LAST = 5  # events that are shown
 
 WELCOME = (
     "ingestlayer: know in Slack when something worth acting on happens to a customer",
@@ -22,10 +19,12 @@ WELCOME = (
 
 def run(settings: Settings) -> int:
     """Say what to do next outside a project; inside one, show its state."""
-    from ..operations.pausing import as_it_runs
-    from ..project import find, load_beside
+    from ..operations.status import status as look
+    from ..project import find
+    from ..system.clock import Clock
     from ..system.console import say
     from ..system.errors import ProjectError
+    from .status import code_of, show
 
     try:
         find(settings.project, even_gone=True)
@@ -34,58 +33,12 @@ def run(settings: Settings) -> int:
             raise  # one was named
         for line in WELCOME:
             say(line)
-    else:
-        _show(as_it_runs(load_beside(settings.project, keep=False)))
+        _offer_completion()
+        return 0
+    document = look(settings.project, Clock())
+    show(document)
     _offer_completion()
-    return 0
-
-
-def _show(project: Any) -> None:
-    from ..operations.slack.summary import summary
-    from ..store.opening import open_to_read
-    from ..system.console import say
-    from . import note_problems
-
-    say(project.root, "bold")
-    note_problems(project)
-    for data in project.pipelines:
-        match = ", ".join(data["match"]) or "every type"
-        say(f"  {data['name']}  {data['status']}  {match}", "" if data["status"] == "active" else "dim")
-    for line in summary(project):
-        say(line)
-    store = open_to_read(project.store_path)
-    if store is None:
-        say(f"no events yet; try: {_try(project)}")
-        return
-    try:
-        _show_store(store, project)
-    finally:
-        store.close()
-
-
-def _try(project: Any) -> str:
-    types = (type_ for type_ in project.types if project.declaration(type_).example is not None)
-    return f"ingestlayer preview {next(types, 'TYPE')}"
-
-
-def _show_store(store: Any, project: Any) -> None:
-    from itertools import islice
-
-    from ..engine.unfinished import backlog
-    from ..store.contract.reading import Selection
-    from ..store.contract.sending import Wanted
-    from ..system.console import say
-
-    waiting = store.outbox.still_waiting(Wanted())
-    found = [f"{count:,} {status}" for status, count in waiting.items()]
-    if not store.is_outdated and (failed := backlog(store, project).runs):
-        found.append("1 failed run" if failed == 1 else f"{failed:,} failed runs")
-    say(f"waiting: {', '.join(found) or 'nothing'}" + ("; to send what is due: ingestlayer deliver" if found else ""))
-    say("last events:")
-    for item in islice(store.history.select(Selection()), LAST):
-        event = item.event.document()
-        say(f"  {event['received_at'][:16].replace('T', ' ')}  {event['type']}  {event['id']}")
-    say("why one went where: ingestlayer why @last")
+    return code_of(document)
 
 
 def _offer_completion() -> None:

@@ -12,6 +12,7 @@ from ..store.contract.protocols import Store
 from ..store.opening import engine_version, open_to_read
 from ..system.clock import Clock
 from ..system.errors import IngestlayerError
+from .slack.symptoms import missed_by_cron
 from .troubles import look
 from .troubles.secrets import named
 from .troubles.symptoms import Symptom, counted, guarded, size, trouble
@@ -49,11 +50,10 @@ def examine(path: str | None, clock: Clock) -> Iterator[Symptom]:
         yield trouble("store", "problem", "store_broken", project.store_path, error.message, hint=error.hint)
     try:
         yield from guarded("files", _lint(root))
-        yield from look(project, store, clock.now())
+        yield from look(project, store, clock.now(), is_asked=True)
     finally:
         if store is not None:
             store.close()
-    yield from guarded("slack", _connections(project))
     yield from guarded("cron", _cron(project))
 
 
@@ -97,12 +97,6 @@ def _integrity(project: Project, store: Store | None) -> Iterator[Symptom]:
     yield trouble("store", "problem", "store_broken", path, f"{path} is damaged", why=why, hint=hint)
 
 
-def _connections(project: Project) -> Iterator[Symptom]:
-    from .slack.symptoms import connections
-
-    return connections(project)
-
-
 def _cron(project: Project) -> Iterator[Symptom]:
     """Yield what a job of cron would not have: it starts with next to no environment, as `env -i` does."""
     found = list(_missed(project))
@@ -119,8 +113,6 @@ def _cron(project: Project) -> Iterator[Symptom]:
 
 
 def _missed(project: Project) -> Iterator[Symptom]:
-    from .slack.symptoms import missed_by_cron
-
     yield from missed_by_cron(project)
     lacks = CRON_LACKS | dict.fromkeys(sorted(named(project)), "set it in the crontab's environment")
     for name, why in lacks.items():

@@ -15,8 +15,11 @@ from .scopes import MAY_NOT_POST, NEEDED, missing
 SKEW = 300  # seconds by which clocks may differ before signatures and the history look-up suffer
 
 
-def status(project: Project, workspace: str = "") -> dict[str, Any]:
-    """Return the state of one workspace of a project. `problems` are [{kind, problem, hint}]."""
+def status(project: Project, workspace: str = "", is_asked: bool = True) -> dict[str, Any]:
+    """Return the state of one workspace of a project, as Slack says it, or as far as is known without asking.
+
+    `problems` are [{kind, problem, hint}].
+    """
     settings = workspaces.settings(project, workspace)
     result: dict[str, Any] = {
         "workspace": workspace or None,
@@ -34,16 +37,16 @@ def status(project: Project, workspace: str = "") -> dict[str, Any]:
     if settings["connection"] == "terminal":
         return result
     try:
-        _look(project, workspace, settings, result)
+        _look(project, workspace, settings, result, is_asked)
     except IngestlayerError as error:
         result["problems"].append({"kind": error.kind, "problem": error.message, "hint": error.hint})
     return result
 
 
-def _look(project: Project, workspace: str, settings: dict[str, Any], result: dict[str, Any]) -> None:
+def _look(project: Project, workspace: str, settings: dict[str, Any], result: dict[str, Any], is_asked: bool) -> None:
     secret = secret_of(project, settings["connection"], workspace)
     result["secret"] = secret.where
-    if settings["connection"] == "webhook":
+    if settings["connection"] == "webhook" or not is_asked:
         return
     client = Client(secret.value, settings["api_url"])
     identity = client.identity()

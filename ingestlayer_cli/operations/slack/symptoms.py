@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from ...model.documents.projects import Mark
 
 
-def connections(project: Project) -> Iterator[Symptom]:
-    """Yield how each workspace is connected, and whether its secret is one."""
+def connections(project: Project, is_asked: bool) -> Iterator[Symptom]:
+    """Yield how each workspace is connected; `is_asked`: Slack is, whether its secret is one and what it may do."""
     for workspace in ("", *workspaces.named(project)):
         name = f"Slack ({workspace})" if workspace else "Slack"
-        row = status(project, workspace)
+        row = status(project, workspace, is_asked)
         if row["api_url"] != API_URL:
             address = without_secrets(shown(row["api_url"]))
             words = f"{name}: the token and the messages go to {address}, and not to slack.com"
@@ -41,7 +41,8 @@ def connections(project: Project) -> Iterator[Symptom]:
             words, hint = f"{name}: {problem['problem']}", problem["hint"]
             yield trouble("slack", mark, f"slack_{problem['kind']}", name, words, hint=hint)
         if not row["problems"]:
-            who = f"{row['team']} as @{row['bot']}" if row["team"] else "an incoming webhook"
+            who = f"{row['team']} as @{row['bot']}" if row["team"] else f"the secret is in {row['secret']}"
+            who = "an incoming webhook" if row["connection"] == "webhook" else who
             yield Symptom("slack", "ok", f"{name}: {who}")
         for scope, use in row["missing_scopes"].items():
             if scope == NEEDED:

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from ...project import Project
-from ...system.clock import DAY
+from ...system.clock import DAY, parse_time
 from .symptoms import Symptom, age, counted, trouble
 
 STALE = 7 * DAY
@@ -30,10 +31,18 @@ def files(project: Project) -> Iterator[Symptom]:
     for row in project.pipelines:
         name = row["name"]
         if row["status"] == "paused":
-            words, command = f"the pipeline {name} is paused: it posts nothing", f"ingestlayer pipelines resume {name}"
-            yield trouble("pipelines", "warning", "pipeline_paused", name, words, command=command)
+            yield _paused(name, row.get("paused"))
         elif row["status"] == "draft":
             yield Symptom("pipelines", "ok", f"the pipeline {name} is a draft: it posts nothing", subject=name)
+
+
+def _paused(name: str, note: dict[str, Any] | None) -> Symptom:
+    """Return that a pipeline is paused; `note` is of one that the store has, and no file."""
+    words, command = f"the pipeline {name} is paused: it posts nothing", f"ingestlayer pipelines resume {name}"
+    since, why = None, ""
+    if note is not None:
+        since, why = parse_time(note["at"], 0), f"by {note['by']}" + (f": {note['why']}" if note["why"] else "")
+    return trouble("pipelines", "warning", "pipeline_paused", name, words, why=why, since=since, command=command)
 
 
 def entities(project: Project, now: int) -> Iterator[Symptom]:

@@ -61,7 +61,8 @@ def _not_connected(project: Project, place: tuple[str, str], rows: list[NotArriv
     kind, account = families.kind_of(label), account_of(label)
     command = "ingestlayer deliver"
     if kind in project.connections:  # it has settings, and a command that connects it
-        command = f"ingestlayer {kind} connect" + (f" --workspace {account}" if account else "")
+        workspace = f" --workspace {account}" if account else ""
+        command = f"ingestlayer {kind} connect{workspace} && {command}"
     waiting = counted(sum(row.number for row in rows), "message waits", "messages wait")
     words = f"{target or label}: not connected, {waiting}"
     return trouble(
@@ -125,7 +126,7 @@ def _unknown(row: NotArrived, now: int) -> Symptom:
 
 
 def _dead(project: Project, row: NotArrived, now: int) -> Symptom:
-    command = f"ingestlayer deliveries retry --status dead --channel {quote(row.target)}"
+    command = f"ingestlayer deliveries retry --status dead --channel {quote(row.target)} && ingestlayer deliver"
     if not _is_named(project, row):  # its pipeline was mended: what it sends today goes elsewhere
         command = f"ingestlayer replay --status dead --pipeline {quote(row.pipeline)}"
     give_up = f"or give it up: ingestlayer deliveries settle {row.id} --dead"

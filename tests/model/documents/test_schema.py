@@ -386,6 +386,14 @@ def test_doctor(bench: Bench) -> None:
     assert code in (0, 1)  # of the machine
 
 
+def test_status(bench: Bench) -> None:
+    bench.emit("hooli", "--no-deliver")
+    bench.run("check")
+    bench.run("deliver")
+    found = bench.document("status", "status", code=1)
+    assert all(found[name] for name in ("troubles", "checks", "deliver", "pipelines", "connections", "messages"))
+
+
 def test_the_store(bench: Bench) -> None:
     bench.emit()
     bench.emit("hooli", "--no-deliver")

@@ -1,0 +1,179 @@
+"""How a project stands, on one page: what ran, what waits, what failed, and what mends it. Nothing is changed."""
+
+import os
+from typing import TYPE_CHECKING
+
+from ..engine.records import DELIVERS, MACHINES
+from ..engine.runtime import PAUSED
+from ..engine.unfinished import backlog
+from ..model.documents.status import (
+    CheckStandingDocument,
+    DeliverDocument,
+    LastMessageDocument,
+    LinedUpDocument,
+    LinkDocument,
+    OpenDocument,
+    State,
+    StatusDocument,
+    StoreStandingDocument,
+)
+from ..project import Project, load_beside
+from ..project.pauses import heeding
+from ..store.contract.reading import DeliverySelection, NotArrived
+from ..store.opening import open_to_read
+from ..system.clock import DAY, Clock, format_duration, format_time
+from ..system.errors import IngestlayerError
+from .about import title, who
+from .slack import workspaces
+from .slack.status import status as of_slack
+from .troubles import look
+from .troubles.checks import CheckStanding, standings
+from .troubles.symptoms import Symptom, trouble
+
+if TYPE_CHECKING:
+    from ..store.contract.protocols import Store
+
+LAST = 10  # messages
+
+
+def status(path: str | None, clock: Clock) -> StatusDocument:
+    """Return how a project stands, whatever its files are like."""
+    project = load_beside(path, keep=False)
+    store, found = None, list[Symptom]()
+    try:
+        store = open_to_read(project.store_path)
+    except IngestlayerError as error:
+        path = project.store_path
+        found.append(trouble("store", "problem", "store_broken", path, error.message, hint=error.hint))
+    try:
+        return _document(project, store, clock.now(), found)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _document(project: Project, store: "Store | None", now: int, found: list[Symptom]) -> StatusDocument:
+    if store is not None:
+        project = heeding(project, store.notes(PAUSED))
+    found += [it for it in look(project, store, now) if it.mark != "ok"]
+    found.sort(key=lambda it: (it.mark != "problem", it.since or now))
+    known = None if store is None or store.is_outdated else store  # an older one has less
+    waiting = known.deliveries.not_arrived(0) if known is not None else []
+    return {
+        "project": project.root,
+        "at": format_time(now),
+        "state": state_of(found),
+        "troubles": [it.document() for it in found],
+        "checks": [_check(it) for it in standings(project, store, now)],
+        "waiting": [_open(row) for row in waiting],
+        "failed_runs": backlog(known, project).runs if known is not None else 0,
+        "deliver": _deliver(known),
+        "pipelines": _pipelines(project),
+        "connections": [_link(project, name) for name in ("", *workspaces.named(project))],
+        "store": None if store is None else _store(store, waiting, now),
+        "messages": _messages(project, known),
+    }
+
+
+def state_of(found: list[Symptom]) -> State:
+    """Return in one word whether all is well."""
+    marks = {it.mark for it in found}
+    return "trouble" if "problem" in marks else "attention" if "warning" in marks else "well"
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else format_time(at)
+
+
+def _check(it: CheckStanding) -> CheckStandingDocument:
+    return {
+        "name": it.name,
+        "health": it.health,
+        "every": None if it.every is None else format_duration(it.every),
+        "last_run": _time(it.last_run),
+        "last_good": _time(it.last_good),
+        "next_at": _time(it.next_at),
+        "took_ms": it.took,
+        "exit": it.exit,
+        "rows": it.rows,
+        "crossed": it.crossed,
+        "source": it.source,
+        "source_age_s": None if it.source_age is None else it.source_age // 1000,
+    }
+
+
+def _open(row: NotArrived) -> OpenDocument:
+    return {
+        "destination": row.destination,
+        "target": row.target,
+        "status": row.status,  # type: ignore[typeddict-item]
+        "count": row.number,
+        "since": format_time(row.since),
+        "next_at": _time(row.next_at),
+        "why": row.error,
+    }
+
+
+def _deliver(store: "Store | None") -> DeliverDocument | None:
+    note = store.note(DELIVERS, "") if store is not None else None
+    if note is None:
+        return None
+    return {
+        "last_run": format_time(note["started_at"]),
+        "last_good": _time(note.get("good_at")),
+        "sent": note.get("sent"),
+        "error": note.get("error"),
+    }
+
+
+def _pipelines(project: Project) -> list[LinedUpDocument]:
+    rows: list[LinedUpDocument] = [
+        {"name": row["name"], "status": row["status"], "match": row["match"]} for row in project.pipelines
+    ]
+    rows += [{"name": row["name"], "status": "broken", "match": row["match"]} for row in project.broken]
+    return sorted(rows, key=lambda row: row["name"])
+
+
+def _link(project: Project, workspace: str) -> LinkDocument:
+    row = of_slack(project, workspace, is_asked=False)
+    problem = next((f"{it['problem']}; {it['hint']}" for it in row["problems"]), None)
+    return {
+        "workspace": row["workspace"],
+        "connection": row["connection"],
+        "secret": row["secret"],
+        "problem": problem,
+    }
+
+
+def _store(store: "Store", waiting: list[NotArrived], now: int) -> StoreStandingDocument:
+    seen = store.notes(MACHINES).values()
+    return {
+        "path": store.path,
+        "bytes": os.path.getsize(store.path),
+        "machines": sorted({note["name"] for note in seen if now - note["last_at"] < DAY}),
+        "oldest_open": _time(min((row.since for row in waiting if row.status in _OPEN), default=None)),
+    }
+
+
+_OPEN = ("pending", "retrying", "unknown")
+
+
+def _messages(project: Project, store: "Store | None") -> list[LastMessageDocument]:
+    if store is None:
+        return []
+    found: list[LastMessageDocument] = []
+    for row in store.deliveries.find(DeliverySelection(since=0), LAST):
+        (event,) = store.history.events([row["event"]]) or (None,)
+        found.append(
+            {
+                "id": row["id"],
+                "event": row["event"],
+                "queued_at": row["queued_at"],
+                "pipeline": row["pipeline"],
+                "target": row["target"],
+                "status": row["status"],
+                "who": "" if event is None else who(project, event.payload, event.key),
+                "title": title(row["destination"], store.deliveries.whole(row["id"])["body"]),
+            }
+        )
+    return found

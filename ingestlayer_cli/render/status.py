@@ -1,0 +1,192 @@
+"""How a project stands, for a terminal: lines with their styles, no wider than it is."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from ..operations.troubles.symptoms import age, counted, size
+from ..system.clock import parse_time
+from ..system.console import safe
+from .slack_status import MARKS
+
+if TYPE_CHECKING:
+    from ..model.documents.projects import LookDocument
+    from ..model.documents.status import CheckStandingDocument, StatusDocument
+
+Line = tuple[str, str]  # its text and its style
+
+STATES = {"well": ("✓", "green"), "attention": ("!", "yellow"), "trouble": ("✗", "red")}
+LISTED = 12  # troubles that are shown
+_HEALTH = {"good": "green", "running": "green", "old": "yellow"}
+_LINED_UP = {"active": "", "paused": "yellow", "draft": "dim", "broken": "red"}
+_STATUSES = {"delivered": "", "shown": "yellow", "pending": "yellow", "retrying": "yellow"}
+
+
+def lines(document: "StatusDocument", width: int) -> Iterator[Line]:
+    """Yield the page; nothing in it is wider than the terminal, but a command that is."""
+    return _Page(document, width).lines()
+
+
+class _Page:
+    def __init__(self, document: "StatusDocument", width: int) -> None:
+        self.document = document
+        self.width = max(width, 40)
+        self.now = _at(document["at"])
+
+    def lines(self) -> Iterator[Line]:
+        sign, style = STATES[self.document["state"]]
+        yield self._cut(f"{sign} {self.document['state']}  {self.document['project']}"), style
+        yield from self._troubles()
+        yield from self._checks()
+        yield from self._waiting()
+        yield from self._set_up()
+        yield from self._messages()
+
+    # Parts -------------------------------------------------------------------------------------------------
+
+    def _troubles(self) -> Iterator[Line]:
+        found = self.document["troubles"]
+        for it in found[:LISTED]:
+            yield from self._trouble(it)
+        if len(found) > LISTED:
+            yield f"  … and {len(found) - LISTED:,} more: ingestlayer status --json", "dim"
+
+    def _trouble(self, it: "LookDocument") -> Iterator[Line]:
+        sign, style = MARKS[it["mark"]]
+        since = f"; since {self._since(it['since'])}" if it["since"] else ""
+        for number, text in enumerate(self._wrapped(it["words"] + since)):
+            yield f"{'  ' if number else sign + ' '}{text}", style
+        # The command stands alone and whole, to be copied.
+        if it["command"]:
+            yield f"  → {safe(it['command'])}", ""
+        elif it["hint"]:
+            for number, text in enumerate(self._wrapped(it["hint"], 4)):
+                yield f"  {'  ' if number else '→ '}{text}", ""
+
+    def _checks(self) -> Iterator[Line]:
+        rows = self.document["checks"]
+        if not rows:
+            return
+        yield "", ""
+        yield from self._table(["check", "", "last run", "next", "rows", "crossed", "source"], map(self._check, rows))
+
+    def _check(self, it: "CheckStandingDocument") -> tuple[list[str], str]:
+        age_ = "" if it["source_age_s"] is None else f"{age(it['source_age_s'] * 1000)} old"
+        cells = [it["name"], it["health"], self._ago(it["last_run"]), self._until(it["next_at"])]
+        cells += [f"{it[name]:,}" if it[name] is not None else "" for name in ("rows", "crossed")]
+        return [*cells, age_], _HEALTH.get(it["health"], "red")
+
+    def _waiting(self) -> Iterator[Line]:
+        yield "", ""
+        rows, runs = self.document["waiting"], self.document["failed_runs"]
+        totals: dict[str, int] = {}
+        for row in rows:
+            totals[row["status"]] = totals.get(row["status"], 0) + row["count"]
+        told = [f"{count:,} {status}" for status, count in totals.items()]
+        told += [counted(runs, "failed run")] if runs else []
+        open_ = bool(runs) or any(status in ("pending", "retrying", "unknown") for status in totals)
+        yield (
+            f"waiting: {', '.join(told) or 'nothing'}"
+            + ("; to send what is due: ingestlayer deliver" if open_ else ""),
+            "",
+        )
+        for row in rows[:LISTED]:
+            next_at = f", next {self._until(row['next_at'])}" if row["next_at"] else ""
+            why = f": {row['why']}" if row["why"] else ""
+            words = (
+                f"  {row['target']}  {row['count']:,} {row['status']} since {self._since(row['since'])}{next_at}{why}"
+            )
+            yield self._cut(words), "red" if row["status"] == "dead" else "yellow"
+        if len(rows) > LISTED:
+            yield f"  … and {len(rows) - LISTED:,} more: ingestlayer deliveries list", "dim"
+
+    def _set_up(self) -> Iterator[Line]:
+        yield "", ""
+        if (ran := self.document["deliver"]) is not None:
+            sent = "" if ran["sent"] is None else f", sent {ran['sent']:,}"
+            yield self._cut(f"deliver     ran {self._ago(ran['last_run'])}{sent}"), ""
+        for number, row in enumerate(self.document["pipelines"]):
+            match = ", ".join(row["match"]) or "every type"
+            words = f"{'pipelines' if not number else '':10}  {row['name']}  {row['status']}  {match}"
+            yield self._cut(words), _LINED_UP[row["status"]]
+        for link in self.document["connections"]:
+            name = f"connection of {link['workspace']}" if link["workspace"] else "connection"
+            for number, text in enumerate(self._wrapped(f"{name}: {_linked(link)}", 0)):
+                yield f"{'  ' if number else ''}{text}", "red" if link["problem"] else ""
+        yield from self._store()
+
+    def _store(self) -> Iterator[Line]:
+        store = self.document["store"]
+        if store is None:
+            return
+        on = f", on {' and '.join(store['machines'])}" if store["machines"] else ""
+        oldest = f", oldest open since {self._since(store['oldest_open'])}" if store["oldest_open"] else ""
+        path = store["path"].removeprefix(self.document["project"] + "/")
+        yield self._cut(f"store       {path}, {size(store['bytes'])}{on}{oldest}"), ""
+
+    def _messages(self) -> Iterator[Line]:
+        yield "", ""
+        rows = self.document["messages"]
+        if not rows:
+            types = (type_ for row in self.document["pipelines"] for type_ in row["match"] if "*" not in type_)
+            yield f"no message yet; try: ingestlayer preview {next(types, 'TYPE')}", ""
+            return
+        cells = [
+            (
+                [_minute(row["queued_at"]), row["target"], row["status"], row["who"], row["title"]],
+                _STATUSES.get(row["status"], "red"),
+            )
+            for row in rows
+        ]
+        yield from self._table(["last messages", "to", "", "about", ""], cells)
+        yield "why one went where: ingestlayer why @last", "dim"
+
+    # Words -------------------------------------------------------------------------------------------------
+
+    def _table(self, head: list[str], rows: Any) -> Iterator[Line]:
+        """Yield rows in columns; the last one takes what is left, and others are at most a third of the width."""
+        found = [([safe(cell) for cell in cells], style) for cells, style in rows]
+        most = self.width // 3
+        sizes = [
+            min(max(len(cell) for cell in column), most) for column in zip(head, *(it[0] for it in found), strict=True)
+        ]
+        for cells, style in [(head, "bold"), *found]:
+            told = [f"{_short(cell, wide):{wide}}" for cell, wide in zip(cells, sizes, strict=True)][:-1]
+            yield self._cut("  ".join([*told, cells[-1]])).rstrip(), style
+
+    def _cut(self, text: str) -> str:
+        return _short(safe(text), self.width)
+
+    def _wrapped(self, text: str, indent: int = 2) -> list[str]:
+        """Return a text as lines; what is longer than one, a path, is not broken: it is to be copied."""
+        return wrap(safe(text), self.width - indent, break_on_hyphens=False, break_long_words=False)
+
+    def _since(self, text: str | None) -> str:
+        return "" if text is None else f"{_minute(text)} ({age(max(self.now - _at(text), 0))})"
+
+    def _ago(self, text: str | None) -> str:
+        return "never" if text is None else f"{age(max(self.now - _at(text), 0))} ago"
+
+    def _until(self, text: str | None) -> str:
+        if text is None:
+            return ""
+        left = _at(text) - self.now
+        return f"in {age(left)}" if left > 0 else "now" if left > -60_000 else f"{age(-left)} late"
+
+
+def _linked(link: Any) -> str:
+    if link["connection"] == "terminal":
+        return "terminal, messages are drawn here; to send them: ingestlayer slack connect"
+    return f"{link['connection']}, " + (link["problem"] or f"its secret is in {link['secret']}")
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _at(text: str) -> int:
+    return parse_time(text, 0)
+
+
+def _minute(text: str) -> str:
+    return f"{text[5:10]} {text[11:16]}"
