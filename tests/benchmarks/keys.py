@@ -22,7 +22,7 @@ from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.project import Project, check
-from ingestlayer_cli.store.sqlite.schema import key_hash
+from ingestlayer_cli.store.sql.names import key_hash
 from ingestlayer_cli.store.sqlite.store import open_to_write
 
 from .tools import SCRIPT, compile_all, interleaved

@@ -7,7 +7,7 @@ from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import load
-from ingestlayer_cli.store.sqlite.schema import key_hash
+from ingestlayer_cli.store.sql.names import key_hash
 from tests.support.clock import FakeClock
 from tests.support.folder import ACME, PAYLOAD, USAGE, Folder
 from tests.support.program import start

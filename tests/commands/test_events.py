@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingestlayer_cli.store.contract.reading import Selection
-from ingestlayer_cli.store.sqlite import history
+from ingestlayer_cli.store.sql import history
 from ingestlayer_cli.store.sqlite.reading import open_to_read
 from tests.support import ROOT
 from tests.support.bench import DESTINATION, TYPE, Bench

@@ -26,7 +26,7 @@ from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.project import Project
 from ingestlayer_cli.store.contract.sending import Wanted
-from ingestlayer_cli.store.sqlite.transaction import SqliteTransaction
+from ingestlayer_cli.store.sql.transaction import SqlTransaction
 from ingestlayer_cli.system.clock import format_time
 from tests.support.pipe import Pipe
 from tests.support.stored import database
@@ -124,7 +124,7 @@ class Histories(RuleBasedStateMachine):
                 for event in events:
                     admitted, payload = runtime.gate.admit(self.raw(event), self.now)
                     accept(runtime, transaction, admitted, payload, self.now)
-                assert isinstance(transaction, SqliteTransaction)
+                assert isinstance(transaction, SqlTransaction)
                 transaction.flush()
                 os.kill(os.getpid(), signal.SIGKILL)
         _, status = os.waitpid(child, 0)

@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 from ...system.errors import StoreError, UsageError
-from .lookups import Lookups
+from ..sql.base import Base
+from ..sql.transaction import SqlTransaction
 from .schema import APPLICATION_ID, VERSION
-from .transaction import SqliteTransaction
 
 BUSY_SECONDS = 60
 # Of a batch. With what SQLite has by itself, 2 MB and 1,000 pages, a chunk of a thousand new keys in no order reads
@@ -25,7 +25,7 @@ SAVE = "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"
 T = TypeVar("T")
 
 
-class Database(Lookups):
+class Database(Base):
     """An open file. One thread at a time may use it."""
 
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
@@ -37,13 +37,13 @@ class Database(Lookups):
         self._numbers: dict[tuple[str, str], int] = {}
 
     @contextmanager
-    def transaction(self) -> Iterator[SqliteTransaction]:
-        """Hold the only write transaction; commit at the end, roll everything back on any exception."""
+    def transaction(self, may_repeat: bool = False) -> Iterator[SqlTransaction]:
+        """Hold the only write transaction, which nobody can get in the way of; commit at the end, roll everything back on any exception."""
         with errors(self.path, self._patience):
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
                 self._check_version()
-                transaction = SqliteTransaction(self.connection, self._versions, self._numbers)
+                transaction = SqlTransaction(self.connection, self._versions, self._numbers)
                 yield transaction
                 transaction.flush()
                 self.connection.execute("COMMIT")
@@ -84,6 +84,10 @@ class Database(Lookups):
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
         return self.read(lambda connection: connection.execute(sql, values).fetchall())
+
+    def written(self) -> object:
+        """See https://sqlite.org/pragma.html#pragma_data_version."""
+        return self.rows("PRAGMA data_version")[0][0]
 
     def has_unfinished(self) -> bool:
         """Asked by each call that accepts: the part itself is loaded where there is one."""

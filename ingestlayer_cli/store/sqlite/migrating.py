@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
 from ...system.errors import StoreError
+from ..sql.names import key_hash
 from .connection import BUSY_SECONDS, version_of
-from .schema import APPLICATION_ID, MIGRATIONS, VERSION, key_hash
+from .schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 SHOW_AFTER = 1.0  # seconds
 STEPS = 100_000  # of SQLite's machine between two looks at the clock

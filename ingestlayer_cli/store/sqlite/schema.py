@@ -1,19 +1,6 @@
 """The store's schema. `MIGRATIONS[n]` brings a store of version n to version n + 1; all times in milliseconds."""
 
-from binascii import crc32
-
 APPLICATION_ID = 0x494C5952  # "ILYR": tells our stores from any other SQLite file
-
-
-def lane_name(destination: str, target: str) -> str:
-    """Return the name of the lane that the messages to a target wait in."""
-    return f"{destination} {target}"
-
-
-def key_hash(key: str) -> int:
-    """Return the number that an idempotency key is looked up by; two keys may share one, though hardly ever do."""
-    return crc32(key.encode("utf-8", "surrogatepass")) - (1 << 31)  # signed, so that SQLite needs four bytes for it
-
 
 _VERSION_1 = """
 CREATE TABLE events (

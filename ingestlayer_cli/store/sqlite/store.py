@@ -6,23 +6,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ...system.errors import StoreError
+from ..sql.parts import Parts
 from .connection import BUSY_SECONDS, Database, errors
 from .schema import NOTES_SINCE, VERSION
 
 if TYPE_CHECKING:
-    from .deliveries import SqliteDeliveries
-    from .entities import SqliteEntities
-    from .history import SqliteHistory
-    from .keys import SqliteKeys
-    from .outbox import SqliteOutbox
-    from .refusals import SqliteRefusals
-    from .runs import SqliteRuns
-    from .unfinished import SqliteUnfinished
     from .upkeep import SqliteUpkeep
 
 
-class SqliteStore(Database):
-    """See `contract.protocols.Store`. Its parts are loaded when they are used: most calls use few of them."""
+class SqliteStore(Parts, Database):
+    """See `contract.protocols.Store`."""
 
     version = VERSION  # opened for reading, it may be an older one
 
@@ -31,58 +24,10 @@ class SqliteStore(Database):
         return self.version < VERSION
 
     @cached_property
-    def outbox(self) -> "SqliteOutbox":
-        from .outbox import SqliteOutbox
-
-        return SqliteOutbox(self)
-
-    @cached_property
-    def deliveries(self) -> "SqliteDeliveries":
-        from .deliveries import SqliteDeliveries
-
-        return SqliteDeliveries(self)
-
-    @cached_property
-    def history(self) -> "SqliteHistory":
-        from .history import SqliteHistory
-
-        return SqliteHistory(self)
-
-    @cached_property
-    def runs(self) -> "SqliteRuns":
-        from .runs import SqliteRuns
-
-        return SqliteRuns(self)
-
-    @cached_property
-    def unfinished(self) -> "SqliteUnfinished":
-        from .unfinished import SqliteUnfinished
-
-        return SqliteUnfinished(self)
-
-    @cached_property
-    def refusals(self) -> "SqliteRefusals":
-        from .refusals import SqliteRefusals
-
-        return SqliteRefusals(self)
-
-    @cached_property
-    def entities(self) -> "SqliteEntities":
-        from .entities import SqliteEntities
-
-        return SqliteEntities(self)
-
-    @cached_property
     def upkeep(self) -> "SqliteUpkeep":
         from .upkeep import SqliteUpkeep
 
         return SqliteUpkeep(self)
-
-    @cached_property
-    def keys(self) -> "SqliteKeys":
-        from .keys import SqliteKeys
-
-        return SqliteKeys(self)
 
     def note(self, topic: str, name: str) -> Any:
         return super().note(topic, name) if self.version >= NOTES_SINCE else None

@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...system.clock import format_time
-from .connection import Database
+from .base import Base
 
 _LETTER = "SELECT at, kind, type, source, line, message, details, raw FROM dead_letters"
 
 
-class SqliteRefusals:
+class SqlRefusals:
     """See `contract.protocols.Refusals`."""
 
-    def __init__(self, store: Database) -> None:
+    def __init__(self, store: Base) -> None:
         self._rows = store.rows
 
     def newest(self, word: str | None, type_: str | None = None) -> tuple[dict[str, Any], int] | None:
-        terms, values = ["1"], []
+        terms, values = ["TRUE"], []
         if type_ is not None:
             terms.append("type = ?")
             values.append(type_)

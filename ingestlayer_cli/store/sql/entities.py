@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Iterator
 
 from ...model.memory import Traits
-from .connection import Database
+from .base import Base
 from .lookups import TRAITS, stored_traits
 
 PAGE = 500
 
 
-class SqliteEntities:
+class SqlEntities:
     """See `contract.protocols.StoredEntities`."""
 
-    def __init__(self, store: Database) -> None:
+    def __init__(self, store: Base) -> None:
         self._store = store
 
     def of_keys(self, kind: str, keys: Iterable[str]) -> dict[str, Traits]:

@@ -9,9 +9,9 @@ from typing import Any, cast
 from ...model.events import Event
 from ..contract.reading import Looked, Mark, Selection, Stored
 from ..contract.sending import STATUSES
-from .connection import Database
+from .base import Base
 from .lookups import stored_event
-from .schema import key_hash
+from .names import key_hash
 
 _EVENT = "e.id, e.type, e.received_at, e.source, e.key, e.payload"
 _COLUMNS = f"{_EVENT}, e.seq, e.accepted_at, e.duplicates, e.last_duplicate_at"
@@ -24,10 +24,10 @@ SHORTEST = 14  # characters of a shortened id
 _Numbered = tuple[int, Stored]  # an event after its place in the order of acceptance
 
 
-class SqliteHistory:
+class SqlHistory:
     """See `contract.protocols.StoredHistory`."""
 
-    def __init__(self, store: Database) -> None:
+    def __init__(self, store: Base) -> None:
         self._rows = store.rows
 
     def select(
@@ -113,7 +113,7 @@ class SqliteHistory:
     # One event, or a few ------------------------------------------------------------------------------
 
     def back(self, steps: int) -> Stored | None:
-        found = self._stored("1 ORDER BY e.seq DESC LIMIT 1 OFFSET ?", steps)
+        found = self._stored("TRUE ORDER BY e.seq DESC LIMIT 1 OFFSET ?", steps)
         return found[0] if found else None
 
     def starting(self, prefix: str, most: int) -> list[Stored]:
@@ -182,7 +182,7 @@ def _span(pattern: str) -> tuple[str, str]:
 
 def _where(selection: Selection, rare: bool = False) -> tuple[str, list[Any]]:
     """Return the condition over an event `e`, and its values; `rare`: few deliveries have the status."""
-    terms: list[str] = ["1"]
+    terms: list[str] = ["TRUE"]
     values: list[Any] = []
 
     def add(term: str, *of: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from ...system.clock import format_time
 from ..contract.reading import DeliverySelection, LastSettled, NotArrived
 from ..contract.sending import GIVEN_UP, Attempt, went
-from .connection import Database
+from .base import Base
 from .outbox import settle_where
 
 _COLUMNS = (
@@ -18,10 +18,10 @@ _SINCE = "CASE WHEN status IN ('dead', 'shown') THEN settled_at ELSE queued_at E
 _FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.seq = d.lane"
 
 
-class SqliteDeliveries:
+class SqlDeliveries:
     """See `contract.protocols.Deliveries`."""
 
-    def __init__(self, store: Database) -> None:
+    def __init__(self, store: Base) -> None:
         self._store = store
         self._rows = store.rows
 
@@ -134,7 +134,7 @@ class SqliteDeliveries:
 
 
 def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
-    terms, values = ["1"], []
+    terms, values = ["TRUE"], []
     if selection.open_only:
         terms.append("d.status NOT IN ('delivered', 'shown') AND d.superseded_by IS NULL")
     for column, value in (("status =", selection.status), ("queued_at >=", selection.since)):

@@ -1,10 +1,8 @@
 """One write transaction: what it adds is gathered and written with few statements at its end.
 
-Look-ups see what the transaction itself has added. Because it holds the only write lock, it can number its
-rows itself.
+Look-ups see what the transaction itself has added. Where it holds the only write lock, it can number its rows itself.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Any
@@ -13,24 +11,24 @@ from ...model.events import Event, encode
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
 from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate
 from .lookups import STATE, TRAITS, Lookups, stored_state, stored_traits
+from .names import key_hash, lane_name
 from .queued import span, spans
-from .schema import key_hash, lane_name
 
 _LANE = 7  # its place in a row of deliveries
 
 _SUPERSEDE = (
-    "UPDATE deliveries SET status = iif(status = 'shown', status, 'dead'), error = 'superseded by ' || ?, hint = NULL,"
+    "UPDATE deliveries SET status = CASE status WHEN 'shown' THEN status ELSE 'dead' END, error = 'superseded by ' || ?, hint = NULL,"
     " settled_at = ?, superseded_by = ? WHERE event = ? AND pipeline = ? AND destination = ?"
     " AND superseded_by IS NULL AND lease_until IS NULL"
 )
 _NOT_DELIVERED = "('pending', 'retrying', 'unknown', 'dead', 'shown')"
 
 
-class SqliteTransaction(Lookups):
-    """See the module, and `contract.protocols.Transaction`. Made by `Database.transaction()` alone."""
+class SqlTransaction(Lookups):
+    """See the module, and `contract.protocols.Transaction`. Made by `Base.transaction()` alone. A connection has `execute` and `executemany`."""
 
     def __init__(
-        self, connection: sqlite3.Connection, versions: dict[tuple[str, str], int], numbers: dict[tuple[str, str], int]
+        self, connection: Any, versions: dict[tuple[str, str], int], numbers: dict[tuple[str, str], int]
     ) -> None:
         self.connection = connection
         self._known_versions = versions
@@ -50,11 +48,15 @@ class SqliteTransaction(Lookups):
         self._stored_states: dict[tuple[str, str], State | None] = {}
         self._stored_traits: dict[tuple[str, str], Traits | None] = {}
         self._unseen: set[tuple[str, str]] = set()
-        self._next_event = self._number("SELECT max(seq) FROM events")
-        self._next_delivery = self._first_delivery = self._number("SELECT max(seq) FROM deliveries")
+        self._next_event, self._first_delivery = self._first_numbers()
+        self._next_delivery = self._first_delivery
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
         return self.connection.execute(sql, values).fetchall()
+
+    def _first_numbers(self) -> tuple[int, int]:
+        """Return the numbers of the first event and of the first delivery that are added."""
+        return self._number("SELECT max(seq) FROM events"), self._number("SELECT max(seq) FROM deliveries")
 
     def _number(self, sql: str) -> int:
         return (self.connection.execute(sql).fetchone()[0] or 0) + 1
@@ -129,7 +131,8 @@ class SqliteTransaction(Lookups):
         known = self._known_versions.get((pipeline, version))
         if known is None:
             self.connection.execute(
-                "INSERT OR IGNORE INTO pipeline_versions (pipeline, version, text, first_used) VALUES (?,?,?,?)",
+                "INSERT INTO pipeline_versions (pipeline, version, text, first_used) VALUES (?,?,?,?)"
+                " ON CONFLICT DO NOTHING",
                 (pipeline, version, text, now),
             )
             select = "SELECT seq FROM pipeline_versions WHERE pipeline = ? AND version = ?"
@@ -183,7 +186,7 @@ class SqliteTransaction(Lookups):
         """Return the number of a row by its unique value, adding it the first time."""
         known = self._known_numbers.get((table, value))
         if known is None:
-            self.connection.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (value,))
+            self.connection.execute(f"INSERT INTO {table} ({column}) VALUES (?) ON CONFLICT DO NOTHING", (value,))
             row = self.connection.execute(f"SELECT seq FROM {table} WHERE {column} = ?", (value,)).fetchone()
             known = self._known_numbers[table, value] = int(row[0])
         return known
@@ -196,7 +199,7 @@ class SqliteTransaction(Lookups):
         """Return the number of a rate, keeping it the first time."""
         known = self._known_numbers.get(("rates", rate.name))
         if known is None:
-            self.connection.execute("INSERT OR IGNORE INTO rates (name, pace) VALUES (?,?)", rate)
+            self.connection.execute("INSERT INTO rates (name, pace) VALUES (?,?) ON CONFLICT DO NOTHING", rate)
             known = int(self.rows("SELECT seq FROM rates WHERE name = ?", rate.name)[0][0])
             self._known_numbers["rates", rate.name] = known
         return known
@@ -234,7 +237,7 @@ class SqliteTransaction(Lookups):
             known = {row[0] for row in self._stored_under("at", "memory", "scope", scope, keys)}
             self._unseen.update({(scope, key) for key in keys if key not in known})
 
-    def _stored_under(self, columns: str, table: str, of: str, name: str, keys: list[str]) -> sqlite3.Cursor:
+    def _stored_under(self, columns: str, table: str, of: str, name: str, keys: list[str]) -> Any:
         return self.connection.execute(
             f"SELECT key, {columns} FROM {table} WHERE {of} = ? AND key IN (SELECT value FROM json_each(?))",
             (name, encode(keys)),
@@ -276,7 +279,9 @@ class SqliteTransaction(Lookups):
 
     def _write_entities(self, entities: Iterable[tuple[tuple[str, str], Traits]]) -> None:
         self.connection.executemany(
-            "INSERT OR REPLACE INTO entities VALUES (?,?,?,?,?,?)",
+            "INSERT INTO entities (kind, key, traits, origins, first_seen, last_seen) VALUES (?,?,?,?,?,?)"
+            " ON CONFLICT (kind, key) DO UPDATE SET traits = excluded.traits, origins = excluded.origins,"
+            " first_seen = excluded.first_seen, last_seen = excluded.last_seen",
             (
                 (*key, encode(known.values), encode(known.origins), known.first_seen, known.last_seen)
                 for key, known in entities
@@ -310,13 +315,21 @@ class SqliteTransaction(Lookups):
             self._deliveries,
         )
         memory = ((*key, seen.at, seen.event_id) for key, held in self._memory.items() for seen in held)
-        many("INSERT OR IGNORE INTO memory VALUES (?,?,?,?)", memory)
+        many("INSERT INTO memory VALUES (?,?,?,?) ON CONFLICT DO NOTHING", memory)
         states = ((*key, encode(held.value), held.event_id, held.at) for key, held in self._states.items())
-        many("INSERT OR REPLACE INTO states (scope, key, value, event_id, at) VALUES (?,?,?,?,?)", states)
+        many(
+            "INSERT INTO states (scope, key, value, event_id, at) VALUES (?,?,?,?,?) ON CONFLICT (scope, key)"
+            " DO UPDATE SET value = excluded.value, event_id = excluded.event_id, at = excluded.at",
+            states,
+        )
         self._write_entities(self._traits.items())
 
     def write_note(self, topic: str, name: str, value: Any, at: int) -> None:
-        self.connection.execute("INSERT OR REPLACE INTO notes VALUES (?,?,?,?)", (topic, name, encode(value), at))
+        self.connection.execute(
+            "INSERT INTO notes (topic, name, value, at) VALUES (?,?,?,?) ON CONFLICT (topic, name)"
+            " DO UPDATE SET value = excluded.value, at = excluded.at",
+            (topic, name, encode(value), at),
+        )
 
     def drop_note(self, topic: str, name: str) -> None:
         self.connection.execute("DELETE FROM notes WHERE topic = ? AND name = ?", (topic, name))

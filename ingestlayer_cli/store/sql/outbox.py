@@ -8,9 +8,9 @@ from ...model.people import Person
 from ...system.clock import HOUR
 from ..contract.accepting import NOTHING, Queued
 from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Doubtful, Leased, Wanted, went
-from .connection import Database
+from .base import Base
+from .names import lane_name
 from .queued import lanes, spans
-from .schema import lane_name
 
 _WAITING = "w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
 _WAIT_IN_LANE = "FROM deliveries w INDEXED BY deliveries_waiting WHERE w.lane = l.seq"
@@ -41,23 +41,30 @@ _RATE_FREE_AT = (
     f" CASE WHEN r.busy_until > ? AND r.busy_until <= ? + {HOUR} THEN ? ELSE 0 END)"
     " FROM rates r WHERE r.seq = w.rate), 0)"
 )
+_LEARN = (
+    "INSERT INTO people (workspace, email, user, why, at) VALUES (?,?,?,?,?) ON CONFLICT (workspace, email)"
+    " DO UPDATE SET user = excluded.user, why = excluded.why, at = excluded.at"
+)
 _RATE_OF = "seq = (SELECT rate FROM deliveries WHERE id = ?)"
 
 # Whether of the thread of a delivery `d` one of a newer event is delivered: what is sent late, by hand or by a replay,
 # must not put the first message back.
 _OVERTAKEN = (
-    "EXISTS (SELECT 1 FROM threads t JOIN deliveries n ON n.seq = t.newest JOIN events newer ON newer.seq = n.event"
+    "EXISTS (SELECT 1 FROM threads h JOIN deliveries n ON n.seq = h.newest JOIN events newer ON newer.seq = n.event"
     " JOIN events own ON own.seq = d.event"
-    " WHERE t.seq = d.thread AND (newer.received_at, n.seq) > (own.received_at, d.seq))"
+    " WHERE h.seq = d.thread AND (newer.received_at, n.seq) > (own.received_at, d.seq))"
 )
+
+# The thread `t` of a delivery `d`, once the place of its first message is known.
+_ITS_THREAD = "t.seq = d.thread AND t.ts IS NOT NULL"
 
 # What the first message of the thread of a delivery `d` says, while `d` would be the first to edit it; and whether this
 # or another that died has been tried before.
 _OPENING = (
-    "(SELECT json_array(f.id, f.body, EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = d.seq) OR EXISTS"
-    " (SELECT 1 FROM deliveries p WHERE p.status = 'dead' AND p.status <> 'delivered' AND p.thread = t.seq))"
-    " FROM threads t JOIN deliveries f ON f.seq = t.newest"
-    " WHERE t.seq = d.thread AND d.directions ->> 'update' AND f.receipt ->> 'ts' = t.ts)"
+    "SELECT f.id, f.body, EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = d.seq) OR EXISTS"
+    " (SELECT 1 FROM deliveries p WHERE p.status = 'dead' AND p.status <> 'delivered' AND p.thread = t.seq),"
+    " f.receipt, t.ts FROM deliveries d JOIN threads t ON t.seq = d.thread JOIN deliveries f ON f.seq = t.newest"
+    " WHERE d.seq = ?"
 )
 
 # Whether of a delivery's attempts the last is what `abandon` noted of a claim: by whom, and when.
@@ -68,41 +75,43 @@ _ABANDONED_LAST = (
 )
 
 
-class SqliteOutbox:
+class SqlOutbox:
     """See `contract.protocols.StoredOutbox`.
 
     `Queued.parts` are spans: the first and the last number of each, and the lanes that they wait in.
     """
 
-    def __init__(self, store: Database) -> None:
+    def __init__(self, store: Base) -> None:
         self._store = store
         self._rows = store.rows
 
     def claim(self, wanted: Wanted, now: int, lease: int, pace: Callable[[str], int], owner: str) -> Claimed | None:
         """Its cost depends on the number of lanes, not of deliveries: settled ones are not in the index."""
-        condition, values = _condition(wanted)
-        of_lanes, own = _of_lanes(wanted)
         with self._store.transaction() as transaction:
             execute = transaction.connection.execute
-            row = execute(
-                "SELECT d.seq, d.lane, d.id, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry,"
-                f" d.directions, {_place('d')}, {_OVERTAKEN}, {_OPENING} FROM lanes l"
-                f" JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
-                f" AND {condition} AND w.due_at <= ? AND (w.rate IS NULL OR {_RATE_FREE_AT} <= ?)"
-                " ORDER BY w.seq LIMIT 1)"
-                f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{of_lanes} ORDER BY d.seq LIMIT 1",
-                (*values, now, *_of_rate(now, now + 1), now, now, now, *own),
-            ).fetchone()
-            if row is None:
+            found = self._first(execute, wanted, now)
+            if found is None:
                 return None
-            seq, lane, id_, destination, target, body, attempts, due_at, retry, directions, place, *of_thread = row
-            told = (_read(retry), _read(directions) or {}, _told(place), bool(of_thread[0]), _opening(of_thread[1]))
+            seq, lane = found
+            id_, destination, target, body, attempts, due_at, retry, directions, *place, overtaken = execute(
+                "SELECT d.id, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry, d.directions, t.channel,"
+                f" t.ts, {_OVERTAKEN} FROM deliveries d LEFT JOIN threads t ON {_ITS_THREAD} WHERE d.seq = ?",
+                (seq,),
+            ).fetchone()
+            told = _read(directions) or {}
+            opening = _opening(execute, seq) if told.get("update") and _place(*place) else None
             until = now + lease
             execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
             free_at = now + pace(destination)
             execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (free_at, until, lane))
             execute(f"UPDATE rates SET free_at = ? + pace, busy_until = ? WHERE {_RATE_OF}", (now, until, id_))
-            return Claimed(id_, destination, target, body, attempts, due_at, now, until, *told)
+            head = (id_, destination, target, body, attempts, due_at, now, until)
+            return Claimed(*head, _read(retry), told, _place(*place), bool(overtaken), opening)
+
+    def _first(self, execute: Any, wanted: Wanted, now: int) -> tuple[int, int] | None:
+        """Return the numbers of the delivery that goes first and of its lane, which nobody else takes meanwhile."""
+        row: tuple[int, int] | None = execute(*first_due(wanted, now)).fetchone()
+        return row
 
     def next_at(self, wanted: Wanted, now: int, due_by: int, look: int) -> int | None:
         condition, values = _condition(wanted, now)
@@ -114,7 +123,7 @@ class SqliteOutbox:
             f"(SELECT w.due_at {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ? AND {_RATE_FREE_AT} <= ?"
             " ORDER BY w.seq LIMIT 1),"
             f"(SELECT min(max(w.due_at, {_RATE_FREE_AT})) {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ?)) AS due_at"
-            f" FROM lanes l WHERE 1{of_lanes}) WHERE due_at IS NOT NULL",
+            f" FROM lanes l WHERE TRUE{of_lanes}) WHERE due_at IS NOT NULL",
             *(look, *values, now, *rate, now, *rate, *values, due_by, *own),
         )
         found: int | None = rows[0][0]
@@ -205,7 +214,7 @@ class SqliteOutbox:
             _keep_attempt(execute, claimed.id, attempt, owner)
             workspace = claimed.destination.partition("/")[2]
             learned = [(workspace, *person) for person in attempt.learned]
-            transaction.connection.executemany("INSERT OR REPLACE INTO people VALUES (?,?,?,?,?)", learned)
+            transaction.connection.executemany(_LEARN, learned)
 
     def leased(self) -> list[Leased]:
         """They are few, and have an index of their own."""
@@ -240,15 +249,16 @@ class SqliteOutbox:
             "SELECT w.id, w.destination, w.target, l.channel, w.attempts,"
             " coalesce((SELECT max(number) FROM attempts a WHERE a.delivery = w.seq), 0),"
             " coalesce(a.at, w.queued_at), coalesce(a.at + a.took, w.queued_at), w.retry, w.body, w.directions,"
-            f" {_place('w')} FROM deliveries w JOIN lanes l ON l.seq = w.lane"
+            " t.channel, t.ts FROM deliveries w JOIN lanes l ON l.seq = w.lane"
             " LEFT JOIN attempts a ON a.delivery = w.seq AND a.number ="
             " (SELECT max(number) FROM attempts b WHERE b.delivery = w.seq AND b.outcome = 'unknown')"
+            " LEFT JOIN threads t ON t.seq = w.thread AND t.ts IS NOT NULL"
             f" WHERE {where} ORDER BY w.seq",
             *values,
         )
         return [
-            Doubtful._make((*head, _read(retry), body, _read(directions) or {}, _told(thread)))
-            for *head, retry, body, directions, thread in rows
+            Doubtful._make((*head, _read(retry), body, _read(directions) or {}, _place(*place)))
+            for *head, retry, body, directions, *place in rows
         ]
 
     def settle(self, row: Doubtful, attempt: Attempt, owner: str) -> bool:
@@ -290,7 +300,7 @@ class SqliteOutbox:
     def waiting(
         self, own: Queued, places: Collection[tuple[str, str]], than: Queued | None, replaced: Queued, due_by: int
     ) -> dict[str, int]:
-        older, values = "1", list[Any]()
+        older, values = "TRUE", list[Any]()
         if than is not None:
             of = _own(than)
             older, values = f"w.seq <= ? AND NOT ({_OWN})", [of[1], *of]
@@ -313,6 +323,19 @@ class SqliteOutbox:
         )
         found: int | None = rows[0][0]
         return found
+
+
+def first_due(wanted: Wanted, now: int, of_lane: str = "") -> tuple[str, list[Any]]:
+    """Return SQL for the first of what is due to a target that is free, and its lane; and its values."""
+    condition, values = _condition(wanted)
+    of_lanes, own = _of_lanes(wanted)
+    sql = (
+        f"SELECT d.seq, l.seq FROM lanes l JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
+        f" AND {condition} AND w.due_at <= ? AND (w.rate IS NULL OR {_RATE_FREE_AT} <= ?)"
+        " ORDER BY w.seq LIMIT 1)"
+        f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{of_lanes}{of_lane} ORDER BY d.seq LIMIT 1"
+    )
+    return sql, [*values, now, *_of_rate(now, now + 1), now, now, now, *own]
 
 
 def _condition(wanted: Wanted, soon: int | None = None) -> tuple[str, list[Any]]:
@@ -377,31 +400,24 @@ def _filters(wanted: Wanted) -> tuple[list[str], list[Any]]:
     return terms, values
 
 
-def _place(delivery: str) -> str:
-    """Return SQL for the place of the first message of a delivery's thread, as JSON."""
-    return f"(SELECT json_array(t.channel, t.ts) FROM threads t WHERE t.seq = {delivery}.thread AND t.ts IS NOT NULL)"
+def _place(channel: str | None, ts: str | None) -> tuple[str, str] | None:
+    return None if channel is None or ts is None else (channel, ts)
 
 
-def _told(place: str | None) -> tuple[str, str] | None:
-    """Return what `_place` reads: channel and ts."""
-    if place is None:
+def _opening(execute: Any, seq: int) -> tuple[str, str, bool] | None:
+    """Return what a delivery would be the first to edit: see `_OPENING`."""
+    row = execute(_OPENING, (seq,)).fetchone()
+    if row is None:
         return None
-    channel, ts = json.loads(place)
-    return channel, ts
-
-
-def _opening(text: str | None) -> tuple[str, str, bool] | None:
-    if text is None:
-        return None
-    id_, body, is_tried = json.loads(text)
-    return id_, body, bool(is_tried)
+    id_, body, is_tried, receipt, ts = row
+    return (id_, body, bool(is_tried)) if (_read(receipt) or {}).get("ts") == ts else None
 
 
 def _read(text: Any) -> Any:
     return json.loads(text) if text else None
 
 
-def settle_where(store: Database, term: str, values: tuple[Any, ...], id_: str, attempt: Attempt, owner: str) -> bool:
+def settle_where(store: Base, term: str, values: tuple[Any, ...], id_: str, attempt: Attempt, owner: str) -> bool:
     """Record what became of a delivery of which a term over `d` holds; say whether it did."""
     with store.transaction() as transaction:
         execute = transaction.connection.execute

@@ -5,20 +5,21 @@ from typing import Any
 
 from ...model.events import encode
 from ..contract.keys import ApiKey
-from .connection import Database
+from .base import Base
 
 _SELECT = "SELECT name, hash, types, created_at, expires_at, revoked_at, last_used_at FROM api_keys"
 
 
-class SqliteKeys:
+class SqlKeys:
     """See `contract.protocols.ApiKeys`."""
 
-    def __init__(self, store: Database) -> None:
+    def __init__(self, store: Base) -> None:
         self._store = store
 
     def create(self, key: ApiKey) -> bool:
         name, hash_, types, *times = key
-        return self._write("INSERT OR IGNORE INTO api_keys VALUES (?,?,?,?,?,?,?)", name, hash_, encode(types), *times)
+        sql = "INSERT INTO api_keys VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+        return self._write(sql, name, hash_, encode(types), *times)
 
     def with_hash(self, hash_: str) -> ApiKey | None:
         found = self._store.rows(f"{_SELECT} WHERE hash = ?", hash_)

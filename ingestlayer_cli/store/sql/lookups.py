@@ -7,7 +7,7 @@ from typing import Any
 from ...model.events import Event, encode
 from ...model.memory import Seen, State, Traits
 from ..contract.accepting import First, LookedUp
-from .schema import key_hash
+from .names import key_hash
 
 _FIRST = "id, type, received_at, source, key, payload, accepted_at"
 STATE = "value, event_id, at"
@@ -29,9 +29,9 @@ class Lookups:
         )
         return LookedUp(keys, {(row[1], row[4]): First(stored_event(row), row[6]) for row in found}, as_of)
 
-    def written(self) -> int:
-        """Return what changes when another connection writes (https://sqlite.org/pragma.html#pragma_data_version)."""
-        return int(self.rows("PRAGMA data_version")[0][0])
+    def written(self) -> object:
+        """Return what changes when another connection writes."""
+        raise NotImplementedError
 
     def first_with_key(self, type_: str, key: str, after: int) -> First | None:
         found = self.rows(
@@ -68,8 +68,8 @@ class Lookups:
 
     def traits_of(self, kind: str, keys: Iterable[str]) -> dict[str, Traits]:
         found = self.rows(
-            f"SELECT e.key, {TRAITS} FROM json_each(?) k CROSS JOIN entities e ON e.kind = ? AND e.key = k.value",
-            *(encode(list(keys)), kind),
+            f"SELECT key, {TRAITS} FROM entities WHERE kind = ? AND key IN (SELECT value FROM json_each(?))",
+            *(kind, encode(list(keys))),
         )
         return {row[0]: stored_traits(row[1:]) for row in found}
 

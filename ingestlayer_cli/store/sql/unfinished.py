@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from ..contract.unfinished import UnfinishedGroup, UnfinishedRun
-from .connection import Database
+from .base import Base
 from .lookups import stored_event
 
 _RUNS = (
@@ -14,10 +14,10 @@ _RUNS = (
 _LISTED = "IN (SELECT value FROM json_each(?))"
 
 
-class SqliteUnfinished:
+class SqlUnfinished:
     """See `contract.protocols.StoredUnfinished`."""
 
-    def __init__(self, store: Database) -> None:
+    def __init__(self, store: Base) -> None:
         self._rows = store.rows
 
     def groups(self) -> list[UnfinishedGroup]:

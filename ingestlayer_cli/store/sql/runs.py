@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from ...system.clock import DAY
 from ..contract.accepting import NOTHING, Queued
 from ..contract.reading import FirstRun, Lined, Outcome, Past, StoredRun, UsedVersion, Version
-from .connection import Database
+from ..contract.sending import went
+from .base import Base
 from .queued import span
 
 # Ids are looked up in their order, so that what hangs on each event comes in the order of its own key, unsorted.
@@ -18,10 +19,10 @@ _DELIVERIES = "FROM events e JOIN deliveries d ON d.event = e.seq"
 _Place = tuple[str, str, str]  # pipeline, destination, target
 
 
-class SqliteRuns:
+class SqlRuns:
     """See `contract.protocols.Runs`."""
 
-    def __init__(self, store: Database) -> None:
+    def __init__(self, store: Base) -> None:
         self._rows = store.rows
 
     # Of one event -------------------------------------------------------------------------------------
@@ -36,16 +37,20 @@ class SqliteRuns:
 
     def outcomes(self, event_id: str) -> list[Outcome]:
         sent = self._rows(
-            f"SELECT d.pipeline, coalesce(d.receipt ->> 'target', d.target), d.status, d.attempts, '' {_DELIVERIES}"
+            f"SELECT d.pipeline, d.target, d.status, d.attempts, d.receipt {_DELIVERIES}"
             " WHERE e.id = ? AND d.superseded_by IS NULL ORDER BY d.seq",
             event_id,
         )
+        went_to = [
+            Outcome(pipeline, went(target, json.loads(receipt) if receipt else None)["target"], *told)
+            for pipeline, target, *told, receipt in sent
+        ]
         ended = self._rows(
             f"SELECT v.pipeline, '', r.outcome, 0, coalesce(r.dropped_by, '') {_RUNS}"
             " WHERE e.id = ? AND r.outcome <> 'queued' ORDER BY r.number",
             event_id,
         )
-        return [Outcome(*row) for row in sent + ended]
+        return went_to + [Outcome(*row) for row in ended]
 
     def line_up(self, event_id: str) -> list[Lined] | None:
         rows = self._rows(
