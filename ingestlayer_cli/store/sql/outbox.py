@@ -257,8 +257,8 @@ class SqlOutbox:
             *values,
         )
         return [
-            Doubtful._make((*head, _read(retry), body, _read(directions) or {}, _place(*place)))
-            for *head, retry, body, directions, *place in rows
+            Doubtful._make((*head, _read(retry), body, _read(directions) or {}, _place(channel, ts)))
+            for *head, retry, body, directions, channel, ts in rows
         ]
 
     def settle(self, row: Doubtful, attempt: Attempt, owner: str) -> bool:

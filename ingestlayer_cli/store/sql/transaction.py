@@ -5,7 +5,7 @@ Look-ups see what the transaction itself has added. Where it holds the only writ
 
 from collections.abc import Iterable, Iterator
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...model.events import Event, encode
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
@@ -14,21 +14,38 @@ from .lookups import STATE, TRAITS, Lookups, stored_state, stored_traits
 from .names import key_hash, lane_name
 from .queued import span, spans
 
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Cursor(Protocol):
+        @property
+        def rowcount(self) -> int: ...
+        def fetchone(self) -> Any: ...
+        def fetchall(self) -> list[Any]: ...
+        def __iter__(self) -> Iterator[Any]: ...
+
+    class Link(Protocol):
+        """A connection, as engines have it."""
+
+        def execute(self, sql: str, values: Any = (), /) -> Cursor: ...
+        def executemany(self, sql: str, rows: Any, /) -> Cursor: ...
+
+
 _LANE = 7  # its place in a row of deliveries
 
 _SUPERSEDE = (
-    "UPDATE deliveries SET status = CASE status WHEN 'shown' THEN status ELSE 'dead' END, error = 'superseded by ' || ?, hint = NULL,"
-    " settled_at = ?, superseded_by = ? WHERE event = ? AND pipeline = ? AND destination = ?"
-    " AND superseded_by IS NULL AND lease_until IS NULL"
+    "UPDATE deliveries SET status = CASE status WHEN 'shown' THEN status ELSE 'dead' END,"
+    " error = 'superseded by ' || ?, hint = NULL, settled_at = ?, superseded_by = ?"
+    " WHERE event = ? AND pipeline = ? AND destination = ? AND superseded_by IS NULL AND lease_until IS NULL"
 )
 _NOT_DELIVERED = "('pending', 'retrying', 'unknown', 'dead', 'shown')"
 
 
 class SqlTransaction(Lookups):
-    """See the module, and `contract.protocols.Transaction`. Made by `Base.transaction()` alone. A connection has `execute` and `executemany`."""
+    """See the module, and `contract.protocols.Transaction`. Made by `Base.transaction()` alone."""
 
     def __init__(
-        self, connection: Any, versions: dict[tuple[str, str], int], numbers: dict[tuple[str, str], int]
+        self, connection: "Link", versions: dict[tuple[str, str], int], numbers: dict[tuple[str, str], int]
     ) -> None:
         self.connection = connection
         self._known_versions = versions
@@ -237,7 +254,7 @@ class SqlTransaction(Lookups):
             known = {row[0] for row in self._stored_under("at", "memory", "scope", scope, keys)}
             self._unseen.update({(scope, key) for key in keys if key not in known})
 
-    def _stored_under(self, columns: str, table: str, of: str, name: str, keys: list[str]) -> Any:
+    def _stored_under(self, columns: str, table: str, of: str, name: str, keys: list[str]) -> "Cursor":
         return self.connection.execute(
             f"SELECT key, {columns} FROM {table} WHERE {of} = ? AND key IN (SELECT value FROM json_each(?))",
             (name, encode(keys)),

@@ -38,7 +38,7 @@ class Database(Base):
 
     @contextmanager
     def transaction(self, may_repeat: bool = False) -> Iterator[SqlTransaction]:
-        """Hold the only write transaction, which nobody can get in the way of; commit at the end, roll everything back on any exception."""
+        """Hold the only write transaction; commit at the end, roll everything back on any exception."""
         with errors(self.path, self._patience):
             try:
                 self.connection.execute("BEGIN IMMEDIATE")

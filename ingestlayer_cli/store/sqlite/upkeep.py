@@ -1,15 +1,17 @@
 """Upkeep of the store: what it holds, forgetting what is old, giving space back."""
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...system.clock import Clock, format_time
 from ..contract.reading import Looked, Size, Totals
 from .connection import Database, errors
 from .schema import VERSION
+
+if TYPE_CHECKING:
+    from ..sql.transaction import Link
 
 CHUNK = 5_000  # rows that are looked for at once
 FEW = 50  # rows between two looks at the clock
@@ -158,7 +160,7 @@ class _Turns:
         self._clock = clock
         self._first = True
 
-    def take(self, rows: list[Any], forget: Callable[[sqlite3.Connection, list[Any]], int]) -> int:
+    def take(self, rows: list[Any], forget: "Callable[[Link, list[Any]], int]") -> int:
         """Forget rows, in as many transactions as it takes; return the sum of what `forget` returned."""
         removed = start = 0
         while start < len(rows):
@@ -264,7 +266,7 @@ def _forget_rows(turns: _Turns, table: str, keys: str, first: tuple[Any, ...], b
         )
 
 
-def _forget(connection: sqlite3.Connection, rows: list[tuple[int]], before: int) -> int:
+def _forget(connection: "Link", rows: list[tuple[int]], before: int) -> int:
     """Delete the settled events of a span of numbers, the first and the last of `rows`."""
     execute = connection.execute
     execute("CREATE TEMP TABLE IF NOT EXISTS going (seq INTEGER PRIMARY KEY)")
