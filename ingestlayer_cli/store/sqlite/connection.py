@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ...system.errors import StoreError, UsageError
 from ..sql.base import Base
+from ..sql.lookups import Lookups
 from ..sql.transaction import SqlTransaction
 from .schema import APPLICATION_ID, VERSION
 
@@ -25,7 +26,18 @@ SAVE = "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"
 T = TypeVar("T")
 
 
-class Database(Base):
+class Noticing(Lookups):
+    """What tells a connection that others have written: https://sqlite.org/pragma.html#pragma_data_version."""
+
+    def written(self) -> object:
+        return self.rows("PRAGMA data_version")[0][0]
+
+
+class SqliteTransaction(Noticing, SqlTransaction):
+    """The only write transaction of a file."""
+
+
+class Database(Noticing, Base):
     """An open file. One thread at a time may use it."""
 
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
@@ -37,13 +49,13 @@ class Database(Base):
         self._numbers: dict[tuple[str, str], int] = {}
 
     @contextmanager
-    def transaction(self, may_repeat: bool = False) -> Iterator[SqlTransaction]:
+    def transaction(self, may_repeat: bool = False) -> Iterator[SqliteTransaction]:
         """Hold the only write transaction; commit at the end, roll everything back on any exception."""
         with errors(self.path, self._patience):
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
                 self._check_version()
-                transaction = SqlTransaction(self.connection, self._versions, self._numbers)
+                transaction = SqliteTransaction(self.connection, self._versions, self._numbers)
                 yield transaction
                 transaction.flush()
                 self.connection.execute("COMMIT")
@@ -84,10 +96,6 @@ class Database(Base):
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
         return self.read(lambda connection: connection.execute(sql, values).fetchall())
-
-    def written(self) -> object:
-        """See https://sqlite.org/pragma.html#pragma_data_version."""
-        return self.rows("PRAGMA data_version")[0][0]
 
     def has_unfinished(self) -> bool:
         """Asked by each call that accepts: the part itself is loaded where there is one."""
