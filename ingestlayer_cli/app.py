@@ -13,9 +13,11 @@ from .commands import (
     entities,
     events,
     init,
+    keys,
     pipelines,
     recipes,
     replay,
+    serve,
     settings,
     slack,
     status,
@@ -98,6 +100,7 @@ app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
 app.command("recipes")(recipes.recipes)
 app.command("replay")(replay.replay)
+app.command("serve")(serve.serve)
 app.command("status")(status.status)
 app.command("test")(test.run)
 app.command("validate")(validate.validate)
@@ -105,6 +108,7 @@ app.command("why")(why.why)
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(entities.app, name="entities")
 app.add_typer(events.app, name="events")
+app.add_typer(keys.app, name="keys")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(slack.app, name="slack")
 app.add_typer(store.app, name="store")

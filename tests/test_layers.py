@@ -19,6 +19,7 @@ LAYERS = [
     ["recipes", "engine"],
     ["checks"],
     ["operations"],
+    ["server"],
     ["render"],
     ["commands"],
     ["doors"],

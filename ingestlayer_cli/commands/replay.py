@@ -169,20 +169,17 @@ def _channel(project: Any, channel: str | None) -> str | None:
 
 def _interval(project: Any, rate: str | None) -> int:
     """Return the milliseconds between two messages; on a terminal nothing is too fast."""
-    import re
-
     from ..engine.connections import drawn_kinds
-    from ..system.clock import UNITS
     from ..system.errors import UsageError
+    from ..system.rates import parse_rate
 
     if rate is None:
         return 0
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)/([smh])", rate, re.ASCII)
-    if not found or not float(found[1]):
-        raise UsageError(f"--rate {rate}: not a rate", "write 2/s or 30/m")
-    if drawn_kinds(project.connections):
-        return 0
-    return round(UNITS[found[2]] / float(found[1]))
+    try:
+        per_second = parse_rate(rate).per_second
+    except ValueError:
+        raise UsageError(f"--rate {rate}: not a rate", "write 2/s or 30/m") from None
+    return 0 if drawn_kinds(project.connections) else round(1000 / per_second)
 
 
 def _ids(runtime: Any, store: Any, chosen: Chosen, options: Any, quiet: bool) -> Any:

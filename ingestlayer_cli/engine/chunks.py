@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.events import Event
 from ..model.gate import Line, Raw
-from ..store.contract.accepting import NOTHING, First, Queued
+from ..model.memory import Foreseen
+from ..store.contract.accepting import NOTHING, First, LookedUp, Queued
 from ..system.document import Document
 from ..system.errors import IngestlayerError, RejectedError, StoreError
-from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact, without_first
+from .accepting import accept, as_text, bury_line, foresee, look_ahead, look_up, transact, without_first
 from .pipeline import Run
 from .runtime import Runtime
 from .tally import add_trouble, count, no_runs, nothing_accepted, run_again
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 HELD = 1.0  # seconds after which a transaction takes no further line: others wait for it
 
-_Admitted = tuple[Event, str] | RejectedError
+Admitted = tuple[Event, str] | RejectedError
 
 
 class Batch:
@@ -64,7 +65,7 @@ class Batch:
     def _accept(self, chunk: list[Line]) -> None:
         # The gate is pure: what it takes long for does not hold the store.
         now = self._runtime.clock.now()
-        admitted = [(line, _admitted(self._runtime, line, now)) for line in chunk]
+        admitted = [(line, admit_line(self._runtime, line, now)) for line in chunk]
         while admitted:
             done = _accept_some(self._runtime, admitted, self._are_letters)
             self._last, admitted = done.last, admitted[done.number :]
@@ -117,12 +118,10 @@ class _Done(NamedTuple):
     queued: Queued = NOTHING
 
 
-def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, _Admitted]], are_letters: bool) -> _Done:
+def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, Admitted]], are_letters: bool) -> _Done:
     """Accept lines in one transaction: all of them, or as many as it may hold the store for."""
     now = runtime.clock.now()
-    events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
-    looked_up = look_up(runtime, events)
-    foreseen = foresee(runtime, without_first(runtime, events, looked_up, now))
+    looked_up, foreseen = look_out(runtime, (item for _, item in admitted), now)
 
     def work(transaction: "Transaction") -> _Done:
         until = monotonic() + HELD
@@ -134,16 +133,11 @@ def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, _Admitted]], a
             done += 1
             if are_letters and not transaction.take_dead_letter(line.number):
                 continue
-            try:
-                if isinstance(item, RejectedError):
-                    raise item
-                outcomes.append(accept(runtime, transaction, *item, now))
-            except RejectedError as error:
-                refused.append((line, error))
-                text = line.text.decode("utf-8", "backslashreplace")
-                bury_line(
-                    transaction, line.raw or Raw("", None), text, error, now, None if are_letters else line.number
-                )
+            outcome = accept_line(runtime, transaction, line, item, now, None if are_letters else line.number)
+            if isinstance(outcome, RejectedError):
+                refused.append((line, outcome))
+            else:
+                outcomes.append(outcome)
             if monotonic() > until:
                 break
         return _Done(outcomes, refused, line.number, done)
@@ -152,13 +146,34 @@ def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, _Admitted]], a
     return done._replace(queued=queued)
 
 
-def _admitted(runtime: Runtime, line: Line, now: int) -> _Admitted:
+def admit_line(runtime: Runtime, line: Line, now: int) -> Admitted:
     """Return the event of a line with its payload as JSON, or why it is none."""
     try:
-        if line.raw is None:
+        if line.raw is None or line.error is not None:
             return line.error or RejectedError("json", "the line cannot be read")
         return runtime.gate.admit(line.raw, now)
     except RejectedError as error:
+        return error
+
+
+def look_out(runtime: Runtime, items: Iterable[Admitted], now: int) -> tuple[LookedUp, Foreseen]:
+    """Return what accepting these will look up, in the store and outside of it."""
+    events = [item[0] for item in items if not isinstance(item, RejectedError)]
+    looked_up = look_up(runtime, events)
+    return looked_up, foresee(runtime, without_first(runtime, events, looked_up, now))
+
+
+def accept_line(
+    runtime: Runtime, transaction: "Transaction", line: Line, item: Admitted, now: int, number: int | None
+) -> list[Run] | First | RejectedError:
+    """Accept what a line holds, or keep it as a dead letter, of this number, and return why it is refused."""
+    try:
+        if isinstance(item, RejectedError):
+            raise item
+        return accept(runtime, transaction, *item, now)
+    except RejectedError as error:
+        text = line.text.decode("utf-8", "backslashreplace") or (as_text(line.raw) if line.raw else "")
+        bury_line(transaction, line.raw or Raw("", None), text, error, now, number)
         return error
 
 

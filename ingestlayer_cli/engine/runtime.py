@@ -120,13 +120,17 @@ class Runtime:
             self._pipelines[type_] = [*sound, *(broken(row) for row in project.broken if _takes(row, type_))]
         return self._pipelines[type_]
 
+    def let_go(self) -> None:
+        """Close the store; it is opened anew when it is used next."""
+        for name in ("store", "stored"):
+            store = self.__dict__.pop(name, None)
+            if store is not None:
+                store.close()
+
     def close(self, hurried: bool = False) -> None:
         """Close what is open; where it is `hurried`, hardly waiting for a monitor."""
         self.heart_faults(HURRIED if hurried else None)
-        for name in ("store", "stored"):
-            store = self.__dict__.get(name)
-            if store is not None:
-                store.close()
+        self.let_go()
         self.entities.close()
 
     def __enter__(self) -> "Runtime":

@@ -8,6 +8,7 @@ from ..system.document import Document
 from ..system.errors import IngestlayerError
 from . import flow
 from .records import DELIVERS, Record
+from .renewing import Renewing
 from .runtime import Runtime
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ class Watch:
     def __init__(
         self, runtime: Runtime, renew: Callable[[], Runtime], troubled: Callable[[IngestlayerError], None]
     ) -> None:
-        self.runtime = _ready(runtime)
+        self._renewing = Renewing(_ready(runtime), lambda: _ready(renew()), troubled)
         self.stopped = False
-        self._renew = renew
-        self._troubled = troubled
-        self._told = ""
         self._noted = 0  # when it was noted last that it runs
+
+    @property
+    def runtime(self) -> Runtime:
+        return self._renewing.runtime
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`. For handlers of signals, too: nothing is loaded or opened."""
@@ -42,7 +44,7 @@ class Watch:
         self.runtime.outbox.stop()
 
     def close(self) -> None:
-        self.runtime.close(hurried=True)
+        self._renewing.close()
 
     def run(
         self,
@@ -90,20 +92,8 @@ class Watch:
                 return
 
     def _look(self) -> None:
-        if self.stopped or self.runtime.is_current:
-            return
-        try:
-            renewed = _ready(self._renew())
-        except IngestlayerError as error:
-            if error.message != self._told:
-                self._told = error.message
-                self._troubled(error)
-            return
-        self._told = ""
-        self.runtime.close(hurried=True)
-        self.runtime = renewed
-        if self.stopped:
-            renewed.outbox.stop()
+        if not self.stopped and self._renewing.look() and self.stopped:
+            self.runtime.outbox.stop()
 
 
 def _ready(runtime: Runtime) -> Runtime:

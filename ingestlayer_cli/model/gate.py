@@ -116,6 +116,11 @@ def read_payload(text: str | bytes, what: str) -> Any:
     """Parse JSON strictly (no NaN); RejectedError of kind `json` or `size` names `what` and the place."""
     if _too_large(text):
         raise RejectedError("size", f"{what} is larger than {MAX_PAYLOAD:,} bytes")
+    return read_json(text, what)
+
+
+def read_json(text: str | bytes, what: str) -> Any:
+    """Parse JSON of any size strictly; RejectedError of kind `json` names `what` and the place."""
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig" if text.startswith(BOM_UTF8) else "utf-8")

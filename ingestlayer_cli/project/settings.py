@@ -9,6 +9,7 @@ from ..language import expressions
 from ..system.addresses import is_open
 from ..system.clock import DAY
 from ..system.errors import near_miss
+from ..system.rates import parse_rate
 from .check_table import problem_of
 from .models import Duration, EventType, Matching, SecretName, Strict, Zone, described, language_of, problem
 
@@ -181,6 +182,26 @@ class DeliverTable(Strict):
     heartbeat: SecretName | None = None
 
 
+def _rate(value: str) -> str:
+    try:
+        parse_rate(value)
+    except ValueError as error:
+        raise problem(f'"{value}" is {error}', 0) from None
+    return value
+
+
+Origin = Annotated[str, Matching(r"https?://[^/\s*]+", "where a page is from: https://app.example, without a path")]
+Host = Annotated[str, Matching(r"[a-z0-9.-]+", "the name of a host in small letters, without a port")]
+
+
+class ServeTable(Strict):
+    """The HTTP door: `ingestlayer serve`."""
+
+    rate: Annotated[str, AfterValidator(_rate)] | None = None  # of the requests of each key, and of each source
+    origins: list[Origin] = []  # of the pages in browsers that may send
+    hosts: list[Host] = []  # by which it may be called; none: by any
+
+
 class ProjectFile(Strict):
     """ingestlayer.toml"""
 
@@ -191,3 +212,4 @@ class ProjectFile(Strict):
     entities: dict[str, EntityTable] = {}
     checks: dict[CheckName, CheckTable] = {}
     deliver: DeliverTable = DeliverTable()
+    serve: ServeTable = ServeTable()

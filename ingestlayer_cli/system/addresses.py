@@ -46,7 +46,12 @@ def is_open(start: str) -> bool:
     if found is None:
         return False
     host = re.match(r"\[[^\]]*\]?|[^:\[]*", found[1])
-    return "@" in found[1] or host is None or not _LOOPBACK.fullmatch(host[0])
+    return "@" in found[1] or host is None or not is_loopback(host[0])
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether the name of a host, as it stands in an address, is this machine's own for itself."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def quote(value: str) -> str:

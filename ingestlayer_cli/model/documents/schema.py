@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from . import checks, deliveries, entities, events, past, pipelines, projects, slack, status, stories
+from . import checks, deliveries, entities, events, keys, past, pipelines, projects, slack, status, stories
 
 # By command; of those with a star, one a line.
 DOCUMENTS: dict[str, Any] = {
@@ -48,6 +48,10 @@ DOCUMENTS: dict[str, Any] = {
     "entities list KIND *": entities.ListedDocument,
     "entities set": entities.SetDocument,
     "entities import": entities.ImportDocument,
+    "keys create": keys.NewKeyDocument,
+    "keys list *": keys.KeyDocument,
+    "keys revoke": keys.KeyDocument,
+    "serve *": keys.ServedDocument,
     "slack connect": slack.ConnectDocument,
     "slack disconnect": slack.DisconnectDocument,
     "slack status": slack.SlackStatusDocument,

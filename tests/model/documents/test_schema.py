@@ -402,6 +402,13 @@ def test_the_store(bench: Bench) -> None:
     bench.document("store vacuum", "store", "vacuum")
 
 
+def test_keys(bench: Bench) -> None:
+    made = bench.document("keys create", "keys", "create", "shop", "--types", "usage.*", "--expires", "90d")
+    assert made["key"].startswith("il_")
+    bench.lines("keys list *", "keys", "list")
+    assert bench.document("keys revoke", "keys", "revoke", "shop")["status"] == "revoked"
+
+
 # Entities -------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,122 @@
+"""The application: which path is whose, errors of one shape, and one line for the log for each request."""
+
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..store.contract.protocols import Store
+from ..system.addresses import is_loopback
+from ..system.errors import IngestlayerError, StoreError, in_words
+from .answers import HttpError, answer, of_error, told
+from .door import Door
+from .ingest import ingest
+from .origins import allow, preflight
+
+Route = Callable[[Door, Request], Awaitable[Response]]
+Logged = Callable[[dict[str, Any]], None]
+LONGEST = 200  # characters of a path that are logged
+
+
+async def _healthz(door: Door, request: Request) -> Response:
+    return answer(200, {"status": "ok"})
+
+
+async def _readyz(door: Door, request: Request) -> Response:
+    """Say whether the store is reachable and the project valid; while it is not, the last good one is in force."""
+
+    def look(renewing: Any) -> tuple[IngestlayerError | None, Any]:
+        renewing.look()
+        store: Store = renewing.runtime.store
+        store.has_unfinished()
+        return renewing.trouble, renewing.runtime.project.problems
+
+    try:
+        trouble, problems = await door.ask(look)
+    except StoreError:
+        raise of_error(StoreError("")) from None
+    if trouble is not None:
+        details = trouble.details
+        words = f"{trouble.message}; the last good one is in force"
+        return answer(503, {"error": told("project", words, details)})
+    if problems:
+        return answer(503, {"error": told("project", "the project has broken pipelines: their runs wait", problems)})
+    return answer(200, {"status": "ready"})
+
+
+ROUTES: dict[str, dict[str, Route]] = {
+    "/v1/ingest": {"POST": ingest},
+    "/healthz": {"GET": _healthz},
+    "/readyz": {"GET": _readyz},
+}
+
+
+class Application:
+    """An ASGI application over one door; `logged` gets a line after each request, `troubled` what went wrong."""
+
+    def __init__(self, door: Door, logged: Logged, troubled: Callable[[Exception], None]) -> None:
+        self._door = door
+        self._logged = logged
+        self._troubled = troubled
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        facts = scope["facts"] = dict[str, Any]()
+        request = Request(scope, receive)
+        self._door.in_hand += 1
+        try:
+            response = await self._response(request)
+            await response(scope, receive, send)
+        finally:
+            self._door.in_hand -= 1
+        line = {"method": scope["method"], "path": scope["path"][:LONGEST], "status": response.status_code}
+        client = scope["client"][0] if scope.get("client") else None
+        took = round((perf_counter() - started) * 1000, 1)
+        self._logged({**line, "ms": took, "client": client, **facts})
+
+    async def _response(self, request: Request) -> Response:
+        facts = request.scope["facts"]
+        try:
+            response = await self._routed(request)
+        except HttpError as error:
+            facts["error"] = error.kind
+            response = error.response()
+        except Exception as error:
+            known = in_words(error)
+            facts["error"], facts["why"] = known.kind, known.message
+            self._troubled(error)
+            response = of_error(error).response()
+        allow(self._door.project.serve["origins"], request, response)
+        return response
+
+    async def _routed(self, request: Request) -> Response:
+        self._check_host(request)
+        path, method = request.scope["path"], request.method
+        methods = ROUTES.get(path)
+        if methods is None:
+            raise HttpError(404, "not_found", "there is nothing here")
+        if found := preflight(self._door.project.serve["origins"], request, methods):
+            return found
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is None:
+            allowed = ", ".join(methods)
+            words = f"{method[:20]} is not for this path: {allowed} is"
+            raise HttpError(405, "method", words, headers={"Allow": allowed})
+        return await route(self._door, request)
+
+    def _check_host(self, request: Request) -> None:
+        """Refuse a name that this machine is not called by: a page in a browser may have led it here."""
+        host = _host(request.headers.get("host", ""))
+        hosts = self._door.project.serve["hosts"]
+        if host in hosts or (is_loopback(host) if self._door.is_open else not hosts or is_loopback(host)):
+            return
+        raise HttpError(400, "host", "the Host is not one of this server's: [serve] hosts names them")
+
+
+def _host(header: str) -> str:
+    """Return a Host without its port, in small letters."""
+    name, _, port = header.rpartition(":")
+    return (name if name and port.isdigit() else header).lower()

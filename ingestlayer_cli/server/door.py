@@ -1,0 +1,146 @@
+"""What the routes of the HTTP door share: the project, who may send and how often, and the writer."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from ..engine.group import Answer, Brought, Writer
+from ..engine.renewing import Renewing
+from ..model.gate import Line
+from ..project import Project
+from ..store.contract.keys import ApiKey
+from ..system.clock import Clock
+from .access import Buckets, Keys
+from .answers import LATER, SOON, unavailable
+
+PATIENCE = 15  # seconds that a request waits for the writer to take it up
+
+Found = TypeVar("Found")
+
+
+class Door:
+    """For the thread of the event loop, but for `answered`, which the writer calls.
+
+    Without keys it `is_open`: for a machine that nobody else can reach.
+    """
+
+    def __init__(self, is_open: bool) -> None:
+        self.is_open = is_open
+        self.is_stopping = False
+        self.in_hand = 0  # requests that are not answered yet
+        self.clock = Clock()
+        self._keys = Keys(self._note_use)
+        self._buckets = Buckets()
+        self._waiting: dict[Brought, asyncio.Future[list[Answer]]] = {}
+
+    def start(self, renewing: Renewing, writer: Writer) -> None:
+        """Open the door, inside the event loop."""
+        self._renewing = renewing
+        self._writer = writer
+        self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+
+    def close(self) -> None:
+        self._keys.close()
+
+    @property
+    def project(self) -> Project:
+        """The project as the writer works with it; it looks for edited files before each transaction."""
+        return self._renewing.runtime.project
+
+    # Who may send, and how often --------------------------------------------------------------------------
+
+    def key(self, request: Request) -> ApiKey | None:
+        """Return the key of a request, None where none is needed; HttpError for any other request."""
+        if self.is_stopping:
+            raise unavailable("the server is stopping", SOON, "stopping")
+        if self.is_open:
+            return None
+        path = self.project.store_path
+        key = self._keys.of_header(request.headers.get("authorization", ""), path, self.clock.now())
+        request.scope["facts"]["key"] = key.name
+        return key
+
+    def take(self, sender: str) -> None:
+        """Count a request of a sender; HttpError when it is one too many."""
+        self._buckets.take(sender, self.project.serve["rate"])
+
+    def _note_use(self, name: str, at: int) -> None:
+        self._writer.send(lambda renewing: renewing.runtime.store.keys.used({name: at}))
+
+    # The writer -------------------------------------------------------------------------------------------
+
+    async def accept(self, lines: list[Line]) -> list[Answer]:
+        """Return what became of events, all of it durable."""
+        if not lines:
+            return []
+        brought = self._writer.bring(lines)
+        done: asyncio.Future[list[Answer]] = self._loop.create_future()
+        self._waiting[brought] = done
+        patience = self._loop.call_later(PATIENCE, self._give_up, brought)
+        try:
+            return await done
+        finally:
+            patience.cancel()
+
+    def answered(self, group: list[Brought]) -> None:
+        """Take what the writer has done."""
+        self._loop.call_soon_threadsafe(self._tell, group)
+
+    def _tell(self, group: list[Brought]) -> None:
+        for brought in group:
+            waiting = self._waiting.pop(brought)
+            if waiting.done():  # whoever waited was cancelled
+                continue
+            if brought.error is not None:
+                waiting.set_exception(brought.error)
+            else:
+                waiting.set_result(brought.answers)
+
+    def _give_up(self, brought: Brought) -> None:
+        if self._writer.withdraw(brought):
+            brought.error = unavailable("the store is out of reach for now", LATER, "store")
+            self._tell([brought])
+
+    async def ask(self, question: Callable[[Renewing], Found]) -> Found:
+        """Return what the writer's thread finds."""
+        found: asyncio.Future[Found] = self._loop.create_future()
+
+        def errand(renewing: Renewing) -> None:
+            try:
+                answer = question(renewing)
+            except Exception as error:
+                self._loop.call_soon_threadsafe(_settle, found, None, error)
+            else:
+                self._loop.call_soon_threadsafe(_settle, found, answer, None)
+
+        self._writer.send(errand)
+        return await found
+
+    async def current(self) -> Project:
+        """Return the project as its files are now."""
+
+        def look(renewing: Renewing) -> Project:
+            renewing.look()
+            return renewing.runtime.project
+
+        return await self.ask(look)
+
+
+def _settle(found: "asyncio.Future[Any]", answer: Any, error: Exception | None) -> None:
+    if found.done():
+        return
+    if error is not None:
+        found.set_exception(error)
+    else:
+        found.set_result(answer)
+
+
+def count(request: Request, answers: list[Answer]) -> None:
+    """Note for the log what became of the events of a request."""
+    facts = request.scope["facts"]
+    facts["events"] = len(answers)
+    for name in ("accepted", "duplicate", "rejected"):
+        if number := sum(answer.status == name for answer in answers):
+            facts[name] = number

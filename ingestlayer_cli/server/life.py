@@ -1,0 +1,193 @@
+"""The life of `serve`: it opens, takes requests and delivers, and finishes what is in hand when it is told to stop."""
+
+import asyncio
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import uvicorn
+
+from ..engine.connections import Show
+from ..engine.group import Writer
+from ..engine.renewing import Renewing
+from ..engine.runtime import Runtime
+from ..project import load
+from ..system.clock import Clock
+from ..system.errors import MachineError, UsageError
+from .app import Application
+from .door import Door
+from .log import Output
+from .protocol import HEAD_BYTES, PatientProtocol
+from .sending import Worker
+
+IDLE = 75  # seconds for which a connection may ask nothing: longer than proxies keep theirs
+GRACE = 30  # seconds in which what is in hand is finished
+LAST = 5  # and for connections to end
+BACKLOG = 2048
+
+
+class Options(NamedTuple):
+    """How it is served. `forwarded` names the proxies whose word counts for where a request comes from."""
+
+    host: str
+    port: int
+    is_open: bool
+    deliver: bool
+    forwarded: str | None
+    certfile: str | None
+    keyfile: str | None
+    is_quiet: bool
+
+
+class Life:
+    """One run of `serve`, from its start to its end.
+
+    `show` draws what a terminal connection does not send, `output` takes the log, `said` words for people, `troubled`
+    what went wrong.
+    """
+
+    def __init__(
+        self,
+        path: str | None,
+        options: Options,
+        show: Show,
+        output: Output,
+        said: Callable[[str], None],
+        troubled: Callable[[Exception], None],
+    ) -> None:
+        self._path = path
+        self._options = options
+        self._show = show
+        self._output = output
+        self._said = said
+        self._troubled = troubled
+        self._door = Door(options.is_open)
+        self._signals: list[int] = []
+
+    def run(self) -> bool:
+        """Serve until a signal ends it; say whether that was Ctrl-C."""
+        config = self._config()
+        renewing = Renewing(Runtime(load(self._path)), lambda: Runtime(load(self._path).sound()), self._troubled)
+        try:
+            self._remark(renewing.runtime)
+            listening = self._listening()
+        except BaseException:
+            renewing.close()
+            raise
+        return asyncio.run(self._serve(config, listening, renewing))
+
+    def _remark(self, runtime: Runtime) -> None:
+        has_keys = any(key.revoked_at is None for key in runtime.store.keys.every())
+        if not (has_keys or self._options.is_open):
+            self._said("there are no keys: `ingestlayer keys create NAME` makes one, --open needs none")
+
+    async def _serve(self, config: uvicorn.Config, listening: socket.socket, renewing: Renewing) -> bool:
+        self._told = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._signalled, number)
+        door = self._door
+        worker = Worker(self._opened, self._troubled) if self._options.deliver else None
+        writer = Writer(renewing, door.answered, worker.wake if worker else _nothing, self._troubled)
+        door.start(renewing, writer)
+        server = _Server(config)
+        writer.start()
+        if worker is not None:
+            worker.start()
+        serving = asyncio.create_task(server.serve([listening]))
+        try:
+            self._said(f"listening on {self._address(listening)}")
+            await asyncio.wait([serving, asyncio.create_task(self._told.wait())], return_when=asyncio.FIRST_COMPLETED)
+            await self._finish(door, worker)
+        finally:
+            server.should_exit = True
+            server.force_exit = len(self._signals) > 1
+            await serving
+            await asyncio.to_thread(writer.close)
+            door.close()
+        return signal.SIGINT in self._signals
+
+    def _signalled(self, number: int) -> None:
+        self._signals.append(number)
+        self._told.set()
+
+    async def _finish(self, door: Door, worker: Worker | None) -> None:
+        """Refuse what is new; wait for what is in hand. A second signal ends the waiting."""
+        door.is_stopping = True
+        if worker is not None:
+            worker.stop()
+        ends = asyncio.get_running_loop().time() + GRACE
+        while door.in_hand or (worker is not None and not worker.is_done()):
+            if len(self._signals) > 1 or asyncio.get_running_loop().time() > ends:
+                return
+            await asyncio.sleep(0.02)
+
+    def _config(self) -> uvicorn.Config:
+        options = self._options
+        config = uvicorn.Config(
+            Application(self._door, self._log, self._troubled),
+            http=PatientProtocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            proxy_headers=options.forwarded is not None,
+            forwarded_allow_ips=options.forwarded,
+            timeout_keep_alive=IDLE,
+            timeout_graceful_shutdown=LAST,
+            h11_max_incomplete_event_size=HEAD_BYTES,
+            ssl_certfile=options.certfile,
+            ssl_keyfile=options.keyfile,
+        )
+        try:
+            config.load()
+        except (OSError, ssl.SSLError) as error:
+            words = error.strerror or type(error).__name__
+            raise UsageError(f"--ssl-certfile {options.certfile}: {words}", "name files in PEM form") from None
+        return config
+
+    def _listening(self) -> socket.socket:
+        host, port = self._options.host, self._options.port
+        try:
+            family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listening = socket.socket(family, kind)
+        except OSError as error:
+            raise UsageError(f"--host {host}: {error.strerror or error}") from None
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(BACKLOG)
+        except OSError as error:
+            listening.close()
+            hint = "another program has it: name another --port" if port else ""
+            raise MachineError(f"{host} port {port} cannot be listened on: {error.strerror}", hint) from None
+        return listening
+
+    def _address(self, listening: socket.socket) -> str:
+        host, port = listening.getsockname()[:2]
+        name = f"[{host}]" if ":" in host else host
+        return f"{'https' if self._options.certfile else 'http'}://{name}:{port}"
+
+    def _opened(self, clock: Clock) -> Runtime:
+        return Runtime(load(self._path), clock, show=self._show)
+
+    def _log(self, facts: dict[str, object]) -> None:
+        if not self._options.is_quiet:
+            self._output.line(facts)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, but for signals: these are ours."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _nothing() -> None:
+    """Wake nobody: another process delivers."""
