@@ -33,7 +33,7 @@ class BusyError(IngestlayerError):
     kind = "busy"
 
 
-class Answer(NamedTuple):
+class Became(NamedTuple):
     """What became of one event: `id` is the first one's for a duplicate, None for one that is refused."""
 
     status: str
@@ -48,7 +48,7 @@ class Brought:
 
     def __init__(self, lines: list[Line]) -> None:
         self.lines = lines
-        self.answers: list[Answer] = []
+        self.answers: list[Became] = []
         self.error: Exception | None = None
 
 
@@ -183,8 +183,8 @@ class Writer:
         admitted = [[(line, admit_line(runtime, line, now)) for line in brought.lines] for brought in group]
         looked_up, foreseen = look_out(runtime, (item for lines in admitted for _, item in lines), now)
 
-        def work(transaction: "Transaction") -> list[list[Answer]]:
-            until, done = monotonic() + HELD, list[list[Answer]]()
+        def work(transaction: "Transaction") -> list[list[Became]]:
+            until, done = monotonic() + HELD, list[list[Became]]()
             again.clear()
             look_ahead(transaction, looked_up, foreseen)
             for lines in admitted:
@@ -211,16 +211,16 @@ class Writer:
 
     def _answer(
         self, runtime: Runtime, transaction: "Transaction", line: Line, item: Admitted, now: int, again: list[str]
-    ) -> Answer:
+    ) -> Became:
         outcome = accept_line(runtime, transaction, line, item, now, line.number or None)
         if isinstance(item, RejectedError):
-            return Answer("rejected", None, item)
+            return Became("rejected", None, item)
         if isinstance(outcome, RejectedError):
-            return Answer("rejected", None, outcome)
+            return Became("rejected", None, outcome)
         if isinstance(outcome, First):
             again.append(outcome.event.id)
-            return Answer("duplicate", outcome.event.id)
-        return Answer("accepted", item[0].id)
+            return Became("duplicate", outcome.event.id)
+        return Became("accepted", item[0].id)
 
     def _run_again(self, runtime: Runtime, ids: Iterable[str]) -> None:
         """Run again at once what failed of events whose keys came again."""

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from ..engine.group import Answer, Brought, Writer
+from ..engine.group import Became, Brought, Writer
 from ..engine.renewing import Renewing
 from ..model.gate import Line
 from ..project import Project
@@ -33,7 +33,7 @@ class Door:
         self.clock = Clock()
         self._keys = Keys(self._note_use)
         self._buckets = Buckets()
-        self._waiting: dict[Brought, asyncio.Future[list[Answer]]] = {}
+        self._waiting: dict[Brought, asyncio.Future[list[Became]]] = {}
 
     def start(self, renewing: Renewing, writer: Writer) -> None:
         """Open the door, inside the event loop."""
@@ -71,12 +71,12 @@ class Door:
 
     # The writer -------------------------------------------------------------------------------------------
 
-    async def accept(self, lines: list[Line]) -> list[Answer]:
+    async def accept(self, lines: list[Line]) -> list[Became]:
         """Return what became of events, all of it durable."""
         if not lines:
             return []
         brought = self._writer.bring(lines)
-        done: asyncio.Future[list[Answer]] = self._loop.create_future()
+        done: asyncio.Future[list[Became]] = self._loop.create_future()
         self._waiting[brought] = done
         patience = self._loop.call_later(PATIENCE, self._give_up, brought)
         try:
@@ -137,7 +137,7 @@ def _settle(found: "asyncio.Future[Any]", answer: Any, error: Exception | None) 
         found.set_result(answer)
 
 
-def count(request: Request, answers: list[Answer]) -> None:
+def count(request: Request, answers: list[Became]) -> None:
     """Note for the log what became of the events of a request."""
     facts = request.scope["facts"]
     facts["events"] = len(answers)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..engine.group import Answer
+from ..engine.group import Became
 from ..model.gate import Line, Raw
 from ..store.contract.keys import ApiKey
 from ..system.errors import Problem, RejectedError, near_miss
@@ -28,7 +28,7 @@ async def ingest(door: Door, request: Request) -> Response:
         _judged(number, event, key) for number, event in enumerate(_events(await json_of(await body_of(request))))
     ]
     answers = iter(await door.accept([it.line for it in judged if it.refused is None]))
-    results = [Answer("rejected", None, it.refused) if it.refused is not None else next(answers) for it in judged]
+    results = [Became("rejected", None, it.refused) if it.refused is not None else next(answers) for it in judged]
     count(request, results)
     errors = [result.error for result in results if result.error is not None]
     if len(errors) == len(results):
@@ -79,7 +79,7 @@ def _raw(event: Any, source: str) -> Raw:
     return Raw(event["type"], event.get("payload", {}), event.get("idempotencyKey"), event.get("timestamp"), source)
 
 
-def _told(result: Answer) -> dict[str, Any]:
+def _told(result: Became) -> dict[str, Any]:
     told: dict[str, Any] = {"status": result.status, "id": result.id}
     return told if result.error is None else {**told, "error": refusal(result.error)}
 

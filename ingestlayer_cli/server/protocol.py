@@ -26,6 +26,7 @@ class PatientProtocol(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
     _awaits = ""
     _since = 0.0  # when it began to
+    _is_over = False  # whether all is said, and what still comes is not looked at
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -38,8 +39,17 @@ class PatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._look()
+        if not self._is_over:
+            super().data_received(data)
+            self._look()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Became who has sent a whole request and says no more."""
+        is_asked = self._awaits == "answer" and self.conn.their_state is not h11.SEND_BODY
+        if is_asked and self.scheme == "http":
+            self.cycle.keep_alive = False
+            return True
+        return None
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -57,20 +67,24 @@ class PatientProtocol(H11Protocol):
         self.transport.abort()  # there may be an answer that nobody takes
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, or end the connection in the middle of another answer."""
+        """Became what is no HTTP, or end the connection in the middle of another answer."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self._answer(b"400 Bad Request", _MALFORMED)
         else:
             self.transport.close()
 
     def _answer(self, status: bytes, error: dict[str, Any]) -> None:
-        """Answer without the application, and close."""
+        """Became without the application, and close."""
         body = json.dumps({"error": error}).encode()
         head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % (status, len(body))
         self.transport.write(head + b"Connection: close\r\n\r\n" + body)
-        self.transport.close()
         if self.cycle is not None:
             self.cycle.disconnected = True
+        self._is_over = True
+        if self.transport.can_write_eof():  # closed at once, it would be lost on who still sends
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def _look(self) -> None:
         """Find what the connection waits for; give it its time when that is something else than before."""
@@ -80,7 +94,7 @@ class PatientProtocol(H11Protocol):
             self._within(_SECONDS.get(awaits))
 
     def _awaited(self) -> str:
-        if self.transport.is_closing():
+        if self._is_over or self.transport.is_closing():
             return "end"
         if self.cycle is not None and not self.cycle.response_complete:
             return "answer"
@@ -96,6 +110,7 @@ class PatientProtocol(H11Protocol):
             min(idle, key=lambda it: it._since).transport.close()
         else:
             self._answer(b"503 Service Unavailable\r\nRetry-After: 1", _FULL)
+            self._look()
 
     def _within(self, seconds: float | None) -> None:
         """Let the connection end after this time, if nothing else happens."""

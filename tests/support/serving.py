@@ -3,9 +3,11 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Mapping
+from http.client import HTTPResponse
 from types import TracebackType
 from typing import Any, Self
 
@@ -96,6 +98,14 @@ class Serving:
         if self.process.poll() is None:
             code = self.stop()
             assert kind is not None or code == 0
+
+
+def status(connection: socket.socket) -> int:
+    """Read one answer from a connection; return its status."""
+    with HTTPResponse(connection) as response:
+        response.begin()
+        response.read()
+        return response.status
 
 
 def usage(number: int = 0, **more: Any) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""The life of `serve`: what it delivers, what is edited meanwhile, and its end."""
+
+import json
+import signal
+import socket
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from tests.support.folder import USAGE, Folder
+from tests.support.posting import Posting, payload, posted
+from tests.support.program import wait_until
+from tests.support.serving import Serving, status, usage
+from tests.support.standin import SlackStandin
+
+HEAD = b"\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+
+
+def test_what_it_accepts_it_delivers(posting: Posting, slack: SlackStandin) -> None:
+    with Serving(Folder(posting.root), "--open", "--json", env=posting.environment()) as serving:
+        serving.post([{"type": USAGE, "payload": payload(1)}])
+        wait_until(lambda: posted(slack) == ["c1"])
+        posting.write("ingestlayer.toml", (posting.root / "ingestlayer.toml").read_text() + "nonsense = [")
+        serving.post([{"type": USAGE, "payload": payload(2)}])
+        wait_until(lambda: posted(slack) == ["c1", "c2"])
+    assert posting.statuses() == {"delivered": 2}
+
+
+def test_edited_files_count_at_once_and_while_they_are_broken_the_last_good_ones_do(project: Folder) -> None:
+    with Serving(project, "--open", "--no-deliver") as serving:
+        assert serving.client.get("/readyz").status_code == 200
+        assert serving.post([{"type": "trial.lost", "payload": {"plan": "pro"}}]).status_code == 400
+        project.declare("trial.lost", '[fields]\nplan = "string"\n')
+        assert serving.post([{"type": "trial.lost", "payload": {"plan": "pro"}}]).status_code == 202
+        broken = project.write("pipelines/new.toml", 'match = ["trial.lots"]\n')
+        said = serving.client.get("/readyz")
+        assert said.status_code == 503
+        assert said.json()["error"]["kind"] == "project"
+        assert said.json()["error"]["details"][0]["path"].startswith("pipelines/new.toml:1:")
+        assert serving.post([{"type": "trial.lost", "payload": {"plan": "pro"}}]).status_code == 202
+        assert serving.client.get("/healthz").status_code == 200
+        broken.unlink()
+        wait_until(lambda: serving.client.get("/readyz").status_code == 200)
+    assert "pipelines/new.toml" in "".join(serving.said)
+
+
+def test_a_store_that_is_made_anew_is_written_to(project: Folder) -> None:
+    with Serving(project, "--open", "--no-deliver") as serving:
+        serving.post([usage(1)])
+        for path in project.store.parent.glob("store.db*"):
+            path.unlink()
+        assert serving.post([usage(2)]).status_code == 202
+        assert project.rows("SELECT key FROM events") == [("key-2",)]
+
+
+def test_sigterm_finishes_what_is_in_hand_and_refuses_what_is_new(project: Folder) -> None:
+    with Serving(project, "--open") as serving:
+        serving.post([usage(1)])
+        held = sqlite3.connect(project.store, isolation_level=None)
+        held.execute("BEGIN IMMEDIATE")
+        with closing(socket.create_connection(("127.0.0.1", serving.port), timeout=30)) as sender:
+            sender.sendall(b"GET /healthz HTTP/1.1" + HEAD % (0, b""))
+            assert status(sender) == 200  # it is connected
+            body = json.dumps({"events": [usage(2)]}).encode()
+            sender.sendall(b"POST /v1/ingest HTTP/1.1" + HEAD % (len(body), body))
+            serving.client.get("/healthz")  # what was sent before is read before
+            serving.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: serving.client.get("/healthz").status_code == 200 and refused(serving))
+            held.execute("ROLLBACK")
+            held.close()
+            assert status(sender) == 202
+        assert serving.stop() == 0
+    assert project.count("events") == 2
+
+
+def refused(serving: Serving) -> bool:
+    response = serving.post([usage(3)])
+    return response.status_code == 503 and int(response.headers["Retry-After"]) > 0
+
+
+def test_ctrl_c_is_130(project: Folder) -> None:
+    serving = Serving(project, "--open")
+    assert serving.stop(signal.SIGINT) == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--open", "--host", "0.0.0.0"), 2, "--open takes events from anybody"),
+        (
+            (
+                "--host",
+                "no.such.host.invalid",
+            ),
+            2,
+            "--host no.such.host.invalid",
+        ),
+        (("--ssl-certfile", "customers.csv"), 2, "--ssl-certfile customers.csv"),
+        (("--ssl-keyfile", "x"), 2, "--ssl-keyfile without --ssl-certfile"),
+    ],
+)
+def test_what_cannot_be_served_is_said(shared: Folder, arguments: tuple[str, ...], code: int, words: str) -> None:
+    result = shared.run("serve", "--port", "0", *arguments)
+    assert (result.code, words in result.err) == (code, True), result
+
+
+def test_a_port_that_is_taken_is_said(made: Callable[[str], Folder]) -> None:
+    folder = made("taken")
+    with Serving(folder) as serving:
+        result = folder.run("serve", "--port", str(serving.port))
+        assert (result.code, f"127.0.0.1 port {serving.port} cannot be listened on" in result.err) == (78, True)
+        assert "there are no keys" in "".join(serving.said)
+
+
+def test_a_project_that_is_broken_is_not_served(project: Folder) -> None:
+    project.write("ingestlayer.toml", "nonsense = 1\n")
+    assert project.run("serve", "--port", "0").code == 78
