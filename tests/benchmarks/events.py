@@ -1,7 +1,7 @@
 """How long a look into a store of a million events takes: python -m tests.benchmarks.events [EVENTS]
 
-Whole processes, as ratios to `python -c pass`. The store is filled with what `emit` leaves: three event types,
-a run and a delivery for each event.
+Whole processes, as ratios to `python -c pass`. The store is filled with what `emit` leaves: three event types, five
+thousand customers, a run for each event and a delivery for four in five; a few are of another source, failed or dead.
 """
 
 import json
@@ -20,6 +20,7 @@ from .tools import SCRIPT, compile_all, example, interleaved
 
 EVENTS = 1_000_000
 CHUNK = 10_000
+RARE = 100_000
 RUNS = 15
 TYPES = ("usage.limit_reached", "usage.limit_reached", "usage.limit_reached", "account.created", "invoice.failed")
 TRACE = [
@@ -42,10 +43,15 @@ def fill(folder: Path, count: int) -> None:
                 at = now - (count - number) * step
                 payload = {"customer_id": f"c{number % 5000}", "metric": "api-calls", "limit": 10000, "used": number}
                 key = f"c{number}:api-calls"
-                event = Event(new_event_id(at), TYPES[number % 5], at, "cron", key, payload)
+                source = "check:quota" if number % RARE == 3 else "cron"
+                event = Event(new_event_id(at), TYPES[number % 5], at, source, key, payload)
                 transaction.add_event(event, json.dumps(payload), project.line_up, at)
-                told = ("usage-limit-hits", "0" * 64, "text", "queued", None, None, json.dumps(TRACE))
+                ended = ("failed", None, "a defect of ours") if number % RARE == 9 else ("queued", None, None)
+                ended = ("dropped", "filter", "used = 1 < 2") if number % 5 == 4 and ended[0] == "queued" else ended
+                told = ("usage-limit-hits", "0" * 64, "text", *ended, json.dumps(TRACE))
                 transaction.add_run(event.id, NewRun(1, *told), now)
+                if ended[0] != "queued":
+                    continue
                 message = NewDelivery(delivery_id(event.id, 7), "usage-limit-hits", "slack", "#alerts", body, None)
                 transaction.add_delivery(event.id, 1, message, at, at)
     with store.transaction() as transaction:
