@@ -46,11 +46,13 @@ def fill(folder: Path, count: int) -> None:
                 source = "check:quota" if number % RARE == 3 else "cron"
                 event = Event(new_event_id(at), TYPES[number % 5], at, source, key, payload)
                 transaction.add_event(event, json.dumps(payload), project.line_up, at)
-                ended = ("failed", None, "a defect of ours") if number % RARE == 9 else ("queued", None, None)
-                ended = ("dropped", "filter", "used = 1 < 2") if number % 5 == 4 and ended[0] == "queued" else ended
-                told = ("usage-limit-hits", "0" * 64, "text", *ended, json.dumps(TRACE))
-                transaction.add_run(event.id, NewRun(1, *told), now)
-                if ended[0] != "queued":
+                run = NewRun(1, "usage-limit-hits", "0" * 64, "text", "queued", None, None, json.dumps(TRACE))
+                if number % RARE == 9:
+                    run = run._replace(outcome="failed", reason="a defect of ours")
+                elif number % 5 == 4:
+                    run = run._replace(outcome="dropped", dropped_by="filter", reason="used = 1 < 2")
+                transaction.add_run(event.id, run, now)
+                if run.outcome != "queued":
                     continue
                 message = NewDelivery(delivery_id(event.id, 7), "usage-limit-hits", "slack", "#alerts", body, None)
                 transaction.add_delivery(event.id, 1, message, at, at)
@@ -81,7 +83,10 @@ def main() -> None:
             "events list --since 50d": [*events, "--since", "50d"],
             "events list --until 50d": [*events, "--until", "50d"],
             "events list --key": [*events, "--key", f"c{count // 2}:api-calls"],
+            "events list --source (rare)": [*events, "--source", "check:quota"],
+            "events list --source (no hit)": [*events, "--source", "nobody"],
             "events list --status dead": [*events, "--status", "dead"],
+            "events list --status failed": [*events, "--status", "failed"],
             "events list --where (hit)": [*events, "--where", "$event.used % 10 == 0"],
             "events show @last": [SCRIPT, "-C", str(folder), "events", "show", "@last"],
             "why @last": [*why, "@last"],

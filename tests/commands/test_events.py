@@ -410,12 +410,15 @@ def plan(bench: Bench, selection: Selection, newest_first: bool = True) -> str:
         (Selection(key="key-3"), "events_by_key"),
         (Selection(key="key-3", type="usage.limit_reached"), "events_by_key"),
         (Selection(key="key-3", type="usage.limit_reached", since=0), "events_by_key"),
-        (Selection(source="cron"), "events_by_time"),
+        (Selection(source="cron"), "events_by_source"),
+        (Selection(source="nobody", type="usage.seat", since=0), "events_by_source"),
+        (Selection(source="cron", key="key-3"), "events_by_key"),
         (Selection(pipeline="alert"), "events_by_time"),
         (Selection(status="delivered"), "events_by_time"),
         (Selection(status="dead"), "deliveries_open"),
         (Selection(status="dead", type="invoice.failed", since=0), "deliveries_open"),
-        (Selection(status="dropped"), "events_by_time"),
+        (Selection(status="dropped"), "runs_by_outcome"),
+        (Selection(status="failed"), "runs_by_outcome"),
     ],
 )
 def test_a_look_up_uses_an_index_and_sorts_nothing(
@@ -424,5 +427,5 @@ def test_a_look_up_uses_an_index_and_sorts_nothing(
     steps = plan(full, selection, newest_first)
     assert index in steps
     assert "SCAN e\n" not in steps + "\n"
-    if selection.key is None and selection.status != "dead":  # few rows are sorted quickly
+    if selection.key is None and selection.status not in ("dead", "dropped", "failed"):  # few rows are sorted quickly
         assert "TEMP B-TREE" not in steps

@@ -14,6 +14,7 @@ BACK_TO_2 = (
     "DROP TABLE line_ups",
     "DROP INDEX events_by_time",
     "DROP INDEX events_by_type",
+    "DROP INDEX events_by_source",
     "ALTER TABLE runs DROP COLUMN replayed_at",
     "ALTER TABLE runs DROP COLUMN given",
     "DROP INDEX deliveries_in_thread",

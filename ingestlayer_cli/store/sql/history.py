@@ -8,14 +8,16 @@ from typing import Any, cast
 
 from ...model.events import Event
 from ..contract.reading import Looked, Mark, Selection, Stored
-from ..contract.sending import STATUSES
 from .base import Base
 from .lookups import stored_event
 from .names import key_hash
 
 _EVENT = "e.id, e.type, e.received_at, e.source, e.key, e.payload"
 _COLUMNS = f"{_EVENT}, e.seq, e.accepted_at, e.duplicates, e.last_duplicate_at"
-_OPEN = "d.status = ? AND d.status <> 'delivered' AND d.superseded_by IS NULL"  # by the index of those that are not
+# By the indexes of what is not delivered, and of how the runs of a version ended.
+_OPEN = "deliveries d WHERE d.status = ? AND d.status <> 'delivered' AND d.superseded_by IS NULL"
+_ENDED = "pipeline_versions v JOIN runs r ON r.version = v.seq WHERE r.outcome = ?"
+_OUTCOMES = ("dropped", "failed")  # of runs; the other statuses are of deliveries
 _OF_KEY = "e.key_hash = ? AND e.key = ?"
 _CHOSEN = "IN (SELECT value FROM json_each(?))"
 PAGE = 1_000
@@ -66,7 +68,7 @@ class SqlHistory:
         look: Callable[[int], None],
         as_accepted: bool = False,
     ) -> Iterator[_Numbered]:
-        where, values = _where(selection, self._is_rare(selection.status))
+        where, values = _where(selection, self._is_rare(selection.status), self._is_rare_source(selection.source))
         order, past = ("DESC", "<") if newest_first else ("ASC", ">")
         by, index = (["e.seq"], "NOT INDEXED") if as_accepted else (["e.received_at", "e.seq"], "")
         marks, ordered = ", ".join("?" * len(by)), ", ".join(f"{column} {order}" for column in by)
@@ -91,11 +93,16 @@ class SqlHistory:
                 return
 
     def _is_rare(self, status: str | None) -> bool:
-        """Say whether so few deliveries have a status that their events are looked up quicker than they are met."""
-        if status is None or status not in STATUSES or status == "delivered":
+        """Say whether so little has a status that the events of it are looked up quicker than they are met."""
+        if status is None or status == "delivered":
             return False
-        found = self._rows(f"SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE {_OPEN} LIMIT ?)", status, PAGE + 1)
+        rows = _ENDED if status in _OUTCOMES else _OPEN
+        found = self._rows(f"SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT ?)", status, PAGE + 1)
         return bool(found[0][0] <= PAGE)
+
+    def _is_rare_source(self, source: str | None) -> bool:
+        found = "SELECT count(*) FROM (SELECT 1 FROM events e WHERE e.source = ? LIMIT ?)"
+        return source is not None and bool(self._rows(found, source, PAGE + 1)[0][0] <= PAGE)
 
     def mark(self, at_most: Mark | None = None) -> Mark:
         newest = int(self._rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
@@ -180,8 +187,11 @@ def _span(pattern: str) -> tuple[str, str]:
     return pattern[:-1], pattern[:-2] + "/"
 
 
-def _where(selection: Selection, rare: bool = False) -> tuple[str, list[Any]]:
-    """Return the condition over an event `e`, and its values; `rare`: few deliveries have the status."""
+def _where(selection: Selection, rare: bool = False, rare_source: bool = False) -> tuple[str, list[Any]]:
+    """Return the condition over an event `e`, and its values; `rare`: few deliveries or runs have the status.
+
+    `rare_source`: few events are from the source.
+    """
     terms: list[str] = ["TRUE"]
     values: list[Any] = []
 
@@ -189,14 +199,16 @@ def _where(selection: Selection, rare: bool = False) -> tuple[str, list[Any]]:
         terms.append(term)
         values.extend(of)
 
-    # Few events have a key or a rare status: SQLite, which counts nothing, is kept from the other indexes.
-    free = "+" if rare or selection.key is not None else ""
+    # Few events have a key, a rare status or a rare source: SQLite, which counts nothing, is kept from other indexes.
+    fewer = rare or selection.key is not None
+    free = "+" if fewer or rare_source else ""
+    free_source = "" if rare_source and not fewer else "+"
     if selection.type is not None and selection.type.endswith(".*"):
         add(f"{free}e.type >= ? AND {free}e.type < ?", *_span(selection.type))
     elif selection.type is not None:
         add(f"{free}e.type = ?", selection.type)
     if selection.source is not None:
-        add("e.source = ?", selection.source)
+        add(f"{free_source}e.source = ?", selection.source)
     if selection.key is not None:
         add(_OF_KEY, key_hash(selection.key), selection.key)
     if selection.since is not None:
@@ -216,10 +228,10 @@ def _where(selection: Selection, rare: bool = False) -> tuple[str, list[Any]]:
 
 def _of_status(status: str, rare: bool) -> str:
     """Return the term over an event `e` that has a delivery, or a run, of a status."""
-    if status in ("dropped", "failed"):
-        return "EXISTS (SELECT 1 FROM runs r WHERE r.event = e.seq AND r.outcome = ?)"
     if rare:
-        return f"e.seq IN (SELECT d.event FROM deliveries d WHERE {_OPEN})"
+        return f"e.seq IN (SELECT {'r.event FROM ' + _ENDED if status in _OUTCOMES else 'd.event FROM ' + _OPEN})"
+    if status in _OUTCOMES:
+        return "EXISTS (SELECT 1 FROM runs r WHERE r.event = e.seq AND r.outcome = ?)"
     return "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status = ? AND d.superseded_by IS NULL)"
 
 

@@ -233,6 +233,8 @@ CREATE TABLE api_keys (                 -- who may send over HTTP
 -- What is counted is counted in short rows, and not in those with the traces and bodies.
 CREATE INDEX runs_by_outcome ON runs (version, outcome);
 CREATE INDEX deliveries_by_lane ON deliveries (lane, status);
+
+CREATE INDEX events_by_source ON events (source, received_at);
 """
 
 MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7]
