@@ -30,7 +30,10 @@ def why(
     json: Json = False,
 ) -> int:
     """Tell why an event went, or did not go, where: all that is stored of it. With options: the last that fits."""
+    from functools import partial
+
     from ..operations import why as stories
+    from ..operations.foretelling import senders
     from ..render.why import story
     from ..system.console import say, say_json
     from ..system.errors import UsageError
@@ -55,6 +58,7 @@ def why(
         raise UsageError("beside --refused there is --type alone", "ingestlayer why --refused --type TYPE")
     with open_beside(keep=False) as runtime:
         store, project, now = runtime.stored, runtime.project, runtime.clock.now()
+        foretell = partial(senders, runtime, store)
         if store is None:
             raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event")
         if refused:
@@ -63,9 +67,9 @@ def why(
                 raise UsageError("nothing like that was refused", "without --refused it looks among the events, too")
         elif word is not None:
             found = stories.find(store, word)
-            told = stories.tell(store, project, found[0], now, found[1]) if isinstance(found, tuple) else found
+            told = stories.tell(store, project, found[0], now, found[1], foretell) if isinstance(found, tuple) else found
         else:
-            told = stories.tell(store, project, _last(runtime, store, options), now)
+            told = stories.tell(store, project, _last(runtime, store, options), now, None, foretell)
     if json:
         say_json(told)
     else:

@@ -30,7 +30,7 @@ class Message(NamedTuple):
 class Run(NamedTuple):
     """What one pipeline did with one event.
 
-    `trace` is [{step, verdict, note}], `sets` what each of these steps changed, by ref, where that was asked for;
+    `trace` is [{step, verdict, note}], with `by` where an earlier event is the reason, `sets` what each of these steps changed, by ref, where that was asked for;
     `skipped` is [{destination, target, reason}].
     """
 
@@ -110,11 +110,13 @@ class Pipeline:
         kind = ""
         try:
             for kind, context.place, step in self._steps:
-                context.note, context.changed = "", []
+                context.note, context.by, context.changed = "", "", []
                 dropped = step(context)
                 note = context.cleared(context.note if dropped is None else dropped.reason)
                 changes = context.told_changes() if with_sets and dropped is None else {}
                 trace.append({"step": kind, "verdict": "continue" if dropped is None else "drop", "note": note})
+                if by := context.by if dropped is None else dropped.by:
+                    trace[-1]["by"] = by
                 sets.append(changes)
                 if dropped is not None:
                     return self._dropped(context, kind, note, trace, sets, [])

@@ -1,12 +1,14 @@
 """Why an event went, or did not go, where: the story told from what is stored, nothing of it worked out anew."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..engine.unfinished import retry_times, when
+from ..model.events import Event
 from ..project import Project
 from ..project.match import matches
 from ..store.contract.protocols import Store
-from ..store.contract.reading import Lined, Stored
+from ..store.contract.reading import Lined, Outcome, Stored
 from ..store.contract.sending import place_of
 from ..system.clock import format_time
 from ..system.document import Document
@@ -14,6 +16,8 @@ from ..system.errors import UsageError
 from .naming import named
 
 WAITING = ("pending", "retrying")
+# Returns of pipelines, which may be paused, those that would send something for an event now.
+Foretell = Callable[[Event, list[str]], set[str]]
 
 
 def find(store: Store, word: str) -> tuple[Stored, dict[str, str] | None] | Document:
@@ -44,8 +48,18 @@ def find(store: Store, word: str) -> tuple[Stored, dict[str, str] | None] | Docu
 # An event that was accepted --------------------------------------------------------------------------------
 
 
-def tell(store: Store, project: Project, item: Stored, now: int, asked: dict[str, str] | None = None) -> Document:
-    """Tell the story of a stored event: its acceptance, every pipeline, every message and its attempts."""
+def tell(
+    store: Store,
+    project: Project,
+    item: Stored,
+    now: int,
+    asked: dict[str, str] | None = None,
+    foretell: Foretell = lambda event, names: set(),
+) -> Document:
+    """Tell the story of a stored event: its acceptance, every pipeline, every message and its attempts.
+
+    What the pipelines would do now is asked of `foretell`, and only for what can be done about it.
+    """
     event = item.event
     others = [other.event.id for other in store.history.with_key(event.key)] if event.key is not None else []
     last = item.last_duplicate_at
@@ -67,7 +81,8 @@ def tell(store: Store, project: Project, item: Stored, now: int, asked: dict[str
         pipelines=pipelines,
     )
     result["summary"] = _summary(pipelines)
-    result["hints"] = list(dict.fromkeys(_hints(event.id, pipelines)))
+    idle = {data["name"] for data in (*project.pipelines, *project.broken) if data["status"] != "active"}
+    result["hints"] = list(dict.fromkeys(_hints(event, pipelines, idle, foretell)))
     return result
 
 
@@ -84,13 +99,42 @@ def _runs(store: Store, project: Project, event_id: str, now: int) -> dict[str, 
             "outcome": run.outcome,
             "dropped_by": run.dropped_by,
             "reason": run.reason,
-            "steps": [entry for entry in run.trace if "step" in entry],
+            "steps": [_step(store, run.pipeline, entry) for entry in run.trace if "step" in entry],
             "destinations": _destinations(run.trace, sent.get(run.number, [])),
         }
         if run.number in waiting:
             told["retry_at"] = waiting[run.number]
         found.setdefault(run.pipeline, []).append(told)
     return found
+
+
+def _step(store: Store, pipeline: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what a step did; where an earlier event is the reason, with what this pipeline made of that one."""
+    if "by" not in entry:
+        return entry
+    outcomes = [row for row in store.runs.outcomes(entry["by"]) if row.pipeline == pipeline]
+    return {**entry, "came_to": came_to(outcomes) if outcomes else "it is not stored any more"}
+
+
+def came_to(outcomes: list[Outcome]) -> str:
+    """Return in one line what became of messages, and of runs without one."""
+    sent = {row.target: row.status for row in outcomes if row.target}
+    parts = _states(sent.items())
+    failed = [f"{row.pipeline} failed" for row in outcomes if row.status == "failed"]
+    dropped = [f"{row.reason} of {row.pipeline}" for row in outcomes if row.status == "dropped" and row.reason]
+    if parts or failed:
+        return "; ".join(parts + failed)
+    return "nothing was sent" + (f": dropped by {', '.join(dropped)}" if dropped else "")
+
+
+def _states(sent: Iterable[tuple[str, str]]) -> list[str]:
+    """Return in words where messages are, from (target, status)."""
+    found = [(target, status) for target, status in sent]
+    parts = []
+    for status, words in _STATES.items():
+        if targets := list(dict.fromkeys(target for target, it in found if it == status)):
+            parts.append(f"{words} {', '.join(targets)}")
+    return parts
 
 
 def _destinations(trace: list[dict[str, Any]], sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -152,10 +196,7 @@ def _deliveries(pipelines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _summary(pipelines: list[dict[str, Any]]) -> str:
     """Return the end of the story in one line."""
     sent = _deliveries(pipelines)
-    parts = []
-    for status, words in _STATES.items():
-        if targets := list(dict.fromkeys(place_of(row) for row in sent if row["status"] == status)):
-            parts.append(f"{words} {', '.join(targets)}")
+    parts = _states((place_of(row), row["status"]) for row in sent)
     runs = [(row["pipeline"], run) for row in pipelines for run in row["runs"]]
     failed = [_failed(name, run) for name, run in runs if run["outcome"] == "failed"]
     if parts:
@@ -187,30 +228,55 @@ _STATES = {
 }
 
 
-def _hints(event_id: str, pipelines: list[dict[str, Any]]) -> list[str]:
-    """Return what a person can do next."""
-    sent = _deliveries(pipelines)
+def _hints(event: Event, pipelines: list[dict[str, Any]], idle: set[str], foretell: Foretell) -> list[str]:
+    """Return what a person can do next, and what helps; `idle` are the pipelines that are not active now."""
+    sent = [row for row in _deliveries(pipelines) if not row["superseded_by"]]
     hints = [row["hint"] for row in sent if row["status"] != "delivered" and row["hint"]]
     dead = [row["id"] for row in sent if row["status"] == "dead" and "retry" not in (row["hint"] or "")]
     if dead:
         hints.append(f"when that is mended: ingestlayer deliveries retry {' '.join(dead)}")
-    waiting = [row for row in sent if row["status"] in WAITING and not row["in_hand_of"]]
-    if waiting:
-        hints.append("to send what is due: ingestlayer deliver")
-    if early := [row["id"] for row in waiting if row["status"] == "retrying" and not row["due"]]:
-        hints.append(f"to make it due now: ingestlayer deliveries retry {' '.join(early)}")
+    hints += _hints_of_waiting([row for row in sent if row["status"] in WAITING and not row["in_hand_of"]])
     waits = any("retry_at" in run for row in pipelines for run in row["runs"])
     if waits:
         hints.append("to run it again, once that is mended: ingestlayer deliver")
-    if sent or waits:
-        return hints
-    hints += [
-        f"to let it run from now on: ingestlayer pipelines resume {row['pipeline']}"
-        for row in pipelines
-        if row["matches"] and row["status"] not in ("active", None) and not row["runs"]
-    ]
-    hints.append(f"what the pipelines as they are now would do: ingestlayer preview --event {event_id}")
-    hints.append(f"to send it after all: ingestlayer replay {event_id}")
+    steps = [step for row in pipelines for run in row["runs"] for step in run["steps"] if "by" in step]
+    unheard = [step["by"] for step in steps if not step["came_to"].startswith((_STATES["delivered"], _STATES["shown"]))]
+    hints += [f"nobody heard of that one, either: ingestlayer why {id_}" for id_ in unheard]
+    return hints if sent or waits else hints + _hints_of_nothing(event, pipelines, idle, foretell)
+
+
+def _hints_of_waiting(waiting: list[dict[str, Any]]) -> list[str]:
+    """Return what makes messages go, or says when they do."""
+    hints = [f"it waits for {row['before']['id']}: {hint}" for row in waiting if (hint := _cause(row))]
+    if any(row["due"] for row in waiting):
+        hints.append("to send what is due: ingestlayer deliver")
+    early = [row for row in waiting if not row["due"] and not row["waits_for"]]
+    if early:
+        at = min(row["next_at"] for row in early)
+        hints.append(f"from {at[:10]} {at[11:19]} UTC on it is sent with: ingestlayer deliver")
+        hints.append(f"to make it due now: ingestlayer deliveries retry {' '.join(row['id'] for row in early)}")
+    return hints
+
+
+def _cause(row: dict[str, Any]) -> str:
+    """Return what helps the older message that a delivery is behind; nothing where it helps itself as well."""
+    before = row.get("before")
+    if before is None or not (before["hint"] or before["error"]) or before["hint"] == row["hint"]:
+        return ""
+    return str(before["hint"] or before["error"])
+
+
+def _hints_of_nothing(
+    event: Event, pipelines: list[dict[str, Any]], idle: set[str], foretell: Foretell
+) -> list[str]:
+    """Return what can be done where nothing was sent. To run it again is no remedy where it would end the same."""
+    names = [row["pipeline"] for row in pipelines if row["matches"] and not row["runs"] and row["pipeline"] in idle]
+    would = foretell(event, names)
+    hints = [f"to let it run from now on: ingestlayer pipelines resume {name}" for name in names]
+    hints.append(f"what the pipelines as they are now would do: ingestlayer preview --event {event.id}")
+    if would:
+        then = "to send it after all" if would.difference(names) else "and then, to send it after all"
+        hints.append(f"{then}: ingestlayer replay {event.id}")
     return hints
 
 

@@ -104,6 +104,9 @@ def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line
         words = {"drop": "drops the event: ", "error": "fails: "}.get(entry["verdict"], "")
         style = {"drop": "yellow", "error": "red"}.get(entry["verdict"], "")
         yield from _row(_VERDICTS.get(entry["verdict"], "?"), entry["step"], column, words + entry["note"], style)
+        if "by" in entry:
+            start = " " * (column + 6)
+            yield from _wrapped(start, f"{entry['by']} was before it: {entry['came_to']}", style, indent=2)
     for place in run["destinations"]:
         if not place["chosen"]:
             yield from _row("–", _place(place), column, f"skipped: {place['note']}", "dim")
@@ -142,13 +145,23 @@ def _next(row: dict[str, Any]) -> Iterator[str]:
     elif row["next_at"]:
         yield f"{'due since' if row['due'] else 'next attempt'} {_time(row['next_at'])}"
     if row["waits_for"]:
-        yield f"waits for {row['waits_for']}, which is before it in its thread"
+        yield f"waits for {row['waits_for']}, which is before it in its thread{_cause(row)}"
     if row["behind"]:
-        yield f"behind {row['behind']:,} older of its channel"
+        yield f"behind {row['behind']:,} older of its channel" + ("" if row["waits_for"] else _cause(row))
     if not row["attempts_made"] and row["status"] == "pending":
         yield "not tried yet"
     if row["error"] and all(row["error"] != attempt["error"] for attempt in row["attempts_made"]):
         yield row["error"]
+
+
+def _cause(row: dict[str, Any]) -> str:
+    """Return why the older message waits that a delivery is behind."""
+    before = row["before"]
+    name = "" if before["id"] == row["waits_for"] else f", the first {before['id']}"
+    if not before["error"]:
+        return name
+    when = f", next attempt {_time(before['next_at'])}" if before["next_at"] else ""
+    return f"{name}: {before['error']}{when}"
 
 
 def _refused(told: dict[str, Any]) -> Iterator[Line]:

@@ -14,9 +14,10 @@ TRACE = "trace"  # the reader of what a run tells of itself
 
 
 class Drop(NamedTuple):
-    """The step ends the run; the reason is kept in the trace."""
+    """The step ends the run; the reason is kept in the trace, and with it the earlier event that it is the reason of."""
 
     reason: str
+    by: str = ""
 
 
 # Puts something onto a scope, made from what that scope has.
@@ -66,6 +67,7 @@ class Context:
 
     place = ""  # the name of the running step in its pipeline, under which it may remember
     note = ""  # what the step has to say
+    by = ""  # the earlier event on account of which it does so
     transformed = False  # whether $body is other than the payload
     not_before: int | None = None  # when messages may go, in milliseconds
 

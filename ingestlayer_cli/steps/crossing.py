@@ -125,6 +125,7 @@ class Crossing(Step):
         if before is _NOTHING and level is None and self.new_period == "clear" and self.period is not None:
             place = f"{period_before(at, self.period, self.timezone)} {key}"
             before = self._before(context, place)
+        by, context.by = context.by, ""
         if level is None and not before.reached:
             return Drop(f"{words}, below {self._lowest}")
         limits = [to_number(run(context.scope)) for run in self._limits]
@@ -141,7 +142,8 @@ class Crossing(Step):
             times = held.times + 1
             told = Told("up", held, held.level, f"{words}: {show(held.level)} is still held, told {times} times", times)
         else:
-            return Drop(self._why(words, level, held, before))
+            is_held = level is not None and held.since == before.since
+            return Drop(self._why(words, level, held, before), by if is_held else "")
         if self.remind is not None and after.reached:
             after = after.told_at(at, times)
         if after != held:
@@ -157,15 +159,19 @@ class Crossing(Step):
         return key if self.period is None else f"{period_of(at, self.period, self.timezone)} {key}"
 
     def _before(self, context: Context, place: str) -> Held:
-        """Return what was held when the event came: previewed, it does not meet itself."""
+        """Return what was held when the event came: previewed, it does not meet itself.
+
+        `context.by` is the event that reached the highest level, where it was the last to change anything.
+        """
         kept = context.state(context.place, place) or self._in_utc(context, place)
         if kept is None:
             return _NOTHING
         held = Held(**kept.value)
+        context.by = kept.event_id if kept.at == held.since else ""
         if context.event.received_at <= held.at:  # a newer one has changed nothing yet
             own = context.state(f"{context.place}/before", context.event.id)
             if own is not None and own.value["place"] == place:
-                held = Held(**own.value["held"])
+                held, context.by = Held(**own.value["held"]), ""
         return held.knowing(self.levels)
 
     def _in_utc(self, context: Context, place: str) -> State | None:

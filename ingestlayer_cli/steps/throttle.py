@@ -64,15 +64,16 @@ class Throttle(Step):
             at = max(at, context.not_before)  # it goes when an earlier step lets it
         start = slot = window_of(at, self.window, self.timezone)
         told, most = context.says(self.key, key), f"{self.max} in {self._length}"
-        full: list[Kept] = []
+        full: list[tuple[Kept, str]] = []
         while True:
-            kept = self._window(context, slot, key)
+            kept, last = self._window(context, slot, key)
             if kept.value["count"] < self.max:
                 break
             if self.mode == "drop":
                 ends = format_time(window_after(start, self.window, self.timezone))
-                return Drop(f"{told} had {most}; the window ends {ends}")
-            full.append(kept)
+                return Drop(f"{told} had {most}; the window ends {ends}", last)
+            context.by = context.by or last
+            full.append((kept, last))
             slot = kept.value["next"]
         count = kept.value["count"] + 1
         context.to_remember.append(kept._replace(value={**kept.value, "count": count}))
@@ -81,8 +82,11 @@ class Throttle(Step):
         context.note = f"{told}: {count} of {most}"
         if slot > start:
             # The next event need not look through the full windows again.
-            skips = [window._replace(value={**window.value, "next": slot}) for window in full]
-            context.to_remember += [skip for skip, window in zip(skips, full, strict=True) if skip != window]
+            context.to_remember += [
+                window._replace(value={**window.value, "next": slot, "last": last})
+                for window, last in full
+                if window.value["next"] != slot
+            ]
             context.not_before = slot
             context.note = f"{told} had {most}: delayed until {format_time(slot)}"
         return None
@@ -94,15 +98,19 @@ class Throttle(Step):
     def _name(self, slot: int, key: str) -> str:
         return f"{self._length} {slot} {key}"
 
-    def _window(self, context: Context, slot: int, key: str) -> Kept:
+    def _window(self, context: Context, slot: int, key: str) -> tuple[Kept, str]:
         """Return what is known of the window that begins at `slot`: how many went in it, and which one is next.
 
-        That is as it was when the event came: previewed, it does not meet itself.
+        That is as it was when the event came: previewed, it does not meet itself. Beside it the event that went last
+        in it, where that is known.
         """
         name = self._name(slot, key)
         kept = context.state(context.place, name)
         if kept is None:
-            return Kept(context.place, name, {"count": 0, "next": window_after(slot, self.window, self.timezone)}, slot)
+            none = {"count": 0, "next": window_after(slot, self.window, self.timezone)}
+            return Kept(context.place, name, none, slot), ""
         own = context.state(f"{context.place}/before", context.event.id)
         met = own is not None and own.value["window"] == name
-        return Kept(context.place, name, own.value["before"] if own is not None and met else kept.value, slot)
+        if own is not None and met:
+            return Kept(context.place, name, own.value["before"], slot), ""
+        return Kept(context.place, name, kept.value, slot), kept.value.get("last", kept.event_id)

@@ -135,11 +135,12 @@ class BatchDocument(TypedDict):
 
 
 class StepDocument(TypedDict):
-    """What a step did."""
+    """What a step did; `by` is the earlier event on account of which it did so."""
 
     step: str
     verdict: Literal["continue", "drop", "error"]
     note: str
+    by: NotRequired[str]
 
 
 class TracedDocument(StepDocument):

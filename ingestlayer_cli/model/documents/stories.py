@@ -31,8 +31,22 @@ class AcceptedDocument(TypedDict):
     same_key: list[str]
 
 
+class BeforeDocument(TypedDict):
+    """The older message that a delivery is behind, and why that one waits."""
+
+    id: str
+    event: str
+    status: Status
+    next_at: str | None
+    error: str | None
+    hint: str | None
+
+
 class StoryDeliveryDocument(TypedDict):
-    """A delivery in the story of its event; `behind` counts the older ones that wait in its channel."""
+    """A delivery in the story of its event; `behind` counts the older ones that wait in its channel.
+
+    `before` is the one that it waits for in its thread, else the oldest of these.
+    """
 
     id: str
     destination: str
@@ -55,6 +69,7 @@ class StoryDeliveryDocument(TypedDict):
     held_until: str | None
     due: bool
     behind: int
+    before: NotRequired[BeforeDocument]
 
 
 class PlaceDocument(TypedDict):
@@ -67,6 +82,12 @@ class PlaceDocument(TypedDict):
     delivery: StoryDeliveryDocument | None
 
 
+class ToldStepDocument(StepDocument):
+    """What a step did; `came_to` is what became, in this pipeline, of the earlier event that it did so by."""
+
+    came_to: NotRequired[str]
+
+
 class StoredRunDocument(TypedDict):
     """A run as it is stored. One that failed is run again at `retry_at`; null: once its pipeline has changed."""
 
@@ -76,7 +97,7 @@ class StoredRunDocument(TypedDict):
     outcome: RunOutcome
     dropped_by: str | None
     reason: str | None
-    steps: list[StepDocument]
+    steps: list[ToldStepDocument]
     destinations: list[PlaceDocument]
     retry_at: NotRequired[str | None]
 

@@ -241,7 +241,8 @@ class Deliveries(Protocol):
         """Return the deliveries of an event by the number of their run, each with its attempts.
 
         `held_until` is when its channel may be used again, `behind` how many older ones wait in that channel, `due`
-        whether it may go now.
+        whether it may go now. `before` is, where there is one, the delivery that it waits for in its thread, else the
+        oldest of those: its id, event, status, next_at, error and hint.
         """
 
     def not_arrived(self, due_before: int) -> list[NotArrived]:

@@ -15,6 +15,11 @@ _COLUMNS = (
     " d.receipt, d.lease_by, d.superseded_by"
 )
 _SINCE = "CASE WHEN status IN ('dead', 'shown') THEN settled_at ELSE queued_at END"
+_OLDER = (  # what waits in the lane of a delivery `d`, and was queued before it
+    " FROM deliveries w WHERE w.lane = d.lane AND w.seq < d.seq"
+    " AND w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
+)
+_BEFORE = ("id", "event", "status", "next_at", "error", "hint")
 _FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.seq = d.lane"
 
 
@@ -76,20 +81,22 @@ class SqlDeliveries:
     def of_event(self, event_id: str, now: int) -> dict[int, list[dict[str, Any]]]:
         rows = self._rows(
             "SELECT d.id, d.run, CASE WHEN l.free_at > max(d.due_at, ?) THEN l.free_at END,"
-            " max(d.due_at, l.free_at) <= ?, (SELECT count(*) FROM deliveries w WHERE w.lane = d.lane AND w.seq < d.seq"
-            " AND w.status IN ('pending', 'retrying') AND w.lease_until IS NULL)"
+            f" max(d.due_at, l.free_at) <= ?, (SELECT count(*){_OLDER}), (SELECT w.id{_OLDER} ORDER BY w.seq LIMIT 1)"
             " FROM events e JOIN deliveries d ON d.event = e.seq JOIN lanes l ON l.seq = d.lane"
             " WHERE e.id = ? ORDER BY d.seq",
             *(now, now, event_id),
         )
         found: dict[int, list[dict[str, Any]]] = {}
-        for id_, run, free_at, due, behind in rows:
+        for id_, run, free_at, due, behind, oldest in rows:
             document = self.whole(id_)
             del document["body"], document["event"], document["pipeline"]
             waits = document["status"] in ("pending", "retrying")
             document["held_until"] = format_time(free_at) if waits and free_at is not None else None
             document["due"] = waits and bool(due)
             document["behind"] = behind if waits else 0
+            if waits and (before := document["waits_for"] or oldest):
+                found_before = self.starting(before)[0]
+                document["before"] = {name: found_before[name] for name in _BEFORE}
             found.setdefault(run, []).append(document)
         return found
 
