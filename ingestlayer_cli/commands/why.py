@@ -67,7 +67,9 @@ def why(
                 raise UsageError("nothing like that was refused", "without --refused it looks among the events, too")
         elif word is not None:
             found = stories.find(store, word)
-            told = stories.tell(store, project, found[0], now, found[1], foretell) if isinstance(found, tuple) else found
+            told = (
+                stories.tell(store, project, found[0], now, found[1], foretell) if isinstance(found, tuple) else found
+            )
         else:
             told = stories.tell(store, project, _last(runtime, store, options), now, None, foretell)
     if json:

@@ -30,8 +30,8 @@ class Message(NamedTuple):
 class Run(NamedTuple):
     """What one pipeline did with one event.
 
-    `trace` is [{step, verdict, note}], with `by` where an earlier event is the reason, `sets` what each of these steps changed, by ref, where that was asked for;
-    `skipped` is [{destination, target, reason}].
+    `trace` is [{step, verdict, note}], with `by` where an earlier event is the reason, `sets` what each of these steps
+    changed, by ref, where that was asked for; `skipped` is [{destination, target, reason}].
     """
 
     pipeline: str

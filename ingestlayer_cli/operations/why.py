@@ -82,7 +82,7 @@ def tell(
     )
     result["summary"] = _summary(pipelines)
     idle = {data["name"] for data in (*project.pipelines, *project.broken) if data["status"] != "active"}
-    result["hints"] = list(dict.fromkeys(_hints(event, pipelines, idle, foretell)))
+    result["hints"] = list(dict.fromkeys(_hints(event, pipelines, idle, foretell, format_time(now))))
     return result
 
 
@@ -197,6 +197,9 @@ def _summary(pipelines: list[dict[str, Any]]) -> str:
     """Return the end of the story in one line."""
     sent = _deliveries(pipelines)
     parts = _states((place_of(row), row["status"]) for row in sent)
+    later = [row["next_at"] for row in sent if row["status"] in WAITING and not row["due"] and not row["in_hand_of"]]
+    if later and parts[-1].startswith(_STATES["pending"]):
+        parts[-1] += f" until {utc(min(later))}"
     runs = [(row["pipeline"], run) for row in pipelines for run in row["runs"]]
     failed = [_failed(name, run) for name, run in runs if run["outcome"] == "failed"]
     if parts:
@@ -218,6 +221,11 @@ def _failed(name: str, run: dict[str, Any]) -> str:
     return f"{name} failed, and is run again {when(run['retry_at'])}"
 
 
+def utc(text: str) -> str:
+    """Write `2026-11-03T09:30:00.000Z` for people."""
+    return f"{text[:10]} {text[11:19]} UTC"
+
+
 _STATES = {
     "delivered": "delivered to",
     "shown": "shown on a terminal, for",
@@ -228,14 +236,14 @@ _STATES = {
 }
 
 
-def _hints(event: Event, pipelines: list[dict[str, Any]], idle: set[str], foretell: Foretell) -> list[str]:
+def _hints(event: Event, pipelines: list[dict[str, Any]], idle: set[str], foretell: Foretell, now: str) -> list[str]:
     """Return what a person can do next, and what helps; `idle` are the pipelines that are not active now."""
     sent = [row for row in _deliveries(pipelines) if not row["superseded_by"]]
     hints = [row["hint"] for row in sent if row["status"] != "delivered" and row["hint"]]
     dead = [row["id"] for row in sent if row["status"] == "dead" and "retry" not in (row["hint"] or "")]
     if dead:
         hints.append(f"when that is mended: ingestlayer deliveries retry {' '.join(dead)}")
-    hints += _hints_of_waiting([row for row in sent if row["status"] in WAITING and not row["in_hand_of"]])
+    hints += _hints_of_waiting([row for row in sent if row["status"] in WAITING and not row["in_hand_of"]], now)
     waits = any("retry_at" in run for row in pipelines for run in row["runs"])
     if waits:
         hints.append("to run it again, once that is mended: ingestlayer deliver")
@@ -245,30 +253,26 @@ def _hints(event: Event, pipelines: list[dict[str, Any]], idle: set[str], forete
     return hints if sent or waits else hints + _hints_of_nothing(event, pipelines, idle, foretell)
 
 
-def _hints_of_waiting(waiting: list[dict[str, Any]]) -> list[str]:
-    """Return what makes messages go, or says when they do."""
+def _hints_of_waiting(waiting: list[dict[str, Any]], now: str) -> list[str]:
+    """Return what makes messages go, or says when they do; where an older one of its thread is before one, of that."""
     hints = [f"it waits for {row['before']['id']}: {hint}" for row in waiting if (hint := _cause(row))]
-    if any(row["due"] for row in waiting):
+    first = [row["before"] if row["waits_for"] else row for row in waiting]
+    if any((row["next_at"] or now) <= now for row in first):
         hints.append("to send what is due: ingestlayer deliver")
-    early = [row for row in waiting if not row["due"] and not row["waits_for"]]
-    if early:
-        at = min(row["next_at"] for row in early)
-        hints.append(f"from {at[:10]} {at[11:19]} UTC on it is sent with: ingestlayer deliver")
-        hints.append(f"to make it due now: ingestlayer deliveries retry {' '.join(row['id'] for row in early)}")
+    if early := {row["id"]: row["next_at"] for row in first if (row["next_at"] or now) > now}:
+        hints.append(f"from {utc(min(early.values()))} on it is sent with: ingestlayer deliver")
+        hints.append(f"to make it due now: ingestlayer deliveries retry {' '.join(early)}")
     return hints
 
 
 def _cause(row: dict[str, Any]) -> str:
-    """Return what helps the older message that a delivery is behind; nothing where it helps itself as well."""
-    before = row.get("before")
-    if before is None or not (before["hint"] or before["error"]) or before["hint"] == row["hint"]:
-        return ""
-    return str(before["hint"] or before["error"])
+    """Return what helps the older message that a delivery is behind; nothing where that helps itself as well."""
+    before = row.get("before") or {"hint": None, "error": None}
+    hint: str = before["hint"] or before["error"] or ""
+    return "" if hint in (row["hint"], row["error"]) else hint
 
 
-def _hints_of_nothing(
-    event: Event, pipelines: list[dict[str, Any]], idle: set[str], foretell: Foretell
-) -> list[str]:
+def _hints_of_nothing(event: Event, pipelines: list[dict[str, Any]], idle: set[str], foretell: Foretell) -> list[str]:
     """Return what can be done where nothing was sent. To run it again is no remedy where it would end the same."""
     names = [row["pipeline"] for row in pipelines if row["matches"] and not row["runs"] and row["pipeline"] in idle]
     would = foretell(event, names)

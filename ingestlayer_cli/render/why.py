@@ -6,6 +6,7 @@ from typing import Any
 
 from ..destinations.base import in_thread
 from ..engine.unfinished import when
+from ..operations.why import utc
 from ..store.contract.sending import place_of
 from ..system.console import safe
 from .events import cells, fields, width
@@ -56,18 +57,18 @@ def _accepted(told: dict[str, Any]) -> Iterator[Line]:
     yield from _wrapped("  ", fields(event["payload"]), "dim")
     yield from _wrapped("= ", told["summary"], "")
     yield "", ""
-    words = f"accepted {_time(accepted['at'])} from {event['source']}"
+    words = f"accepted {utc(accepted['at'])} from {event['source']}"
     if event["received_at"] != accepted["at"]:
-        words += f"; the time it is of: {_time(event['received_at'])}"
+        words += f"; the time it is of: {utc(event['received_at'])}"
     yield from _wrapped("✓ ", words)
     if event["idempotency_key"] is not None:
         yield from _wrapped("  ", f"idempotency key {event['idempotency_key']}")
     if accepted["duplicates"]:
-        last = _time(accepted["last_duplicate_at"])
+        last = utc(accepted["last_duplicate_at"])
         words = f"its key came again {_times(accepted['duplicates'])}, last {last}: duplicates, nothing sent"
         yield from _wrapped("– ", words)
     if conflicts := accepted["conflicts"]:
-        words = f"its key came {_times(len(conflicts))} with other values, last {_time(conflicts[0]['at'])}: refused"
+        words = f"its key came {_times(len(conflicts))} with other values, last {utc(conflicts[0]['at'])}: refused"
         yield from _wrapped("✗ ", words)
     if accepted["same_key"]:
         yield from _wrapped("  ", f"other events had this key: {', '.join(accepted['same_key'][:3])}")
@@ -96,7 +97,7 @@ def _pipelines(told: dict[str, Any]) -> Iterator[Line]:
 
 
 def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line]:
-    again = f", replayed {_time(run['replayed_at'])}" if run["replayed_at"] else ""
+    again = f", replayed {utc(run['replayed_at'])}" if run["replayed_at"] else ""
     yield f"{pipeline}  version {run['version'][:12]}{again}", "bold"
     names = [entry["step"] for entry in run["steps"]] + [_place(place) for place in run["destinations"]]
     column = min(max(map(cells, names), default=0), 30)
@@ -131,7 +132,7 @@ def _delivery(row: dict[str, Any], asked: str | None) -> Iterator[Line]:
         took = f" in {attempt['took_ms']:,} ms" if attempt["outcome"] in _ANSWERS else ""
         why = f": {attempt['error']}" if attempt["error"] else ""
         outcome = _OUTCOMES.get(attempt["outcome"], attempt["outcome"])
-        yield from _wrapped("      ", f"{_time(attempt['at'])}  {outcome}{took} by {attempt['process']}{why}", indent=2)
+        yield from _wrapped("      ", f"{utc(attempt['at'])}  {outcome}{took} by {attempt['process']}{why}", indent=2)
     for words in _next(row):
         yield from _wrapped("      ", words, indent=2)
 
@@ -141,9 +142,9 @@ def _next(row: dict[str, Any]) -> Iterator[str]:
     if row["in_hand_of"]:
         yield f"{row['in_hand_of']} is sending it"
     elif row["held_until"]:
-        yield f"its channel is held until {_time(row['held_until'])}"
+        yield f"its channel is held until {utc(row['held_until'])}"
     elif row["next_at"]:
-        yield f"{'due since' if row['due'] else 'next attempt'} {_time(row['next_at'])}"
+        yield f"{'due since' if row['due'] else 'next attempt'} {utc(row['next_at'])}"
     if row["waits_for"]:
         yield f"waits for {row['waits_for']}, which is before it in its thread{_cause(row)}"
     if row["behind"]:
@@ -160,7 +161,7 @@ def _cause(row: dict[str, Any]) -> str:
     name = "" if before["id"] == row["waits_for"] else f", the first {before['id']}"
     if not before["error"]:
         return name
-    when = f", next attempt {_time(before['next_at'])}" if before["next_at"] else ""
+    when = f", next attempt {utc(before['next_at'])}" if before["next_at"] else ""
     return f"{name}: {before['error']}{when}"
 
 
@@ -168,7 +169,7 @@ def _refused(told: dict[str, Any]) -> Iterator[Line]:
     letter = told["refused"]
     place = f", line {letter['line']:,} of a batch" if letter["line"] is not None else ""
     yield f"{letter['type'] or 'an event without a type'}  refused", "bold"
-    yield from _wrapped("✗ ", f"{_time(letter['at'])} from {letter['source']}{place}, by the rule {letter['kind']}")
+    yield from _wrapped("✗ ", f"{utc(letter['at'])} from {letter['source']}{place}, by the rule {letter['kind']}")
     yield from _wrapped("  ", letter["message"], "red")
     for problem in letter["details"]:
         path = f"{problem['path']}: " if problem["path"] else ""
@@ -208,8 +209,3 @@ def _one_line(text: str) -> str:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
-
-
-def _time(text: str) -> str:
-    """Write `2026-11-03T09:30:00.000Z` for people."""
-    return f"{text[:10]} {text[11:19]} UTC"

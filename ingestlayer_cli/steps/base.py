@@ -14,7 +14,7 @@ TRACE = "trace"  # the reader of what a run tells of itself
 
 
 class Drop(NamedTuple):
-    """The step ends the run; the reason is kept in the trace, and with it the earlier event that it is the reason of."""
+    """The step ends the run; the reason is kept in the trace, and the earlier event that it is on account of."""
 
     reason: str
     by: str = ""

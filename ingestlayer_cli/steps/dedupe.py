@@ -43,7 +43,9 @@ class Dedupe(Step):
             context.note = f"{context.says(self.key, key)} is new in {format_duration(self.window)}"
             return None
         ends = format_time(seen.at + self.window)
-        return Drop(f"{context.says(self.key, key)} was let through by {seen.event_id}; the window ends {ends}", seen.event_id)
+        return Drop(
+            f"{context.says(self.key, key)} was let through by {seen.event_id}; the window ends {ends}", seen.event_id
+        )
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         if key := self.key.key(scope):

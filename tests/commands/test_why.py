@@ -244,6 +244,92 @@ def test_a_pipeline_that_came_later_and_was_replayed(bench: Bench) -> None:
     assert (pipeline["ran"], pipeline["why_not"]) == (False, "there was no such pipeline when the event came")
 
 
+# What an event met of earlier ones, and what helps
+
+THROTTLE = '[[steps]]\nuse = "throttle"\nkey = "$event.customer_id"\nmax = 1\nwindow = "3650d"\n'
+CROSSING = (
+    '[[steps]]\nuse = "crossing"\nvalue = "$event.used / $event.limit"\nlevels = [0.8, 1]\nkey = "$event.customer_id"\n'
+)
+
+
+def step_of(story: Any) -> Any:
+    return story["pipelines"][0]["runs"][0]["steps"][0]
+
+
+def commands(story: Any) -> list[str]:
+    """Return the commands that a story says to go on with, without their ids."""
+    return [" ".join(hint.partition(": ingestlayer ")[2].split()[:2]) for hint in story["hints"]]
+
+
+@pytest.mark.parametrize("step", [THROTTLE, DEDUPE, CROSSING])
+def test_the_event_that_was_before_is_named_with_what_became_of_it(bench: Bench, step: str) -> None:
+    bench.pipeline(step + DESTINATION)
+    first = emit(bench).json["event"]["id"]
+    emit(bench)
+    assert (step_of(told(bench))["by"], step_of(told(bench))["came_to"]) == (first, "delivered to #alerts")
+    assert f"{first} was before it" in why(bench)
+
+
+@pytest.mark.parametrize("step", [THROTTLE, DEDUPE, CROSSING])
+def test_where_nobody_heard_of_the_one_before_that_is_said(bench: Bench, step: str) -> None:
+    bench.slack.add_channel("alerts", archived=True)
+    bench.pipeline(step + DESTINATION)
+    first = emit(bench).json["event"]["id"]
+    emit(bench)
+    assert step_of(told(bench))["came_to"] == "dead, not delivered to #alerts"
+    assert f"nobody heard of that one, either: ingestlayer why {first}" in told(bench)["hints"]
+
+
+def test_of_several_that_had_the_slots_the_last_is_named_also_after_a_delay(bench: Bench) -> None:
+    bench.pipeline(THROTTLE.replace("max = 1", 'max = 2\nmode = "delay"') + DESTINATION)
+    ids = [emit(bench, "--no-deliver").json["event"]["id"] for _ in range(5)]
+    assert step_of(told(bench, ids[3]))["by"] == ids[1]
+    assert step_of(told(bench, ids[4]))["by"] == ids[1]
+
+
+@pytest.mark.parametrize("text", [FILTER + DESTINATION, GROWTH])
+def test_no_replay_is_proposed_for_what_would_be_dropped_again(bench: Bench, text: str) -> None:
+    bench.pipeline(text)
+    emit(bench)
+    assert commands(told(bench)) == ["preview --event"]
+    bench.pipeline(DESTINATION)
+    assert commands(told(bench)) == ["preview --event", "replay evt_" + told(bench)["event"]["id"][4:]]
+
+
+def test_a_pipeline_that_is_still_paused_is_resumed_before_the_replay(bench: Bench) -> None:
+    bench.pipeline('status = "paused"\n' + DESTINATION)
+    emit(bench)
+    assert commands(told(bench))[:2] == ["pipelines resume", "preview --event"]
+    assert told(bench)["hints"][2].startswith("and then, to send it after all: ingestlayer replay evt_")
+
+
+def test_a_delayed_message_says_when_it_goes(bench: Bench) -> None:
+    bench.pipeline(THROTTLE.replace("max = 1", 'max = 1\nmode = "delay"') + DESTINATION)
+    emit(bench)
+    emit(bench)
+    (row,) = [place["delivery"] for place in told(bench)["pipelines"][0]["runs"][0]["destinations"]]
+    at = f"{row['next_at'][:10]} {row['next_at'][11:19]} UTC"
+    assert told(bench)["hints"] == [
+        f"from {at} on it is sent with: ingestlayer deliver",
+        f"to make it due now: ingestlayer deliveries retry {row['id']}",
+    ]
+    assert f"= waits for #alerts until {at}" in why(bench)
+
+
+def test_a_message_behind_an_older_one_has_the_cause_of_that(bench: Bench) -> None:
+    bench.pipeline(DESTINATION + 'thread = "$event.customer_id"\n')
+    bench.slack.script.append(BUSY)
+    first = emit(bench).delivery["id"]
+    emit(bench)
+    story = told(bench)
+    (row,) = [place["delivery"] for place in story["pipelines"][0]["runs"][0]["destinations"]]
+    assert (row["waits_for"], row["before"]["id"]) == (first, first)
+    assert row["before"]["error"] == "Slack had an error: request_timeout"
+    assert story["hints"][0] == f"it waits for {first}: Slack had an error: request_timeout"
+    assert f"ingestlayer deliveries retry {first}" in story["hints"][-1]
+    assert "request_timeout" in why(bench)
+
+
 # What may be asked for
 
 
