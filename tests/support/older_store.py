@@ -15,8 +15,6 @@ BACK_TO_2 = (
     "DROP INDEX events_by_time",
     "DROP INDEX events_by_type",
     "DROP INDEX events_by_source",
-    "DROP INDEX runs_by_outcome",
-    "DROP INDEX deliveries_by_lane",
     "ALTER TABLE runs DROP COLUMN replayed_at",
     "ALTER TABLE runs DROP COLUMN given",
     "DROP INDEX deliveries_in_thread",
