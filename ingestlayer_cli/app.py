@@ -7,6 +7,7 @@ import typer
 from . import __version__
 from .commands import (
     backtest,
+    capture,
     deliver,
     deliveries,
     doctor,
@@ -95,6 +96,7 @@ def check(ctx: typer.Context) -> int:
 
 
 app.command("backtest")(backtest.backtest)
+app.command("capture")(capture.capture)
 app.command("deliver")(deliver.deliver)
 app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)

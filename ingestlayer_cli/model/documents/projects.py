@@ -109,6 +109,26 @@ class TestsDocument(TypedDict):
     tests: list[TestedDocument]
 
 
+class CapturedDocument(TypedDict):
+    """A run as a test. `line` is where it was written, null where it was not; `reason` says why it would not pass."""
+
+    pipeline: str
+    file: str
+    name: str | None
+    line: int | None
+    known: bool
+    masked: list[str]
+    toml: str | None
+    reason: str | None
+
+
+class CaptureDocument(TypedDict):
+    """`capture`."""
+
+    event: str
+    tests: list[CapturedDocument]
+
+
 class LookDocument(TypedDict):
     """One thing that was looked at. A trouble is known by its `kind` and `subject`; what is ok has no kind.
 

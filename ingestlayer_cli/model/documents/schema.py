@@ -26,6 +26,7 @@ DOCUMENTS: dict[str, Any] = {
     "deliveries settle": deliveries.SettleDocument,
     "check": checks.ChecksDocument,
     "validate": projects.ValidateDocument,
+    "capture": projects.CaptureDocument,
     "test": projects.TestsDocument,
     "init": projects.InitDocument,
     "init --from": projects.InitFromDocument,

@@ -364,6 +364,9 @@ def test_validate_and_test(bench: Bench) -> None:
         "warning",
     }
     told = bench.document("test", "test", code=1)
+    bench.emit()
+    (captured,) = bench.document("capture", "capture", "@last")["tests"]
+    assert captured["line"]
     assert [test["outcome"] for test in told["tests"]] == ["passed", "failed"]
 
 
