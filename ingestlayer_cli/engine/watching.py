@@ -111,5 +111,7 @@ def deliver_noted(runtime: Runtime, wanted: "Wanted", deliver: Callable[[], Docu
         why = runtime.connections.why_broken()
         if why is None and result["failed"]:
             why = "a run of a pipeline failed"
-        record.ends(flow.exit_code(result), why is None, why, sent=result["sent"])
+        last = runtime.store.upkeep.latest()  # of a clock that was ahead, if it is: that it was met is known then
+        ahead = last if last is not None and last > runtime.clock.now() else None
+        record.ends(flow.exit_code(result), why is None, why, sent=result["sent"], ahead=ahead)
     return result

@@ -1,18 +1,21 @@
 """How a project stands, on one page: what ran, what waits, what failed, and what mends it. Nothing is changed."""
 
-import os
 from typing import TYPE_CHECKING
 
 from ..engine.records import DELIVERS, MACHINES
 from ..engine.runtime import PAUSED
+from ..engine.tally import no_runs
 from ..engine.unfinished import backlog
+from ..model.documents.events import RunCounts
 from ..model.documents.status import (
     CheckStandingDocument,
     DeliverDocument,
     LastMessageDocument,
+    LinedUp,
     LinedUpDocument,
     LinkDocument,
     OpenDocument,
+    RecentDocument,
     State,
     StatusDocument,
     StoreStandingDocument,
@@ -68,7 +71,8 @@ def _document(project: Project, store: "Store | None", now: int, found: list[Sym
         "waiting": [_open(row) for row in waiting],
         "failed_runs": backlog(known, project).runs if known is not None else 0,
         "deliver": _deliver(known),
-        "pipelines": _pipelines(project),
+        "last_24h": _recent(store, now),
+        "pipelines": _pipelines(project, {} if store is None else store.runs.days(now, 1)),
         "connections": [_link(project, name) for name in ("", *workspaces.named(project))],
         "store": None if store is None else _store(store, waiting, now),
         "messages": _messages(project, known),
@@ -126,12 +130,21 @@ def _deliver(store: "Store | None") -> DeliverDocument | None:
     }
 
 
-def _pipelines(project: Project) -> list[LinedUpDocument]:
-    rows: list[LinedUpDocument] = [
-        {"name": row["name"], "status": row["status"], "match": row["match"]} for row in project.pipelines
-    ]
-    rows += [{"name": row["name"], "status": "broken", "match": row["match"]} for row in project.broken]
-    return sorted(rows, key=lambda row: row["name"])
+def _recent(store: "Store | None", now: int) -> RecentDocument:
+    if store is None:
+        return {"accepted": 0, "repeated": 0, "unmatched": 0, "refused": 0}
+    it = store.upkeep.recent(now - DAY)
+    return {"accepted": it.accepted, "repeated": it.repeated, "unmatched": it.unmatched, "refused": it.refused}
+
+
+def _pipelines(project: Project, days: dict[str, list[dict[str, int]]]) -> list[LinedUpDocument]:
+    found: list[LinedUpDocument] = []
+    for row in sorted(project.pipelines + project.broken, key=lambda row: str(row["name"])):
+        (ran,) = days.get(row["name"], [no_runs()])
+        counts: RunCounts = {"queued": ran["queued"], "dropped": ran["dropped"], "failed": ran["failed"]}
+        status: LinedUp = "broken" if row in project.broken else row["status"]
+        found.append({"name": row["name"], "status": status, "match": row["match"], "last_24h": counts})
+    return found
 
 
 def _link(project: Project, workspace: str) -> LinkDocument:
@@ -149,7 +162,7 @@ def _store(store: "Store", waiting: list[NotArrived], now: int) -> StoreStanding
     seen = store.notes(MACHINES).values()
     return {
         "path": store.path,
-        "bytes": os.path.getsize(store.path),
+        "bytes": store.upkeep.size().used,
         "machines": sorted({note["name"] for note in seen if now - note["last_at"] < DAY}),
         "oldest_open": _time(min((row.since for row in waiting if row.status in _OPEN), default=None)),
     }

@@ -102,18 +102,31 @@ class _Page:
 
     def _set_up(self) -> Iterator[Line]:
         yield "", ""
+        yield self._cut(f"last 24 h   {', '.join(self._recent())}"), ""
         if (ran := self.document["deliver"]) is not None:
             sent = "" if ran["sent"] is None else f", sent {ran['sent']:,}"
             yield self._cut(f"deliver     ran {self._ago(ran['last_run'])}{sent}"), ""
         for number, row in enumerate(self.document["pipelines"]):
             match = ", ".join(row["match"]) or "every type"
+            runs = ", ".join(f"{count:,} {outcome}" for outcome, count in row["last_24h"].items() if count)
             words = f"{'pipelines' if not number else '':10}  {row['name']}  {row['status']}  {match}"
+            words += f"  24 h: {runs}" if runs else ""
             yield self._cut(words), _LINED_UP[row["status"]]
         for link in self.document["connections"]:
             name = f"connection of {link['workspace']}" if link["workspace"] else "connection"
             for number, text in enumerate(self._wrapped(f"{name}: {_linked(link)}", 0)):
                 yield f"{'  ' if number else ''}{text}", "red" if link["problem"] else ""
         yield from self._store()
+
+    def _recent(self) -> Iterator[str]:
+        recent = self.document["last_24h"]
+        yield counted(recent["accepted"], "event")
+        if recent["repeated"]:
+            yield f"{recent['repeated']:,} came again"
+        if recent["unmatched"]:
+            yield f"{recent['unmatched']:,} that no pipeline took"
+        if recent["refused"]:
+            yield f"{recent['refused']:,} refused"
 
     def _store(self) -> Iterator[Line]:
         store = self.document["store"]

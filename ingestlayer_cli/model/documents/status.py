@@ -4,9 +4,11 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from .events import RunCounts
 from .projects import LookDocument
 
 State = Literal["well", "attention", "trouble"]
+LinedUp = Literal["active", "paused", "draft", "broken"]
 
 
 class CheckStandingDocument(TypedDict):
@@ -48,11 +50,12 @@ class DeliverDocument(TypedDict):
 
 
 class LinedUpDocument(TypedDict):
-    """A pipeline, and whether it runs."""
+    """A pipeline, whether it runs, and its runs in the last 24 hours."""
 
     name: str
-    status: Literal["active", "paused", "draft", "broken"]
+    status: LinedUp
     match: list[str]
+    last_24h: RunCounts
 
 
 class LinkDocument(TypedDict):
@@ -71,6 +74,15 @@ class StoreStandingDocument(TypedDict):
     bytes: int
     machines: list[str]
     oldest_open: str | None
+
+
+class RecentDocument(TypedDict):
+    """Events of the last 24 hours: how many were accepted, came again, and were taken by no pipeline."""
+
+    accepted: int
+    repeated: int
+    unmatched: int
+    refused: int
 
 
 class LastMessageDocument(TypedDict):
@@ -96,6 +108,7 @@ class StatusDocument(TypedDict):
     checks: list[CheckStandingDocument]
     waiting: list[OpenDocument]
     failed_runs: int
+    last_24h: RecentDocument
     deliver: DeliverDocument | None
     pipelines: list[LinedUpDocument]
     connections: list[LinkDocument]

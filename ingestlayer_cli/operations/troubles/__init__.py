@@ -28,7 +28,9 @@ def look(project: Project, store: "Store | None", now: int, is_asked: bool = Fal
     yield from guarded("files", files.files(project))
     yield from guarded("store", stores.place(project))
     if store is not None:
+        yield from guarded("store", stores.machines(project, store, now))
         yield from guarded("clock", stores.clock(store, now))
+        yield from guarded("events", stores.refused(store, now))
     yield from guarded("entities", files.entities(project, now))
     yield from guarded("checks", checks.checks(project, store, now))
     yield from guarded("secrets", secrets.secrets(project))

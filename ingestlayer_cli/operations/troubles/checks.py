@@ -162,6 +162,9 @@ class _CheckLook:
         elif self.path is not None and source_age is None:
             words, hint = f"{self.said} is not there", f"is its export running? Then: {self.command}"
             yield self._trouble("problem", "source_missing", words, hint=hint)
+        elif self.path is not None and not os.access(self.path, os.R_OK):
+            hint = f"make it readable for this user, then: {self.command}"
+            yield self._trouble("problem", "source_missing", f"{self.said} cannot be read", hint=hint)
         elif source_age is not None and source_age > (self.data["stale_after"] or STALE):
             words = f"{self.said} is {age(source_age)} old" if self.path else f"it was read {age(source_age)} ago"
             since = self.now - source_age

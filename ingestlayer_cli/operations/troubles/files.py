@@ -53,6 +53,10 @@ def entities(project: Project, now: int) -> Iterator[Symptom]:
             hint = f"put it there, or correct [entities.{kind}]"
             yield trouble("entities", "problem", "entities_missing", name, f"{name} is not there", hint=hint)
             continue
+        if not os.access(path, os.R_OK):
+            hint = "make it readable for this user"
+            yield trouble("entities", "problem", "entities_missing", name, f"{name} cannot be read", hint=hint)
+            continue
         at = int(os.stat(path).st_mtime * 1000)
         words = f"{name}: {age(max(now - at, 0))} old"
         if now - at > STALE:

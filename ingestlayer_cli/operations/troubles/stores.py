@@ -3,10 +3,12 @@
 import os
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ...engine.records import DELIVERS, MACHINES
 from ...project import Project
 from ...system.clock import DAY, MINUTE, format_time
+from ...system.mounts import network_type
 from .symptoms import Symptom, counted, size, trouble
 
 if TYPE_CHECKING:
@@ -41,18 +43,64 @@ def disk(folder: str) -> Symptom:
     )
 
 
+def machines(project: Project, store: "Store", now: int) -> Iterator[Symptom]:
+    """Yield that several machines, or a network, are between the store and its locks."""
+    seen = [note for note in store.notes(MACHINES).values() if now - note["last_at"] < DAY]
+    # Machines whose times do not overlap are one that was started anew, or another in its place.
+    both = [one for one in seen if any(_overlap(one, other) for other in seen if other is not one)]
+    network = network_type(project.store_path)
+    command = "ingestlayer store copy"
+    if both:
+        names = " and ".join(sorted({note["name"] for note in both}))
+        words = f"several machines write to one SQLite file: {names}"
+        why = f"it is on {network}" if network else "its locks hold on one machine alone"
+        since = max(note["first_at"] for note in both)
+        hint = f"let one of them do it, or put the store into PostgreSQL: {command}"
+        yield trouble("store", "problem", "two_machines", project.store_path, words, why=why, since=since, hint=hint)
+    elif network:
+        words = f"the store is on a network file system, {network}"
+        hint = f"put it on a disk of this machine ([store] path), or into PostgreSQL: {command}"
+        yield trouble("store", "warning", "network_store", project.store_path, words, hint=hint)
+
+
+def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool(one["first_at"] <= other["last_at"] and other["first_at"] <= one["last_at"])
+
+
+def refused(store: "Store", now: int) -> Iterator[Symptom]:
+    """Yield that events were refused within a day: nobody heard of them."""
+    recent = store.upkeep.recent(now - DAY)
+    if recent.refused:
+        words = f"{counted(recent.refused, 'event was', 'events were')} refused in the last 24 hours"
+        yield trouble(
+            *("events", "warning", "events_refused", "events", words),
+            why=recent.refusal or "",
+            since=recent.refused_since,
+            hint="ingestlayer why --refused; once it is mended: ingestlayer replay --refused",
+            command="ingestlayer why --refused",
+        )
+
+
 def clock(store: "Store", now: int) -> Iterator[Symptom]:
     """Yield what says that the clock is wrong, or was."""
     last = store.upkeep.latest()
     early = store.upkeep.count_after(now + DAY)
-    if last is not None and last > now + SKEW:
+    is_behind = last is not None and last > now + SKEW
+    if last is not None and is_behind and not _is_set_right(store, last):
         words = f"the store was written to at {format_time(last)}, and the clock says {format_time(now)}"
         hint = "set the clock right; what it left in the outbox is set right by `ingestlayer deliver`"
-        yield trouble("clock", "problem", "clock_behind", "clock", words, since=now, hint=hint)
+        command = "ingestlayer deliver"
+        yield trouble("clock", "problem", "clock_behind", "clock", words, hint=hint, command=command)
     if early:
         words = f"{counted(early, 'event is', 'events are')} of a time that is still to come"
         why = "what they reached is held until then"
         hint = f"ingestlayer events list --since {format_time(now + DAY)}"
         yield trouble("clock", "warning", "clock_ahead", "clock", words, why=why, hint=hint)
-    if not early and (last is None or last <= now + SKEW):
+    if not early and not is_behind:
         yield Symptom("clock", "ok", f"{format_time(now)}")
+
+
+def _is_set_right(store: "Store", last: int) -> bool:
+    """Say whether `deliver` has met that time, and has set right what waited for it."""
+    note = store.note(DELIVERS, "")
+    return note is not None and note.get("ahead") == last

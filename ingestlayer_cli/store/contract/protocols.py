@@ -26,6 +26,7 @@ from .reading import (
     NotArrived,
     Outcome,
     Past,
+    Recent,
     Selection,
     Size,
     Stored,
@@ -450,11 +451,17 @@ class Upkeep(Protocol):
     def totals(self) -> Totals:
         """Count what is there, for a program that asks every few seconds: bodies, traces and payloads are not read."""
 
+    def recent(self, since: int) -> Recent:
+        """Count what became of the events that are of a time or later, and of what was refused since."""
+
     def size(self) -> Size:
         """Return how large the store is."""
 
     def latest(self) -> int | None:
-        """Return when the store was last written to, by the clock of then; None where it has no event."""
+        """Return when the store was last written to, by the clock of then; None where it has no event.
+
+        Where a clock was set back meanwhile, that is the latest time among what was written last.
+        """
 
     def count_after(self, at: int) -> int:
         """Count the events that are of a later time."""

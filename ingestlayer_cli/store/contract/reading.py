@@ -63,6 +63,17 @@ class Totals(NamedTuple):
     due_since: int | None  # the first that waits for its attempt was due then, or is
 
 
+class Recent(NamedTuple):
+    """What became of the events of a time and after it; of what was refused the first is of `refused_since`."""
+
+    accepted: int
+    repeated: int  # events whose key came again
+    unmatched: int  # that no pipeline took
+    refused: int
+    refused_since: int | None
+    refusal: str | None  # the message of the newest
+
+
 class Size(NamedTuple):
     """How large a store is, in bytes; `free` of these it would use before it grows, `log` is beside it."""
 

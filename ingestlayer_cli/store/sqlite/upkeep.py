@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...system.clock import Clock, format_time
-from ..contract.reading import Looked, Size, Totals
+from ..contract.reading import Looked, Recent, Size, Totals
 from .connection import Database, errors
 from .schema import VERSION
 
@@ -50,6 +50,19 @@ class SqliteUpkeep:
             "integrity": "ok" if check == ["ok"] else check,
         }
 
+    def recent(self, since: int) -> Recent:
+        accepted, repeated, unmatched = self._store.rows(
+            "SELECT count(*), coalesce(sum(CASE WHEN e.duplicates > 0 THEN 1 ELSE 0 END), 0),"
+            " coalesce(sum(CASE WHEN EXISTS (SELECT 1 FROM runs r WHERE r.event = e.seq) THEN 0 ELSE 1 END), 0)"
+            " FROM events e WHERE e.received_at >= ?",
+            since,
+        )[0]
+        refused, first, last = self._store.rows(
+            "SELECT count(*), min(at), max(seq) FROM dead_letters WHERE at >= ?", since
+        )[0]
+        words = self._store.rows("SELECT message FROM dead_letters WHERE seq = ?", last) if refused else []
+        return Recent(accepted, repeated, unmatched, refused, first, words[0][0] if words else None)
+
     def size(self) -> Size:
         names = ("page_count", "page_size", "freelist_count")
         pages, page, free = (self._store.rows(f"PRAGMA {name}")[0][0] for name in names)
@@ -92,13 +105,17 @@ class SqliteUpkeep:
         return [] if said == ["ok"] else said
 
     def latest(self) -> int | None:
-        at, found = self._store.rows(
-            "SELECT (SELECT max(max(accepted_at, coalesce(last_duplicate_at, 0))) FROM events),"
-            " max((SELECT coalesce(max(at), 0) FROM dead_letters), (SELECT coalesce(max(at + took), 0) FROM attempts),"
-            " (SELECT coalesce(max(queued_at), 0) FROM deliveries),"
-            " (SELECT coalesce(max(first_used), 0) FROM pipeline_versions))"
-        )[0]
-        return None if at is None else max(at, found)
+        # Of each the last ones alone: they are in the order of their writing, and there may be millions.
+        newest = f"FROM deliveries ORDER BY seq DESC LIMIT {FEW}"
+        found = self._store.rows(
+            "SELECT max(at) FROM ("
+            f"SELECT max(accepted_at, coalesce(last_duplicate_at, 0)) AS at FROM"
+            f" (SELECT accepted_at, last_duplicate_at FROM events ORDER BY seq DESC LIMIT {FEW})"
+            f" UNION ALL SELECT at FROM (SELECT at FROM dead_letters ORDER BY seq DESC LIMIT {FEW})"
+            f" UNION ALL SELECT queued_at FROM (SELECT queued_at {newest})"
+            f" UNION ALL SELECT at + took FROM attempts WHERE delivery IN (SELECT seq {newest}))"
+        )
+        return None if found[0][0] is None else int(found[0][0])
 
     def count_after(self, at: int) -> int:
         return int(self._store.rows("SELECT count(*) FROM events WHERE received_at > ?", at)[0][0])

@@ -57,6 +57,27 @@ def test_events_are_chosen_by_what_became_of_them(store: Store) -> None:
     assert ids(store, Selection(pipeline="q")) == ids(store, Selection(key="k")) == ids(store, Selection(source="cron"))
 
 
+def test_what_became_of_the_events_of_late_is_counted(store: Store, other: Store) -> None:
+    queue(store, "evt_1", at=10)
+    queue(store, "evt_2", at=20)
+    accept(store, event("evt_3", at=30))
+    with store.transaction() as transaction:
+        transaction.add_duplicate("evt_2", 40)
+        for at, words in ((5, "old"), (30, "first"), (40, "second")):
+            transaction.add_dead_letter(at, "schema", "usage", "cli", None, words, [], "{}")
+    assert other.upkeep.recent(20) == (2, 1, 1, 2, 30, "second")
+    assert other.upkeep.recent(99) == (0, 0, 0, 0, None, None)
+
+
+def test_the_latest_time_is_of_what_was_written_last(store: Store, other: Store) -> None:
+    assert store.upkeep.latest() is None
+    accept(store, event("evt_0"), now=10_000)  # by a clock that was ahead
+    accept(store, event("evt_1"), now=100)
+    assert other.upkeep.latest() == 10_000
+    accept(store, *(event(f"evt_{number}") for number in range(2, 99)), now=200)
+    assert other.upkeep.latest() == 200
+
+
 def test_an_iteration_sees_each_event_once_while_others_write(store: Store, other: Store) -> None:
     accept(store, *(event(f"evt_{number}", at=number) for number in range(3)))
     found = store.history.select(Selection(), newest_first=False)
