@@ -15,6 +15,7 @@ from .commands import (
     events,
     init,
     keys,
+    metrics,
     pipelines,
     recipes,
     replay,
@@ -100,6 +101,7 @@ app.command("capture")(capture.capture)
 app.command("deliver")(deliver.deliver)
 app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
+app.command("metrics")(metrics.metrics)
 app.command("recipes")(recipes.recipes)
 app.command("replay")(replay.replay)
 app.command("serve")(serve.serve)

@@ -154,26 +154,16 @@ def export(
 
 def _write(file: str, found: Any) -> int:
     """Write envelopes to a file, whole or not at all, or to stdout; return how many."""
-    import os
     import sys
 
     from ..system.console import speak_utf8, while_read
-    from ..system.errors import UsageError
+    from ..system.files import written_whole
 
     if file == "-":
         speak_utf8()
         return _write_lines(sys.stdout, while_read(found))
-    part = f"{file}.{os.getpid()}.part"
-    try:
-        with open(part, "w", encoding="utf-8") as stream:
-            count = _write_lines(stream, found)
-        os.replace(part, file)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
-    finally:
-        if os.path.exists(part):
-            os.unlink(part)
-    return count
+    with written_whole(file) as stream:
+        return _write_lines(stream, found)
 
 
 def _write_lines(stream: Any, found: Any) -> int:

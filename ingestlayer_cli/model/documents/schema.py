@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from . import checks, deliveries, entities, events, keys, past, pipelines, projects, slack, status, stories
+from . import checks, deliveries, entities, events, keys, metrics, past, pipelines, projects, slack, status, stories
 
 # By command; of those with a star, one a line.
 DOCUMENTS: dict[str, Any] = {
@@ -39,6 +39,7 @@ DOCUMENTS: dict[str, Any] = {
     "pipelines restore": pipelines.RestoreDocument,
     "pipelines pause": pipelines.PauseDocument,
     "pipelines resume": pipelines.PauseDocument,
+    "metrics": metrics.MetricsDocument,
     "doctor": projects.DoctorDocument,
     "status": status.StatusDocument,
     "store info": projects.StoreDocument,

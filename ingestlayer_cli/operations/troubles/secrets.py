@@ -30,7 +30,8 @@ def named(project: Project) -> dict[str, list[str]]:
         if pipeline["status"] == "active":
             _look([pipeline["steps"], pipeline["destinations"]], "a pipeline", found)
     for data in project.checks.values():
-        _look([data["source"], *data["headers"].values()], f"the check {data['name']}", found)
+        _look([data["source"], *data["headers"].values(), data["heartbeat"]], f"the check {data['name']}", found)
+    _look(project.heartbeat, "[deliver]", found)
     return found
 
 

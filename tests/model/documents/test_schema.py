@@ -397,6 +397,11 @@ def test_status(bench: Bench) -> None:
     assert all(found[name] for name in ("troubles", "checks", "deliver", "pipelines", "connections", "messages"))
 
 
+def test_metrics(bench: Bench) -> None:
+    bench.emit()
+    assert bench.document("metrics", "metrics")["metrics"]
+
+
 def test_the_store(bench: Bench) -> None:
     bench.emit()
     bench.emit("hooli", "--no-deliver")
