@@ -19,6 +19,7 @@ from .commands import (
     pipelines,
     recipes,
     replay,
+    sdk,
     serve,
     settings,
     slack,
@@ -114,6 +115,7 @@ app.add_typer(entities.app, name="entities")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
 app.add_typer(pipelines.app, name="pipelines")
+app.add_typer(sdk.app, name="sdk")
 app.add_typer(slack.app, name="slack")
 app.add_typer(store.app, name="store")
 

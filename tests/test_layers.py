@@ -16,7 +16,7 @@ LAYERS = [
     ["steps", "destinations"],
     ["store"],
     ["project"],
-    ["recipes", "engine"],
+    ["recipes", "engine", "sdk"],
     ["checks"],
     ["operations"],
     ["server"],

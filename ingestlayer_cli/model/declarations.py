@@ -195,6 +195,11 @@ class Declaration:
         self.example: dict[str, Any] | None = data["example"]
         self._required = [(name, _quick_check(field)) for name, field in self.fields.items() if not field.optional]
 
+    @property
+    def key_reads_time(self) -> bool:
+        """Whether the time of an event is part of its key."""
+        return self.key is not None and ["event", "received_at"] in self.key_refs
+
     def problems(self, payload: dict[str, Any]) -> list[Problem]:
         """Return every problem of a payload; none means that it fits the declaration."""
         if self._fits(payload):

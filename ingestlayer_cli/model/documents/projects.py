@@ -152,6 +152,17 @@ class DoctorDocument(TypedDict):
     findings: list[LookDocument]
 
 
+class SdkDocument(TypedDict):
+    """`sdk typescript` and `sdk python`: the names of the files, in their directory; `stale` under --check alone."""
+
+    language: Literal["typescript", "python"]
+    directory: str
+    events: int
+    written: list[str]
+    current: list[str]
+    stale: list[str]
+
+
 class StoreDocument(TypedDict):
     """`store info`; `integrity` is "ok", or what is wrong."""
 

@@ -42,6 +42,8 @@ DOCUMENTS: dict[str, Any] = {
     "metrics": metrics.MetricsDocument,
     "doctor": projects.DoctorDocument,
     "status": status.StatusDocument,
+    "sdk typescript": projects.SdkDocument,
+    "sdk python": projects.SdkDocument,
     "store info": projects.StoreDocument,
     "store prune": projects.PruneDocument,
     "store vacuum": projects.VacuumDocument,

@@ -402,6 +402,13 @@ def test_metrics(bench: Bench) -> None:
     assert bench.document("metrics", "metrics")["metrics"]
 
 
+@pytest.mark.parametrize("language", ["typescript", "python"])
+def test_clients(bench: Bench, language: str) -> None:
+    out = str(bench.root / "client")
+    assert bench.document(f"sdk {language}", "sdk", language, "--out", out)["written"]
+    assert bench.document(f"sdk {language}", "sdk", language, "--out", out, "--check")["stale"] == []
+
+
 def test_the_store(bench: Bench) -> None:
     bench.emit()
     bench.emit("hooli", "--no-deliver")
