@@ -226,11 +226,18 @@ def _say_with_outcomes(runtime: Any, store: Any, found: Any, json: bool) -> None
     if json:
         for item in found:
             outcomes = [outcome._asdict() for outcome in store.runs.outcomes(item.event.id)]
-            say_json_line({**item.event.document(), "outcomes": outcomes})
+            document = {**item.event.document(), "outcomes": outcomes}
+            say_json_line(document | {"skipped": _skipped(store, item.event.id)})
         return
     for line in _lines(runtime, store, found):
         say(line)
     sys.stdout.flush()
+
+
+def _skipped(store: Any, event_id: str) -> list[dict[str, str]]:
+    """Return the destinations that the runs of an event passed over, with the values of what did not hold."""
+    runs = store.runs.of_event(event_id)
+    return [{"pipeline": run.pipeline, **entry} for run in runs for entry in run.trace if "reason" in entry]
 
 
 def _lines(runtime: Any, store: Any, found: Any) -> list[str]:

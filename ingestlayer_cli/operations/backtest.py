@@ -168,14 +168,14 @@ class _Tester:
         return self._told(store, item, Pair(item.event, name, _side(old), after), old, None)
 
     def _told(self, store: Store, item: Stored, pair: Pair, old: FirstRun | None, run: Run | None) -> Pair:
-        """Give the reasons of a changed pair also where messages were queued: what was passed over, and why."""
+        """Give with the reasons of a changed pair what was passed over, and by what values."""
         if not pair.changed:
             return pair
         before, after = pair.before, pair.after
-        if before.outcome == "queued" and old is not None:
-            before = before._replace(reason=_passed_over(store.runs.skipped(item.event.id, old.number)))
-        if after.outcome == "queued" and run is not None:
-            after = after._replace(reason=_passed_over(run.skipped))
+        if old is not None:
+            before = before._replace(reason=_with(before, store.runs.skipped(item.event.id, old.number)))
+        if run is not None:
+            after = after._replace(reason=_with(after, run.skipped))
         return pair._replace(before=before, after=after)
 
 
@@ -183,8 +183,10 @@ def _side(old: FirstRun) -> Side:
     return Side(old.outcome, old.reason or "", old.targets, old.bodies)
 
 
-def _passed_over(skipped: Iterable[dict[str, str]]) -> str:
-    return "; ".join(f"not {row['target']}: {row['reason']}" for row in skipped)
+def _with(side: Side, skipped: Iterable[dict[str, str]]) -> str:
+    """Return the reason of a side, and the destinations that it passed over."""
+    reason = [] if side.outcome == "queued" or not side.reason else [side.reason]
+    return "; ".join(reason + [f"not {row['target']}: {row['reason']}" for row in skipped])
 
 
 def _count(result: Document, pair: Pair, limit: int) -> None:

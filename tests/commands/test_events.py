@@ -341,6 +341,20 @@ def test_tail_tells_the_outcomes(full: Bench) -> None:
     assert (outcome["pipeline"], outcome["target"], outcome["status"]) == ("alert", "#alerts", "delivered")
 
 
+def test_tail_gives_the_values_of_what_did_not_hold(bench: Bench) -> None:
+    bench.pipeline('[[steps]]\nuse = "filter"\nwhen = "$event.used > 5"\n' + DESTINATION)
+    bench.pipeline(DESTINATION + 'when = "$event.used > 9"\n', "other")
+    bench.emit({"used": 1})
+    line = bench.run("events", "tail", "--json").json
+    assert {row["pipeline"]: row["why"] for row in line["outcomes"]} == {
+        "alert": "used = 1 <= 5",
+        "other": "no destination's condition held",
+    }
+    assert line["skipped"] == [
+        {"pipeline": "other", "destination": "slack", "target": "#alerts", "reason": "used = 1 <= 9"}
+    ]
+
+
 @pytest.mark.parametrize("stored_before", [True, False])
 def test_tail_follows_until_it_is_interrupted(bench: Bench, stored_before: bool) -> None:
     if stored_before:

@@ -197,19 +197,30 @@ class ShownDocument(EventDocument):
 
 
 class OutcomeDocument(TypedDict):
-    """What became of one message, or of a run without messages (`target` is empty then)."""
+    """What became of one message, or of a run without messages (`target` is empty then).
+
+    `reason` is the step that dropped it, `why` says it with the values of what did not hold.
+    """
 
     pipeline: str
     target: str
     status: Literal["pending", "retrying", "delivered", "dead", "unknown", "shown", "dropped", "failed"]
     attempts: int
     reason: str
+    why: str
+
+
+class PassedOverDocument(SkippedDocument):
+    """A destination that a run passed over, with the values of what did not hold."""
+
+    pipeline: str
 
 
 class TailedDocument(EventDocument):
     """A line of `events tail`."""
 
     outcomes: list[OutcomeDocument]
+    skipped: list[PassedOverDocument]
 
 
 class ExportDocument(TypedDict):

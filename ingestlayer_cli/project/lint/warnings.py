@@ -56,6 +56,7 @@ class PipelineChecks:
             if sound and language == "$template":
                 self._template(at, data)
         if sound:
+            self._use()
             self._steps()
             self._destinations()
             self._reach()
@@ -109,6 +110,12 @@ class PipelineChecks:
             self.note(at, f"${text}: the body has no {path[1]} here{near}", self.source.offset_of(at, text))
 
     # Steps
+
+    def _use(self) -> None:
+        """Warn of a pipeline that nothing comes of."""
+        if not self.pipeline["destinations"] and not any(_is(step, "upsert.entity") for step in self.pipeline["steps"]):
+            words = "it neither sends nor writes anything: it has no [[destinations]], and no step upsert.entity"
+            self.note(("match",), words, None, "warning")
 
     def _steps(self) -> None:
         for index, step in enumerate(self.pipeline["steps"]):

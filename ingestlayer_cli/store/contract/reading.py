@@ -119,7 +119,8 @@ class Outcome(NamedTuple):
     target: str
     status: str  # of a delivery; or dropped, failed
     attempts: int = 0
-    reason: str = ""
+    reason: str = ""  # the step that dropped it
+    why: str = ""  # why it was dropped, or failed, with the values of what did not hold
 
 
 class Past(NamedTuple):

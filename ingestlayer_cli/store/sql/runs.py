@@ -46,7 +46,7 @@ class SqlRuns:
             for pipeline, target, *told, receipt in sent
         ]
         ended = self._rows(
-            f"SELECT v.pipeline, '', r.outcome, 0, coalesce(r.dropped_by, '') {_RUNS}"
+            f"SELECT v.pipeline, '', r.outcome, 0, coalesce(r.dropped_by, ''), coalesce(r.reason, '') {_RUNS}"
             " WHERE e.id = ? AND r.outcome <> 'queued' ORDER BY r.number",
             event_id,
         )

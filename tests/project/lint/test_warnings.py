@@ -40,7 +40,16 @@ ENRICH_ACCOUNT = '[[steps]]\nuse = "enrich.entity"\nkind = "account"\nkey = "$ev
 KEY = "[idempotency]\nkey = '{}'\n"
 OTHER = 'type = "other"\n[fields]\nmetric = { enum = ["storage"] }\n'
 
+UPSERT = (
+    '[[steps]]\nuse = "upsert.entity"\nkind = "customer"\nexternal_id = "$event.customer"\n'
+    'traits = { used = "$event.used" }\n'
+)
+
 CASES = {
+    "a pipeline that nothing comes of": (
+        second(FILTER.format("$event.used > 5")),
+        second(UPSERT),
+    ),
     "a column": (
         with_lines(pipeline='mention = "$entity.customer.maul"\n'),
         with_lines(pipeline='mention = "$entity.customer.mail"\n'),
