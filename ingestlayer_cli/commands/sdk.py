@@ -43,20 +43,54 @@ def python(
     return _made("python", out, check, json)
 
 
+@app.command()
+def openapi(
+    out: Annotated[str | None, typer.Option("--out", metavar="FILE", help="Write it there.")] = None,
+    check: Check = False,
+    json: Json = False,
+) -> int:
+    """Print what `serve` takes as an OpenAPI document, for clients in any other language; with --out, write it.
+
+    ingestlayer sdk openapi --out openapi.json
+    """
+    import os
+
+    from ..project import load
+    from ..project.openapi import document
+    from ..system.console import as_json, say_json
+    from ..system.errors import UsageError
+    from . import settings
+
+    project = load(settings.project)
+    found = document(project)
+    if out is not None:
+        folder, name = os.path.split(out)
+        return _kept("openapi", folder or ".", {name: as_json(found, 2) + "\n"}, len(project.types), check, json)
+    if check:
+        raise UsageError("--check needs --out", "name the file that is to be up to date: --out openapi.json")
+    say_json(found)
+    return 0
+
+
 def _made(language: str, out: str, check: bool, json: bool) -> int:
     from importlib import import_module
 
     from ..project import load
-    from ..sdk.folder import keep
-    from ..system.console import say_json
-    from ..system.errors import Exit
     from . import settings
 
     project = load(settings.project)
-    made = import_module(f"..sdk.{language}", __package__)
-    found = keep(out, made.files(project), is_to_be_written=not check)
+    files = import_module(f"..sdk.{language}", __package__).files(project)
+    return _kept(language, out, files, len(project.types), check, json)
+
+
+def _kept(language: str, out: str, files: dict[str, str], events: int, check: bool, json: bool) -> int:
+    from ..sdk.folder import keep
+    from ..system.console import say_json
+    from ..system.errors import Exit
+
+    found = keep(out, files, is_to_be_written=not check)
     if json:
-        say_json({"language": language, "directory": out, "events": len(project.types), **found._asdict()})
+        say_json({"language": language, "directory": out, "events": events, **found._asdict()})
     else:
         _say(language, out, found)
     return Exit.FOUND if found.stale else Exit.OK
@@ -70,6 +104,7 @@ def _say(language: str, out: str, found: "ClientFiles") -> None:
     for name in found.stale:
         say(f"stale {out}/{name}", "red")
     if found.stale:
-        note(f"to make it anew: ingestlayer sdk {language} --out {quote(out)}")
+        place = f"{out}/{found.stale[0]}" if language == "openapi" else out
+        note(f"to make it anew: ingestlayer sdk {language} --out {quote(place)}")
     elif not found.written:
         note(f"{out} is up to date")

@@ -47,10 +47,18 @@ async def _readyz(door: Door, request: Request) -> Response:
     return answer(200, {"status": "ready"})
 
 
+async def _openapi(door: Door, request: Request) -> Response:
+    """Describe what is taken, by the declarations as they are now."""
+    from ..project.openapi import document
+
+    return answer(200, document(await door.current()))
+
+
 ROUTES: dict[str, dict[str, Route]] = {
     "/v1/ingest": {"POST": ingest},
     "/healthz": {"GET": _healthz},
     "/readyz": {"GET": _readyz},
+    "/openapi.json": {"GET": _openapi},
 }
 
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ..engine.group import Became
 from ..model.gate import Line, Raw
+from ..project.openapi import MOST_EVENTS
 from ..store.contract.keys import ApiKey
 from ..system.errors import Problem, RejectedError, near_miss
 from .access import may_send
@@ -14,7 +15,6 @@ from .answers import HttpError, answer, refusal, status_of
 from .door import Door, count
 from .reading import body_of, check_json, json_of
 
-MOST_EVENTS = 500
 SOURCE = "http"  # of events that come without a key; else the key's name
 _NAMES = ("type", "payload", "idempotencyKey", "timestamp")
 

@@ -1,5 +1,7 @@
 """`sdk typescript`, `sdk python`, `sdk openapi`."""
 
+import json
+
 import pytest
 
 from tests.support.folder import Folder
@@ -46,3 +48,18 @@ def test_the_folder_of_an_application_is_refused(project: Folder) -> None:
     assert result.code == 2
     assert "package.json" in result.err
     assert not (project.root / "index.js").exists()
+
+
+def test_the_openapi_document_is_printed_or_kept_in_a_file(project: Folder) -> None:
+    printed = project.run("sdk", "openapi")
+    assert project.run("sdk", "openapi", "--out", "api/openapi.json").code == 0
+    assert json.loads((project.root / "api" / "openapi.json").read_text()) == printed.json
+    assert project.run("sdk", "openapi", "--out", "api/openapi.json", "--check").code == 0
+    project.edit("events/usage.limit_reached.toml", 'plan = "string"', 'plan = "string?"')
+    stale = project.run("sdk", "openapi", "--out", "api/openapi.json", "--check")
+    assert stale.code == 1
+    assert "ingestlayer sdk openapi --out api/openapi.json" in stale.err
+
+
+def test_check_of_the_openapi_document_needs_its_file(project: Folder) -> None:
+    assert project.run("sdk", "openapi", "--check").code == 2

@@ -55,3 +55,10 @@ def test_a_page_from_elsewhere_may_not(served: Serving, origin: str) -> None:
     assert served.client.options("/v1/ingest", headers=asked).status_code == 405
     response = served.client.get("/healthz", headers={"Origin": origin})
     assert "Access-Control-Allow-Origin" not in response.headers
+
+
+def test_what_is_taken_is_described_by_the_declarations_as_they_are(served: Serving) -> None:
+    served.folder.declare("page.viewed", '[fields]\npath = "string"\n')
+    described = served.client.get("/openapi.json")
+    assert described.json() == served.folder.run("sdk", "openapi").json
+    assert "page.viewed" in described.json()["components"]["schemas"]

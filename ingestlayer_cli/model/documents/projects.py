@@ -1,6 +1,6 @@
 """Documents of a project's files, its tests, its set-up and its store."""
 
-from typing import Literal, NotRequired
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -152,10 +152,20 @@ class DoctorDocument(TypedDict):
     findings: list[LookDocument]
 
 
-class SdkDocument(TypedDict):
-    """`sdk typescript` and `sdk python`: the names of the files, in their directory; `stale` under --check alone."""
+class OpenApiDocument(TypedDict):
+    """`sdk openapi`: an OpenAPI document, 3.1."""
 
-    language: Literal["typescript", "python"]
+    openapi: str
+    info: dict[str, str]
+    servers: list[dict[str, str]]
+    paths: dict[str, Any]
+    components: dict[str, Any]
+
+
+class SdkDocument(TypedDict):
+    """`sdk … --out`: the names of the files, in their directory; `stale` under --check alone."""
+
+    language: Literal["typescript", "python", "openapi"]
     directory: str
     events: int
     written: list[str]

@@ -44,6 +44,8 @@ DOCUMENTS: dict[str, Any] = {
     "status": status.StatusDocument,
     "sdk typescript": projects.SdkDocument,
     "sdk python": projects.SdkDocument,
+    "sdk openapi": projects.OpenApiDocument,
+    "sdk openapi --out": projects.SdkDocument,
     "store info": projects.StoreDocument,
     "store prune": projects.PruneDocument,
     "store vacuum": projects.VacuumDocument,

@@ -409,6 +409,13 @@ def test_clients(bench: Bench, language: str) -> None:
     assert bench.document(f"sdk {language}", "sdk", language, "--out", out, "--check")["stale"] == []
 
 
+def test_the_openapi_document(bench: Bench) -> None:
+    assert bench.document("sdk openapi", "sdk", "openapi")["openapi"] == "3.1.0"
+    assert bench.document("sdk openapi --out", "sdk", "openapi", "--out", f"{bench.root}/o.json")["written"] == [
+        "o.json"
+    ]
+
+
 def test_the_store(bench: Bench) -> None:
     bench.emit()
     bench.emit("hooli", "--no-deliver")
