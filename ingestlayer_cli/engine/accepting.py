@@ -182,13 +182,24 @@ def bury(runtime: Runtime, raw: Raw, text: str, error: RejectedError) -> None:
         error.hint = "; ".join(filter(None, (error.hint, f"it is not kept as a dead letter: {failure.message}")))
 
 
+LASTING = "source"  # the rule of what waits for its declaration
+_WAITING = ("undeclared", "type", "schema", "key", "timestamp")  # the rules that another declaration may satisfy
+
+
 def bury_line(
-    transaction: "Transaction", raw: Raw, text: str, error: RejectedError, now: int, line: int | None
+    transaction: "Transaction",
+    raw: Raw,
+    text: str,
+    error: RejectedError,
+    now: int,
+    line: int | None,
+    is_lasting: bool = False,
 ) -> None:
-    """Keep a refused event as a dead letter."""
+    """Keep a refused event as a dead letter; one that `is_lasting` may be taken once it is declared."""
+    kind = LASTING if is_lasting and error.kind in _WAITING else error.kind
     details = [{"path": path, "problem": _sound(problem)} for path, problem in error.details]
     type_, source, message = (_sound(str(part))[:1000] for part in (raw.type, raw.source, error.message))
-    transaction.add_dead_letter(now, error.kind, type_, source, line, message, details, _sound(text))
+    transaction.add_dead_letter(now, kind, type_, source, line, message, details, _sound(text))
 
 
 def as_text(raw: Raw) -> str:

@@ -131,6 +131,9 @@ def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, Admitted]], ar
         done = 0
         for line, item in admitted:
             done += 1
+            if are_letters and line.lasting and isinstance(item, RejectedError):
+                refused.append((line, item))  # it waits on
+                continue
             if are_letters and not transaction.take_dead_letter(line.number):
                 continue
             outcome = accept_line(runtime, transaction, line, item, now, None if are_letters else line.number)
@@ -173,7 +176,7 @@ def accept_line(
         return accept(runtime, transaction, *item, now)
     except RejectedError as error:
         text = line.text.decode("utf-8", "backslashreplace") or (as_text(line.raw) if line.raw else "")
-        bury_line(transaction, line.raw or Raw("", None), text, error, now, number)
+        bury_line(transaction, line.raw or Raw("", None), text, error, now, number, line.lasting)
         return error
 
 

@@ -1,4 +1,4 @@
-"""Events for a project whose settings or declarations are broken: nobody can judge them, and none is lost."""
+"""Events that wait for a project: none is lost while its files are broken, or lack what another service sends."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -8,12 +8,13 @@ from ..project import Project
 from ..store.contract.protocols import Store
 from ..system.clock import format_time, parse_time
 from ..system.errors import ProjectError, RejectedError, StoreError
-from .accepting import bury_line
+from .accepting import LASTING, bury_line
 from .batch import raw_event
 from .runtime import Runtime
 
 Refused = Callable[[Line, RejectedError], None]
-RULE = "project"  # of what is kept
+RULE = "project"  # of what is kept while the files are broken
+RULES = (RULE, LASTING)  # of what may be taken later
 CHUNK = 500  # of what is kept, in a transaction
 
 
@@ -62,16 +63,17 @@ def _whole(raw: Raw, now: int, line: Line) -> str:
 
 
 def letters(store: Store, type_: str | None = None) -> Iterator[list[Line]]:
-    """Yield what was kept, the oldest first, as lines of a batch; the number of one is its place in the store."""
-    after = 0
-    while found := store.refusals.of_rule(RULE, type_, after, CHUNK):
-        after = found[-1][0]
-        yield [_letter(*row) for row in found]
+    """Yield what was kept, of each rule the oldest first, as lines of a batch; the number of one is its place."""
+    for rule in RULES:
+        after = 0
+        while found := store.refusals.of_rule(rule, type_, after, CHUNK):
+            after = found[-1][0]
+            yield [_letter(rule == LASTING, *row) for row in found]
 
 
-def _letter(place: int, source: str, text: str) -> Line:
+def _letter(is_lasting: bool, place: int, source: str, text: str) -> Line:
     data = text.encode("utf-8", "backslashreplace")
     try:
-        return Line(place, raw_event(read_payload(data, "what came"), None, source), None, data)
+        return Line(place, raw_event(read_payload(data, "what came"), None, source), None, data, is_lasting)
     except RejectedError as error:
-        return Line(place, None, error, data)
+        return Line(place, None, error, data, is_lasting)

@@ -40,12 +40,16 @@ class Raw(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line of a batch: what it holds, or why it cannot be read, and its text for the dead letter."""
+    """One line of a batch: what it holds, or why it cannot be read, and its text for the dead letter.
+
+    Where it is `lasting`, a dead letter of it waits for the declaration that it lacks: `replay --refused` takes it.
+    """
 
     number: int
     raw: Raw | None
     error: RejectedError | None
     text: bytes
+    lasting: bool = False
 
 
 class Gate:

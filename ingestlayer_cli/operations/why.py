@@ -310,5 +310,7 @@ _REMEDIES = {
     "timestamp": "write RFC 3339 (2026-11-03T09:30:00Z) or a duration (2h ago); then emit it again",
     "conflict": "nothing of it was sent; give it a key of its own, or correct it, and emit it again",
     "project": "mend the files that it names, then: ingestlayer replay --refused",
+    "source": "declare it in events/{type}.toml, or mend [sources] in ingestlayer.toml, then: ingestlayer replay"
+    " --refused",
     "size": "make the payload smaller and emit it again",
 }

@@ -48,6 +48,7 @@ class Project:
         self.store_path = os.path.join(root, data["store"]["path"])
         self.home = os.path.join(root, HOME)
         self.serve: dict[str, Any] = data["serve"]
+        self.sources: dict[str, dict[str, Any]] = data["sources"]
         self._declarations: dict[str, dict[str, Any]] = data["declarations"]
         self.checks: dict[str, dict[str, Any]] = {
             name: {"name": name, **table} for name, table in data["checks"].items()

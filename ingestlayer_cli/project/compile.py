@@ -13,7 +13,7 @@ from ..model.declarations import Declaration
 from ..model.events import ENVELOPE
 from ..model.redaction import without_secrets
 from ..system.errors import Problem, near_miss
-from . import checks, matrix
+from . import checks, inbound, matrix
 from . import models as schema
 from .facts import Facts
 from .find import FILE, files_in
@@ -55,6 +55,7 @@ class Compiler:
         checks.declare(facts)
         facts.undeclared_too = broken or (facts.settings is not None and facts.settings.events.undeclared == "accept")
         checks.check(facts)
+        inbound.check(facts)
         read = []
         for name in self.names("pipelines"):
             source, pipeline = self._read(name, schema.PipelineFile)

@@ -89,6 +89,10 @@ def settings_of(checked: ProjectFile) -> dict[str, Any]:
     tables = checked.model_dump()
     for row in tables["checks"].values():
         row["timezone"] = row["timezone"] or checked.timezone
+    for row in tables["sources"].values() if checked.timezone else ():
+        for _, language, parts in families.language(row):
+            if language == "$template":
+                in_zone(parts, checked.timezone)
     connections = {kind: tables.pop(kind) for kind in families.kinds("destinations") if kind in tables}
     return {**tables, "connections": connections}
 

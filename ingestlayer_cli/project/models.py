@@ -75,7 +75,7 @@ def _value(value: Any) -> dict[str, Any]:
     return {"$value": language_of(_parse_expression, value, "an expression")}
 
 
-def _secret(value: Any) -> str:
+def secret_name(value: Any) -> str:
     if not isinstance(value, str):
         raise problem(f'must name a secret in quotes, "env:NAME" or "keyring:NAME", not {value!r}', 0)
     if not re.fullmatch(r"(env|keyring):[\w./-]+", value, re.ASCII):
@@ -180,7 +180,7 @@ Duration = Annotated[
 ]
 SecretName = Annotated[
     str,
-    PlainValidator(_secret),
+    PlainValidator(secret_name),
     described("The name of a secret: env:NAME or keyring:NAME", pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$"),
 ]
 Zone = Annotated[str, PlainValidator(_zone), described("A time zone of the IANA database: Europe/Berlin")]

@@ -12,10 +12,12 @@ from ..system.errors import near_miss
 from ..system.rates import parse_rate
 from .check_table import problem_of
 from .models import Duration, EventType, Matching, SecretName, Strict, Zone, described, language_of, problem
+from .source_table import SourceTable
 
 EntityFile = Annotated[str, Matching(r".+\.(csv|json|ndjson|jsonl)(\.gz)?", "a .csv, .json or .ndjson file")]
 Url = Annotated[str, Matching(r"https?://.+", "an http or https address")]
 CheckName = Annotated[str, Matching(r"[A-Za-z][\w-]{0,99}", "a name of letters, digits, _ and -, at most 100")]
+SourceName = Annotated[str, Matching(r"[A-Za-z0-9][\w-]{0,99}", "a name of letters, digits, _ and -, at most 100")]
 WorkspaceName = Annotated[str, Matching(r"[A-Za-z][\w-]*", "a name of letters, digits, _ and -")]
 
 
@@ -213,3 +215,4 @@ class ProjectFile(Strict):
     checks: dict[CheckName, CheckTable] = {}
     deliver: DeliverTable = DeliverTable()
     serve: ServeTable = ServeTable()
+    sources: dict[SourceName, SourceTable] = {}

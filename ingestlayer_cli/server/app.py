@@ -13,6 +13,7 @@ from ..system.addresses import is_loopback
 from ..system.errors import IngestlayerError, StoreError, in_words
 from .answers import HttpError, answer, of_error, told
 from .door import Door
+from .inbound import inbound
 from .ingest import ingest
 from .origins import allow, preflight
 
@@ -62,6 +63,9 @@ ROUTES: dict[str, dict[str, Route]] = {
 }
 
 
+SOURCES: dict[str, Route] = {"POST": inbound}  # below /in/
+
+
 class Application:
     """An ASGI application over one door; `logged` gets a line after each request, `troubled` what went wrong."""
 
@@ -103,7 +107,7 @@ class Application:
     async def _routed(self, request: Request) -> Response:
         self._check_host(request)
         path, method = request.scope["path"], request.method
-        methods = ROUTES.get(path)
+        methods = ROUTES.get(path) or (SOURCES if path.startswith("/in/") else None)
         if methods is None:
             raise HttpError(404, "not_found", "there is nothing here")
         if found := preflight(self._door.project.serve["origins"], request, methods):

@@ -53,14 +53,18 @@ class Door:
 
     def key(self, request: Request) -> ApiKey | None:
         """Return the key of a request, None where none is needed; HttpError for any other request."""
-        if self.is_stopping:
-            raise unavailable("the server is stopping", SOON, "stopping")
+        self.check_life()
         if self.is_open:
             return None
         path = self.project.store_path
         key = self._keys.of_header(request.headers.get("authorization", ""), path, self.clock.now())
         request.scope["facts"]["key"] = key.name
         return key
+
+    def check_life(self) -> None:
+        """Refuse what is new once it is to stop."""
+        if self.is_stopping:
+            raise unavailable("the server is stopping", SOON, "stopping")
 
     def take(self, sender: str) -> None:
         """Count a request of a sender; HttpError when it is one too many."""

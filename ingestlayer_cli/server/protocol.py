@@ -44,7 +44,7 @@ class PatientProtocol(H11Protocol):
             self._look()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
-        """Became who has sent a whole request and says no more."""
+        """Answer who has sent a whole request and says no more."""
         is_asked = self._awaits == "answer" and self.conn.their_state is not h11.SEND_BODY
         if is_asked and self.scheme == "http":
             self.cycle.keep_alive = False
@@ -67,14 +67,14 @@ class PatientProtocol(H11Protocol):
         self.transport.abort()  # there may be an answer that nobody takes
 
     def send_400_response(self, msg: str) -> None:
-        """Became what is no HTTP, or end the connection in the middle of another answer."""
+        """Answer what is no HTTP, or end the connection in the middle of another answer."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self._answer(b"400 Bad Request", _MALFORMED)
         else:
             self.transport.close()
 
     def _answer(self, status: bytes, error: dict[str, Any]) -> None:
-        """Became without the application, and close."""
+        """Answer without the application, and close."""
         body = json.dumps({"error": error}).encode()
         head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % (status, len(body))
         self.transport.write(head + b"Connection: close\r\n\r\n" + body)

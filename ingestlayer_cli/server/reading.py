@@ -1,8 +1,8 @@
 """Reading a request: its limits are held before anything is read."""
 
 import asyncio
-import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -12,6 +12,7 @@ from .answers import HttpError
 
 MOST_BYTES = 5_000_000
 SECONDS = 30  # in which a body must be there
+Found = TypeVar("Found")
 LARGE = 100_000  # bytes of a body that other requests need not wait for while it is parsed
 
 
@@ -49,19 +50,14 @@ def check_json(request: Request) -> None:
         raise HttpError(415, "media_type", "the body must be JSON: send Content-Type: application/json")
 
 
-async def parsed(body: bytes) -> Any:
-    """Return the JSON of a body; RejectedError when it is none."""
-    return await asyncio.to_thread(read_json, body, "the body") if len(body) > LARGE else read_json(body, "the body")
-
-
 async def json_of(body: bytes) -> Any:
     """Return the JSON of a request's body; HttpError when it is none."""
     try:
-        return await parsed(body)
+        return await aside(body, read_json, body, "the body")
     except RejectedError as error:
         raise HttpError(400, error.kind, error.message) from None
 
 
-def text_of(value: Any) -> bytes:
-    """Return JSON as a dead letter keeps it."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+async def aside(body: bytes, work: Callable[..., Found], *arguments: Any) -> Found:
+    """Do what takes as long as a body is large; beside other requests where it is."""
+    return await asyncio.to_thread(work, *arguments) if len(body) > LARGE else work(*arguments)

@@ -15,7 +15,7 @@ from .. import read
 from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding, of_problems
-from . import checks
+from . import checks, sources
 from .length import Columns, longest
 from .warnings import PipelineChecks, key_fields, of_project
 
@@ -63,7 +63,7 @@ class _Inspection:
             if declaration["file"] and declaration["file"] not in self.wrong:
                 self.found += key_fields(self.facts, declaration)
         if FILE not in self.wrong:
-            self.found += checks.inspect(self.facts)
+            self.found += [*checks.inspect(self.facts), *sources.inspect(self.facts)]
         if not self.wrong:
             self.found += of_project(self.facts)
         return self._in_order()

@@ -1,0 +1,121 @@
+"""`[sources.NAME]`: what another service sends over HTTP, how it is known to be from there, and what event it is."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+
+from ..language import expressions, templates
+from ..language.expressions import ExpressionError, refs
+from ..language.templates import template_refs
+from ..system.clock import MINUTE
+from .models import Duration, Strict, described, language_of, problem, secret_name
+
+ROOTS = ("body", "header")  # what a source's texts may refer to
+Verify = Literal["standard", "stripe", "github", "shopify", "slack", "hmac", "bearer", "none"]
+_TIMED = ("standard", "stripe", "slack")  # whose signature has a time
+_OF_HMAC = ("header", "algorithm", "encoding", "prefix")
+
+
+def _known(text: str, paths: list[list[str]]) -> None:
+    """Refuse refs to anything but what came; a header is known by its name in small letters."""
+    for path in paths:
+        if path[0] not in ROOTS:
+            words = f"${expressions.dotted(path)}: a source has $body and $header alone"
+            raise ExpressionError(words, max(text.find(path[0]) - 1, 0))
+        if path[0] == "header" and path[1:]:
+            path[1] = path[1].lower()
+
+
+def _parsed(text: str) -> list[Any]:
+    parts = templates.parse(text, own=lambda: ROOTS[1:])
+    _known(text, template_refs(parts))
+    return parts
+
+
+def _expression(text: str) -> Any:
+    node = expressions.parse(text, own=lambda: ROOTS[1:])
+    _known(text, refs(node))
+    return node
+
+
+def _text(value: Any) -> dict[str, Any]:
+    return {"$template": language_of(_parsed, value, "a text")}
+
+
+def _condition(value: Any) -> dict[str, Any]:
+    return {"$condition": language_of(_expression, value, "an expression")}
+
+
+def _structure(value: Any, path: tuple[str | int, ...] = ()) -> Any:
+    """Read a text, or a table of such, at a path below its key; what is no text stays what it is."""
+    if isinstance(value, dict):
+        return {name: _structure(inner, (*path, name)) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_structure(inner, (*path, index)) for index, inner in enumerate(value)]
+    if not isinstance(value, str):
+        return value.isoformat() if hasattr(value, "isoformat") else value
+    try:
+        return {"$template": _parsed(value)}
+    except ExpressionError as error:
+        raise problem(error.message, error.offset, path) from None
+
+
+def _payload(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise problem(f'must be a text in quotes, like "$body.data", or a table of such, not {value!r}', 0)
+    return _structure(value)
+
+
+def _secrets(value: Any) -> list[str]:
+    secrets = value if isinstance(value, list) else [value]
+    if not 1 <= len(secrets) <= 2:
+        raise problem("is one secret, or two while one is rotated: the new one and the old one", 0)
+    return [secret_name(secret) for secret in secrets]
+
+
+_OF = "$body.… of the JSON that came, and $header['x-event']"
+SourceSecrets = Annotated[
+    list[str],
+    PlainValidator(_secrets),
+    WithJsonSchema({"type": ["string", "array"], "description": "env:NAME or keyring:NAME; two while one is rotated"}),
+]
+SourceText = Annotated[dict[str, Any], PlainValidator(_text), described(f"A text with {_OF}")]
+SourceCondition = Annotated[dict[str, Any], PlainValidator(_condition), described(f"A condition on {_OF}")]
+SourcePayload = Annotated[
+    Any, PlainValidator(_payload), WithJsonSchema({"type": ["string", "object"], "description": f"A text with {_OF}"})
+]
+
+
+class SourceTable(Strict):
+    """What another service sends to POST /in/NAME of `serve`."""
+
+    verify: Verify
+    secret: SourceSecrets = Field(default_factory=list)
+    tolerance: Duration = 5 * MINUTE  # how old a signature may be, where it has a time
+    header: str | None = Field(default=None, min_length=1)
+    algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = ""
+    when: SourceCondition | None = None  # else it is answered, and no event
+    type: SourceText = Field(default_factory=lambda: _text("$body.type"))
+    key: SourceText | None = None
+    timestamp: SourceText | None = None
+    payload: SourcePayload = Field(default_factory=lambda: _text("$body"))
+    on_reject: Literal["refuse", "keep"] = "refuse"
+
+    @model_validator(mode="after")
+    def _whole(self) -> "SourceTable":
+        """Check what one key alone cannot tell."""
+        given = self.model_fields_set
+        if self.verify != "none" and not self.secret:
+            raise problem(f'verify = "{self.verify}" needs `secret`: the name of one, "env:NAME"', path=("verify",))
+        if self.verify == "none" and self.secret:
+            raise problem('verify = "none" asks for no `secret`', path=("secret",))
+        if self.verify == "hmac" and not self.header:
+            raise problem('verify = "hmac" needs `header`: that of the signature', path=("verify",))
+        for key in _OF_HMAC if self.verify != "hmac" else ():
+            if key in given:
+                raise problem(f'`{key}` is of verify = "hmac"', path=(key,))
+        if "tolerance" in given and self.verify not in _TIMED:
+            raise problem(f"`tolerance` is of signatures with a time: {', '.join(_TIMED)}", path=("tolerance",))
+        return self
