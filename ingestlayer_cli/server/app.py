@@ -107,7 +107,7 @@ class Application:
     async def _routed(self, request: Request) -> Response:
         self._check_host(request)
         path, method = request.scope["path"], request.method
-        methods = ROUTES.get(path) or (SOURCES if path.startswith("/in/") else None)
+        methods = ROUTES.get(path) or (SOURCES if path.startswith("/in/") and path != "/in/" else None)
         if methods is None:
             raise HttpError(404, "not_found", "there is nothing here")
         if found := preflight(self._door.project.serve["origins"], request, methods):
