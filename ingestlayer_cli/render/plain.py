@@ -14,7 +14,7 @@ def lines(body: dict[str, Any]) -> list[str]:
     """
     blocks = body.get("blocks")
     if isinstance(blocks, list) and all(isinstance(block, dict) and "type" in block for block in blocks):
-        return [line for block in blocks for line in _words(block)]
+        return list(_words([blocks, body.get("attachments", [])]))
     return data.lines(body)
 
 

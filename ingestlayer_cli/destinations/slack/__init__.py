@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ...language.conditions import Condition
 from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
 from ...model.families import Duration, JsonFile, Section, WrongKeyError
@@ -30,6 +31,8 @@ _LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
 _ICON = lazy(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
 _NO_MARKUP = str.maketrans("<>", "‹›")
 _LONG = 250
+_COLOR = lazy(r"good|warning|danger|#[0-9a-fA-F]{6}")
+_GOOD = "good"
 
 
 def _written(value: str) -> int:
@@ -55,6 +58,7 @@ class SlackMessage(Section):
     text: Template | None = None
     fields: dict[str, Template] = {}
     context: Template | None = None
+    color: str | None = None
     buttons: list[Button] = []
     blocks: JsonFile | None = None
 
@@ -71,6 +75,8 @@ class SlackMessage(Section):
             if idle := [name for name in ("fields", "context", "buttons") if values.get(name)]:
                 words = f"`blocks` is the whole message: {', '.join(idle)} would not show; put them into the file"
                 raise WrongKeyError(words, idle[0])
+        if not _COLOR.fullmatch(values.get("color", "good")):
+            raise WrongKeyError('color is "good", "warning", "danger", or as in "#2eb67d"', "color")
         if len(values.get("buttons", [])) > kit.MAX_BUTTONS:
             raise WrongKeyError(f"a message takes at most {kit.MAX_BUTTONS} buttons", "buttons")
         return values
@@ -109,6 +115,17 @@ class Slack(Destination):
         update = true
         mention = "$entity.customer.csm_email"
 
+    `color` in the message (`good`, `warning`, `danger` or `#2eb67d`) is a bar beside its last line. A message that
+    says that something is over begins with "Resolved", has no buttons, and is green: with `update = true` the first
+    one of its thread is so then. Which message that is, `resolved` tells; without it `$crossing.direction == 'down'`.
+
+        [[destinations]]
+        use = "slack"
+        channel = "#alerts"
+        thread = "$event.customer_id:$event.metric"
+        update = true
+        resolved = "$event.used < $event.limit"
+
     `workspace = "sales"` posts to the workspace of `[slack.workspaces.sales]`, with a secret of its own.
 
     `blocks = "file.json"` in the message gives the Block Kit blocks themselves, every text in them a template, and
@@ -136,6 +153,7 @@ class Slack(Destination):
     thread: Template | None = None
     thread_window: Duration = Duration(30 * DAY)
     update: bool = False
+    resolved: Condition | None = None
     mention: Template | None = None
     username: Template | None = None
     icon: str | None = None
@@ -213,13 +231,15 @@ class Slack(Destination):
         event, way = composing.event, f"`ingestlayer events show {composing.event.id}`"
         scope, message = composing.scope, self._message
         title = texts.undated(texts.said(message.title, scope, quotes=False).strip()) if message.title else ""
+        is_over = self._is_over(scope)
+        title = f"Resolved: {title or event.type}" if is_over else title
         text = texts.said(message.text, scope).strip() if message.text else ""
         if self._message.blocks:
-            blocks = self._own_blocks(composing, way)
+            blocks = self._own_blocks(composing, way, is_over)
         else:
-            blocks = self._blocks(composing, title or event.type, text, way)
+            blocks = self._blocks(composing, title or event.type, text, way, is_over)
         fallback = texts.clip(texts.undated(": ".join(filter(None, (title, text)))) or event.type, kit.MAX_FALLBACK)
-        body = {"text": fallback, "blocks": blocks}
+        body = {"text": fallback, **kit.barred(blocks, _GOOD if is_over else message.color)}
         if composing.connection == "webhook":  # its channel is fixed, and it takes no metadata
             return body
         # Slack drops metadata whose event_type is not of letters, digits and underscores.
@@ -239,7 +259,12 @@ class Slack(Destination):
             found["icon_emoji" if self.icon.startswith(":") else "icon_url"] = self.icon
         return found if self.unfurl is None else {**found, "unfurl_links": self.unfurl, "unfurl_media": self.unfurl}
 
-    def _own_blocks(self, composing: Composing, way: str) -> list[kit.Block]:
+    def _is_over(self, scope: Scope) -> bool:
+        if self.resolved is not None:
+            return self.resolved.holds(scope)
+        return bool(scope.get("crossing", {}).get("direction") == "down")
+
+    def _own_blocks(self, composing: Composing, way: str, is_over: bool) -> list[kit.Block]:
         """Return the blocks of the author's file; a mention and the mark of a replay come after them."""
         from .blocks_layout import laid_out
 
@@ -247,11 +272,15 @@ class Slack(Destination):
         more = [kit.section(mention)] if mention else []
         if composing.mark:
             more.append(kit.context(composing.mark))
+        if is_over:
+            more.append(kit.context("Resolved"))
         room = kit.MAX_BLOCKS - len(more)
         own = laid_out(self._message.blocks or [], composing.scope, way, room)
+        if is_over:
+            own = [block for block in own or () if block["type"] != "actions"]
         return kit.fit([*(own or [kit.context(f"nothing to show, {way}")]), *more], way)
 
-    def _blocks(self, composing: Composing, title: str, text: str, way: str) -> list[kit.Block]:
+    def _blocks(self, composing: Composing, title: str, text: str, way: str, is_over: bool) -> list[kit.Block]:
         event, scope, message = composing.event, composing.scope, self._message
         mention = self._mention(scope)
         # A long text may be cut, and whom it is for must not be lost.
@@ -259,7 +288,7 @@ class Slack(Destination):
         pairs = [(name, texts.said(value, scope)) for name, value in self._fields]
         if not (pairs or message.text):
             pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in scope["body"].items()]
-        buttons, notes = self._buttons(scope)
+        buttons, notes = self._buttons(scope) if not is_over else ([], [])
         context = texts.said(message.context, scope).strip() if message.context else ""
         at = texts.dated(moment_of(event.received_at, self.timezone))
         where = f"{texts.escape(composing.pipeline)} · {at} · {event.id}"
@@ -306,7 +335,7 @@ class Slack(Destination):
     def texts(cls, body: dict[str, Any]) -> list[str]:
         from .reading import texts
 
-        return list(texts(body["blocks"]))
+        return list(texts([body["blocks"], body.get("attachments", [])]))
 
     @classmethod
     def fields(cls, body: dict[str, Any]) -> dict[str, str]:

@@ -138,6 +138,7 @@ class Bot:
             if kept is not None:
                 return kept._replace(note=f"{note}{kept.note}") if isinstance(kept, _First) else kept
         new = {"channel": place.channel, "ts": place.ts, "text": body["text"], "blocks": body["blocks"]}
+        new["attachments"] = body.get("attachments", [])  # else Slack leaves those that there are
         answer = self._call(outgoing, "chat.update", new)
         if not isinstance(answer, Failed):
             words = "; its first message is updated" + ("" if outgoing.opening is None else ", what it said is a reply")

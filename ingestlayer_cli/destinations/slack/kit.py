@@ -145,6 +145,16 @@ def no_button(label: str, problem: str) -> str:
 # Fitting --------------------------------------------------------------------------------------------------
 
 
+def barred(blocks: list[Block], color: str | None) -> dict[str, Any]:
+    """Return the blocks of a message, its last line beside a bar of a color, which only an attachment can have.
+
+    https://docs.slack.dev/messaging/formatting-message-text#attachments
+    """
+    if color is None or blocks[-1]["type"] != "context":
+        return {"blocks": blocks}
+    return {"blocks": blocks[:-1], "attachments": [{"color": color, "blocks": blocks[-1:]}]}
+
+
 def fit(blocks: list[Block], way: str) -> list[Block]:
     """Return the blocks with every text within its limit, and the whole within the limits of a message.
 

@@ -129,7 +129,7 @@ class WebhookSender:
         missed = [words for key, words in _NO_WEBHOOK.items() if key in directions.get("missed", ())]
         if not outgoing.is_ours():
             return LATE
-        answer = self._hook.post({"text": body["text"], "blocks": body["blocks"]})
+        answer = self._hook.post({name: body[name] for name in ("text", "blocks", "attachments") if name in body})
         if isinstance(answer, Lost):
             return lost(answer.error, self._hook.secret)
         if answer is not None:
