@@ -1,5 +1,6 @@
 """examples/cron: its lines run as cron runs them, and systemd takes its units."""
 
+import configparser
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 from tests.support import ROOT
 from tests.support.program import PROGRAM
+from tests.support.workflow import Runner, Workflow
 
 EXAMPLE = ROOT / "examples" / "cron"
 CRON = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "nobody"}  # crontab(5), less HOME
@@ -78,12 +80,6 @@ def test_locale_time_zone_and_home_make_no_difference(project: Path, env: dict[s
     assert len(events(project)) == 2
 
 
-def test_every_line_runs(project: Path) -> None:
-    for line in lines(project):
-        done = cron(line)
-        assert (done.returncode, done.stderr) == (0, ""), line
-
-
 def test_what_cron_writes_is_for_its_user_alone(project: Path) -> None:
     cron(lines(project)[0])
     for path in (project / "check.log", project / ".ingestlayer", *(project / ".ingestlayer").iterdir()):
@@ -105,34 +101,110 @@ def test_lines_that_overlap_are_one_alert_each(project: Path) -> None:
     assert len(events(project)) == 2
 
 
-@pytest.mark.parametrize("name", ["crontab", "systemd/ingestlayer-check.service", "github/usage.yml"])
+@pytest.mark.parametrize("name", ["crontab", "systemd/ingestlayer-deliver.service", "github/usage.yml"])
 def test_every_schedule_delivers(name: str) -> None:
     assert re.search(r"^[^#\n]*ingestlayer\b.* deliver\b", (EXAMPLE / name).read_text(), re.MULTILINE)
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+# systemd --------------------------------------------------------------------------------------------------
+
+UNITS = EXAMPLE / "systemd"
+NAMES = ["check", "deliver"]
+analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+
+
+def unit(name: str) -> dict[str, dict[str, str]]:
+    """Return the sections of a unit."""
+    parser = configparser.ConfigParser(strict=True, interpolation=None, comment_prefixes="#", delimiters="=")
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string((UNITS / name).read_text())
+    return {section: dict(parser[section]) for section in parser.sections()}
+
+
+@analyze
 def test_systemd_takes_the_units() -> None:
-    units = sorted(map(str, (EXAMPLE / "systemd").iterdir()))
-    assert len(units) == 2
+    units = sorted(map(str, UNITS.iterdir()))
+    assert len(units) == 4
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-def test_systemd_reads_the_calendar_of_the_timer() -> None:
-    (calendar,) = re.findall(r"^OnCalendar=(.*)$", (EXAMPLE / "systemd" / "ingestlayer-check.timer").read_text(), re.M)
+@analyze
+@pytest.mark.parametrize("name", NAMES)
+def test_systemd_reads_the_calendars_of_the_timers(name: str) -> None:
+    calendar = unit(f"ingestlayer-{name}.timer")["Timer"]["OnCalendar"]
     done = subprocess.run(["systemd-analyze", "calendar", calendar], capture_output=True, text=True)
     assert "Next elapse" in done.stdout
 
 
-def test_the_commands_of_the_service_and_of_the_workflow_run(project: Path) -> None:
-    service = (EXAMPLE / "systemd" / "ingestlayer-check.service").read_text()
-    workflow = (EXAMPLE / "github" / "usage.yml").read_text()
-    (start,) = re.findall(r"^ExecStart=/usr/bin/env (.*)$", service, re.MULTILINE)
-    (stop,) = re.findall(r"^ExecStopPost=/usr/bin/env (.*)$", service, re.MULTILINE)
-    jobs = re.findall(r"^ +(?:- )?run: (ingestlayer .*)$", workflow, re.MULTILINE)
-    for command in (start, stop, *(f"cd {project} && {job}" for job in jobs)):
-        line = command.replace("/srv/usage", str(project))
-        done = cron(line, {"PATH": f"{Path(PROGRAM).parent}:/usr/bin:/bin"})
-        assert (done.returncode, done.stderr.removesuffix("nothing is due\n")) == (0, ""), done
+@pytest.mark.parametrize("name", NAMES)
+def test_a_timer_starts_a_service_that_runs_once(name: str) -> None:
+    assert unit(f"ingestlayer-{name}.timer")["Install"] == {"WantedBy": "timers.target"}
+    service = unit(f"ingestlayer-{name}.service")["Service"]
+    assert (service["Type"], service["SuccessExitStatus"]) == ("oneshot", "75")
+
+
+def test_both_services_may_do_the_same() -> None:
+    check, deliver = (unit(f"ingestlayer-{name}.service")["Service"] for name in NAMES)
+    assert {name for name in check if check[name] != deliver.get(name)} == {"ExecStart", "TimeoutStartSec"}
+
+
+def test_the_commands_of_the_services_run(project: Path) -> None:
+    for name in NAMES:
+        command = unit(f"ingestlayer-{name}.service")["Service"]["ExecStart"].replace("/srv/usage", str(project))
+        done = cron(command, {"PATH": f"{Path(PROGRAM).parent}:/usr/bin:/bin"})
+        assert (done.returncode, done.stderr) == (0, ""), done
     assert len(events(project)) == 2
+
+
+# GitHub ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return Runner(Workflow(EXAMPLE / "github" / "usage.yml"), tmp_path / "tools")
+
+
+def checkout(tmp_path: Path, name: str) -> Path:
+    """Return the project as a run of the workflow gets it: without a store."""
+    root = tmp_path / name
+    shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns(".ingestlayer"))
+    (root / "usage.csv").touch()
+    return root
+
+
+def test_a_workflow_tells_each_crossing_once_however_often_it_runs(runner: Runner, tmp_path: Path) -> None:
+    roots = [checkout(tmp_path, name) for name in ("first", "second")]
+    for root in roots:
+        done = runner.run(root)
+        assert [(step.name, step.code) for step in done] == [("install", 0), ("check", 0), ("deliver", 0)], done
+    assert [len(events(root)) for root in roots] == [2, 2]
+
+
+def test_a_run_that_is_red_keeps_what_it_told(runner: Runner, tmp_path: Path) -> None:
+    red = checkout(tmp_path, "red")
+    with (red / "ingestlayer.toml").open("a") as file:
+        file.write(GONE)
+    done = runner.run(red)
+    assert [(step.name, step.code) for step in done] == [("install", 0), ("check", 75), ("deliver", 0)], done
+    assert len(events(red)) == 2
+    after = checkout(tmp_path, "after")
+    assert [step.code for step in runner.run(after)] == [0, 0, 0]
+    assert len(events(after)) == 2
+
+
+GONE = """
+[checks.gone]
+source = "gone.csv"
+key = ["customer_id"]
+value = "used / limit"
+levels = [1]
+emit = "usage.limit_reached"
+"""
+
+
+def test_what_is_installed_can_be(runner: Runner, tmp_path: Path) -> None:
+    runner.run(checkout(tmp_path, "project"))
+    (asked,) = runner.installed
+    assert re.fullmatch(r"install git\+https://\S+@\S+", asked)
+    assert 'name = "ingestlayer-cli"' in (ROOT / "pyproject.toml").read_text()

@@ -12,6 +12,7 @@ ELSEWHERE = {
     "test_examples.py": "the projects of examples/",
     "test_examples_cron.py": "the files of examples/cron",
     "test_examples_monitoring.py": "the files of examples/monitoring",
+    "test_examples_deploy.py": "the files of examples/deploy",
     "test_layers.py": "the imports of all modules",
     "test_mirror.py": "the tests themselves",
     "test_readme.py": "README.md",
