@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from . import open_beside
-from .options import Json
+from .options import MOST, Json
 from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
 
 
@@ -14,8 +14,8 @@ def why(
         str | None,
         typer.Argument(
             metavar="[ID]",
-            help="An event's or a delivery's id, or the start of it; @last, @-2; an idempotency key; or a word of"
-            " what was refused.",
+            help="An event's or a delivery's id, or the start of it; @last, @-2; an idempotency key; or a customer,"
+            " a name, any text: all that is about it.",
         ),
     ] = None,
     refused: Annotated[bool, typer.Option("--refused", help="Look among what was refused alone.")] = False,
@@ -27,13 +27,18 @@ def why(
     where: Where = None,
     pipeline: Pipeline = None,
     status: Status = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="Of somebody, so much at most.")] = 10,
     json: Json = False,
 ) -> int:
-    """Tell why an event went, or did not go, where: all that is stored of it. With options: the last that fits."""
+    """Tell why an event went, or did not go, where: all that is stored of it. With options: the last that fits.
+
+    Of a customer: what was accepted, what was refused, and what the checks know, the newest first.
+    """
     from functools import partial
 
     from ..operations import why as stories
     from ..operations.foretelling import senders
+    from ..operations.several import story_of
     from ..render.why import story
     from ..system.console import say, say_json
     from ..system.errors import UsageError
@@ -66,10 +71,11 @@ def why(
             if told is None:
                 raise UsageError("nothing like that was refused", "without --refused it looks among the events, too")
         elif word is not None:
-            found = stories.find(store, word)
-            told = (
-                stories.tell(store, project, found[0], now, found[1], foretell) if isinstance(found, tuple) else found
-            )
+            named = stories.find(store, word)
+            if named is not None:
+                told = stories.tell(store, project, named[0], now, named[1], foretell)
+            else:
+                told = story_of(runtime, store, word, foretell, limit)
         else:
             told = stories.tell(store, project, _last(runtime, store, options), now, None, foretell)
     if json:

@@ -1,6 +1,6 @@
 """Why an event went, or did not go, where: the story told from what is stored, nothing of it worked out anew."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from ..engine.unfinished import retry_times, when
@@ -8,11 +8,12 @@ from ..model.events import Event
 from ..project import Project
 from ..project.match import matches
 from ..store.contract.protocols import Store
-from ..store.contract.reading import Lined, Outcome, Stored
+from ..store.contract.reading import Lined, Stored
 from ..store.contract.sending import place_of
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import UsageError
+from .came_to import STATES, came_to, states, utc
 from .naming import named
 
 WAITING = ("pending", "retrying")
@@ -20,10 +21,9 @@ WAITING = ("pending", "retrying")
 Foretell = Callable[[Event, list[str]], set[str]]
 
 
-def find(store: Store, word: str) -> tuple[Stored, dict[str, str] | None] | Document:
-    """Return the event that a word means and how it was meant, or the newest refusal in which the word stands.
-
-    The word is an event's id, a delivery's, the start of one, @last, @-2, or an idempotency key.
+def find(store: Store, word: str) -> tuple[Stored, dict[str, str] | None] | None:
+    """Return the event that a word names and how it does: by its id, a delivery's, the start of one, @last, @-2, or
+    an idempotency key. None where the word is none of these.
     """
     if word.startswith("@"):
         return named(store, word), None
@@ -35,14 +35,7 @@ def find(store: Store, word: str) -> tuple[Stored, dict[str, str] | None] | Docu
             words = f"{word} is the start of several deliveries' ids" if rows else f"there is no delivery {word}"
             raise UsageError(words, "`ingestlayer deliveries list` shows those that wait")
         return named(store, rows[0]["event"]), {"delivery": rows[0]["id"]}
-    if word.startswith("evt_"):
-        return named(store, word), None
-    if refusal := refused(store, word):
-        return refusal
-    raise UsageError(
-        f"nothing that is stored is called {word}: no event, no delivery, no idempotency key, nothing refused",
-        "`ingestlayer events list` shows the latest; `ingestlayer why --where EXPR` finds one by its fields",
-    )
+    return (named(store, word), None) if word.startswith("evt_") else None
 
 
 # An event that was accepted --------------------------------------------------------------------------------
@@ -116,27 +109,6 @@ def _step(store: Store, pipeline: str, entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "came_to": came_to(outcomes) if outcomes else "it is not stored any more"}
 
 
-def came_to(outcomes: list[Outcome]) -> str:
-    """Return in one line what became of messages, and of runs without one."""
-    sent = {row.target: row.status for row in outcomes if row.target}
-    parts = _states(sent.items())
-    failed = [f"{row.pipeline} failed" for row in outcomes if row.status == "failed"]
-    dropped = [f"{row.reason} of {row.pipeline}" for row in outcomes if row.status == "dropped" and row.reason]
-    if parts or failed:
-        return "; ".join(parts + failed)
-    return "nothing was sent" + (f": dropped by {', '.join(dropped)}" if dropped else "")
-
-
-def _states(sent: Iterable[tuple[str, str]]) -> list[str]:
-    """Return in words where messages are, from (target, status)."""
-    found = [(target, status) for target, status in sent]
-    parts = []
-    for status, words in _STATES.items():
-        if targets := list(dict.fromkeys(target for target, it in found if it == status)):
-            parts.append(f"{words} {', '.join(targets)}")
-    return parts
-
-
 def _destinations(trace: list[dict[str, Any]], sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return what was decided on each destination; a chosen one with its delivery."""
     left = list(sent)
@@ -196,9 +168,9 @@ def _deliveries(pipelines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _summary(pipelines: list[dict[str, Any]]) -> str:
     """Return the end of the story in one line."""
     sent = _deliveries(pipelines)
-    parts = _states((place_of(row), row["status"]) for row in sent)
+    parts = states((place_of(row), row["status"]) for row in sent)
     later = [row["next_at"] for row in sent if row["status"] in WAITING and not row["due"] and not row["in_hand_of"]]
-    if later and parts[-1].startswith(_STATES["pending"]):
+    if later and parts[-1].startswith(STATES["pending"]):
         parts[-1] += f" until {utc(min(later))}"
     runs = [(row["pipeline"], run) for row in pipelines for run in row["runs"]]
     failed = [_failed(name, run) for name, run in runs if run["outcome"] == "failed"]
@@ -221,21 +193,6 @@ def _failed(name: str, run: dict[str, Any]) -> str:
     return f"{name} failed, and is run again {when(run['retry_at'])}"
 
 
-def utc(text: str) -> str:
-    """Write `2026-11-03T09:30:00.000Z` for people."""
-    return f"{text[:10]} {text[11:19]} UTC"
-
-
-_STATES = {
-    "delivered": "delivered to",
-    "shown": "shown on a terminal, for",
-    "dead": "dead, not delivered to",
-    "unknown": "unknown whether it arrived in",
-    "retrying": "tried, and waits for",
-    "pending": "waits for",
-}
-
-
 def _hints(event: Event, pipelines: list[dict[str, Any]], idle: set[str], foretell: Foretell, now: str) -> list[str]:
     """Return what a person can do next, and what helps; `idle` are the pipelines that are not active now."""
     sent = [row for row in _deliveries(pipelines) if not row["superseded_by"]]
@@ -247,8 +204,9 @@ def _hints(event: Event, pipelines: list[dict[str, Any]], idle: set[str], forete
     waits = any("retry_at" in run for row in pipelines for run in row["runs"])
     if waits:
         hints.append("to run it again, once that is mended: ingestlayer deliver")
-    steps = [step for row in pipelines for run in row["runs"] for step in run["steps"] if "by" in step]
-    unheard = [step["by"] for step in steps if not step["came_to"].startswith((_STATES["delivered"], _STATES["shown"]))]
+    steps = [step for row in pipelines for run in row["runs"] for step in run["steps"]]
+    before = [step for step in steps if step["verdict"] == "drop" and "by" in step]
+    unheard = [step["by"] for step in before if not step["came_to"].startswith((STATES["delivered"], STATES["shown"]))]
     hints += [f"nobody heard of that one, either: ingestlayer why {id_}" for id_ in unheard]
     return hints if sent or waits else hints + _hints_of_nothing(event, pipelines, idle, foretell)
 
@@ -293,12 +251,17 @@ def refused(store: Store, word: str | None = None, type_: str | None = None) -> 
     if found is None:
         return None
     letter, others = found
+    return Document(status="refused", refused=letter, others=others, hints=remedies(letter))
+
+
+def remedies(letter: dict[str, Any]) -> list[str]:
+    """Return what can be done about a refusal."""
     hint = _REMEDIES.get(letter["kind"], "").format(type=letter["type"])
     hints = [hint] if hint else []
     first = letter["message"].partition(" ")[0]
     if letter["kind"] == "conflict" and first.startswith("evt_"):
         hints.append(f"the first one's story: ingestlayer why {first}")
-    return Document(status="refused", refused=letter, others=others, hints=hints)
+    return hints
 
 
 _REMEDIES = {

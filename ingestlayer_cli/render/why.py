@@ -6,7 +6,7 @@ from typing import Any
 
 from ..destinations.base import in_thread
 from ..engine.unfinished import when
-from ..operations.why import utc
+from ..operations.came_to import utc
 from ..store.contract.sending import place_of
 from ..system.console import safe
 from .events import cells, fields, width
@@ -17,7 +17,7 @@ WIDEST = 100
 LONGEST = 400  # characters of a value
 MOST = 30  # pipelines that had nothing to do with the event
 _VERDICTS = {"continue": "✓", "drop": "✗", "error": "✗"}
-_STATES = {
+STATES = {
     "delivered": ("✓", "green"),
     "shown": ("✓", "green"),
     "dead": ("✗", "red"),
@@ -43,35 +43,40 @@ _OUTCOMES = {
 
 def story(told: dict[str, Any]) -> Iterator[Line]:
     """Yield the lines of a story that `why.tell` or `why.refused` returned."""
-    yield from _refused(told) if told["status"] == "refused" else _accepted(told)
+    if told["status"] == "found":
+        from .several import found
+
+        yield from found(told)
+    else:
+        yield from _refused(told) if told["status"] == "refused" else _accepted(told)
     for hint in told["hints"]:
         words, colon, command = hint.partition(": ingestlayer ")
-        yield from _wrapped("next: ", words + colon[:1], "yellow")
+        yield from wrapped("next: ", words + colon[:1], "yellow")
         if command:  # in a line of its own, to be copied
-            yield f"      ingestlayer {_one_line(command)}", "yellow"
+            yield f"      ingestlayer {one_line(command)}", "yellow"
 
 
 def _accepted(told: dict[str, Any]) -> Iterator[Line]:
     event, accepted = told["event"], told["accepted"]
     yield f"{event['type']}  {event['id']}", "bold"
-    yield from _wrapped("  ", fields(event["payload"]), "dim")
-    yield from _wrapped("= ", told["summary"], "")
+    yield from wrapped("  ", fields(event["payload"]), "dim")
+    yield from wrapped("= ", told["summary"], "")
     yield "", ""
     words = f"accepted {utc(accepted['at'])} from {event['source']}"
     if event["received_at"] != accepted["at"]:
         words += f"; the time it is of: {utc(event['received_at'])}"
-    yield from _wrapped("✓ ", words)
+    yield from wrapped("✓ ", words)
     if event["idempotency_key"] is not None:
-        yield from _wrapped("  ", f"idempotency key {event['idempotency_key']}")
+        yield from wrapped("  ", f"idempotency key {event['idempotency_key']}")
     if accepted["duplicates"]:
         last = utc(accepted["last_duplicate_at"])
-        words = f"its key came again {_times(accepted['duplicates'])}, last {last}: duplicates, nothing sent"
-        yield from _wrapped("– ", words)
+        words = f"its key came again {times(accepted['duplicates'])}, last {last}: duplicates, nothing sent"
+        yield from wrapped("– ", words)
     if conflicts := accepted["conflicts"]:
-        words = f"its key came {_times(len(conflicts))} with other values, last {utc(conflicts[0]['at'])}: refused"
-        yield from _wrapped("✗ ", words)
+        words = f"its key came {times(len(conflicts))} with other values, last {utc(conflicts[0]['at'])}: refused"
+        yield from wrapped("✗ ", words)
     if accepted["same_key"]:
-        yield from _wrapped("  ", f"other events had this key: {', '.join(accepted['same_key'][:3])}")
+        yield from wrapped("  ", f"other events had this key: {', '.join(accepted['same_key'][:3])}")
     yield from _pipelines(told)
     yield "", ""
 
@@ -88,12 +93,12 @@ def _pipelines(told: dict[str, Any]) -> Iterator[Line]:
     if idle:
         yield "", ""
     for name, why in idle[:MOST]:
-        yield from _wrapped("– ", f"{name} {why}", "dim")
+        yield from wrapped("– ", f"{name} {why}", "dim")
     if len(idle) > MOST:
         yield f"… {len(idle) - MOST:,} more that did not run", "dim"
     if not told["line_up_kept"]:
         yield "", ""
-        yield from _wrapped("  ", "which other pipelines there were was not kept when this event was accepted", "dim")
+        yield from wrapped("  ", "which other pipelines there were was not kept when this event was accepted", "dim")
 
 
 def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line]:
@@ -107,7 +112,7 @@ def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line
         yield from _row(_VERDICTS.get(entry["verdict"], "?"), entry["step"], column, words + entry["note"], style)
         if "by" in entry:
             start = " " * (column + 6)
-            yield from _wrapped(start, f"{entry['by']} was before it: {entry['came_to']}", style, indent=2)
+            yield from wrapped(start, f"{entry['by']} was before it: {entry['came_to']}", style, indent=2)
     for place in run["destinations"]:
         if not place["chosen"]:
             yield from _row("–", _place(place), column, f"skipped: {place['note']}", "dim")
@@ -117,24 +122,24 @@ def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line
             yield from _delivery(place["delivery"], asked)
     if run["outcome"] != "queued" and not run["dropped_by"] and run["reason"] not in [e["note"] for e in run["steps"]]:
         words = "fails" if run["outcome"] == "failed" else "sends nothing"
-        yield from _wrapped("  ✗ ", f"{words}: {run['reason']}", "red" if words == "fails" else "yellow")
+        yield from wrapped("  ✗ ", f"{words}: {run['reason']}", "red" if words == "fails" else "yellow")
     if "retry_at" in run:
-        yield from _wrapped("  … ", f"it is run again {when(run['retry_at'])}", "yellow")
+        yield from wrapped("  … ", f"it is run again {when(run['retry_at'])}", "yellow")
 
 
 def _delivery(row: dict[str, Any], asked: str | None) -> Iterator[Line]:
-    mark, style = _STATES.get(row["status"], ("?", ""))
+    mark, style = STATES.get(row["status"], ("?", ""))
     words = f"{row['status']}  {row['id']}" + ("  (the one asked for)" if row["id"] == asked else "")
-    yield from _wrapped(f"    {mark} ", words, style)
+    yield from wrapped(f"    {mark} ", words, style)
     if row["thread"] is not None:
-        yield from _wrapped("      ", in_thread(row), indent=2)
+        yield from wrapped("      ", in_thread(row), indent=2)
     for attempt in row["attempts_made"]:
         took = f" in {attempt['took_ms']:,} ms" if attempt["outcome"] in _ANSWERS else ""
         why = f": {attempt['error']}" if attempt["error"] else ""
         outcome = _OUTCOMES.get(attempt["outcome"], attempt["outcome"])
-        yield from _wrapped("      ", f"{utc(attempt['at'])}  {outcome}{took} by {attempt['process']}{why}", indent=2)
+        yield from wrapped("      ", f"{utc(attempt['at'])}  {outcome}{took} by {attempt['process']}{why}", indent=2)
     for words in _next(row):
-        yield from _wrapped("      ", words, indent=2)
+        yield from wrapped("      ", words, indent=2)
 
 
 def _next(row: dict[str, Any]) -> Iterator[str]:
@@ -169,30 +174,30 @@ def _refused(told: dict[str, Any]) -> Iterator[Line]:
     letter = told["refused"]
     place = f", line {letter['line']:,} of a batch" if letter["line"] is not None else ""
     yield f"{letter['type'] or 'an event without a type'}  refused", "bold"
-    yield from _wrapped("✗ ", f"{utc(letter['at'])} from {letter['source']}{place}, by the rule {letter['kind']}")
-    yield from _wrapped("  ", letter["message"], "red")
+    yield from wrapped("✗ ", f"{utc(letter['at'])} from {letter['source']}{place}, by the rule {letter['kind']}")
+    yield from wrapped("  ", letter["message"], "red")
     for problem in letter["details"]:
         path = f"{problem['path']}: " if problem["path"] else ""
-        yield from _wrapped("    ", path + problem["problem"])
+        yield from wrapped("    ", path + problem["problem"])
     yield "", ""
-    yield from _wrapped("  ", f"what came: {letter['raw']}", "dim")
+    yield from wrapped("  ", f"what came: {letter['raw']}", "dim")
     if told["others"]:
         yield f"  {told['others']:,} more refused before it", "dim"
     yield "", ""
 
 
 def _row(mark: str, name: str, column: int, words: str, style: str = "") -> Iterator[Line]:
-    name = _one_line(name)
-    return _wrapped(f"  {mark} {name}{' ' * (column - cells(name))}  ", words, style)
+    name = one_line(name)
+    return wrapped(f"  {mark} {name}{' ' * (column - cells(name))}  ", words, style)
 
 
 def _place(place: dict[str, Any]) -> str:
-    return _one_line(place_of(place["delivery"] or place))
+    return one_line(place_of(place["delivery"] or place))
 
 
-def _wrapped(start: str, words: str, style: str = "", indent: int = 0) -> Iterator[Line]:
+def wrapped(start: str, words: str, style: str = "", indent: int = 0) -> Iterator[Line]:
     """Yield a text in lines that fit, the following ones indented as the first one's text."""
-    words = _one_line(words[: 4 * LONGEST])
+    words = one_line(words[: 4 * LONGEST])
     words = words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
     most = max(min(width() or 80, WIDEST), 40)
     after = " " * (min(cells(start), most // 2) + indent)
@@ -203,9 +208,9 @@ def _wrapped(start: str, words: str, style: str = "", indent: int = 0) -> Iterat
         yield line, style
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     return " ".join(safe(text).split())
 
 
-def _times(count: int) -> str:
+def times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"

@@ -425,6 +425,113 @@ def test_the_story_is_looked_up_by_indexes_alone(bench: Bench) -> None:
     assert not [step for step in steps if "TEMP B-TREE" in step]
 
 
+# All that is about somebody
+
+CHECK = (
+    '[checks.quota]\nsource = "usage.csv"\nvalue = "used / limit"\nlevels = [0.8, 1]\nkey = ["customer_id"]\n'
+    'emit = "usage.limit_reached"\n'
+)
+CUSTOMER = '[entities.customer]\nfile = "customers.csv"\nkey = "customer_id"\n'
+
+
+def configure(bench: Bench, text: str) -> None:
+    bench.write("ingestlayer.toml", (bench.root / "ingestlayer.toml").read_text() + text)
+
+
+def usage(bench: Bench, *rows: str) -> None:
+    bench.write("usage.csv", "\n".join(["customer_id,used,limit", *rows]) + "\n")
+
+
+def test_of_a_customer_what_was_accepted_and_refused_is_one_story_the_newest_first(bench: Bench) -> None:
+    bench.write("events/usage.limit_reached.toml", DECLARATION)
+    first = emit(bench).json["event"]["id"]
+    emit(bench, used="many")
+    bench.pipeline(FILTER + DESTINATION)
+    last = emit(bench).json["event"]["id"]
+    emit(bench, customer_id="acme-2")
+    story = told(bench, "ACME")
+    assert [row["status"] for row in story["found"]] == ["accepted", "refused", "accepted"]
+    assert [row["event"]["id"] for row in story["found"][::2]] == [last, first]
+    assert story["found"][0]["runs"][0]["reason"] == "used/limit = 120/100 = 1.2 < 2"
+    assert story["found"][1]["refused"]["details"][0]["path"] == "used"
+    assert story["found"][2]["summary"] == "delivered to #alerts"
+    assert story["summary"] == "the last one: nothing was sent: dropped by filter of alert"
+    assert f"the whole story of one: ingestlayer why {last}" in story["hints"]
+    assert matches_snapshot("somebody.txt", why(bench, "acme"))
+
+
+def test_the_only_event_of_a_customer_is_told_whole(bench: Bench) -> None:
+    emit(bench)
+    emit(bench, customer_id="globex")
+    story = told(bench, "globex")
+    assert (story["asked"], story["event"]["payload"]["customer_id"]) == ({"text": "globex"}, "globex")
+
+
+def test_the_name_of_a_customer_means_all_that_has_its_key(bench: Bench) -> None:
+    configure(bench, CUSTOMER)
+    bench.write("customers.csv", "customer_id,name\nacme,Acme Inc\nglobex,Globex\n")
+    for _ in range(2):
+        emit(bench)
+    story = told(bench, "acme inc")
+    assert story["meant"] == [{"kind": "customer", "key": "acme", "from": ["customers.csv line 2"]}]
+    assert len(story["found"]) == 2
+    assert "customer acme: customers.csv line 2" in why(bench, "Acme Inc")
+    message = refused(bench, "Globex")["message"]
+    assert message == "Globex is customer globex (customers.csv line 3): nothing that is stored is about it"
+
+
+def test_what_a_check_holds_is_told_with_what_became_of_its_event_and_the_row_of_now(bench: Bench) -> None:
+    configure(bench, CHECK)
+    usage(bench, "acme,90,100", "globex,90,100")
+    bench.slack.add_channel("alerts", archived=True)
+    assert bench.run("check", "-q").code == 69
+    usage(bench, "acme,95,100", "globex,1,100")
+    (known,) = told(bench, "acme")["checks"]
+    (held,) = known["held"]
+    assert (held["key"], held["level"], held["came_to"]) == ("acme", 0.8, "dead, not delivered to #alerts")
+    assert held["event"] == told(bench, "acme")["found"][0]["event"]["id"]
+    assert (known["rows_read"], known["failing_since"]) == (2, None)
+    (row,) = known["rows"]
+    assert (row["key"], row["state"], row["why"]) == ("acme", "known", "used/limit = 95/100 = 0.95")
+    assert matches_snapshot("checked.txt", why(bench, "acme"))
+
+
+def test_a_row_that_cannot_be_judged_and_a_source_that_fails_are_told(bench: Bench) -> None:
+    configure(bench, CHECK)
+    usage(bench, "acme,90,100", "globex,x,100")
+    bench.run("check", "-q")
+    (known,) = told(bench, "globex")["checks"]
+    assert known["problems"] == [{"place": "line 3", "key": "globex", "problem": "used is 'x', which is no number"}]
+    assert "globex, line 3, is not judged" in why(bench, "globex")
+    (bench.root / "usage.csv").unlink()
+    assert "usage.csv cannot be read" in told(bench, "acme")["checks"][0]["error"]
+    assert "check quota: usage.csv cannot be read" in refused(bench, "hooli")["message"]
+
+
+def test_a_level_that_was_taken_as_known_says_that_nobody_was_told(bench: Bench) -> None:
+    configure(bench, CHECK)
+    usage(bench, "acme,90,100")
+    bench.run("check", "-q", "--baseline")
+    (held,) = told(bench, "acme")["checks"][0]["held"]
+    assert (held["event"], held["came_to"]) == (None, "nobody was told: it was taken as known")
+
+
+def test_a_source_that_is_no_file_is_not_read(bench: Bench) -> None:
+    configure(bench, CHECK.replace('source = "usage.csv"', 'command = ["cat", "usage.csv"]'))
+    usage(bench, "acme,90,100")
+    bench.run("check", "-q")
+    (known,) = told(bench, "acme")["checks"]
+    assert (known["looked"], known["rows"], len(known["held"])) == (False, [], 1)
+    assert "ingestlayer check quota --only acme --dry-run" in told(bench, "acme")["hints"][-1]
+
+
+def test_a_part_of_a_key_and_a_text_find_as_well(bench: Bench) -> None:
+    for used in (1, 2):
+        emit(bench, "--key", f"hooli:seats:{used}", used=used, note="Out of 100% seats")
+    assert len(told(bench, "hooli")["found"]) == len(told(bench, "of 100% sea")["found"]) == 2
+    assert "nothing that is stored is called 100_" in refused(bench, "100_")["message"]
+
+
 # What cannot be asked
 
 

@@ -16,7 +16,7 @@ DOCUMENTS: dict[str, Any] = {
     "events show": events.ShownDocument,
     "events tail *": events.TailedDocument,
     "events export": events.ExportDocument,
-    "why": stories.StoryDocument | stories.RefusedDocument,
+    "why": stories.StoryDocument | stories.RefusedDocument | stories.FoundDocument,
     "replay": past.ReplayDocument,
     "backtest": past.BacktestDocument,
     "deliver *": deliveries.SentDocument | deliveries.AgainDocument,

@@ -4,6 +4,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from .checks import HighestDocument
 from .deliveries import AttemptDocument
 from .events import EventDocument, ProblemDocument, RunOutcome, Status, StepDocument
 
@@ -120,6 +121,7 @@ class AskedDocument(TypedDict):
 
     key: NotRequired[str]
     delivery: NotRequired[str]
+    text: NotRequired[str]
 
 
 class StoryDocument(TypedDict):
@@ -141,4 +143,106 @@ class RefusedDocument(TypedDict):
     status: Literal["refused"]
     refused: RefusalDocument
     others: int
+    hints: list[str]
+
+
+# An entity that a word means, and where its values are from.
+MeantDocument = TypedDict("MeantDocument", {"kind": str, "key": str, "from": list[str]})
+
+
+class FoundDeliveryDocument(TypedDict):
+    """A delivery in the story of somebody."""
+
+    id: str
+    target: str
+    meant: NotRequired[str]
+    status: Status
+    error: str | None
+    next_at: str | None
+
+
+class FoundRunDocument(TypedDict):
+    """A run in the story of somebody; `by` and `came_to` as in that of an event."""
+
+    pipeline: str
+    outcome: RunOutcome
+    dropped_by: str | None
+    reason: str | None
+    by: NotRequired[str]
+    came_to: NotRequired[str]
+    skipped: list[str]
+    deliveries: list[FoundDeliveryDocument]
+
+
+class IdleDocument(TypedDict):
+    """A pipeline that would have run, and why it did not."""
+
+    pipeline: str
+    why: str
+
+
+class FoundEventDocument(TypedDict):
+    """An event that was accepted, in the story of somebody."""
+
+    status: Literal["accepted"]
+    at: str
+    event: EventDocument
+    duplicates: int
+    summary: str
+    runs: list[FoundRunDocument]
+    did_not_run: list[IdleDocument]
+
+
+class FoundRefusalDocument(TypedDict):
+    """What was refused, in the story of somebody."""
+
+    status: Literal["refused"]
+    at: str
+    refused: RefusalDocument
+
+
+class HeldDocument(TypedDict):
+    """A level that a check holds, since when, and what became of the event that told it; null: none did."""
+
+    key: str
+    period: str | None
+    level: int | float
+    since: str
+    event: str | None
+    came_to: str
+
+
+class ProblemRowDocument(TypedDict):
+    """A row that cannot be judged."""
+
+    place: str
+    key: str
+    problem: str
+
+
+class KnowingDocument(TypedDict):
+    """What a check knows of somebody; its rows are those of the source as it is now, where that was `looked` at."""
+
+    check: str
+    source: str
+    rows_read: int | None
+    read_at: str | None
+    failing_since: str | None
+    held: list[HeldDocument]
+    looked: bool
+    rows: list[HighestDocument]
+    problems: list[ProblemRowDocument]
+    error: str | None
+
+
+class FoundDocument(TypedDict):
+    """`why`, of a word that names no single event: the newest of what is about it."""
+
+    status: Literal["found"]
+    word: str
+    meant: list[MeantDocument]
+    found: list[FoundEventDocument | FoundRefusalDocument]
+    more: bool
+    checks: list[KnowingDocument]
+    summary: str
     hints: list[str]

@@ -232,6 +232,9 @@ class Deliveries(Protocol):
     def starting(self, prefix: str) -> list[dict[str, Any]]:
         """Return the deliveries whose id starts so, two at most."""
 
+    def shortest(self, ids: list[str]) -> list[str]:
+        """Return of each delivery's id the shortest start that no other one has, some fourteen characters."""
+
     def whole(self, id_: str) -> dict[str, Any]:
         """Return one delivery with its attempts and its body.
 
@@ -314,7 +317,7 @@ class StoredHistory(Protocol):
         """Return the events with these ids, in this order; those that are gone by now are left out."""
 
     def shortest(self, ids: list[str]) -> list[str]:
-        """Return of each event's id the shortest start that no other stored event has."""
+        """Return of each event's id the shortest start that no other stored event has, some fourteen characters."""
 
     def types(self, pattern: str) -> list[str]:
         """Return the types of the stored events that are `pattern`, or `usage.*`."""
@@ -395,6 +398,12 @@ class Refusals(Protocol):
         """Return the newest refusal whose type is a word, or in which it stands, and how many others there are.
 
         Without a word: the newest of all, or of a type.
+        """
+
+    def about(self, text: str, most: int) -> list[dict[str, Any]]:
+        """Return what was refused and has a text in its type, in what came or in its reason, the newest first.
+
+        Whatever its case.
         """
 
     def conflicts(self, event_id: str) -> list[dict[str, Any]]:

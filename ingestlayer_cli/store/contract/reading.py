@@ -14,6 +14,16 @@ Looked = Callable[[int], None]  # is told, now and then, of how many are done
 Mark = NewType("Mark", object)  # a place in the order of acceptance, which only its store can read
 
 
+class About(NamedTuple):
+    """Texts of which one must stand in an event, whatever their case.
+
+    `whole`: as a value of its payload or a part of its key, between colons; else anywhere in them, or in a message.
+    """
+
+    texts: tuple[str, ...]
+    whole: bool = True
+
+
 class DeliverySelection(NamedTuple):
     """Which deliveries: all that fit; with nothing set, those that are not delivered."""
 
@@ -21,6 +31,7 @@ class DeliverySelection(NamedTuple):
     since: int | None = None
     pipeline: str | None = None
     target: str | None = None
+    about: About | None = None  # by their event
 
     @property
     def open_only(self) -> bool:
@@ -110,6 +121,7 @@ class Selection(NamedTuple):
     pipeline: str | None = None  # that had a run of this pipeline
     status: str | None = None  # that has a delivery of this status, or a run that was dropped or failed
     where: Condition | None = None
+    about: About | None = None
 
 
 class Outcome(NamedTuple):

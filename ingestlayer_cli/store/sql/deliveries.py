@@ -6,8 +6,10 @@ from typing import Any
 from ...system.clock import format_time
 from ..contract.reading import DeliverySelection, LastSettled, NotArrived
 from ..contract.sending import GIVEN_UP, Attempt, went
+from .about import about_event, stands_in
 from .base import Base
 from .outbox import settle_where
+from .short import shortest
 
 _COLUMNS = (
     "d.seq, d.id, e.id, d.pipeline, d.destination, d.target, d.status, d.attempts, d.queued_at,"
@@ -41,7 +43,8 @@ class SqlDeliveries:
 
     def count(self, selection: DeliverySelection) -> int:
         where, values = _where(selection)
-        return int(self._rows(f"SELECT count(*) FROM deliveries d WHERE {where}", *values)[0][0])
+        events = "" if selection.about is None else " JOIN events e ON e.seq = d.event"
+        return int(self._rows(f"SELECT count(*) FROM deliveries d{events} WHERE {where}", *values)[0][0])
 
     def open_pipelines(self) -> list[str]:
         return [name for (name,) in self._rows("SELECT DISTINCT pipeline FROM deliveries WHERE status <> 'delivered'")]
@@ -52,6 +55,9 @@ class SqlDeliveries:
     def starting(self, prefix: str) -> list[dict[str, Any]]:
         rows = self._rows(f"SELECT {_COLUMNS}{_FROM} WHERE d.id >= ? AND d.id < ? LIMIT 2", prefix, prefix + "\uffff")
         return [_document(row) for row in rows]
+
+    def shortest(self, ids: list[str]) -> list[str]:
+        return shortest(self._rows, "deliveries", ids)
 
     def whole(self, id_: str) -> dict[str, Any]:
         seq, body, directions, before = self._rows(
@@ -151,6 +157,14 @@ def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
     if selection.pipeline is not None:
         terms.append("d.pipeline = ?")
         values.append(selection.pipeline)
+    if selection.about is not None:
+        term, texts = about_event(selection.about)
+        if not selection.about.whole:  # a message says more than its event
+            for text in selection.about.texts:
+                said, of = stands_in("d.body", text)
+                term, texts = f"{term} OR {said}", texts + of
+        terms.append(f"({term})")
+        values += texts
     if selection.target is not None:  # with its # or without
         terms.append("d.target IN (?, '#' || ?)")
         values += [selection.target] * 2

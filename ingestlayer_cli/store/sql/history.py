@@ -8,9 +8,11 @@ from typing import Any, cast
 
 from ...model.events import Event
 from ..contract.reading import Looked, Mark, Selection, Stored
+from .about import about_event
 from .base import Base
 from .lookups import stored_event
 from .names import key_hash
+from .short import shortest
 
 _EVENT = "e.id, e.type, e.received_at, e.source, e.key, e.payload"
 _COLUMNS = f"{_EVENT}, e.seq, e.accepted_at, e.duplicates, e.last_duplicate_at"
@@ -21,7 +23,6 @@ _OUTCOMES = ("dropped", "failed")  # of runs; the other statuses are of deliveri
 _OF_KEY = "e.key_hash = ? AND e.key = ?"
 _CHOSEN = "IN (SELECT value FROM json_each(?))"
 PAGE = 1_000
-SHORTEST = 14  # characters of a shortened id
 
 _Numbered = tuple[int, Stored]  # an event after its place in the order of acceptance
 
@@ -153,13 +154,7 @@ class SqlHistory:
         return [found[id_] for id_ in ids if id_ in found]
 
     def shortest(self, ids: list[str]) -> list[str]:
-        found = []
-        for id_ in ids:
-            beside = self._rows("SELECT max(id) FROM events WHERE id < ?", id_)
-            beside += self._rows("SELECT min(id) FROM events WHERE id > ?", id_)
-            same = max(_shared(id_, other or "") for (other,) in beside)
-            found.append(id_[: max(same + 1, SHORTEST)])
-        return found
+        return shortest(self._rows, "events", ids)
 
     def types(self, pattern: str) -> list[str]:
         """Look into the index once for each."""
@@ -211,6 +206,9 @@ def _where(selection: Selection, rare: bool = False, rare_source: bool = False) 
         add(f"{free_source}e.source = ?", selection.source)
     if selection.key is not None:
         add(_OF_KEY, key_hash(selection.key), selection.key)
+    if selection.about is not None:
+        term, texts = about_event(selection.about)
+        add(term, *texts)
     if selection.since is not None:
         add(f"{free}e.received_at >= ?", selection.since)
     if selection.until is not None:
@@ -233,9 +231,3 @@ def _of_status(status: str, rare: bool) -> str:
     if status in _OUTCOMES:
         return "EXISTS (SELECT 1 FROM runs r WHERE r.event = e.seq AND r.outcome = ?)"
     return "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status = ? AND d.superseded_by IS NULL)"
-
-
-def _shared(one: str, other: str) -> int:
-    """Return how many characters two texts share at their start."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))

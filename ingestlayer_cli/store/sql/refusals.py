@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...system.clock import format_time
+from .about import stands_in
 from .base import Base
 
 _LETTER = "SELECT at, kind, type, source, line, message, details, raw FROM dead_letters"
@@ -30,6 +31,12 @@ class SqlRefusals:
             return None
         count = self._rows(f"SELECT count(*) FROM dead_letters WHERE {where}", *values)[0][0]
         return _document(rows[0]), count - 1
+
+    def about(self, text: str, most: int) -> list[dict[str, Any]]:
+        where, values = stands_in("type raw message", text)
+        return [
+            _document(row) for row in self._rows(f"{_LETTER} WHERE {where} ORDER BY seq DESC LIMIT ?", *values, most)
+        ]
 
     def conflicts(self, event_id: str) -> list[dict[str, Any]]:
         rows = self._rows(

@@ -283,6 +283,18 @@ def test_why(bench: Bench) -> None:
     assert bench.document("why", "why", silent)["pipelines"][0]["why_not"]
 
 
+def test_why_of_somebody(bench: Bench) -> None:
+    bench.emit()
+    bench.emit(used=0)
+    bench.conflict(bench.emit("acme", "--key", "k")["event"]["idempotency_key"])
+    bench.run("check", "limits", "-q")
+    story = bench.document("why", "why", "acme")
+    assert (story["status"], len(story["found"])) == ("found", 5)
+    known = {row["check"]: row for row in story["checks"]}
+    assert len(known["limits"]["held"]) == len(known["limits"]["rows"]) == 1
+    assert known["gone"]["error"]
+
+
 def test_replays_and_backtests(bench: Bench) -> None:
     event = bench.emit()["event"]["id"]
     assert bench.document("replay", "replay", event, "--again", "--dry-run")["messages"] == {"#alerts": 1}

@@ -1,8 +1,11 @@
 """Reading: events in order beside those who write, their runs, entities; and forgetting."""
 
+from typing import Any
+
+from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.model.memory import Remembered, Traits
 from ingestlayer_cli.store.contract.protocols import Store
-from ingestlayer_cli.store.contract.reading import Selection
+from ingestlayer_cli.store.contract.reading import About, DeliverySelection, Selection
 from tests.support.clock import FakeClock
 
 from .words import accept, arrived, claim, event, failed, message, queue, run
@@ -224,3 +227,58 @@ def test_the_texts_of_a_pipeline_are_kept_and_the_version_that_ran_last_is_known
     assert list(store.runs.texts("p").items()) == [("b", "text b"), ("a", "text a")]
     assert store.runs.last_version("p") == "a"
     assert (store.runs.texts("q"), store.runs.last_version("q")) == ({}, None)
+
+
+def told(id_: str, payload: dict[str, Any], key: str | None = None) -> Event:
+    return event(id_, key)._replace(payload=payload)
+
+
+def test_events_are_found_by_a_value_a_part_of_their_key_or_any_text(store: Store) -> None:
+    accept(
+        store,
+        told("evt_1", {"customer": "acme", "note": "out of 100%"}),
+        told("evt_2", {"customer": "acme-2", "list": ["Acme"]}),
+        told("evt_3", {"customer": 4711, "_": 'a "quoted" ünïcode'}, "acme:seats"),
+        told("evt_4", {"customer": 47112}),
+    )
+
+    def found(*texts: str, whole: bool = True) -> list[str]:
+        return sorted(ids(store, Selection(about=About(texts, whole))))
+
+    assert found("acme") == ["evt_1", "evt_2", "evt_3"]
+    assert found("acm") == found("seats:acme") == found("note") == []
+    assert found("4711") == ["evt_3"]
+    assert found("4711", "47112") == ["evt_3", "evt_4"]
+    assert found("CME-", whole=False) == ["evt_2"]
+    assert found("100%", whole=False) == ["evt_1"]
+    assert found("1%0", whole=False) == found("c_stomer", whole=False) == []
+    assert found('"quoted" ünï', whole=False) == ["evt_3"]
+
+
+def test_deliveries_are_found_by_their_event_and_by_what_they_say(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    queue(store, "evt_2", message("dlv_2")._replace(body='{"text":"Hooli Inc is out"}'))
+
+    def found(text: str, whole: bool = True) -> list[str]:
+        selection = DeliverySelection(about=About((text,), whole))
+        rows = [row["id"] for row in store.deliveries.find(selection, 9)]
+        assert store.deliveries.count(selection) == len(rows)
+        return rows
+
+    assert found("evt_1") == ["dlv_1"]
+    assert found("hooli inc") == []
+    assert found("hooli inc", whole=False) == ["dlv_2"]
+
+
+def test_refusals_are_found_by_any_text(store: Store) -> None:
+    with store.transaction() as transaction:
+        for number, raw in enumerate(('{"id": "Acme"}', "nonsense of globex", '{"id": "acme\\"s"}')):
+            transaction.add_dead_letter(number, "json", "usage", "cli", None, "no JSON", [], raw)
+    assert [row["raw"] for row in store.refusals.about("acme", 9)] == ['{"id": "acme\\"s"}', '{"id": "Acme"}']
+    assert [row["raw"] for row in store.refusals.about('acme"s', 9)] == ['{"id": "acme\\"s"}']
+    assert len(store.refusals.about("usage", 2)) == 2
+
+
+def test_ids_are_as_short_as_they_are_unique(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_0123456789abcdefgh"), message("dlv_0123456789abcdexyz"), message("dlv_9"))
+    assert store.deliveries.shortest(["dlv_0123456789abcdefgh", "dlv_9"]) == ["dlv_0123456789abcdef", "dlv_9"]

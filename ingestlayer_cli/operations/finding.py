@@ -1,0 +1,65 @@
+"""Whom people mean: a word is a customer, the name of one, a part of a key, or a text."""
+
+import re
+from itertools import islice
+from typing import Any, NamedTuple
+
+from ..engine.runtime import Runtime
+from ..store.contract.protocols import Store
+from ..store.contract.reading import About, Selection
+from ..system.errors import IngestlayerError
+from .entities import kinds, listed
+from .held import held_of
+
+MOST = 10  # entities that a word may mean
+LOOKED = 100  # refusals that are looked at
+
+
+class Meant(NamedTuple):
+    """What a word means; `entities` are [{kind, key, from}] whose values have it, where nothing is called by it."""
+
+    word: str
+    about: About
+    entities: list[dict[str, Any]]
+
+    def note(self) -> str:
+        """Say what was understood; nothing where that is the word itself."""
+        found = [f"{it['kind']} {it['key']} ({', '.join(it['from'])})" for it in self.entities]
+        return f"{self.word} is {', '.join(found)}" if found else ""
+
+
+def meant(runtime: Runtime, store: Store, word: str) -> Meant:
+    """Return what a word means: a value or a part of a key, else the entities that have it, else a text."""
+    itself = About((word,))
+    if is_known(runtime, store, itself):
+        return Meant(word, itself, [])
+    if entities := _entities(runtime, store, word):
+        texts = {text.lower(): text for text in (word, *(it["key"] for it in entities))}
+        return Meant(word, About(tuple(texts.values())), entities)
+    return Meant(word, About((word,), whole=False), [])
+
+
+def is_known(runtime: Runtime, store: Store, about: About) -> bool:
+    """Say whether anything stored is about it."""
+    found = next(store.history.select(Selection(about=about), limit=1), None)
+    return found is not None or bool(refusals(store, about, 1)) or bool(held_of(runtime.project, store, about))
+
+
+def refusals(store: Store, about: About, most: int) -> list[dict[str, Any]]:
+    """Return what was refused and is about it, the newest first."""
+    found = [row for text in about.texts for row in store.refusals.about(text, LOOKED)]
+    if about.whole:
+        words = [re.compile(rf"(?<![\w-]){re.escape(text)}(?![\w-])", re.IGNORECASE) for text in about.texts]
+        found = [row for row in found if any(word.search(f"{row['raw']} {row['message']}") for word in words)]
+    return sorted(found, key=lambda row: str(row["at"]), reverse=True)[:most]
+
+
+def _entities(runtime: Runtime, store: Store, word: str) -> list[dict[str, Any]]:
+    found = []
+    for kind in kinds(runtime.project, store):
+        try:
+            rows = islice(listed(runtime, store, kind, word), MOST)
+            found += [{"kind": kind, "key": row["id"], "from": row["from"]} for row in rows]
+        except IngestlayerError:
+            continue  # its file cannot be read
+    return found
