@@ -74,7 +74,8 @@ def _unwell(result: Document) -> str | None:
     """Return what failed of a run that has no error of its own."""
     if result["unfinished"]:
         return "a run of a pipeline failed"
-    return f"{result['rejected']:,} of its events were refused" if result.get("rejected") else None
+    refused = result.get("rejected")
+    return f"{refused:,} of its events {'was' if refused == 1 else 'were'} refused" if refused else None
 
 
 def _counted(result: Document) -> dict[str, int]:

@@ -11,7 +11,7 @@ from ..project.lint.inspect import inspect
 from ..store.contract.protocols import Store
 from ..store.opening import engine_version, open_to_read
 from ..system.clock import Clock
-from ..system.errors import IngestlayerError
+from ..system.errors import IngestlayerError, StoreError
 from .slack.symptoms import missed_by_cron
 from .troubles import look
 from .troubles.secrets import named
@@ -19,6 +19,7 @@ from .troubles.symptoms import Symptom, counted, guarded, size, trouble
 
 PYTHON = (3, 11)
 SQLITE = (3, 38)  # STRICT tables, ->>
+SAVE = "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"
 CRON_PATH = "/usr/bin:/bin"  # what cron and `env -i` leave
 # What changes where we look, or whether Slack is reached, and its remedy.
 CRON_LACKS = {
@@ -36,7 +37,7 @@ def examine(path: str | None, clock: Clock) -> Iterator[Symptom]:
     yield _python()
     yield _sqlite()
     try:
-        root = find(path)
+        root = find(path, even_gone=True)
     except IngestlayerError as error:
         yield trouble("project", "problem", "project_missing", "", error.message, hint=error.hint)
         return
@@ -45,12 +46,12 @@ def examine(path: str | None, clock: Clock) -> Iterator[Symptom]:
     store = None
     try:
         store = open_to_read(project.store_path)
-        yield from guarded("store", _integrity(project, store))
-    except IngestlayerError as error:
-        yield trouble("store", "problem", "store_broken", project.store_path, error.message, hint=error.hint)
-    try:
-        yield from guarded("files", _lint(root))
+        yield from _integrity(project, store)
+        if project.trouble is None:
+            yield from guarded("files", _lint(root))
         yield from look(project, store, clock.now(), is_asked=True)
+    except StoreError as error:
+        yield from look(project, error, clock.now(), is_asked=True)
     finally:
         if store is not None:
             store.close()
@@ -89,12 +90,9 @@ def _integrity(project: Project, store: Store | None) -> Iterator[Symptom]:
         yield Symptom("store", "ok", "no store yet: the first emit makes it")
         return
     path, said = project.store_path, store.upkeep.faults()
-    if not said:
-        yield Symptom("store", "ok", f"{path}, {size(os.path.getsize(path))}, intact")
-        return
-    hint = "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"
-    why = said[0].splitlines()[-1]
-    yield trouble("store", "problem", "store_broken", path, f"{path} is damaged", why=why, hint=hint)
+    if said:
+        raise StoreError(f"{path} is damaged: {said[0].splitlines()[-1]}", SAVE)
+    yield Symptom("store", "ok", f"{path}, {size(os.path.getsize(path))}, intact")
 
 
 def _cron(project: Project) -> Iterator[Symptom]:

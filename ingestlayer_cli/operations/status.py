@@ -25,13 +25,13 @@ from ..project.pauses import heeding
 from ..store.contract.reading import DeliverySelection, NotArrived
 from ..store.opening import open_to_read
 from ..system.clock import DAY, Clock, format_duration, format_time
-from ..system.errors import IngestlayerError
+from ..system.errors import StoreError
 from .about import title, who
 from .slack import workspaces
 from .slack.status import status as of_slack
-from .troubles import look
+from .troubles import troubles
 from .troubles.checks import CheckStanding, standings
-from .troubles.symptoms import Symptom, trouble
+from .troubles.symptoms import Symptom
 
 if TYPE_CHECKING:
     from ..store.contract.protocols import Store
@@ -42,24 +42,21 @@ LAST = 10  # messages
 def status(path: str | None, clock: Clock) -> StatusDocument:
     """Return how a project stands, whatever its files are like."""
     project = load_beside(path, keep=False)
-    store, found = None, list[Symptom]()
+    store, now = None, clock.now()
     try:
         store = open_to_read(project.store_path)
-    except IngestlayerError as error:
-        path = project.store_path
-        found.append(trouble("store", "problem", "store_broken", path, error.message, hint=error.hint))
-    try:
-        return _document(project, store, clock.now(), found)
+        return _document(project, store, now)
+    except StoreError as error:
+        return _document(project, None, now, error)
     finally:
         if store is not None:
             store.close()
 
 
-def _document(project: Project, store: "Store | None", now: int, found: list[Symptom]) -> StatusDocument:
+def _document(project: Project, store: "Store | None", now: int, error: StoreError | None = None) -> StatusDocument:
     if store is not None:
         project = heeding(project, store.notes(PAUSED))
-    found += [it for it in look(project, store, now) if it.mark != "ok"]
-    found.sort(key=lambda it: (it.mark != "problem", it.since or now))
+    found = troubles(project, error or store, now)
     known = None if store is None or store.is_outdated else store  # an older one has less
     waiting = known.deliveries.not_arrived(0) if known is not None else []
     return {
@@ -67,7 +64,7 @@ def _document(project: Project, store: "Store | None", now: int, found: list[Sym
         "at": format_time(now),
         "state": state_of(found),
         "troubles": [it.document() for it in found],
-        "checks": [_check(it) for it in standings(project, store, now)],
+        "checks": [] if error is not None else [_check(it) for it in standings(project, store, now)],
         "waiting": [_open(row) for row in waiting],
         "failed_runs": backlog(known, project).runs if known is not None else 0,
         "deliver": _deliver(known),

@@ -1,5 +1,6 @@
 """How a project stands, for a terminal: lines with their styles, no wider than it is."""
 
+import os
 from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Line = tuple[str, str]  # its text and its style
 
 STATES = {"well": ("✓", "green"), "attention": ("!", "yellow"), "trouble": ("✗", "red")}
+_WHOLE = "\xa0"  # a space at which no line ends
 LISTED = 12  # troubles that are shown
 _HEALTH = {"good": "green", "running": "green", "old": "yellow"}
 _LINED_UP = {"active": "", "paused": "yellow", "draft": "dim", "broken": "red"}
@@ -38,9 +40,12 @@ class _Page:
         yield self._cut(f"{sign} {self.document['state']}  {self.document['project']}"), style
         yield from self._troubles()
         yield from self._checks()
-        yield from self._waiting()
-        yield from self._set_up()
-        yield from self._messages()
+        is_read = all(it["kind"] != "store_broken" for it in self.document["troubles"])
+        if is_read:
+            yield from self._waiting()
+        yield from self._set_up(is_read)
+        if is_read:
+            yield from self._messages()
 
     # Parts -------------------------------------------------------------------------------------------------
 
@@ -53,15 +58,14 @@ class _Page:
 
     def _trouble(self, it: "LookDocument") -> Iterator[Line]:
         sign, style = MARKS[it["mark"]]
-        since = f"; since {self._since(it['since'])}" if it["since"] else ""
+        since = f"; {_WHOLE.join(['since', *self._since(it['since']).split()])}" if it["since"] else ""
         for number, text in enumerate(self._wrapped(it["words"] + since)):
             yield f"{'  ' if number else sign + ' '}{text}", style
-        # The command stands alone and whole, to be copied.
-        if it["command"]:
+        told = f"{it['by_hand']}; then" if it["by_hand"] and it["command"] else "" if it["command"] else it["hint"]
+        for number, text in enumerate(self._wrapped(told, 4)):
+            yield f"  {'  ' if number else '→ '}{text}", "dim"
+        if it["command"]:  # alone and whole, to be copied
             yield f"  → {safe(it['command'])}", ""
-        elif it["hint"]:
-            for number, text in enumerate(self._wrapped(it["hint"], 4)):
-                yield f"  {'  ' if number else '→ '}{text}", ""
 
     def _checks(self) -> Iterator[Line]:
         rows = self.document["checks"]
@@ -100,9 +104,10 @@ class _Page:
         if len(rows) > LISTED:
             yield f"  … and {len(rows) - LISTED:,} more: ingestlayer deliveries list", "dim"
 
-    def _set_up(self) -> Iterator[Line]:
+    def _set_up(self, is_read: bool) -> Iterator[Line]:
         yield "", ""
-        yield self._cut(f"last 24 h   {', '.join(self._recent())}"), ""
+        if is_read:
+            yield self._cut(f"last 24 h   {', '.join(self._recent())}"), ""
         if (ran := self.document["deliver"]) is not None:
             sent = "" if ran["sent"] is None else f", sent {ran['sent']:,}"
             yield self._cut(f"deliver     ran {self._ago(ran['last_run'])}{sent}"), ""
@@ -133,7 +138,7 @@ class _Page:
         if store is None:
             return
         on = f", on {' and '.join(store['machines'])}" if store["machines"] else ""
-        oldest = f", oldest open since {self._since(store['oldest_open'])}" if store["oldest_open"] else ""
+        oldest = f", oldest open {self._ago(store['oldest_open'])}" if store["oldest_open"] else ""
         path = store["path"].removeprefix(self.document["project"] + "/")
         yield self._cut(f"store       {path}, {size(store['bytes'])}{on}{oldest}"), ""
 
@@ -168,11 +173,17 @@ class _Page:
             yield self._cut("  ".join([*told, cells[-1]])).rstrip(), style
 
     def _cut(self, text: str) -> str:
-        return _short(safe(text), self.width)
+        return _short(self._home(text), self.width)
+
+    def _home(self, text: str) -> str:
+        """Return a text with ~ for the folder of the user, as shells show it; a command keeps its paths."""
+        home = os.path.expanduser("~").rstrip("/")
+        return safe(text).replace(f"{home}/", "~/") if home else safe(text)
 
     def _wrapped(self, text: str, indent: int = 2) -> list[str]:
         """Return a text as lines; what is longer than one, a path, is not broken: it is to be copied."""
-        return wrap(safe(text), self.width - indent, break_on_hyphens=False, break_long_words=False)
+        found = wrap(self._home(text), self.width - indent, break_on_hyphens=False, break_long_words=False)
+        return [line.replace(_WHOLE, " ") for line in found]
 
     def _since(self, text: str | None) -> str:
         return "" if text is None else f"{_minute(text)} ({age(max(self.now - _at(text), 0))})"

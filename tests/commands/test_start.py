@@ -21,6 +21,11 @@ def test_a_project_that_was_named_and_is_none_is_an_error(person: Person) -> Non
     assert person.run(cwd=person.home, env={"INGESTLAYER_PROJECT": str(person.home)}).code == 78
 
 
+def told(person: Person) -> str:
+    """Return the page without its line ends."""
+    return " ".join(person.run().out.split())
+
+
 def test_inside_a_project_it_is_status(person: Person) -> None:
     assert person.run() == person.run("status")
 
@@ -36,7 +41,7 @@ def test_a_new_project_shows_what_to_try(person: Person) -> None:
 
 def test_it_shows_the_connection_and_where_its_secret_is(person: Person) -> None:
     person.connect()
-    assert f"connection: bot, its secret is in {person.kept}" in " ".join(person.run().out.split())
+    assert "connection: bot, its secret is in ~/.local/state/ingestlayer/slack.json" in told(person)
 
 
 def test_a_connection_without_a_secret_is_told_with_the_remedy(person: Person) -> None:
@@ -50,7 +55,7 @@ def test_a_connection_without_a_secret_is_told_with_the_remedy(person: Person) -
 def test_each_workspace_is_shown(person: Person) -> None:
     person.connect()
     person.connect(TOKEN, "--workspace", "sales")
-    assert f"connection of sales: bot, its secret is in {person.kept}" in " ".join(person.run().out.split())
+    assert "connection of sales: bot, its secret is in ~/.local/state/ingestlayer/slack.json" in told(person)
 
 
 def test_a_damaged_file_of_secrets_is_told_and_no_error(person: Person) -> None:

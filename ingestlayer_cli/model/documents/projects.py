@@ -132,7 +132,7 @@ class CaptureDocument(TypedDict):
 class LookDocument(TypedDict):
     """One thing that was looked at. A trouble is known by its `kind` and `subject`; what is ok has no kind.
 
-    `why` stands in `words`, too; `command` is the one in `hint` that mends it, empty where none does.
+    `why` stands in `words`, too; `by_hand` is what is mended first, `command` what is typed then, and `hint` has both.
     """
 
     check: str
@@ -143,6 +143,7 @@ class LookDocument(TypedDict):
     subject: str
     since: str | None
     why: str
+    by_hand: str
     command: str
 
 

@@ -99,7 +99,10 @@ class LastMessageDocument(TypedDict):
 
 
 class StatusDocument(TypedDict):
-    """`status`; `store` is null where there is none yet, or it cannot be opened: then that is among the troubles."""
+    """`status`; `store` is null where there is none yet, or it cannot be read.
+
+    That is among the troubles then, `store_broken`, and nothing is known of checks, messages and events.
+    """
 
     project: str
     at: str

@@ -12,9 +12,9 @@ from ...project import Project
 from ...system.addresses import shown
 from ...system.errors import ProjectError
 from ...system.state import state_folder
-from ..troubles.symptoms import Symptom, trouble
+from ..troubles.symptoms import NOT_CONNECTED, Symptom, trouble
 from . import workspaces
-from .client import UnreachableError
+from .client import SlackError, UnreachableError
 from .scopes import NEEDED
 from .status import status
 
@@ -27,19 +27,23 @@ def connections(project: Project, is_asked: bool) -> Iterator[Symptom]:
     for workspace in ("", *workspaces.named(project)):
         name = f"Slack ({workspace})" if workspace else "Slack"
         row = status(project, workspace, is_asked)
-        if row["api_url"] != API_URL:
+        if is_asked and row["api_url"] != API_URL:
             address = without_secrets(shown(row["api_url"]))
             words = f"{name}: the token and the messages go to {address}, and not to slack.com"
             hint = f"unless that is meant: take api_url out of [{table_of(workspace)}]"
             yield trouble("api", "warning", "api_foreign", name, words, hint=hint)
         if row["connection"] == "terminal":
             words = f"{name}: messages are drawn on the terminal, not sent"
-            yield trouble("slack", "warning", "terminal", name, words, command="ingestlayer slack connect")
+            yield trouble("slack", "warning", "terminal", name, words, command=_connect(workspace))
             continue
         for problem in row["problems"]:
             mark: Mark = "warning" if problem["kind"] == UnreachableError.kind else "problem"
             words, hint = f"{name}: {problem['problem']}", problem["hint"]
-            yield trouble("slack", mark, f"slack_{problem['kind']}", name, words, hint=hint)
+            if problem["kind"] == SlackError.kind:  # nothing goes over it
+                told = f"slack/{workspace}" if workspace else "slack"
+                yield trouble("slack", mark, NOT_CONNECTED, told, words, hint=hint, command=_connect(workspace))
+            else:
+                yield trouble("slack", mark, f"slack_{problem['kind']}", name, words, hint=hint)
         if not row["problems"]:
             who = f"{row['team']} as @{row['bot']}" if row["team"] else f"the secret is in {row['secret']}"
             who = "an incoming webhook" if row["connection"] == "webhook" else who
@@ -58,6 +62,10 @@ def connections(project: Project, is_asked: bool) -> Iterator[Symptom]:
         path = os.path.join(state_folder() or "", "slack.json")
         words, command = "the file of secrets can be read by others", f"chmod 600 {shlex.quote(path)}"
         yield trouble("slack", "problem", "secrets_open", path, words, command=command)
+
+
+def _connect(workspace: str) -> str:
+    return "ingestlayer slack connect" + (f" --workspace {workspace}" if workspace else "")
 
 
 def missed_by_cron(project: Project) -> Iterator[Symptom]:

@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING
 from ...engine.runtime import PAUSED
 from ...project import Project
 from ...project.pauses import heeding
+from ...system.errors import StoreError
 from . import checks, files, outbox, secrets, stores
-from .symptoms import Symptom, guarded
+from .symptoms import NOT_CONNECTED, Symptom, guarded, trouble
 
 if TYPE_CHECKING:
     from ...store.contract.protocols import Store
 
 
-def look(project: Project, store: "Store | None", now: int, is_asked: bool = False) -> Iterator[Symptom]:
-    """Yield what is found of a project and its store; None: there is none yet, or it cannot be opened.
+def look(project: Project, store: "Store | StoreError | None", now: int, is_asked: bool = False) -> Iterator[Symptom]:
+    """Yield what is found of a project and its store; None: there is none yet; an error: it cannot be read.
 
     `is_asked`: whoever it sends to is asked how the connection is.
     """
-    from ..slack.symptoms import connections  # which has what is here for its own
-
+    is_read = not isinstance(store, StoreError)
+    if isinstance(store, StoreError):
+        yield trouble("store", "problem", "store_broken", project.store_path, store.message, hint=store.hint)
+        store = None
     if store is not None:
         project = heeding(project, store.notes(PAUSED))
     yield from guarded("files", files.files(project))
@@ -32,15 +35,36 @@ def look(project: Project, store: "Store | None", now: int, is_asked: bool = Fal
         yield from guarded("clock", stores.clock(store, now))
         yield from guarded("events", stores.refused(store, now))
     yield from guarded("entities", files.entities(project, now))
-    yield from guarded("checks", checks.checks(project, store, now))
+    if is_read:  # what ran is told by the store
+        yield from guarded("checks", checks.checks(project, store, now))
     yield from guarded("secrets", secrets.secrets(project))
-    yield from guarded("slack", connections(project, is_asked))
-    if store is not None and not store.is_outdated:  # an older program noted nothing of them
-        yield from guarded("deliveries", outbox.messages(project, store, now))
-        yield from guarded("runs", outbox.runs(project, store, now))
+    known = None if store is None or store.is_outdated else store  # an older program noted nothing of them
+    waiting = list(guarded("deliveries", outbox.messages(project, known, now))) if known is not None else []
+    yield from guarded("slack", _links(project, known, now, is_asked, waiting))
+    yield from waiting
+    if known is not None:
+        yield from guarded("runs", outbox.runs(project, known, now))
 
 
-def troubles(project: Project, store: "Store | None", now: int) -> list[Symptom]:
+def _links(
+    project: Project, store: "Store | None", now: int, is_asked: bool, waiting: list[Symptom]
+) -> Iterator[Symptom]:
+    """Yield how the connections are, but for those that are known by what waits for them.
+
+    A secret that this shell lacks and the job that delivers has is no trouble of the messages.
+    """
+    from ..slack.symptoms import connections  # which has what is here for its own
+
+    told = {it.subject for it in waiting if it.kind == NOT_CONNECTED}
+    goes = store is not None and outbox.delivers(store, now)
+    for it in connections(project, is_asked):
+        if it.kind != NOT_CONNECTED:
+            yield it
+        elif it.subject not in told:
+            yield it._replace(mark="warning", why="here; `ingestlayer deliver` is, where it runs") if goes else it
+
+
+def troubles(project: Project, store: "Store | StoreError | None", now: int) -> list[Symptom]:
     """Return what is wrong, problems before warnings, the oldest first."""
     found = [it for it in look(project, store, now) if it.mark != "ok"]
     return sorted(found, key=lambda it: (it.mark != "problem", it.since or now))

@@ -135,11 +135,11 @@ class _CheckLook:
         every = self.data["every"]
         if self.last_run is None:
             mark: Mark = "warning" if every is None else "problem"
-            yield self._trouble(mark, "check_stale", "it never ran", hint=f"let cron run it: {self.command}")
+            yield self._trouble(mark, "check_stale", "it never ran", by_hand="let cron run it")
         elif next_at is not None and self.now > next_at + max(GRACE, every // 10):
             why = f"it is to run every {format_duration(every)}, and began last {minute(self.last_run)}"
-            hint = f"is cron running? By hand: {self.command}"
-            yield self._trouble("problem", "check_stale", "it is overdue", why=why, since=next_at, hint=hint)
+            by_hand = "see whether cron runs"
+            yield self._trouble("problem", "check_stale", "it is overdue", why=why, since=next_at, by_hand=by_hand)
         if self._was_killed:
             why, since = "its process is gone", self.note["started_at"]
             yield self._trouble("problem", "check_failed", "its last run did not end", why=why, since=since)
@@ -148,30 +148,34 @@ class _CheckLook:
                 *("problem", "check_failed", "its runs fail"),
                 why=self.note["error"] or "",
                 since=self.note["failing_since"],
-                hint=f"mend that, then: {self.command}",
+                by_hand="mend that",
             )
 
     def _of_source(self) -> Iterator[Symptom]:
         source_age = self._age()
         if self.failing_since is not None:
             why = self.note.get("error") or ""
-            hint = f"mend it, then: {self.command}"
+            by_hand = "mend it"
             yield self._trouble(
-                "problem", "source_failing", "its source fails", why=why, since=self.failing_since, hint=hint
+                "problem", "source_failing", "its source fails", why=why, since=self.failing_since, by_hand=by_hand
             )
         elif self.path is not None and source_age is None:
-            words, hint = f"{self.said} is not there", f"is its export running? Then: {self.command}"
-            yield self._trouble("problem", "source_missing", words, hint=hint)
+            words, by_hand = f"{self.said} is not there", "see whether its export runs"
+            yield self._trouble("problem", "source_missing", words, by_hand=by_hand)
         elif self.path is not None and not os.access(self.path, os.R_OK):
-            hint = f"make it readable for this user, then: {self.command}"
-            yield self._trouble("problem", "source_missing", f"{self.said} cannot be read", hint=hint)
+            by_hand = "make it readable for this user"
+            yield self._trouble("problem", "source_missing", f"{self.said} cannot be read", by_hand=by_hand)
         elif source_age is not None and source_age > (self.data["stale_after"] or STALE):
             words = f"{self.said} is {age(source_age)} old" if self.path else f"it was read {age(source_age)} ago"
             since = self.now - source_age
-            yield self._trouble("warning", "source_old", words, since=since, hint="is its export still running?")
+            yield self._trouble(
+                "warning", "source_old", words, since=since, by_hand="see whether its export still runs"
+            )
 
     def _trouble(
-        self, mark: "Mark", kind: str, words: str, *, why: str = "", since: int | None = None, hint: str = ""
+        self, mark: "Mark", kind: str, words: str, *, why: str = "", since: int | None = None, by_hand: str = ""
     ) -> Symptom:
         told = f"{self.name}: {words}"
-        return trouble("checks", mark, kind, self.name, told, why=why, since=since, hint=hint, command=self.command)
+        return trouble(
+            "checks", mark, kind, self.name, told, why=why, since=since, by_hand=by_hand, command=self.command
+        )

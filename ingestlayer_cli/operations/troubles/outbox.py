@@ -13,7 +13,7 @@ from ...project import Project
 from ...store.contract.reading import NotArrived
 from ...store.contract.unfinished import UnfinishedGroup
 from ...system.clock import DAY, MINUTE, format_time
-from .symptoms import Symptom, age, counted, trouble
+from .symptoms import NOT_CONNECTED, Symptom, age, counted, trouble
 
 if TYPE_CHECKING:
     from ...model.documents.projects import Mark
@@ -36,7 +36,7 @@ def messages(project: Project, store: "Store", now: int) -> Iterator[Symptom]:
         if row.status in WAITS and place_of(row) not in broken:
             yield _waiting(row, idle, now)
         elif row.status == "unknown":
-            yield _unknown(row, now)
+            yield _unknown(store, row, now)
         elif row.status == "dead":
             yield _dead(project, row, now)
         elif row.status == "shown" and now - row.newest < WEEK and not _is_drawn(project, row.destination):
@@ -66,12 +66,18 @@ def _not_connected(project: Project, place: tuple[str, str], rows: list[NotArriv
     waiting = counted(sum(row.number for row in rows), "message waits", "messages wait")
     words = f"{target or label}: not connected, {waiting}"
     return trouble(
-        *("deliveries", "problem", "not_connected", target or label, words),
+        *("deliveries", "problem", NOT_CONNECTED, target or label, words),
         why=said.error or "",
         since=min(row.since for row in rows),
         hint=said.hint or f"mend it, then: {command}",
         command=command,
     )
+
+
+def delivers(store: "Store", now: int) -> bool:
+    """Say whether `deliver` ran well within a day, wherever that was."""
+    note = store.note(DELIVERS, "")
+    return note is not None and not note.get("error") and 0 <= now - (note.get("good_at") or 0) < DAY
 
 
 def _why_idle(store: "Store", now: int) -> str:
@@ -111,10 +117,10 @@ def _waiting(row: NotArrived, idle: str, now: int) -> Symptom:
     return Symptom("deliveries", "ok", words, subject=row.target, since=row.since, why=row.error or "")
 
 
-def _unknown(row: NotArrived, now: int) -> Symptom:
+def _unknown(store: "Store", row: NotArrived, now: int) -> Symptom:
     may = f"{row.target}: {counted(row.number, 'message')} may or may not have arrived"
-    command = "ingestlayer deliver"
-    if row.outcome == "held":  # it was looked for, and cannot be seen
+    command, note = "ingestlayer deliver", store.note(DELIVERS, "")
+    if note is not None and note["started_at"] - row.since > OVERDUE:  # it looked, and could not see it
         command = f"ingestlayer deliveries settle {row.id} --delivered"
     return trouble(
         *("deliveries", "problem" if now - row.since > OVERDUE else "warning", "delivery_unknown", row.target, may),
@@ -129,13 +135,14 @@ def _dead(project: Project, row: NotArrived, now: int) -> Symptom:
     command = f"ingestlayer deliveries retry --status dead --channel {quote(row.target)} && ingestlayer deliver"
     if not _is_named(project, row):  # its pipeline was mended: what it sends today goes elsewhere
         command = f"ingestlayer replay --status dead --pipeline {quote(row.pipeline)}"
-    give_up = f"or give it up: ingestlayer deliveries settle {row.id} --dead"
+    told = "; then: ".join(filter(None, (row.hint, command)))
     return trouble(
         *("deliveries", "problem" if now - row.newest < DAY else "warning", "delivery_dead", row.target),
         f"{row.target}: {counted(row.number, 'message is', 'messages are')} dead",
         why=row.error or "",
         since=row.since,
-        hint="; ".join(filter(None, (row.hint, f"then: {command}", give_up))),
+        hint=f"{told}; or give it up: ingestlayer deliveries settle {row.id} --dead",
+        by_hand=row.hint or "",
         command=command,
     )
 
@@ -180,6 +187,7 @@ def runs(project: Project, store: "Store", now: int) -> Iterator[Symptom]:
             why=first.reason,
             since=first.since,
             hint=f"{hint}ingestlayer deliveries settle {first.event} --dead",
+            by_hand=f"mend that; it is run again {again}",
             command="ingestlayer deliver",
         )
 

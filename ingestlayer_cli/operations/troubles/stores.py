@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ...engine.records import DELIVERS, MACHINES
@@ -28,7 +29,21 @@ def place(project: Project) -> Iterator[Symptom]:
     if not os.access(there, os.W_OK) or (os.path.exists(path) and not os.access(path, os.W_OK)):
         hint = "make it and its folder writable for this user"
         yield trouble("store", "problem", "store_unwritable", path, f"{path} cannot be written", hint=hint)
+    yield from _moved(project)
     yield disk(there)
+
+
+def _moved(project: Project) -> Iterator[Symptom]:
+    """Yield that the store is to be elsewhere, and was left where it was: what it knows is not known there."""
+    path, before = project.store_path, os.path.join(project.home, "store.db")
+    if os.path.exists(before) and not (os.path.exists(path) and os.path.samefile(path, before)):
+        words, why = f"the store is to be {path}, and the one before is {before}", "what it remembers may be told again"
+        command = f"mkdir -p {quote(os.path.dirname(path))} && mv {quote(before)} {quote(path)}"
+        if os.path.exists(path):
+            command = f"mv {quote(before)} {quote(before)}.before"
+        mark: Mark = "warning" if os.path.exists(path) else "problem"
+        by_hand = "stop what uses it"
+        yield trouble("store", mark, "store_moved", path, words, why=why, by_hand=by_hand, command=command)
 
 
 def disk(folder: str) -> Symptom:
@@ -89,11 +104,11 @@ def clock(store: "Store", now: int) -> Iterator[Symptom]:
     if last is not None and is_behind and not _is_set_right(store, last):
         words = f"the store was written to at {format_time(last)}, and the clock says {format_time(now)}"
         hint = "set the clock right; what it left in the outbox is set right by `ingestlayer deliver`"
-        command = "ingestlayer deliver"
-        yield trouble("clock", "problem", "clock_behind", "clock", words, hint=hint, command=command)
+        by_hand, command = "set the clock right", "ingestlayer deliver"
+        yield trouble("clock", "problem", "clock_behind", "clock", words, hint=hint, by_hand=by_hand, command=command)
     if early:
         words = f"{counted(early, 'event is', 'events are')} of a time that is still to come"
-        why = "what they reached is held until then"
+        why = f"what {'it' if early == 1 else 'they'} reached is held until then"
         hint = f"ingestlayer events list --since {format_time(now + DAY)}"
         yield trouble("clock", "warning", "clock_ahead", "clock", words, why=why, hint=hint)
     if not early and not is_behind:

@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from ...model.documents.projects import LookDocument, Mark
 
 
+NOT_CONNECTED = "not_connected"  # the kind of a connection that takes nothing; its subject is its label
+
+
 class Symptom(NamedTuple):
     """One thing that was looked at. `mark` is ok, warning or problem; what is ok has no `kind`.
 
     A trouble is known by its `kind` and `subject` for as long as it lasts. `words` say what is so, `why` what is known
-    of its cause; `since` is in milliseconds. `hint` says what mends it, and `command` is the command in that, as it is
-    typed; empty where none does.
+    of its cause; `since` is in milliseconds. `by_hand` is what is to be mended first, and `command` what is typed then;
+    each empty where there is no such thing. `hint` says both.
     """
 
     check: str
@@ -26,6 +29,7 @@ class Symptom(NamedTuple):
     subject: str = ""
     since: int | None = None
     why: str = ""
+    by_hand: str = ""
     command: str = ""
 
     @property
@@ -44,6 +48,7 @@ class Symptom(NamedTuple):
             "subject": self.subject,
             "since": None if self.since is None else format_time(self.since),
             "why": self.why,
+            "by_hand": self.by_hand,
             "command": self.command,
         }
 
@@ -57,11 +62,13 @@ def trouble(
     *,
     why: str = "",
     since: int | None = None,
-    hint: str = "",
+    by_hand: str = "",
     command: str = "",
+    hint: str = "",
 ) -> Symptom:
-    """Make a trouble; without a hint its command is all there is to do."""
-    return Symptom(check, mark, words, hint or command, kind, subject, since, why, command)
+    """Make a trouble; a hint that is not given is what is done by hand, and then typed."""
+    told = hint or "; then: ".join(filter(None, (by_hand, command)))
+    return Symptom(check, mark, words, told, kind, subject, since, why, by_hand, command)
 
 
 def guarded(check: str, looks: Iterable[Symptom]) -> Iterator[Symptom]:
