@@ -9,7 +9,9 @@ from .pipeline_name import Name, check_name
 from .pipelines_pause import pause, resume
 from .pipelines_versions import diff, print_version, restore
 
-app = typer.Typer(help="The pipelines: what they are and did; pause and resume one.", no_args_is_help=True)
+app = typer.Typer(
+    help="The pipelines: what they are and did; compare and restore versions; pause and resume.", no_args_is_help=True
+)
 
 DAYS = 7  # that are counted one by one
 
@@ -65,7 +67,9 @@ _WHOLE = ("description", "file", "versions", "steps", "destinations", "tests")
 def _rows(only: str | None) -> list[dict[str, Any]]:
     from ..engine.runtime import Runtime
     from ..engine.tally import no_runs
+    from ..operations.versions import EDITED
     from ..project import load
+    from ..system.console import note
     from . import note_problems, settings
 
     project = load(settings.project)
@@ -78,24 +82,19 @@ def _rows(only: str | None) -> list[dict[str, Any]]:
         store = runtime.stored
         versions = store.runs.versions() if store else {}
         days = store.runs.days(runtime.clock.now(), DAYS) if store else {}
-        if store is not None:
-            _note_lost(runtime.filed, store)
+        edited = store.notes(EDITED) if store and only is not None else {}
         project = runtime.project
-    return [
+    for name in project.lost_pauses:
+        words = f"{name} is paused in the store, and there is no such pipeline"
+        note(f"warning: {words}; to forget it: ingestlayer pipelines resume {name}", "yellow")
+    rows = [
         _row(data, versions.get(data["name"], []), days.get(data["name"]) or [no_runs() for _ in range(DAYS)])
         for data in project.pipelines
         if only in (None, data["name"])
     ]
-
-
-def _note_lost(project: Any, store: Any) -> None:
-    from ..engine.runtime import PAUSED
-    from ..operations.pausing import without_pipeline
-    from ..system.console import note
-
-    for name in without_pipeline(project, store.notes(PAUSED)):
-        words = f"{name} is paused in the store, and there is no such pipeline"
-        note(f"warning: {words}; to forget it: ingestlayer pipelines resume {name}", "yellow")
+    if edits := [{"version": it["version"], "kept": it["at"]} for it in edited.values() if it["pipeline"] == only]:
+        rows[0]["edits"] = sorted(edits, key=lambda it: it["kept"], reverse=True)
+    return rows
 
 
 def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) -> dict[str, Any]:

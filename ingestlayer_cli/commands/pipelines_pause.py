@@ -57,13 +57,13 @@ def resume(name: Name, in_file: InFile = False, json: Json = False) -> int:
 
     with _runtime() as runtime:
         path, file, said = _file(name, _noted(runtime))
-        if said == "draft":
+        if said == "draft" and name not in runtime.project.pauses:
             _refuse_draft(name, file, "it was not paused")
         edited = os.path.exists(path) and (said == "paused" or in_file) and write(path, file, "active")
         changed = (not in_file and pausing.resume(runtime, name)) or edited
         left = in_file and name in runtime.project.pauses
     if json:
-        return _say_json(name, "paused" if left else "active", changed, file)
+        return _say_json(name, "paused" if left else said if said == "draft" else "active", changed, file)
     if not os.path.exists(path):
         say(f"the pause of {name}, which is no pipeline any more, is forgotten")
         return 0
@@ -71,6 +71,9 @@ def resume(name: Name, in_file: InFile = False, json: Json = False) -> int:
         note(f"{file} says so now")
     if left:
         say(f"{name} is paused still, in the store: ingestlayer pipelines resume {name}")
+        return 0
+    if said == "draft":
+        say(f"{name} is a draft, and paused no more")
         return 0
     say(f"{name} is active{'' if changed else ' already'}")
     if changed:

@@ -119,6 +119,17 @@ def _say(found: dict[str, list[Any]], is_of_files: bool) -> None:
         errors = sum(finding.severity == "error" for finding in findings)
         count = _count(errors, len(findings) - errors)
         note(f"{here}: {count}", "red" if errors else "yellow" if findings else "green")
+        _note_paused(root)
+
+
+def _note_paused(root: str) -> None:
+    """Name what is paused in the store: no file says so."""
+    from ..operations.pausing import as_it_runs
+    from ..project import load_beside
+    from ..system.console import note
+
+    for name in as_it_runs(load_beside(root, keep=False)).pauses:
+        note(f"{name} is paused in the store; to let it run: ingestlayer pipelines resume {name}", "yellow")
 
 
 def _say_findings(findings: list[Any], root: str, before: str) -> None:

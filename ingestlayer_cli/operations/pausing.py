@@ -6,7 +6,7 @@ from typing import Any
 
 from ..engine.runtime import PAUSED, Runtime
 from ..project import Project
-from ..project.pauses import digest, heeding
+from ..project.pauses import digest, heeding, holders
 from ..store.contract.sending import Wanted
 from ..store.opening import open_to_read
 from ..system.clock import format_time
@@ -48,12 +48,6 @@ def as_it_runs(project: Project) -> Project:
     return project
 
 
-def without_pipeline(project: Project, notes: dict[str, Any]) -> list[str]:
-    """Return the names that are noted as paused, and that no pipeline has, nor had until its file was renamed."""
-    held = {_holder(project, notes, name) for name in project.names}
-    return sorted(notes.keys() - held)
-
-
 def still_sent(runtime: Runtime, name: str) -> int:
     """Count what a pipeline queued before it was paused, and is sent all the same."""
     return sum(runtime.store.outbox.still_waiting(Wanted(pipeline=name)).values())
@@ -61,12 +55,7 @@ def still_sent(runtime: Runtime, name: str) -> int:
 
 def _holder(project: Project, notes: dict[str, Any], name: str) -> str | None:
     """Return the name under which the pause of a pipeline is noted: its own, or that of its file before."""
-    if name in notes:
-        return name
-    if name in project.names:
-        text, names = digest(_text(project, name)), project.names
-        return next((it for it, note in notes.items() if it not in names and note["text"] == text), None)
-    return None
+    return name if name in notes else holders(project, notes).get(name)
 
 
 def _text(project: Project, name: str) -> str:

@@ -42,6 +42,7 @@ class Project:
         # Whether its connections are those of its file, else of what was kept before it broke; or of nothing.
         self.connections_of: str = data.get("connections_of", "file")
         self.pauses: dict[str, Any] = {}  # what the store notes of pipelines that it says are paused: see `pauses`
+        self.lost_pauses: list[str] = []  # the names in its notes that no pipeline has, or had
         self.line_up = line_up(self.pipelines + self.broken)
         self.accepts_undeclared: bool = data["events"]["undeclared"] == "accept"
         self.retention: int = data["store"]["retention"]

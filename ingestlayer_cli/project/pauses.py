@@ -1,5 +1,6 @@
 """Pipelines that the store says are paused: a project as it runs, whatever its files say."""
 
+from collections.abc import Mapping
 from copy import copy
 from hashlib import sha256
 from typing import Any
@@ -8,24 +9,32 @@ from . import Project, line_up
 
 
 def heeding(project: Project, pauses: dict[str, Any]) -> Project:
-    """Return the project with the pipelines paused that the store's notes name.
-
-    A note that names none holds for the pipeline that has the text of then: its file has another name now.
-    """
+    """Return the project with the pipelines paused that the store's notes name."""
     if not pauses:
         return project
+    held = holders(project, pauses)
+    notes = {name: pauses[holder] for name, holder in held.items()}
     found = copy(project)
-    rows = project.pipelines + project.broken
-    names = {row["name"] for row in rows}
-    lost = {note["text"]: note for name, note in pauses.items() if name not in names}
-    notes = {name: note for name, note in pauses.items() if name in names}
-    if lost:
-        renamed = {row["name"]: lost.get(digest(row["text"])) for row in rows if row["name"] not in notes}
-        notes.update({name: note for name, note in renamed.items() if note is not None})
     found.pauses = notes
+    found.lost_pauses = sorted(pauses.keys() - held.values())
     found.pipelines = [_paused(row, notes) for row in project.pipelines]
     found.broken = [_paused(row, notes) for row in project.broken]
     found.line_up = line_up(found.pipelines + found.broken)
+    return found
+
+
+def holders(project: Project, pauses: Mapping[str, Any]) -> dict[str, str]:
+    """Return under which name the pause of each pipeline that is paused is noted.
+
+    A note that names none holds for the pipeline that has the text of then: its file has another name now.
+    """
+    rows = project.pipelines + project.broken
+    names = {row["name"] for row in rows}
+    lost = {note["text"]: name for name, note in pauses.items() if name not in names and note["text"]}
+    found = {name: name for name in names if name in pauses}
+    if lost:
+        others = ((row["name"], lost.get(digest(row["text"]))) for row in rows if row["name"] not in pauses)
+        found.update((name, holder) for name, holder in others if holder is not None)
     return found
 
 
@@ -37,5 +46,5 @@ def _paused(row: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
 
 
 def digest(text: str) -> str:
-    """Return what tells the text of a pipeline from others."""
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    """Return what tells the text of a pipeline from others; nothing for none."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""

@@ -46,6 +46,8 @@ def shown(row: dict[str, Any]) -> Iterator[RenderableType]:
     for version in row["versions"]:
         current = "  the file as it is now" if version["current"] else ""
         yield _indented(Text(f"{version['version']}  first used {_minute(version['first_used'])}{current}"))
+    for edit in row.get("edits", ()):
+        yield _indented(Text(f"{edit['version']}  an edit that never ran, kept {_minute(edit['kept'])}", "dim"))
 
 
 def _head(row: dict[str, Any]) -> Text:

@@ -1,6 +1,8 @@
 """`pipelines pause` and `pipelines resume`: a pause that the store keeps, and all that heeds it."""
 
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,53 @@ def test_a_pause_of_no_pipeline_is_named_and_can_be_forgotten(paused: Folder) ->
     assert "ingestlayer pipelines resume alert" in listed.err
     assert paused.here("pipelines", "resume", "alert").code == 0
     assert paused.here("pipelines", "list").err == ""
+
+
+def test_doctor_names_a_pause_and_one_of_no_pipeline_and_resume_mends_both(paused: Folder) -> None:
+    assert "ingestlayer pipelines resume alert" in troubles(paused, "alert is paused")
+    os.rename(paused.root / "pipelines/alert.toml", paused.root / "pipelines/warn.toml")
+    paused.edit("pipelines/warn.toml", "is out", "is empty")
+    assert "ingestlayer pipelines resume alert" in troubles(
+        paused, "alert is paused in the store, and there is no such"
+    )
+    paused.here("pipelines", "resume", "alert")
+    assert troubles(paused, "is paused") == ""
+
+
+def troubles(project: Folder, words: str) -> str:
+    """Return what doctor proposes where it says so."""
+    findings = project.here("doctor", "--json").json["findings"]
+    return "".join(it["command"] or it["hint"] for it in findings if words in it["words"] and it["mark"] != "ok")
+
+
+def test_validate_says_what_no_file_does(paused: Folder) -> None:
+    result = paused.here("validate")
+    assert result.code == 0
+    assert result.err.endswith("alert is paused in the store; to let it run: ingestlayer pipelines resume alert\n")
+
+
+def test_a_pipeline_that_became_a_draft_meanwhile_can_be_resumed(paused: Folder) -> None:
+    text = (paused.root / "pipelines/alert.toml").read_text()
+    paused.write("pipelines/alert.toml", 'status = "draft"\n' + text)
+    assert paused.here("pipelines", "resume", "alert").out == "alert is a draft, and paused no more\n"
+    paused.write("pipelines/alert.toml", text)
+    assert runs(paused) == 1
+
+
+def test_no_event_that_is_accepted_after_a_pause_runs(tested: Folder) -> None:
+    ran: list[bool] = []
+
+    def emit() -> None:
+        ran.extend(bool(ingest("usage", USAGE, project=tested.root).runs) for _ in range(30))
+
+    thread = threading.Thread(target=emit)
+    thread.start()
+    while not ran:
+        time.sleep(0.01)
+    assert tested.run("pipelines", "pause", "alert").code == 0
+    thread.join()
+    assert ran == sorted(ran, reverse=True)
+    assert not ingest("usage", USAGE, project=tested.root).runs
 
 
 def test_a_copy_of_a_paused_pipeline_runs(paused: Folder) -> None:

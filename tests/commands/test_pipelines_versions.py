@@ -117,6 +117,7 @@ def test_edits_that_never_ran_are_kept_and_come_back(ran: Folder) -> None:
     before = file(ran).read_text()
     kept = restored(ran, versions(ran)[1], "--yes")["kept"]
     assert ran.here("pipelines", "show", "alert", "--version", kept).out == before
+    assert f"{kept}  an edit that never ran, kept 20" in ran.here("pipelines", "show", "alert").out
     assert restored(ran, kept)["kept"] is None
     assert file(ran).read_text() == before
 

@@ -46,12 +46,20 @@ class VersionDocument(TypedDict):
     current: bool
 
 
+class EditDocument(TypedDict):
+    """An edit that never ran and is kept, since another version was restored."""
+
+    version: str
+    kept: str
+
+
 class WholePipelineDocument(PipelineDocument):
-    """`pipelines show`; its texts as the file has them."""
+    """`pipelines show`; its texts as the file has them. `edits` only where there are some."""
 
     description: str
     file: str
     versions: list[VersionDocument]
+    edits: NotRequired[list[EditDocument]]
     steps: list[dict[str, Any]]
     destinations: list[dict[str, Any]]
     tests: int
@@ -61,7 +69,7 @@ class PauseDocument(TypedDict):
     """`pipelines pause` and `pipelines resume`."""
 
     pipeline: str
-    status: Literal["active", "paused"]
+    status: Literal["active", "paused", "draft"]
     changed: bool
     file: str
 

@@ -28,6 +28,11 @@ def files(project: Project) -> Iterator[Symptom]:
             why=f"{place}: {problem}",
             command="ingestlayer validate",
         )
+    for name in project.lost_pauses:
+        words = f"{name} is paused in the store, and there is no such pipeline"
+        hint = "was its file renamed and edited? What it is called now runs"
+        command = f"ingestlayer pipelines resume {name}"
+        yield trouble("pipelines", "warning", "pause_lost", name, words, why=hint, command=command)
     for row in project.pipelines:
         name = row["name"]
         if row["status"] == "paused":
