@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.folder import Folder
+from tests.support.serving import Serving
+
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 VARYING = [
@@ -117,6 +120,14 @@ def test_the_python_example_runs(
     code = README.read_text().partition("```python\n")[2].partition("```")[0]
     exec(compile(code, "README.md", "exec"), {})
     assert "\naccepted evt_" in capsys.readouterr().out
+
+
+def test_the_curl_example_is_accepted(project: Folder) -> None:
+    command = README.read_text().partition("### From other programs")[2].partition("```sh\n")[2].partition("```")[0]
+    with Serving(project, "--no-deliver") as serving:
+        shell = Shell(project.root)
+        shell.environment |= {"INGESTLAYER_URL": serving.url, "INGESTLAYER_KEY": serving.key()}
+        assert '"status": "accepted"' in shell.run(command.replace("curl ", "curl --silent ", 1))
 
 
 def test_the_picture_is_what_preview_draws(tmp_path: Path) -> None:

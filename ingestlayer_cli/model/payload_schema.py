@@ -9,8 +9,8 @@ from .declarations import Declaration, Field
 
 _TYPES: dict[str, dict[str, Any]] = {
     "string": {"type": "string"},
-    "number": {"type": "number"},
-    "integer": {"type": "integer"},
+    "number": {"type": "number", "format": "double"},  # a client that is made of it would take fewer bits
+    "integer": {"type": "integer", "format": "int64"},
     "boolean": {"type": "boolean"},
     "date": {"type": "string", "format": "date"},
     "datetime": {"type": "string", "format": "date-time"},

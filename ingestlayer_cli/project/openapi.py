@@ -157,7 +157,7 @@ def _receive(names: dict[str, str]) -> dict[str, Any]:
         "operationId": "receive",
         "summary": "A webhook of [sources.NAME], signed as that says.",
         "parameters": [name],
-        "requestBody": {"required": True, "content": {"*/*": {}}},
+        "requestBody": {"required": True, "content": {"*/*": {"schema": {}}}},
         "responses": _responses("What came of it.", said, _OF_A_SOURCE, names),
     }
 
@@ -172,9 +172,9 @@ def _responses(words: str, data: dict[str, Any], errors: dict[int, str], names: 
 
 
 def _asked(operation: str, words: str, media: str, otherwise: int | None = None) -> dict[str, Any]:
-    responses = {"200": {"description": words, "content": {media: {}}}}
+    responses = {"200": {"description": words, "content": {media: {"schema": {}}}}}
     if otherwise is not None:
-        responses[str(otherwise)] = {"description": "It is not.", "content": {media: {}}}
+        responses[str(otherwise)] = {"description": "It is not.", "content": {media: {"schema": {}}}}
     return {"operationId": operation, "summary": words, "responses": responses}
 
 

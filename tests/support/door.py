@@ -9,10 +9,10 @@ The stand-in stores by (type, idempotency key), as the real one does where a dec
 import http.client
 import json
 import random
+import select
 import socket
 import struct
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -20,12 +20,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-SLOW = 0.6  # seconds; clients of tests wait for less
+WAIT = 1.0  # seconds for which clients of tests wait for an answer
 FAULTS = ("lost", "half", "reset", "reset after", "429", "500", "page", "slow")
 """
 lost, half: it is stored, and the connection is closed before, or within, the answer; reset: before it is read, or after
 it is stored; 429 and 500: nothing is stored; page: a proxy's, of status 502, after it was stored; slow: stored, and
-answered too late.
+not answered before the client has left.
 """
 
 
@@ -153,15 +153,16 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(Answer(500, b'{"error": {"kind": "defect", "message": "no", "details": []}}', {}))
         answer = door.answer(body, headers)
         if fault == "slow":
-            time.sleep(SLOW)
-        elif fault == "lost":
+            select.select([self.connection], [], [], 60)
             return self._leave()
-        elif fault == "reset after":
+        if fault == "lost":
+            return self._leave()
+        if fault == "reset after":
             return self._reset()
-        elif fault == "half":
+        if fault == "half":
             self.wfile.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: 200\r\n\r\n" + answer.body[:20])
             return self._leave()
-        elif fault == "page":
+        if fault == "page":
             return self._answer(Answer(502, b"<html>Bad Gateway</html>", {"content-type": "text/html"}))
         return self._answer(answer)
 
