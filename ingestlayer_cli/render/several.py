@@ -6,7 +6,7 @@ from typing import Any
 from ..operations.came_to import utc
 from ..store.contract.sending import place_of
 from .events import fields
-from .why import STATES, Line, one_line, times, wrapped
+from .wrapping import STATES, Line, one_line, times, wrapped
 
 _WORST = ("dead", "unknown", "retrying", "pending", "delivered", "shown")
 

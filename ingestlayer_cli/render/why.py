@@ -1,6 +1,5 @@
 """The story of `why` as lines of plain text: (text, style). Values are data; they come in one line, safe."""
 
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,23 +7,12 @@ from ..destinations.base import in_thread
 from ..engine.unfinished import when
 from ..operations.came_to import utc
 from ..store.contract.sending import place_of
-from ..system.console import safe
-from .events import cells, fields, width
+from .events import cells, fields
+from .several import found
+from .wrapping import STATES, Line, one_line, times, wrapped
 
-Line = tuple[str, str]
-
-WIDEST = 100
-LONGEST = 400  # characters of a value
 MOST = 30  # pipelines that had nothing to do with the event
 _VERDICTS = {"continue": "✓", "drop": "✗", "error": "✗"}
-STATES = {
-    "delivered": ("✓", "green"),
-    "shown": ("✓", "green"),
-    "dead": ("✗", "red"),
-    "unknown": ("?", "yellow"),
-    "retrying": ("…", "yellow"),
-    "pending": ("…", "yellow"),
-}
 _ANSWERS = ("sent", "shown", "retry", "refused", "unknown")  # of a request that was made
 _OUTCOMES = {
     "sent": "taken",
@@ -42,13 +30,9 @@ _OUTCOMES = {
 
 
 def story(told: dict[str, Any]) -> Iterator[Line]:
-    """Yield the lines of a story that `why.tell` or `why.refused` returned."""
-    if told["status"] == "found":
-        from .several import found
-
-        yield from found(told)
-    else:
-        yield from _refused(told) if told["status"] == "refused" else _accepted(told)
+    """Yield the lines of a story that `why.tell`, `why.refused` or `several.story_of` returned."""
+    tellers = {"accepted": _accepted, "refused": _refused, "found": found}
+    yield from tellers[told["status"]](told)
     for hint in told["hints"]:
         words, colon, command = hint.partition(": ingestlayer ")
         yield from wrapped("next: ", words + colon[:1], "yellow")
@@ -193,24 +177,3 @@ def _row(mark: str, name: str, column: int, words: str, style: str = "") -> Iter
 
 def _place(place: dict[str, Any]) -> str:
     return one_line(place_of(place["delivery"] or place))
-
-
-def wrapped(start: str, words: str, style: str = "", indent: int = 0) -> Iterator[Line]:
-    """Yield a text in lines that fit, the following ones indented as the first one's text."""
-    words = one_line(words[: 4 * LONGEST])
-    words = words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
-    most = max(min(width() or 80, WIDEST), 40)
-    after = " " * (min(cells(start), most // 2) + indent)
-    lines = textwrap.wrap(
-        words, most, initial_indent=start, subsequent_indent=after, break_on_hyphens=False, drop_whitespace=True
-    )
-    for line in lines or [start.rstrip()]:
-        yield line, style
-
-
-def one_line(text: str) -> str:
-    return " ".join(safe(text).split())
-
-
-def times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
