@@ -18,26 +18,16 @@ def metrics(
 
     ingestlayer metrics --out /var/lib/node_exporter/ingestlayer.prom
     """
-    from ..engine.runtime import Runtime
-    from ..operations.metrics import exposition, metrics
+    from ..operations.metrics import exposition, measured
     from ..project import load_beside
     from ..system.console import say_json
-    from ..system.errors import StoreError
     from ..system.files import written_whole
     from . import note_problems, settings
 
     project = load_beside(settings.project, keep=False)
     if not quiet:
         note_problems(project)
-    failure: StoreError | None = None
-    with Runtime(project, keep=False) as runtime:
-        now = runtime.clock.now()
-        try:
-            store = runtime.stored
-            found = metrics(runtime.project, store, now)
-        except StoreError as error:
-            failure = error
-            found = metrics(project, None, now, is_up=False)
+    found, failure = measured(project)
     if out is not None:
         with written_whole(out) as file:
             file.write(exposition(found))

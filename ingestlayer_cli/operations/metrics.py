@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .. import __version__
 from ..engine.causes import pipeline_of
 from ..engine.records import CHECKS, DELIVERS
+from ..engine.runtime import Runtime
 from ..project import Project
+from ..system.errors import StoreError
 from .troubles import troubles
 
 if TYPE_CHECKING:
@@ -43,6 +45,17 @@ class Metric(NamedTuple):
         """Return it as `--json` shows it."""
         samples: list[Any] = [{"labels": labels, "value": value} for labels, value in self.samples]
         return {"name": self.name, "type": "gauge", "help": self.help, "samples": samples}
+
+
+def measured(project: Project) -> "tuple[list[Metric], StoreError | None]":
+    """Return every number of now, and why those of the store are missing, if they are; nothing is left beside it."""
+    with Runtime(project, keep=False) as runtime:
+        now = runtime.clock.now()
+        try:
+            store = runtime.stored
+            return metrics(runtime.project, store, now), None
+        except StoreError as error:
+            return metrics(project, None, now, is_up=False), error
 
 
 def metrics(project: Project, store: "Store | None", now: int, is_up: bool = True) -> list[Metric]:

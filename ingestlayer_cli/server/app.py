@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..store.contract.protocols import Store
 from ..system.addresses import is_loopback
-from ..system.errors import IngestlayerError, StoreError, in_words
-from .answers import HttpError, answer, of_error, told
+from ..system.errors import in_words
+from . import asked
+from .answers import HttpError, of_error
 from .door import Door
 from .inbound import inbound
 from .ingest import ingest
@@ -22,44 +22,12 @@ Logged = Callable[[dict[str, Any]], None]
 LONGEST = 200  # characters of a path that are logged
 
 
-async def _healthz(door: Door, request: Request) -> Response:
-    return answer(200, {"status": "ok"})
-
-
-async def _readyz(door: Door, request: Request) -> Response:
-    """Say whether the store is reachable and the project valid; while it is not, the last good one is in force."""
-
-    def look(renewing: Any) -> tuple[IngestlayerError | None, Any]:
-        renewing.look()
-        store: Store = renewing.runtime.store
-        store.has_unfinished()
-        return renewing.trouble, renewing.runtime.project.problems
-
-    try:
-        trouble, problems = await door.ask(look)
-    except StoreError:
-        raise of_error(StoreError("")) from None
-    if trouble is not None:
-        details = trouble.details
-        words = f"{trouble.message}; the last good one is in force"
-        return answer(503, {"error": told("project", words, details)})
-    if problems:
-        return answer(503, {"error": told("project", "the project has broken pipelines: their runs wait", problems)})
-    return answer(200, {"status": "ready"})
-
-
-async def _openapi(door: Door, request: Request) -> Response:
-    """Describe what is taken, by the declarations as they are now."""
-    from ..project.openapi import document
-
-    return answer(200, document(await door.current()))
-
-
 ROUTES: dict[str, dict[str, Route]] = {
     "/v1/ingest": {"POST": ingest},
-    "/healthz": {"GET": _healthz},
-    "/readyz": {"GET": _readyz},
-    "/openapi.json": {"GET": _openapi},
+    "/healthz": {"GET": asked.healthz},
+    "/readyz": {"GET": asked.readyz},
+    "/metrics": {"GET": asked.metrics},
+    "/openapi.json": {"GET": asked.openapi},
 }
 
 

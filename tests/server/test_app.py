@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.folder import Folder
 from tests.support.serving import Serving, usage
@@ -62,3 +63,12 @@ def test_what_is_taken_is_described_by_the_declarations_as_they_are(served: Serv
     described = served.client.get("/openapi.json")
     assert described.json() == served.folder.run("sdk", "openapi").json
     assert "page.viewed" in described.json()["components"]["schemas"]
+
+
+def test_its_metrics_are_those_of_the_command(served: Serving) -> None:
+    response = served.client.get("/metrics")
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    names = {family.name for family in text_string_to_metric_families(response.text)}
+    printed = {family.name for family in text_string_to_metric_families(served.folder.run("metrics").out)}
+    assert "ingestlayer_up" in names
+    assert names == printed

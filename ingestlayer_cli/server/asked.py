@@ -1,0 +1,60 @@
+"""What a monitor, a load balancer or a developer asks: /healthz, /readyz, /metrics, /openapi.json."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..engine.renewing import Renewing
+from ..operations.metrics import CONTENT_TYPE, exposition, measured
+from ..project import openapi as described
+from ..system.addresses import is_loopback
+from ..system.errors import IngestlayerError, Problem, StoreError
+from .answers import answer, of_error, told
+from .door import Door
+
+
+async def healthz(door: Door, request: Request) -> Response:
+    """Say that the process is alive."""
+    return answer(200, {"status": "ok"})
+
+
+async def readyz(door: Door, request: Request) -> Response:
+    """Say whether the store is reachable and the project valid; while it is not, the last good one is in force."""
+
+    def look(renewing: Renewing) -> tuple[IngestlayerError | None, list[Problem]]:
+        renewing.look()
+        renewing.runtime.store.has_unfinished()
+        return renewing.trouble, renewing.runtime.project.problems
+
+    door.check_life()
+    try:
+        trouble, problems = await door.ask(look)
+    except StoreError as error:
+        raise of_error(error) from None
+    if trouble is not None:
+        words = f"{trouble.message}; the last good one is in force"
+        return answer(503, {"error": told("project", words, trouble.details)})
+    if problems:
+        return answer(503, {"error": told("project", "a pipeline is broken: its runs wait", problems)})
+    return answer(200, {"status": "ready"})
+
+
+async def metrics(door: Door, request: Request) -> Response:
+    """Return the numbers of `ingestlayer metrics`."""
+    _check_reader(door, request)
+    found, _ = await asyncio.to_thread(measured, await door.current())
+    return Response(exposition(found), 200, {"Content-Type": CONTENT_TYPE})
+
+
+async def openapi(door: Door, request: Request) -> Response:
+    """Describe what is taken, by the declarations as they are now."""
+    _check_reader(door, request)
+    return answer(200, described.document(await door.current()))
+
+
+def _check_reader(door: Door, request: Request) -> None:
+    """Let nobody but this machine, and who has a key, read what a project is like."""
+    client = request.client.host if request.client else ""
+    if not is_loopback(f"[{client}]" if ":" in client else client):
+        door.key(request)
