@@ -19,6 +19,10 @@ def init(
     ] = None,
     recipe: Annotated[str, typer.Option("--recipe", metavar="NAME", help="What to start from.")] = STARTER,
     add: Annotated[bool, typer.Option("--add", help="Add the recipe to the project that is there.")] = False,
+    service: Annotated[
+        str | None,
+        typer.Option("--source", metavar="NAME", help="Whose webhooks the recipe is fed by: stripe, generic."),
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option(
@@ -75,7 +79,7 @@ def init(
     answers = (key, metric, used, limit, percentage, format, levels, period, channel)
     owners = (customers, customers_key, customers_name, customers_owner)
     if source is not None:
-        if add or recipe != STARTER:
+        if add or service or recipe != STARTER:
             raise UsageError("--from makes a project of its own", "give --from, or --recipe")
         from . import init_from
 
@@ -90,7 +94,7 @@ def init(
 
     # What is added goes to the project around here, as every other command means it.
     place = find(directory or settings.project) if add else directory or "."
-    written = write(recipe, place)
+    written = write(recipe, place, service)
     refresh(place)
     if json:
         say_json({"directory": place, "recipe": recipe, **written._asdict()})
@@ -101,11 +105,11 @@ def init(
         say(f"changed {name}: the tables that it lacked", "green")
     for name in written.kept:
         say(f"kept    {name} (it was there)", "dim")
-    _say_next(recipe, place, fresh="ingestlayer.toml" in written.created)
+    _say_next(recipe, place, service, fresh="ingestlayer.toml" in written.created)
     return 0
 
 
-def _say_next(recipe: str, place: str, fresh: bool) -> None:
+def _say_next(recipe: str, place: str, service: str | None, fresh: bool) -> None:
     """Say what to run now; first what does not fit, where files of the recipe met others."""
     import os
 
@@ -122,6 +126,8 @@ def _say_next(recipe: str, place: str, fresh: bool) -> None:
         note(f"  cd {os.path.relpath(place)}")
     for line in _next(recipe):
         note(f"  {line}")
+    if service is not None:
+        note("  ingestlayer serve    with the secret that [sources] of ingestlayer.toml names")
 
 
 def _problems(place: str) -> int:

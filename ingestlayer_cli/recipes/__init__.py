@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _FOLDER = os.path.dirname(__file__)
 _COMMON = "common"
 _ABOUT = "recipe.toml"  # of the recipe itself, no file of a project
+_SOURCES = "sources"  # of the webhooks that it may be fed by: what is chosen of them
 PROJECT = "ingestlayer.toml"
 STARTER = "starter"  # what `init` makes when no recipe is named: every part of a project once
 
@@ -24,7 +25,7 @@ class Recipe(NamedTuple):
     """What a recipe is for: a title, one line and one paragraph, and the event type to try it with.
 
     `entities` are the kinds that it looks up, `checks` the names of its checks, `shared` the files in `common/` that it
-    needs beside its own.
+    needs beside its own. `sources` are the services whose webhooks it has a table for, and an example of a request.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Recipe(NamedTuple):
     entities: list[str]
     checks: list[str]
     shared: list[str]
+    sources: list[str]
 
     @property
     def sample(self) -> str:
@@ -50,6 +52,7 @@ class Recipe(NamedTuple):
             "description": self.description,
             "event": self.event,
             "sample": self.sample,
+            "sources": self.sources,
             "files": sorted(files(self.name)),
         }
 
@@ -66,25 +69,48 @@ def about(name: str) -> Recipe:
         raise UsageError(f"there is no recipe {name}{near_miss(name, names())}", "`ingestlayer recipes` lists them")
     data = tomllib.loads(_read(name, _ABOUT).decode())
     head = (data["title"], data["summary"], data["description"].strip(), data["event"])
-    return Recipe(name, *head, data.get("entities", []), data.get("checks", []), data.get("shared", []))
+    more = (data.get("entities", []), data.get("checks", []), data.get("shared", []))
+    return Recipe(name, *head, *more, _services(name))
 
 
-def files(name: str) -> dict[str, bytes]:
-    """Return the files that a project gets, by their names in it; UsageError for an unknown recipe."""
+def _services(name: str) -> list[str]:
+    folder = os.path.join(_FOLDER, name, _SOURCES)
+    found = os.listdir(folder) if os.path.isdir(folder) else []
+    return sorted(file.removesuffix(".toml") for file in found if file.endswith(".toml"))
+
+
+def files(name: str, source: str | None = None) -> dict[str, bytes]:
+    """Return the files that a project gets, by their names in it; UsageError for an unknown recipe, or source of it."""
     recipe = about(name)
     found = {".gitignore": ignored()}
     checks = (_text("checks", check) for check in recipe.checks)
-    found[PROJECT] = "\n".join([head(), *(_text("entities", kind) for kind in recipe.entities), *checks]).encode()
+    tables = [*(_text("entities", kind) for kind in recipe.entities), *checks]
+    if source is not None:
+        tables.append(_source(recipe, source))
+        found[f"samples/{source}.json"] = _read(name, _SOURCES, f"{source}.json")
+    found[PROJECT] = "\n".join([head(), *tables]).encode()
     for file in map(_file, recipe.entities):
         found[file] = _read(_COMMON, "entities", file)
     for file in recipe.shared:
         found[file] = _read(_COMMON, *file.split("/"))
-    for folder, _, inside in os.walk(os.path.join(_FOLDER, name)):
+    for folder, below, inside in os.walk(os.path.join(_FOLDER, name)):
+        below[:] = [it for it in below if it != _SOURCES]
         for path in (os.path.join(folder, file) for file in inside):
             target = os.path.relpath(path, os.path.join(_FOLDER, name)).replace(os.sep, "/")
             if target != _ABOUT:
                 found[target] = _read(path)
     return found
+
+
+def _source(recipe: Recipe, source: str) -> str:
+    """Return the table of a service's webhooks; UsageError when the recipe has none."""
+    if source not in recipe.sources:
+        others = f": it has {', '.join(recipe.sources)}" if recipe.sources else ""
+        hint = "what else sends is a table of [sources.NAME] in ingestlayer.toml"
+        raise UsageError(
+            f"the recipe {recipe.name} has no source {source}{near_miss(source, recipe.sources) or others}", hint
+        )
+    return _read(recipe.name, _SOURCES, f"{source}.toml").decode()
 
 
 def ignored() -> bytes:
@@ -121,16 +147,16 @@ class Written(NamedTuple):
     changed: list[str]
 
 
-def write(name: str, directory: str) -> Written:
+def write(name: str, directory: str, source: str | None = None) -> Written:
     """Write a recipe's files below a directory. What is there stays as it is.
 
     A project file that is there gets the tables of the entities and checks that it lacks; of the entities that it has,
     it names the files. UsageError when a file cannot be written; ProjectError, before anything is, when it is no TOML.
     """
-    wanted, written = files(name), Written([], [], [])
+    wanted, written = files(name, source), Written([], [], [])
     project = os.path.join(directory, PROJECT)
     if os.path.lexists(project):
-        added, own = _add_tables(project, about(name))
+        added, own = _add_tables(project, about(name), source)
         (written.changed if added else written.kept).append(PROJECT)
         wanted = {file: wanted[file] for file in wanted if file != PROJECT and file not in own}
     return put(wanted, directory, written)
@@ -154,8 +180,8 @@ def put(wanted: dict[str, bytes], directory: str, written: Written) -> Written:
     return written
 
 
-def _add_tables(path: str, recipe: Recipe) -> tuple[bool, list[str]]:
-    """Append the tables of entities and checks that a project file lacks.
+def _add_tables(path: str, recipe: Recipe, source: str | None) -> tuple[bool, list[str]]:
+    """Append the tables of entities, checks and a source that a project file lacks.
 
     Return whether there was one, and our files for the entities that it has with a file of its own.
     """
@@ -166,6 +192,9 @@ def _add_tables(path: str, recipe: Recipe) -> tuple[bool, list[str]]:
     own = [_file(kind) for kind in recipe.entities if kind in known and known[kind].get("file") != _file(kind)]
     lacking = [_text("entities", kind) for kind in recipe.entities if kind not in known]
     lacking += [_text("checks", check) for check in recipe.checks if check not in data.get("checks", {})]
+    if source is not None:
+        table = _source(recipe, source)
+        lacking += [] if tomllib.loads(table)["sources"].keys() <= data.get("sources", {}).keys() else [table]
     if lacking:
         newline = "\r\n" if "\r\n" in text else "\n"
         start = text if not text or text.endswith("\n") else text + newline

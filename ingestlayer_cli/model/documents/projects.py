@@ -41,6 +41,7 @@ class RecipeDocument(TypedDict):
     description: str
     event: str
     sample: str
+    sources: list[str]
     files: list[str]
 
 
