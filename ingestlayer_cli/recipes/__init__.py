@@ -52,7 +52,6 @@ class Recipe(NamedTuple):
             "description": self.description,
             "event": self.event,
             "sample": self.sample,
-            "sources": self.sources,
             "files": sorted(files(self.name)),
         }
 
@@ -107,9 +106,8 @@ def _source(recipe: Recipe, source: str) -> str:
     if source not in recipe.sources:
         others = f": it has {', '.join(recipe.sources)}" if recipe.sources else ""
         hint = "what else sends is a table of [sources.NAME] in ingestlayer.toml"
-        raise UsageError(
-            f"the recipe {recipe.name} has no source {source}{near_miss(source, recipe.sources) or others}", hint
-        )
+        near = near_miss(source, recipe.sources) or others
+        raise UsageError(f"the recipe {recipe.name} has no source {source}{near}", hint)
     return _read(recipe.name, _SOURCES, f"{source}.toml").decode()
 
 

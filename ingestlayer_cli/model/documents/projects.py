@@ -41,7 +41,6 @@ class RecipeDocument(TypedDict):
     description: str
     event: str
     sample: str
-    sources: list[str]
     files: list[str]
 
 
