@@ -1,6 +1,7 @@
 """Projects to run the program in, and the stand-in for Slack that they post to; one name means one thing everywhere."""
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from tests.support.customers import Customers
 from tests.support.folder import Folder, copied
 from tests.support.person import Person
 from tests.support.pipe import Pipe
+from tests.support.postgres import shared as shared_server
 from tests.support.posting import TOKEN, Posting
 from tests.support.program import ingestlayer
 from tests.support.receiver import Receiver
@@ -62,6 +64,39 @@ def monitor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     yield found
     found.close()
     assert found.problems == []
+
+
+# Every engine of a store ---------------------------------------------------------------------------------------------
+
+ENGINES = ("sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server that all tests of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    with shared_server(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The place of a store in PostgreSQL of this test's own; its address is the secret env:DATABASE_URL."""
+    import psycopg
+
+    schema = f"test_{secrets.token_hex(6)}"
+    monkeypatch.setenv("DATABASE_URL", postgres_server)
+    yield f"env:DATABASE_URL#{schema}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
+
+
+@pytest.fixture(params=ENGINES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The place of a store, of each engine."""
+    if request.param == "sqlite":
+        return str(tmp_path / "store.db")
+    return str(request.getfixturevalue("postgres"))
 
 
 # The project that `init` makes --------------------------------------------------------------------------------------

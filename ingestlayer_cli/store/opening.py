@@ -1,4 +1,7 @@
-"""The two doors of a store: one to write through, one to read through beside those who write. There is no third."""
+"""The two doors of a store: one to write through, one to read through beside those who write. There is no third.
+
+A place is the path of a SQLite file, or names a PostgreSQL database: `env:DATABASE_URL#SCHEMA`.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -6,18 +9,30 @@ if TYPE_CHECKING:
     from .contract.protocols import Store
 
 
-def open_to_write(path: str) -> "Store":
+# How a place begins that is no path.
+SHARED = ("env:", "keyring:", "postgresql://", "postgres://", "service=")
+
+
+def open_to_write(place: str) -> "Store":
     """Open a store, making or migrating it when needed; StoreError says what is in the way."""
+    if place.startswith(SHARED):
+        from .postgres import store as postgres
+
+        return postgres.open_to_write(place)
     from .sqlite import store
 
-    return store.open_to_write(path)
+    return store.open_to_write(place)
 
 
-def open_to_read(path: str) -> "Store | None":
+def open_to_read(place: str) -> "Store | None":
     """Open an existing store for reading alone, live and without a trace; None when there is none."""
+    if place.startswith(SHARED):
+        from .postgres import store
+
+        return store.open_to_read(place)
     from .sqlite import reading
 
-    return reading.open_to_read(path)
+    return reading.open_to_read(place)
 
 
 def engine_version() -> tuple[int, ...]:

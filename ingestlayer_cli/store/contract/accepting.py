@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...model.events import Event
+from ...system.errors import StoreError
 
 Keys = Mapping[str, Collection[str]]  # by their kind or scope
 
@@ -13,6 +14,14 @@ class First(NamedTuple):
 
     event: Event
     accepted_at: int
+
+
+class RepeatError(StoreError):
+    """Others were in the way of a transaction, and nothing of it is committed: it is done again."""
+
+
+class AwayError(StoreError):
+    """The store is out of reach: what is to be accepted may be kept elsewhere until it is there."""
 
 
 class LookedUp(NamedTuple):

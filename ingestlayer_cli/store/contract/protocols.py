@@ -532,8 +532,11 @@ class Store(Memory, Protocol):
     @property
     def keys(self) -> ApiKeys: ...
 
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """Commit what is written inside at the end; roll everything back on any exception."""
+    def transaction(self, may_repeat: bool = False) -> AbstractContextManager[Transaction]:
+        """Commit what is written inside at the end; roll everything back on any exception.
+
+        Whose caller does all of it again after a RepeatError says that it `may_repeat`; another one waits for others.
+        """
 
     def has_unfinished(self) -> bool:
         """Say whether a run failed and is to be run again."""

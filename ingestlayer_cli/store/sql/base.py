@@ -14,3 +14,7 @@ class Base(Lookups):
 
     def transaction(self, may_repeat: bool = False) -> "AbstractContextManager[SqlTransaction]":
         raise NotImplementedError
+
+    def alone(self) -> "AbstractContextManager[SqlTransaction]":
+        """Return a transaction beside which there is no other."""
+        return self.transaction()

@@ -98,11 +98,11 @@ class SqlHistory:
         if status is None or status == "delivered":
             return False
         rows = _ENDED if status in _OUTCOMES else _OPEN
-        found = self._rows(f"SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT ?)", status, PAGE + 1)
+        found = self._rows(f"SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT ?) few", status, PAGE + 1)
         return bool(found[0][0] <= PAGE)
 
     def _is_rare_source(self, source: str | None) -> bool:
-        found = "SELECT count(*) FROM (SELECT 1 FROM events e WHERE e.source = ? LIMIT ?)"
+        found = "SELECT count(*) FROM (SELECT 1 FROM events e WHERE e.source = ? LIMIT ?) few"
         return source is not None and bool(self._rows(found, source, PAGE + 1)[0][0] <= PAGE)
 
     def mark(self, at_most: Mark | None = None) -> Mark:

@@ -32,7 +32,10 @@ _NOT_WITHOUT = (
 )
 
 # A batch has a span of numbers for each of its transactions: more than there may be terms in an expression.
-_OWN = "w.seq BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM json_each(?) WHERE w.seq BETWEEN value ->> 0 AND value ->> 1)"
+_OWN = (
+    "w.seq BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM json_each(?)"
+    " WHERE w.seq BETWEEN CAST(value ->> 0 AS BIGINT) AND CAST(value ->> 1 AS BIGINT))"
+)
 
 # When a delivery `w` may be sent for its rate's sake; of the values, of `_of_rate`, the last is when to look again at
 # one that is in hand. What no pace and no lease explains was written by a clock that was ahead.
@@ -123,7 +126,7 @@ class SqlOutbox:
             f"(SELECT w.due_at {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ? AND {_RATE_FREE_AT} <= ?"
             " ORDER BY w.seq LIMIT 1),"
             f"(SELECT min(max(w.due_at, {_RATE_FREE_AT})) {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ?)) AS due_at"
-            f" FROM lanes l WHERE TRUE{of_lanes}) WHERE due_at IS NOT NULL",
+            f" FROM lanes l WHERE TRUE{of_lanes}) waiting WHERE due_at IS NOT NULL",
             *(look, *values, now, *rate, now, *rate, *values, due_by, *own),
         )
         found: int | None = rows[0][0]
@@ -437,7 +440,7 @@ def _settle(execute: Any, id_: str, attempt: Attempt) -> None:
         (
             attempt.status,
             attempt.due_at,
-            attempt.counts,
+            int(attempt.counts),
             None if attempt.status in ARRIVED else attempt.error,
             attempt.hint,
             receipt,

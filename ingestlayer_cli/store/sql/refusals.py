@@ -47,9 +47,9 @@ class SqlRefusals:
 
     def of_rule(self, rule: str, type_: str | None, after: int, limit: int) -> list[tuple[int, str, str]]:
         return self._rows(
-            "SELECT seq, source, raw FROM dead_letters WHERE kind = ? AND (? IS NULL OR type = ?) AND seq > ?"
+            "SELECT seq, source, raw FROM dead_letters WHERE kind = ? AND type = coalesce(?, type) AND seq > ?"
             " ORDER BY seq LIMIT ?",
-            *(rule, type_, type_, after, limit),
+            *(rule, type_, after, limit),
         )
 
 

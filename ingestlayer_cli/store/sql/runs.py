@@ -153,7 +153,7 @@ class SqlRuns:
         outcomes = "(VALUES ('queued'), ('dropped'), ('failed')) o"
         rows = self._rows(
             f"SELECT version, max(last) FROM (SELECT v.version, ({latest}) AS last FROM pipeline_versions v, {outcomes}"
-            " WHERE v.pipeline = ?) WHERE last IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 1",
+            " WHERE v.pipeline = ?) ran WHERE last IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 1",
             pipeline,
         )
         return str(rows[0][0]) if rows else None

@@ -1,24 +1,20 @@
 """Every engine of a store, opened twice: as two processes have it."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from ingestlayer_cli.store.contract.protocols import Store
-from ingestlayer_cli.store.sqlite.store import open_to_write
-
-# How an engine opens the store of a folder.
-ENGINES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: open_to_write(str(folder / "store.db"))}
+from ingestlayer_cli.store.opening import open_to_write
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+@pytest.fixture
+def engine(place: str) -> Iterator[Callable[[], Store]]:
     """Open one store, as often as it is called."""
     opened: list[Store] = []
 
     def another() -> Store:
-        opened.append(ENGINES[request.param](tmp_path))
+        opened.append(open_to_write(place))
         return opened[-1]
 
     yield another

@@ -6,8 +6,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from ingestlayer_cli.store.sql.upkeep import PAUSE
 from ingestlayer_cli.store.sqlite.store import SqliteStore, open_to_write
-from ingestlayer_cli.store.sqlite.upkeep import PAUSE
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting, envelope
 

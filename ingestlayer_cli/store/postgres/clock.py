@@ -1,0 +1,19 @@
+"""The database's clock: whatever a host's own says, all hosts have the same time."""
+
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+from ...system.clock import Clock
+
+if TYPE_CHECKING:
+    from .link import PostgresLink
+
+
+class DatabaseClock(Clock):
+    """What time it is by the database, which was asked when it was connected to."""
+
+    def __init__(self, link: "PostgresLink") -> None:
+        self._link = link
+
+    def now(self) -> int:
+        return self._link.offset + monotonic_ns() // 1_000_000

@@ -1,0 +1,82 @@
+"""What PostgreSQL, and the way to it, say in words with a remedy; never with a password."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote
+
+from ...system.errors import StoreError, UsageError
+from ..contract.accepting import AwayError, RepeatError
+from .address import Address
+
+# Of others who were in the way: a serialization that failed, a deadlock, no room for locks.
+_IN_THE_WAY = ("40001", "40P01", "53200")
+# The server is going down, coming up, or has no connection left; 25006: it is a standby now.
+_AWAY = ("57P01", "57P02", "57P03", "53300", "25006", "08")
+
+_STATES = [
+    ("42501", "may not be written by its user", "give the user the rights, or let who has them run what"
+     " `ingestlayer store info --schema` prints"),
+    ("28", "refuses its user", "look at the user and the password: they are in {url}, PGPASSWORD, or a service file"),
+    ("3D000", "does not exist", "make the database, or look at its name in {url}"),
+    ("53100", "has no room: the disk is full", "free some space on the server"),
+    ("42P01", "has not the tables of this program", "`ingestlayer store info --schema` prints the SQL that makes them"),
+]  # fmt: skip
+
+
+@contextmanager
+def errors(address: Address, conninfo: str, patience: float) -> Iterator[None]:
+    """Turn what psycopg says into words with a remedy."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _in_words(error, address, conninfo, patience) from None
+    except UnicodeEncodeError as error:  # of an argument with half a character, or in another encoding
+        word = ascii(str(error.object)[:60])
+        hint = "nothing that is stored is called so: write it in UTF-8"
+        raise UsageError(f"{word} is not Unicode text", hint) from None
+
+
+def _in_words(error: Any, address: Address, conninfo: str, patience: float) -> StoreError:
+    """Return the error for one of psycopg's."""
+    state, said = error.sqlstate or "", _first_line(without_secrets(str(error), conninfo))
+    store = f"the store {address.label}"
+    if state in _IN_THE_WAY:
+        return RepeatError(f"{store}: others were in the way: {said}", "try again")
+    if state == "55P03":
+        hint = "look for a process that is stuck; then try again"
+        return StoreError(f"{store} is held by another process for over {patience:g} s", hint)
+    for start, words, hint in _STATES:
+        if state.startswith(start) or (start == "28" and not state and "password" in said):
+            return StoreError(f"{store} {words}: {said}", hint.format(url=address.url))
+    if is_away(error):
+        hint = f"is the server up, and reached from here? Its address is in {address.url}"
+        return AwayError(f"{store} is out of reach: {said}", hint)
+    return StoreError(f"{store} failed: {said}")
+
+
+def is_away(error: Any) -> bool:
+    """Say whether the server was not reached, or has ended the connection."""
+    from psycopg import InterfaceError, OperationalError
+
+    state = error.sqlstate or ""
+    return state.startswith(_AWAY) or (isinstance(error, OperationalError | InterfaceError) and not state)
+
+
+def without_secrets(text: str, conninfo: str) -> str:
+    """Take an address and its password out of what a driver says."""
+    if not conninfo:
+        return text
+    text = text.replace(conninfo, "[address]")
+    found = re.search(r"://[^:/@]*:([^@]+)@|password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)|[?&]password=([^&\s]+)", conninfo)
+    secret = next(filter(None, found.groups()), "").strip("'") if found else ""
+    for word in {secret, unquote(secret)} - {""}:
+        text = text.replace(word, "[secret]")
+    return text
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")[:300]

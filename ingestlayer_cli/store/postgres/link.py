@@ -1,0 +1,184 @@
+"""A connection to PostgreSQL, spoken to as SQLite is, and made anew where the server was away for a moment."""
+
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+from time import monotonic_ns, sleep
+from typing import TYPE_CHECKING, Any
+
+from ...system.errors import ProjectError, StoreError
+from .address import Address
+from .errors import errors, is_away
+from .schema import quoted
+from .spoken import bound, spoken
+
+if TYPE_CHECKING:
+    import psycopg
+
+OLDEST = 130_000  # PostgreSQL 13
+CONNECT = 5  # seconds for one server to answer
+PATIENCE = 15  # seconds that a server which was there is waited for: it may be restarted
+BUSY = 60  # seconds that a lock is waited for
+# A process that was stopped in the middle of a transaction holds others up no longer than this.
+_SETTINGS = f"-c idle_in_transaction_session_timeout={2 * BUSY}s -c TimeZone=UTC"
+_HELLO = (
+    "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),"
+    " current_setting('synchronous_commit'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+)
+
+
+class PostgresLink:
+    """An open connection. One thread at a time may use it."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.conninfo = address.conninfo()
+        self._patience: float = BUSY
+        self.offset = 0  # of the database's clock to `monotonic_ns`, in milliseconds
+        self._connection: psycopg.Connection[Any] = self._connect()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server, or the way to it, has ended the connection."""
+        return self._connection.closed
+
+    def renew(self) -> None:
+        """Connect anew, to a server that may be just starting."""
+        self._connection.close()
+        ends = monotonic_ns() + PATIENCE * 1_000_000_000
+        while True:
+            try:
+                self._connection = self._connect()
+                return
+            except StoreError:
+                if monotonic_ns() > ends:
+                    raise
+            sleep(0.1)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer than this for a lock."""
+        self._patience = seconds
+        with self.errors():
+            self._connection.execute(f"SET lock_timeout TO {int(seconds * 1000)}".encode())
+
+    def execute(self, sql: str, values: Any = (), /) -> Any:
+        said, lists = spoken(sql)
+        return self._connection.execute(said.encode(), bound(values, lists))
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any:
+        said, lists = spoken(sql)
+        cursor = self._connection.cursor()
+        given = [bound(row, lists) for row in rows]
+        if given:
+            cursor.executemany(said.encode(), given)
+        return cursor if given else _NONE
+
+    def run(self, script: str) -> None:
+        """Run SQL of several statements, without values, as it is."""
+        self._connection.execute(script.encode())
+
+    def _connect(self) -> "psycopg.Connection[Any]":
+        driver = _driver()
+        own = self._own()
+        with self.errors():
+            connection: psycopg.Connection[Any] = driver.connect(
+                self.conninfo, autocommit=True, prepare_threshold=None, **own
+            )
+        try:
+            with self.errors():
+                self._greet(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _own(self) -> dict[str, Any]:
+        """Return what is set beside what the address says."""
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+
+        try:
+            said = conninfo_to_dict(self.conninfo)
+        except ProgrammingError:
+            words = f"{self.address.url} is no address of a PostgreSQL database"
+            raise StoreError(words, "write it as libpq has it: postgresql://USER@HOST/DATABASE") from None
+        defaults = {"connect_timeout": CONNECT, "application_name": "ingestlayer"}
+        path = re.sub(r"([\\ ])", r"\\\1", quoted(self.address.schema))
+        settings = f"{_SETTINGS} -c lock_timeout={int(self._patience * 1000)} -c search_path={path}"
+        options = f"{said.get('options') or ''} {settings}"
+        return {**{n: v for n, v in defaults.items() if n not in said}, "options": options, "client_encoding": "UTF8"}
+
+    def _greet(self, connection: "psycopg.Connection[Any]") -> None:
+        _understand(connection)
+        sent = monotonic_ns()
+        version, encoding, synchronous, now = connection.execute(_HELLO).fetchone() or (0, "", "", 0)
+        self.offset = now - (sent + monotonic_ns()) // 2_000_000
+        if version < OLDEST:
+            raise StoreError(f"PostgreSQL {version // 10_000} is too old", "the store needs PostgreSQL 13 or newer")
+        if encoding != "UTF8":
+            hint = "make the database with ENCODING 'UTF8'"
+            raise StoreError(f"the store {self.address.label} is in a database of {encoding}", hint)
+        if synchronous == "off":  # what is committed is never lost
+            connection.execute("SET synchronous_commit TO on")
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Turn what psycopg says into words with a remedy."""
+        return errors(self.address, self.conninfo, self._patience)
+
+    def is_away(self, error: Any) -> bool:
+        """Say whether the connection is lost by an error."""
+        return self._connection.closed or is_away(error)
+
+
+class _Nothing:
+    rowcount = 0
+
+
+_NONE = _Nothing()
+
+
+@cache
+def _driver() -> Any:
+    try:
+        import psycopg
+    except ImportError:
+        words = "a store in PostgreSQL needs the package psycopg"
+        raise ProjectError(words, "pip install 'ingestlayer-cli[postgres]'") from None
+    return psycopg
+
+
+@cache
+def _adapters() -> tuple[type, type, type]:
+    """Return what writes and reads texts: PostgreSQL's hold no NUL, and Python's may. And what reads sums, of integers."""
+    from psycopg.types.numeric import IntLoader
+    from psycopg.types.string import StrDumperUnknown, TextLoader
+
+    class Dumper(StrDumperUnknown):
+        def dump(self, obj: str) -> Any:
+            return super().dump(masked(obj) if "\0" in obj or "\1" in obj else obj)
+
+    class Loader(TextLoader):
+        def load(self, data: Any) -> Any:
+            found = str(super().load(data))
+            return _MASKED.sub(lambda it: "\0\1"[int(it[0][1])], found) if "\1" in found else found
+
+    return Dumper, Loader, IntLoader
+
+
+_MASKED = re.compile("\1[01]")
+
+
+def masked(text: str) -> str:
+    """Return a text without NUL, from which it can be told."""
+    return text.replace("\1", "\11").replace("\0", "\10")
+
+
+def _understand(connection: "psycopg.Connection[Any]") -> None:
+    dumper, texts, sums = _adapters()
+    connection.adapters.register_dumper(str, dumper)
+    connection.adapters.register_loader("text", texts)
+    connection.adapters.register_loader("numeric", sums)

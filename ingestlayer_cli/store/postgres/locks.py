@@ -1,0 +1,91 @@
+"""What one transaction looks at, to write it then, is its own until it ends.
+
+Locks of the database (`pg_advisory_xact_lock`), one for each key, taken in the order of their numbers. A transaction
+that would need more than `MOST` takes the store for itself: every other one holds that in share. Out of order nobody
+waits: the transaction is done again, and begins with all that it was found to need.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from ..contract.accepting import RepeatError
+
+if TYPE_CHECKING:
+    from .link import PostgresLink
+
+MOST = 400  # a server of a hundred connections has room for six thousand
+LAST = 1 << 62  # what is locked at a transaction's end has the numbers from here on
+
+_TAKE = (
+    "SELECT CASE WHEN alone THEN pg_advisory_xact_lock(number) IS NULL"
+    " ELSE pg_advisory_xact_lock_shared(number) IS NULL END FROM unnest(?::bigint[], ?::boolean[]) AS t (number, alone)"
+)
+_TRY = (
+    "SELECT coalesce(bool_and(CASE WHEN alone THEN pg_try_advisory_xact_lock(number)"
+    " ELSE pg_try_advisory_xact_lock_shared(number) END), TRUE)"
+    " FROM unnest(?::bigint[], ?::boolean[]) AS t (number, alone)"
+)
+
+Needed = dict[int, bool]  # numbers of locks: whether they are held alone
+
+
+def number_of(*names: str) -> int:
+    """Return the number of what has these names."""
+    text = "\0".join(names).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 2
+
+
+class Locks:
+    """The locks of one transaction, which holds the store in share, or alone."""
+
+    def __init__(self, link: "PostgresLink", may_repeat: bool, begin_with: Needed, has_all: bool) -> None:
+        self._link = link
+        self._schema = link.address.schema
+        self._may_repeat = may_repeat
+        self._begin_with = begin_with
+        self.has_all = has_all
+        self._held: Needed = {}
+        self.needed: Needed = {}  # by a transaction that is to be done again
+        self.needs_all = False
+
+    def hold(self, names: Iterable[tuple[str, ...]], alone: bool = True, last: bool = False) -> None:
+        """Lock what has these names; in share, where it is only read."""
+        if self.has_all:
+            return
+        held, above = self._held, LAST if last else 0
+        numbers = {number_of(self._schema, *name) + above for name in names}
+        wanted = {it: alone for it in numbers if it not in held or (alone and not held[it])}
+        if not wanted:
+            return
+        if not held:  # in the right order, with what is known to be needed
+            wanted = self._begin_with | {it: alone or self._begin_with.get(it, False) for it in wanted}
+        if len(held) + len(wanted) > MOST:
+            self._want_all(wanted)
+        elif not held or min(wanted) > max(held):
+            self._take(_TAKE, wanted)
+        elif not self._take(_TRY, wanted):
+            self._want(wanted)
+        held.update(wanted)
+
+    def _want_all(self, wanted: Needed) -> None:
+        if self._may_repeat:
+            self.needs_all = True
+            raise RepeatError("the transaction is too large to share the store", "try again")
+        self._link.execute("SELECT pg_advisory_xact_lock(?::bigint)", (self.all,))
+        self.has_all = True
+
+    def _want(self, wanted: Needed) -> None:
+        if self._may_repeat:
+            self.needed = self._held | wanted
+            raise RepeatError("others hold what the transaction looks at", "try again")
+        self._take(_TAKE, wanted)
+
+    def _take(self, sql: str, wanted: Needed) -> Any:
+        numbers = sorted(wanted)
+        return self._link.execute(sql, (numbers, [wanted[it] for it in numbers])).fetchall()[-1][0]
+
+    @property
+    def all(self) -> int:
+        """The number of the store as a whole."""
+        return number_of(self._schema)

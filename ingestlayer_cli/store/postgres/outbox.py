@@ -1,0 +1,57 @@
+"""What waits to be sent, claimed by several machines at once."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..contract.sending import Attempt, Claimed, Doubtful, Leased, Wanted
+from ..sql.outbox import SqlOutbox, first_due
+
+if TYPE_CHECKING:
+    from .store import PostgresStore
+
+
+class PostgresOutbox(SqlOutbox):
+    """See `contract.protocols.StoredOutbox`."""
+
+    def __init__(self, store: "PostgresStore") -> None:
+        super().__init__(store)
+        self._repeated = store.repeated
+
+    def _first(self, execute: Any, wanted: Wanted, now: int) -> tuple[int, int] | None:
+        """Lock a target that nobody else has in hand, and look again what is first in it."""
+        passed: list[int] = []
+        while True:
+            sql, values = first_due(wanted, now, " AND l.seq <> ALL(?::bigint[])")
+            row = execute(f"{sql} FOR UPDATE OF l SKIP LOCKED", [*values, passed]).fetchone()
+            if row is None:
+                return None
+            lane = int(row[1])
+            sql, values = first_due(wanted, now, " AND l.seq = ?")
+            found: tuple[int, int] | None = execute(sql, [*values, lane]).fetchone()
+            if found is not None and self._lock_rate(execute, found[0]):
+                found = execute(sql, [*values, lane]).fetchone()
+            if found is not None:
+                return found
+            passed.append(lane)
+
+    def _lock_rate(self, execute: Any, seq: int) -> bool:
+        """Lock the rate that a delivery goes at; say whether it has one."""
+        rate = execute("SELECT rate FROM deliveries WHERE seq = ?", (seq,)).fetchone()[0]
+        if rate is not None:
+            execute("SELECT 1 FROM rates WHERE seq = ? FOR UPDATE", (rate,))
+        return rate is not None
+
+    def claim(self, wanted: Wanted, now: int, lease: int, pace: Callable[[str], int], owner: str) -> Claimed | None:
+        return self._repeated(lambda: super(PostgresOutbox, self).claim(wanted, now, lease, pace, owner))
+
+    def record(self, claimed: Claimed, attempt: Attempt, owner: str) -> None:
+        self._repeated(lambda: super(PostgresOutbox, self).record(claimed, attempt, owner))
+
+    def abandon(self, row: Leased, attempt: Attempt) -> None:
+        self._repeated(lambda: super(PostgresOutbox, self).abandon(row, attempt))
+
+    def settle(self, row: Doubtful, attempt: Attempt, owner: str) -> bool:
+        return self._repeated(lambda: super(PostgresOutbox, self).settle(row, attempt, owner))
+
+    def set_right(self, now: int, hold: Callable[[str], int], pause: int, lease: int) -> None:
+        self._repeated(lambda: super(PostgresOutbox, self).set_right(now, hold, pause, lease))

@@ -1,0 +1,132 @@
+"""A PostgreSQL server for the tests: Debian's, else the one that a wheel brings; run as a user without rights."""
+
+import contextlib
+import fcntl
+import glob
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+OPTIONS = "-c listen_addresses=127.0.0.1 -c shared_buffers=32MB -c max_connections=200"
+RULES = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\n"
+
+
+def programs() -> str:
+    """Return the folder with initdb and pg_ctl."""
+    if found := sorted(glob.glob("/usr/lib/postgresql/*/bin")):
+        return found[-1]
+    spec = find_spec("pgserver")
+    assert spec is not None, "there is no PostgreSQL server: pip install -e '.[dev]', or apt-get install postgresql"
+    assert spec.origin is not None
+    return str(Path(spec.origin).parent / "pginstall" / "bin")
+
+
+class Server:
+    """A server of its own, with databases for tests. `durable` writes to disk as a real one does."""
+
+    def __init__(self, folder: Path, durable: bool = False) -> None:
+        self._folder = folder
+        self._user = None
+        if os.geteuid() == 0:  # initdb refuses root
+            names = [entry.pw_name for entry in pwd.getpwall()]
+            self._user = next(name for name in ("postgres", "nobody") if name in names)
+            shutil.chown(folder, self._user)
+        self.port = _free_port()
+        initdb = ("-D", f"{folder}/data", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
+        self._run("initdb", *initdb)
+        (folder / "data" / "pg_hba.conf").write_text(RULES)
+        self._options = f"-p {self.port} -k {folder} {OPTIONS} {'' if durable else '-c fsync=off'}"
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """The address of its first database, for its owner."""
+        return self.address("postgres")
+
+    def address(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        self._run(
+            "pg_ctl", "-D", f"{self._folder}/data", "-w", "-l", f"{self._folder}/log", "-o", self._options, "start"
+        )
+
+    def stop(self, mode: str = "immediate") -> None:
+        if (self._folder / "data" / "postmaster.pid").exists():
+            self._run("pg_ctl", "-D", f"{self._folder}/data", "-m", mode, "-w", "stop")
+
+    def _run(self, program: str, *words: str) -> None:
+        # A server that goes on keeps what it was given as streams.
+        with open(self._folder / "said", "a+") as said:
+            command = [f"{programs()}/{program}", *words]
+            done = subprocess.run(command, user=self._user, stdout=said, stderr=said, cwd=self._folder, timeout=100)
+            said.seek(0)
+            assert done.returncode == 0, said.read()
+
+
+@contextlib.contextmanager
+def server(durable: bool = False) -> Iterator[Server]:
+    """Run a server for the time of a `with`."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    folder.chmod(0o755)
+    running = None
+    try:
+        running = Server(folder, durable)
+        yield running
+    finally:
+        if running is not None:
+            running.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def shared(folder: Path) -> Iterator[str]:
+    """Lend the one server of a run of the tests, whose processes share a folder; the last one stops it."""
+    lock, place = folder / "postgres.lock", folder / "postgres"
+    with _locked(lock):
+        users = int(place.read_text().split()[1]) if place.exists() else 0
+        if not users:
+            home = Path(tempfile.mkdtemp(prefix="pg"))
+            home.chmod(0o755)
+            started = Server(home)
+            place.write_text(f"{home} 0 {started.port}")
+        home_, _, port = place.read_text().split()
+        place.write_text(f"{home_} {users + 1} {port}")
+    try:
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        with _locked(lock):
+            _, users_, _ = place.read_text().split()
+            place.write_text(f"{home_} {int(users_) - 1} {port}")
+            if int(users_) == 1:
+                _stop(Path(home_))
+                place.unlink()
+
+
+def _stop(folder: Path) -> None:
+    pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, 3)  # immediate
+    ends = time.monotonic() + 30
+    while (folder / "data" / "postmaster.pid").exists() and time.monotonic() < ends:
+        time.sleep(0.02)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
