@@ -8,7 +8,7 @@ from .schema import BLOCK
 from .transaction import class_of
 
 if TYPE_CHECKING:
-    from .store import PostgresStore
+    from .database import PostgresDatabase
 
 # Up to where no transaction that goes on can add anything: the numbers after are of those that began since, or of none.
 _LOWEST = (
@@ -20,7 +20,7 @@ _LOWEST = (
 class PostgresHistory(SqlHistory):
     """See `contract.protocols.StoredHistory`."""
 
-    def __init__(self, store: "PostgresStore") -> None:
+    def __init__(self, store: "PostgresDatabase") -> None:
         super().__init__(store)
         self._class = class_of(store.link.address.schema)
 

@@ -153,7 +153,7 @@ def _driver() -> Any:
 
 @cache
 def _adapters() -> tuple[type, type, type]:
-    """Return what writes and reads texts: PostgreSQL's hold no NUL, and Python's may. And what reads sums, of integers."""
+    """Return what writes and reads texts: PostgreSQL's hold no NUL, and Python's may; and what reads sums."""
     from psycopg.types.numeric import IntLoader
     from psycopg.types.string import StrDumperUnknown, TextLoader
 

@@ -7,13 +7,13 @@ from ..contract.sending import Attempt, Claimed, Doubtful, Leased, Wanted
 from ..sql.outbox import SqlOutbox, first_due
 
 if TYPE_CHECKING:
-    from .store import PostgresStore
+    from .database import PostgresDatabase
 
 
 class PostgresOutbox(SqlOutbox):
     """See `contract.protocols.StoredOutbox`."""
 
-    def __init__(self, store: "PostgresStore") -> None:
+    def __init__(self, store: "PostgresDatabase") -> None:
         super().__init__(store)
         self._repeated = store.repeated
 

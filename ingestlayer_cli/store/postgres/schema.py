@@ -32,6 +32,7 @@ CREATE TABLE events (
 );
 CREATE INDEX events_by_key ON events (key_hash) WHERE key_hash IS NOT NULL;
 CREATE INDEX events_by_time ON events (received_at);
+CREATE INDEX events_by_source ON events (source, received_at);
 CREATE INDEX events_by_type ON events (type, received_at);
 
 CREATE TABLE dead_letters (

@@ -1,8 +1,8 @@
 """SQL as SQLite understands it, said to PostgreSQL.
 
 The parts of a store that engines share are written for SQLite. What differs is little: the marks of values, lists of
-them, which index is meant, a word that is reserved here, and that a query in FROM has a name. `max`, `min` and `instr` of values are functions that the
-schema brings. Texts are ordered as SQLite does it by the collation of their columns.
+them, which index is meant, a word that is reserved here, and that a query in FROM has a name. `max`, `min` and `instr`
+of values are functions that the schema brings. Texts are ordered as SQLite does it by the collation of their columns.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 _LIST = "IN (SELECT value FROM json_each(?))"
 _INDEX = re.compile(r" (?:INDEXED BY \w+|NOT INDEXED)")
-_NO_INDEX = re.compile(r"(?<![\w)] )(?<!\w)\+(?=\w\.)")  # `+e.type`: not by an index
+_NO_INDEX = re.compile(r"(?:(?<=\()|(?<=WHERE )|(?<=AND )|(?<=OR ))\+(?=\w+\.)")  # `+e.type`: not by an index
 _INNER = re.compile(r"\b(?:FROM|JOIN) (?=\((?:SELECT|VALUES)\b)")
 _NAMED = re.compile(r" (?!WHERE\b|GROUP\b|ORDER\b|LIMIT\b|UNION\b|JOIN\b|LEFT\b|ON\b)\w")
 _USER = re.compile(r"(?<![\w.'])user(?![\w'])")

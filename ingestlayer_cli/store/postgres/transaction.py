@@ -16,7 +16,7 @@ from .locks import Locks, number_of
 from .schema import BLOCK
 
 if TYPE_CHECKING:
-    from .store import PostgresStore
+    from .link import PostgresLink
 
 _FIRST = 1 << 62  # of the numbers that rows have until the end
 _LANE, _THREAD, _RATE = 7, 13, 14  # their places in a row of deliveries
@@ -32,9 +32,15 @@ class _Later(NamedTuple):
 class PostgresTransaction(SqlTransaction):
     """See the module, and `contract.protocols.Transaction`."""
 
-    def __init__(self, store: "PostgresStore", locks: Locks) -> None:
-        super().__init__(store.link, store.versions, store.numbers)
-        self._schema = store.link.address.schema
+    def __init__(
+        self,
+        link: "PostgresLink",
+        versions: dict[tuple[str, str], int],
+        numbers: dict[tuple[str, str], int],
+        locks: Locks,
+    ) -> None:
+        super().__init__(link, versions, numbers)
+        self._schema = link.address.schema
         self.locks = locks
         self._texts: dict[tuple[str, ...], tuple[str, int]] = {}  # of pipelines: their text, and since when
         self._threads: dict[_Later, NewThread] = {}

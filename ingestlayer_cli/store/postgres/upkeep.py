@@ -7,7 +7,7 @@ from ..sql.upkeep import SqlUpkeep
 from .schema import VERSION
 
 if TYPE_CHECKING:
-    from .store import PostgresStore
+    from .database import PostgresDatabase
 
 _SIZE = (
     "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c WHERE c.relkind = 'r'"
@@ -18,7 +18,7 @@ _SIZE = (
 class PostgresUpkeep(SqlUpkeep):
     """See `contract.protocols.Upkeep`."""
 
-    def __init__(self, store: "PostgresStore") -> None:
+    def __init__(self, store: "PostgresDatabase") -> None:
         super().__init__(store)
         self._database = store
 

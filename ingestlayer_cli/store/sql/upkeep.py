@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...system.clock import Clock, format_time
-from ..contract.reading import Looked, Totals
+from ..contract.reading import Looked, Recent, Totals
 from .base import Base
 
 if TYPE_CHECKING:

@@ -1,0 +1,163 @@
+"""An open PostgreSQL database: its transactions, beside those of others, and its reads."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
+
+from ...system.clock import Clock
+from ...system.errors import StoreError
+from ..contract.accepting import AwayError, RepeatError
+from ..sql.base import Base
+from .clock import DatabaseClock
+from .link import PostgresLink
+from .locks import Locks, Needed
+from .schema import VERSION
+from .transaction import PostgresTransaction, commit_number
+
+T = TypeVar("T")
+
+
+class PostgresDatabase(Base):
+    """One thread at a time may use it."""
+
+    is_in_place = True  # nobody puts another one in its place
+
+    def __init__(self, link: PostgresLink, version: int = VERSION) -> None:
+        self.link = link
+        self.version = version  # opened for reading, it may be an older one
+        self.path = link.address.label
+        self.versions: dict[tuple[str, str], int] = {}
+        self.numbers: dict[tuple[str, str], int] = {}
+        self._is_inside = False  # a transaction
+        self._needed: Needed = {}
+        self._needs_all = False
+
+    @property
+    def is_outdated(self) -> bool:
+        return self.version < VERSION
+
+    def clock(self, own: Clock) -> Clock:
+        return DatabaseClock(self.link)
+
+    @contextmanager
+    def transaction(self, may_repeat: bool = False) -> Iterator[PostgresTransaction]:
+        """Commit what is written inside at the end; roll everything back on any exception."""
+        if self.link.is_lost:
+            self.link.renew()
+        locks = Locks(self.link, may_repeat, self._needed, self._needs_all)
+        self._needed, self._needs_all = {}, False
+        self._is_inside = True
+        try:
+            with self._errors():
+                self._begin(locks)
+                transaction = PostgresTransaction(self.link, self.versions, self.numbers, locks)
+                yield transaction
+                transaction.flush()
+                self._commit(transaction)
+        except BaseException:
+            # Numbers that were handed out inside may not exist now.
+            self.versions.clear()
+            self.numbers.clear()
+            self._needed, self._needs_all = locks.needed, locks.needs_all
+            self._roll_back()
+            raise
+        finally:
+            self._is_inside = False
+
+    def alone(self) -> AbstractContextManager[PostgresTransaction]:
+        self._needs_all = True
+        return self.transaction()
+
+    def _begin(self, locks: Locks) -> None:
+        how = "pg_advisory_xact_lock" if locks.has_all else "pg_advisory_xact_lock_shared"
+        self.link.run(f"BEGIN; SELECT {how}({locks.all})")
+        version = self.link.execute("SELECT version FROM store").fetchone()[0]
+        if version != VERSION:  # another program has brought it to one that this one does not know
+            raise StoreError(f"the store {self.path} is of version {version} now", "try again")
+
+    def _commit(self, transaction: PostgresTransaction) -> None:
+        """Commit; where the connection is lost by it, ask what became of it, and never guess."""
+        event = transaction.first_event
+        number = None if event else self.link.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()[0]
+        try:
+            self.link.run("COMMIT")
+        except Exception as error:
+            if not self.link.is_away(error):
+                raise
+            self.link.renew()
+            if not (self._is_there(event) if event else self._is_committed(number)):
+                raise RepeatError(f"the connection to the store {self.path} was lost", "try again") from None
+
+    def _is_there(self, event: str) -> bool:
+        """Say whether an event was committed, once its transaction has ended."""
+        self.link.execute("SELECT pg_advisory_lock(?::bigint)", (commit_number(self.link.address.schema, event),))
+        self.link.execute("SELECT pg_advisory_unlock_all()")
+        return bool(self.link.execute("SELECT 1 FROM events WHERE id = ?", (event,)).fetchone())
+
+    def _is_committed(self, number: str | None) -> bool:
+        """Say whether a transaction without events was; one without a number has written nothing."""
+        from time import sleep
+
+        if number is None:
+            return True
+        with self.link.errors():
+            while True:
+                last = self.link.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()[0]
+                if int(number) >= int(last):
+                    return False  # the server has not heard of it
+                said = self.link.execute("SELECT pg_xact_status(?::text::xid8)", (number,)).fetchone()[0]
+                if said != "in progress":
+                    return bool(said == "committed")
+                sleep(0.05)
+
+    def _roll_back(self) -> None:
+        if not self.link.is_lost:
+            try:
+                self.link.run("ROLLBACK")
+            except Exception:
+                self.link.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Say what went wrong; where the server went away meanwhile, it is to be done again."""
+        try:
+            with self.link.errors():
+                yield
+        except AwayError as error:
+            raise RepeatError(error.message, error.hint) from None
+
+    def repeated(self, work: Callable[[], T]) -> T:
+        """Do work that is one transaction of this store until nobody is in its way."""
+        while True:
+            try:
+                return work()
+            except RepeatError:
+                continue
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        while True:
+            if self.link.is_lost and not self._is_inside:
+                self.link.renew()
+            try:
+                with self.link.errors():
+                    found: list[Any] = self.link.execute(sql, values).fetchall()
+                    return found
+            except AwayError:
+                if self._is_inside or not self.link.is_lost:
+                    raise
+
+    def has_unfinished(self) -> bool:
+        return bool(self.rows("SELECT EXISTS (SELECT 1 FROM unfinished)")[0][0])
+
+    def written(self) -> object:
+        """Nothing tells cheaply that others have written: what was looked up is looked up again."""
+        return None
+
+    def wait_at_most(self, seconds: float) -> None:
+        self.link.wait_at_most(seconds)
+
+    def expect_many(self) -> None:
+        """Nothing is to be got ready."""
+
+    def close(self) -> None:
+        self.link.close()
