@@ -7,7 +7,7 @@ from ..model.declarations import Declaration
 from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen
-from ..store.contract.accepting import First, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate
+from ..store.contract.accepting import First, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate, RepeatError
 from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError, StoreError
 from .outside import NotReadError
@@ -99,12 +99,14 @@ def transact(runtime: Runtime, foreseen: Foreseen, work: "Callable[[Transaction]
     outside.prepare(foreseen)
     while True:
         try:
-            with store.transaction() as transaction, outside.held():
+            with store.transaction(may_repeat=True) as transaction, outside.held():
                 runtime.heed(transaction.notes(PAUSED))
                 found = work(transaction)
             return found, transaction.queued
         except NotReadError:
             outside.read_on()
+        except RepeatError:
+            continue  # others were in the way: nothing of it is done
 
 
 def look_ahead(transaction: "Transaction", looked_up: LookedUp, foreseen: Foreseen) -> None:

@@ -66,8 +66,9 @@ class Batch:
         # The gate is pure: what it takes long for does not hold the store.
         now = self._runtime.clock.now()
         admitted = [(line, admit_line(self._runtime, line, now)) for line in chunk]
+        most = self._runtime.store.most_together
         while admitted:
-            done = _accept_some(self._runtime, admitted, self._are_letters)
+            done = _accept_some(self._runtime, admitted[:most], self._are_letters)
             self._last, admitted = done.last, admitted[done.number :]
             self._add(done)
         if self._progress is not None:

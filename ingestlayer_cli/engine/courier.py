@@ -79,7 +79,8 @@ class Courier:
             try:
                 with closing(open_to_write(self._path)) as store:
                     self._store = store
-                    self._serve(Outbox(store, Connections({}, draw_nothing, ""), _Wakeful(self._woken), lasting=True))
+                    clock = _Wakeful(store.clock(Clock()), self._woken)
+                    self._serve(Outbox(store, Connections({}, draw_nothing, ""), clock, lasting=True))
             except BaseException as error:
                 self._fail(error)
 
@@ -128,8 +129,12 @@ class Courier:
 class _Wakeful(Clock):
     """Sleeps until somebody joins."""
 
-    def __init__(self, woken: threading.Event) -> None:
+    def __init__(self, clock: Clock, woken: threading.Event) -> None:
+        self._clock = clock
         self._woken = woken
+
+    def now(self) -> int:
+        return self._clock.now()
 
     def sleep(self, duration: int) -> None:
         self._woken.wait(duration / 1000)

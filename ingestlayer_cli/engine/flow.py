@@ -21,6 +21,7 @@ from .accepting import (
     bury,
     differing,
     foresee,
+    look_ahead,
     look_up,
     transact,
     window,
@@ -53,7 +54,7 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
         foreseen = foresee(runtime, without_first(runtime, [event], looked_up, now))
 
         def work(transaction: "Transaction") -> list[Run] | First:
-            transaction.know(looked_up)
+            look_ahead(transaction, looked_up, foreseen)
             return accept(runtime, transaction, event, payload, now)
 
         runs, queued = transact(runtime, foreseen, work)

@@ -7,8 +7,9 @@ from ..entities.files import EntityFiles
 from ..model.gate import Gate
 from ..project import Project, is_current
 from ..project.match import matches
-from ..store.opening import open_to_read, open_to_write
+from ..store.opening import is_file, open_to_read, open_to_write
 from ..system.clock import Clock
+from ..system.errors import StoreError
 from .connections import Connections, Show, draw_nothing
 from .outside import OutsideStore
 from .pipeline import FailingPipeline, Pipeline, broken
@@ -43,8 +44,9 @@ class Runtime:
     ) -> None:
         self.filed = project  # as its files say it
         self.project = project  # as it runs: `heed`
-        self.clock = clock or Clock()
-        self.entities = EntityFiles(project.root, project.entities, self.clock, project.home if keep else None)
+        self._given_clock = clock
+        self._keeps = keep
+        self.entities = EntityFiles(project.root, project.entities, clock or Clock(), project.home if keep else None)
         self.outside = OutsideStore(self.entities)
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self.connections = connections or Connections(project.connections, show, project.root)
@@ -55,6 +57,18 @@ class Runtime:
     def is_current(self) -> bool:
         """Whether the files of the project are as it read them, and the store is the one that it opened."""
         return is_current(self.project) and self.store.is_in_place
+
+    @cached_property
+    def clock(self) -> Clock:
+        """What time it is: by the database where several machines share it, else by this machine."""
+        own = self._given_clock or Clock()
+        if self._given_clock is not None or is_file(self.project.store_path):
+            return own
+        try:
+            store = self.store if self._keeps else self.stored
+        except StoreError:  # whoever needs it says so
+            return own
+        return own if store is None else store.clock(own)
 
     @cached_property
     def store(self) -> "Store":

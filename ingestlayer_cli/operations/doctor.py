@@ -92,7 +92,7 @@ def _integrity(project: Project, store: Store | None) -> Iterator[Symptom]:
     path, said = project.store_path, store.upkeep.faults()
     if said:
         raise StoreError(f"{path} is damaged: {said[0].splitlines()[-1]}", SAVE)
-    yield Symptom("store", "ok", f"{path}, {size(os.path.getsize(path))}, intact")
+    yield Symptom("store", "ok", f"{store.path}, {size(store.upkeep.size().used)}, intact")
 
 
 def _cron(project: Project) -> Iterator[Symptom]:

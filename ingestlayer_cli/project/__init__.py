@@ -46,7 +46,8 @@ class Project:
         self.line_up = line_up(self.pipelines + self.broken)
         self.accepts_undeclared: bool = data["events"]["undeclared"] == "accept"
         self.retention: int = data["store"]["retention"]
-        self.store_path = os.path.join(root, data["store"]["path"])
+        self.store_path = _store_path(root, data["store"])
+        self.has_spool: bool = data["store"]["spool"]
         self.home = os.path.join(root, HOME)
         self.serve: dict[str, Any] = data["serve"]
         self.sources: dict[str, dict[str, Any]] = data["sources"]
@@ -103,6 +104,13 @@ def line_up(rows: list[dict[str, Any]]) -> str:
     """Return what is kept with each event: which pipelines there were."""
     names = ("name", "version", "status", "match", "paused")
     return json.dumps([{name: row[name] for name in names if name in row} for row in rows])
+
+
+def _store_path(root: str, table: dict[str, Any]) -> str:
+    """Return the path of the store's file, or what names the database that several machines share."""
+    if table["url"] is None:
+        return os.path.join(root, table["path"])
+    return f"{table['url']}#{table['schema_']}"
 
 
 def load(path: str | None = None, *, keep: bool = True) -> Project:

@@ -43,7 +43,8 @@ def _kept(last: dict[str, Any]) -> dict[str, Any]:
 
 
 def _path(data: dict[str, Any]) -> dict[str, str]:
-    """Return the store's path where an unchecked file says one."""
+    """Return where the store is, as far as an unchecked file says it."""
     table = data.get("store")
-    path = table.get("path") if isinstance(table, dict) else None
-    return {"path": path} if isinstance(path, str) and path else {}
+    names = {"path": "path", "url": "url", "schema": "schema_"} if isinstance(table, dict) else {}
+    found = {ours: table.get(name) for name, ours in names.items()} if isinstance(table, dict) else {}
+    return {name: value for name, value in found.items() if isinstance(value, str) and value}

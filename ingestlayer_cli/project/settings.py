@@ -1,5 +1,6 @@
 """What may stand in `ingestlayer.toml`, as pydantic models. Loaded only when a file has changed."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, model_validator
@@ -21,9 +22,43 @@ SourceName = Annotated[str, Matching(r"[A-Za-z0-9][\w-]{0,99}", "a name of lette
 WorkspaceName = Annotated[str, Matching(r"[A-Za-z][\w-]*", "a name of letters, digits, _ and -")]
 
 
+def _without_password(url: str) -> str:
+    """Refuse an address that holds a password, whose words are not repeated."""
+    if re.search(r"//[^/@]*:[^/@]*@|password", url):
+        raise problem('a password does not stand here: "env:DATABASE_URL" names the variable that has the address', 0)
+    return url
+
+
+StoreUrl = Annotated[
+    str,
+    AfterValidator(_without_password),
+    Matching(
+        r"(env|keyring):[\w./-]+|postgres(ql)?://.*|service=[\w.-]+.*",
+        'where a PostgreSQL database is: "env:DATABASE_URL", "keyring:NAME", "service=NAME" or "postgresql://HOST/NAME"',
+    ),
+]
+SchemaName = Annotated[str, Matching(r"[A-Za-z_][\w$]{0,62}", "a name of letters, digits and _, at most 63")]
+
+
 class StoreTable(Strict):
+    """One file of SQLite at `path`, or where several machines share it, a database at `url`."""
+
     path: str = Field(default=".ingestlayer/store.db", min_length=1)
+    url: StoreUrl | None = None
+    schema_: Annotated[SchemaName, Field(alias="schema")] = "ingestlayer"
+    spool: bool = True  # whether what is accepted while the database is away is kept on this machine
     retention: Duration = 90 * DAY
+
+    @model_validator(mode="after")
+    def _whole(self) -> "StoreTable":
+        """Refuse two stores, and what is said of another kind of store."""
+        given = self.model_fields_set
+        if self.url is not None and "path" in given:
+            raise problem("`path` and `url` are two stores: which is meant?", path=("path",))
+        if self.url is None and (other := next(iter(given & {"schema_", "spool"}), None)):
+            name = other.rstrip("_")
+            raise problem(f"`{name}` is of a store at a `url`", path=(name,))
+        return self
 
 
 def _is_private(url: str | None, info: ValidationInfo) -> str | None:

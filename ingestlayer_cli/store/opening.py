@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 SHARED = ("env:", "keyring:", "postgresql://", "postgres://", "service=")
 
 
+def is_file(place: str) -> bool:
+    """Say whether a store is a file of this machine, and not a database that several share."""
+    return not place.startswith(SHARED)
+
+
 def open_to_write(place: str) -> "Store":
     """Open a store, making or migrating it when needed; StoreError says what is in the way."""
-    if place.startswith(SHARED):
+    if not is_file(place):
         from .postgres import store as postgres
 
         return postgres.open_to_write(place)
@@ -26,7 +31,7 @@ def open_to_write(place: str) -> "Store":
 
 def open_to_read(place: str) -> "Store | None":
     """Open an existing store for reading alone, live and without a trace; None when there is none."""
-    if place.startswith(SHARED):
+    if not is_file(place):
         from .postgres import store
 
         return store.open_to_read(place)

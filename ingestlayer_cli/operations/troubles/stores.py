@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...engine.records import DELIVERS, MACHINES
 from ...project import Project
+from ...store.opening import is_file
 from ...system.clock import DAY, MINUTE, format_time
 from ...system.mounts import network_type
 from .symptoms import Symptom, counted, size, trouble
@@ -23,6 +24,9 @@ SKEW = 5 * MINUTE  # that a clock may have been ahead
 def place(project: Project) -> Iterator[Symptom]:
     """Yield whether the store can be written where it is, and how much room there is."""
     path = project.store_path
+    if not is_file(path):
+        yield disk(project.root)
+        return
     there = os.path.dirname(path)
     while not os.path.isdir(there):
         there = os.path.dirname(there)
@@ -60,6 +64,8 @@ def disk(folder: str) -> Symptom:
 
 def machines(project: Project, store: "Store", now: int) -> Iterator[Symptom]:
     """Yield that several machines, or a network, are between the store and its locks."""
+    if not is_file(project.store_path):  # it is made for that
+        return
     seen = [note for note in store.notes(MACHINES).values() if now - note["last_at"] < DAY]
     # Machines whose times do not overlap are one that was started anew, or another in its place.
     both = [one for one in seen if any(_overlap(one, other) for other in seen if other is not one)]

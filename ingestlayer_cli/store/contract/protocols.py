@@ -538,6 +538,13 @@ class Store(Memory, Protocol):
         Whose caller does all of it again after a RepeatError says that it `may_repeat`; another one waits for others.
         """
 
+    def clock(self, own: Clock) -> Clock:
+        """Return the clock that its times are by: `own`, unless several machines share it."""
+
+    @property
+    def most_together(self) -> int:
+        """How many events one transaction accepts at most, so that others need not wait for it."""
+
     def has_unfinished(self) -> bool:
         """Say whether a run failed and is to be run again."""
 

@@ -20,6 +20,7 @@ T = TypeVar("T")
 class PostgresDatabase(Base):
     """One thread at a time may use it."""
 
+    most_together = 100
     is_in_place = True  # nobody puts another one in its place
 
     def __init__(self, link: PostgresLink, version: int = VERSION) -> None:
