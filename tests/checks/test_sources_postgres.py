@@ -1,21 +1,14 @@
-"""A real PostgreSQL server, of Debian's package, started for these tests as a user without rights."""
+"""A query on a real PostgreSQL server."""
 
-import glob
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.checks import Checked, table
 
-psycopg = pytest.importorskip("psycopg", reason="the extra `postgres` is not installed: pip install psycopg[binary]")
-FOLDERS = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
 SETUP = """
 CREATE TABLE usage (customer_id text, used numeric, "limit" bigint, at timestamptz, tags jsonb, id uuid);
 INSERT INTO usage VALUES
@@ -31,47 +24,17 @@ CREATE FUNCTION add_one() RETURNS int LANGUAGE sql AS $$ INSERT INTO usage VALUE
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """A server with a table of usage; its address, of a user with a password."""
-    if not FOLDERS:
-        pytest.skip("there is no PostgreSQL server: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    as_user = None
-    if os.geteuid() == 0:  # initdb refuses root
-        if not any(entry.pw_name == "postgres" for entry in pwd.getpwall()):
-            pytest.skip("there is no user postgres to run a server as")
-        as_user = "postgres"
-        shutil.chown(folder, "postgres")
-
-    def run(*words: str) -> None:
-        done = subprocess.run(words, user=as_user, capture_output=True, text=True, cwd=folder, timeout=100)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    control = f"{FOLDERS[-1]}/pg_ctl"
-    try:
-        run(f"{FOLDERS[-1]}/initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
-        host_rules = (
-            "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\n"
-        )
-        (folder / "data" / "pg_hba.conf").write_text(host_rules)
-        port = _free_port()
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        run(control, "-D", f"{folder}/data", "-w", "-l", f"{folder}/log", "-o", options, "start")
-        with psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", autocommit=True) as connection:
-            connection.execute(SETUP)
-        yield f"postgresql://meter:s3cret@127.0.0.1:{port}/postgres"
-    finally:
-        if (folder / "data" / "postmaster.pid").exists():
-            run(control, "-D", f"{folder}/data", "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+def server(postgres_server: str) -> Iterator[str]:
+    """A database with a table of usage; its address, of a user with a password."""
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE metered")
+    address = postgres_server.removesuffix("postgres") + "metered"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(SETUP)
+    yield address.replace("//postgres@", "//meter:s3cret@")
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute("DROP DATABASE metered WITH (FORCE)")
+        connection.execute("DROP ROLE meter")
 
 
 @pytest.fixture

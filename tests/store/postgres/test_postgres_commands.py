@@ -71,8 +71,9 @@ def test_what_waits_is_listed_settled_and_delivered(shared: Posting, slack: Slac
     assert len(ids) == 3
     run(shared, "deliveries", "show", ids[0])
     assert told(shared, "deliveries", "settle", ids[0], "--dead")["settled"] == [ids[0]]
-    assert json.loads(run(shared, "deliver", "--json").out.splitlines()[-1])["sent"] == 2
+    assert len(run(shared, "deliver", "--json").out.splitlines()) == 2
     run(shared, "deliveries", "retry", ids[0])
+    run(shared, "deliver", "--json")
     assert len(slack.messages) == 3
 
 
