@@ -27,7 +27,7 @@ def spoken(sql: str) -> tuple[str, tuple[int, ...]]:
     lists = tuple(sum(marks[: at + 1]) + at for at in range(len(parts) - 1))
     said = "= ANY(?)".join(parts).replace("json_each(?)", "json_array_elements(?::json)")
     said = _USER.sub('"user"', _NO_INDEX.sub("", _INDEX.sub("", said)))
-    said = _with_names(said)
+    said = _with_names(said).replace(" LIKE ", " ILIKE ")  # whatever the case of the letters
     # Nothing in SQLite's words for "no limit" but a number below 0.
     said = said.replace("LIMIT ?", "LIMIT nullif(?::bigint, -1)")
     return said.replace("%", "%%").replace("?", "%s"), lists
