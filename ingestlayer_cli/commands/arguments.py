@@ -49,6 +49,7 @@ EMIT = [
 ]
 PREVIEW = [
     *EVENT,
+    Option("--at", "TIME", "As if it happened then: 2026-12-24T20:00, by the project's clock."),
     Option("--event", "ID", "A stored event: its id, the start of it, or @last."),
     Option("--blocks", "", "Print the Block Kit JSON alone."),
     Option("--link", "", "Print a link that opens the message in Slack's Block Kit Builder."),

@@ -9,9 +9,11 @@ from ..model import families
 from ..model.events import Event
 from ..model.gate import Raw
 from ..project import Project, load
+from ..system.clock import format_time
 from ..system.console import note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, ProjectError, UsageError, gravest
+from ..system.zones import moment_at
 from . import Settings
 from .arguments import PREVIEW, Arguments, parse, read_event
 from .show import note_real
@@ -52,10 +54,29 @@ def show(project: Project, arguments: Arguments) -> Exit:
 
 def _previewed(runtime: Runtime, arguments: Arguments) -> tuple[Document, str | None]:
     """Return the preview, and the id of the event that already has its key."""
+    at = _at(runtime.project, arguments.options["--at"]) if arguments.on("--at") else None
     if arguments.on("--event"):
-        return flow.preview_event(runtime, _stored_event(runtime, arguments.options["--event"])), None
+        event = _stored_event(runtime, arguments.options["--event"])
+        return flow.preview_event(runtime, event if at is None else event._replace(received_at=at)), None
     raw = _raw(runtime.project, arguments)
+    if at is not None:
+        runtime.gate.allows_future = True
+        raw = raw._replace(timestamp=format_time(at))
     return flow.preview(runtime, raw)
+
+
+def _at(project: Project, text: str) -> int:
+    """Read a time as the project's clock shows it, unless it has an offset of its own."""
+    from datetime import datetime, timedelta
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--at: {text} is no time", "write it like 2026-12-24T20:00") from None
+    if moment.tzinfo is not None:
+        return round(moment.timestamp() * 1000)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return moment_at(moment.date(), (moment - midnight) // timedelta(milliseconds=1), project.timezone)
 
 
 def _stored_event(runtime: Runtime, word: str) -> Event:

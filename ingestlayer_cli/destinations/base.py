@@ -8,7 +8,7 @@ from ..language.conditions import Condition
 from ..language.expressions import Scope
 from ..language.templates import as_text
 from ..model.events import OWN, Event
-from ..model.families import NO_ZONE, Duration, Section, TimeZone
+from ..model.families import NO_ZONE, Duration, Section, TimeZone, WorkingHours
 
 if TYPE_CHECKING:
     from ..model.sending import Sender
@@ -78,6 +78,8 @@ class Destination(Section):
 
     when: Condition | None = None
     timezone: TimeZone = NO_ZONE  # of the times in its messages; else the project's
+    hours: WorkingHours | None = None  # within which its messages go
+    outside: str = "wait"  # what becomes of the others: wait, drop, or the channel that gets them
     retry: list[Duration] | None = None  # pauses after the first, second, … failed attempt; then it is dead
 
     def target(self, scope: Scope) -> Target:

@@ -137,6 +137,10 @@ def keep_run(
         transaction.upsert(item)
     for message in run.messages:
         due_at = max(now if due is None else next(due), run.not_before or 0)
+        if "hours" in message.directions:
+            from ..system.hours import opens_at
+
+            due_at = opens_at(message.directions["hours"], due_at) or due_at
         transaction.add_delivery(of.id, number, _delivery(run, message, of.received_at, rate), now, due_at)
 
 

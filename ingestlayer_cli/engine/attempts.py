@@ -52,6 +52,19 @@ def judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
     return _retried(result, claimed, at, now)
 
 
+def outside_hours(claimed: Claimed, now: int) -> Attempt | None:
+    """Let a delivery wait until its hours begin, where they were over before it was sent; that is no attempt."""
+    from ..system.hours import opens_at
+    from ..system.zones import moment_of
+
+    hours = claimed.directions["hours"]
+    opens = opens_at(hours, now)
+    if opens is None or opens == now:
+        return None
+    why = f"outside the hours {hours['name']}: it goes at {moment_of(opens, hours['timezone'])}"
+    return Attempt(now, 0, "waits", "pending", False, opens, why)
+
+
 def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
     """Retry-After holds the whole lane and counts as no attempt; else the curve decides."""
     took = now - at

@@ -23,7 +23,7 @@ from ..model.sending import (
 from ..store.contract.sending import GIVEN_UP, Attempt, Claimed, Doubtful, Wanted
 from ..system.clock import DAY, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
-from .attempts import CURVE, LONGEST, by_hand, by_look, judged, sent_again
+from .attempts import CURVE, LONGEST, by_hand, by_look, judged, outside_hours, sent_again
 from .connections import Connections, account_of
 from .in_hand import WORKERS, InHand
 
@@ -119,8 +119,7 @@ class Outbox:
                 pause = None if errand is None or self._over(sent, limit) else self._pause(errand)
                 free = errand is not None and pause == 0 and self._has_room(in_hand)
                 if free and errand and (claimed := self._claim(errand.wanted)) is not None:
-                    self._take(claimed, in_hand, said)
-                    sent += 1
+                    sent += self._take(claimed, in_hand, said)
                 elif in_hand:
                     for claimed, at, result in in_hand.finished(self._nap):
                         self._record(claimed, result, at, said)
@@ -145,14 +144,22 @@ class Outbox:
         if failure is not None:
             raise failure
 
-    def _take(self, claimed: Claimed, in_hand: "InHand", said: Said | None) -> None:
-        """Send several at a time, by other threads; here, one after the other, what this terminal draws."""
-        at, outgoing = self._clock.now(), self._outgoing(claimed)
+    def _take(self, claimed: Claimed, in_hand: "InHand", said: Said | None) -> bool:
+        """Send several at a time, by other threads; here, one after the other, what this terminal draws.
+
+        False for what is not sent now: the hours that it goes in are over.
+        """
+        at = self._clock.now()
+        if "hours" in claimed.directions and (later := outside_hours(claimed, at)) is not None:
+            self._stored.record(claimed, later, self._owner)
+            return False
+        outgoing = self._outgoing(claimed)
         if self.connections.of(claimed.destination).is_drawn:
             self._record(claimed, self._deliver(claimed, outgoing), at, said)
         else:
             self.connections.sender(claimed.destination)  # made here: threads share it
             in_hand.add(claimed, at, lambda: self._deliver(claimed, outgoing))
+        return True
 
     def _over(self, sent: int, limit: int | None) -> bool:
         return self.stopped or (limit is not None and sent >= limit)

@@ -139,6 +139,11 @@ class Pipeline:
                 if not holds:
                     skipped.append(_cleared(context, {"destination": label, "target": target, "reason": when}))
                     continue
+            if destination.hours is not None:
+                target, note, is_dropped = _within_hours(destination, event.received_at, target, note)
+                if is_dropped:
+                    skipped.append(_cleared(context, {"destination": label, "target": target, "reason": note}))
+                    continue
             if replay is not None:
                 salt = replay.salt(salt)
                 target = replay.channel if replay.channel and destination.redirectable else target
@@ -146,6 +151,8 @@ class Pipeline:
             seen = context.event_seen_by(kind)
             composing = Composing(seen, self.name, scope, target, id_, way, context.transformed, mark)
             body, directions = encode(destination.compose(composing)), destination.directions(composing)
+            if destination.hours is not None and destination.outside == "wait":
+                directions = {**directions, "hours": destination.hours}
             when = context.cleared(f"{when}; {note}".removeprefix("; ") if note else when)
             messages.append(Message(id_, label, target, body, when, destination.retry, directions))
         if not messages:
@@ -269,6 +276,24 @@ class _Connection(NamedTuple):
 def _connection(row: dict[str, Any], tables: dict[str, dict[str, Any]]) -> _Connection:
     label = label_of(row)
     return _Connection(row["use"], label, connection(tables, label).name)
+
+
+def _within_hours(destination: Destination, at: int, target: str, note: str) -> tuple[str, str, bool]:
+    """Return where a message of a time goes as its destination's hours have it, why, and whether it is dropped."""
+    from ..system.hours import opens_at
+    from ..system.zones import moment_of
+
+    hours: dict[str, Any] = destination.hours or {}
+    opens = opens_at(hours, at)
+    if opens == at:
+        return target, note, False
+    outside = f"outside the hours {hours['name']} ({moment_of(at, hours['timezone'])})"
+    if destination.outside == "wait":
+        until = "" if opens is None else f" until {moment_of(opens, hours['timezone'])}"
+        return target, "; ".join(filter(None, (note, f"{outside}: waits{until}"))), False
+    if destination.outside == "drop":
+        return target, outside, True
+    return destination.outside, "; ".join(filter(None, (note, f"{outside}: in place of {target}"))), False
 
 
 def _cleared(context: Context, entry: dict[str, str]) -> dict[str, str]:

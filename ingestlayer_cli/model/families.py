@@ -29,6 +29,9 @@ Secret = NewType("Secret", str)
 # In TOML one of `redaction.ACTIONS`, or a table of them by kind of destination, "*" for the others; compiled the table.
 Actions = NewType("Actions", dict[str, str])
 
+# In TOML the name of a table of [hours]; compiled what that says: `system.hours.Hours`.
+WorkingHours = NewType("WorkingHours", dict[str, Any])
+
 # In TOML a zone of the IANA database; compiled the same, empty for UTC.
 TimeZone = NewType("TimeZone", str)
 NO_ZONE = TimeZone("")

@@ -45,6 +45,7 @@ class Project:
         self.lost_pauses: list[str] = []  # the names in its notes that no pipeline has, or had
         self.line_up = line_up(self.pipelines + self.broken)
         self.accepts_undeclared: bool = data["events"]["undeclared"] == "accept"
+        self.timezone: str = data["timezone"]
         self.retention: int = data["store"]["retention"]
         self.store_path = _store_path(root, data["store"])
         self.has_spool: bool = data["store"]["spool"]

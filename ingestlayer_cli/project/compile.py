@@ -13,7 +13,7 @@ from ..model.declarations import Declaration
 from ..model.events import ENVELOPE
 from ..model.redaction import without_secrets
 from ..system.errors import Problem, near_miss
-from . import checks, inbound, matrix
+from . import checks, hours, inbound, matrix
 from . import models as schema
 from .facts import Facts
 from .find import FILE, files_in
@@ -40,7 +40,8 @@ class Compiler:
     def read(self) -> Facts:
         """Read and compile what can be; the `problems` of what is returned have the rest, file by file."""
         facts = self.facts
-        facts.settings = self._read(FILE, ProjectFile)[1]
+        settings, facts.settings = self._read(FILE, ProjectFile)
+        facts.others.extend(settings.others)
         broken = facts.settings is None
         for name in self.names("events"):
             source, declaration = self._read(name, schema.EventFile)
@@ -142,12 +143,31 @@ class Compiler:
                 table = self.facts.connections.get(data["use"], {})
                 for key, words in families.member("destinations", data["use"]).problems(data, table):
                     source.report(("destinations", index, key), words, 0)
+            self._hours(source, index, data)
             digest = hashlib.sha256(f"{name}\n{index}\n{data['use']}".encode()).digest()
             data["salt"] = int.from_bytes(digest[:10], "big")
         matrix.check(self.facts, source, compiled, declared)
         version = hashlib.sha256((source.text + json.dumps(compiled)).encode()).hexdigest()[:12]
         head = {"name": name, "version": version, "status": checked.status, "match": checked.match}
         self.facts.pipelines.append({**head, "text": source.text, "uses": uses(compiled), **compiled})
+
+    def _hours(self, source: SourceFile, index: int, data: dict[str, Any]) -> None:
+        """Put what [hours] says into a destination in place of the name."""
+        settings, at = self.facts.settings, ("destinations", index)
+        outside, redirectable = data.get("outside"), families.member("destinations", data["use"]).redirectable
+        if outside is not None and "hours" not in data:
+            source.report((*at, "outside"), 'outside is of hours: say which, hours = "business"', 0)
+        elif outside not in (None, "wait", "drop") and not (redirectable and outside.startswith(("#", "@", "C", "G"))):
+            words = 'outside must be "wait" or "drop"' + (', or a channel, "#oncall"' if redirectable else "")
+            source.report((*at, "outside"), f'{words}, not "{outside}"', 0)
+        if "hours" not in data or settings is None:
+            return
+        name = data["hours"]
+        if name in settings.hours:
+            data["hours"] = hours.compiled(name, settings.hours[name], settings.timezone)
+        else:
+            near = near_miss(name, settings.hours) or ": it has days, from and to"
+            source.report((*at, "hours"), f"there is no [hours.{name}] in {FILE}{near}", 0)
 
     def _declared_for(self, source: SourceFile, match: list[str]) -> list[dict[str, Any]] | None:
         """Return the declarations that a pipeline may get; None when undeclared events may come too."""

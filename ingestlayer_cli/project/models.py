@@ -211,6 +211,7 @@ _ANNOTATIONS: dict[Any, Any] = {
     families.Structure: Annotated[Any, PlainValidator(_structure), WithJsonSchema({})],
     families.Secret: SecretName,
     families.TimeZone: Zone,
+    families.WorkingHours: Annotated[str, Field(min_length=1)],
     families.Actions: Annotated[dict[str, str], PlainValidator(_actions), WithJsonSchema(_ACTIONS_SCHEMA)],
     Value: Annotated[
         dict[str, Any],

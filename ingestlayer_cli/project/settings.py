@@ -12,6 +12,7 @@ from ..system.clock import DAY
 from ..system.errors import near_miss
 from ..system.rates import parse_rate
 from .check_table import problem_of
+from .hours import HoursTable
 from .models import Duration, EventType, Matching, SecretName, Strict, Zone, described, language_of, problem
 from .source_table import SourceTable
 
@@ -248,6 +249,7 @@ class ProjectFile(Strict):
     events: EventsTable = EventsTable()
     entities: dict[str, EntityTable] = {}
     checks: dict[CheckName, CheckTable] = {}
+    hours: dict[WorkspaceName, HoursTable] = {}
     deliver: DeliverTable = DeliverTable()
     serve: ServeTable = ServeTable()
     sources: dict[SourceName, SourceTable] = {}

@@ -4,7 +4,7 @@ The clock on the wall there decides. Where it is put back, the hour that comes t
 where it is put forward, there is no such hour; a day has 23 to 25 hours. Times are milliseconds as everywhere.
 """
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 from .clock import HOUR, SECOND
@@ -108,6 +108,11 @@ def window_of(at: int, length: int, name: str = "") -> int:
 def window_after(start: int, length: int, name: str = "") -> int:
     """Return when the window after the one that began at `start` begins."""
     return start + length if not name else _utc(_wall(start, name) + length, name)
+
+
+def moment_at(day: date, since: int, name: str = "") -> int:
+    """Return when the wall's clock shows first a time of a day, so long after its midnight."""
+    return _utc((day - _EPOCH.date()).days * 24 * HOUR + since, name)
 
 
 def _wall(at: int, name: str) -> int:

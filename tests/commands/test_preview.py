@@ -430,3 +430,23 @@ def test_no_value_gets_out_of_a_picture(bench: Bench, tmp_path: Path) -> None:
 def test_a_huge_payload_is_shown_in_a_few_lines(bench: Bench) -> None:
     result = undeclared(bench, {f"f{n}": "x" * 500 for n in range(100)})
     assert len(result.out.partition("alert\n")[0].splitlines()) < 9
+
+
+# As if it were another time -------------------------------------------------------------------------------
+
+BUSINESS = '\n[hours.business]\ndays = "mon-fri"\nfrom = "09:00"\nto = "18:00"\n'
+
+
+def test_at_shows_what_would_wait_and_until_when(bench: Bench) -> None:
+    settings = 'timezone = "Europe/Berlin"\n' + (bench.root / "ingestlayer.toml").read_text() + BUSINESS
+    bench.write("ingestlayer.toml", settings)
+    bench.write("pipelines/alert.toml", f'match = ["{TYPE}"]\n{DESTINATION}hours = "business"\n')
+    said = bench.run("preview", TYPE, "--at", "2026-12-24T20:00").out
+    assert "outside the hours business (2026-12-24 20:00 CET): waits until 2026-12-25 09:00 CET" in " ".join(
+        said.split()
+    )
+    assert bench.run("preview", TYPE, "--json", "--at", "2026-12-24T20:00").json["event"]["received_at"] == (
+        "2026-12-24T19:00:00.000Z"
+    )
+    result = bench.run("preview", TYPE, "--at", "christmas")
+    assert (result.code, "--at: christmas is no time" in result.err) == (2, True)
