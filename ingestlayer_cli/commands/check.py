@@ -53,6 +53,10 @@ def run(settings: Settings, args: list[str]) -> Exit:
                 say_result(data, result, options, quiet)
         if options.deliver and not options.dry_run:
             earlier = send_due(runtime, started, runtime.clock.now() + options.wait, is_patient=True)
+        if not options.dry_run and options.only is None and runtime.project.hears_of_itself:
+            from ..operations.alerts import tell_and_send
+
+            earlier.hints += tell_and_send(runtime, options.wait if options.deliver else None)
         unheard = runtime.heart_faults()
     if as_json:
         say_json({"checks": results})

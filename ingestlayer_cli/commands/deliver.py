@@ -25,6 +25,7 @@ def deliver(
 
     from ..engine import flow
     from ..engine.runtime import Runtime
+    from ..engine.tally import WAIT
     from ..engine.watching import Watch, deliver_noted
     from ..project import load
     from ..store.contract.sending import Wanted, went
@@ -84,7 +85,16 @@ def deliver(
         why = ": ".join(error.details[0]) if error.details else error.message
         note(f"warning: {why}; it goes on with what was true before", "yellow")
 
-    with closing(Watch(Runtime(_project(quiet), show=drawing(json or quiet)), renewed, troubled)) as rounds:
+    def after(runtime: Runtime) -> None:
+        """Tell of our own troubles; the messages of `--watch` go in its next round."""
+        if pipeline is None and channel is None and runtime.project.hears_of_itself:
+            from ..operations.alerts import tell_and_send
+
+            for words in tell_and_send(runtime, None if watch else WAIT, said):
+                note(f"warning: {words}", "yellow")
+
+    opened = Runtime(_project(quiet), show=drawing(json or quiet))
+    with closing(Watch(opened, renewed, troubled, after)) as rounds:
         runtime, wanted = rounds.runtime, Wanted(pipeline=pipeline, target=channel)
         if doubt := check_known(runtime, pipeline, channel):
             note(f"warning: {doubt}", "yellow")
@@ -95,6 +105,7 @@ def deliver(
                 result = rounds.run(wanted, said, limit, ran)
             else:
                 result = deliver_noted(runtime, wanted, lambda: flow.deliver(runtime, wanted, said, limit, ran=ran))
+                after(runtime)
         finally:
             signal.signal(signal.SIGTERM, before)
         stopped, waiting, failed = rounds.stopped, result["waiting"], result["failed"]

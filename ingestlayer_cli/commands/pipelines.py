@@ -116,7 +116,7 @@ def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) 
         "last_7d": {outcome: sum(day[outcome] for day in days) for outcome in days[-1]},
         "days": days,
         "description": written.get("description", ""),
-        "file": f"pipelines/{data['name']}.toml",
+        "file": data["file"],
         "versions": known,
         "steps": written.get("steps", []),
         "destinations": written.get("destinations", []),

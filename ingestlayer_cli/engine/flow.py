@@ -114,7 +114,7 @@ def preview(runtime: Runtime, raw: Raw) -> tuple[Document, str | None]:
     The second value is the id of the event that already has its idempotency key.
     """
     now = runtime.clock.now()
-    event, _ = runtime.gate.admit(raw, now)
+    event, _ = runtime.gate.admit_own(raw, now)
     first = None
     if runtime.stored is not None and event.key is not None:
         after = now - window(runtime.project.declaration(event.type))

@@ -17,6 +17,7 @@ from .runtime import Runtime
 
 if TYPE_CHECKING:
     from ..store.contract.sending import Attempt, Claimed, Doubtful
+    from .outbox import Said
     from .unfinished import Again
 
 WAIT = 10_000  # milliseconds that a call waits for what it queued
@@ -93,13 +94,16 @@ def run_again(runtime: Runtime, ids: list[str], pipeline: str | None = None) -> 
     return run_events(runtime, ids, pipeline)
 
 
-def send_own(runtime: Runtime, queued: Queued, wait: int) -> None:
-    """Send what this call queued, and in the same channels what was accepted before it: order is kept."""
+def send_own(runtime: Runtime, queued: Queued, wait: int, said: "Said | None" = None) -> None:
+    """Send what this call queued, and in the same channels what was accepted before it: order is kept.
+
+    `said` is told of each attempt that is made here.
+    """
     connections, until = runtime.connections, runtime.clock.now() + wait
     is_drawn = all(connections.of(label).is_drawn for label in runtime.store.outbox.destinations(queued))
     wanted = Wanted(queued, with_older=not is_drawn)
     if runtime.courier is None or is_drawn:
-        runtime.outbox.send(wanted, until, until)
+        runtime.outbox.send(wanted, until, until, said)
     else:
         runtime.courier.send(wanted, until, connections)
 

@@ -25,11 +25,17 @@ class Watch:
     """Delivers again and again until it is stopped. Opened anew by `renew` when something has changed.
 
     While the files of the project are broken, it goes on with what they said before; `troubled` is told why, once.
+    `after` is called once a minute, after a round: what it queues is sent in the next one.
     """
 
     def __init__(
-        self, runtime: Runtime, renew: Callable[[], Runtime], troubled: Callable[[IngestlayerError], None]
+        self,
+        runtime: Runtime,
+        renew: Callable[[], Runtime],
+        troubled: Callable[[IngestlayerError], None],
+        after: Callable[[Runtime], None] | None = None,
     ) -> None:
+        self._after = after
         self._renewing = Renewing(_ready(runtime), lambda: _ready(renew()), troubled)
         self.stopped = False
         self._noted = 0  # when it was noted last that it runs
@@ -82,7 +88,10 @@ class Watch:
         if 0 <= now - self._noted < MINUTE:
             return deliver()
         self._noted = now
-        return deliver_noted(self.runtime, wanted, deliver)
+        result = deliver_noted(self.runtime, wanted, deliver)
+        if self._after is not None:
+            self._after(self.runtime)
+        return result
 
     def _rest(self, pause: int) -> None:
         """Sleep by what has passed, not by what time it is: a clock may be set back. A change is seen at once."""

@@ -75,6 +75,7 @@ def _ulid(moment: int, random: int) -> str:
     return time + "".join([_PAIRS[random >> shift & 1023] for shift in (70, 60, 50, 40, 30, 20, 10, 0)])
 
 
+OURS = "ingestlayer."  # what the types of this program's own events start with
 OWN = ("id", "type", "received_at")  # what is ours in an event: no sender's text
 HEAD = (*OWN, "source", "idempotency_key")
 ENVELOPE = (*HEAD, "payload")

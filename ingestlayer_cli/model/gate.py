@@ -11,7 +11,7 @@ from ..system.clock import DAY, format_time, parse_time
 from ..system.errors import Problem, RejectedError, near_miss
 from ..system.patterns import lazy
 from .declarations import TYPES, Declaration, unsound
-from .events import Event, encode, new_event_id
+from .events import OURS, Event, encode, new_event_id
 
 MAX_PAYLOAD = 1 << 20  # bytes of JSON
 MAX_TYPE = 200
@@ -69,6 +69,16 @@ class Gate:
 
     def admit(self, raw: Raw, now: int) -> tuple[Event, str]:
         """Return the event and its payload as JSON; RejectedError names the rule and every problem."""
+        if isinstance(raw.type, str) and raw.type.startswith(OURS):
+            raise RejectedError(
+                "type",
+                f"{raw.type} is an event of ingestlayer's own: from anybody else it would be a false alarm",
+                f"to see what comes of it: ingestlayer preview {raw.type}",
+            )
+        return self.admit_own(raw, now)
+
+    def admit_own(self, raw: Raw, now: int) -> tuple[Event, str]:
+        """Do the same for our own events, too: those that were found to be so, or that are only looked at."""
         declaration = self._declaration(raw.type)
         if declaration is None:
             self._check_undeclared(raw)

@@ -242,7 +242,7 @@ class _Surroundings:
             given.get("timestamp"),
             "test",
         )
-        event, _ = self._runtime.gate.admit(raw, self._now)
+        event, _ = self._runtime.gate.admit_own(raw, self._now)
         return event._replace(id=f"evt_{number:026}")
 
     def _example(self, given: dict[str, Any], what: str) -> dict[str, Any]:

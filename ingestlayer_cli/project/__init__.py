@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import destinations, steps
 from ..model.declarations import Declaration
+from ..model.events import OURS
 from ..system.errors import Problem, ProjectError
 from ..system.stamps import stamp_in
 from .find import FILE, HOME, files_in, find
@@ -86,6 +87,17 @@ class Project:
         """The declared event types."""
         return list(self._declarations)
 
+    def _own(self, type_: str) -> dict[str, Any] | None:
+        from .own import OWN
+
+        return OWN.get(type_)
+
+    @property
+    def hears_of_itself(self) -> bool:
+        """Whether an active pipeline takes our own events, by name."""
+        active = (row for row in self.pipelines if row["status"] == "active")
+        return any(pattern.startswith(OURS) for row in active for pattern in row["match"])
+
     @property
     def longest_window(self) -> int:
         """The longest declared idempotency window."""
@@ -94,10 +106,13 @@ class Project:
     def declaration(self, type_: str) -> Declaration | None:
         """Return the compiled declaration of an event type, if it has one."""
         # A batch may hold anything where a type belongs.
-        if not isinstance(type_, str) or type_ not in self._declarations:
+        if not isinstance(type_, str):
             return None
         if type_ not in self._compiled:
-            self._compiled[type_] = Declaration(self._declarations[type_])
+            data = self._own(type_) if type_.startswith(OURS) else self._declarations.get(type_)
+            if data is None:
+                return None
+            self._compiled[type_] = Declaration(data)
         return self._compiled[type_]
 
 

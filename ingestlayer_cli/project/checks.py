@@ -1,5 +1,6 @@
 """Whether the declarations take the events of `[checks.NAME]`."""
 
+from ..model.events import OURS
 from ..system.errors import near_miss
 from .check_table import STALE, STALE_DECLARATION, STALE_FIELDS
 from .facts import Facts
@@ -17,7 +18,9 @@ def check(facts: Facts) -> None:
     tables = facts.settings.checks if facts.settings else {}
     for name, table in tables.items():
         for key, type_ in (("emit", table.emit), ("cleared", table.cleared)):
-            if type_ is not None and type_ not in facts.declarations and not facts.undeclared_too:
+            if type_ is not None and type_.startswith(OURS):
+                facts.sources[FILE].report(("checks", name, key), f"{OURS}* are ingestlayer's own events", 0)
+            elif type_ is not None and type_ not in facts.declarations and not facts.undeclared_too:
                 near = near_miss(type_, facts.declarations) or f": write events/{type_}.toml"
                 facts.sources[FILE].report(("checks", name, key), f"{type_} is not declared{near}", 0)
     own = facts.declarations.get(STALE, STALE_DECLARATION)

@@ -10,11 +10,12 @@ from ..language.expressions import ROOTS, dotted, refs
 from ..language.templates import in_zone, template_refs
 from ..model import families
 from ..model.declarations import Declaration
-from ..model.events import ENVELOPE
+from ..model.events import ENVELOPE, OURS
 from ..model.redaction import without_secrets
 from ..system.errors import Problem, near_miss
 from . import checks, hours, inbound, matrix
 from . import models as schema
+from .alerts import ALERTS, AlertsFile
 from .facts import Facts
 from .find import FILE, files_in
 from .match import matches
@@ -74,8 +75,26 @@ class Compiler:
         if not (facts.pipelines or facts.problems):
             words = "there is no pipeline: write pipelines/NAME.toml, or start from `ingestlayer init`"
             facts.problems.append(Problem("pipelines:1:1", words))
+        self.add_alerts()
         facts.problems = in_order(facts.problems)
         return facts
+
+    def add_alerts(self) -> None:
+        """Add the pipeline of `[alerts]`, whose problems are told at the places of that table."""
+        if self.facts.settings is None or self.facts.settings.alerts is None:
+            return
+        file = self.facts.sources[FILE]
+        table = (file.data or {})["alerts"]
+        source = AlertsFile(self.facts.root, table, file)
+        if source.name in self.facts.sources:
+            self.facts.sources[source.name].report(
+                (), f"{ALERTS} is the pipeline of [alerts]: give this one another name"
+            )
+            return
+        self.facts.sources[source.name] = source
+        pipeline = source.check(schema.PipelineFile, source.data)
+        if pipeline is not None:
+            self._pipeline(source, pipeline)
 
     def names(self, folder: str) -> list[str]:
         """Return the TOML files of a folder of the project."""
@@ -91,6 +110,9 @@ class Compiler:
         return source, None if source.data is None else source.check(model, source.data)
 
     def _declaration(self, source: SourceFile, checked: schema.EventFile) -> None:
+        if checked.type.startswith(OURS):
+            source.report(("type",), f"{OURS}* are ingestlayer's own events, which are declared already", 0)
+            return
         if checked.type in self.facts.declarations:
             first = self.facts.declarations[checked.type]["file"]
             source.report(("type",), f"{checked.type} is already declared in {first}", 0)
@@ -148,8 +170,10 @@ class Compiler:
             data["salt"] = int.from_bytes(digest[:10], "big")
         matrix.check(self.facts, source, compiled, declared)
         version = hashlib.sha256((source.text + json.dumps(compiled)).encode()).hexdigest()[:12]
-        head = {"name": name, "version": version, "status": checked.status, "match": checked.match}
-        self.facts.pipelines.append({**head, "text": source.text, "uses": uses(compiled), **compiled})
+        head = {"name": name, "file": source.stands_in, "version": version, "status": checked.status}
+        self.facts.pipelines.append(
+            {**head, "match": checked.match, "text": source.text, "uses": uses(compiled), **compiled}
+        )
 
     def _hours(self, source: SourceFile, index: int, data: dict[str, Any]) -> None:
         """Put what [hours] says into a destination in place of the name."""
@@ -171,15 +195,15 @@ class Compiler:
 
     def _declared_for(self, source: SourceFile, match: list[str]) -> list[dict[str, Any]] | None:
         """Return the declarations that a pipeline may get; None when undeclared events may come too."""
-        found = [data for type_, data in self.facts.declarations.items() if matches(match, type_)]
+        known = self.facts.known
+        found = [data for type_, data in known.items() if matches(match, type_)]
         if self.facts.undeclared_too:
-            exact = match and all(pattern in self.facts.declarations for pattern in match)
+            exact = match and all(pattern in known or pattern.startswith(OURS) for pattern in match)
             return found if exact else None
         for index, pattern in enumerate(match):
-            if not any(matches([pattern], type_) for type_ in self.facts.declarations):
-                words = (
-                    near_miss(pattern, self.facts.declarations) or f": write events/{pattern.removesuffix('.*')}.toml"
-                )
+            if not any(matches([pattern], type_) for type_ in known):
+                near = near_miss(pattern, known)
+                words = near or f": write events/{pattern.removesuffix('.*')}.toml"
                 source.report(("match", index), f'no declaration matches "{pattern}"{words}', 0)
         return found or None
 

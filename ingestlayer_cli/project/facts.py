@@ -7,6 +7,7 @@ from ..language.templates import in_zone
 from ..model import families
 from ..system.errors import Problem, ProjectError
 from .broken import broken_pipeline
+from .own import OWN
 from .settings import ProjectFile
 from .source import SourceFile
 
@@ -44,6 +45,11 @@ class Facts:
     def kinds(self) -> list[str]:
         """The kinds of entities that there are: with a file, or written by a pipeline."""
         return [*(self.settings.entities if self.settings else ()), *sorted(self.written)]
+
+    @property
+    def known(self) -> dict[str, dict[str, Any]]:
+        """The declarations that there are, our own too."""
+        return {**self.declarations, **OWN}
 
     @cached_property
     def connections(self) -> dict[str, dict[str, Any]]:
@@ -86,7 +92,7 @@ class Facts:
 
 def settings_of(checked: ProjectFile) -> dict[str, Any]:
     """Return the tables of ingestlayer.toml, those of connections under one name."""
-    tables = checked.model_dump()
+    tables = checked.model_dump(exclude={"alerts"})  # they are a pipeline
     for row in tables["checks"].values():
         row["timezone"] = row["timezone"] or checked.timezone
     for row in tables["sources"].values() if checked.timezone else ():

@@ -11,6 +11,7 @@ from ..system.addresses import is_open
 from ..system.clock import DAY
 from ..system.errors import near_miss
 from ..system.rates import parse_rate
+from .alerts_table import AlertsTable
 from .check_table import problem_of
 from .hours import HoursTable
 from .models import Duration, EventType, Matching, SecretName, Strict, Zone, described, language_of, problem
@@ -251,5 +252,6 @@ class ProjectFile(Strict):
     checks: dict[CheckName, CheckTable] = {}
     hours: dict[WorkspaceName, HoursTable] = {}
     deliver: DeliverTable = DeliverTable()
+    alerts: AlertsTable | None = None
     serve: ServeTable = ServeTable()
     sources: dict[SourceName, SourceTable] = {}

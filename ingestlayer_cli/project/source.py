@@ -28,6 +28,7 @@ class SourceFile:
     def __init__(self, root: str, name: str, problems: list[Problem]) -> None:
         self.root = root
         self.name = name
+        self.stands_in = name  # the file that people edit
         self.problems = problems
         self.data: dict[str, Any] | None = None
         self.text = ""

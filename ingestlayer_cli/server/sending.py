@@ -6,6 +6,7 @@ from contextlib import closing
 
 from ..engine.runtime import Runtime
 from ..engine.watching import Watch
+from ..operations.alerts import tell_and_send
 from ..store.contract.sending import Wanted
 from ..system.clock import Clock
 from ..system.errors import IngestlayerError, in_words
@@ -59,7 +60,7 @@ class Worker:
     def _work(self) -> None:
         while not self._is_stopping.is_set():
             try:
-                with closing(Watch(self._open(), self._open, self._tell)) as self._watch:
+                with closing(Watch(self._open(), self._open, self._tell, self._after)) as self._watch:
                     if self._is_stopping.is_set():
                         self._watch.stop()
                     self._watch.run(Wanted())
@@ -71,6 +72,11 @@ class Worker:
 
     def _open(self) -> Runtime:
         return self._opened(self._clock)
+
+    def _after(self, runtime: Runtime) -> None:
+        """Tell of our own troubles; their messages go in the next round."""
+        for words in tell_and_send(runtime, None):
+            self._tell(IngestlayerError(words))
 
     def _tell(self, error: IngestlayerError) -> None:
         """Tell of a trouble once, not at each round."""

@@ -25,9 +25,9 @@ WEEK = 7 * DAY
 WAITS = ("pending", "retrying")
 
 
-def messages(project: Project, store: "Store", now: int) -> Iterator[Symptom]:
-    """Yield what of the outbox did not arrive."""
-    rows = store.deliveries.not_arrived(now - OVERDUE)
+def messages(project: Project, store: "Store", now: int, but: str = "") -> Iterator[Symptom]:
+    """Yield what of the outbox did not arrive, but for the events whose type starts so."""
+    rows = store.deliveries.not_arrived(now - OVERDUE, but)
     broken = {place_of(row) for row in rows if row.status in WAITS and row.outcome == "not-connected"}
     for place in sorted(broken):
         yield _not_connected(project, place, [row for row in rows if row.status in WAITS and place_of(row) == place])
@@ -166,11 +166,11 @@ def _shown(row: NotArrived) -> Symptom:
     )
 
 
-def runs(project: Project, store: "Store", now: int) -> Iterator[Symptom]:
-    """Yield the runs that failed and wait, by pipeline: alerts that nobody has seen."""
+def runs(project: Project, store: "Store", now: int, but: str = "") -> Iterator[Symptom]:
+    """Yield the runs that failed and wait, by pipeline, but for events whose type starts so: nobody was told."""
     causes = Causes(project)
     by_pipeline: dict[str, list[UnfinishedGroup]] = {}
-    for group in store.unfinished.groups():
+    for group in store.unfinished.groups(but):
         by_pipeline.setdefault(pipeline_of(group.cause), []).append(group)
     for name, groups in by_pipeline.items():
         count = sum(group.runs for group in groups)

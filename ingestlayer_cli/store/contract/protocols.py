@@ -249,10 +249,10 @@ class Deliveries(Protocol):
         oldest of those: its id, event, status, next_at, error and hint.
         """
 
-    def not_arrived(self, due_before: int) -> list[NotArrived]:
+    def not_arrived(self, due_before: int, but: str = "") -> list[NotArrived]:
         """Return what is not delivered, by target and status: what was due before a time is late.
 
-        Without what is superseded, and what was given up by hand.
+        Without what is superseded, what was given up by hand, and what is of events whose type starts with `but`.
         """
 
     def last_settled(self, destination: str, target: str) -> LastSettled | None:
@@ -372,8 +372,11 @@ class Runs(Protocol):
 class StoredUnfinished(Protocol):
     """Runs that failed and are run again."""
 
-    def groups(self) -> list[UnfinishedGroup]:
-        """Return what runs wait for, how many, and what the first of them was accepted at and failed by."""
+    def groups(self, but: str = "") -> list[UnfinishedGroup]:
+        """Return what runs wait for, how many, and what the first of them was accepted at and failed by.
+
+        Without those on events whose type starts with `but`.
+        """
 
     def due(
         self, changed: Sequence[str], timed: Sequence[str], now: int, pause: int, source: str | None, most: int

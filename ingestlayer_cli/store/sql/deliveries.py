@@ -8,6 +8,7 @@ from ..contract.reading import DeliverySelection, LastSettled, NotArrived
 from ..contract.sending import GIVEN_UP, Attempt, went
 from .about import about_event, stands_in
 from .base import Base
+from .lookups import of_other_types
 from .outbox import settle_where
 from .short import shortest
 
@@ -106,7 +107,8 @@ class SqlDeliveries:
             found.setdefault(run, []).append(document)
         return found
 
-    def not_arrived(self, due_before: int) -> list[NotArrived]:
+    def not_arrived(self, due_before: int, but: str = "") -> list[NotArrived]:
+        others, values = of_other_types("deliveries.event", but)
         rows = self._rows(
             "SELECT g.destination, g.target, g.status, g.count, g.since, g.newest, g.late,"
             " CASE WHEN g.status IN ('pending', 'retrying') THEN max(g.due_at, l.free_at) END, l.free_at,"
@@ -117,9 +119,9 @@ class SqlDeliveries:
             " sum(CASE WHEN status IN ('pending', 'retrying') AND due_at < ? THEN 1 ELSE 0 END) AS late,"
             " CASE WHEN status IN ('dead', 'shown') THEN max(seq) ELSE min(seq) END AS one"
             " FROM deliveries WHERE status <> 'delivered' AND superseded_by IS NULL"
-            " AND NOT (status = 'dead' AND error = ?) GROUP BY destination, target, lane, status) g"
+            f" AND NOT (status = 'dead' AND error = ?){others} GROUP BY destination, target, lane, status) g"
             " JOIN deliveries d ON d.seq = g.one JOIN lanes l ON l.seq = g.lane ORDER BY g.since, d.seq",
-            *(due_before, GIVEN_UP),
+            *(due_before, GIVEN_UP, *values),
         )
         return [NotArrived(*row) for row in rows]
 

@@ -97,3 +97,13 @@ def stored_traits(row: Sequence[Any]) -> Traits:
     values, origins, first_seen, last_seen = row
     told = {name: (origin, at) for name, (origin, at) in json.loads(origins).items()}
     return Traits(json.loads(values), told, first_seen, last_seen)
+
+
+def of_other_types(event: str, but: str) -> tuple[str, tuple[Any, ...]]:
+    """Return the term, with its values, that the type of an event, given by its number, starts otherwise."""
+    if not but:
+        return "", ()
+    return f" AND NOT EXISTS (SELECT 1 FROM events o WHERE o.seq = {event} AND substr(o.type, 1, ?) = ?)", (
+        len(but),
+        but,
+    )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ..contract.unfinished import UnfinishedGroup, UnfinishedRun
 from .base import Base
-from .lookups import stored_event
+from .lookups import of_other_types, stored_event
 
 _RUNS = (
     "SELECT e.id, e.type, e.received_at, e.source, e.key, e.payload, u.run, u.cause, r.reason, u.tries, u.retry_at"
@@ -20,13 +20,15 @@ class SqlUnfinished:
     def __init__(self, store: Base) -> None:
         self._rows = store.rows
 
-    def groups(self) -> list[UnfinishedGroup]:
+    def groups(self, but: str = "") -> list[UnfinishedGroup]:
+        others, values = of_other_types("unfinished.event", but)
         rows = self._rows(
             "SELECT g.cause, g.runs, g.retry_at, e.id, e.accepted_at, coalesce(r.reason, '') FROM"
             " (SELECT cause, count(*) AS runs, min(retry_at) AS retry_at, min(event) AS event FROM unfinished"
-            " GROUP BY cause) g JOIN events e ON e.seq = g.event JOIN runs r ON r.event = g.event"
+            f" WHERE TRUE{others} GROUP BY cause) g JOIN events e ON e.seq = g.event JOIN runs r ON r.event = g.event"
             " AND r.number = (SELECT min(u.run) FROM unfinished u WHERE u.event = g.event AND u.cause = g.cause)"
-            " ORDER BY g.cause"
+            " ORDER BY g.cause",
+            *values,
         )
         return [UnfinishedGroup(*row) for row in rows]
 

@@ -8,7 +8,7 @@ from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.contract.reading import About, DeliverySelection, Selection
 from tests.support.clock import FakeClock
 
-from .words import accept, arrived, claim, event, failed, message, queue, run
+from .words import accept, add, arrived, claim, event, failed, message, queue, run
 
 
 def ids(store: Store, selection: Selection, newest_first: bool = True, limit: int | None = None) -> list[str]:
@@ -282,3 +282,19 @@ def test_refusals_are_found_by_any_text(store: Store) -> None:
 def test_ids_are_as_short_as_they_are_unique(store: Store) -> None:
     queue(store, "evt_1", message("dlv_0123456789abcdefgh"), message("dlv_0123456789abcdexyz"), message("dlv_9"))
     assert store.deliveries.shortest(["dlv_0123456789abcdefgh", "dlv_9"]) == ["dlv_0123456789abcdef", "dlv_9"]
+
+
+def test_what_comes_of_some_types_may_be_left_out_of_what_did_not_arrive_and_of_what_waits(store: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"))
+    with store.transaction() as transaction:
+        add(transaction, event("evt_2", type_="own.x"))
+        add(transaction, event("evt_3", type_="ownx"))
+        for id_ in ("evt_2", "evt_3"):
+            transaction.add_run(id_, run(outcome="failed"), 10)
+            transaction.add_unfinished(id_, 1, id_, 1, None)
+        transaction.add_delivery("evt_2", 1, message("dlv_2"), 10, 10)
+        transaction.add_delivery("evt_2", 1, message("dlv_3", "#b"), 10, 10)
+    found = [(row.target, row.number) for row in store.deliveries.not_arrived(0)]
+    assert (found, len(store.unfinished.groups())) == ([("#a", 2), ("#b", 1)], 2)
+    found = [(row.target, row.number) for row in store.deliveries.not_arrived(0, "own.")]
+    assert (found, [group.event for group in store.unfinished.groups("own.")]) == ([("#a", 1)], ["evt_3"])

@@ -1,0 +1,60 @@
+"""`[alerts]`: the short way to hear of our own troubles is a pipeline that nobody has to write."""
+
+from typing import Any
+
+from ..model.events import OURS
+from .positions import Path
+from .source import SourceFile
+
+ALERTS = "ingestlayer.alerts"  # its name
+
+
+class AlertsFile(SourceFile):
+    """The file that `[alerts]` stands for. What is wrong with it is told at the places of that table."""
+
+    def __init__(self, root: str, table: dict[str, Any], settings: SourceFile) -> None:
+        import tomli_w
+
+        self._also = table.get("also")
+        self._settings = settings
+        self._written = tomli_w.dumps(_pipeline(table)).encode()
+        super().__init__(root, f"pipelines/{ALERTS}.toml", settings.problems)
+        self.stands_in = settings.name
+
+    def read(self) -> bytes:
+        return self._written
+
+    def place(self, path: Path, offset: int | None = None) -> str:
+        """Return the place in the project's file."""
+        at: Path = ("alerts",)
+        if path[:1] == ("destinations",) and len(path) > 1:
+            kind = self.value_at((*path[:2], "use"))
+            at = ("alerts", kind, *path[2:]) if kind == self._also else ("alerts", "channel")
+        return self._settings.place(at, offset)
+
+
+def _pipeline(alerts: dict[str, Any]) -> dict[str, Any]:
+    """Return the pipeline that a table `[alerts]` stands for, as a file would have it."""
+    found: list[dict[str, Any]] = []
+    if (channel := alerts.get("channel")) is not None:
+        place = {"use": "slack", "channel": channel.replace("$", "$$"), "thread": _THREAD, "thread_window": "90d"}
+        for state, message in _MESSAGES.items():
+            when = f"$event.state == '{state}'"
+            found.append({**place, "update": True, "when": when, "message": message})
+    if (also := alerts.get("also")) is not None:
+        found.append({"use": also, **alerts[also]})
+    return {"description": "[alerts] in ingestlayer.toml", "match": [f"{OURS}*"], "destinations": found}
+
+
+_THREAD = "$event.type:$event.subject:$event.since"
+_MESSAGES = {
+    "open": {
+        "title": "$event.title",
+        "text": "${event.why | default('')}",
+        "fields": {"Since": "${event.since | datetime}", "To mend it": "${event.hint | default('ingestlayer status')}"},
+    },
+    "resolved": {
+        "title": "Resolved: $event.title",
+        "fields": {"Since": "${event.since | datetime}", "Until": "${event.until | datetime}"},
+    },
+}
