@@ -16,7 +16,7 @@ from ..system.console import Progress, note, say, say_json, stdin
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, UsageError, near_miss
 from .arguments import Arguments
-from .show import drawing, note_trouble
+from .show import drawing, note_trouble, note_unsent
 
 Rejected = Callable[[Line, RejectedError], None]
 _FORMS = ("csv", "ndjson", "json")
@@ -53,6 +53,8 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
             rejected,
             lambda so_far: progress.at(so_far["accepted"] + so_far["duplicates"] + so_far["rejected"]),
         )
+        if quiet and not as_json:
+            note_unsent(runtime, result["deliveries"].get("shown", 0))
     progress.end()
     if log is not None:
         counts = {name: result[name] for name in ("accepted", "duplicates", "rejected", "runs", "deliveries")}

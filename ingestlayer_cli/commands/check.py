@@ -11,7 +11,7 @@ from ..system.document import Document
 from ..system.errors import Exit, StoreError, UsageError, gravest, near_miss
 from . import Settings, note_unheard
 from .arguments import OUTPUT, Arguments, Option, parse, wait_of
-from .show import drawing, note_trouble
+from .show import drawing, note_trouble, note_unsent
 
 CHECK = [
     Option("--dry-run", "", "Show what would be emitted; write nothing, send nothing."),
@@ -57,6 +57,8 @@ def run(settings: Settings, args: list[str]) -> Exit:
             from ..operations.alerts import tell_and_send
 
             earlier.hints += tell_and_send(runtime, options.wait if options.deliver else None)
+        if quiet and not as_json:
+            note_unsent(runtime, sum(result.get("deliveries", {}).get("shown", 0) for result in results))
         unheard = runtime.heart_faults()
     if as_json:
         say_json({"checks": results})

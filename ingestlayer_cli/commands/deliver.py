@@ -34,7 +34,7 @@ def deliver(
     from ..system.log import Log
     from . import note_unheard, settings
     from .deliveries import check_known
-    from .show import drawing
+    from .show import drawing, note_unsent
 
     progress = Progress("deliveries", quiet or json)
     count = 0
@@ -110,6 +110,8 @@ def deliver(
             signal.signal(signal.SIGTERM, before)
         stopped, waiting, failed = rounds.stopped, result["waiting"], result["failed"]
         soonest = _soonest(rounds.runtime, wanted) if waiting and not (json or quiet) else ""
+        if quiet and not json:
+            note_unsent(rounds.runtime, result["outcomes"].get("shown", 0))
         unheard = rounds.runtime.heart_faults()
     progress.end()
     if not json and not quiet:

@@ -13,7 +13,7 @@ from ..system.document import Document
 from ..system.errors import Exit, ProjectError, RejectedError
 from . import Settings
 from .arguments import EMIT, Arguments, parse, read_event, wait_of
-from .show import drawing, note_real, note_trouble
+from .show import drawing, note_real, note_trouble, note_unsent
 
 
 def run(settings: Settings, args: list[str]) -> Exit:
@@ -65,7 +65,10 @@ def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> D
         except RejectedError as error:  # it never came to the gate
             bury(runtime, Raw(arguments.type, None), error.text, error)
             raise
-        return flow.emit(runtime, raw, deliver, wait)
+        result = flow.emit(runtime, raw, deliver, wait)
+        if arguments.on("--quiet") and not arguments.on("--json"):
+            note_unsent(runtime, sum(row["status"] == "shown" for run in result["runs"] for row in run["deliveries"]))
+        return result
 
 
 def _log(arguments: Arguments) -> Any:

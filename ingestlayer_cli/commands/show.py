@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..engine.connections import Show, drawn_kinds
+from ..engine.runtime import Runtime
 from ..model.families import kind_of, member
 from ..project import Project
 from ..system.console import note
 from ..system.document import Document
+
+_TOLD = "told", "terminal"  # the store's note that it was said
 
 
 def drawing(silent: bool) -> Show:
@@ -23,6 +26,20 @@ def note_real(project: Project, kinds: Iterable[str], words: str) -> None:
     if others and drawn:
         names = " and ".join(member("destinations", kind).__name__ for kind in drawn)
         note(f'note: connection = "terminal" stands for {names} alone; {others}: {words}', "dim")
+
+
+def note_unsent(runtime: Runtime, shown: int) -> None:
+    """Say to a person, once for a store, that what `-q` does not even draw leaves this machine by nothing.
+
+    A job of cron has `-q` for errors alone: of it `status` and `doctor` say the same.
+    """
+    if shown and sys.stderr.isatty() and runtime.store.note(*_TOLD) is None:
+        with runtime.store.transaction() as transaction:
+            transaction.write_note(*_TOLD, True, runtime.clock.now())
+        note(
+            'note: connection = "terminal": messages are shown here at most, and nothing leaves this machine', "yellow"
+        )
+        note("hint: to send them: ingestlayer slack connect (this is said once)", "yellow")
 
 
 def note_trouble(result: Document) -> None:

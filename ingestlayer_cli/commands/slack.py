@@ -80,11 +80,13 @@ def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
 
     from ..destinations.slack.credentials import KEYRING, variable
     from ..destinations.slack.workspaces import table_of
+    from ..operations.slack.connecting import shown_of
     from ..secrets.keyring import has_keyring_extra
     from ..system.console import note, say, say_json
 
+    shown = shown_of(project, done.workspace)
     if json:
-        say_json(done.document())
+        say_json({**done.document(), **({"shown": shown} if shown else {})})
     elif not quiet:
         who = done.identity
         say(f"connected to {who.team} as @{who.user}" if who else "connected by an incoming webhook", "green")
@@ -96,6 +98,10 @@ def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
     name = variable(done.connection, done.workspace)
     if os.environ.get(name, "").strip():
         note(f"warning: {name} is set in this environment, and wins", "yellow")
+    if shown and not (json or quiet):
+        words = "1 message was" if shown == 1 else f"{shown:,} messages were"
+        note(f"{words} only shown on a terminal; to send what of them is of use still:", "yellow")
+        note("  ingestlayer replay --status shown", "yellow")
     if json or quiet:
         return
     if done.where != KEYRING and not has_keyring_extra():

@@ -1,6 +1,6 @@
 """The documents of `slack`."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -10,7 +10,7 @@ Connection = Literal["terminal", "bot", "webhook"]
 
 
 class ConnectDocument(TypedDict):
-    """`slack connect`."""
+    """`slack connect`; `shown` counts what was only shown on a terminal, where something was."""
 
     connection: Connection
     workspace: str | None
@@ -20,6 +20,7 @@ class ConnectDocument(TypedDict):
     secret: str
     scopes: list[str] | None
     missing_scopes: dict[str, str]
+    shown: NotRequired[int]
 
 
 class DisconnectDocument(TypedDict):

@@ -1,11 +1,14 @@
 """Connecting a project to a workspace: check the secret, keep it, and switch `[slack] connection`."""
 
 import re
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from ...destinations.slack import credentials
 from ...destinations.slack.answers import DEAD_TOKEN
 from ...destinations.slack.workspaces import table_of
+from ...project import Project
+from ...store.opening import open_to_read
 from ...system.addresses import is_open
 from ...system.errors import ProjectError
 from .client import Client, Identity, SlackError, UnreachableError, check_token
@@ -66,6 +69,17 @@ def with_webhook(root: str, url: str, workspace: str = "", insecure: bool = Fals
         raise SlackError("the address leads over a network without encryption", hint)
     where = credentials.keep(root, "webhook", workspace, url).where
     return Connected("webhook", workspace, where, None, {}, _switched(root, "webhook", workspace))
+
+
+def shown_of(project: Project, workspace: str = "") -> int:
+    """Return how many messages to a workspace were only shown on a terminal, and not sent since."""
+    store = open_to_read(project.store_path)
+    if store is None:
+        return 0
+    label = f"slack/{workspace}" if workspace else "slack"
+    with closing(store):
+        rows = [] if store.is_outdated else store.deliveries.not_arrived(0)
+    return sum(row.number for row in rows if row.status == "shown" and row.destination == label)
 
 
 def _switched(root: str, connection: str, workspace: str) -> bool:
