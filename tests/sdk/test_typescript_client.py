@@ -267,6 +267,13 @@ def test_a_batch_that_is_too_large_for_something_on_the_way_goes_in_halves(app: 
     assert found["accepted"] == 3
 
 
+def test_an_event_that_is_too_large_alone_stops_no_other(app: Path) -> None:
+    with Door() as door:
+        door.answers += [Answer(413, b"<html>", {})] * 2
+        found = batched(app, door, "[event(0), event(1)]")
+    assert [result["status"] for result in found["results"]] == ["rejected", "accepted"]
+
+
 def test_a_batch_that_fails_says_what_came_of_the_events_before(app: Path) -> None:
     call = f"""ingestBatch(Array.from({{ length: 501 }}, (_, n) => ({{ type: "{USAGE}", payload: {{ n }} }})))"""
     with Door(["", "500"]) as door:
@@ -281,6 +288,7 @@ def test_the_buffer_goes_in_requests_of_many_and_a_process_that_ends_has_sent_it
     with Door() as door:
         asked(app, door, script)
     assert [event["payload"]["n"] for event in door.events()] == list(range(250))
+    assert all(event["timestamp"] for event in door.events())  # of the call: who knows when it is sent
     assert len(door.requests) <= 3
 
 

@@ -71,7 +71,7 @@ export declare class IngestError extends Error {
   readonly retryAfter: number | undefined;
   /** Of a batch: what came of the events before the request that failed. */
   readonly results: (Result | Rejection)[] | undefined;
-  readonly cause?: unknown;
+  readonly cause?: any;
 }
 
 export interface Client {
@@ -86,8 +86,8 @@ export interface Client {
     options?: CallOptions,
   ): Promise<BatchResult>;
   /**
-   * Put an event into a small buffer, which is sent within a second; nothing is awaited and nothing thrown, what fails
-   * goes to `onError`. Before a process is ended by hand: `await flush()`.
+   * Put an event, of this moment unless a timestamp is given, into a small buffer, which is sent within a second; nothing
+   * is awaited and nothing thrown, what fails goes to `onError`. Before a process is ended by hand: `await flush()`.
    */
   enqueue<T extends EventType>(type: T, payload: Payload<T>, options?: EventOptions): void;
   /** Send what is in the buffer now. What could not be sent stays in it. */

@@ -1,4 +1,5 @@
 // __HEAD__
+// @ts-self-types="./index.d.ts"
 
 const VERSION = "__VERSION__";
 // Declared events whose idempotency key reads when they happened: sent again, they must have the time of the call.
@@ -50,7 +51,7 @@ class Client {
       if (this.#waiting.length >= this.#options.bufferSize) {
         throw new IngestError("buffer", `${type} is lost: ${this.#waiting.length} events wait already`);
       }
-      this.#waiting.push(written({ ...options, type, payload }));
+      this.#waiting.push(written({ ...options, timestamp: options.timestamp ?? new Date(), type, payload }));
     } catch (error) {
       this.#tell(error);
       return;
@@ -126,10 +127,11 @@ class Client {
     try {
       return await this.#send(texts, signal);
     } catch (error) {
-      if (error.status === 400 || error.details.some(({ path }) => isOfEvent(path))) {
+      const isTooLarge = error.status === 413;
+      if (error.status === 400 || (isTooLarge && texts.length === 1) || error.details.some(isOfEvent)) {
         return error.results ?? texts.map((_, index) => rejectionOf(error, index, texts.length));
       }
-      if (error.status !== 413 || texts.length === 1) throw error;
+      if (!isTooLarge) throw error;
       // Something on the way takes less than the server does.
       const half = texts.length >> 1;
       const taken = await this.#sendMany(texts.slice(0, half), signal);
@@ -141,6 +143,7 @@ class Client {
   async #send(texts, signal) {
     const { timeout, attemptTimeout, retries } = this.#options;
     const { url, key, fetch } = this.#place();
+    if (signal?.aborted) throw aborted(signal, "it was aborted before it was sent");
     const body = `{"events":[${texts.join(",")}]}`;
     const ends = performance.now() + timeout;
     for (let tries = 1; ; tries++) {
@@ -331,20 +334,21 @@ function refusal({ kind, message, details = [] }) {
   return new IngestError(kind, message, { details });
 }
 
-const isOfEvent = (path) => /^events\[\d+\]/.test(path);
+const OF_EVENT = /^events\[\d+\]\.?/;
+const isOfEvent = ({ path = "" }) => OF_EVENT.test(path);
 
 /** Return what an error about a whole request says of one of its events. */
 function rejectionOf({ kind, message, details }, index, count) {
   if (count === 1) return rejection({ kind, message, details });
   const own = `events[${index}]`;
-  const mine = details.filter(({ path }) => path === own || path.startsWith(`${own}.`)).map(withoutEvent);
+  const mine = details.filter(({ path = "" }) => path === own || path.startsWith(`${own}.`)).map(withoutEvent);
   const words = mine.map(({ path, problem }) => `${path} ${problem}`.trim()).join("; ");
   return rejection({ kind, message: words || message, details: mine });
 }
 
 /** Return a detail with the path inside its event. */
-function withoutEvent({ path, problem }) {
-  return { path: path.replace(/^events\[\d+\]\.?/, ""), problem };
+function withoutEvent({ path = "", problem }) {
+  return { path: path.replace(OF_EVENT, ""), problem };
 }
 
 // Time and surroundings -----------------------------------------------------------------------------------
@@ -364,10 +368,8 @@ function sleep(ms, signal) {
   });
 }
 
-function aborted(signal) {
-  return new IngestError("aborted", "it was aborted: the event may have been accepted or not", {
-    cause: signal.reason,
-  });
+function aborted({ reason }, words = "it was aborted: whether it was accepted is not known") {
+  return new IngestError("aborted", words, { cause: reason });
 }
 
 /** Read Retry-After: seconds, or a date. */
