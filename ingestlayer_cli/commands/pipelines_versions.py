@@ -119,6 +119,8 @@ def _is_wanted(planned: Any) -> bool:
     why = []
     if planned.edits is not None:
         why.append(f"{planned.file.name} has edits that never ran, and that no version has")
+    if planned.held is not None:
+        why.append(f'{planned.file.name} says status = "{planned.held}", and the version is active: it would run again')
     if planned.problems:
         path, problem = planned.problems[0]
         why.append(f"version {planned.version.version} does not fit the project of today: {path}: {problem}")

@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from ..engine.runtime import Runtime
-from ..project.edit import BOM, read_text, replace, write_new
+from ..project.edit import BOM, parsed, read_text, replace, write_new
 from ..project.kept import check_kept
 from ..store.contract.protocols import Store
 from ..system.clock import format_time
@@ -96,11 +96,15 @@ def diff(version: KeptVersion, file: PipelineText) -> list[str]:
 
 
 class Plan(NamedTuple):
-    """What restoring comes to: `edits` is the version of what no stored version has and would be replaced."""
+    """What restoring comes to: `edits` is the version of what no stored version has and would be replaced.
+
+    `held` is the status that stands in the file, where that keeps the pipeline from running and the version's does not.
+    """
 
     file: PipelineText
     version: KeptVersion
     edits: str | None
+    held: str | None
     problems: list[Problem]  # of the version in the project of today
 
     @property
@@ -117,7 +121,14 @@ def plan(runtime: Runtime, store: Store, pipeline: str, wanted: str) -> Plan:
         problems = []
     except ProjectError as error:
         problems = [problem for problem in error.details if problem.path.startswith(f"{file.name}:")]
-    return Plan(file, version, None if is_stored else _name(runtime, pipeline, file.text), problems)
+    edits = None if is_stored else _name(runtime, pipeline, file.text)
+    status, after = _status(file.text), _status(version.text)
+    return Plan(file, version, edits, status if status != after == "active" else None, problems)
+
+
+def _status(text: str) -> str:
+    data = parsed([text]) or {}
+    return str(data.get("status", "active"))
 
 
 def restore(runtime: Runtime, pipeline: str, planned: Plan) -> None:

@@ -151,6 +151,14 @@ def test_a_version_that_does_not_fit_the_project_of_today_is_asked_about(ran: Fo
     assert f"version {version} does not fit the project of today: pipelines/alert.toml:4:9: " in result.err
 
 
+def test_a_pipeline_that_its_file_pauses_is_not_let_run_without_a_yes(ran: Folder) -> None:
+    first = versions(ran)[1]
+    ran.here("pipelines", "pause", "alert", "--in-file")
+    result = ran.here("pipelines", "restore", "alert", first)
+    assert result.code == 2
+    assert 'says status = "paused", and the version is active: it would run again' in result.err
+
+
 def test_a_person_is_asked(ran: Folder) -> None:
     ran.edit("pipelines/alert.toml", "is empty", "is full")
     first = versions(ran)[1]
