@@ -20,6 +20,7 @@ from tests.support.postgres import shared as shared_server
 from tests.support.posting import TOKEN, Posting
 from tests.support.program import ingestlayer
 from tests.support.receiver import Receiver
+from tests.support.situations import Morning
 from tests.support.standin import SlackStandin
 from tests.support.sweep import leaks
 from tests.support.tested import make
@@ -150,6 +151,17 @@ def bench(tmp_path: Path, slack: SlackStandin, capsys: pytest.CaptureFixture[str
 def person(tmp_path: Path, slack: SlackStandin) -> Person:
     """A person with a home and a project that is connected to nothing yet."""
     return Person(tmp_path, slack)
+
+
+@pytest.fixture
+def morning(
+    tmp_path: Path, slack: SlackStandin, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Morning:
+    """A project that is well, on a clock that stands still; the program is run on it in this process."""
+    found = Morning(tmp_path / "home" / "quota", slack, capsys, monkeypatch)
+    found.run("check")
+    found.run("deliver")
+    return found
 
 
 @pytest.fixture

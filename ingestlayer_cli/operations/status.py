@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ..engine.records import DELIVERS, MACHINES
-from ..engine.runtime import PAUSED
+from ..engine.runtime import Runtime
 from ..engine.tally import no_runs
 from ..engine.unfinished import backlog
 from ..model.documents.events import RunCounts
@@ -21,9 +21,7 @@ from ..model.documents.status import (
     StoreStandingDocument,
 )
 from ..project import Project, load_beside
-from ..project.pauses import heeding
 from ..store.contract.reading import DeliverySelection, NotArrived
-from ..store.opening import open_to_read
 from ..system.clock import DAY, Clock, format_duration, format_time
 from ..system.errors import StoreError
 from .about import title, who
@@ -40,25 +38,18 @@ LAST = 10  # messages
 
 
 def status(path: str | None, clock: Clock) -> StatusDocument:
-    """Return how a project stands, whatever its files are like."""
-    project = load_beside(path, keep=False)
-    store, now = None, clock.now()
-    try:
-        store = open_to_read(project.store_path)
-        return _document(project, store, now)
-    except StoreError as error:
-        return _document(project, None, now, error)
-    finally:
-        if store is not None:
-            store.close()
+    """Return how a project stands, whatever its files and its store are like. One of an older version is migrated."""
+    with Runtime(load_beside(path, keep=False), clock, keep=False) as runtime:
+        try:
+            store = runtime.stored
+            return _document(runtime.project, store, clock.now())
+        except StoreError as error:
+            return _document(runtime.project, None, clock.now(), error)
 
 
 def _document(project: Project, store: "Store | None", now: int, error: StoreError | None = None) -> StatusDocument:
-    if store is not None:
-        project = heeding(project, store.notes(PAUSED))
     found = troubles(project, error or store, now)
-    known = None if store is None or store.is_outdated else store  # an older one has less
-    waiting = known.deliveries.not_arrived(0) if known is not None else []
+    waiting = store.deliveries.not_arrived(0) if store is not None else []
     return {
         "project": project.root,
         "at": format_time(now),
@@ -66,13 +57,13 @@ def _document(project: Project, store: "Store | None", now: int, error: StoreErr
         "troubles": [it.document() for it in found],
         "checks": [] if error is not None else [_check(it) for it in standings(project, store, now)],
         "waiting": [_open(row) for row in waiting],
-        "failed_runs": backlog(known, project).runs if known is not None else 0,
-        "deliver": _deliver(known),
+        "failed_runs": backlog(store, project).runs if store is not None else 0,
+        "deliver": _deliver(store),
         "last_24h": _recent(store, now),
         "pipelines": _pipelines(project, {} if store is None else store.runs.days(now, 1)),
         "connections": [_link(project, name) for name in ("", *workspaces.named(project))],
         "store": None if store is None else _store(store, waiting, now),
-        "messages": _messages(project, known),
+        "messages": _messages(project, store),
     }
 
 

@@ -11,7 +11,7 @@ from ingestlayer_cli.engine.records import CHECKS, MACHINES
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load_beside
 from tests.support.situations import DECLARATION, DEDUPE, ENRICH, FILTER, TOKEN, TYPE, Morning
-from tests.support.standin import RateLimited, ResetAfterStore, SlackStandin, Status
+from tests.support.standin import RateLimited, ResetAfterStore, Status
 
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "status"
 HOUR = 3600.0
@@ -409,16 +409,6 @@ def _table(name: str, source: str = 'source = "usage.csv"') -> str:
 def _declaration(*more: str) -> tuple[str, str]:
     fields = "".join(f'{name} = "number"\n' for name in more)
     return f"events/{TYPE}.toml", DECLARATION.replace('used = "number?"\n', fields)
-
-
-@pytest.fixture
-def morning(
-    tmp_path: Path, slack: SlackStandin, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Morning:
-    found = Morning(tmp_path / "home" / "quota", slack, capsys, monkeypatch)
-    found.run("check")
-    found.run("deliver")
-    return found
 
 
 def test_a_project_that_is_well(morning: Morning) -> None:

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from ...model.documents.projects import Mark
 
 
-def connections(project: Project, is_asked: bool) -> Iterator[Symptom]:
-    """Yield how each workspace is connected; `is_asked`: Slack is, whether its secret is one and what it may do."""
+def connections(project: Project, is_asked: bool, sends: bool) -> Iterator[Symptom]:
+    """Yield how each workspace is connected; `is_asked`: Slack is, whether its secret is one and what it may do.
+
+    `sends`: some job does; a secret that this shell lacks, and that job has, is no trouble of the messages.
+    """
     for workspace in ("", *workspaces.named(project)):
         name = f"Slack ({workspace})" if workspace else "Slack"
         row = status(project, workspace, is_asked)
@@ -37,11 +40,15 @@ def connections(project: Project, is_asked: bool) -> Iterator[Symptom]:
             yield trouble("slack", "warning", "terminal", name, words, command=_connect(workspace))
             continue
         for problem in row["problems"]:
-            mark: Mark = "warning" if problem["kind"] == UnreachableError.kind else "problem"
+            is_elsewhere = sends and row["secret"] is None
+            mark: Mark = "warning" if problem["kind"] == UnreachableError.kind or is_elsewhere else "problem"
             words, hint = f"{name}: {problem['problem']}", problem["hint"]
             if problem["kind"] == SlackError.kind:  # nothing goes over it
                 told = f"slack/{workspace}" if workspace else "slack"
-                yield trouble("slack", mark, NOT_CONNECTED, told, words, hint=hint, command=_connect(workspace))
+                why = "here; where `ingestlayer deliver` runs, it is" if is_elsewhere else ""
+                yield trouble(
+                    "slack", mark, NOT_CONNECTED, told, words, why=why, hint=hint, command=_connect(workspace)
+                )
             else:
                 yield trouble("slack", mark, f"slack_{problem['kind']}", name, words, hint=hint)
         if not row["problems"]:

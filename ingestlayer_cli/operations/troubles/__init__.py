@@ -26,6 +26,10 @@ def look(project: Project, store: "Store | StoreError | None", now: int, is_aske
     if isinstance(store, StoreError):
         yield trouble("store", "problem", "store_broken", project.store_path, store.message, hint=store.hint)
         store = None
+    if store is not None and store.is_outdated:  # what it lacks cannot be asked for
+        words, command = "the store is of an older version: it is brought up to date", "ingestlayer status"
+        yield trouble("store", "warning", "store_outdated", project.store_path, words, command=command)
+        is_read, store = False, None
     if store is not None:
         project = heeding(project, store.notes(PAUSED))
     yield from guarded("files", files.files(project))
@@ -38,30 +42,24 @@ def look(project: Project, store: "Store | StoreError | None", now: int, is_aske
     if is_read:  # what ran is told by the store
         yield from guarded("checks", checks.checks(project, store, now))
     yield from guarded("secrets", secrets.secrets(project))
-    known = None if store is None or store.is_outdated else store  # an older program noted nothing of them
-    waiting = list(guarded("deliveries", outbox.messages(project, known, now))) if known is not None else []
-    yield from guarded("slack", _links(project, known, now, is_asked, waiting))
+    waiting = list(guarded("deliveries", outbox.messages(project, store, now))) if store is not None else []
+    yield from guarded("slack", _links(project, store, now, is_asked, waiting))
     yield from waiting
-    if known is not None:
-        yield from guarded("runs", outbox.runs(project, known, now))
+    if store is not None:
+        yield from guarded("runs", outbox.runs(project, store, now))
 
 
 def _links(
     project: Project, store: "Store | None", now: int, is_asked: bool, waiting: list[Symptom]
 ) -> Iterator[Symptom]:
-    """Yield how the connections are, but for those that are known by what waits for them.
-
-    A secret that this shell lacks and the job that delivers has is no trouble of the messages.
-    """
+    """Yield how the connections are, but for those that are known by what waits for them."""
     from ..slack.symptoms import connections  # which has what is here for its own
 
     told = {it.subject for it in waiting if it.kind == NOT_CONNECTED}
-    goes = store is not None and outbox.delivers(store, now)
-    for it in connections(project, is_asked):
-        if it.kind != NOT_CONNECTED:
-            yield it
-        elif it.subject not in told:
-            yield it._replace(mark="warning", why="here; `ingestlayer deliver` is, where it runs") if goes else it
+    sends = store is not None and outbox.delivers(store, now)
+    yield from (
+        it for it in connections(project, is_asked, sends) if it.kind != NOT_CONNECTED or it.subject not in told
+    )
 
 
 def troubles(project: Project, store: "Store | StoreError | None", now: int) -> list[Symptom]:
