@@ -33,7 +33,8 @@ _OF_A_SOURCE = {
     401: "The signature, or its time, is wrong: nothing changed.",
     404: "There is no such source.",
     413: "The body is larger than 5 MB.",
-    422: "The event is refused; it is kept as a dead letter.",
+    415: "The body is not JSON.",
+    422: "The event is refused: it is kept as a dead letter.",
     429: _ERRORS[429],
     503: _ERRORS[503],
 }
@@ -69,7 +70,7 @@ def document(project: Project) -> "OpenApiDocument":
         "servers": [{"url": "/"}],
         "paths": {
             "/v1/ingest": {"post": _ingest(names)},
-            "/in/{name}": {"post": _receive(names)},
+            **({"/in/{name}": {"post": _receive(names, sorted(project.sources))}} if project.sources else {}),
             "/healthz": {"get": _asked("live", "Whether the process is alive.", "application/json")},
             "/readyz": {"get": _asked("ready", "Whether events can be accepted.", "application/json", 503)},
             "/metrics": {"get": _asked("metrics", "Prometheus text.", "text/plain")},
@@ -150,14 +151,14 @@ def _ingest(names: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _receive(names: dict[str, str]) -> dict[str, Any]:
-    name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+def _receive(names: dict[str, str], sources: list[str]) -> dict[str, Any]:
+    name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "enum": sources}}
     said = _object(id={"type": ["string", "null"]}, status={"type": "string"})
     return {
         "operationId": "receive",
         "summary": "A webhook of [sources.NAME], signed as that says.",
         "parameters": [name],
-        "requestBody": {"required": True, "content": {"*/*": {"schema": {}}}},
+        "requestBody": {"required": True, "content": _json({})},
         "responses": _responses("What came of it.", said, _OF_A_SOURCE, names),
     }
 

@@ -30,6 +30,15 @@ def test_it_is_valid(project: Folder) -> None:
     assert {"Error", "Error_", "a.b-c_d", USAGE, "Event", "Result"} == found["components"]["schemas"].keys()
 
 
+def test_the_sources_are_those_of_the_project(project: Folder) -> None:
+    assert "/in/{name}" not in made(project)["paths"]
+    project.edit("ingestlayer.toml", "[slack]", '[sources.stripe]\nverify = "none"\n[slack]')
+    found = made(project)
+    validate(found, cls=OpenAPIV31SpecValidator)
+    (name,) = found["paths"]["/in/{name}"]["post"]["parameters"]
+    assert name["schema"]["enum"] == ["stripe"]
+
+
 @pytest.mark.parametrize(
     ("event", "is_fit"),
     [

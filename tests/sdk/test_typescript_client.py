@@ -165,6 +165,17 @@ def test_a_set_up_that_cannot_work_is_told_without_an_attempt(app: Path, env: di
     assert "\u2026" not in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("limit", "kind", "attempts"),
+    [("attemptTimeout: 200, retries: 1", "timeout", 2), ("timeout: 200", "timeout", 1)],
+)
+def test_an_attempt_and_a_call_have_their_time(app: Path, limit: str, kind: str, attempts: int) -> None:
+    with Door(["slow"] * 9) as door:
+        error = asked(app, door, failing(CALL + ")", limit))
+    assert error["kind"] == kind
+    assert len(door.requests) <= attempts
+
+
 @pytest.mark.parametrize("fault", ["slow", "429"])
 def test_a_signal_ends_an_attempt_and_a_pause(app: Path, fault: str) -> None:
     script = f"""

@@ -31,6 +31,8 @@ export interface CallOptions {
   signal?: Signal | null | undefined;
 }
 
+export type IngestOptions = EventOptions & CallOptions;
+
 export interface Result {
   /** A duplicate was there before, and nothing is sent for it; also what was accepted though its answer was lost. */
   status: "accepted" | "duplicate";
@@ -79,7 +81,7 @@ export interface Client {
    * Send an event; it is durable once this resolves, and rejected with an IngestError otherwise. Network errors, 429 and
    * 5xx are tried again under the same key: a lost answer makes no second event. Not awaited, a failure goes unheard.
    */
-  ingest<T extends EventType>(type: T, payload: Payload<T>, options?: EventOptions & CallOptions): Promise<Result>;
+  ingest<T extends EventType>(type: T, payload: Payload<T>, options?: IngestOptions): Promise<Result>;
   /** Send many, 500 or 5 MB a request; a refused one stops no other. */
   ingestBatch<T extends readonly EventType[]>(
     events: readonly [...BatchEvents<T>],
