@@ -10,7 +10,7 @@ from ..entities.reading.written import Plain, Proposal, numbers_of
 from ..language.conditions import Condition, Value, show
 from ..language.expressions import Node, evaluator, refs, to_number
 from ..model.crossings import level_of
-from ..system.errors import Problem, near_miss
+from ..system.errors import Problem, count_of, near_miss
 from .base import Source, SourceError, SourceRow
 
 SHOWN = 20  # rows that are kept because their values are the highest
@@ -125,7 +125,9 @@ class Judge:
         judged = rows - self.problem_count + self.repeated
         if not rows or (judged and judged >= rows * least):
             return None
-        how_many = f"only {judged:,} of its {rows:,} rows" if judged else f"none of its {rows:,} rows"
+        how_many = (
+            f"only {judged:,} of its {count_of(rows, 'row')}" if judged else f"none of its {count_of(rows, 'row')}"
+        )
         first = self.problems[0]
         words = f"{source.name}: {how_many} can be judged: {source.unit} {first.number}: {visible(first.words)}"
         details = [Problem(f"{source.unit} {number}", problem) for number, _, problem in self.problems[:SHOWN]]

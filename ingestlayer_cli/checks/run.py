@@ -22,7 +22,7 @@ from ..project.check_table import STALE
 from ..store.contract.accepting import First, Queued
 from ..system.clock import DAY, format_duration, format_time
 from ..system.document import Document
-from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError, gravest
+from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError, count_of, gravest
 from .base import Source, SourceError
 from .judging import Judge, Judged
 from .levels import Levels, Reached
@@ -130,7 +130,7 @@ class _Check:
             elif row.level is not None:
                 self.report.know(row, crossed)
         if not self.judge.total and health.get("rows") and not self.data["may_be_empty"]:
-            words = f"{source.name} is empty, and had {health['rows']:,} rows at {format_time(health['at'])}"
+            words = f"{source.name} is empty, and had {count_of(health['rows'], 'row')} at {format_time(health['at'])}"
             raise SourceError(words, "is its export running? If it may be: may_be_empty = true")
         if store is not None and self.options.only is None:
             candidates += self.levels.gone(store.states)

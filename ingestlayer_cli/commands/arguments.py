@@ -13,7 +13,7 @@ from ..model.gate import Raw, read_payload
 from ..project import Project
 from ..system.clock import parse_duration
 from ..system.console import stdin
-from ..system.errors import RejectedError, UsageError, near_miss
+from ..system.errors import RejectedError, UsageError, as_written, near_miss
 
 
 class Option(NamedTuple):
@@ -130,7 +130,7 @@ class _Parser:
                 self._type, self._declaration = word, self._declared(word)
             else:
                 raise UsageError(
-                    f"unexpected argument {word!r}",
+                    f"unexpected argument {as_written(word)}",
                     "a field is set by its option, by name=text or by name:=json",
                 )
         return Arguments(self._type, self._options, self._assignments)
@@ -197,7 +197,7 @@ def assignment(word: str) -> Assignment:
     is_json = name.endswith(":")
     name = name.removesuffix(":")
     if not name:
-        raise UsageError(f"{word!r} sets no field", "write name=text or name:=json")
+        raise UsageError(f"{as_written(word)} sets no field", "write name=text or name:=json")
     return Assignment(name, text, is_json, word)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..system.errors import count_of
 from . import open_runtime
 from .options import MOST, Clock, Json, Quiet, say_today
 from .selection import Since, Source, Status, Type, Until, Where, selection
@@ -42,7 +43,7 @@ def backtest(
     from ..system.errors import Exit
 
     texts = _Texts(limit)
-    progress = Progress("events", quiet)
+    progress = Progress("event", quiet)
     with open_runtime(keep=False) as runtime:
         runtime.project.sound()
         filters = {"type_": type_, "since": since, "until": until, "source": source, "where": where, "status": status}
@@ -61,7 +62,7 @@ def backtest(
     for hint in [] if json else result.hints:
         note(f"warning: {hint}", "yellow")
     if too_many and not json:
-        note(f"error: {posts:,} messages would go out, --max-posts is {max_posts:,}", "red")
+        note(f"error: {count_of(posts, 'message')} would go out, --max-posts is {max_posts:,}", "red")
     return Exit.FOUND if too_many else Exit.OK
 
 
@@ -102,14 +103,16 @@ def _say(result: Any) -> None:
     from ..system.console import say
 
     before, after = result["messages"]["before"], result["messages"]["after"]
-    say(f"{result['events']:,} events: {sum(before.values()):,} → {sum(after.values()):,} messages", "bold")
+    sent, now = sum(before.values()), sum(after.values())
+    messages = "message" if sent == now == 1 else "messages"
+    say(f"{count_of(result['events'], 'event')}: {sent:,} → {now:,} {messages}", "bold")
     for target in sorted({*before, *after}):
         say(f"  {target} {before.get(target, 0):,} → {after.get(target, 0):,}")
     failed = result["runs"]["after"]["failed"]
     if failed:
-        say(f"  {failed:,} runs fail", "red")
+        say(f"  {count_of(failed, 'run fails', 'runs fail')}", "red")
     say_today(result)
-    say("1 outcome changes" if result["changed"] == 1 else f"{result['changed']:,} outcomes change")
+    say(count_of(result["changed"], "outcome changes", "outcomes change"))
     for change in result["changes"]:
         say(f"  {change['event']} {change['type']} {change['received_at']} {change['pipeline']}")
         for sign, name in (("-", "before"), ("+", "after")):
@@ -128,7 +131,7 @@ def _words(side: Any) -> str:
 def _say_diffs(result: Any) -> None:
     from ..system.console import say
 
-    say(f"{result['texts']:,} texts change")
+    say(count_of(result["texts"], "text changes", "texts change"))
     for row in result["diffs"]:
         say(f"  {row['event']} {row['pipeline']} {row['target']}", "bold")
         for line in row["diff"]:

@@ -14,7 +14,7 @@ from ..model.gate import Line
 from ..project import Project
 from ..system.console import Progress, note, say, say_json, stdin
 from ..system.document import Document
-from ..system.errors import Exit, RejectedError, UsageError, near_miss
+from ..system.errors import Exit, RejectedError, UsageError, count_of, near_miss
 from .arguments import Arguments
 from .show import drawing, note_trouble, note_unsent
 
@@ -35,7 +35,7 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
         raise UsageError(f"{arguments.assignments[0].flag} sets a field of one event; a batch has them in its lines")
     as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
     name = arguments.options["--batch"]
-    progress = Progress("events", quiet)
+    progress = Progress("event", quiet)
     # Events make no circles: to look for them among the objects of each chunk is for nothing.
     gc.set_threshold(100_000)
     if dry:
@@ -177,10 +177,8 @@ def _rejects(stack: ExitStack, arguments: Arguments, batch: BinaryIO) -> Rejecte
 
 def say_batch(result: Document) -> None:
     """Say the counts of a batch."""
-    say(
-        f"{result['accepted']:,} accepted, {result['duplicates']:,} duplicates, {result['rejected']:,} rejected",
-        "bold",
-    )
+    duplicates = count_of(result["duplicates"], "duplicate")
+    say(f"{result['accepted']:,} accepted, {duplicates}, {result['rejected']:,} rejected", "bold")
     for title in ("runs", "deliveries"):
         words = ", ".join(f"{count:,} {name}" for name, count in result[title].items() if count)
         say(f"  {title}: {words or 'none'}")

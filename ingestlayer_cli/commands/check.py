@@ -33,7 +33,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
     project = load(settings.project, keep=not arguments.on("--dry-run"))
     chosen = _chosen(project, arguments.type)
     as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
-    progress = Progress("rows", quiet or as_json)
+    progress = Progress("row", quiet or as_json)
     results: list[Document] = []
     earlier = Document()
     with Runtime(project, show=drawing(as_json or quiet)) as runtime:
@@ -125,7 +125,7 @@ def say_result(data: dict[str, Any], result: Document, options: CheckOptions, qu
             _say_table(data, result, options)
         _say_problems(result, options, quiet)
     if waiting := result["unfinished"]:
-        words = "a message waits" if waiting == 1 else f"{waiting:,} messages wait"
+        words = "a message waits" if waiting == 1 else count_of(waiting, "message waits", "messages wait")
         when = f"at {result['retry_at']}" if result["retry_at"] else "once its pipeline has changed"
         note(f"error: {result['check']}: {words} for a run that failed; it is run again {when}", "red")
     note_trouble(result)
@@ -142,17 +142,19 @@ def _say_problems(result: Document, options: CheckOptions, quiet: bool) -> None:
         note(f"warning: {name}: {unit} {row[unit]}: {row['problem']}", "yellow")
     hidden = max(result["rejected"] - LISTED, 0) + max(count - LISTED, 0)
     if hidden:
-        note(f"… and {hidden:,} more rows: --json lists them")
+        note(f"… and {count_of(hidden, 'more row')}: --json lists them")
     if any(row["problem"].endswith((" is 0", " is missing")) and row["key"] for row in problems):
         note('hint: rows without a limit are left out by a condition: where = "limit > 0"', "yellow")
     failed, deliveries = result["runs"]["failed"], result["deliveries"]
     if failed:
-        note(f"error: {name}: {failed:,} runs of pipelines failed", "red")
+        note(f"error: {name}: {count_of(failed, 'run of a pipeline', 'runs of pipelines')} failed", "red")
     if deliveries["dead"]:
-        note(f"error: {name}: {deliveries['dead']:,} messages were refused: ingestlayer deliveries list", "red")
+        refused = count_of(deliveries["dead"], "message was", "messages were")
+        note(f"error: {name}: {refused} refused: ingestlayer deliveries list", "red")
     waiting = sum(deliveries[status] for status in ("pending", "retrying", "unknown"))
     if waiting and options.deliver:
-        note(f"warning: {name}: {waiting:,} messages still wait: ingestlayer deliver sends them", "yellow")
+        words = count_of(waiting, "message still waits", "messages still wait")
+        note(f"warning: {name}: {words}: ingestlayer deliver sends {'it' if waiting == 1 else 'them'}", "yellow")
     if options.only is not None and result["rows"] and result["rows"] == result["left_out"]:
         note(f"warning: {name}: no row has {options.only} in its key", "yellow")
 
@@ -163,7 +165,7 @@ def _say_table(data: dict[str, Any], result: Document, options: CheckOptions) ->
     width = get_terminal_size().columns
     left_out = f", {result['left_out']:,} left out" if result["left_out"] else ""
     period = f", {result['period']}" if result["period"] else ""
-    say(f"{result['check']}: {result['rows']:,} rows{left_out}{period}", "bold")
+    say(f"{result['check']}: {count_of(result['rows'], 'row')}{left_out}{period}", "bold")
     shown = _shown(result)
     is_ratio = data["value"][0] == "/" or data["format"]["percent"]
     top = data["levels"][-1]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..system.errors import count_of
 from .options import MOST, Json, LogFile, Quiet
 
 
@@ -36,7 +37,7 @@ def deliver(
     from .deliveries import check_known
     from .show import drawing, note_unsent
 
-    progress = Progress("deliveries", quiet or json)
+    progress = Progress("delivery", quiet or json, many="deliveries")
     count = 0
     hints: set[str] = set()
     decisions = None if log is None else Log(log, "deliver")
@@ -120,7 +121,11 @@ def deliver(
             words = ", ".join(f"{count:,} {status}" for status, count in waiting.items())
             note(f"still waiting: {words}{soonest}; see `ingestlayer deliveries list`")
         if failed:
-            words = "a run that failed is" if failed == 1 else f"{failed:,} runs that failed are"
+            words = (
+                "a run that failed is"
+                if failed == 1
+                else count_of(failed, "run that failed is", "runs that failed are")
+            )
             note(f"{words} run again later; see `ingestlayer events list --status failed`")
         if not (waiting or failed or count):
             note("nothing is due")

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..system.errors import count_of
 from . import open_beside
 from .options import MOST, Json
 
@@ -48,7 +49,7 @@ def list_deliveries(
     if count > len(found) and not json:
         note(f"the newest {len(found):,} of {count:,}; --limit shows more")
     if failed:
-        runs = "1 failed run" if failed == 1 else f"{failed:,} failed runs"
+        runs = count_of(failed, "failed run")
         note(f"and what {runs} will send: ingestlayer events list --status failed")
     return 0
 
@@ -58,6 +59,7 @@ def show(
     id_: Annotated[str, typer.Argument(metavar="ID", help="The delivery's id, or the start of it.")], json: Json = False
 ) -> int:
     """Show one delivery: its state, every attempt, and its body."""
+    from ..render.events import shown
     from ..system.console import say, say_json
 
     with open_beside() as runtime:
@@ -68,7 +70,7 @@ def show(
         return 0
     for name, value in document.items():
         if name not in ("attempts_made", "body"):
-            say(f"{name:12} {value if value is not None else '-'}")
+            say(f"{name:12} {shown(value) if value is not None else '-'}")
     for attempt in document["attempts_made"]:
         why = f": {attempt['error']}" if attempt["error"] else ""
         say(f"  {attempt['at']}  {attempt['outcome']} in {attempt['took_ms']} ms by {attempt['process']}{why}")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from ..system.errors import as_written, count_of
 from . import open_runtime, settings
 from .options import MOST, Json, Quiet
 
@@ -194,7 +195,7 @@ def _assigned(runtime: Any, kind: str, words: list[str], unset: list[str]) -> di
     values: dict[str, Any] = {}
     for word in words:
         if "=" not in word:
-            raise UsageError(f"{word!r} sets nothing", "write name=text or name:=json")
+            raise UsageError(f"{as_written(word)} sets nothing", "write name=text or name:=json")
         item = assignment(word)
         try:
             value = read_payload(item.text, f"the value of {item.name}") if item.is_json else item.text
@@ -248,7 +249,7 @@ def import_(
     from ..system.console import Progress, note, say_json
     from ..system.errors import gravest
 
-    progress = Progress("rows", quiet)
+    progress = Progress("row", quiet)
     done = 0
 
     def at(count: int) -> None:
@@ -270,7 +271,8 @@ def import_(
         except KeyboardInterrupt:
             progress.end()
             if not (json or dry_run):
-                note(f"at least {done:,} rows are done; they count as unchanged when you run it again", "yellow")
+                words = count_of(done, "row is done; it counts", "rows are done; they count")
+                note(f"at least {words} as unchanged when you run it again", "yellow")
             raise
     progress.end()
     if json:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..system.errors import count_of
 from . import open_beside
 from .options import MOST, Json, Quiet
 from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
@@ -30,7 +31,7 @@ def list_events(
     """List events by the time they are of, newest first."""
     from ..system.console import Progress, note, say, say_json_line, while_read
 
-    progress = Progress("events looked at")
+    progress = Progress("event looked at", many="events looked at")
     with open_beside(keep=False) as runtime:
         chosen = selection(
             runtime,
@@ -128,7 +129,7 @@ def export(
     """Write events as `emit --batch` takes them: NDJSON, the oldest first."""
     from ..system.console import Progress, note, say_json
 
-    progress = Progress("events", quiet)
+    progress = Progress("event", quiet)
     with open_beside(keep=False) as runtime:
         chosen = selection(
             runtime,
@@ -148,7 +149,7 @@ def export(
     if json and file != "-":
         say_json({"exported": count, "file": file})
     elif not quiet:
-        note(f"{count:,} events" + (f" written to {file}" if file != "-" else ""))
+        note(count_of(count, "event") + (f" written to {file}" if file != "-" else ""))
     return 0
 
 

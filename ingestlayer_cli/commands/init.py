@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ..recipes import STARTER
-from ..system.errors import UsageError
+from ..system.errors import UsageError, count_of
 from .options import Json
 
 TRY = "ingestlayer emit usage.limit_reached --customer acme --metric api-calls --limit 10000 --used 10250 --plan pro"
@@ -118,8 +118,7 @@ def _say_next(recipe: str, place: str, service: str | None, fresh: bool) -> None
     count = 0 if fresh else _problems(place)
     if count:
         note("")
-        words = "1 problem" if count == 1 else f"{count} problems"
-        note(f"{words} in the project as it is now; to see them: ingestlayer validate", "yellow")
+        note(f"{count_of(count, 'problem')} in the project as it is now; to see them: ingestlayer validate", "yellow")
     note("")
     note("next:")
     if os.path.realpath(place) != os.path.realpath("."):

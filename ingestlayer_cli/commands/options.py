@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ..system.errors import count_of
+
 MOST = 1_000_000_000  # that a count may be: a store has no more of anything
 Clock = Annotated[
     Literal["acceptance", "event"],
@@ -25,4 +27,4 @@ def say_today(result: Any) -> None:
     from ..system.console import say
 
     for name, runs in sorted(result["today"].items()):
-        say(f"  $entity.{name} as it is today in {runs:,} {'run' if runs == 1 else 'runs'}: it was not kept", "yellow")
+        say(f"  $entity.{name} as it is today in {count_of(runs, 'run')}: it was not kept", "yellow")

@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from ..system.errors import count_of
 from .options import MOST
 
 
@@ -41,7 +42,3 @@ def check_count(expected: int | None, events: int) -> None:
         raise UsageError(
             f"--expect {expected:,}: it is {count_of(events, 'event')}", "nothing was sent; look at the plan again"
         )
-
-
-def count_of(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -4,9 +4,10 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from ..system.errors import count_of
 from .grouped import grouped
 from .options import Clock, Json, Quiet, say_today
-from .planned import Doing, asked, check_count, count_of
+from .planned import Doing, asked, check_count
 from .selection import Since, Status, Type, Until, Where, selection
 
 
@@ -94,7 +95,7 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
         ids = _ids(runtime, store, chosen, options, quiet)
         if sending.deliver and not doing.dry_run:
             settle_unknown(runtime, ids)
-        progress = Progress("events planned", quiet)
+        progress = Progress("event planned", quiet, "events planned")
         result = plan(runtime, store, ids, options, sending, progress.at)
         progress.end()
         if not quiet and not json:
@@ -105,7 +106,7 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
             if not doing.yes and not asked(waiting, result["events"]):
                 note("nothing was sent")
                 return Exit.INTERRUPTED
-            progress = Progress("events", quiet)
+            progress = Progress("event", quiet)
             result = run(runtime, ids, options, sending, progress.at)
             progress.end()
     if json:
@@ -191,7 +192,7 @@ def _ids(runtime: Any, store: Any, chosen: Chosen, options: Any, quiet: bool) ->
     named = _named(store, chosen)
     if named is not None:
         return store.history.in_order(named, as_accepted=not options.by_time)
-    progress = Progress("events looked at", quiet)
+    progress = Progress("event looked at", quiet, "events looked at")
     ids = choose(runtime, store, meant, options, progress.at)
     progress.end()
     return ids

@@ -10,10 +10,10 @@ from ..operations.replay import Sending
 from ..project import Project, load
 from ..system.console import Progress, note, say, say_json
 from ..system.document import Document
-from ..system.errors import Exit
+from ..system.errors import Exit, count_of
 from . import settings
 from .batch import say_batch
-from .planned import Doing, asked, check_count, count_of
+from .planned import Doing, asked, check_count
 from .show import drawing, note_trouble
 
 
@@ -44,7 +44,7 @@ def take(type_: str | None, doing: Doing, sending: Sending, as_json: bool, quiet
 
 
 def _planned(project: Project, type_: str | None, quiet: bool) -> Document:
-    progress = Progress("events planned", quiet)
+    progress = Progress("event planned", quiet, "events planned")
     with Runtime(project, keep=False) as runtime:
         runtime.gate.allows_future = False
         chunks: Any = [] if runtime.stored is None else letters(runtime.stored, type_)
@@ -54,7 +54,7 @@ def _planned(project: Project, type_: str | None, quiet: bool) -> Document:
 
 
 def _taken(project: Project, type_: str | None, sending: Sending, is_silent: bool, quiet: bool) -> Document:
-    progress = Progress("events", quiet)
+    progress = Progress("event", quiet)
     with Runtime(project, show=drawing(is_silent)) as runtime:
         runtime.gate.allows_future = False
         chunks = letters(runtime.store, type_)

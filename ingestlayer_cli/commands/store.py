@@ -1,9 +1,10 @@
 """`store`: upkeep of the store."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..system.errors import count_of
 from . import open_beside
 from .options import Json
 
@@ -22,10 +23,23 @@ def info(json: Json = False) -> int:
         say_json(found)
     else:
         for name, value in found.items():
-            words = ", ".join(f"{count:,} {key}" for key, count in value.items()) if isinstance(value, dict) else value
-            shown = f"{value:,}" if isinstance(value, int) else ("-" if words is None else words)
-            say(f"{name.replace('_', ' '):16} {shown or '-'}")
+            say(f"{name.replace('_', ' '):16} {_shown(value) or '-'}")
     return Exit.OK if found["integrity"] == "ok" else Exit.CONFIG
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(_counted(*row) for row in value.items())
+    if isinstance(value, list):  # what is wrong with the file
+        return "; ".join(value)
+    return f"{value:,}" if isinstance(value, int) else value or ""
+
+
+_ONE = {"deliveries": "delivery", "entities": "entity"}
+
+
+def _counted(name: str, count: int) -> str:
+    return count_of(count, _ONE.get(name, name.removesuffix("s")), name)
 
 
 @app.command()
@@ -56,13 +70,13 @@ def prune(
         kept = upkeep.retention(runtime.project, wanted)
         if kept.events > wanted:
             note(f"note: an idempotency window is {format_duration(kept.events)} long: nothing younger is forgotten")
-        progress = Progress("events", json)
+        progress = Progress("event", json)
         removed = upkeep.prune(runtime, kept, progress.at)
         progress.end()
     if json:
         say_json({"removed": removed})
     else:
-        say(f"{removed:,} events removed")
+        say(f"{count_of(removed, 'event')} removed")
     return 0
 
 
@@ -76,5 +90,5 @@ def vacuum(json: Json = False) -> int:
     if json:
         say_json({"bytes_before": before, "bytes_after": after})
     else:
-        say(f"{before:,} bytes before, {after:,} after")
+        say(f"{count_of(before, 'byte')} before, {after:,} after")
     return 0

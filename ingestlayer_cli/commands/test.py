@@ -31,7 +31,7 @@ def run(
     if pipeline is not None:
         check_name(pipeline, [row["name"] for row in project.pipelines])
     outcomes, seconds = [], []
-    progress = Progress("tests", quiet)
+    progress = Progress("test", quiet)
     with Runtime(project, keep=False) as runtime:
         for case in testing.cases(project, pipeline):
             started = perf_counter()

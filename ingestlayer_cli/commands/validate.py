@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ..system.errors import count_of
 from .options import Json
 
 Files = Annotated[
@@ -146,7 +147,7 @@ def _say_findings(findings: list[Any], root: str, before: str) -> None:
 
 def _count(errors: int, warnings: int) -> str:
     counts = [(errors, "problem"), (warnings, "warning")]
-    said = [f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in counts if count]
+    said = [count_of(count, noun) for count, noun in counts if count]
     return ", ".join(said) or "no problems"
 
 

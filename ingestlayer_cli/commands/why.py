@@ -91,7 +91,7 @@ def _last(runtime: Any, store: Any, options: dict[str, str]) -> Any:
     from ..system.console import Progress
     from ..system.errors import UsageError
 
-    progress = Progress("events looked at")
+    progress = Progress("event looked at", many="events looked at")
     found = list(store.history.select(selection(runtime, **options), limit=1, looked=progress.at))
     progress.end()
     if not found:

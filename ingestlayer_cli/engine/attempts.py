@@ -3,6 +3,7 @@
 from ..model.sending import NotConnected, Refused, Result, Retry, Sent, Unknown
 from ..store.contract.sending import Attempt, Claimed, Doubtful
 from ..system.clock import HOUR, MINUTE, SECOND
+from ..system.errors import count_of
 
 CURVE = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR)  # after the first, second, … failed attempt; then dead
 JITTER = 0.1
@@ -12,7 +13,7 @@ LONGEST = HOUR  # that a channel is held for because its service asks for it
 def sent_again(row: Doubtful, why: str, now: int) -> Attempt:
     """Send a delivery again that did not arrive, unless its attempts are used up."""
     if row.attempts > len(CURVE if row.retry is None else row.retry):
-        why = f"{why}; given up after {row.attempts} attempts"
+        why = f"{why}; given up after {count_of(row.attempts, 'attempt')}"
         return Attempt(now, 0, "given-up", "dead", False, now, why, once_mended(row.id))
     return Attempt(now, 0, "resend", "retrying", False, now, f"{why}: it is sent again")
 
@@ -74,7 +75,7 @@ def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
         return Attempt(at, took, "retry", "retrying", False, claimed.due_at, *told, lane_free_at=free)
     curve = CURVE if claimed.retry is None else claimed.retry
     if claimed.attempts >= len(curve):
-        why = f"{result.why}; given up after {claimed.attempts + 1} attempts"
+        why = f"{result.why}; given up after {count_of(claimed.attempts + 1, 'attempt')}"
         hint = "; ".join(filter(None, (result.hint, once_mended(claimed.id))))
         return Attempt(at, took, "retry", "dead", True, now, why, hint)
     import random

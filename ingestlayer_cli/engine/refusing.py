@@ -7,7 +7,7 @@ from ..model.gate import Line, Raw, read_payload
 from ..project import Project
 from ..store.contract.protocols import Store
 from ..system.clock import format_time, parse_time
-from ..system.errors import ProjectError, RejectedError, StoreError
+from ..system.errors import ProjectError, RejectedError, StoreError, count_of
 from .accepting import LASTING, bury_line
 from .batch import raw_event
 from .runtime import Runtime
@@ -29,7 +29,11 @@ def kept(
                 _bury(runtime, chunk, trouble, refused)
                 count += len(chunk)
     except StoreError as error:
-        words = f"{count:,} events are kept as refused, the others are not" if count else "nothing is kept"
+        words = (
+            f"{count_of(count, 'event is', 'events are')} kept as refused, the others are not"
+            if count
+            else "nothing is kept"
+        )
         return ProjectError(trouble.message, f"{trouble.hint}; {words}: {error.message}", trouble.details)
     words = "the event is" if count == 1 else f"{count:,} events are"
     hint = f"{trouble.hint}; {words} kept as refused, and `ingestlayer replay --refused` takes what is kept"

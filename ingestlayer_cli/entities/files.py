@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ..system.clock import DAY, Clock
-from ..system.errors import Problem, ProjectError
+from ..system.errors import Problem, ProjectError, count_of
 from ..system.stamps import stamp_of
 from .file import EntityFile, Row, RowError
 
@@ -87,7 +87,7 @@ class EntityFiles:
             except OSError:  # it is just being replaced
                 return file.name
             days = int(self._clock.now() - changed) // DAY
-            self._names[kind] = file.name if days < 1 else f"{file.name} ({days} day{'s' * (days > 1)} old)"
+            self._names[kind] = file.name if days < 1 else f"{file.name} ({count_of(days, 'day')} old)"
         return self._names[kind]
 
     def problems(self, kind: str) -> list[Problem]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ingestlayer_cli.entities.table import Place
 
+from ..system.errors import count_of
+
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
@@ -169,7 +171,7 @@ def with_progress(name: str, keyed: Iterable[Item]) -> Iterator[Item]:
         for count, item in enumerate(keyed):
             if count % COUNT_EVERY == 0 and monotonic() - began > SHOW_AFTER:
                 shown = True
-                _draw(f"\rReading {name}: {count:,} records")
+                _draw(f"\rReading {name}: {count_of(count, 'record')}")
             yield item
     finally:
         if shown:

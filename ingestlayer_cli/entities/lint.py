@@ -11,7 +11,7 @@ from ingestlayer_cli.entities.reading.json_rows import shown
 from ingestlayer_cli.entities.reading.stream import Stream
 from ingestlayer_cli.entities.reading.written import Proposal
 from ingestlayer_cli.entities.table import Place, Table, entity_form
-from ingestlayer_cli.system.errors import Problem, near_miss
+from ingestlayer_cli.system.errors import Problem, count_of, near_miss
 
 NAMED = 1000  # problems that are named one by one; the rest is counted
 
@@ -157,7 +157,7 @@ class _Lint:
                 words = f'columns names "{theirs}", but there is no such column{near_miss(theirs, known)}'
                 problems.append(Problem(f"columns.{ours}", words))
         if self.more:
-            problems.append(Problem(self.name, f"… and {self.more:,} more problems"))
+            problems.append(Problem(self.name, f"… and {count_of(self.more, 'more problem')}"))
         return problems
 
     def placed(self) -> Iterator[tuple[int, int, str]]:

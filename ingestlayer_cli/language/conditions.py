@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .expressions import COMPARISONS, Node, Scope, dotted, evaluator, getter, kleene, refs, to_number, truth
+from .templates import as_text
 
 REDACTED = "[redacted]"  # in words, in place of a value that they may not tell
 
@@ -161,7 +162,7 @@ def _written(node: Node, ref: Callable[[list[str]], str]) -> str:
 
 
 def show(value: Any, exact: bool = False) -> str:
-    """Show a value inside an explanation: texts in quotes, long ones cut, floats in six digits unless `exact`."""
+    """Show a value in an explanation: texts in quotes, lists as JSON, long ones cut, floats in six digits or `exact`."""
     kind = type(value)
     if kind is int:
         return str(value)
@@ -173,6 +174,6 @@ def show(value: Any, exact: bool = False) -> str:
         return "null"
     if kind is bool:
         return "true" if value else "false"
-    text = str(value)
+    text = as_text(value)
     text = text if len(text) <= 60 else text[:59] + "…"
     return repr(text) if isinstance(value, str) else text

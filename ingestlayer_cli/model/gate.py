@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..language.expressions import dotted, evaluator
 from ..system.clock import DAY, format_time, parse_time
-from ..system.errors import Problem, RejectedError, near_miss
+from ..system.errors import Problem, RejectedError, as_written, near_miss
 from ..system.patterns import lazy
 from .declarations import TYPES, Declaration, unsound
 from .events import OURS, Event, encode, new_event_id
@@ -285,5 +285,5 @@ def _kind(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else _kind(value)
+    text = as_written(value, MAX_PAYLOAD) if isinstance(value, str) else _kind(value)
     return text if len(text) <= 60 else f"{text[:40]}… ({len(text):,} characters)"

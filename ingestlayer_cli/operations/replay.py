@@ -26,7 +26,7 @@ from ..store.contract.reading import Selection
 from ..store.contract.sending import COUNTED, Wanted
 from ..system.clock import parse_time
 from ..system.document import Document
-from ..system.errors import Problem, RejectedError, UsageError
+from ..system.errors import Problem, RejectedError, UsageError, count_of
 from .player import Played, Player, ReplayOptions
 
 CHUNK = 500  # events of a transaction
@@ -85,7 +85,7 @@ def read_file(store: Store, file: BinaryIO, name: str) -> set[str]:
         except RejectedError as error:
             problems.append(Problem(f"{name}:{line.number}", error.message))
     if problems:
-        words = "1 line is no stored event" if len(problems) == 1 else f"{len(problems):,} lines are no stored events"
+        words = count_of(len(problems), "line is no stored event", "lines are no stored events")
         hint = f"`ingestlayer emit --batch {name}` accepts events that are not in the store"
         raise UsageError(f"--file {name}: {words}", hint, problems[:10])
     return found
@@ -164,7 +164,7 @@ def replay(
     except Exception as error:
         if not counts.result["events"]:
             raise
-        after = f"stopped after {counts.result['events']:,} events"
+        after = f"stopped after {count_of(counts.result['events'], 'event')}"
         hint = "replay the same ones again: what their destinations took is left out"
         tally.add_trouble(counts.result, error, after, hint)
     counts.name_waiting(runtime, runtime.store, sending, now, Queued.joined(queued))

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..language.templates import in_zone
 from ..model import families
-from ..system.errors import Problem, ProjectError
+from ..system.errors import Problem, ProjectError, count_of
 from .broken import broken_pipeline
 from .own import OWN
 from .settings import ProjectFile
@@ -105,5 +105,5 @@ def settings_of(checked: ProjectFile) -> dict[str, Any]:
 
 def project_error(problems: list[Problem]) -> ProjectError:
     """Return one error for all problems of a project's files."""
-    count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
+    count = count_of(len(problems), "problem") if len(problems) > 1 else "a problem"
     return ProjectError(f"the project has {count}", "after the edit: ingestlayer validate", problems)

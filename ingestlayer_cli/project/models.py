@@ -28,7 +28,7 @@ from ..model import families
 from ..model.declarations import TYPES
 from ..model.redaction import ACTIONS
 from ..system.clock import DAY, parse_duration
-from ..system.errors import near_miss
+from ..system.errors import as_written, near_miss
 from ..system.zones import zone
 from .find import bounded
 from .tests_schema import Test
@@ -42,7 +42,7 @@ def problem(message: str, offset: int | None = None, path: tuple[str | int, ...]
 
 def _duration(value: Any) -> int:
     if not isinstance(value, str):
-        raise problem(f"must be a duration in quotes with a unit, like 30s 5m 1h 24h 7d, not {value!r}", 0)
+        raise problem(f"must be a duration in quotes with a unit, like 30s 5m 1h 24h 7d, not {as_written(value)}", 0)
     try:
         return parse_duration(value)
     except ValueError as error:
@@ -51,7 +51,7 @@ def _duration(value: Any) -> int:
 
 def _zone(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise problem(f"must be a time zone in quotes, like Europe/Berlin, not {value!r}", 0)
+        raise problem(f"must be a time zone in quotes, like Europe/Berlin, not {as_written(value)}", 0)
     try:
         zone(value)
     except ValueError as error:
@@ -77,7 +77,7 @@ def _value(value: Any) -> dict[str, Any]:
 
 def secret_name(value: Any) -> str:
     if not isinstance(value, str):
-        raise problem(f'must name a secret in quotes, "env:NAME" or "keyring:NAME", not {value!r}', 0)
+        raise problem(f'must name a secret in quotes, "env:NAME" or "keyring:NAME", not {as_written(value)}', 0)
     if not re.fullmatch(r"(env|keyring):[\w./-]+", value, re.ASCII):
         # The value itself is not shown: it may be the secret.
         raise problem('must name a secret, "env:NAME" or "keyring:NAME", and never be one', 0)
@@ -101,7 +101,7 @@ def _actions(value: Any) -> dict[str, str]:
 def _action(value: Any, where: str) -> str:
     if value not in ACTIONS:
         known = (isinstance(value, str) and near_miss(value, ACTIONS)) or ""
-        raise problem(f"{where}must be {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, not {value!r}{known}", 0)
+        raise problem(f"{where}must be {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, not {as_written(value)}{known}", 0)
     return str(value)
 
 
@@ -124,7 +124,7 @@ def _template(value: Any) -> dict[str, Any]:
 
 def language_of(parse: Any, value: Any, words: str) -> Any:
     if not isinstance(value, str):
-        raise problem(f"must be {words} in quotes, not {value!r}", 0)
+        raise problem(f"must be {words} in quotes, not {as_written(value)}", 0)
     try:
         return parse(value)
     except ExpressionError as error:
@@ -133,7 +133,7 @@ def language_of(parse: Any, value: Any, words: str) -> Any:
 
 def _json_file(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
-        raise problem(f"must be the name of a JSON file, not {value!r}", 0)
+        raise problem(f"must be the name of a JSON file, not {as_written(value)}", 0)
     source: Any = info.context  # the file that names this one
     if "\0" not in value:
         source.others.append(value)  # whatever is wrong with it: mended, it is read again
@@ -337,7 +337,7 @@ def _field(value: Any) -> list[Any]:
     if isinstance(value, str):
         return [_field_type(value.removesuffix("?")), value.endswith("?"), None, "", None]
     if not isinstance(value, dict):
-        raise problem(f'must be a type like "string" or "number?", or {{ enum = […] }}, not {value!r}', 0)
+        raise problem(f'must be a type like "string" or "number?", or {{ enum = […] }}, not {as_written(value)}', 0)
     try:
         table = _FieldTable.model_validate(value)
     except ValidationError as error:
@@ -345,7 +345,7 @@ def _field(value: Any) -> list[Any]:
         if name not in _FIELD_KEYS:
             near = near_miss(name, _FIELD_KEYS) or f": there are {', '.join(_FIELD_KEYS)}"
             raise problem(f'unknown key "{name}"{near}') from None
-        raise problem(f"{name} must be {_FIELD_KEYS[name]}, not {value[name]!r}") from None
+        raise problem(f"{name} must be {_FIELD_KEYS[name]}, not {as_written(value[name])}") from None
     if table.type is None and table.enum is None:
         raise problem('needs `type = "…"` or `enum = […]`')
     kind = None if table.type is None else _field_type(table.type.removesuffix("?"))
@@ -354,7 +354,7 @@ def _field(value: Any) -> list[Any]:
         raise problem('max_length is of a field with type = "string" and without an enum')
     for item in table.enum or []:
         if kind and not TYPES[kind].fits(item):
-            raise problem(f"enum: {item!r} is not {TYPES[kind].words}, as `type` says")
+            raise problem(f"enum: {as_written(item)} is not {TYPES[kind].words}, as `type` says")
     texts = all(isinstance(item, str) for item in table.enum or [])
     return [kind or ("string" if texts else "number"), optional, table.enum, table.description, table.max_length]
 

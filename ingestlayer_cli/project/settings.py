@@ -109,7 +109,7 @@ def _encoding(value: str) -> str:
 
 def _letter(value: str) -> str:
     if len(value) != 1 or value in "\r\n":
-        raise problem(f"must be one character, not {value!r}", 0)
+        raise problem(f"must be one character, not {as_written(value)}", 0)
     return value
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from ..system.errors import Problem, near_miss
+from ..system.errors import Problem, as_written, near_miss
 from .find import bounded
 from .positions import Path, Positions
 
@@ -139,11 +139,11 @@ class SourceFile:
         elif kind == "literal_error":
             expected = re.findall(r"'([^']*)'", context["expected"])
             near = near_miss(value, expected) if isinstance(value, str) and value[:1].isalpha() else ""
-            self.report(path, f"{_at(path, base)}must be {context['expected']}, not {value!r}{near}", 0)
+            words = re.sub(r"'([^']*)'", lambda found: as_written(found[1]), context["expected"])
+            self.report(path, f"{_at(path, base)}must be {words}, not {as_written(value)}{near}", 0)
         else:
             words = _WORDS.get(kind) or item["msg"].replace("Input should be", "must be")
-            shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:59] + "…"
-            shown = "" if is_hushed else f", not {shown}"
+            shown = "" if is_hushed else f", not {as_written(value)}"
             self.report(path, f"{_at(path, base)}{words.format(**context)}{shown}", 0)
 
 

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from ..model import families
 from ..system.clock import parse_rfc3339
-from ..system.errors import near_miss
+from ..system.errors import as_written, near_miss
 
 
 def _problem(words: str, offset: int | None = None) -> PydanticCustomError:
@@ -23,13 +23,13 @@ def _time(value: str) -> str:
     try:
         parse_rfc3339(value)
     except ValueError as error:
-        raise _problem(f"{value!r} is {error}", 0) from None
+        raise _problem(f"{as_written(value)} is {error}", 0) from None
     return value
 
 
 def _golden(value: str) -> str:
     if not re.fullmatch(r"[^/\\:][^\\:]*\.json", value) or ".." in value.split("/"):
-        raise _problem(f"{value!r} is not the name of a .json file inside the project", 0)
+        raise _problem(f"{as_written(value)} is not the name of a .json file inside the project", 0)
     return value
 
 

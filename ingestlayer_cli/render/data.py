@@ -7,6 +7,7 @@ from rich.panel import Panel
 from rich.style import Style
 from rich.text import Text
 
+from ..system.errors import count_of
 from ..system.terminal import WIDTH, clean
 
 LONGEST = 400  # characters of a line
@@ -23,7 +24,7 @@ def document(body: dict[str, Any], kind: str, target: str) -> Panel:
     written = lines(body)
     shown = [line if len(line) <= LONGEST else line[: LONGEST - 1] + "…" for line in written[:MOST]]
     if len(written) > MOST:
-        shown.append(f"… {len(written) - MOST:,} more lines: --json has them")
+        shown.append(f"… {count_of(len(written) - MOST, 'more line')}: --json has them")
     title = Text(" ".join(clean(f"{kind} {target}").split()), Style(bold=True, dim=False))
     inside = Text("\n".join(" ".join(clean(line).split("\n")) for line in shown), overflow="fold")
     return Panel(inside, title=title, title_align="left", border_style=Style(dim=True), padding=(0, 1), width=WIDTH)

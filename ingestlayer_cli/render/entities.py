@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..system.clock import MINUTE, parse_rfc3339
+from ..system.errors import count_of
 from .events import cells, cut, cut_end, fields, shown
 
 MOST_NAME = 30
@@ -60,7 +61,11 @@ def line(found: dict[str, Any], id_width: int, wide: int | None) -> str:
 def kinds(document: dict[str, Any], now: int) -> Iterator[str]:
     """Yield the lines of the kinds that there are."""
     for row in document["kinds"]:
-        words = [f"{row['file']}{_age(row['modified_at'], now)}: {row['rows']:,} rows"] if row["file"] else ["no file"]
+        words = (
+            [f"{row['file']}{_age(row['modified_at'], now)}: {count_of(row['rows'], 'row')}"]
+            if row["file"]
+            else ["no file"]
+        )
         words = [f"{row['file']}: {row['problem']}"] if row["problem"] else words
         yield f"{row['kind']}  {', '.join(words)}, {row['stored']:,} in the store"
 
@@ -71,7 +76,7 @@ def _age(modified_at: str, now: int) -> str:
     for size, name in ((1440, "day"), (60, "hour"), (1, "minute")):
         if minutes >= size:
             count = minutes // size
-            return f" ({count} {name}{'s' * (count > 1)} old)"
+            return f" ({count_of(count, name)} old)"
     return " (new)"
 
 

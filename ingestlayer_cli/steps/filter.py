@@ -5,6 +5,7 @@ from typing import Any, Literal
 from ..language.conditions import Condition
 from ..language.expressions import ROOTS, parse
 from ..model.families import Section, WrongKeyError, own_roots
+from ..system.errors import as_written
 from .base import Context, Drop, Step
 
 
@@ -85,4 +86,4 @@ def _operand(value: Any) -> Any:
         return ["list", [_operand(item) for item in value]]
     if isinstance(value, str | int | float | bool):
         return ["lit", value]
-    raise ValueError(f"cannot compare with {value!r}")
+    raise ValueError(f"cannot compare with {as_written(value)}")

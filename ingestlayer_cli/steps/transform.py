@@ -5,6 +5,7 @@ from typing import Any
 from ..language.expressions import Scope
 from ..language.templates import substitute
 from ..model.families import NO_ZONE, Structure, TimeZone, WrongKeyError
+from ..system.errors import as_written
 from .base import Context, Drop, Step
 
 
@@ -43,7 +44,7 @@ class Transform(Step):
             raise ValueError("needs `body`, `rename`, `remove` or `set`")
         body = values.get("body", {})
         if not isinstance(body, dict) or "$template" in body:
-            words = f"body must be a table, not {'a text' if isinstance(body, dict) else repr(body)}"
+            words = f"body must be a table, not {'a text' if isinstance(body, dict) else as_written(body)}"
             raise WrongKeyError(words, "body")
         rename = values.get("rename", {})
         names = [("rename", old, name) for old, new in rename.items() for name in (old, new)]

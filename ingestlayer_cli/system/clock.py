@@ -4,6 +4,7 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 
+from .errors import as_written
 from .patterns import lazy
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
@@ -62,9 +63,9 @@ def parse_time(text: str, now: int) -> int:
         try:
             at = now - parse_duration(text.removesuffix("ago").rstrip())
         except ValueError:
-            raise ValueError(f"{_shown(text)} is neither an RFC 3339 time nor a duration like `2h ago`") from None
+            raise ValueError(f"{as_written(text)} is neither an RFC 3339 time nor a duration like `2h ago`") from None
     if not _YEARS[0] <= at < _YEARS[1]:
-        raise ValueError(f"{_shown(text)} is outside the years 1 to 9999")
+        raise ValueError(f"{as_written(text)} is outside the years 1 to 9999")
     return at
 
 
@@ -72,7 +73,7 @@ def parse_duration(text: str) -> int:
     """Read `30s 5m 1h 24h 7d`, always with a unit, into milliseconds; ValueError otherwise."""
     match = re.fullmatch(r"(\d{1,9}) ?(ms|s|m|h|d)", text, re.ASCII)
     if not match:
-        raise ValueError(f"{_shown(text)} is not a duration: write a number and a unit, like 30s 5m 1h 24h 7d")
+        raise ValueError(f"{as_written(text)} is not a duration: write a number and a unit, like 30s 5m 1h 24h 7d")
     return int(match[1]) * UNITS[match[2]]
 
 
@@ -83,7 +84,3 @@ def format_duration(duration: int) -> str:
         if duration % UNITS[unit] == 0:
             return f"{duration // UNITS[unit]}{unit}"
     return f"{duration}ms"
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:59] + "…")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any, BinaryIO, TextIO, TypeVar
 
-from .errors import IngestlayerError, UsageError
+from .errors import IngestlayerError, UsageError, count_of
 
 T = TypeVar("T")
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
@@ -196,8 +196,8 @@ def note_traceback(error: Exception) -> None:
 class Progress:
     """A line on stderr that is drawn over; only on a terminal, only after a second."""
 
-    def __init__(self, unit: str, quiet: bool = False) -> None:
-        self._unit = unit
+    def __init__(self, one: str, quiet: bool = False, many: str = "") -> None:
+        self._nouns = one, many
         self._on = not quiet and sys.stderr.isatty()
         self._started = self._drawn = time.monotonic()
 
@@ -206,7 +206,7 @@ class Progress:
         if self._on and now - self._started > 1 and now - self._drawn > 0.1:
             self._drawn = now
             rate = count / (now - self._started)
-            sys.stderr.write(f"\r\x1b[K{count:,} {self._unit} · {rate:,.0f}/s")
+            sys.stderr.write(f"\r\x1b[K{count_of(count, *self._nouns)} · {rate:,.0f}/s")
             sys.stderr.flush()
 
     def end(self) -> None:

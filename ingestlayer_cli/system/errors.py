@@ -127,6 +127,30 @@ def in_words(error: Exception) -> IngestlayerError:
     return IngestlayerError(f"a defect of ours: {type(error).__name__}: {error}", "run it with --debug, and tell us")
 
 
+def as_written(value: Any, most: int = 60) -> str:
+    """Return a value as a file has it, TOML or JSON, and not as Python writes it; what is long is cut."""
+    if isinstance(value, str):
+        import json
+
+        text = json.dumps(value, ensure_ascii=not value.isprintable())
+    elif isinstance(value, bool) or value is None:
+        text = {True: "true", False: "false", None: "null"}[value]
+    elif isinstance(value, dict):
+        text = "{ " + ", ".join(f"{name} = {as_written(inner)}" for name, inner in value.items()) + " }"
+    elif isinstance(value, list | tuple):
+        text = f"[{', '.join(map(as_written, value))}]"
+    elif hasattr(value, "isoformat"):
+        text = value.isoformat().replace("+00:00", "Z")
+    else:
+        text = str(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def count_of(number: int, one: str, many: str = "") -> str:
+    """Return `1 event`, `2 events`; `many` where the plural is another than with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def near_miss(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean "x"?)` for the closest of `known`, or nothing when none is close."""
     from difflib import get_close_matches

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 from .clock import HOUR, SECOND
+from .errors import as_written
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCAL_EPOCH = datetime(1970, 1, 1)  # the wall's own
@@ -33,7 +34,7 @@ def zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError):  # ZoneInfoNotFoundError is a KeyError
-        raise ValueError(f"there is no time zone {name!r}{_near(name)}") from None
+        raise ValueError(f"there is no time zone {as_written(name)}{_near(name)}") from None
 
 
 def _near(name: str) -> str:

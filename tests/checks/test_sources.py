@@ -334,7 +334,7 @@ def test_pages_are_followed_with_the_headers_of_the_first(
         (lambda it: it.say(200, None, b"<html>\nhi"), " answered no JSON: <html> hi"),
         (
             lambda it: it.say(200, None, b'{"rows": [{"customer_id": "a", "used": 99, "limit": 100, "used": 12}]}'),
-            " has the name 'used' twice in one object: which of the two is meant?",
+            ' has the name "used" twice in one object: which of the two is meant?',
         ),
         (lambda it: it.say(200, {"rows": 1}), " holds no list of objects"),
         (

@@ -149,7 +149,7 @@ def test_wrong_configuration_is_78(checked: Checked) -> None:
         (["apj"], 'there is no check apj (did you mean "api"?)'),
         (["--onyl", "acme"], 'unknown option --onyl (did you mean "--only"?)'),
         (["api", "--onyl", "acme"], 'unknown option --onyl (did you mean "--only"?)'),
-        (["api", "other"], "unexpected argument 'other'"),
+        (["api", "other"], 'unexpected argument "other"'),
         (["--only"], "--only needs a value"),
         (["--dry-run", "--baseline"], "--baseline remembers, and --dry-run writes nothing"),
         (["--log", "no/such/folder/x.log"], "--log no/such/folder/x.log: No such file or directory"),

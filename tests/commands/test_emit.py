@@ -207,11 +207,11 @@ def test_k_v_with_an_unknown_field_names_the_near_miss(project: Folder) -> None:
 
 
 def test_an_assignment_without_a_name_is_wrong_usage(typed: Folder) -> None:
-    assert "'=x' sets no field" in refused(typed, "=x")
+    assert '"=x" sets no field' in refused(typed, "=x")
 
 
 def test_a_second_word_without_an_equals_sign_is_wrong_usage(typed: Folder) -> None:
-    assert "unexpected argument 'acme'" in refused(typed, "acme")
+    assert 'unexpected argument "acme"' in refused(typed, "acme")
 
 
 def test_own_options_win_over_fields_of_the_same_name(typed: Folder) -> None:
@@ -335,7 +335,7 @@ def test_the_source_is_kept(project: Folder) -> None:
 
 
 def test_the_wait_must_be_a_duration(typed: Folder) -> None:
-    assert "--wait: '5' is not a duration" in refused(typed, "--name", "x", "--wait", "5")
+    assert '--wait: "5" is not a duration' in refused(typed, "--name", "x", "--wait", "5")
 
 
 def test_a_switch_takes_no_value(typed: Folder) -> None:

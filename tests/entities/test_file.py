@@ -315,7 +315,7 @@ def test_a_file_that_cannot_be_read_through_is_refused_with_the_place(
         ("c.csv", b'customer_id,n\nbad,"x"y\ngood,1\n', "c.csv:2:1: the row cannot be read: text follows a closing"),
         ("c.csv", b"customer_id,n\nbad,1,2\ngood,1\n", "c.csv:2:1: the row has 3 cells, the header 2"),
         ("c.ndjson", b'{"customer_id": "bad", "n": "\xff"}\n{"customer_id": "good"}\n', "c.ndjson:1:30: the row is no"),
-        ("c.ndjson", b'{"customer_id": "bad", "n": 1, "n": 2}\n{"customer_id": "good"}\n', "has the name 'n' twice"),
+        ("c.ndjson", b'{"customer_id": "bad", "n": 1, "n": 2}\n{"customer_id": "good"}\n', 'has the name "n" twice'),
         (
             "c.json",
             b'[{"customer_id": "bad",\n"n": "\xff"},\n{"customer_id": "good"}]',

@@ -497,6 +497,7 @@ def explained(text: str, **event: Any) -> str:
         ("$event.a > 1 and $event.b > 1", {"a": 2, "b": 3}, "a = 2 > 1 and b = 3 > 1"),
         ("not $event.a == 1", {"a": 2}, "not (a = 2 != 1)"),
         ("$event.ok", {"ok": True}, "ok = true"),
+        ("$event.tags contains 'vip'", {"tags": ["vip", True]}, "tags = [\"vip\", true] contains 'vip'"),
     ],
 )
 def test_an_explanation_puts_the_values_in(text: str, event: dict[str, Any], words: str) -> None:

@@ -34,7 +34,7 @@ def test_a_value_that_is_no_text_is_told_so() -> None:
         ('{ type = "number", max_length = 5 }', 'max_length is of a field with type = "string" and without an enum'),
         ('{ enum = ["a"], max_length = 5 }', 'max_length is of a field with type = "string" and without an enum'),
         ('{ type = "string", max_length = 0 }', "max_length must be a whole number from 1, not 0"),
-        ('{ type = "string", max_length = "5" }', "max_length must be a whole number from 1, not '5'"),
+        ('{ type = "string", max_length = "5" }', 'max_length must be a whole number from 1, not "5"'),
         ('{ type = "string", max_lenght = 5 }', 'unknown key "max_lenght" (did you mean "max_length"?)'),
     ],
 )

@@ -542,5 +542,5 @@ def test_a_time_beyond_tomorrow_is_refused_unless_it_is_meant() -> None:
 def test_json_with_a_name_twice_is_refused_and_names_it(text: str) -> None:
     with pytest.raises(RejectedError) as caught:
         read_payload(text, "the line")
-    words = "the line has the name 'used' twice in one object: which of the two is meant?"
+    words = 'the line has the name "used" twice in one object: which of the two is meant?'
     assert (caught.value.kind, caught.value.message, caught.value.text) == ("json", words, text)

@@ -39,7 +39,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         (table('source = "https://u:pw@h/db"'), "the address has a password in it"),
         (table('source = "https://h"\nheaders = { Authorization = "Bearer x" }'), "must name a secret"),
         (table(more='perriod = "month"'), 'unknown key "perriod" (did you mean "period"?)'),
-        (table(more='period = "moth"'), "not 'moth' (did you mean \"month\"?)"),
+        (table(more='period = "moth"'), 'not "moth" (did you mean "month"?)'),
         (table(value="$event.used / limit"), "a column has no dollar sign"),
         (table(value="used /"), "value"),
         (table(more='heartbeat = "https://hc-ping.example/pw"'), 'must name a secret, "env:NAME" or "keyring:NAME"'),

@@ -1,17 +1,22 @@
 """Broken projects: every problem with its file, line and column, and words that say what to do."""
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ingestlayer_cli.model import families
 from ingestlayer_cli.project import load
 from ingestlayer_cli.project.compile import Compiler
+from ingestlayer_cli.project.jsonschema import KINDS, schema_of
 from ingestlayer_cli.system.errors import Exit, ProjectError
 from tests.support.project import DESTINATION, SOUND, problems, write
 
 TYPES = "string, number, integer, boolean, date, datetime, object, array"
+FAMILIES = ("steps", "destinations")
 DURATION = "is not a duration: write a number and a unit, like 30s 5m 1h 24h 7d"
 
 
@@ -31,6 +36,49 @@ def test_the_error_counts_the_problems_and_says_what_to_do(tmp_path: Path) -> No
     )
 
 
+# Python's own way to write a value, and pydantic's words.
+_PYTHON = re.compile(r"""(?<![\w"])(None|True|False)\b|[{[(]'|datetime\.|<class |Input should""")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_value_is_told_in_the_words_of_python(kind: str, tmp_path: Path) -> None:
+    """Each key that a file may have, with values that it may not have."""
+    name = {"project": "ingestlayer.toml", "event": "events/usage.toml", "pipeline": "pipelines/alert.toml"}[kind]
+    write(tmp_path, {})
+    said = set[str]()
+    for path in sorted(_keys(kind)):
+        for bad in ("[{ a = true, b = [false] }]", "{ a = 2026-11-03 }", "true"):
+            for part in reversed(path[1:]):
+                bad = f"{{ {part} = {bad} }}"
+            (tmp_path / name).write_text(f"{path[0]} = {bad}\n")
+            said |= {words for _, words in Compiler(str(tmp_path)).read().problems}
+    assert len(said) > 5
+    assert [words for words in said if _PYTHON.search(words)] == []
+
+
+def _keys(kind: str) -> Iterator[tuple[str, ...]]:
+    """Yield the keys of a kind of file, and one below each of its tables; those of members for a list of them."""
+    schema = schema_of(kind)
+    for name, one in schema["properties"].items():
+        yield (name,)
+        table = one.get("additionalProperties", one)
+        table = table.get("$ref", "") and schema["$defs"][table["$ref"].rpartition("/")[2]]
+        below = () if table is one or "additionalProperties" not in one else ("x",)
+        yield from ((name, *below, key) for key in (table or {}).get("properties", ()))
+
+
+@pytest.mark.parametrize("member", [(family, kind) for family in FAMILIES for kind in families.kinds(family)])
+def test_nor_is_a_value_of_a_member(member: tuple[str, str], tmp_path: Path) -> None:
+    family, kind = member
+    write(tmp_path, {})
+    said = set[str]()
+    for key in schema_of("pipeline")["$defs"][f"{family}.{kind}"]["properties"].keys() - {"use"}:
+        for bad in ("[{ a = true, b = [false] }]", "{ a = 2026-11-03 }", "true"):
+            (tmp_path / "pipelines/alert.toml").write_text(f'[[{family}]]\nuse = "{kind}"\n{key} = {bad}\n')
+            said |= {words for _, words in Compiler(str(tmp_path)).read().problems}
+    assert [words for words in said if _PYTHON.search(words)] == []
+
+
 # ingestlayer.toml -----------------------------------------------------------------------------------------
 
 
@@ -46,23 +94,22 @@ def test_the_error_counts_the_problems_and_says_what_to_do(tmp_path: Path) -> No
         ("[slack]\n\nconection = 'bot'", '3:1: unknown key "conection" (did you mean "connection"?)'),
         (
             "[slack]\nconnection = 'termnal'",
-            "2:15: slack.connection: must be 'terminal', 'bot' or 'webhook', not 'termnal'"
-            ' (did you mean "terminal"?)',
+            '2:15: slack.connection: must be "terminal", "bot" or "webhook", not "termnal" (did you mean "terminal"?)',
         ),
-        ("[slack]\nconnection = 5", "2:14: slack.connection: must be 'terminal', 'bot' or 'webhook', not 5"),
+        ("[slack]\nconnection = 5", '2:14: slack.connection: must be "terminal", "bot" or "webhook", not 5'),
         ('[slack]\napi_url = "ftp://x"', '2:12: slack.api_url: "ftp://x" is not an http or https address'),
-        ('[store]\nretention = "90"', f"2:14: store.retention: '90' {DURATION}"),
+        ('[store]\nretention = "90"', f'2:14: store.retention: "90" {DURATION}'),
         (
             "[store]\nretention = 90",
             "2:13: store.retention: must be a duration in quotes with a unit, like 30s 5m 1h 24h 7d, not 90",
         ),
-        ('[store]\npath = ""', "2:9: store.path: must have at least 1 character, not ''"),
-        ("[store]\npath = true", "2:8: store.path: must be a text in quotes, not True"),
+        ('[store]\npath = ""', '2:9: store.path: must have at least 1 character, not ""'),
+        ("[store]\npath = true", "2:8: store.path: must be a text in quotes, not true"),
         (
             "[events]\nundeclared = 'acept'",
-            "2:15: events.undeclared: must be 'reject' or 'accept', not 'acept' (did you mean \"accept\"?)",
+            '2:15: events.undeclared: must be "reject" or "accept", not "acept" (did you mean "accept"?)',
         ),
-        ("[entities]\ncustomer = 'c.csv'", "2:13: entities.customer: must be a table, not 'c.csv'"),
+        ("[entities]\ncustomer = 'c.csv'", '2:13: entities.customer: must be a table, not "c.csv"'),
         (
             "[entities.c]\nfile = 'c.xls'\nkey = 'k'",
             '2:9: entities.c.file: "c.xls" is not a .csv, .json or .ndjson file',
@@ -76,8 +123,8 @@ def test_the_error_counts_the_problems_and_says_what_to_do(tmp_path: Path) -> No
         ),
         (
             "[entities.c]\nfile = 'c.csv'\nkey = 'k'\ntypes = { a = 'date', mrr = 'nunber' }",
-            "4:30: entities.c.types.mrr: must be 'string', 'number', 'integer', 'boolean', 'date' or 'datetime',"
-            " not 'nunber' (did you mean \"number\"?)",
+            '4:30: entities.c.types.mrr: must be "string", "number", "integer", "boolean", "date" or "datetime",'
+            ' not "nunber" (did you mean "number"?)',
         ),
     ],
 )
@@ -103,7 +150,7 @@ EVENT = 'type = "usage"\n[fields]\nused = "number"\nlimit = "number"\nplan = "st
         ("", ['1:1: the key "type" is missing', '1:1: the key "fields" is missing']),
         ('type = "a b"\n[fields]', ['1:9: type: "a b" is not an event type: dotted words of letters, digits, _ and -']),
         ("type = 5\n[fields]", ["1:8: type: must be a text in quotes, not 5"]),
-        (f'type = "{"x" * 201}"\n[fields]', [f"1:9: type: must have at most 200 characters, not '{'x' * 58}…"]),
+        (f'type = "{"x" * 201}"\n[fields]', [f'1:9: type: must have at most 200 characters, not "{"x" * 58}…']),
         ('type = "u"\nfields = 5', ["2:10: fields: must be a table, not 5"]),
         ('type = "u"\nfeilds = 5\n[fields]', ['2:1: unknown key "feilds" (did you mean "fields"?)']),
         (
@@ -118,7 +165,7 @@ EVENT = 'type = "usage"\n[fields]\nused = "number"\nlimit = "number"\nplan = "st
         ('type = "u"\n[fields]\na = { enum = [] }', ["3:1: fields.a: enum must be a list of texts or numbers, not []"]),
         (
             'type = "u"\n[fields]\na = { enum = [true] }',
-            ["3:1: fields.a: enum must be a list of texts or numbers, not [True]"],
+            ["3:1: fields.a: enum must be a list of texts or numbers, not [true]"],
         ),
         ('type = "u"\n[fields]\na = { enm = ["x"] }', ['3:1: fields.a: unknown key "enm" (did you mean "enum"?)']),
         (
@@ -127,13 +174,13 @@ EVENT = 'type = "usage"\n[fields]\nused = "number"\nlimit = "number"\nplan = "st
         ),
         (
             'type = "u"\n[fields]\na = { type = "number", enum = ["x"] }',
-            ["3:1: fields.a: enum: 'x' is not a number, as `type` says"],
+            ['3:1: fields.a: enum: "x" is not a number, as `type` says'],
         ),
         (EVENT + '[idempotency]\nkye = "x"', ['7:1: unknown key "kye" (did you mean "key"?)']),
-        (EVENT + '[idempotency]\nwindow = "24"', [f"7:11: idempotency.window: '24' {DURATION}"]),
+        (EVENT + '[idempotency]\nwindow = "24"', [f'7:11: idempotency.window: "24" {DURATION}']),
         (
             EVENT + '[idempotency]\non_difference = "rejct"',
-            ["7:18: idempotency.on_difference: must be 'accept' or 'reject', not 'rejct' (did you mean \"reject\"?)"],
+            ['7:18: idempotency.on_difference: must be "accept" or "reject", not "rejct" (did you mean "reject"?)'],
         ),
         (
             EVENT + '[idempotency]\nkey = "u:$event.usd"',
@@ -198,7 +245,7 @@ def test_a_broken_declaration_is_one_problem_and_not_one_more_per_ref_to_it(tmp_
     ("text", "found"),
     [
         ('mtch = ["usage"]\n' + DESTINATION, ['1:1: unknown key "mtch" (did you mean "match"?)']),
-        ('match = "usage"\n' + DESTINATION, ["1:10: match: must be a list in brackets, not 'usage'"]),
+        ('match = "usage"\n' + DESTINATION, ['1:10: match: must be a list in brackets, not "usage"']),
         ('match = ["usage", "usag"]\n' + DESTINATION, ['1:20: no declaration matches "usag" (did you mean "usage"?)']),
         ('match = ["billing"]\n' + DESTINATION, ['1:11: no declaration matches "billing": write events/billing.toml']),
         (
@@ -207,7 +254,7 @@ def test_a_broken_declaration_is_one_problem_and_not_one_more_per_ref_to_it(tmp_
         ),
         (
             'status = "actve"\n' + DESTINATION,
-            ["1:11: status: must be 'active', 'paused' or 'draft', not 'actve' (did you mean \"active\"?)"],
+            ['1:11: status: must be "active", "paused" or "draft", not "actve" (did you mean "active"?)'],
         ),
         ("steps = 5\n" + DESTINATION, ["1:9: steps: must be a list in brackets, not 5"]),
         ('[[steps]]\nuse = "dedup"\n' + DESTINATION, ['2:8: unknown step "dedup" (did you mean "dedupe"?)']),
@@ -218,7 +265,7 @@ def test_a_broken_declaration_is_one_problem_and_not_one_more_per_ref_to_it(tmp_
         ),
         (
             '[[steps]]\nuse = "dedupe"\nkey = "$event.used"\nwindow = "5"\nwindw = "5m"\n' + DESTINATION,
-            [f"4:11: window: '5' {DURATION}", '5:1: unknown key "windw" (did you mean "window"?)'],
+            [f'4:11: window: "5" {DURATION}', '5:1: unknown key "windw" (did you mean "window"?)'],
         ),
         ('[[steps]]\nuse = "filter"\n' + DESTINATION, ["1:1: filter: needs either `when` or `conditions`"]),
         (
@@ -226,7 +273,7 @@ def test_a_broken_declaration_is_one_problem_and_not_one_more_per_ref_to_it(tmp_
             [
                 '3:15: the key "field" is missing',
                 '3:17: unknown key "feld" (did you mean "field"?)',
-                "3:38: conditions.op: must be '==', '!=', '>', '<', '>=', '<=', 'contains' or 'in', not '=>'",
+                '3:38: conditions.op: must be "==", "!=", ">", "<", ">=", "<=", "contains" or "in", not "=>"',
             ],
         ),
         (
@@ -276,7 +323,7 @@ def test_a_broken_declaration_is_one_problem_and_not_one_more_per_ref_to_it(tmp_
             DESTINATION + 'mention = "a $evnt.plan"',
             ['4:14: mention: unknown ref $evnt.plan (did you mean "$event.plan"?); a dollar sign itself is $$'],
         ),
-        (DESTINATION + 'message = "hi"', ["4:12: message: must be a table, not 'hi'"]),
+        (DESTINATION + 'message = "hi"', ['4:12: message: must be a table, not "hi"']),
         (DESTINATION + '[destinations.message]\ntitel = "x"', ['5:1: unknown key "titel" (did you mean "title"?)']),
         (
             DESTINATION + '[destinations.message]\ntitle = 5\nfields = { A = "${event.used | nmber}", B = 5 }\n'
@@ -289,7 +336,7 @@ def test_a_broken_declaration_is_one_problem_and_not_one_more_per_ref_to_it(tmp_
                 '7:26: unknown key "ulr" (did you mean "url"?)',
                 "7:49: message.buttons.text: unknown ref $x: it starts with one of $event, $entity, $crossing, $body,"
                 " $item; a dollar sign itself is $$",
-                "7:74: message.buttons.style: must be 'primary' or 'danger', not 'red'",
+                '7:74: message.buttons.style: must be "primary" or "danger", not "red"',
             ],
         ),
         (
@@ -484,7 +531,7 @@ def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     }
     assert problems(tmp_path, files) == [
         'ingestlayer.toml:2:1: unknown key "conection" (did you mean "connection"?)',
-        f"ingestlayer.toml:4:14: store.retention: '1' {DURATION}",
+        f'ingestlayer.toml:4:14: store.retention: "1" {DURATION}',
         "events/a.toml:1:5: is not TOML: Expected '=' after a key in a key/value pair",
         f'events/b.toml:3:6: fields.x: unknown type "nmber" (did you mean "number"?): there are {TYPES}',
         'pipelines/alert.toml:1:1: unknown key "stauts" (did you mean "status"?)',
@@ -497,7 +544,7 @@ def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
 def test_a_bad_duration_does_not_hide_a_bad_ref_of_the_same_table(tmp_path: Path) -> None:
     text = '[[steps]]\nuse = "dedupe"\nwindow = "5"\nkey = "$event.usd"\n' + DESTINATION
     assert problems(tmp_path, {"pipelines/alert.toml": text}) == [
-        f"pipelines/alert.toml:3:11: window: '5' {DURATION}",
+        f'pipelines/alert.toml:3:11: window: "5" {DURATION}',
         'pipelines/alert.toml:4:8: $event.usd: events/usage.toml declares no such field (did you mean "$event.used"?)',
     ]
 
@@ -505,7 +552,7 @@ def test_a_bad_duration_does_not_hide_a_bad_ref_of_the_same_table(tmp_path: Path
 def test_a_bad_window_does_not_hide_a_bad_example(tmp_path: Path) -> None:
     text = EVENT + '[idempotency]\nwindow = "5"\n[example]\nused = 1\n'
     assert problems(tmp_path, {"events/usage.toml": text}) == [
-        f"events/usage.toml:7:11: idempotency.window: '5' {DURATION}",
+        f'events/usage.toml:7:11: idempotency.window: "5" {DURATION}',
         "events/usage.toml:8:1: example: limit is required",
     ]
 

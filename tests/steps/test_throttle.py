@@ -307,7 +307,7 @@ def test_a_window_of_nothing_or_of_ages_is_refused(window: str, pipe: Pipe) -> N
 
 def test_a_wrong_mode_is_refused_with_the_near_miss(pipe: Pipe) -> None:
     (found,) = problems(pipe, DROP + 'mode = "delayed"\n')
-    assert found.startswith("pipelines/pipeline.toml:8:9: mode: must be 'drop' or 'delay'")
+    assert found.startswith('pipelines/pipeline.toml:8:9: mode: must be "drop" or "delay"')
     assert '(did you mean "delay"?)' in found
 
 
@@ -319,7 +319,7 @@ def test_a_window_without_a_unit_is_refused(pipe: Pipe) -> None:
 
 def test_a_max_in_quotes_is_refused(pipe: Pipe) -> None:
     (found,) = problems(pipe, DROP.replace("max = 2", 'max = "2"'))
-    assert found == "pipelines/pipeline.toml:6:8: max: must be a whole number, not '2'"
+    assert found == 'pipelines/pipeline.toml:6:8: max: must be a whole number, not "2"'
 
 
 def test_a_key_that_is_missing_is_named(pipe: Pipe) -> None:

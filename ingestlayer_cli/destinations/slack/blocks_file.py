@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...language.templates import template_refs
-from ...system.errors import near_miss
+from ...system.errors import count_of, near_miss
 from . import kit as kit
 
 NAMED = 5  # problems that are told at once
@@ -81,14 +81,14 @@ def compiled(data: Any) -> list[Data]:
     if not isinstance(blocks, list) or not all(isinstance(block, dict) and "type" in block for block in blocks):
         raise ValueError("the blocks file must hold a list of Block Kit blocks")
     if not 1 <= len(blocks) <= kit.MAX_BLOCKS:
-        raise ValueError(f"the blocks file has {len(blocks)} blocks; a message takes 1 to {kit.MAX_BLOCKS}")
+        raise ValueError(f"the blocks file has {count_of(len(blocks), 'block')}; a message takes 1 to {kit.MAX_BLOCKS}")
     problems = [
         problem
         for index, block in enumerate(blocks)
         for problem in (*_shape_problems(block, BLOCKS, "block", f"/{index}"), *_item_problems(block, f"/{index}"))
     ]
     if problems:
-        more = [f"and {len(problems) - NAMED} more problems"] if len(problems) > NAMED else []
+        more = [f"and {count_of(len(problems) - NAMED, 'more problem')}"] if len(problems) > NAMED else []
         raise ValueError(f"the blocks file: {'; '.join([*problems[:NAMED], *more])}")
     return [_kept(block) for block in blocks]
 
@@ -131,7 +131,7 @@ def _list_problems(items: Any, known: Shapes, kind: str, at: str) -> Iterator[st
         yield f"{at}: must be a list with something in it"
         return
     if room is not None and len(items) > room:
-        yield f"{at}: has {len(items)} items; {kind} takes {room}"
+        yield f"{at}: has {count_of(len(items), 'item')}; {kind} takes {room}"
     for index, item in enumerate(items):
         yield from _shape_problems(item, known, "field" if name == "fields" else "element", f"{at}/{index}")
 

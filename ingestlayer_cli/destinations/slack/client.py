@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from ...system.errors import count_of
 from .answers import Answer, judged, judged_of_hook, sound
 
 TIMEOUT = 10  # seconds, for all of a request and its answer
@@ -126,7 +127,7 @@ def pages(page: Callable[[str], Said]) -> Iterator[Said]:
             return
         if len(seen) >= MOST_PAGES:
             break
-    raise EndlessError(f"the list does not end in {len(seen)} pages")
+    raise EndlessError(f"the list does not end in {count_of(len(seen), 'page')}")
 
 
 def secrets_of(url: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...model.events import encode
+from ...system.errors import count_of
 from ...system.patterns import lazy
 from .text import ROOM_FOR_WAY, clip, size, tidy, url_problem
 
@@ -210,7 +211,7 @@ def _fewer(blocks: list[Block], way: str) -> list[Block]:
 
 def more(count: int, noun: str, way: str) -> str:
     """Return the words in place of what is left out."""
-    return f"… {count:,} more {noun}{'' if count == 1 else 's'}, {way}"
+    return f"… {count_of(count, f'more {noun}')}, {way}"
 
 
 _LITERAL = ("text", "link")  # elements of rich text: an ampersand in them is one

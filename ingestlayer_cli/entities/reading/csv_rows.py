@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from ...system.errors import count_of
 from .cells import composed
 from .faults import EmptyFileError, Fault, Parsed, Record, WholeFileError, visible
 from .stream import HEAD, LINE, READ, Lines, Reader, Stream
@@ -205,7 +206,7 @@ class Csv(Reader):
     def _surplus(self, number: int, cells: list[str]) -> Fault | None:
         width = len(self.columns)
         if len(cells) > width and any(map(str.strip, cells[width:])):
-            return Fault(number, 1, f"the row has {len(cells)} cells, the header {width}")
+            return Fault(number, 1, f"the row has {count_of(len(cells), 'cell')}, the header {width}")
         return None
 
     def _broken(self, number: int, said: str) -> Fault:

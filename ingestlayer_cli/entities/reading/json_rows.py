@@ -31,7 +31,7 @@ class Decoder:
     def repeated(self) -> str:
         """Say that the value that was read last has a name twice; nothing when it has not."""
         name, self._repeated = self._repeated, None
-        return "" if name is None else f"has the name {visible(name)!r} twice in one object: which of the two is meant?"
+        return "" if name is None else f"has the name {shown(name)} twice in one object: which of the two is meant?"
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)

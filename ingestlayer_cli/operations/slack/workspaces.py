@@ -5,7 +5,7 @@ from typing import Any
 
 from ...destinations.slack.workspaces import settings_of
 from ...project import Project
-from ...system.errors import UsageError, near_miss
+from ...system.errors import UsageError, as_written, near_miss
 
 
 def named(project: Project) -> list[str]:
@@ -42,4 +42,4 @@ def check(project: Project, workspace: str, may_be_new: bool = False) -> None:
         hint = f"connect it: ingestlayer slack connect --workspace {workspace}"
         raise UsageError(f"there is no workspace {workspace}{near}", "correct it" if near else hint)
     if not re.fullmatch(r"[A-Za-z][\w-]*", workspace, re.ASCII):
-        raise UsageError(f"{workspace!r} is no name for a workspace", "it has letters, digits, _ and -")
+        raise UsageError(f"{as_written(workspace)} is no name for a workspace", "it has letters, digits, _ and -")

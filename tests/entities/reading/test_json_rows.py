@@ -73,7 +73,7 @@ def test_a_row_of_json_that_is_bad_stops_no_other() -> None:
     assert found == [
         (2, 2, "the row is not UTF-8 (byte 0xff)"),
         (3, 3, "the row is not an object: [1]"),
-        (4, 3, "the row has the name 'b' twice in one object: which of the two is meant?"),
+        (4, 3, 'the row has the name "b" twice in one object: which of the two is meant?'),
     ]
 
 
