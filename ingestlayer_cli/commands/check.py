@@ -8,7 +8,7 @@ from ..engine.tally import send_due
 from ..project import Project, load
 from ..system.console import Progress, note, say, say_json
 from ..system.document import Document
-from ..system.errors import Exit, StoreError, UsageError, gravest, near_miss
+from ..system.errors import Exit, StoreError, UsageError, count_of, gravest, near_miss
 from . import Settings, note_unheard
 from .arguments import OUTPUT, Arguments, Option, parse, wait_of
 from .show import drawing, note_trouble, note_unsent

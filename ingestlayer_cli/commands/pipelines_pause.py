@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..system.errors import count_of
 from .options import Json
 from .pipeline_name import Name, check_name
 
@@ -42,9 +43,7 @@ def pause(name: Name, why: Why = None, in_file: InFile = False, json: Json = Fal
     if said == "paused" and not in_file:
         note(f"{file} says so")
     if waiting:
-        said = (
-            "1 message that it queued before is" if waiting == 1 else f"{waiting:,} messages that it queued before are"
-        )
+        said = count_of(waiting, "message that it queued before is", "messages that it queued before are")
         note(f"{said} still sent: ingestlayer deliveries list --pipeline {name}")
     return 0
 

@@ -162,7 +162,7 @@ def _written(node: Node, ref: Callable[[list[str]], str]) -> str:
 
 
 def show(value: Any, exact: bool = False) -> str:
-    """Show a value in an explanation: texts in quotes, lists as JSON, long ones cut, floats in six digits or `exact`."""
+    """Show a value in an explanation: texts in quotes, lists as JSON, floats in six digits unless `exact`; cut."""
     kind = type(value)
     if kind is int:
         return str(value)

@@ -9,7 +9,7 @@ from ..destinations.slack.workspaces import API_URL
 from ..language import expressions
 from ..system.addresses import is_open
 from ..system.clock import DAY
-from ..system.errors import near_miss
+from ..system.errors import as_written, near_miss
 from ..system.rates import parse_rate
 from .alerts_table import AlertsTable
 from .check_table import problem_of

@@ -73,6 +73,11 @@ def test_the_count_stands_on_stderr(tmp_path: Path, files: dict[str, str], words
     assert project_of(tmp_path, files).here("validate").err.rstrip().endswith(f": {words}")
 
 
+def test_what_has_no_problems_is_named(tmp_path: Path) -> None:
+    said = project_of(tmp_path, BASE).here("validate").err.strip().rpartition("/")[2]
+    assert said.endswith(": ingestlayer.toml, 1 event, 1 pipeline, 1 entity file: no problems")
+
+
 def test_colours_follow_force_color_and_no_color(tmp_path: Path) -> None:
     folder = project_of(tmp_path, {**BROKEN, "events/usage.toml": WARNED["events/usage.toml"]})
     coloured, plain = folder.run("validate", env={"FORCE_COLOR": "1"}), folder.run("validate", env={"NO_COLOR": "1"})
