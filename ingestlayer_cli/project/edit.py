@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..system.errors import Problem, ProjectError
-from .find import bounded
+from .find import bounded, not_utf_8
+from .not_toml import why
 
 BOM = "\ufeff"
 
@@ -17,11 +18,12 @@ BOM = "\ufeff"
 def read_text(path: str, name: str) -> str:
     """Return the text of a file, line ends as they are; ProjectError says why it is none."""
     try:
-        return bounded(path).decode()
+        raw = bounded(path)
+        return raw.decode()
     except OSError as error:
         raise ProjectError(f"{name} cannot be read: {error.strerror}", "check its permissions") from None
     except UnicodeDecodeError as error:
-        raise ProjectError(f"{name} is not TOML", "", [Problem(name, str(error))]) from None
+        raise ProjectError(f"{name} is not TOML", "", [Problem(name, not_utf_8(raw, error))]) from None
 
 
 def read(path: str, name: str) -> tuple[str, dict[str, Any]]:
@@ -30,9 +32,8 @@ def read(path: str, name: str) -> tuple[str, dict[str, Any]]:
     try:
         return text, tomllib.loads(text.removeprefix(BOM))
     except (ValueError, RecursionError) as error:
-        found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        place = f"{name}:{found[1]}:{found[2]}" if found else name
-        raise ProjectError(f"{name} is not TOML", "", [Problem(place, str(error))]) from None
+        line, column, words = why(text.removeprefix(BOM), error)
+        raise ProjectError(f"{name} is not TOML", "", [Problem(f"{name}:{line}:{column}", words)]) from None
 
 
 def replaced(text: str, place: tuple[int, int], word: str) -> str:

@@ -66,6 +66,13 @@ def bounded(path: str) -> bytes:
     return content
 
 
+def not_utf_8(raw: bytes, error: UnicodeDecodeError) -> str:
+    """Say why a file is no text of ours."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "is UTF-16, by the mark that it begins with: save it as UTF-8"
+    return f"is not UTF-8: byte {raw[error.start]:#04x}"
+
+
 def _has(folder: str, names: tuple[str, ...]) -> bool:
     return any(os.path.exists(os.path.join(folder, name)) for name in names)
 

@@ -83,6 +83,7 @@ class Positions:
         path: Path = ()
         for name in self._dotted():
             path = (*path, name)
+            self._found.setdefault(path, Position(start, start))  # a table that is there by those below it
             if path in self._counts:
                 path = (*path, self._counts[path] - 1)
         if is_array:

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError, create_model
 
 from ..system.errors import Problem, as_written, near_miss
-from .find import bounded
+from .find import bounded, not_utf_8
 from .positions import Path, Positions
 
 _LOOKS = 20  # lines above a mistake that may be part of it
@@ -49,17 +49,14 @@ class SourceFile:
         except UnicodeDecodeError as error:
             before = raw[: error.start]
             place = f"{name}:{before.count(10) + 1}:{error.start - before.rfind(10)}"
-            problems.append(Problem(place, f"is not UTF-8: byte {raw[error.start]:#04x}"))
+            problems.append(Problem(place, not_utf_8(raw, error)))
         except OSError as error:
             self.report((), f"cannot be read: {error.strerror}")
         except (ValueError, RecursionError) as error:
-            found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-            line, column = found.groups() if found else ("1", "1")
-            if "(at end of document)" in str(error):
-                line, column = str(self.text.count("\n") + 1), str(len(self.text) - self.text.rfind("\n"))
-            self._broken_at = int(line)
-            words = re.sub(r" \(at .*\)|; use sys.*", "", str(error))
-            problems.append(Problem(f"{name}:{line}:{column}", f"is not TOML: {words}"))
+            from .not_toml import why
+
+            self._broken_at, column, words = why(self.text, error)
+            problems.append(Problem(f"{name}:{self._broken_at}:{column}", f"is not TOML: {words}"))
 
     def read(self) -> bytes:
         return bounded(os.path.join(self.root, self.name))

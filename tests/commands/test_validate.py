@@ -112,10 +112,10 @@ def test_the_caret_stands_under_its_place_behind_any_characters(tmp_path: Path, 
     assert cell_len(before) == caret.index("^")
 
 
-def test_a_place_behind_the_end_of_the_file_has_no_source_line(tmp_path: Path) -> None:
+def test_a_list_that_is_not_closed_is_shown_where_it_begins(tmp_path: Path) -> None:
     result = project_of(tmp_path, {**BASE, "pipelines/alert.toml": "match = [\n"}).here("validate")
-    assert result.out.startswith("pipelines/alert.toml:2:1: is not TOML")
-    assert len(result.out.splitlines()) == 1
+    assert result.out.startswith("pipelines/alert.toml:1:9: is not TOML")
+    assert result.out.splitlines()[1:] == ["  match = [", "          ^"]
 
 
 FIELDS = ("customer=a", "used=1", "limit=2", "metric=seats", "paid=true", "day=2026-11-03", "note=x", "bag:={}")

@@ -61,10 +61,10 @@ def _keys(kind: str) -> Iterator[tuple[str, ...]]:
     schema = schema_of(kind)
     for name, one in schema["properties"].items():
         yield (name,)
-        table = one.get("additionalProperties", one)
-        table = table.get("$ref", "") and schema["$defs"][table["$ref"].rpartition("/")[2]]
-        below = () if table is one or "additionalProperties" not in one else ("x",)
-        yield from ((name, *below, key) for key in (table or {}).get("properties", ()))
+        below = ("x",) if isinstance(one.get("additionalProperties"), dict) else ()
+        table = one["additionalProperties"] if below else one
+        table = schema["$defs"][table["$ref"].rpartition("/")[2]] if "$ref" in table else {}
+        yield from ((name, *below, key) for key in table.get("properties", ()))
 
 
 @pytest.mark.parametrize("member", [(family, kind) for family in FAMILIES for kind in families.kinds(family)])
@@ -85,9 +85,9 @@ def test_nor_is_a_value_of_a_member(member: tuple[str, str], tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[slack\n", "1:7: is not TOML: Expected ']' at the end of a table declaration"),
-        ("a = [\n1", "2:2: is not TOML: Unclosed array"),
-        ("a = 1\na = 2", "2:6: is not TOML: Cannot overwrite a value"),
+        ("[slack\n", "1:1: is not TOML: [slack is not closed as it is opened: write [slack]"),
+        ("\ufeff[slack]\nconnection = \u201cbot\u201d", '2:14: is not TOML: \u201c is a typographic quote: write "'),
+        ("[slack]".encode("utf-16"), "1:1: is UTF-16, by the mark that it begins with: save it as UTF-8"),
         (b"[slack]\na = '\xc3\xa9\xff'", "2:8: is not UTF-8: byte 0xff"),
         ("[slak]", '1:1: unknown key "slak" (did you mean "slack"?)'),
         ("slack = 5", "1:9: slack: must be a table, not 5"),
@@ -135,7 +135,7 @@ def test_a_mistake_in_ingestlayer_toml(tmp_path: Path, text: str | bytes, proble
 
 def test_a_number_of_too_many_digits_is_a_problem_like_another(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, {"ingestlayer.toml": "x = " + "1" * 5000})
-    assert found.startswith("ingestlayer.toml:1:1: is not TOML: Exceeds the limit (4300 digits)")
+    assert found.startswith("ingestlayer.toml:1:1: is not TOML: it has more in one another, or longer numbers, than")
     assert "sys." not in found
 
 
@@ -532,7 +532,7 @@ def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     assert problems(tmp_path, files) == [
         'ingestlayer.toml:2:1: unknown key "conection" (did you mean "connection"?)',
         f'ingestlayer.toml:4:14: store.retention: "1" {DURATION}',
-        "events/a.toml:1:5: is not TOML: Expected '=' after a key in a key/value pair",
+        "events/a.toml:1:5: is not TOML: = is missing between a key and its value: write not = …",
         f'events/b.toml:3:6: fields.x: unknown type "nmber" (did you mean "number"?): there are {TYPES}',
         'pipelines/alert.toml:1:1: unknown key "stauts" (did you mean "status"?)',
         'pipelines/alert.toml:3:8: unknown step "dedup" (did you mean "dedupe"?)',
