@@ -140,6 +140,11 @@ class Destination(Section):
         yield from ()
 
     @classmethod
+    def strange(cls, path: tuple[str | int, ...], text: str) -> Iterator[tuple[int, str]]:
+        """Yield (character, words) of what in a text of a destination's table is of another markup than it has."""
+        yield from ()
+
+    @classmethod
     def writes(cls, data: dict[str, Any]) -> str | None:
         """Return the file of the project that compiled data writes to, where that is told without an event."""
         return None

@@ -19,7 +19,7 @@ _TRUTH = {"true": "true", "false": "false", "yes": "true", "no": "false"}
 _LISTS = ("steps", "destinations", "tests")
 
 
-class Fault(NamedTuple):
+class Mistake(NamedTuple):
     """Where a text stops being TOML, and why."""
 
     line: int
@@ -38,53 +38,53 @@ class _Open(NamedTuple):
     quote: str
 
 
-def why(text: str, error: Exception) -> Fault:
+def why(text: str, error: Exception) -> Mistake:
     """Return the fault that tomllib tells in its own words. Values are not told: they may be secrets."""
     said = str(error)
     line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
     if found := re.search(r"\(at line (\d+), column (\d+)\)", said):
         line, column = int(found[1]), int(found[2])
     elif "(at end of document)" not in said:
-        return Fault(1, 1, "it has more in one another, or longer numbers, than can be read")
+        return Mistake(1, 1, "it has more in one another, or longer numbers, than can be read")
     return _explained(text, line, column, said.startswith(("Cannot ", "Duplicate ")))
 
 
-def _explained(text: str, line: int, column: int, is_twice: bool) -> Fault:
+def _explained(text: str, line: int, column: int, is_twice: bool) -> Mistake:
     """Return the fault at a place; `is_twice`: what stands there is there already."""
     lines = text.split("\n")
     line = min(line, len(lines))
     written = lines[line - 1].rstrip("\r")
     if len(written) > _LONGEST:
-        return Fault(line, column, "here stands neither a table nor a key with its value")
+        return Mistake(line, column, "here stands neither a table nor a key with its value")
     if is_twice and (fault := _twice(lines, line, column - 1)):
         return fault
     if found := _of_characters(written):
-        return Fault(line, found[0] + 1, found[1])
+        return Mistake(line, found[0] + 1, found[1])
     begun = _begun(lines, line, column)
     if begun.quote:
-        return Fault(*begun.text, f"the text that begins here with {begun.quote} is not closed")
+        return Mistake(*begun.text, f"the text that begins here with {begun.quote} is not closed")
     is_inside = bool(begun.lists) and begun.lists[0][0] < line
     is_next = is_inside and (_PAIR.match(written) or _HEADER.match(written))
     is_end = not written[column - 1 :].strip() and written.count('"') % 2 == 0
     if begun.lists and (is_next or is_end):
-        return Fault(*begun.lists[0], "the list that begins here is not closed: its ] is missing")
+        return Mistake(*begun.lists[0], "the list that begins here is not closed: its ] is missing")
     at, words = (None if is_inside else _of_line(written)) or _of_value(written, column - 1, is_inside)
-    return Fault(line, at + 1, words)
+    return Mistake(line, at + 1, words)
 
 
 # What stands twice -----------------------------------------------------------------------------------------
 
 
-def _twice(lines: list[str], line: int, at: int) -> Fault | None:
+def _twice(lines: list[str], line: int, at: int) -> Mistake | None:
     written = lines[line - 1]
     if header := _HEADER.match(written):
-        return Fault(line, header.start(1) + 1, _table_twice(lines[: line - 1], header[1], _plain(header[2])))
+        return Mistake(line, header.start(1) + 1, _table_twice(lines[: line - 1], header[1], _plain(header[2])))
     if (pair := _PAIR.match(written)) is None:
         return None
     if written.startswith("{", pair.end()):
-        return Fault(line, at + 1, "a key stands twice in this { }")
+        return Mistake(line, at + 1, "a key stands twice in this { }")
     first = _first_key(lines[: line - 1], _plain(pair[1]))
-    return Fault(
+    return Mistake(
         line, pair.start(1) + 1, f"{_plain(pair[1])} stands twice{f', first in line {first}' if first else ''}"
     )
 

@@ -375,6 +375,12 @@ class Slack(Destination):
         return warnings(data, cls.account(data), connection)
 
     @classmethod
+    def strange(cls, path: tuple[str | int, ...], text: str) -> Iterator[tuple[int, str]]:
+        from .remarks import markdown
+
+        return markdown(text) if path[0] == "message" and path[1] != "blocks" else iter(())
+
+    @classmethod
     def sender(cls, connection: Connection, draw: Draw, root: str) -> "Sender":
         """Return what sends over the connection of a workspace."""
         from .sender import connect

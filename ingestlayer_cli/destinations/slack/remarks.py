@@ -1,5 +1,6 @@
 """What is wrong or doubtful with a destination, beside the connection that it goes over: for `validate`."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,3 +37,20 @@ def warnings(data: dict[str, Any], workspace: str, connection: Connection) -> It
             yield Remark(name, f"{words} {name} is left out: an incoming webhook takes none")
     if isinstance(channel[0], str) and channel[0].startswith("@"):
         yield Remark("channel", f"{words} there are no direct messages: it goes to its channel")
+
+
+# Markdown, and what Slack has in its place: https://docs.slack.dev/messaging/formatting-message-text
+_MARKDOWN = {
+    re.compile(r"(?<![*\\])\*\*(?=[^\s*])[^*\n]+(?<=\S)\*\*(?!\*)"): "bold is *…*",
+    re.compile(r"(?<!~)~~(?=[^\s~])[^~\n]+(?<=\S)~~(?!~)"): "struck out is ~…~",
+    re.compile(r"!?\[[^\[\]\n]+\]\((?:https?://|mailto:|\$)[^()\s]*\)"): "a link is <address|words>",
+    re.compile(r"^[ \t]{0,3}#{1,6} +(?=\S)", re.MULTILINE): "there are no headings but `title`, and bold is *…*",
+}
+
+
+def markdown(text: str) -> Iterator[tuple[int, str]]:
+    """Look for Markdown, which Slack shows as it is."""
+    for pattern, words in _MARKDOWN.items():
+        for found in pattern.finditer(text):
+            shown = found[0].strip() if len(found[0]) <= 40 else f"{found[0][:39]}…"
+            yield found.start(), f"{shown} is Markdown, and stands as it is: in Slack {words}"

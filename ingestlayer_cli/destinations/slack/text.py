@@ -39,6 +39,7 @@ _MARKUP = lazy(r"<([^<>]*)>|(^[ \t]*>{1,3})|[<>]", re.MULTILINE)
 _QUOTES = lazy(r"^[ \t]*>{1,3}", re.MULTILINE)
 _LINK = lazy(r"(?:https?://|mailto:|tel:|slack://)[^|\s]+")
 _MENTION = lazy(r"!(?:channel|here|everyone)|!subteam\^\w+|!date\^\d+\^[^|]+|[@#][A-Z0-9]+")
+_UNNAMED = lazy(r"[@#]?|[a-z]+:(//)?|!\w+\^[^|]*")  # what is left of a link or a mention whose value is null
 _DATED = lazy(r"<!date\^\d+\^[^|<>]+\|([^<>]*)>")
 _BROADCASTS = ("!channel", "!here", "!everyone")
 
@@ -77,7 +78,7 @@ def literal(value: str) -> str:
 def said(template: Template, scope: Scope, quotes: bool = True) -> str:
     """Render a template for Slack: what its author wrote as a mention or link is one, values never are.
 
-    `<$event.url|Open>` is a link when the value is an address, and these very characters otherwise.
+    `<$event.url|Open>` is a link when the value is an address, its label when it is null, else these very characters.
     """
     text = template.render(scope, dated)
     if "<" in text or ">" in text:  # the author's: values have none, but for times
@@ -99,14 +100,20 @@ def _marked_up(found: re.Match[str]) -> str:
         return found[2]
     if found[1] is None:
         return "&lt;" if found[0] == "<" else "&gt;"
-    return _reference(found[1]) or f"&lt;{found[1]}&gt;"
+    shown = _reference(found[1])
+    return f"&lt;{found[1]}&gt;" if shown is None else shown
 
 
 def _reference(inside: str) -> str | None:
-    """Return what stands between < and > as Slack takes it, or None when it is neither mention nor link."""
+    """Return what stands between < and > as Slack takes it, or None when it is neither mention nor link.
+
+    Where the values that should make it one are null, it is its label alone.
+    """
     target, _, label = inside.partition("|")
     target = target.replace(INERT, "")  # an address is no text
     values = _VALUE.findall(target)
+    if values and not any(value.strip() for value in values) and _UNNAMED.fullmatch(_VALUE.sub("", target)):
+        return " ".join(label.translate(_UNMARK).split())
     if target.startswith(_OPEN) or ":" in target.partition(_OPEN)[0]:
         link = re.sub(r"\s", "%20", target.strip().translate({**_UNMARK, ord(_BAR): "%7C"}))
         fits = _LINK.fullmatch(link)

@@ -15,7 +15,7 @@ from .. import read
 from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding, of_problems
-from . import checks, sources
+from . import checks, foreign, sources
 from .length import Columns, longest
 from .warnings import PipelineChecks, key_fields, of_project
 
@@ -59,9 +59,11 @@ class _Inspection:
             self.found += PipelineChecks(self.facts, pipeline, self.columns).run(sound)
             if sound:
                 self.found += self._lengths(pipeline)
+                self.found += foreign.of_pipeline(self.facts, pipeline)
         for declaration in self.facts.declarations.values():
             if declaration["file"] and declaration["file"] not in self.wrong:
                 self.found += key_fields(self.facts, declaration)
+                self.found += foreign.of_declaration(self.facts, declaration)
         if FILE not in self.wrong:
             self.found += [*checks.inspect(self.facts), *sources.inspect(self.facts)]
         if not self.wrong:

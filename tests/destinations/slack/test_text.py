@@ -78,3 +78,19 @@ def test_a_link_of_an_author_leads_where_the_value_says() -> None:
     link = said(Template(parse("<$event.url|Open $event.name>")), {"event": {"url": url, "name": "*now*"}})
     assert link.startswith(f"<{url}|Open ")
     assert plain(link) == "Open *now*"
+
+
+@pytest.mark.parametrize("nothing", [None, "", " "])
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("see <$event.url|the *invoice*>.", "see the *invoice*."),
+        ("see <$event.url>.", "see ."),
+        ("<mailto:$event.url|Write>", "Write"),
+        ("<@$event.url> hi", " hi"),
+        ("<!subteam^$event.url>", ""),
+        ("<#$event.url|alerts>", "alerts"),
+    ],
+)
+def test_of_markup_whose_value_is_null_the_label_is_left(text: str, left: str, nothing: str | None) -> None:
+    assert said(Template(parse(text)), {"event": {"url": nothing}}) == left
