@@ -46,7 +46,7 @@ def _run(args: list[str]) -> int:
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else Exit.OK if left.code is None else Exit.FOUND
     except Exception as error:
-        known = _hushed(in_words(error))
+        known = _placed(_hushed(in_words(error)), args)
         if settings.debug:
             console.note_traceback(error)
         console.say_error(known, as_json)
@@ -63,6 +63,21 @@ def _hushed(error: IngestlayerError) -> IngestlayerError:
         error.hint = "a secret is no argument, which others can see: it is asked for, or read from stdin"
     error.args, error.message, error.hint = (words,), words, without_secrets(error.hint)
     error.details = [Problem(without_secrets(path), without_secrets(problem)) for path, problem in error.details]
+    return error
+
+
+def _placed(error: IngestlayerError, args: list[str]) -> IngestlayerError:
+    """Say where an option belongs that stands behind the command, and before it alone has a meaning."""
+    named = [option for option in ("-C", "--debug", "--version") if f" {option}" in f"{error.message} "]
+    if not named or not isinstance(error, UsageError):
+        return error
+    at = next((at for at, word in enumerate(args) if at and word.startswith(named[0])), 0)
+    if at:
+        takes = 1 + (args[at] == "-C" and at + 1 < len(args))
+        moved = " ".join(
+            [*map(console.safe, args[at : at + takes] + args[:at]), *(["…"] if args[at + takes :] else [])]
+        )
+        error.hint = f"{named[0]} stands before the command: ingestlayer {moved}"
     return error
 
 
