@@ -118,8 +118,9 @@ def _say(found: dict[str, list[Any]], is_of_files: bool) -> None:
         if findings:
             _say_findings(findings, root, f"{here}{os.sep}" if is_of_files and here != os.curdir else "")
         errors = sum(finding.severity == "error" for finding in findings)
+        checked = "" if findings else f"{_checked(root)}: "
         count = _count(errors, len(findings) - errors)
-        note(f"{here}: {count}", "red" if errors else "yellow" if findings else "green")
+        note(f"{here}: {checked}{count}", "red" if errors else "yellow" if findings else "green")
         _note_paused(root)
 
 
@@ -143,6 +144,17 @@ def _say_findings(findings: list[Any], root: str, before: str) -> None:
         say(message, "red" if finding.severity == "error" else "yellow")
         for line in source:
             say(line, "dim")
+
+
+def _checked(root: str) -> str:
+    """Say what it was that has no problems."""
+    from ..project import load
+    from ..project.find import FILE
+
+    project = load(root)
+    counts = [(len(project.types), "event"), (len(project.names), "pipeline")]
+    more = [(len(project.checks), "check"), (len(project.entities), "entity file")]
+    return ", ".join([FILE, *(count_of(*row) for row in counts), *(count_of(*row) for row in more if row[0])])
 
 
 def _count(errors: int, warnings: int) -> str:

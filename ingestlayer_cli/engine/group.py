@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.gate import Line
 from ..store.contract.accepting import First
-from ..system.errors import IngestlayerError, RejectedError, StoreError
+from ..system.errors import IngestlayerError, RejectedError, StoreError, count_of
 from .accepting import look_ahead, transact
 from .chunks import HELD, Admitted, accept_line, admit_line, look_out
 from .renewing import Renewing
@@ -91,7 +91,7 @@ class Writer:
             if self._is_closed:
                 raise BusyError("the server is stopping")
             if self._size + len(lines) > MOST_WAITING:
-                raise BusyError(f"{self._size:,} events wait to be written already")
+                raise BusyError(f"{count_of(self._size, 'event waits', 'events wait')} to be written already")
             self._waiting.append(brought)
             self._size += len(lines)
             self._lock.notify()

@@ -15,7 +15,7 @@ from ..system.errors import IngestlayerError, StoreError
 from .slack.symptoms import missed_by_cron
 from .troubles import look
 from .troubles.secrets import named
-from .troubles.symptoms import Symptom, counted, guarded, size, trouble
+from .troubles.symptoms import Symptom, guarded, size, trouble
 
 PYTHON = (3, 11)
 SQLITE = (3, 38)  # STRICT tables, ->>
@@ -81,7 +81,7 @@ def _lint(root: str) -> Iterator[Symptom]:
     if not found:
         yield Symptom("files", "ok", "the project's files are valid")
     elif all(it.severity == "warning" for it in found):
-        words = f"the project's files have {counted(len(found), 'warning')}"
+        words = f"the project's files have {count_of(len(found), 'warning')}"
         yield trouble("files", "warning", "files_doubtful", root, words, command="ingestlayer validate")
 
 

@@ -10,7 +10,7 @@ from ..project import Project
 from ..store.contract.keys import ApiKey
 from ..store.contract.protocols import Store
 from ..system.clock import Clock, format_time, parse_duration
-from ..system.errors import UsageError, near_miss
+from ..system.errors import UsageError, as_written, near_miss
 
 PREFIX = "il_"
 _NAME = r"[A-Za-z][\w-]{0,99}"
@@ -20,7 +20,9 @@ _PATTERN = r"[\w-]+(\.[\w-]+)*(\.\*)?|\*"
 def create(store: Store, clock: Clock, name: str, types: list[str], expires: str | None) -> tuple[ApiKey, str]:
     """Make a key; return also the key itself, which nobody can read again."""
     if not re.fullmatch(_NAME, name, re.ASCII):
-        raise UsageError(f"{name!r} is no name of a key", "a name is of letters, digits, _ and -: billing-backend")
+        raise UsageError(
+            f"{as_written(name)} is no name of a key", "a name is of letters, digits, _ and -: billing-backend"
+        )
     for pattern in types:
         if not re.fullmatch(_PATTERN, pattern, re.ASCII):
             raise UsageError(

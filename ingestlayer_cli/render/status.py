@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from ..operations.troubles.symptoms import age, counted, size
+from ..operations.troubles.symptoms import age, size
 from ..system.clock import parse_time
 from ..system.console import safe
+from ..system.errors import count_of
 from .slack_status import MARKS
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class _Page:
         for row in rows:
             totals[row["status"]] = totals.get(row["status"], 0) + row["count"]
         told = [f"{count:,} {status}" for status, count in totals.items()]
-        told += [counted(runs, "failed run")] if runs else []
+        told += [count_of(runs, "failed run")] if runs else []
         open_ = bool(runs) or any(status in ("pending", "retrying", "unknown") for status in totals)
         yield (
             f"waiting: {', '.join(told) or 'nothing'}"
@@ -125,7 +126,7 @@ class _Page:
 
     def _recent(self) -> Iterator[str]:
         recent = self.document["last_24h"]
-        yield counted(recent["accepted"], "event")
+        yield count_of(recent["accepted"], "event")
         if recent["repeated"]:
             yield f"{recent['repeated']:,} came again"
         if recent["unmatched"]:

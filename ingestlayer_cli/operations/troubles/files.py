@@ -6,7 +6,8 @@ from typing import Any
 
 from ...project import Project
 from ...system.clock import DAY, parse_time
-from .symptoms import Symptom, age, counted, trouble
+from ...system.errors import count_of
+from .symptoms import Symptom, age, trouble
 
 STALE = 7 * DAY
 
@@ -15,14 +16,14 @@ def files(project: Project) -> Iterator[Symptom]:
     """Yield which of the project's files are broken, and which pipelines are not active."""
     if project.trouble is not None:
         details = project.trouble.details
-        words = f"the project's files have {counted(len(details), 'problem')}" if details else project.trouble.message
+        words = f"the project's files have {count_of(len(details), 'problem')}" if details else project.trouble.message
         why = "no event can be accepted" + (f": {': '.join(details[0])}" if details else "")
         yield trouble(
             "files", "problem", "project_broken", project.root, words, why=why, command="ingestlayer validate"
         )
     for row in project.broken:
         place, problem = row["problems"][0]
-        words = f"pipelines/{row['name']}.toml has {counted(len(row['problems']), 'problem')}: its runs fail"
+        words = f"pipelines/{row['name']}.toml has {count_of(len(row['problems']), 'problem')}: its runs fail"
         yield trouble(
             *("pipelines", "problem", "pipeline_broken", row["name"], words),
             why=f"{place}: {problem}",

@@ -13,7 +13,7 @@ from ...project import Project
 from ...store.contract.reading import NotArrived
 from ...store.contract.unfinished import UnfinishedGroup
 from ...system.clock import DAY, MINUTE, format_time
-from .symptoms import NOT_CONNECTED, Symptom, age, counted, trouble
+from .symptoms import NOT_CONNECTED, Symptom, age, trouble
 
 if TYPE_CHECKING:
     from ...model.documents.projects import Mark
@@ -63,7 +63,7 @@ def _not_connected(project: Project, place: tuple[str, str], rows: list[NotArriv
     if kind in project.connections:  # it has settings, and a command that connects it
         workspace = f" --workspace {account}" if account else ""
         command = f"ingestlayer {kind} connect{workspace} && {command}"
-    waiting = counted(sum(row.number for row in rows), "message waits", "messages wait")
+    waiting = count_of(sum(row.number for row in rows), "message waits", "messages wait")
     words = f"{target or label}: not connected, {waiting}"
     return trouble(
         *("deliveries", "problem", NOT_CONNECTED, target or label, words),
@@ -91,10 +91,10 @@ def _why_idle(store: "Store", now: int) -> str:
 
 
 def _waiting(row: NotArrived, idle: str, now: int) -> Symptom:
-    words = f"{row.target}: {counted(row.number, 'message waits', 'messages wait')}"
+    words = f"{row.target}: {count_of(row.number, 'message waits', 'messages wait')}"
     if row.late:
         mark: Mark = "problem" if idle else "warning"
-        words = f"{row.target}: {counted(row.late, 'message waits', 'messages wait')} for over {age(OVERDUE)}"
+        words = f"{row.target}: {count_of(row.late, 'message waits', 'messages wait')} for over {age(OVERDUE)}"
         return trouble(
             "deliveries",
             mark,
@@ -118,7 +118,7 @@ def _waiting(row: NotArrived, idle: str, now: int) -> Symptom:
 
 
 def _unknown(store: "Store", row: NotArrived, now: int) -> Symptom:
-    may = f"{row.target}: {counted(row.number, 'message')} may or may not have arrived"
+    may = f"{row.target}: {count_of(row.number, 'message')} may or may not have arrived"
     command, note = "ingestlayer deliver", store.note(DELIVERS, "")
     if note is not None and note["started_at"] - row.since > OVERDUE:  # it looked, and could not see it
         command = f"ingestlayer deliveries settle {row.id} --delivered"
@@ -138,7 +138,7 @@ def _dead(project: Project, row: NotArrived, now: int) -> Symptom:
     told = "; then: ".join(filter(None, (row.hint, command)))
     return trouble(
         *("deliveries", "problem" if now - row.newest < DAY else "warning", "delivery_dead", row.target),
-        f"{row.target}: {counted(row.number, 'message is', 'messages are')} dead",
+        f"{row.target}: {count_of(row.number, 'message is', 'messages are')} dead",
         why=row.error or "",
         since=row.since,
         hint=f"{told}; or give it up: ingestlayer deliveries settle {row.id} --dead",
@@ -158,7 +158,7 @@ def _is_named(project: Project, row: NotArrived) -> bool:
 
 
 def _shown(row: NotArrived) -> Symptom:
-    words = f"{row.target}: {counted(row.number, 'message was', 'messages were')} only shown on a terminal"
+    words = f"{row.target}: {count_of(row.number, 'message was', 'messages were')} only shown on a terminal"
     command = "ingestlayer replay --status shown"
     hint = f"to send: {command}"
     return trouble(
@@ -174,7 +174,7 @@ def runs(project: Project, store: "Store", now: int, but: str = "") -> Iterator[
         by_pipeline.setdefault(pipeline_of(group.cause), []).append(group)
     for name, groups in by_pipeline.items():
         count = sum(group.runs for group in groups)
-        words = f"{name}: {counted(count, 'run failed, and waits', 'runs failed, and wait')}"
+        words = f"{name}: {count_of(count, 'run failed, and waits', 'runs failed, and wait')}"
         first = min(groups, key=lambda group: group.since)
         if causes.is_idle(first.cause):
             yield _idle(project, name, words, first)

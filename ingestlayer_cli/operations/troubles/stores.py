@@ -11,7 +11,7 @@ from ...project import Project
 from ...store.opening import is_file
 from ...system.clock import DAY, MINUTE, format_time
 from ...system.mounts import network_type
-from .symptoms import Symptom, counted, size, trouble
+from .symptoms import Symptom, size, trouble
 
 if TYPE_CHECKING:
     from ...model.documents.projects import Mark
@@ -92,7 +92,7 @@ def refused(store: "Store", now: int) -> Iterator[Symptom]:
     """Yield that events were refused within a day: nobody heard of them."""
     recent = store.upkeep.recent(now - DAY)
     if recent.refused:
-        words = f"{counted(recent.refused, 'event was', 'events were')} refused in the last 24 hours"
+        words = f"{count_of(recent.refused, 'event was', 'events were')} refused in the last 24 hours"
         yield trouble(
             *("events", "warning", "events_refused", "events", words),
             why=recent.refusal or "",
@@ -113,7 +113,7 @@ def clock(store: "Store", now: int) -> Iterator[Symptom]:
         by_hand, command = "set the clock right", "ingestlayer deliver"
         yield trouble("clock", "problem", "clock_behind", "clock", words, hint=hint, by_hand=by_hand, command=command)
     if early:
-        words = f"{counted(early, 'event is', 'events are')} of a time that is still to come"
+        words = f"{count_of(early, 'event is', 'events are')} of a time that is still to come"
         why = f"what {'it' if early == 1 else 'they'} reached is held until then"
         hint = f"ingestlayer events list --since {format_time(now + DAY)}"
         yield trouble("clock", "warning", "clock_ahead", "clock", words, why=why, hint=hint)

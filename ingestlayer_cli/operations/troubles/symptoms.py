@@ -82,11 +82,6 @@ def guarded(check: str, looks: Iterable[Symptom]) -> Iterator[Symptom]:
         yield trouble(check, "problem", "not_seen", check, words, hint="check its owner and mode")
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """Return `1 event`, `2 events`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def age(duration: int) -> str:
     """Return about how long that is: `3h`."""
     for unit in (DAY, HOUR, MINUTE, SECOND):
