@@ -42,7 +42,7 @@ EMIT = [
     Option("--dry-run", "", "Show what would happen, like `preview`."),
     Option("--wait", "DURATION", "How long to wait for its messages, and those that had waited; 10s unless given."),
     Option("--batch", "FILE|-", "Many events: .ndjson, .jsonl or .csv, or NDJSON from stdin."),
-    Option("--format", "csv|ndjson", "What a batch holds; its ending says so unless given."),
+    Option("--format", "csv|ndjson|TOML", "What a batch holds, or how its CSV is written: 'thousands = \",\"'."),
     Option("--rejects", "FILE", "Where the refused lines of a batch go, as NDJSON."),
     Option("--log", "FILE", "Append what is decided, one JSON object a line."),
     *OUTPUT,

@@ -19,6 +19,7 @@ from .arguments import Arguments
 from .show import drawing, note_trouble, note_unsent
 
 Rejected = Callable[[Line, RejectedError], None]
+Reader = NdjsonBatch | CsvBatch | JsonBatch
 _FORMS = ("csv", "ndjson", "json")
 
 
@@ -42,7 +43,7 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
         return _rehearse(project, arguments, progress)
     with ExitStack() as stack:
         log = _log(arguments)
-        chunks, rejected = opened(stack, project, arguments, log)
+        chunks, rejected, reader = opened(stack, project, arguments, log)
         runtime = stack.enter_context(Runtime(project, show=drawing(as_json or quiet)))
         runtime.gate.allows_future = arguments.on("--allow-future")
         result = flow.emit_batch(
@@ -56,6 +57,7 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
         if quiet and not as_json:
             note_unsent(runtime, result["deliveries"].get("shown", 0))
     progress.end()
+    _add_notes(result, reader)
     if log is not None:
         counts = {name: result[name] for name in ("accepted", "duplicates", "rejected", "runs", "deliveries")}
         log.add("batch", file=name, **counts)
@@ -75,11 +77,12 @@ def _rehearse(project: Project, arguments: Arguments, progress: Progress) -> Exi
 
     as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
     with ExitStack() as stack:
-        chunks, _ = opened(stack, project, arguments)
+        chunks, _, reader = opened(stack, project, arguments)
         runtime = stack.enter_context(Runtime(project, keep=False))
         runtime.gate.allows_future = arguments.on("--allow-future")
         result = rehearse(runtime, chunks, lambda so_far: progress.at(so_far["accepted"] + so_far["rejected"]))
     progress.end()
+    _add_notes(result, reader)
     if as_json:
         say_json(result)
     elif not quiet:
@@ -94,18 +97,24 @@ def _rehearse(project: Project, arguments: Arguments, progress: Progress) -> Exi
 
 def opened(
     stack: ExitStack, project: Project, arguments: Arguments, log: Any = None
-) -> tuple[Iterator[list[Line]], Rejected | None]:
-    """Open the files of a batch; return its lines, and what is told of those that are refused."""
+) -> tuple[Iterator[list[Line]], Rejected | None, Reader]:
+    """Open the files of a batch; return its lines, what is told of those that are refused, and what reads it."""
     name = arguments.options["--batch"]
     file = _open(stack, name)
     reader = _reader(project, arguments, name, file)
     chunks = reader.chunks()
     if not (arguments.on("--quiet") or arguments.on("--json")):
         chunks = _noting(chunks, reader, name)
-    return chunks, _logging(log, _rejects(stack, arguments, file))
+    return chunks, _logging(log, _rejects(stack, arguments, file)), reader
 
 
-def _noting(chunks: Iterator[list[Line]], reader: Any, name: str) -> Iterator[list[Line]]:
+def _add_notes(result: Document, reader: Reader) -> None:
+    """Tell what was settled by the looks of the file, and the setting that would read what was not read."""
+    if notes := [*reader.notes, *filter(None, [result["rejected"] and reader.proposal])]:
+        result["notes"] = notes
+
+
+def _noting(chunks: Iterator[list[Line]], reader: Reader, name: str) -> Iterator[list[Line]]:
     """Yield the lines; say before the first ones what was settled by the looks of the file."""
     said = False
     for chunk in chunks:
@@ -145,10 +154,11 @@ def _open(stack: ExitStack, name: str) -> BinaryIO:
         raise UsageError(f"--batch {name}: {error.strerror}") from None
 
 
-def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -> NdjsonBatch | CsvBatch | JsonBatch:
+def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -> Reader:
     from ..entities.table import form_of
 
-    form = arguments.options.get("--format") or form_of(name) or ""
+    said, format = _told_format(arguments.options.get("--format", ""))
+    form = said or form_of(name) or ("csv" if format else "")
     if name == "-" and not form:
         head: bytes = file.peek(1) if isinstance(file, BufferedReader) else b""
         form = "json" if head.lstrip()[:1] == b"[" else "ndjson"
@@ -156,12 +166,24 @@ def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -
     if form == "csv":
         if not arguments.type:
             raise UsageError("a CSV batch needs the event type: emit TYPE --batch FILE.csv")
-        return CsvBatch(file, arguments.type, project.declaration(arguments.type), source)
+        return CsvBatch(file, arguments.type, project.declaration(arguments.type), source, format)
+    if format:
+        raise UsageError("--format: settings are of CSV; what JSON holds has its types")
     if form in ("ndjson", "json"):
         return (NdjsonBatch if form == "ndjson" else JsonBatch)(file, arguments.type or None, source)
     if form:
         raise UsageError(f"--format {form}{near_miss(form, _FORMS)}", "write csv or ndjson")
     raise UsageError(f"--batch {name}: a batch is a .ndjson, .jsonl or .csv file", "or say which with --format")
+
+
+def _told_format(text: str) -> tuple[str, dict[str, Any]]:
+    """Return what a batch is said to hold, and how it is said to be written: `csv`, settings, or both."""
+    form, _, rest = (text if "=" not in text.partition(",")[0] else f",{text}").partition(",")
+    if not rest:
+        return form.strip(), {}
+    from ..project.format_text import read_format
+
+    return form.strip(), read_format(rest)
 
 
 def _rejects(stack: ExitStack, arguments: Arguments, batch: BinaryIO) -> Rejected | None:
@@ -189,3 +211,6 @@ def _note_rejects(name: str, result: Document) -> None:
         note(f"{name}:{reject['line']}: {reject['kind']}: {reject['message']}", "red")
     if result["rejected"] > 10:
         note(f"… and {result['rejected'] - 10:,} more: --rejects FILE keeps them all")
+    for words in result.get("notes", ()):
+        if words.startswith("--format"):  # the others were said as it was read
+            note(f"hint: {words}", "yellow")

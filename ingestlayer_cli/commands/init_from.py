@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..operations import making, proposing, sampling
 from ..operations.making import Answers, Owners
+from ..project.format_text import read_format
 from ..system.console import is_attended, note, say, say_json
 from ..system.errors import Exit, UsageError, gravest, near_miss
 from .asking import ask
@@ -180,7 +181,7 @@ def flag(name: str) -> str:
 
 
 def _answers(place: str, given: Typed, questions: _Questions) -> Answers:
-    told = _format(given.format) if given.format is not None else {}
+    told = read_format(given.format) if given.format is not None else {}
     sample, looks = sampling.sampled(given.source, given.query, told)
     column = _OneOf(given.source, sample.columns)
     seems = proposing.usage_of(sample)
@@ -246,7 +247,7 @@ def _written(
         proposal, what = None, f"""{text} is {whole} (decimal = ",", thousands = ".") or a fraction (decimal = ".")"""
     elif not found:
         return {}
-    return questions.settle("format", what, proposal, lambda text: {**looks, **_format(text)})
+    return questions.settle("format", what, proposal, lambda text: {**looks, **read_format(text)})
 
 
 def _owners(place: str, given: Typed, usage: proposing.Sample, key: str, questions: _Questions) -> Owners | None:
@@ -317,24 +318,6 @@ def _channel(text: str) -> str:
     if len(text) < 2 or text[0] not in "#@":
         raise UsageError(f"{text} is no channel", "as in '#alerts'")
     return text
-
-
-def _format(text: str) -> dict[str, Any]:
-    """Read what stands between the braces of `format = { … }`."""
-    import tomllib
-
-    from pydantic import ValidationError
-
-    from ..project.settings import FormatTable
-
-    hint = """as in ingestlayer.toml: 'delimiter = ";", thousands = ","'"""
-    try:
-        data = tomllib.loads(f"x = {{ {text.strip().removeprefix('{').removesuffix('}')} }}")["x"]
-        return FormatTable(**data).model_dump(exclude_unset=True)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{text} is no format: {error}", hint) from None
-    except ValidationError as error:
-        raise UsageError(f"{text} is no format: {error.errors()[0]['msg']}", hint) from None
 
 
 def _shown(format: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ def keep(settings: Settings, args: list[str], trouble: ProjectError) -> ProjectE
     with ExitStack() as stack:
         if not arguments.on("--batch"):
             return kept(project, [[_line(project, arguments)]], trouble)
-        chunks, refused = opened(stack, project, arguments)
+        chunks, refused, _ = opened(stack, project, arguments)
         return kept(project, chunks, trouble, refused)
 
 

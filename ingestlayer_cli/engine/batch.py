@@ -7,7 +7,7 @@ from stat import S_ISREG
 from time import sleep
 from typing import Any, BinaryIO
 
-from ..model.declarations import Declaration, printable
+from ..model.declarations import Declaration, Field, printable
 from ..model.gate import MAX_PAYLOAD, WRITTEN, Line, Raw, read_payload
 from ..system.errors import Problem, RejectedError, UsageError, near_miss
 
@@ -103,6 +103,7 @@ class NdjsonBatch:
     """Envelopes {type, payload, idempotency_key?, timestamp?, source?}, or payloads of one given type."""
 
     notes: tuple[str, ...] = ()
+    proposal = ""
 
     def __init__(self, file: BinaryIO, type_: str | None, source: str) -> None:
         self._file = file
@@ -147,6 +148,7 @@ class JsonBatch:
     """One JSON list of what the lines of a batch are."""
 
     notes: tuple[str, ...] = ()
+    proposal = ""
 
     def __init__(self, file: BinaryIO, type_: str | None, source: str) -> None:
         self._file = file
@@ -182,6 +184,7 @@ class CsvBatch:
     """Rows of one declared type; cells are read by the types of its fields, an empty cell is an absent field.
 
     The columns `timestamp`, `idempotency_key` and `source` are the envelope's, unless the type declares such a field.
+    `format` says how it is written; what it does not say is never guessed, and proposed.
     """
 
     def __init__(
@@ -193,13 +196,17 @@ class CsvBatch:
         format: dict[str, Any] | None = None,
     ) -> None:
         from ..entities.reading.csv_rows import Csv
+        from ..entities.reading.written import Proposal, dates_of, numbers_of
 
         self._reader = Csv(format)
+        self._plain = {"number": numbers_of(format or {}), "date": dates_of(format or {})}
+        self._proposal = Proposal(format or {})
         self._file = file
         self._type = type_
         self._declaration = declaration
         self._fields = declaration.fields if declaration else {}
         self._own = [name for name in ENVELOPE if name not in self._fields]
+        self._reads = {name: self._read_by(field) for name, field in self._fields.items()}
         self._has_own = False  # whether the header has any of these
         self._source = source
 
@@ -207,6 +214,13 @@ class CsvBatch:
     def notes(self) -> list[str]:
         """What was settled by the looks of the header, once it was read."""
         return self._reader.notes
+
+    @property
+    def proposal(self) -> str:
+        """The setting that would read the most of the cells that were not read; nothing where none would."""
+        from shlex import quote
+
+        return self._proposal.words(lambda told: f"--format {quote(told)}")
 
     def chunks(self) -> Iterator[list[Line]]:
         from ..entities.reading.faults import EmptyFileError, WholeFileError
@@ -268,11 +282,36 @@ class CsvBatch:
         return Raw(self._type, payload, key, timestamp, source or self._source)
 
     def _value(self, name: str, cell: str) -> Any:
-        field = self._fields.get(name)
+        read = self._reads.get(name)
         try:
-            return cell if field is None else field.read(cell)
+            return cell if read is None else read(cell)
         except ValueError:
             return cell  # the gate says what is wrong with it
+
+    def _read_by(self, field: Field) -> Callable[[str], Any]:
+        """Return what reads the cells of a field, as the format has them; a cell that it does not read is noted."""
+        kind = _WRITTEN.get(field.type) if field.values is None else None
+        if kind is None:
+            return field.read
+        plain, read = self._plain[kind], field.read
+        good = self._proposal.read if kind == "number" else None
+        bad = self._proposal.unread if kind == "number" else self._proposal.unread_date
+
+        def value(cell: str) -> Any:
+            try:
+                text = cell if plain is None else plain(cell)
+                found = read("" if text is None else text)
+            except ValueError:
+                bad(cell)
+                raise
+            if good is not None:
+                good(cell)
+            return found
+
+        return value
+
+
+_WRITTEN = {"number": "number", "integer": "number", "date": "date", "datetime": "date"}
 
 
 def _refused(error: Any, kind: str) -> Line:

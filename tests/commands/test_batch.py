@@ -538,3 +538,48 @@ def test_a_csv_with_a_column_twice_is_refused_as_a_whole(project: Folder) -> Non
     assert (result.code, result.json["accepted"], result.json["rejected"]) == (65, 0, 1)
     words = 'the column "used" stands twice in the header, as the 4th and the 5th'
     assert result.json["rejects"] == [{"line": 1, "kind": "csv", "message": words}]
+
+
+# How a CSV is written -----------------------------------------------------------------------------------------------
+
+WRITTEN = HEADER + b'c1,seats,"10,000","9,100",pro\nc2,seats,"10,000","9,900",pro\n'
+
+
+def test_numbers_that_are_not_read_are_refused_with_the_format_that_reads_the_most(project: Folder) -> None:
+    (project.root / "batch.csv").write_bytes(WRITTEN)
+    result = project.run("emit", USAGE, "--batch", "batch.csv")
+    assert result.code == 65
+    assert """hint: --format 'thousands = ","' would read 4 of 4""" in result.err
+    assert project.run("emit", USAGE, "--batch", "batch.csv", "--dry-run", "--json").json["notes"] == [
+        """--format 'thousands = ","' would read 4 of 4"""
+    ]
+
+
+def test_with_the_format_they_are_read(project: Folder) -> None:
+    rows = b'c1;seats;"10,000";"9,100";pro\nc2;seats;"10,000";"9,900";pro\n'
+    (project.root / "batch.csv").write_bytes(HEADER.replace(b",", b";") + rows)
+    result = project.run(
+        "emit", USAGE, "--batch", "batch.csv", "--format", 'delimiter = ";", thousands = ","', "--json"
+    )
+    assert counts(result.json) == (2, 0, 0)
+    assert project.rows("SELECT payload ->> 'used' FROM events ORDER BY seq") == [(9100,), (9900,)]
+
+
+def test_the_format_of_stdin_is_said_beside_what_it_holds(project: Folder) -> None:
+    result = project.run("emit", USAGE, "--batch", "-", "--format", 'csv, thousands = ","', "--json", stdin=WRITTEN)
+    assert counts(result.json) == (2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ('delimeter = ";"', 'unknown key "delimeter" (did you mean "delimiter"?)'),
+        ("thousands = ,", "in { } stands key = value"),
+        ('ndjson, thousands = ","', "settings are of CSV"),
+    ],
+)
+def test_a_format_that_is_none_is_wrong_usage(words: str, told: str, project: Folder) -> None:
+    (project.root / "batch.csv").write_bytes(WRITTEN)
+    result = project.run("emit", USAGE, "--batch", "batch.csv", "--format", words)
+    assert result.code == 2
+    assert told in result.err

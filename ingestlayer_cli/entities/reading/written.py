@@ -144,14 +144,14 @@ class Proposal:
         """Return the settings that would read the most cells, less those that are there already."""
         return self._best()[0]
 
-    def words(self) -> str:
-        """Say which setting would read the most cells; nothing when none would read more."""
+    def words(self, written: Callable[[str], str] = "format = {{ {} }}".format) -> str:
+        """Say which setting, so written, would read the most cells; nothing when none would read more."""
         parts, also, read, total = self._best()
         if not parts:
             return ""
         settings = {**{name: value for name, value in self._format.items() if name not in parts}, **parts}
         told = ", ".join(f"{name} = {_toml(value)}" for name, value in settings.items())
-        return f"format = {{ {told} }}{also} would read {read:,} of {total:,}"
+        return f"{written(told)}{also} would read {read:,} of {total:,}"
 
     def _best(self) -> tuple[dict[str, Any], str, int, int]:
         """Return the best settings, which others would do as well, and how many cells they read of how many."""

@@ -126,6 +126,7 @@ class BatchDocument(TypedDict):
     runs: RunCounts
     deliveries: DeliveryCounts
     rejects: list[RejectDocument]
+    notes: NotRequired[list[str]]  # what the looks of the file settled, and the setting that would read more of it
     trouble: NotRequired[Failing]  # what stopped it once something was accepted
     dry_run: NotRequired[bool]
     messages: NotRequired[dict[str, int]]  # of a dry run, by where they would go
