@@ -8,6 +8,7 @@ from ..language import expressions, templates
 from ..language.expressions import ExpressionError, refs
 from ..language.templates import template_refs
 from ..system.clock import MINUTE
+from ..system.errors import as_written
 from .models import Duration, Strict, described, language_of, problem, secret_name
 
 ROOTS = ("body", "header")  # what a source's texts may refer to
@@ -62,7 +63,7 @@ def _structure(value: Any, path: tuple[str | int, ...] = ()) -> Any:
 
 def _payload(value: Any) -> Any:
     if not isinstance(value, str | dict):
-        raise problem(f'must be a text in quotes, like "$body.data", or a table of such, not {value!r}', 0)
+        raise problem(f'must be a text in quotes, like "$body.data", or a table of such, not {as_written(value)}', 0)
     return _structure(value)
 
 
