@@ -71,7 +71,7 @@ def test_a_source_that_is_empty_where_it_was_not_is_an_error(aging: Checked) -> 
     fresh(aging)
     for _ in range(2):
         result = aging.run()
-        assert result["error"]["message"] == "usage.csv is empty, and had 1 rows at 2026-11-03T09:30:00.000Z"
+        assert result["error"]["message"] == "usage.csv is empty, and had 1 row at 2026-11-03T09:30:00.000Z"
         assert result.exit_codes == [75]
     fresh(aging, ("acme", 9, 10))
     assert aging.crossed() == []  # what was known is known

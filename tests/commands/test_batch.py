@@ -65,7 +65,7 @@ def test_words_count_what_happened_and_draw_the_messages(project: Folder) -> Non
     (project.root / "events.ndjson").write_bytes(line(1) + b"nope\n" + line(1))
     result = project.run("emit", "--batch", "events.ndjson")
     assert result.code == 65
-    assert "1 accepted, 1 duplicates, 1 rejected" in result.out
+    assert "1 accepted, 1 duplicate, 1 rejected" in result.out
     assert "runs: 1 queued" in result.out
     assert "deliveries: 1 shown" in result.out
     assert "A customer nears the limit of api-calls" in result.out

@@ -72,7 +72,7 @@ def test_a_terminal_that_is_not_utf8_gets_a_bar_too(checked: Checked) -> None:
 def test_only_says_when_there_is_none(checked: Checked) -> None:
     checked.csv(("acme", 9, 10))
     assert "no row has acmee in its key" in run(checked, "--only", "acmee").err
-    assert run(checked, "--only=acme", "--no-deliver").out.startswith("api: 1 rows, 2")
+    assert run(checked, "--only=acme", "--no-deliver").out.startswith("api: 1 row, 2")
 
 
 # JSON, and -q
@@ -132,7 +132,7 @@ def test_messages_that_wait_are_75_and_told(checked: Checked) -> None:
     checked.csv(("acme", 9, 10))
     result = run(checked, "-q")
     assert result.code == 75
-    assert "1 messages still wait" in result.err
+    assert "1 message still waits: ingestlayer deliver sends it" in result.err
     assert run(checked, "-q", "--no-deliver").code == 0
 
 
