@@ -11,7 +11,7 @@ from ..project.lint.inspect import inspect
 from ..store.contract.protocols import Store
 from ..store.opening import engine_version, open_to_read
 from ..system.clock import Clock
-from ..system.errors import IngestlayerError, StoreError
+from ..system.errors import IngestlayerError, StoreError, count_of
 from .slack.symptoms import missed_by_cron
 from .troubles import look
 from .troubles.secrets import named

@@ -15,6 +15,8 @@ BROKEN = with_lines(pipeline='chanel = "#b"\n')
 WARNED = with_lines(event="[idempotency]\nkey = '$event.plan'\n")
 WITHOUT = {name: text for name, text in BASE.items() if name != "customers.csv"}
 
+SOUND = "sound: ingestlayer.toml, 1 event, 1 pipeline, 1 entity file: no problems\n"
+
 
 @pytest.fixture
 def both(tmp_path: Path) -> Folder:
@@ -38,13 +40,13 @@ def test_any_file_stands_for_the_project_that_it_lies_in(both: Folder, name: str
 
 def test_each_project_is_checked_once(both: Folder) -> None:
     files = ("sound/ingestlayer.toml", "sound/customers.csv", "teams/broken/customers.csv")
-    assert both.run("validate", *files).err == "sound: no problems\nteams/broken: 1 problem\n"
+    assert both.run("validate", *files).err == f"{SOUND}teams/broken: 1 problem\n"
 
 
 def test_a_file_of_no_project_is_left_out(both: Folder) -> None:
     result = both.run("validate", "pyproject.toml", "sound/ingestlayer.toml")
     assert result.code == 0
-    assert result.err == "pyproject.toml is no file of a project: it is left out\nsound: no problems\n"
+    assert result.err == f"pyproject.toml is no file of a project: it is left out\n{SOUND}"
     assert both.run("validate", "pyproject.toml", "--json").json == {"problems": []}
 
 
@@ -57,7 +59,7 @@ def test_a_file_that_is_not_there_is_a_usage_error(both: Folder) -> None:
 def test_files_of_other_projects_than_the_named_one_are_left_out(both: Folder) -> None:
     result = both.run("-C", "sound", "validate", "sound/customers.csv", "teams/broken/customers.csv")
     assert result.code == 0
-    assert result.err.endswith("sound: no problems\n")
+    assert result.err.endswith(SOUND)
 
 
 def test_json_names_the_project_of_each_problem(both: Folder) -> None:

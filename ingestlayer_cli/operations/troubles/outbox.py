@@ -13,6 +13,7 @@ from ...project import Project
 from ...store.contract.reading import NotArrived
 from ...store.contract.unfinished import UnfinishedGroup
 from ...system.clock import DAY, MINUTE, format_time
+from ...system.errors import count_of
 from .symptoms import NOT_CONNECTED, Symptom, age, trouble
 
 if TYPE_CHECKING:

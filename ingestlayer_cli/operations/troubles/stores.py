@@ -10,6 +10,7 @@ from ...engine.records import DELIVERS, MACHINES
 from ...project import Project
 from ...store.opening import is_file
 from ...system.clock import DAY, MINUTE, format_time
+from ...system.errors import count_of
 from ...system.mounts import network_type
 from .symptoms import Symptom, size, trouble
 
