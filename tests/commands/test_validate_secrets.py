@@ -41,7 +41,7 @@ def test_a_secret_among_the_settings_is_not_repeated(project: Folder, line: str)
 def test_a_secret_as_the_connection_is_not_repeated(project: Folder) -> None:
     project.edit("ingestlayer.toml", 'connection = "terminal"', f'connection = "{HOOK}"')
     for result in (project.run("validate"), project.emit(*ACME), project.run("events", "list")):
-        assert 'not "[secret]"' in result.said or result.code == 1
+        assert 'not "[secret]' in result.said or result.code == 1
         assert hidden(result.said), result.said
 
 
