@@ -24,11 +24,11 @@ def project(tmp_path: Path) -> Folder:
     shutil.copytree(ROOT / "examples" / "cron", root, ignore=shutil.ignore_patterns(".ingestlayer"))
     (root / "usage.csv").touch()
     (settings,) = re.findall(r"```toml\n(.*?)```", (EXAMPLE / "README.md").read_text(), re.DOTALL)
-    check, deliver = settings.split("\n\n")
+    check, others = settings.split("\n\n", 1)
     found = Folder(root)
     head, _, keys = check.partition("\n")
     found.edit("ingestlayer.toml", head, f"{head}\n{keys}")
-    found.write("ingestlayer.toml", (root / "ingestlayer.toml").read_text() + f"\n{deliver}")
+    found.write("ingestlayer.toml", (root / "ingestlayer.toml").read_text() + f"\n{others}")
     return found
 
 

@@ -7,7 +7,7 @@ import typer
 
 from ..system.errors import count_of
 from .options import Json
-from .pipeline_name import Name, check_name
+from .pipeline_name import Name, check_has_file, check_name
 
 Why = Annotated[str | None, typer.Option("--why", metavar="TEXT", help="Why: it is shown wherever the pause is.")]
 InFile = Annotated[
@@ -106,6 +106,7 @@ def _file(name: str, others: list[str] | None = None) -> tuple[str, str, str]:
     folder = os.path.join(root, "pipelines")
     files = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     names = [file.removesuffix(".toml") for file in files if file.endswith(".toml")]
+    check_has_file(name)
     check_name(name, names + (others or []))
     file = f"pipelines/{name}.toml"
     path = os.path.join(root, file)

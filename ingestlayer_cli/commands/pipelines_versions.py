@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .options import Json
-from .pipeline_name import Name, check_name
+from .pipeline_name import Name, check_has_file, check_name
 
 Wanted = Annotated[str, typer.Argument(metavar="VERSION", help="The version, or the start of its name.")]
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -23,6 +23,7 @@ def diff(
     from ..operations import versions
     from ..system.console import say, say_json
 
+    check_has_file(name)
     with _runtime() as runtime:
         store = _store(runtime, name)
         known = versions.chosen(store, name, version)
@@ -52,6 +53,7 @@ def restore(
     from ..operations import versions
     from ..system.console import note, say, say_json
 
+    check_has_file(name)
     with _runtime() as runtime:
         planned = versions.plan(runtime, _store(runtime, name), name, version)
         done = planned.changes and (yes or _is_wanted(planned))

@@ -71,12 +71,13 @@ def _check_span(after: int | None, before: int | None) -> None:
 
 def _check_type(runtime: Any, store: Any, type_: str | None) -> None:
     """Refuse a type that no event can have: neither declared nor stored; where any may come, remark on it."""
+    from ..project.own import OWN
     from ..system.console import note
     from ..system.errors import UsageError, near_miss
 
     if type_ is None:
         return
-    types = runtime.project.types
+    types = [*runtime.project.types, *OWN]
     if type_.endswith(".*"):
         known = any(name.startswith(type_[:-1]) for name in types)
         near = near_miss(type_, [f"{name.rpartition('.')[0]}.*" for name in types])
@@ -88,7 +89,8 @@ def _check_type(runtime: Any, store: Any, type_: str | None) -> None:
         return
     words = f"--type {type_}: no event of this type is declared or stored{near}"
     if not runtime.project.accepts_undeclared:
-        raise UsageError(words, f"there are {', '.join(sorted(types)[:20])}" if types else "")
+        listed = sorted(runtime.project.types)[:20]
+        raise UsageError(words, f"there are {', '.join(listed)}" if listed else "")
     note(f"note: {words}", "yellow")
 
 

@@ -5,6 +5,7 @@ at once, each is told once. What comes of these events themselves, a message tha
 told: it would be told for ever.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -75,7 +76,9 @@ def _keep(runtime: Runtime, transaction: "Transaction", name: str, made: "News",
         return
     transaction.write_note(TOPIC, name, made.note, now)
     if made.state is not None:
-        event, text = runtime.gate.admit_own(Raw(*_told(made.note, made.state), None, None, SOURCE), now)
+        event, text = runtime.gate.admit_own(
+            Raw(*_told(runtime.project, made.note, made.state), None, None, SOURCE), now
+        )
         accept(runtime, transaction, event, text, now)
 
 
@@ -133,7 +136,7 @@ def news(found: Sighting, name: str, note: Note | None) -> News | None:
         return News(_described(begun, trouble)) if is_young and note is None else None
     if not is_told or note["until"] is not None:
         return _opened(note, trouble, now) if found.opens(trouble, note["first_seen"]) else None
-    has_changed = (trouble.words, trouble.why) != (note["title"], note["why"])
+    has_changed = (_title(trouble), trouble.why) != (note["title"], note["why"])
     return _opened(note, trouble, now) if has_changed and not 0 <= now - note["told_at"] < AGAIN else None
 
 
@@ -150,15 +153,21 @@ def _ended(note: Note, is_told: bool, now: int) -> News | None:
     return None if 0 <= now - note["until"] < CALM else News(None)
 
 
+def _title(trouble: Symptom) -> str:
+    """Return the words for somebody who sees nothing else."""
+    return trouble.words if trouble.subject in trouble.words else f"{trouble.subject}: {trouble.words}"
+
+
 def _described(note: Note, trouble: Symptom) -> Note:
-    told = {"kind": trouble.kind, "subject": trouble.subject, "title": trouble.words, "why": trouble.why}
+    told = {"kind": trouble.kind, "subject": trouble.subject, "title": _title(trouble), "why": trouble.why}
     return {**note, **told, "hint": trouble.hint, "command": trouble.command}
 
 
-def _told(note: Note, state: str) -> tuple[str, dict[str, Any]]:
+def _told(project: Project, note: Note, state: str) -> tuple[str, dict[str, Any]]:
     """Return the type and the payload of the event that tells of a trouble."""
     texts = {name: _sound(note[name]) for name in ("subject", "title", "why", "hint", "command")}
-    payload = {"state": state, **texts, "since": format_time(note["since"])}
+    where = {"project": _sound(project.root), "host": _sound(os.uname().nodename)}
+    payload = {"state": state, **texts, **where, "since": format_time(note["since"])}
     if state == RESOLVED:
         payload |= {"until": format_time(note["until"])}
     return OURS + note["kind"], {

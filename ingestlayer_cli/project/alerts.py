@@ -3,10 +3,9 @@
 from typing import Any
 
 from ..model.events import OURS
+from .own import ALERTS
 from .positions import Path
 from .source import SourceFile
-
-ALERTS = "ingestlayer.alerts"  # its name
 
 
 class AlertsFile(SourceFile):
@@ -40,7 +39,8 @@ def _pipeline(alerts: dict[str, Any]) -> dict[str, Any]:
         place = {"use": "slack", "channel": channel.replace("$", "$$"), "thread": _THREAD, "thread_window": "90d"}
         for state, message in _MESSAGES.items():
             when = f"$event.state == '{state}'"
-            found.append({**place, "update": True, "when": when, "message": message})
+            over = {"resolved": when} if state == "resolved" else {}
+            found.append({**place, "update": True, "when": when, **over, "message": message})
     if (also := alerts.get("also")) is not None:
         found.append({"use": also, **alerts[also]})
     return {"description": "[alerts] in ingestlayer.toml", "match": [f"{OURS}*"], "destinations": found}
@@ -51,10 +51,19 @@ _MESSAGES = {
     "open": {
         "title": "$event.title",
         "text": "${event.why | default('')}",
-        "fields": {"Since": "${event.since | datetime}", "To mend it": "${event.hint | default('ingestlayer status')}"},
+        "color": "danger",
+        "fields": {
+            "Since": "${event.since | datetime}",
+            "Where": "$event.host:$event.project",
+            "To mend it": "${event.hint | default('ingestlayer status')}",
+        },
     },
     "resolved": {
-        "title": "Resolved: $event.title",
-        "fields": {"Since": "${event.since | datetime}", "Until": "${event.until | datetime}"},
+        "title": "$event.title",
+        "fields": {
+            "Since": "${event.since | datetime}",
+            "Until": "${event.until | datetime}",
+            "Where": "$event.host:$event.project",
+        },
     },
 }

@@ -15,10 +15,11 @@ from ..model.redaction import without_secrets
 from ..system.errors import Problem, near_miss
 from . import checks, hours, inbound, matrix
 from . import models as schema
-from .alerts import ALERTS, AlertsFile
+from .alerts import AlertsFile
 from .facts import Facts
 from .find import FILE, files_in
 from .match import matches
+from .own import ALERTS
 from .positions import Path
 from .settings import ProjectFile
 from .source import SourceFile

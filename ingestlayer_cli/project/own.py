@@ -3,6 +3,7 @@
 from ..model.events import OURS
 from ..system.clock import DAY
 
+ALERTS = f"{OURS}alerts"  # the pipeline of `[alerts]`
 WINDOW = 90 * DAY  # an open trouble is one message for so long
 # Of each kind of trouble that is an event: what it is, and its example.
 _KINDS = {
@@ -38,13 +39,18 @@ _KINDS = {
         "The source of a check cannot be read, or its rows cannot be judged.",
         ("api-limits", "api-limits: its source fails", "usage.csv cannot be read: No such file or directory"),
     ),
-    "store_full": ("There is little room where the store is.", ("/srv/usage/.ingestlayer", "40.1 MB free", "")),
+    "store_full": (
+        "There is little room where the store is.",
+        ("/srv/usage/.ingestlayer", "/srv/usage/.ingestlayer: 40.1 MB free", ""),
+    ),
 }
 _FIELDS = [
     ["state", "string", False, ["open", "resolved"], "", None],
     ["subject", "string", False, None, "What it is about: a channel, a pipeline, a check.", None],
     ["title", "string", False, None, "What is so; of what is resolved, what was.", None],
     ["why", "string", True, None, "What is known of its cause.", None],
+    ["project", "string", False, None, "The folder of the project.", None],
+    ["host", "string", False, None, "The machine that saw it.", None],
     ["since", "datetime", False, None, "", None],
     ["until", "datetime", True, None, "When it was seen that it is over.", None],
     ["hint", "string", True, None, "What mends it.", None],
@@ -64,6 +70,8 @@ OWN = {
             "state": "open",
             "subject": subject,
             "title": title,
+            "project": "/srv/usage",
+            "host": "web-1",
             "since": "2026-11-03T09:30:00Z",
             "hint": "ingestlayer status",
             "command": "ingestlayer status",

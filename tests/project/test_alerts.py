@@ -83,6 +83,14 @@ def test_a_pipeline_of_its_name_is_refused(tmp_path: Path) -> None:
     assert (found.file, "give this one another name" in found.problem) == ("pipelines/ingestlayer.alerts.toml", True)
 
 
+def test_it_has_no_file_to_edit(tmp_path: Path) -> None:
+    made = checked(tmp_path, '[alerts]\nchannel = "#ops"\n')
+    for command in ("pause", "resume", "diff", "restore"):
+        more = ["79e5"] if command == "restore" else []
+        result = made.folder.here("pipelines", command, "ingestlayer.alerts", *more)
+        assert (result.code, "stands for [alerts] in ingestlayer.toml" in result.err) == (2, True)
+
+
 def test_it_is_kept_in_the_cache_and_edited_away(project: Folder) -> None:
     before = (project.root / "ingestlayer.toml").read_text()
     project.write("ingestlayer.toml", before + '[alerts]\nchannel = "#ops"\n')

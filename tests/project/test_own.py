@@ -79,6 +79,12 @@ def test_nobody_else_sends_them(project: Folder, undeclared: str) -> None:
     assert project.count("events") == 0
 
 
+def test_their_events_may_be_asked_for_before_there_are_any(project: Folder) -> None:
+    for type_ in ("ingestlayer.*", "ingestlayer.run_failed"):
+        result = project.run("events", "list", "--type", type_)
+        assert (result.code, result.said) == (0, "no such event\n")
+
+
 def test_nobody_else_declares_them(tmp_path: Path) -> None:
     checked = Checked(tmp_path, table().replace("usage.limit", "ingestlayer.mine"))
     checked.csv(("acme", 1, 10))
