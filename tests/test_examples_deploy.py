@@ -118,9 +118,11 @@ def test_a_commit_that_is_not_valid_or_fails_its_tests_stays_away(team: Team) ->
     assert os.readlink(team.one.root / "current") == before
 
 
-def test_what_came_is_not_brought_again(team: Team) -> None:
+def test_what_came_is_not_brought_again_and_a_new_export_is_found(team: Team) -> None:
     team.one.begin()
+    (team.one.root / "data/churn.csv").write_text("customer_id\n")
     assert team.one.deploy() == ""
+    assert (team.one.root / "current/churn.csv").read_text() == "customer_id\n"
 
 
 def test_the_workflow_looks_at_a_pull_request_without_the_exports(team: Team, tmp_path: Path) -> None:

@@ -10,6 +10,16 @@
 #   releases    a folder a commit                state     the store of this machine, with what is paused here
 #   current     a link to one of them: the project that everything on this machine runs
 set -eu
+
+# Put what exports have written beside the files of a release.
+link() {
+    for file in data/*; do
+        if [ -e "$file" ]; then
+            ln -sf "../../$file" "$1/"
+        fi
+    done
+}
+
 cd "${1:-/srv/usage}"
 exec 9> deploy.lock
 flock 9                         # one at a time
@@ -17,6 +27,7 @@ git --git-dir repo.git fetch -q origin +main:main
 commit=$(git --git-dir repo.git rev-parse main)
 release=releases/$commit
 if [ "$(readlink current || true)" = "$release" ]; then
+    link "$release"
     exit 0
 fi
 
@@ -26,11 +37,7 @@ rm -rf "$release" "$release.part"
 mkdir -p "$release.part"
 git --git-dir repo.git archive "$commit" | tar -x -C "$release.part"
 ln -s ../../state "$release.part/.ingestlayer"
-for file in data/*; do
-    if [ -e "$file" ]; then
-        ln -sf "../../$file" "$release.part/"
-    fi
-done
+link "$release.part"
 
 # An export that is not there yet is no reason to stay behind: `doctor` tells of it.
 ingestlayer -C "$release.part" validate --strict --no-entities

@@ -37,7 +37,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
     as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
     log = _log(arguments)
     try:
-        result = _emit(project, arguments, deliver, wait)
+        result, project = _emit(project, arguments, deliver, wait)
     except RejectedError as error:
         if log is not None:
             log.add("refused", type=arguments.type, kind=error.kind, why=error.message)
@@ -56,7 +56,8 @@ def run(settings: Settings, args: list[str]) -> Exit:
     return flow.exit_code(result, deliver)
 
 
-def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> Document:
+def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> tuple[Document, Project]:
+    """Return the result, and the project as it ran."""
     silent = arguments.on("--json") or arguments.on("--quiet")
     with Runtime(project, show=drawing(silent)) as runtime:
         runtime.gate.allows_future = arguments.on("--allow-future")
@@ -68,7 +69,7 @@ def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> D
         result = flow.emit(runtime, raw, deliver, wait)
         if arguments.on("--quiet") and not arguments.on("--json"):
             note_unsent(runtime, sum(row["status"] == "shown" for run in result["runs"] for row in run["deliveries"]))
-        return result
+        return result, runtime.project
 
 
 def _log(arguments: Arguments) -> Any:

@@ -47,6 +47,10 @@ def test_a_paused_pipeline_does_not_run_and_its_events_are_stored(paused: Folder
     assert paused.count("events") == 1
 
 
+def test_emit_says_that_what_would_have_run_is_paused(paused: Folder) -> None:
+    assert paused.here(*EMIT[:-1]).err == "warning: no active pipeline matches usage (alert is paused)\n"
+
+
 def test_a_resumed_pipeline_runs_again(paused: Folder) -> None:
     assert paused.here("pipelines", "resume", "alert").out == "alert is active\n"
     assert runs(paused) == 1
