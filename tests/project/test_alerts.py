@@ -58,7 +58,7 @@ def test_the_second_way_may_be_a_file(tmp_path: Path) -> None:
         ("[alerts]\n", "[alerts]", 'say where they are told: channel = "#ops"'),
         ('[alerts]\nchannel = "no channel"\n', "channel", 'channel: "no channel" is none'),
         ('[alerts]\nchannel = "$event.subject!"\n', "channel", 'channel: "$event.subject!" is none'),
-        ('[alerts]\nalso = "webhok"\n', "also", "not 'webhok' (did you mean \"webhook\"?)"),
+        ('[alerts]\nalso = "webhok"\n', "also", '(did you mean "webhook"?)'),
         ('[alerts]\nalso = "webhook"\n', "also", "needs a table [alerts.webhook] with its settings"),
         (f'[alerts]\nchannel = "#ops"\n{HOOK}', "[alerts.webhook]", 'used where [alerts] says also = "webhook"'),
         ('[alerts]\nalso = "webhook"\n[alerts.webhook]\nulr = "env:X"\n', "ulr", 'unknown key "ulr"'),
