@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from tests.support import ROOT
 from tests.support.folder import Folder
@@ -135,3 +136,9 @@ def test_the_workflow_looks_at_a_pull_request_without_the_exports(team: Team, tm
     assert "2 passed" in done[-1].out
     Folder(checkout).edit("pipelines/silence.toml", "channel", "chanel")
     assert "::error file=pipelines/silence.toml,line=7,col=1::" in runner.run(checkout)[1].out
+
+
+def test_the_hook_that_is_asked_for_is_there() -> None:
+    (repo,) = yaml.safe_load((EXAMPLE / ".pre-commit-config.yaml").read_text())["repos"]
+    known = [hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())]
+    assert [hook["id"] for hook in repo["hooks"]] == known

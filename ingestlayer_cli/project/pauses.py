@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from copy import copy
-from hashlib import sha256
 from typing import Any
 
 from . import Project, line_up
@@ -47,4 +46,6 @@ def _paused(row: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
 
 def digest(text: str) -> str:
     """Return what tells the text of a pipeline from others; nothing for none."""
+    from hashlib import sha256
+
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support import ROOT
 from tests.support.folder import Folder
@@ -148,7 +149,7 @@ def test_a_test_that_wants_what_no_file_says_tells_so(tmp_path: Path) -> None:
 
 
 def test_the_hook_of_pre_commit_takes_the_files_of_projects(both: Folder) -> None:
-    hook = dict(re.findall(r"^[- ] (\w+): (.*)$", (ROOT / ".pre-commit-hooks.yaml").read_text(), re.MULTILINE))
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     wanted = re.compile(hook["files"])
     names = sorted(str(path.relative_to(both.root)) for path in both.root.rglob("*.*") if path.is_file())
     assert [name for name in names if not wanted.search(name)] == [
