@@ -18,6 +18,7 @@ README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 VARYING = [
     (re.compile(r"\b(evt|dlv)_[0-9A-Z]{26}"), r"\1_01KAPTE000MEXAMPLE00000000"),
+    (re.compile(r"\b(evt|dlv)_[0-9A-Z]{10}  \d\d:\d\d:\d\d"), r"\1_01KAPTE000  09:30:00"),  # of a table
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "2026-11-03T09:30:00.000Z"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "2026-11-03 09:30 UTC"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"), "2026-11-03 09:30:00 UTC"),

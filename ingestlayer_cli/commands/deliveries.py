@@ -7,6 +7,7 @@ import typer
 from ..system.errors import count_of
 from . import open_beside
 from .options import MOST, Json
+from .selection import About
 
 app = typer.Typer(help="The outbox: what was sent, what waits and why.", no_args_is_help=True)
 
@@ -19,6 +20,7 @@ Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, or the sta
 
 @app.command("list")
 def list_deliveries(
+    word: About = None,
     status: Status = None,
     since: Since = None,
     pipeline: Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="Of this pipeline.")] = None,
@@ -26,24 +28,32 @@ def list_deliveries(
     limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, help="At most so many.")] = 50,
     json: Json = False,
 ) -> int:
-    """List deliveries, newest first; with no option those that are not delivered."""
+    """List deliveries, newest first; with no option those that are not delivered.
+
+    With a customer, a name or any text: those of the events about it, or that say it.
+    """
     from ..engine.unfinished import backlog
-    from ..store.contract.sending import place_of
+    from ..operations.finding import about
+    from ..render.deliveries import table
+    from ..render.events import width
     from ..system.console import note, say, say_json_line, while_read
 
     with open_beside() as runtime:
         selection = _selection(runtime, status, since, pipeline, channel)
+        selection = selection._replace(about=about(runtime, runtime.store, word, note))
         found = runtime.store.deliveries.find(selection, limit)
         count = runtime.store.deliveries.count(selection) if len(found) == limit else len(found)
         failed = backlog(runtime.store, runtime.project, pipeline).runs if selection.open_only and not json else 0
-    for row in while_read(found):
-        if json:
+        found = [row | _known_by(runtime, row) for row in found]
+        wide = width()
+        short = runtime.store.deliveries.shortest([row["id"] for row in found]) if wide is not None else None
+        now = runtime.clock.now()
+    if json:
+        for row in while_read(found):
             say_json_line(row)
-        else:
-            due = f"  next {row['next_at']}" if row["next_at"] else ""
-            due = f"  in hand of {row['in_hand_of']}" if row["in_hand_of"] else due
-            why = f"  {row['error']}" if row["error"] else ""
-            say(f"{row['id']}  {row['queued_at']}  {place_of(row)}  {row['status']} ({row['attempts']}){due}{why}")
+    else:
+        for line in while_read(table(found, short, now, wide)):
+            say(line)
     if not found and not json:
         say("no such delivery" if not selection.open_only else "no message waits" if failed else "nothing waits")
     if count > len(found) and not json:
@@ -52,6 +62,15 @@ def list_deliveries(
         runs = count_of(failed, "failed run")
         note(f"and what {runs} will send: ingestlayer events list --status failed")
     return 0
+
+
+def _known_by(runtime: Any, row: dict[str, Any]) -> dict[str, str]:
+    """Return what people know a delivery by: the type of its event, whom that is about, and what it says first."""
+    from ..operations.about import title, who
+
+    (event,) = runtime.store.history.events([row["event"]])
+    said = title(row["destination"], runtime.store.deliveries.whole(row["id"])["body"])
+    return {"type": event.type, "who": who(runtime.project, event.payload, event.key), "title": said}
 
 
 @app.command()

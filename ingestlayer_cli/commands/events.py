@@ -7,7 +7,7 @@ import typer
 from ..system.errors import count_of
 from . import open_beside
 from .options import MOST, Json, Quiet
-from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
+from .selection import About, Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
 
 app = typer.Typer(help="The stored events.", no_args_is_help=True)
 
@@ -17,6 +17,7 @@ PATIENCE = 4  # looks that an event which is just being sent is waited for
 
 @app.command("list")
 def list_events(
+    word: About = None,
     type_: Type = None,
     since: Since = None,
     until: Until = None,
@@ -28,7 +29,8 @@ def list_events(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="At most so many.")] = 20,
     json: Json = False,
 ) -> int:
-    """List events by the time they are of, newest first."""
+    """List events by the time they are of, newest first; with a customer, a name or any text, those about it."""
+    from ..operations.finding import about
     from ..system.console import Progress, note, say, say_json_line, while_read
 
     progress = Progress("event looked at", many="events looked at")
@@ -45,6 +47,7 @@ def list_events(
             status=status,
         )
         store = runtime.stored
+        chosen = chosen._replace(about=about(runtime, store, word, note))
         found = list(store.history.select(chosen, limit=limit + 1, looked=progress.at)) if store else []
         progress.end()
         if json:
@@ -243,6 +246,7 @@ def _skipped(store: Any, event_id: str) -> list[dict[str, str]]:
 
 def _lines(runtime: Any, store: Any, found: Any) -> list[str]:
     """Return the table of events; their ids are shortened where the place is small."""
+    from ..operations.about import who
     from ..render.events import table, width
 
     if not found:
@@ -250,5 +254,8 @@ def _lines(runtime: Any, store: Any, found: Any) -> list[str]:
     wide = width()
     ids = [item.event.id for item in found]
     short = ids if wide is None else store.history.shortest(ids)
-    rows = [(id_, item.event, store.runs.outcomes(item.event.id)) for id_, item in zip(short, found, strict=True)]
+    rows = [
+        (id_, item.event, who(runtime.project, item.event.payload, item.event.key), store.runs.outcomes(item.event.id))
+        for id_, item in zip(short, found, strict=True)
+    ]
     return table(rows, runtime.clock.now(), wide)

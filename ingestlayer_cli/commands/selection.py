@@ -4,6 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
+About = Annotated[
+    str | None, typer.Argument(metavar="[WORD]", help="A customer, a name, a part of a key, or any text in it.")
+]
 Type = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Of this type: exact, or `usage.*`.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Received since: a time, or `2d`.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Received before: a time, or `2h`.")]

@@ -1,6 +1,7 @@
 """Whom people mean: a word is a customer, the name of one, a part of a key, or a text."""
 
 import re
+from collections.abc import Callable
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -37,6 +38,16 @@ def meant(runtime: Runtime, store: Store, word: str) -> Meant:
         texts = {text.lower(): text for text in (word, *(it["key"] for it in entities))}
         return Meant(word, About(tuple(texts.values())), entities)
     return Meant(word, About((word,), whole=False), [])
+
+
+def about(runtime: Runtime, store: Store | None, word: str | None, note: Callable[[str], None]) -> About | None:
+    """Return what a list is to be about, and say how a word was understood; None without one."""
+    if store is None or word is None:
+        return None
+    found = meant(runtime, store, word)
+    if found.entities:
+        note(found.note())
+    return found.about
 
 
 def is_known(runtime: Runtime, store: Store, about: About) -> bool:

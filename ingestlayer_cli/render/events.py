@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..system.clock import format_time
@@ -23,6 +24,7 @@ _MARKS = {
     "dropped": "–",
 }
 MOST_TYPE = 24
+MOST_WHO = 18
 MOST_OUTCOMES = 28
 LEAST = 8  # columns that are worth a key or fields
 
@@ -54,7 +56,7 @@ def cut(text: str, most: int | None) -> str:
     text = text[: max(most, 0) + 1]
     while text and cells(text) >= most:
         text = text[:-1]
-    return text + "…" if most > 0 else ""
+    return text.rstrip() + "…" if most > 0 else ""
 
 
 def moment(at: int, now: int) -> str:
@@ -89,26 +91,55 @@ def told(outcomes: "list[Outcome]") -> str:
     return ", ".join(words)
 
 
-def table(rows: "list[tuple[str, Event, list[Outcome]]]", now: int, wide: int | None) -> list[str]:
-    """Return a line for each (id, event, outcomes), its columns aligned, none wider than the place."""
+def table(rows: "list[tuple[str, Event, str, list[Outcome]]]", now: int, wide: int | None) -> list[str]:
+    """Return a line for each (id, event, who, outcomes), its columns aligned, none wider than the place."""
     if wide is None:
         return [
             "  ".join(
-                [id_, format_time(event.received_at), event.type, cut(told(outcomes), None), event.key or ""]
+                [
+                    id_,
+                    format_time(event.received_at),
+                    event.type,
+                    cut(told(outcomes), None),
+                    event.key or cut(who, None),
+                ]
             ).rstrip()
-            for id_, event, outcomes in rows
+            for id_, event, who, outcomes in rows
         ]
     cells_of = [
-        (id_, moment(event.received_at, now), cut(event.type, MOST_TYPE), cut(told(outcomes), MOST_OUTCOMES))
-        for id_, event, outcomes in rows
+        (
+            id_,
+            moment(event.received_at, now),
+            cut(who, MOST_WHO),
+            cut(event.type, MOST_TYPE),
+            cut(told(outcomes), MOST_OUTCOMES),
+            cut(event.key or fields(event.payload), wide),
+        )
+        for id_, event, who, outcomes in rows
     ]
-    sizes = [max(map(cells, column)) for column in zip(*cells_of, strict=True)]
+    return columns(cells_of, wide, (2, 3))
+
+
+def columns(rows: Sequence[tuple[str, ...]], wide: int, narrow: tuple[int, ...]) -> list[str]:
+    """Return rows of texts as lines, their columns aligned, none wider than the place.
+
+    Where that is small, the columns `narrow` have less of it in turn, so that there is some for the one after them.
+    """
+    sizes = [max(map(cells, column)) for column in zip(*rows, strict=True)]
+    ends = max(narrow) + 2  # of the columns that are to be seen
+    for column in reversed(narrow):
+        over = sum(size + 2 for size in sizes[:ends]) - 2 - wide
+        sizes[column] -= min(max(over, 0), max(sizes[column] - LEAST, 0))
     lines = []
-    for row, (_, event, _) in zip(cells_of, rows, strict=True):
-        line = "  ".join(text + " " * (size - cells(text)) for text, size in zip(row, sizes, strict=True))
-        room = wide - cells(line) - 2
-        if room >= LEAST:
-            line += "  " + cut(event.key or fields(event.payload), room)
+    for row in rows:
+        line = ""
+        for text, size in zip(row, sizes, strict=True):
+            room = wide - cells(line)
+            if room < LEAST and line:
+                break
+            if size:
+                text = cut(text, min(size, room))
+                line += text + " " * (size - cells(text) + 2)
         lines.append(cut_end(line.rstrip(), wide))
     return lines
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.posting import Posting, envelope, posted, posts
+from tests.support.posting import TYPE, Posting, envelope, posted, posts
 from tests.support.program import kill, wait_until
 from tests.support.standin import BUSY, Garbage, Hang, SlackError, SlackStandin
 
@@ -62,6 +62,30 @@ def test_a_shortened_list_says_so(mixed: Posting) -> None:
     result = mixed.run("deliveries", "list", "--limit", "2")
     assert len(result.out.splitlines()) == 2
     assert "the newest 2 of 4; --limit shows more" in result.err
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_list_says_who_what_and_which_pipeline_beside_a_short_id(
+    mixed: Posting, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = listed(mixed)
+    assert [(row["type"], row["who"], row["title"]) for row in rows[:1]] == [(TYPE, "c4", TYPE)]
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = mixed.here("deliveries", "list").out.splitlines()
+    assert max(map(len, lines)) <= columns
+    first = [line for line in lines if line.startswith("dlv_")]
+    assert [line.split()[-3:-1] for line in first] == [[who, "limits"] for who in ("c4", "c2", "c1", "c0")]
+    short = [line.split()[0] for line in first]
+    assert [mixed.run("deliveries", "show", id_, "--json").json["id"] for id_ in short] == [row["id"] for row in rows]
+    assert "    next " in lines[1]
+
+
+def test_a_list_is_of_a_customer_or_of_a_text(mixed: Posting) -> None:
+    assert [row["who"] for row in listed(mixed, "c3")] == ["c3"]
+    assert [row["status"] for row in listed(mixed, "C3")] == ["delivered"]
+    assert listed(mixed, "c3", "--status", "dead") == []
+    assert len(listed(mixed, "limit_reached")) == 5
+    assert listed(mixed, "nobody") == []
 
 
 def test_a_wrong_status_is_refused_with_the_near_miss(mixed: Posting) -> None:

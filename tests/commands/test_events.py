@@ -115,6 +115,41 @@ def test_the_table_fits_the_terminal(full: Bench) -> None:
     assert len({re.search(r" [✓–✗…] ", line).start() for line in lines}) == 1  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_list_says_who_beside_a_short_id(bench: Bench, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    id_ = bench.emit({"customer_id": "acme", "used": 1}).json["event"]["id"]
+    bench.emit({"seat": 2}, "--key", "k-7")
+    keyed, named = bench.run("events", "list").out.splitlines()
+    assert max(len(keyed), len(named)) <= columns
+    assert "  acme  " in named
+    assert "  k-7  " in keyed
+    assert id_.startswith(named.split()[0])
+    assert len(named.split()[0]) < 20
+    assert bench.run("events", "show", named.split()[0], "--json").json["id"] == id_
+
+
+def test_a_list_is_of_a_customer_a_key_or_a_text(bench: Bench) -> None:
+    for number, customer in enumerate(("acme", "globex", "acme")):
+        bench.emit({"customer_id": customer, "used": 20 * number, "note": f"Out of {customer} seats"})
+    bench.emit({"used": 60}, "--key", "acme:seats")
+    assert used(bench, "acme") == [3, 2, 0]
+    assert used(bench, "ACME", "--where", "$event.used > 0") == [3, 2]
+    assert used(bench, "of globex se") == [1]
+    assert used(bench, "seats") == [3]
+    assert bench.run("events", "list", "hooli").out == "no such event\n"
+
+
+def test_a_list_is_of_the_customer_whose_name_is_given(bench: Bench) -> None:
+    project = (bench.root / "ingestlayer.toml").read_text()
+    bench.write("ingestlayer.toml", project + '[entities.customer]\nfile = "customers.csv"\nkey = "id"\n')
+    bench.write("customers.csv", "id,name\nacme,Acme Inc\n")
+    bench.emit({"customer_id": "acme", "used": 20})
+    result = bench.run("events", "list", "acme inc", "--json")
+    assert [row["payload"]["customer_id"] for row in result.lines] == ["acme"]
+    assert result.err == "acme inc is customer acme (customers.csv line 2)\n"
+
+
 def test_wide_characters_are_counted_as_wide(full: Bench) -> None:
     from rich.cells import cell_len
 

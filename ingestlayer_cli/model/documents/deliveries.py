@@ -8,7 +8,7 @@ from .events import RunOutcome, Status
 
 
 class DeliveryDocument(TypedDict):
-    """A line of `deliveries list`."""
+    """A delivery."""
 
     id: str
     event: str
@@ -26,6 +26,14 @@ class DeliveryDocument(TypedDict):
     receipt: dict[str, Any] | None
     in_hand_of: str | None
     superseded_by: str | None
+
+
+class ListedDeliveryDocument(DeliveryDocument):
+    """A line of `deliveries list`: with the type of its event, whom that is about, and what the message says first."""
+
+    type: str
+    who: str
+    title: str
 
 
 class AttemptDocument(TypedDict):

@@ -20,7 +20,7 @@ DOCUMENTS: dict[str, Any] = {
     "replay": past.ReplayDocument,
     "backtest": past.BacktestDocument,
     "deliver *": deliveries.SentDocument | deliveries.AgainDocument,
-    "deliveries list *": deliveries.DeliveryDocument,
+    "deliveries list *": deliveries.ListedDeliveryDocument,
     "deliveries show": deliveries.WholeDeliveryDocument,
     "deliveries retry": deliveries.RetryDocument,
     "deliveries settle": deliveries.SettleDocument,
