@@ -154,8 +154,9 @@ class Life:
     def _listening(self) -> socket.socket:
         host, port = self._options.host, self._options.port
         try:
-            family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            listening = socket.socket(family, kind)
+            # Of a socket that is said to be TCP, asyncio lets no answer wait for the one before to be acknowledged.
+            (family, kind, protocol, _, address), *_ = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)
+            listening = socket.socket(family, kind, protocol)
         except OSError as error:
             raise UsageError(f"--host {host}: {error.strerror or error}") from None
         try:

@@ -23,6 +23,8 @@ BENCHMARKS: dict[str, list[str]] = {
     "outbox": ["500", "100000"],
     "entities": [],
     "entities_import": [],
+    "serve": [],
+    "serve_crash": ["2000", "64", "10"],
     "month": ["5000", "72"],
     "crash": ["100"],
     "ordeal": ["100"],
