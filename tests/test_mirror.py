@@ -11,6 +11,7 @@ PACKAGE, TESTS = ROOT / "ingestlayer_cli", ROOT / "tests"
 ELSEWHERE = {
     "test_examples.py": "the projects of examples/",
     "test_examples_cron.py": "the files of examples/cron",
+    "test_examples_serve.py": "the files of examples/serve",
     "test_examples_monitoring.py": "the files of examples/monitoring",
     "test_examples_deploy.py": "the files of examples/deploy",
     "test_layers.py": "the imports of all modules",

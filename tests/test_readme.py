@@ -3,13 +3,16 @@
 UPDATE_README=1 writes the outputs anew.
 """
 
+import json
 import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from standardwebhooks import Webhook
 
 from tests.support.folder import Folder
 from tests.support.serving import Serving
@@ -28,6 +31,8 @@ VARYING = [
     (re.compile(r"rows, 1 left out, \d{4}-\d\d"), "rows, 1 left out, 2026-11"),
     (re.compile(r"/\S+/bin/ingestlayer -C /\S+/quota"), "/opt/ingestlayer/bin/ingestlayer -C /srv/quota"),
     (re.compile(r"--log /\S+/quota/"), "--log /srv/quota/"),
+    (re.compile(r"\bil_[\w-]{43}"), "il_EXAMPLE-EXAMPLE-EXAMPLE-EXAMPLE-EXAMPLE-EXA"),
+    (re.compile(r"until \d{4}-\d\d-\d\d"), "until 2027-01-01"),
     (re.compile(r"(acme:api-calls|globex:seats):\d{4}-\d\d"), r"\1:2026-11"),
 ]
 EXPORT = """\
@@ -129,6 +134,21 @@ def test_the_curl_example_is_accepted(project: Folder) -> None:
         shell = Shell(project.root)
         shell.environment |= {"INGESTLAYER_URL": serving.url, "INGESTLAYER_KEY": serving.key()}
         assert '"status": "accepted"' in shell.run(command.replace("curl ", "curl --silent ", 1))
+
+
+def test_the_table_of_a_source_takes_what_its_service_sends(project: Folder) -> None:
+    table = README.read_text().partition("### The HTTP door")[2].partition("```toml\n")[2].partition("```")[0]
+    project.write("ingestlayer.toml", f"{(project.root / 'ingestlayer.toml').read_text()}\n{table}")
+    secret, now = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", datetime.now(UTC)
+    body = json.dumps({"type": "order.paid", "created": 1_700_000_000, "data": {"customer": "acme", "cents": 5100}})
+    signature = Webhook(secret).sign("msg_1", now, body)
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
+    with Serving(project, "--no-deliver", env={"ORDERS_SECRET": secret}) as serving:
+        for status in ("accepted", "duplicate"):
+            answered = serving.client.post("/in/orders", content=body, headers=headers)
+            assert (answered.status_code, answered.json()["data"]["status"]) == (202, status)
+    event = project.run("events", "show", "@last", "--json").json
+    assert (event["idempotency_key"], event["payload"]["used"]) == ("msg_1", 51)
 
 
 def test_the_picture_is_what_preview_draws(tmp_path: Path) -> None:
