@@ -9,13 +9,13 @@ from urllib.parse import unquote
 
 from ..entities.reading.cells import key_text
 from ..entities.reading.written import dates_of, numbers_of
-from ..model.crossings import Held, kept_in_utc
+from ..model.crossings import Held, is_of, kept_of
 from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, hashed, is_key
 from ..model.memory import Kept, Memory, State
 from ..project.check_table import CROSSED
 from ..system.clock import MINUTE, format_time
-from ..system.zones import period_of
+from ..system.zones import names_of, period_of
 from .base import scope_of
 from .judging import Judged, mark_of
 
@@ -54,7 +54,9 @@ class Levels:
         self.scope = scope_of(data["name"])
         self.period = period_of(now, data["period"], data["timezone"]) if data["period"] else None
         self.start = f"{self.period or 'ever'} "  # of the keys of the states of this period
-        self._in_utc = f"{period_of(now, data['period'])} " if data["period"] else self.start
+        # The names that this period may have had when the zone was another, and at last its own.
+        others = names_of(now, data["period"]) if data["period"] else ()
+        self._names = [*(name for name in others if name != self.period), self.period or "ever"]
         self.held: dict[int, str] = {}  # by the mark of its key: what no row was read of
         self._waiting: dict[int, str] = {}  # which event of a key waits, by the mark of the key
         self._first: dict[str, State] = {}  # what was held of the keys that may change
@@ -70,19 +72,19 @@ class Levels:
         return health
 
     def kept(self, memory: Memory, key: str) -> State | None:
-        """Return what is kept of a key in this period, also of when the project had no time zone yet."""
-        kept = memory.state(self.scope, self.start + key)
-        if kept is None and self._in_utc != self.start:
-            own = self._data["period"], self._data["timezone"]
-            kept = kept_in_utc(memory.state, self.scope, self._now, *own, key)
-        return kept
+        """Return what is kept of a key in this period, also of when the zone was another."""
+        if self.period is None:
+            return memory.state(self.scope, self.start + key)
+        own = self._data["period"], self._data["timezone"]
+        return kept_of(memory.state, self.scope, self._now, *own, key)
 
     def begin(self, states: States, waiting: Container[str]) -> None:
         """Note what every key holds, and which of the events that wait is its last."""
         shared: dict[str, str] = {}
-        for start in dict.fromkeys((self._in_utc, self.start)):
+        for name in self._names:
+            start = f"{name} "
             for key, text, event, at in states(self.scope, start):
-                if start == self.start or self._is_of_now(at):
+                if self._is_of_now(at, name):
                     mark = mark_of(key[len(start) :])
                     if len(shared) > _SHARED:
                         shared.clear()
@@ -90,8 +92,10 @@ class Levels:
                     if event in waiting:
                         self._waiting[mark] = event
 
-    def _is_of_now(self, at: int) -> bool:
-        return period_of(at, self._data["period"], self._data["timezone"]) == self.period
+    def _is_of_now(self, at: int, name: str) -> bool:
+        if self.period is None:
+            return True
+        return is_of(at, name, self.period, self._data["period"], self._data["timezone"])
 
     def first(self, key: str) -> State | None:
         """Return what was held, when this run began, of the key of a row that may change it."""

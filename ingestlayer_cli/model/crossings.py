@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..system.zones import period_of
+from ..system.zones import names_of, period_of
 from .memory import State
 
 _EVER = -(1 << 62)  # before all times
@@ -93,13 +93,25 @@ def low(level: float, rearm: float) -> float:
     return float(f"{level - rearm:.15g}")
 
 
-def kept_in_utc(
+def kept_of(
     state: Callable[[str, str], State | None], scope: str, at: int, period: str, zone: str, key: str
 ) -> State | None:
-    """Return what was kept of a key in the period of a time when that still had its name in UTC.
+    """Return what was kept of a key in the period of a time, also of when that had its name in another zone.
 
-    So no level is told again where a project gets a time zone. `state` reads a scope's state under `PERIOD KEY`.
+    So no level is told again where a project gets a time zone, or another. `state` reads a scope's state under
+    `PERIOD KEY`.
     """
-    before, now = period_of(at, period), period_of(at, period, zone)
-    kept = state(scope, f"{before} {key}") if before != now else None
-    return kept if kept is not None and period_of(kept.at, period, zone) == now else None
+    now = period_of(at, period, zone)
+    for name in (now, *(other for other in names_of(at, period) if other != now)):
+        kept = state(scope, f"{name} {key}")
+        if kept is not None and is_of(kept.at, name, now, period, zone):
+            return kept
+    return None
+
+
+def is_of(at: int, name: str, now: str, period: str, zone: str) -> bool:
+    """Say whether what was kept at a time, in a period of this name, is of the one that is now.
+
+    A day that is called so in two zones is one; the same hour on their walls is two.
+    """
+    return (name == now and period != "hour") or period_of(at, period, zone) == now

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from ..language.conditions import Value, show
 from ..language.expressions import Node, Scope, evaluator, refs, to_number
 from ..language.templates import Template
-from ..model.crossings import Held, kept_in_utc, level_of
+from ..model.crossings import Held, kept_of, level_of
 from ..model.events import Event
 from ..model.families import NO_ZONE, Duration, TimeZone, WrongKeyError
 from ..model.memory import Foreseen, Kept, State
@@ -163,7 +163,7 @@ class Crossing(Step):
 
         `context.by` is the event that reached the highest level, where it was the last to change anything.
         """
-        kept = context.state(context.place, place) or self._in_utc(context, place)
+        kept = self._found(context, place)
         if kept is None:
             return _NOTHING
         held = Held(**kept.value)
@@ -174,12 +174,12 @@ class Crossing(Step):
                 held, context.by = Held(**own.value["held"]), ""
         return held.knowing(self.levels)
 
-    def _in_utc(self, context: Context, place: str) -> State | None:
-        """Return what was held in this period when the project had no time zone yet."""
-        if not (self.timezone and self.period):
-            return None
-        key, at = place.partition(" ")[2], context.event.received_at
-        return kept_in_utc(context.state, context.place, at, self.period, self.timezone, key)
+    def _found(self, context: Context, place: str) -> State | None:
+        """Return what was kept there; in the event's own period also what was kept when the zone was another."""
+        at = context.event.received_at
+        if self.period is None or not place.startswith(f"{period_of(at, self.period, self.timezone)} "):
+            return context.state(context.place, place)
+        return kept_of(context.state, context.place, at, self.period, self.timezone, place.partition(" ")[2])
 
     def _kept(self, context: Context, place: str, held: Held, before: Held) -> Iterator[Kept]:
         """Yield what to keep: what is held now, and for a preview of this event what was held before it."""

@@ -17,7 +17,7 @@ PERIODS = {"hour": 2 * HOUR, **{period: days * DAY + HOUR for period, days in _D
 # RFC 3339, section 5.6; `T` and `Z` may be lower case there, and a space may stand for `T`.
 RFC_3339 = lazy(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_YEARS = (-62_135_596_800_000, 253_402_300_800_000)  # from year 1 until before year 10000
+YEARS = (-62_135_596_800_000, 253_402_300_800_000)  # from year 1 until before year 10000
 
 
 class Clock:
@@ -32,7 +32,7 @@ class Clock:
 
 def format_time(at: int) -> str:
     """Return RFC 3339 in UTC with milliseconds: `2026-11-03T09:30:00.000Z`. What is after year 9999 is its end."""
-    return (_EPOCH + timedelta(milliseconds=min(at, _YEARS[1] - 1))).isoformat(timespec="milliseconds")[:23] + "Z"
+    return (_EPOCH + timedelta(milliseconds=min(at, YEARS[1] - 1))).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
@@ -64,7 +64,7 @@ def parse_time(text: str, now: int) -> int:
             at = now - parse_duration(text.removesuffix("ago").rstrip())
         except ValueError:
             raise ValueError(f"{as_written(text)} is neither an RFC 3339 time nor a duration like `2h ago`") from None
-    if not _YEARS[0] <= at < _YEARS[1]:
+    if not YEARS[0] <= at < YEARS[1]:
         raise ValueError(f"{as_written(text)} is outside the years 1 to 9999")
     return at
 

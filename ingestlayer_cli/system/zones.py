@@ -7,7 +7,7 @@ where it is put forward, there is no such hour; a day has 23 to 25 hours. Times 
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
-from .clock import HOUR, SECOND
+from .clock import HOUR, SECOND, YEARS
 from .errors import as_written
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -96,6 +96,18 @@ def period_before(at: int, period: str, name: str = "") -> str:
         months = {"month": 1, "quarter": 3, "year": 12}[period]
         start = start.replace(month=start.month - (start.month - 1) % months, day=1)
     return _named(start - timedelta(minutes=1), period)
+
+
+def names_of(at: int, period: str) -> tuple[str, ...]:
+    """Return what the period of a time is called anywhere on earth, the latest first."""
+    return _names_of(at - at % _STEP, period)
+
+
+@lru_cache(maxsize=64)
+def _names_of(at: int, period: str) -> tuple[str, ...]:
+    first, end = YEARS
+    times = (min(max(at + hours * HOUR, first), end - 1) for hours in range(14, -13, -1))
+    return tuple(dict.fromkeys(period_of(time, period) for time in times))
 
 
 def window_of(at: int, length: int, name: str = "") -> int:

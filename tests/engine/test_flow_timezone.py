@@ -71,6 +71,32 @@ def test_no_level_is_told_again_when_the_project_gets_a_zone(pipe: Pipe) -> None
     assert usage(pipe, "2026-11-01T08:00:00Z") == "dropped"
 
 
+@pytest.mark.parametrize(
+    ("period", "before", "then", "again"),
+    [
+        ("month", "2026-11-01T04:00:00Z", "2026-11-01T06:00:00Z", "2026-12-01T08:00:00Z"),
+        ("day", "2026-11-05T04:00:00Z", "2026-11-05T06:00:00Z", "2026-11-06T08:00:00Z"),
+        ("week", "2026-11-09T04:00:00Z", "2026-11-09T06:00:00Z", "2026-11-16T08:00:00Z"),
+        ("hour", "2026-11-05T12:05:00Z", "2026-11-05T12:35:00Z", "2026-11-05T13:05:00Z"),
+    ],
+)
+def test_no_level_is_told_again_when_the_zone_becomes_another(
+    period: str, before: str, then: str, again: str, pipe: Pipe
+) -> None:
+    zoned(pipe, BERLIN).steps(CROSSING.replace("month", period))
+    assert usage(pipe, before) == "queued"
+    pipe.write("ingestlayer.toml", (pipe.root / "ingestlayer.toml").read_text().replace(BERLIN, LOS_ANGELES))
+    assert usage(pipe, then) == "dropped"
+    assert usage(pipe, again) == "queued"
+
+
+def test_the_hour_of_another_zone_that_is_called_the_same_is_another(pipe: Pipe) -> None:
+    zoned(pipe, BERLIN).steps(CROSSING.replace("month", "hour"))
+    assert usage(pipe, "2026-11-05T03:05:00Z") == "queued"  # four o'clock
+    pipe.write("ingestlayer.toml", (pipe.root / "ingestlayer.toml").read_text().replace(BERLIN, LOS_ANGELES))
+    assert usage(pipe, "2026-11-05T12:05:00Z") == "queued"  # four o'clock there
+
+
 def test_a_daily_window_is_the_day_there_also_when_the_clock_is_put_back(pipe: Pipe) -> None:
     zoned(pipe, BERLIN).steps(THROTTLE)
     assert usage(pipe, "2026-10-24T22:00:00Z") == "queued"  # midnight
@@ -162,6 +188,17 @@ def test_a_check_tells_no_level_again_when_the_project_gets_a_zone(tmp_path: Pat
     for time in ("2026-11-01T02:00:00Z", "2026-11-01T08:00:00Z", "2026-11-20T08:00:00Z"):
         checked.clock.at = at(time)
         assert checked.crossed() == []
+
+
+@pytest.mark.parametrize("period", ["month", "day", "hour"])
+def test_a_check_tells_no_level_again_when_the_zone_becomes_another(period: str, tmp_path: Path) -> None:
+    own = table(more=f'period = "{period}"\n')
+    checked = Checked(tmp_path, BERLIN + own)
+    checked.clock.at = at("2026-11-01T04:05:00Z")
+    assert checked.crossed(("acme", 85, 100)) == [("acme", 0.8)]
+    checked.tables(LOS_ANGELES + own)
+    checked.clock.at = at("2026-11-01T04:35:00Z")
+    assert checked.crossed() == []
 
 
 # The file
