@@ -142,6 +142,20 @@ def posting(tmp_path: Path, slack: SlackStandin) -> Posting:
 
 
 @pytest.fixture
+def shared_posting(posting: Posting, postgres: str) -> Posting:
+    """The same, with its store in PostgreSQL."""
+    posting.share(os.environ["DATABASE_URL"], postgres.partition("#")[2])
+    return posting
+
+
+@pytest.fixture(params=ENGINES)
+def posting_on(request: pytest.FixtureRequest) -> Posting:
+    """The same, with its store in each engine."""
+    found: Posting = request.getfixturevalue("posting" if request.param == "sqlite" else "shared_posting")
+    return found
+
+
+@pytest.fixture
 def bench(tmp_path: Path, slack: SlackStandin, capsys: pytest.CaptureFixture[str]) -> Bench:
     """A project that posts to the stand-in, and the program run on it in this process."""
     return Bench(tmp_path / "project", slack, capsys)

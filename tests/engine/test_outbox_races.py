@@ -13,27 +13,27 @@ from tests.support.posting import TYPE, Posting, assert_each_once, envelope, pay
 from tests.support.standin import SlackStandin
 
 
-def test_eight_processes_emit_the_same_1000_keys_and_1000_events_are_stored(posting: Posting) -> None:
-    batch = posting.batch(envelope(number, used=20) for number in range(1000))
-    results = posting.run_at_once([("emit", "--batch", batch, "--json")] * 8)
+def test_eight_processes_emit_the_same_1000_keys_and_1000_events_are_stored(posting_on: Posting) -> None:
+    batch = posting_on.batch(envelope(number, used=20) for number in range(1000))
+    results = posting_on.run_at_once([("emit", "--batch", batch, "--json")] * 8)
     assert [result.code for result in results] == [0] * 8
     totals: Counter[str] = Counter()
     for result in results:
         totals.update({name: result.json[name] for name in ("accepted", "duplicates", "rejected")})
     assert totals == {"accepted": 1000, "duplicates": 7000, "rejected": 0}
-    assert posting.sql("SELECT count(*), count(DISTINCT key) FROM events") == [(1000, 1000)]
+    assert posting_on.sql("SELECT count(*), count(DISTINCT key) FROM events") == [(1000, 1000)]
     assert [result.err for result in results] == [""] * 8
 
 
-def test_eight_deliverers_post_500_deliveries_once_each(posting: Posting, slack: SlackStandin) -> None:
+def test_eight_deliverers_post_500_deliveries_once_each(posting_on: Posting, slack: SlackStandin) -> None:
     channels = [slack.add_channel(f"p{number}").name for number in range(5)]
-    batch = posting.batch(envelope(number, channels[number % 5]) for number in range(500))
-    assert posting.run("emit", "--batch", batch, "--no-deliver", "-q").code == 0
-    results = posting.run_at_once([("deliver", "--json")] * 8)
+    batch = posting_on.batch(envelope(number, channels[number % 5]) for number in range(500))
+    assert posting_on.run("emit", "--batch", batch, "--no-deliver", "-q").code == 0
+    results = posting_on.run_at_once([("deliver", "--json")] * 8)
     assert_each_once(slack, 500)
     said = [line["id"] for result in results for line in result.lines]
     assert len(said) == len(set(said)) == 500
-    assert posting.statuses() == {"delivered": 500}
+    assert posting_on.statuses() == {"delivered": 500}
     assert sum(bool(result.lines) for result in results) > 1, "the work was not shared"
     assert [result.err for result in results] == [""] * 8
 

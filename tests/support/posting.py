@@ -66,6 +66,7 @@ class Posting:
     def __init__(self, root: Path, slack: SlackStandin | None = None, url: str | None = None) -> None:
         self.root = root
         self.store = root / ".ingestlayer" / "store.db"
+        self.database = ""  # the address of a PostgreSQL database, where that has the store
         self.url = url or (slack.url if slack else "http://127.0.0.1:9/api/")
         shutil.copytree(ROOT / "examples" / "usage-limits", root, ignore=shutil.ignore_patterns(".ingestlayer"))
         (root / "pipelines" / "usage-limit-hits.toml").unlink()
@@ -76,6 +77,11 @@ class Posting:
         """Write ingestlayer.toml."""
         text = f'[slack]\nconnection = "bot"\napi_url = "{self.url}"\npace = "{pace}"\n{more}\n[store]\n{store}\n'
         self.write("ingestlayer.toml", text)
+
+    def share(self, address: str, schema: str) -> None:
+        """Put the store into a schema of a PostgreSQL database."""
+        self.database = f"{address}?options=-c%20search_path%3D{schema}"
+        self.settings(store=f'url = "env:DATABASE_URL"\nschema = "{schema}"')
 
     def pipeline(self, more: str = "", name: str = "limits") -> None:
         self.write(f"pipelines/{name}.toml", PIPELINE.format(more=more))
@@ -94,7 +100,8 @@ class Posting:
     # The program as a process --------------------------------------------------------------------------
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        return environment({"COLUMNS": "200", "SLACK_BOT_TOKEN": TOKEN, **(more or {})})
+        own = {"DATABASE_URL": self.database} if self.database else {}
+        return environment({"COLUMNS": "200", "SLACK_BOT_TOKEN": TOKEN, **own, **(more or {})})
 
     def start(self, *arguments: Argument, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -160,6 +167,12 @@ class Posting:
     # The store ----------------------------------------------------------------------------------------
 
     def sql(self, sql: str, *values: Any) -> list[Any]:
+        if self.database:
+            import psycopg
+
+            with psycopg.connect(self.database, autocommit=True) as shared:
+                cursor = shared.execute(sql.replace("?", "%s").encode(), values)
+                return cursor.fetchall() if cursor.description else []
         connection = sqlite3.connect(self.store, timeout=60, isolation_level=None)
         try:
             return connection.execute(sql, values).fetchall()

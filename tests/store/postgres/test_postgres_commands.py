@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-import pytest
-
 from tests.support.posting import TYPE, Posting, envelope, payload
 from tests.support.program import Result, here
 from tests.support.standin import SlackStandin
@@ -20,91 +18,87 @@ emit = "usage.limit_reached"
 """
 
 
-@pytest.fixture
-def shared(posting: Posting, postgres: str) -> Posting:
-    """A project whose store is in PostgreSQL."""
-    url, schema = postgres.split("#")
-    posting.settings(store=f'url = "{url}"\nschema = "{schema}"')
-    return posting
-
-
-def run(shared: Posting, *arguments: str, code: int = 0) -> Result:
-    result = here(shared.root, *arguments)
+def run(shared_posting: Posting, *arguments: str, code: int = 0) -> Result:
+    result = here(shared_posting.root, *arguments)
     assert result.code == code, result
     return result
 
 
-def told(shared: Posting, *arguments: str, code: int = 0) -> Any:
-    return run(shared, *arguments, "--json", code=code).json
+def told(shared_posting: Posting, *arguments: str, code: int = 0) -> Any:
+    return run(shared_posting, *arguments, "--json", code=code).json
 
 
-def batch(shared: Posting, count: int, *arguments: str, code: int = 0) -> Any:
-    file = shared.batch([envelope(number) for number in range(count)])
-    return told(shared, "emit", "--batch", str(file), *arguments, code=code)
+def batch(shared_posting: Posting, count: int, *arguments: str, code: int = 0) -> Any:
+    file = shared_posting.batch([envelope(number) for number in range(count)])
+    return told(shared_posting, "emit", "--batch", str(file), *arguments, code=code)
 
 
-def emit(shared: Posting, number: int, *arguments: str, code: int = 0) -> Any:
+def emit(shared_posting: Posting, number: int, *arguments: str, code: int = 0) -> Any:
     data = ("--data", json.dumps(payload(number)), "--key", f"key-{number}")
-    return told(shared, "emit", TYPE, *data, *arguments, code=code)
+    return told(shared_posting, "emit", TYPE, *data, *arguments, code=code)
 
 
-def test_what_is_emitted_is_posted_once_and_told(shared: Posting, slack: SlackStandin) -> None:
-    assert emit(shared, 0)["runs"][0]["deliveries"][0]["status"] == "delivered"
-    assert emit(shared, 0)["status"] == "duplicate"
-    found = batch(shared, 5)
+def test_what_is_emitted_is_posted_once_and_told(shared_posting: Posting, slack: SlackStandin) -> None:
+    assert emit(shared_posting, 0)["runs"][0]["deliveries"][0]["status"] == "delivered"
+    assert emit(shared_posting, 0)["status"] == "duplicate"
+    found = batch(shared_posting, 5)
     assert (found["accepted"], found["duplicates"], found["deliveries"]["delivered"]) == (4, 1, 4)
     assert len(slack.messages) == 5
-    assert not (shared.root / ".ingestlayer" / "store.db").exists()
-    assert len(run(shared, "events", "list", "--json").out.splitlines()) >= 5
-    assert "= delivered to #alerts" in run(shared, "why", "@last").out
-    assert "key-4" in run(shared, "events", "show", "@last").out
-    assert len(run(shared, "events", "tail").out.splitlines()) == 5
-    exported = run(shared, "events", "export").out
+    assert not (shared_posting.root / ".ingestlayer" / "store.db").exists()
+    assert len(run(shared_posting, "events", "list", "--json").out.splitlines()) >= 5
+    assert "= delivered to #alerts" in run(shared_posting, "why", "@last").out
+    assert "key-4" in run(shared_posting, "events", "show", "@last").out
+    assert len(run(shared_posting, "events", "tail").out.splitlines()) == 5
+    exported = run(shared_posting, "events", "export").out
     assert len(exported.splitlines()) == 5
-    assert "waiting" in run(shared, "status").out
-    run(shared, "metrics")
+    assert "waiting" in run(shared_posting, "status").out
+    run(shared_posting, "metrics")
 
 
-def test_what_waits_is_listed_settled_and_delivered(shared: Posting, slack: SlackStandin) -> None:
-    batch(shared, 3, "--no-deliver")
-    ids = [json.loads(line)["id"] for line in run(shared, "deliveries", "list", "--json").out.splitlines()]
+def test_what_waits_is_listed_settled_and_delivered(shared_posting: Posting, slack: SlackStandin) -> None:
+    batch(shared_posting, 3, "--no-deliver")
+    ids = [json.loads(line)["id"] for line in run(shared_posting, "deliveries", "list", "--json").out.splitlines()]
     assert len(ids) == 3
-    run(shared, "deliveries", "show", ids[0])
-    assert told(shared, "deliveries", "settle", ids[0], "--dead")["settled"] == [ids[0]]
-    assert len(run(shared, "deliver", "--json").out.splitlines()) == 2
-    run(shared, "deliveries", "retry", ids[0])
-    run(shared, "deliver", "--json")
+    run(shared_posting, "deliveries", "show", ids[0])
+    assert told(shared_posting, "deliveries", "settle", ids[0], "--dead")["settled"] == [ids[0]]
+    assert len(run(shared_posting, "deliver", "--json").out.splitlines()) == 2
+    run(shared_posting, "deliveries", "retry", ids[0])
+    run(shared_posting, "deliver", "--json")
     assert len(slack.messages) == 3
 
 
-def test_what_is_stored_is_replayed_backtested_and_forgotten(shared: Posting, slack: SlackStandin) -> None:
-    batch(shared, 3)
-    assert told(shared, "replay", "--type", TYPE, "--again", "--yes")["deliveries"]["delivered"] == 3
+def test_what_is_stored_is_replayed_backtested_and_forgotten(shared_posting: Posting, slack: SlackStandin) -> None:
+    batch(shared_posting, 3)
+    assert told(shared_posting, "replay", "--type", TYPE, "--again", "--yes")["deliveries"]["delivered"] == 3
     assert len(slack.messages) == 6
-    assert told(shared, "backtest", "--since", "1d")["events"] == 3
-    assert told(shared, "store", "info")["rows"]["events"] == 3
-    assert told(shared, "store", "prune", "--older-than", "0s", "--trust-clock")["removed"] == 0  # within its window
-    run(shared, "store", "vacuum")
-    run(shared, "pipelines", "list")
-    run(shared, "doctor")
+    assert told(shared_posting, "backtest", "--since", "1d")["events"] == 3
+    assert told(shared_posting, "store", "info")["rows"]["events"] == 3
+    assert (
+        told(shared_posting, "store", "prune", "--older-than", "0s", "--trust-clock")["removed"] == 0
+    )  # within its window
+    run(shared_posting, "store", "vacuum")
+    run(shared_posting, "pipelines", "list")
+    run(shared_posting, "doctor")
 
 
-def test_a_check_tells_a_level_once(shared: Posting, slack: SlackStandin) -> None:
-    settings = shared.root / "ingestlayer.toml"
-    shared.write("ingestlayer.toml", settings.read_text() + CHECK)
-    shared.write("usage.csv", "customer_id,metric,limit,used,plan\nc1,seats,100,120,alerts\nc2,seats,100,10,alerts\n")
-    found = [told(shared, "check", "quota") for _ in range(2)]
+def test_a_check_tells_a_level_once(shared_posting: Posting, slack: SlackStandin) -> None:
+    settings = shared_posting.root / "ingestlayer.toml"
+    shared_posting.write("ingestlayer.toml", settings.read_text() + CHECK)
+    shared_posting.write(
+        "usage.csv", "customer_id,metric,limit,used,plan\nc1,seats,100,120,alerts\nc2,seats,100,10,alerts\n"
+    )
+    found = [told(shared_posting, "check", "quota") for _ in range(2)]
     assert [len(one["checks"][0]["crossed"]) for one in found] == [1, 0]
     assert len(slack.messages) == 1
 
 
-def test_what_is_known_of_customers_is_set_and_told(shared: Posting) -> None:
-    settings = shared.root / "ingestlayer.toml"
-    shared.write("customers.csv", "customer_id,name\nacme,Acme\n")
+def test_what_is_known_of_customers_is_set_and_told(shared_posting: Posting) -> None:
+    settings = shared_posting.root / "ingestlayer.toml"
+    shared_posting.write("customers.csv", "customer_id,name\nacme,Acme\n")
     table = '[entities.customer]\nfile = "customers.csv"\nkey = "customer_id"\n'
-    shared.write("ingestlayer.toml", settings.read_text() + table)
-    run(shared, "entities", "set", "customer", "acme", "plan=pro")
-    assert told(shared, "entities", "get", "customer", "acme")["values"]["plan"] == "pro"
-    rows = shared.write("more.csv", "customer_id,plan\nacme,team\nglobex,free\n")
-    assert told(shared, "entities", "import", "customer", str(rows))["new"] == 1
-    assert "globex" in run(shared, "entities", "list", "customer").out
+    shared_posting.write("ingestlayer.toml", settings.read_text() + table)
+    run(shared_posting, "entities", "set", "customer", "acme", "plan=pro")
+    assert told(shared_posting, "entities", "get", "customer", "acme")["values"]["plan"] == "pro"
+    rows = shared_posting.write("more.csv", "customer_id,plan\nacme,team\nglobex,free\n")
+    assert told(shared_posting, "entities", "import", "customer", str(rows))["new"] == 1
+    assert "globex" in run(shared_posting, "entities", "list", "customer").out

@@ -1,0 +1,141 @@
+"""Transactions of many writers at once come to what one of them would, one after the other."""
+
+import random
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.project import load
+from ingestlayer_cli.store.contract.reading import Selection
+from tests.support.clock import FakeClock
+from tests.support.project import write
+
+WRITERS = 16
+SETTINGS = """
+[slack]
+connection = "terminal"
+[events]
+undeclared = "accept"
+[store]
+{store}
+"""
+# Every kind of memory: states, remembrances, traits; keys that are told by the event and by what is known of it.
+PIPELINES = {
+    "pipelines/a.toml": """
+[[steps]]
+use = "crossing"
+value = "$event.used / 100"
+levels = [0.5, 0.8, 1]
+key = "$event.customer"
+[[destinations]]
+use = "slack"
+channel = "#a"
+thread = "$event.customer"
+""",
+    "pipelines/b.toml": """
+[[steps]]
+use = "enrich.entity"
+kind = "customer"
+key = "$event.customer"
+[[steps]]
+use = "filter"
+when = "$entity.customer.greeted == null"
+[[steps]]
+use = "upsert.entity"
+kind = "customer"
+key = "$event.customer"
+traits = { greeted = "$event.number" }
+[[destinations]]
+use = "slack"
+channel = "#b"
+""",
+    "pipelines/c.toml": """
+[[steps]]
+use = "dedupe"
+key = "$event.customer"
+window = "50ms"
+[[steps]]
+use = "throttle"
+key = "$event.kind"
+max = 3
+window = "20ms"
+[[destinations]]
+use = "slack"
+channel = "#c"
+""",
+}
+
+
+def project(root: Path, store: str = "") -> Path:
+    return write(
+        root,
+        {
+            "ingestlayer.toml": SETTINGS.format(store=store),
+            "pipelines/alert.toml": None,
+            "events/usage.toml": None,
+            **PIPELINES,
+        },
+    )
+
+
+def outcomes(runtime: Runtime) -> list[tuple[Any, ...]]:
+    """Return what became of each event, in the order of acceptance."""
+    events = runtime.store.history.select(Selection(), newest_first=False, as_accepted=True)
+    return [
+        (
+            item.event.payload["number"],
+            [(run.pipeline, run.outcome, run.dropped_by) for run in runtime.store.runs.of_event(item.event.id)],
+        )
+        for item in events
+    ]
+
+
+def accept(runtime: Runtime, number: int, payload: dict[str, Any]) -> None:
+    clock = runtime.clock
+    assert isinstance(clock, FakeClock)
+    clock.at = 1_000_000 + number
+    flow.emit(runtime, Raw("usage", {"number": number, **payload}, f"{number % 90}"), deliver=False)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_sixteen_writers_agree_with_one(tmp_path: Path, postgres: str, seed: int) -> None:
+    url, schema = postgres.split("#")
+    shared = project(tmp_path / "shared", f'url = "{url}"\nschema = "{schema}"')
+    own = random.Random(seed)
+    payloads = [
+        {"customer": own.choice("abc"), "kind": own.choice("xy"), "used": own.randrange(120)} for _ in range(96)
+    ]
+    load(str(shared))
+    failures: list[BaseException] = []
+
+    def work(first: int) -> None:
+        try:
+            with Runtime(load(str(shared)), FakeClock(0)) as runtime:
+                for number in range(first, len(payloads), WRITERS):
+                    accept(runtime, number, payloads[number])
+        except BaseException as error:
+            failures.append(error)
+
+    with Runtime(load(str(shared)), FakeClock(0)) as runtime:
+        assert runtime.store.has_unfinished() is False
+        threads = [threading.Thread(target=work, args=(first,)) for first in range(WRITERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        found = outcomes(runtime)
+        memory = [sorted(runtime.store.states(scope, "")) for scope in ("a/crossing/1", "c/throttle/1")]
+        assert runtime.store.upkeep.info()["rows"]["threads"] == len({row[0] for row in memory[0]})
+    assert len(found) == 90
+    with Runtime(load(str(project(tmp_path / "alone"))), FakeClock(0)) as runtime:
+        for number, _ in found:
+            accept(runtime, number, payloads[number])
+        assert outcomes(runtime) == found
+        alone = [sorted(runtime.store.states(scope, "")) for scope in ("a/crossing/1", "c/throttle/1")]
+    assert [[row[:2] for row in rows] for rows in alone] == [[row[:2] for row in rows] for rows in memory]
