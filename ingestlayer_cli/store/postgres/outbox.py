@@ -9,6 +9,9 @@ from ..sql.outbox import SqlOutbox, first_due
 if TYPE_CHECKING:
     from .database import PostgresDatabase
 
+# Joined by its number, what is settled would be gone through in search of it.
+_FIRST = "CROSS JOIN LATERAL ({first}) d"
+
 
 class PostgresOutbox(SqlOutbox):
     """See `contract.protocols.StoredOutbox`."""
@@ -21,12 +24,12 @@ class PostgresOutbox(SqlOutbox):
         """Lock a target that nobody else has in hand, and look again what is first in it."""
         passed: list[int] = []
         while True:
-            sql, values = first_due(wanted, now, " AND l.seq <> ALL(?::bigint[])")
+            sql, values = first_due(wanted, now, " AND l.seq <> ALL(?::bigint[])", _FIRST)
             row = execute(f"{sql} FOR UPDATE OF l SKIP LOCKED", [*values, passed]).fetchone()
             if row is None:
                 return None
             lane = int(row[1])
-            sql, values = first_due(wanted, now, " AND l.seq = ?")
+            sql, values = first_due(wanted, now, " AND l.seq = ?", _FIRST)
             found: tuple[int, int] | None = execute(sql, [*values, lane]).fetchone()
             if found is not None and self._lock_rate(execute, found[0]):
                 found = execute(sql, [*values, lane]).fetchone()

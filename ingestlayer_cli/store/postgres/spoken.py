@@ -14,7 +14,7 @@ from typing import Any
 _LIST = "IN (SELECT value FROM json_each(?))"
 _INDEX = re.compile(r" (?:INDEXED BY \w+|NOT INDEXED)")
 _NO_INDEX = re.compile(r"(?:(?<=\()|(?<=WHERE )|(?<=AND )|(?<=OR ))\+(?=\w+\.)")  # `+e.type`: not by an index
-_INNER = re.compile(r"\b(?:FROM|JOIN) (?=\((?:SELECT|VALUES)\b)")
+_INNER = re.compile(r"\b(?:FROM|JOIN|LATERAL) (?=\((?:SELECT|VALUES)\b)")
 _NAMED = re.compile(r" (?!WHERE\b|GROUP\b|ORDER\b|LIMIT\b|UNION\b|JOIN\b|LEFT\b|ON\b)\w")
 _USER = re.compile(r"(?<![\w.'])user(?![\w'])")
 

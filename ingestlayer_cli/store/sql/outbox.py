@@ -328,14 +328,20 @@ class SqlOutbox:
         return found
 
 
-def first_due(wanted: Wanted, now: int, of_lane: str = "") -> tuple[str, list[Any]]:
+# How the first of a lane stands beside it.
+_FIRST = "JOIN deliveries d ON d.seq = ({first})"
+
+
+def first_due(wanted: Wanted, now: int, of_lane: str = "", beside: str = _FIRST) -> tuple[str, list[Any]]:
     """Return SQL for the first of what is due to a target that is free, and its lane; and its values."""
     condition, values = _condition(wanted)
     of_lanes, own = _of_lanes(wanted)
+    first = (
+        f"SELECT w.seq {_WAIT_IN_LANE} AND {condition} AND w.due_at <= ?"
+        f" AND (w.rate IS NULL OR {_RATE_FREE_AT} <= ?) ORDER BY w.seq LIMIT 1"
+    )
     sql = (
-        f"SELECT d.seq, l.seq FROM lanes l JOIN deliveries d ON d.seq = (SELECT w.seq {_WAIT_IN_LANE}"
-        f" AND {condition} AND w.due_at <= ? AND (w.rate IS NULL OR {_RATE_FREE_AT} <= ?)"
-        " ORDER BY w.seq LIMIT 1)"
+        f"SELECT d.seq, l.seq FROM lanes l {beside.format(first=first)}"
         f" WHERE l.free_at <= ? AND coalesce(l.busy_until, 0) <= ?{of_lanes}{of_lane} ORDER BY d.seq LIMIT 1"
     )
     return sql, [*values, now, *_of_rate(now, now + 1), now, now, now, *own]
