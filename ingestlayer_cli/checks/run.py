@@ -19,7 +19,7 @@ from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen, Kept
 from ..project.check_table import STALE
-from ..store.contract.accepting import First, Queued
+from ..store.contract.accepting import AwayError, First, Queued
 from ..system.clock import DAY, format_duration, format_time
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError, count_of, gravest
@@ -57,7 +57,18 @@ def check(runtime: Runtime, data: dict[str, Any], options: CheckOptions | None =
 
     Where its source fails, or is empty where it was not, the result has `error` and nothing of it is believed.
     """
-    run = _Check(runtime, data, options or CheckOptions())
+    try:
+        return _checked(runtime, data, options or CheckOptions())
+    except AwayError as error:
+        if runtime.project.has_spool:
+            error.exit_code = Exit.WAITING
+            hint = "nothing of the source is lost: what has reached a level by then is told by the next run"
+            error.hint = f"{error.hint}; {hint}"
+        raise
+
+
+def _checked(runtime: Runtime, data: dict[str, Any], options: CheckOptions) -> Document:
+    run = _Check(runtime, data, options)
     if run.options.dry_run or run.options.only is not None:
         return run.run()
     with Record(runtime, CHECKS, run.name, runtime.heart(data["heartbeat"])) as record:

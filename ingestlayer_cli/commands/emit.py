@@ -104,7 +104,7 @@ def _say(project: Project, result: Document) -> None:
         if result["differs"]:
             say(f"  differs from the first in: {', '.join(result['differs'])}")
     else:
-        say(f"accepted {event['id']} {event['type']}", "bold")
+        say(f"accepted {event['id']} {event['type']}{', kept on this machine' if 'kept' in result else ''}", "bold")
     for run in result["runs"]:
         say(f"  {run['pipeline']}")
         if run["outcome"] != "queued":
@@ -118,7 +118,7 @@ def _say(project: Project, result: Document) -> None:
             say(f"    {skipped['target']} skipped: {skipped['reason']}", "dim")
     sent = [row["destination"] for run in result["runs"] for row in run["deliveries"] if row["status"] == "delivered"]
     note_real(project, sent, "it was sent")
-    if not result["runs"] and result["status"] == "accepted":
+    if not result["runs"] and result["status"] == "accepted" and "kept" not in result:
         note(f"warning: {_unmatched(project, event['type'])}", "yellow")
     sys.stdout.flush()
 

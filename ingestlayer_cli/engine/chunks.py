@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..model.events import Event
 from ..model.gate import Line, Raw
 from ..model.memory import Foreseen
-from ..store.contract.accepting import NOTHING, First, LookedUp, Queued
+from ..store.contract.accepting import NOTHING, AwayError, First, LookedUp, Queued
+from ..store.contract.sending import COUNTED
 from ..system.document import Document
-from ..system.errors import IngestlayerError, RejectedError, StoreError
+from ..system.errors import Exit, IngestlayerError, RejectedError, StoreError
 from .accepting import accept, as_text, bury_line, foresee, look_ahead, look_up, transact, without_first
 from .pipeline import Run
 from .runtime import Runtime
@@ -34,13 +35,16 @@ class Batch:
         are_letters: bool = False,
     ) -> None:
         """`are_letters`: the lines were refused once, see `refusing.letters`; each is taken from there."""
-        self.result = Document(accepted=0, duplicates=0, rejected=0, runs=no_runs(), deliveries={}, rejects=[])
+        self.result = Document(
+            accepted=0, duplicates=0, rejected=0, runs=no_runs(), deliveries=dict.fromkeys(COUNTED, 0), rejects=[]
+        )
         self.queued: list[Queued] = []
         self._runtime = runtime
         self._rejected = rejected
         self._progress = progress
         self._are_letters = are_letters
         self._started = runtime.clock.now()
+        self._away: AwayError | None = None
         self._last = 0  # the number of the last line that is committed
 
     def accept(self, chunks: Iterable[list[Line]]) -> None:
@@ -48,7 +52,7 @@ class Batch:
         try:
             for chunk in self._read(chunks):
                 try:
-                    self._accept(chunk)
+                    self._take(chunk)
                 except Exception as error:
                     self._stop(error)
                     return
@@ -62,17 +66,47 @@ class Batch:
         except IngestlayerError as error:
             self._stop(error)
 
-    def _accept(self, chunk: list[Line]) -> None:
+    def _take(self, chunk: list[Line]) -> None:
         # The gate is pure: what it takes long for does not hold the store.
         now = self._runtime.clock.now()
         admitted = [(line, admit_line(self._runtime, line, now)) for line in chunk]
-        most = self._runtime.store.most_together
-        while admitted:
-            done = _accept_some(self._runtime, admitted[:most], self._are_letters)
-            self._last, admitted = done.last, admitted[done.number :]
-            self._add(done)
+        if self._away is not None:  # in their order
+            self._keep(admitted, self._away)
+        else:
+            self._accept(admitted)
         if self._progress is not None:
             self._progress(self.result)
+
+    def _accept(self, admitted: list[tuple[Line, Admitted]]) -> None:
+        try:
+            most = self._runtime.store.most_together
+            while admitted:
+                done = _accept_some(self._runtime, admitted[:most], self._are_letters)
+                self._last, admitted = done.last, admitted[done.number :]
+                self._add(done)
+        except AwayError as error:
+            if self._are_letters:  # they are where they were
+                raise
+            self._keep(admitted, error)
+
+    def _keep(self, admitted: list[tuple[Line, Admitted]], error: AwayError) -> None:
+        """Keep events on this machine, as all that come after them; what is refused is told, and kept nowhere."""
+        from .spool import SAFE, keep, note_kept
+
+        events = [item for _, item in admitted if not isinstance(item, RejectedError)]
+        keep(self._runtime, events, error)
+        self._away, result = error, self.result
+        self._last = admitted[-1][0].number
+        result["accepted"] += len(events)
+        result["kept"] = result.get("kept", 0) + len(events)
+        note_kept(result, error, f"{result['kept']:,} events are accepted and {SAFE}")
+        result.exit_codes += [] if Exit.WAITING in result.exit_codes else [Exit.WAITING]
+        self._add(_Done([], [(line, it) for line, it in admitted if isinstance(it, RejectedError)], self._last, 0))
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the store is out of reach, and what comes is kept on this machine."""
+        return self._away is not None
 
     def _add(self, done: "_Done") -> None:
         """Count what is committed."""
@@ -90,9 +124,10 @@ class Batch:
             _reject(result, line, why)
             if self._rejected is not None:
                 self._rejected(line, why)
-        again, queued = run_again(self._runtime, firsts)
-        count(result, (it.run for it in again))
-        self.queued.append(queued)
+        if firsts:
+            again, queued = run_again(self._runtime, firsts)
+            count(result, (it.run for it in again))
+            self.queued.append(queued)
 
     @property
     def _place(self) -> str:

@@ -8,11 +8,13 @@ nothing, `deliver` sends what waits. Results are the documents that `--json` pri
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..model.events import Event
 from ..model.gate import Line, Raw
-from ..store.contract.accepting import First, Queued
+from ..store.contract.accepting import AwayError, First, Queued
+from ..store.opening import is_file
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, StoreError, gravest
 from .accepting import (
@@ -50,6 +52,7 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     now = runtime.clock.now()
     try:
         event, payload = runtime.gate.admit(raw, now)
+        _hand_over(runtime)
         looked_up = look_up(runtime, [event])
         foreseen = foresee(runtime, without_first(runtime, [event], looked_up, now))
 
@@ -61,6 +64,8 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     except RejectedError as error:
         bury(runtime, raw, as_text(raw), error)
         raise
+    except AwayError as error:
+        return _kept(runtime, event, payload, error)
     except StoreError as error:
         raise nothing_accepted(error) from error
     until = runtime.clock.now() + wait
@@ -73,6 +78,25 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     if deliver:
         result.hints += send_due(runtime, now, until).hints
     return result
+
+
+def _hand_over(runtime: Runtime) -> None:
+    """Accept what was kept on this machine while the store was out of reach, before anything else."""
+    if not is_file(runtime.project.store_path):
+        from .spool import hand_over
+
+        hand_over(runtime)
+
+
+def _kept(runtime: Runtime, event: Event, payload: str, error: AwayError) -> Document:
+    """Keep an event on this machine; nothing is accepted where that cannot be."""
+    from .spool import keep, kept_document
+
+    try:
+        keep(runtime, [(event, payload)], error)
+    except StoreError as failure:
+        raise nothing_accepted(failure) from failure
+    return kept_document(event, error)
 
 
 # Batches --------------------------------------------------------------------------------------------------
@@ -95,9 +119,13 @@ def emit_batch(
     from .chunks import Batch
 
     started = runtime.clock.now()
-    runtime.store.expect_many()
     batch = Batch(runtime, rejected, progress, are_letters)
+    with suppress(AwayError):  # the batch meets it, too
+        _hand_over(runtime)
+        runtime.store.expect_many()
     batch.accept(chunks)
+    if batch.is_away and not any(batch.queued):
+        return batch.result
     until = runtime.clock.now() + wait
     settle(runtime, batch.result, Queued.joined(batch.queued), deliver, wait)
     if deliver:
@@ -175,6 +203,7 @@ def deliver(
             said(row, attempt)
 
     result = Document()
+    _hand_over(runtime)
     failed = _finish(runtime, wanted, ran)
     runtime.outbox.reconcile(wanted, heard)
     sent = runtime.outbox.send(wanted, runtime.clock.now(), until, heard, limit)

@@ -11,7 +11,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.gate import Line
-from ..store.contract.accepting import First
+from ..store.contract.accepting import AwayError, First
+from ..store.opening import is_file
 from ..system.errors import IngestlayerError, RejectedError, StoreError, count_of
 from .accepting import look_ahead, transact
 from .chunks import HELD, Admitted, accept_line, admit_line, look_out
@@ -143,7 +144,8 @@ class Writer:
     def _next(self) -> list[Brought]:
         """Take what one transaction may have."""
         group, size = list[Brought](), 0
-        while self._waiting and (not group or size + len(self._waiting[0].lines) <= MOST):
+        most = MOST if self._store is None else min(MOST, self._store.most_together)
+        while self._waiting and (not group or size + len(self._waiting[0].lines) <= most):
             group.append(self._waiting.popleft())
             size += len(group[-1].lines)
         self._size -= size
@@ -153,6 +155,9 @@ class Writer:
         try:
             self._renewing.look()
             done = self._accept(group)
+        except AwayError as error:
+            self._renewing.runtime.let_go()
+            self._keep(group, error)
         except StoreError as error:
             self._renewing.runtime.let_go()  # it is opened anew: a connection may be what is broken
             self._fail(group, error)
@@ -164,6 +169,23 @@ class Writer:
                 self._fail(group, error)
         else:
             self._put_back(group[done:])
+
+    def _keep(self, group: list[Brought], error: AwayError) -> None:
+        """Keep what callers brought on this machine until the store is in reach."""
+        from .spool import keep
+
+        runtime = self._renewing.runtime
+        now = runtime.clock.now()
+        runtime.gate.allows_future = False
+        items = [[admit_line(runtime, line, now) for line in brought.lines] for brought in group]
+        try:
+            keep(runtime, [it for found in items for it in found if not isinstance(it, RejectedError)], error)
+        except StoreError as failure:
+            self._fail(group, failure)
+            return
+        for brought, found in zip(group, items, strict=True):
+            brought.answers = [_kept(item) for item in found]
+        self._answered(group)
 
     def _fail(self, group: list[Brought], error: Exception) -> None:
         for brought in group:
@@ -179,6 +201,11 @@ class Writer:
         """Accept what callers brought, or as many as one transaction may hold the store for; return how many."""
         runtime = self._renewing.runtime
         self._make_ready(runtime)
+        if not is_file(runtime.project.store_path):
+            from .spool import hand_over
+
+            if hand_over(runtime):
+                self._queued()
         now = runtime.clock.now()
         admitted = [[(line, admit_line(runtime, line, now)) for line in brought.lines] for brought in group]
         looked_up, foreseen = look_out(runtime, (item for lines in admitted for _, item in lines), now)
@@ -229,3 +256,7 @@ class Writer:
                 self._queued()
         except Exception as error:
             self._troubled(error)
+
+
+def _kept(item: Admitted) -> Became:
+    return Became("rejected", None, item) if isinstance(item, RejectedError) else Became("accepted", item[0].id)

@@ -6,7 +6,7 @@ A place is the path of a SQLite file, or names a PostgreSQL database: `env:DATAB
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .contract.protocols import Store
+    from .contract.protocols import Spool, Store
 
 
 # How a place begins that is no path.
@@ -38,6 +38,13 @@ def open_to_read(place: str) -> "Store | None":
     from .sqlite import reading
 
     return reading.open_to_read(place)
+
+
+def open_spool(path: str) -> "Spool":
+    """Return what is kept in a file of this machine; it is made when something is."""
+    from .sqlite.spool import SqliteSpool
+
+    return SqliteSpool(path)
 
 
 def engine_version() -> tuple[int, ...]:

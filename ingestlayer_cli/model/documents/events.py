@@ -88,6 +88,7 @@ class EmitDocument(TypedDict):
     event: EventDocument
     runs: list[RunDocument]
     trouble: NotRequired[Failing]  # what failed after the event was accepted
+    kept: NotRequired[bool]  # on this machine, until the store is in reach: `runs` are those of then
 
 
 class RunCounts(TypedDict):
@@ -128,6 +129,7 @@ class BatchDocument(TypedDict):
     rejects: list[RejectDocument]
     notes: NotRequired[list[str]]  # what the looks of the file settled, and the setting that would read more of it
     trouble: NotRequired[Failing]  # what stopped it once something was accepted
+    kept: NotRequired[int]  # of those that are accepted: on this machine, until the store is in reach
     dry_run: NotRequired[bool]
     messages: NotRequired[dict[str, int]]  # of a dry run, by where they would go
 

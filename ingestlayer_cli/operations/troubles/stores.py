@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ...engine.records import DELIVERS, MACHINES
+from ...engine.spool import kept
 from ...project import Project
 from ...store.opening import is_file
 from ...system.clock import DAY, MINUTE, format_time
@@ -26,6 +27,7 @@ def place(project: Project) -> Iterator[Symptom]:
     """Yield whether the store can be written where it is, and how much room there is."""
     path = project.store_path
     if not is_file(path):
+        yield from _kept(project)
         yield disk(project.root)
         return
     there = os.path.dirname(path)
@@ -49,6 +51,21 @@ def _moved(project: Project) -> Iterator[Symptom]:
         mark: Mark = "warning" if os.path.exists(path) else "problem"
         by_hand = "stop what uses it"
         yield trouble("store", mark, "store_moved", path, words, why=why, by_hand=by_hand, command=command)
+
+
+def _kept(project: Project) -> Iterator[Symptom]:
+    """Yield how many events are kept on this machine, because the store was out of reach."""
+    number, since = kept(project)
+    if number:
+        words = f"{count_of(number, 'event is', 'events are')} kept on this machine"
+        hint = "`ingestlayer deliver` hands over what is kept once the store is in reach"
+        yield trouble(
+            *("store", "warning", "events_kept", "spool", words),
+            why="the store was out of reach",
+            since=since,
+            hint=hint,
+            command="ingestlayer deliver",
+        )
 
 
 def disk(folder: str) -> Symptom:

@@ -501,6 +501,22 @@ class Upkeep(Protocol):
         """Give free space back to the disk; return the sizes in bytes before and after. Writers wait meanwhile."""
 
 
+class Spool(Protocol):
+    """Events that are kept on this machine until the store that several share is in reach, in their order."""
+
+    def add(self, events: Sequence[tuple[Event, str]], at: int) -> None:
+        """Keep events, each with its payload as JSON; one that is kept already is not kept twice."""
+
+    def taken(self, most: int) -> AbstractContextManager[list[tuple[Event, str]]]:
+        """Return the first events in a `with`, which forgets them unless there is an error inside.
+
+        Nobody else takes them meanwhile.
+        """
+
+    def count(self) -> tuple[int, int | None]:
+        """Return how many there are, and when the first of them was kept."""
+
+
 class Store(Memory, Protocol):
     """An open store. One thread at a time may use it. What others commit is seen at once."""
 

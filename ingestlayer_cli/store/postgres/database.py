@@ -29,6 +29,7 @@ class PostgresDatabase(Base):
         self.path = link.address.label
         self.versions: dict[tuple[str, str], int] = {}
         self.numbers: dict[tuple[str, str], int] = {}
+        self._is_asking = False  # what became of a commit
         self._is_inside = False  # a transaction
         self._needed: Needed = {}
         self._needs_all = False
@@ -47,7 +48,7 @@ class PostgresDatabase(Base):
             self.link.renew()
         locks = Locks(self.link, may_repeat, self._needed, self._needs_all)
         self._needed, self._needs_all = {}, False
-        self._is_inside = True
+        self._is_inside, self._is_asking = True, False
         try:
             with self._errors():
                 self._begin(locks)
@@ -85,6 +86,7 @@ class PostgresDatabase(Base):
         except Exception as error:
             if not self.link.is_away(error):
                 raise
+            self._is_asking = True  # where nobody answers it may be committed: it is not simply done again
             self.link.renew()
             if not (self._is_there(event) if event else self._is_committed(number)):
                 raise RepeatError(f"the connection to the store {self.path} was lost", "try again") from None
@@ -125,6 +127,8 @@ class PostgresDatabase(Base):
             with self.link.errors():
                 yield
         except AwayError as error:
+            if self._is_asking:
+                raise
             raise RepeatError(error.message, error.hint) from None
 
     def repeated(self, work: Callable[[], T]) -> T:

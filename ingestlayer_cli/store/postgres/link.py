@@ -46,7 +46,7 @@ class PostgresLink:
     def renew(self) -> None:
         """Connect anew, to a server that may be just starting."""
         self._connection.close()
-        ends = monotonic_ns() + PATIENCE * 1_000_000_000
+        ends = monotonic_ns() + int(min(PATIENCE, self._patience) * 1_000_000_000)
         while True:
             try:
                 self._connection = self._connect()

@@ -1,0 +1,91 @@
+"""Events that are accepted while the store that several machines share is out of reach.
+
+They are kept on this machine, and handed over in their order by the next call that reaches it: their keys are judged,
+and their pipelines run, then. An event whose commit nobody could be asked about is kept, too: what is handed over is
+looked for by its id, so that it is stored once.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..model.events import Event
+from ..model.gate import Raw
+from ..store.opening import is_file, open_spool
+from ..system.document import Document
+from ..system.errors import Exit, IngestlayerError, RejectedError
+from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact, without_first
+
+if TYPE_CHECKING:
+    from ..project import Project
+    from ..store.contract.accepting import AwayError
+    from ..store.contract.protocols import Transaction
+    from .runtime import Runtime
+
+FILE = "spool.db"
+SAFE = "kept on this machine; `ingestlayer deliver`, or the next call that reaches the store, hands it over"
+
+
+def path_of(project: "Project") -> str:
+    return os.path.join(project.home, FILE)
+
+
+def keep(runtime: "Runtime", events: Sequence[tuple[Event, str]], error: "AwayError") -> None:
+    """Keep accepted events, each with its payload as JSON; the error where that is not wanted, or not possible."""
+    if not runtime.project.has_spool:
+        raise error
+    open_spool(path_of(runtime.project)).add(events, runtime.clock.now())
+
+
+def kept_document(event: Event, error: "AwayError") -> Document:
+    """Return the document of an event that is kept."""
+    result = Document(status="accepted", differs=[], event=event.document(), runs=[], kept=True)
+    result.exit_codes = [Exit.WAITING]
+    note_kept(result, error, f"{event.id} is accepted and {SAFE}")
+    return result
+
+
+def note_kept(result: Document, error: "AwayError", hint: str) -> None:
+    """Tell in a result why events are kept."""
+    told: IngestlayerError = error.copy()
+    told.hint = "; ".join(filter(None, (hint, error.hint)))
+    result["trouble"] = told.document()["error"]
+
+
+def kept(project: "Project") -> tuple[int, int | None]:
+    """Return how many events are kept on this machine, and since when."""
+    if is_file(project.store_path):
+        return 0, None
+    return open_spool(path_of(project)).count()
+
+
+def hand_over(runtime: "Runtime") -> int:
+    """Accept what is kept, in its order; return how many events."""
+    path = path_of(runtime.project)
+    if is_file(runtime.project.store_path) or not os.path.exists(path):
+        return 0
+    spool, count = open_spool(path), 0
+    while spool.count()[0]:
+        with spool.taken(runtime.store.most_together) as events:
+            _accept(runtime, events)
+            count += len(events)
+    return count
+
+
+def _accept(runtime: "Runtime", events: list[tuple[Event, str]]) -> None:
+    now = runtime.clock.now()
+    known = {event.id for event in runtime.store.history.events([event.id for event, _ in events])}
+    new = [(event, payload) for event, payload in events if event.id not in known]
+    looked_up = look_up(runtime, [event for event, _ in new])
+    foreseen = foresee(runtime, without_first(runtime, [event for event, _ in new], looked_up, now))
+
+    def work(transaction: "Transaction") -> None:
+        look_ahead(transaction, looked_up, foreseen)
+        for event, payload in new:
+            try:
+                accept(runtime, transaction, event, payload, now)
+            except RejectedError as error:
+                raw = Raw(event.type, event.payload, event.key, None, event.source)
+                bury_line(transaction, raw, payload, error, now, None)
+
+    transact(runtime, foreseen, work)

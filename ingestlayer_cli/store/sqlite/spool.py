@@ -1,0 +1,73 @@
+"""What is kept on this machine while the store that several machines share is out of reach: a small SQLite file."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+from ...model.events import Event
+from ..sql.lookups import stored_event
+from .connection import errors
+
+PATIENCE = 10  # seconds for another process that hands it over
+_TABLE = """
+CREATE TABLE IF NOT EXISTS kept (
+    seq INTEGER PRIMARY KEY,            -- the order in which they came
+    id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    key TEXT,
+    payload TEXT NOT NULL,
+    at INTEGER NOT NULL                 -- when it was kept
+) STRICT
+"""
+
+
+class SqliteSpool:
+    """See `contract.protocols.Spool`."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def add(self, events: Sequence[tuple[Event, str]], at: int) -> None:
+        rows = [(*event[:-1], payload, at) for event, payload in events]
+        columns = "id, type, received_at, source, key, payload, at"
+        with self._opened() as connection:
+            connection.executemany(f"INSERT INTO kept ({columns}) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING", rows)
+
+    @contextmanager
+    def taken(self, most: int) -> Iterator[list[tuple[Event, str]]]:
+        """Yield the first events that are kept; without an error inside they are forgotten at its end."""
+        select = f"SELECT id, type, received_at, source, key, payload, seq FROM kept ORDER BY seq LIMIT {most}"
+        with self._opened() as connection:
+            rows = connection.execute(select).fetchall()
+            yield [(stored_event(row), row[5]) for row in rows]
+            if rows:
+                connection.execute("DELETE FROM kept WHERE seq <= ?", (rows[-1][6],))
+
+    def count(self) -> tuple[int, int | None]:
+        if not os.path.exists(self.path):
+            return 0, None
+        with errors(self.path), closing(sqlite3.connect(self.path, timeout=PATIENCE)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'kept'").fetchone():
+                return 0, None
+            number, oldest = connection.execute("SELECT count(*), min(at) FROM kept").fetchone()
+        return number, oldest
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Open the file for one transaction; another process waits for it."""
+        with errors(self.path, PATIENCE):
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as connection:
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    connection.execute(_TABLE)
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise

@@ -1,0 +1,95 @@
+"""The database is away: what is accepted is kept on this machine, and handed over once."""
+
+import json
+import os
+import re
+
+import pytest
+
+from tests.support.posting import TYPE, Posting, envelope, payload, posted
+from tests.support.program import Result, here
+from tests.support.standin import SlackStandin
+
+CHECK = """
+[checks.quota]
+source = "usage.csv"
+value = "used / limit"
+levels = [1.0]
+key = ["customer_id"]
+emit = "usage.limit_reached"
+"""
+
+
+class Away:
+    """A project with a store in PostgreSQL that has one event, and whose server is out of reach until it is `back`."""
+
+    def __init__(self, posting: Posting, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.posting = posting
+        self._patch = monkeypatch
+        self._address = os.environ["DATABASE_URL"]
+        assert emit(posting, 0)["status"] == "accepted"
+        monkeypatch.setenv("DATABASE_URL", re.sub(r":\d+/", ":1/", self._address))
+
+    def back(self) -> None:
+        self._patch.setenv("DATABASE_URL", self._address)
+
+
+@pytest.fixture
+def away(shared_posting: Posting, monkeypatch: pytest.MonkeyPatch) -> Away:
+    return Away(shared_posting, monkeypatch)
+
+
+def emit(posting: Posting, number: int, code: int = 0, key: str | None = None) -> dict[str, object]:
+    data = ("--data", json.dumps(payload(number)), "--key", key or f"key-{number}")
+    result = here(posting.root, "emit", TYPE, *data, "--json")
+    assert result.code == code, result
+    return dict(result.json)
+
+
+def test_an_event_is_kept_and_handed_over_before_the_next(away: Away, slack: SlackStandin) -> None:
+    kept = emit(away.posting, 1, 75)
+    assert (kept["status"], kept["runs"], kept["kept"]) == ("accepted", [], True)
+    emit(away.posting, 2, 75)
+    away.back()
+    emit(away.posting, 3)
+    assert posted(slack) == ["c0", "c1", "c2", "c3"]
+    assert away.posting.ids[1] == kept["event"]["id"]  # type: ignore[index]
+    assert here(away.posting.root, "deliver").code == 0
+
+
+def test_its_key_is_judged_when_it_is_handed_over(away: Away, slack: SlackStandin) -> None:
+    assert emit(away.posting, 1, 75, key="key-0")["status"] == "accepted"
+    away.back()
+    assert here(away.posting.root, "deliver").code == 0
+    assert posted(slack) == ["c0"]
+    assert away.posting.sql("SELECT duplicates FROM events") == [(1,)]
+
+
+def test_a_batch_is_kept(away: Away, slack: SlackStandin) -> None:
+    file = away.posting.batch(envelope(number) for number in range(1, 4))
+    result: Result = here(away.posting.root, "emit", "--batch", str(file), "--json")
+    assert (result.code, result.json["accepted"], result.json["kept"]) == (75, 3, 3)
+    away.back()
+    assert here(away.posting.root, "deliver").code == 0
+    assert posted(slack) == ["c0", "c1", "c2", "c3"]
+
+
+def test_who_wants_no_spool_hears_that_nothing_is_accepted(away: Away) -> None:
+    text = (away.posting.root / "ingestlayer.toml").read_text()
+    away.posting.write("ingestlayer.toml", text + "spool = false\n")
+    assert "nothing was accepted" in str(emit(away.posting, 1, 78)["error"])
+
+
+def test_status_counts_what_is_kept(away: Away) -> None:
+    emit(away.posting, 1, 75)
+    assert "1 event is kept on this machine" in here(away.posting.root, "status").out
+
+
+def test_a_check_tells_later_what_it_could_not_judge(away: Away, slack: SlackStandin) -> None:
+    settings = (away.posting.root / "ingestlayer.toml").read_text()
+    away.posting.write("ingestlayer.toml", settings + CHECK)
+    away.posting.write("usage.csv", "customer_id,metric,limit,used,plan\nc7,seats,100,120,alerts\n")
+    assert here(away.posting.root, "check").code == 75
+    away.back()
+    assert here(away.posting.root, "check").code == 0
+    assert posted(slack) == ["c0", "c7"]
