@@ -129,7 +129,10 @@ def export(
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
-    """Write events as `emit --batch` takes them: NDJSON, the oldest first."""
+    """Write events as `emit --batch` takes them: NDJSON, the oldest first.
+
+    Without ingestlayer's own, which it does not take, unless --type names them.
+    """
     from ..system.console import Progress, note, say_json
 
     progress = Progress("event", quiet)
@@ -147,13 +150,19 @@ def export(
         )
         store = runtime.stored
         found = store.history.select(chosen, newest_first=False, looked=progress.at) if store else iter(())
-        count = _write(file, found)
+        count = _write(file, found if type_ is not None else _not_ours(found))
     progress.end()
     if json and file != "-":
         say_json({"exported": count, "file": file})
     elif not quiet:
         note(count_of(count, "event") + (f" written to {file}" if file != "-" else ""))
     return 0
+
+
+def _not_ours(found: Any) -> Any:
+    from ..model.events import OURS
+
+    return (item for item in found if not item.event.type.startswith(OURS))
 
 
 def _write(file: str, found: Any) -> int:

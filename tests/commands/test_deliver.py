@@ -282,6 +282,16 @@ def test_a_message_that_waits_for_its_next_attempt_is_no_bad_run(
     assert beats(monitor) == ["/start", ""]
 
 
+def test_one_that_stays_tells_it_again_and_again(posting: Posting, slack: SlackStandin, monitor: Receiver) -> None:
+    heartbeat(posting)
+    process = posting.start("deliver", "--watch")
+    try:
+        wait_until(lambda: beats(monitor) == ["/start", ""])  # and a minute later
+    finally:
+        process.terminate()
+        assert finished(process).code == 0
+
+
 def test_some_of_what_waits_is_no_run(posting: Posting, slack: SlackStandin, monitor: Receiver) -> None:
     heartbeat(posting)
     posting.run("deliver", "--channel", "#alerts")

@@ -9,7 +9,7 @@ from ingestlayer_cli.operations import alerts
 from ingestlayer_cli.operations.alerts import tell_and_send
 from tests.support.checks import table
 from tests.support.clock import FakeClock
-from tests.support.posting import Posting, deliver
+from tests.support.posting import TYPE, Posting, deliver
 from tests.support.program import finished, kill, wait_until
 from tests.support.receiver import Receiver
 from tests.support.standin import Message, SlackError, SlackStandin
@@ -281,3 +281,13 @@ def test_what_is_over_for_long_is_forgotten(watched: Posting, slack: SlackStandi
     clock.passes("2h")
     look(watched, clock)
     assert notes(watched) == []
+
+
+def test_an_export_is_taken_back_for_it_has_none_of_them_unless_they_are_named(
+    watched: Posting, slack: SlackStandin, clock: FakeClock
+) -> None:
+    kills(watched, slack, clock, 0)
+    look(watched, clock)
+    assert [json.loads(line)["type"] for line in watched.here("events", "export").out.splitlines()] == [TYPE]
+    (line,) = watched.here("events", "export", "--type", "ingestlayer.*").out.splitlines()
+    assert json.loads(line)["type"] == "ingestlayer.delivery_dead"

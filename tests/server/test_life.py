@@ -13,7 +13,7 @@ from tests.support.folder import USAGE, Folder
 from tests.support.posting import Posting, payload, posted
 from tests.support.program import wait_until
 from tests.support.serving import Serving, status, usage
-from tests.support.standin import SlackStandin
+from tests.support.standin import SlackError, SlackStandin
 
 HEAD = b"\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
@@ -26,6 +26,16 @@ def test_what_it_accepts_it_delivers(posting: Posting, slack: SlackStandin) -> N
         serving.post([{"type": USAGE, "payload": payload(2)}])
         wait_until(lambda: posted(slack) == ["c1", "c2"])
     assert posting.statuses() == {"delivered": 2}
+
+
+def test_what_is_wrong_with_itself_it_tells(posting: Posting, slack: SlackStandin) -> None:
+    slack.add_channel("ops")
+    posting.settings(more='[alerts]\nchannel = "#ops"\n')
+    slack.script.append(SlackError("is_archived"))
+    posting.accept([0])
+    with Serving(Folder(posting.root), "--open", env=posting.environment()):
+        wait_until(lambda: len(slack.posted_to("ops")) == 1)
+    assert posting.statuses() == {"dead": 1, "delivered": 1}
 
 
 def test_edited_files_count_at_once_and_while_they_are_broken_the_last_good_ones_do(project: Folder) -> None:
