@@ -27,7 +27,7 @@ def deliver(
     from ..engine import flow
     from ..engine.runtime import Runtime
     from ..engine.tally import WAIT
-    from ..engine.watching import Watch, deliver_noted
+    from ..engine.watching import Watch, deliver_noted, opened
     from ..project import load
     from ..store.contract.sending import Wanted, went
     from ..system.console import Progress, note, say, say_json_line
@@ -94,8 +94,8 @@ def deliver(
             for words in tell_and_send(runtime, None if watch else WAIT, said):
                 note(f"warning: {words}", "yellow")
 
-    opened = Runtime(_project(quiet), show=drawing(json or quiet))
-    with closing(Watch(opened, renewed, troubled, after)) as rounds:
+    first = opened(Runtime(_project(quiet), show=drawing(json or quiet)))
+    with closing(Watch(first, renewed, troubled, after)) as rounds:
         runtime, wanted = rounds.runtime, Wanted(pipeline=pipeline, target=channel)
         if doubt := check_known(runtime, pipeline, channel):
             note(f"warning: {doubt}", "yellow")

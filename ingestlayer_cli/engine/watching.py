@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..system.clock import MINUTE
 from ..system.document import Document
-from ..system.errors import IngestlayerError
+from ..system.errors import IngestlayerError, StoreError
 from . import flow
 from .records import DELIVERS, Record
 from .renewing import Renewing
@@ -108,6 +108,19 @@ class Watch:
 def _ready(runtime: Runtime) -> Runtime:
     """Return a runtime whose outbox is made: whoever stops it may come at any moment, also while modules are loaded."""
     runtime.outbox  # noqa: B018 (it is made when it is asked for)
+    return runtime
+
+
+def opened(runtime: Runtime) -> Runtime:
+    """Return a runtime whose store is open; that it cannot be opened is a bad run, of which the monitor is told."""
+    heart = runtime.heart(runtime.project.heartbeat)
+    try:
+        runtime.store  # noqa: B018 (it is opened when it is asked for)
+    except StoreError:
+        if heart is not None:
+            heart.ends(False)
+        runtime.close()
+        raise
     return runtime
 
 

@@ -292,6 +292,13 @@ def test_one_that_stays_tells_it_again_and_again(posting: Posting, slack: SlackS
         assert finished(process).code == 0
 
 
+def test_a_store_that_cannot_be_opened_is_a_bad_run(posting: Posting, slack: SlackStandin, monitor: Receiver) -> None:
+    heartbeat(posting)
+    posting.write(".ingestlayer/store.db", "no store")
+    assert posting.run("deliver", "-q").code == 78
+    assert beats(monitor) == ["/fail"]
+
+
 def test_some_of_what_waits_is_no_run(posting: Posting, slack: SlackStandin, monitor: Receiver) -> None:
     heartbeat(posting)
     posting.run("deliver", "--channel", "#alerts")
