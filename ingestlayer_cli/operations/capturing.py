@@ -137,8 +137,7 @@ class _One:
             before = self._before(depth)
             if depth > 1 and len(before) == len(self._before(depth // 2)):
                 break
-            test = self._scene(before)
-            masked = then._replace(targets=sorted(map(self.masking.text, then.targets)))
+            test, masked = self._scene(before), self._masked(then)
             outcome = self._run({**test, "expect": {"messages": len(masked.targets)}})
             if outcome.preview is None:
                 why = "; ".join(failure.got for failure in outcome.failures)
@@ -151,9 +150,12 @@ class _One:
             now = LedTo(sorted(row["target"] for row in run["messages"]), run["dropped_by"], run["reason"])
             words = f"then it {masked.words}, and as a test it {now.words}: {now.reason or failures[0].got}"
             why = why or words
-        test = self._scene(self._before(1))
-        masked = then._replace(targets=sorted(map(self.masking.text, then.targets)))
+        test, masked = self._scene(self._before(1)), self._masked(then)
         return {**test, "expect": _expected(masked, {"messages": []})}, masked, why
+
+    def _masked(self, then: LedTo) -> LedTo:
+        """Return where masked events go: a target may be of an event's value."""
+        return then._replace(targets=sorted(map(self.masking.text, then.targets)))
 
     def _run(self, test: dict[str, Any]) -> testing.CaseOutcome:
         data = tomllib.loads("\n".join(self._lines({"name": "captured", **test})))["tests"][0]
