@@ -26,10 +26,15 @@ def list_events(
     where: Where = None,
     pipeline: Pipeline = None,
     status: Status = None,
+    refused: Annotated[bool, typer.Option("--refused", help="What was not accepted, and why.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="At most so many.")] = 20,
     json: Json = False,
 ) -> int:
     """List events by the time they are of, newest first; with a customer, a name or any text, those about it."""
+    if refused:
+        from .events_refused import list_refused
+
+        return list_refused(word, type_, source, limit, json, others=(since, until, key, where, pipeline, status))
     from ..operations.finding import about
     from ..system.console import Progress, note, say, say_json_line, while_read
 

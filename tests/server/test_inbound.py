@@ -118,6 +118,8 @@ def test_what_fits_no_declaration_is_kept_and_taken_once_it_is_declared(served: 
     told = served.folder.run("why", "--refused", "--json").json
     assert (told["refused"]["type"], told["refused"]["source"]) == ("order.refunded", "app")
     assert "replay --refused" in told["hints"][0]
+    listed = served.folder.run("events", "list", "--refused", "--source", "app", "--json").lines[0]
+    assert (listed["type"], json.loads(listed["raw"])["idempotency_key"]) == ("order.refunded", "o_3")
     assert served.folder.run("replay", "--refused", "--yes", "--no-deliver").code == 65
     assert counts(served) == (events, letters + 1)  # it waits on
     served.folder.declare("order.refunded", ORDER)

@@ -13,6 +13,7 @@ DOCUMENTS: dict[str, Any] = {
     "emit --batch": events.BatchDocument,
     "preview": events.PreviewDocument,
     "events list *": events.EventDocument,
+    "events list --refused *": stories.RefusalDocument,
     "events show": events.ShownDocument,
     "events tail *": events.TailedDocument,
     "events export": events.ExportDocument,

@@ -403,10 +403,10 @@ class Refusals(Protocol):
         Without a word: the newest of all, or of a type.
         """
 
-    def about(self, text: str, most: int) -> list[dict[str, Any]]:
+    def about(self, text: str, most: int, type_: str | None = None, source: str | None = None) -> list[dict[str, Any]]:
         """Return what was refused and has a text in its type, in what came or in its reason, the newest first.
 
-        Whatever its case.
+        Whatever its case; an empty one stands in all. Of a type, exact or `usage.*`, and from a source, if given.
         """
 
     def conflicts(self, event_id: str) -> list[dict[str, Any]]:

@@ -32,11 +32,17 @@ class SqlRefusals:
         count = self._rows(f"SELECT count(*) FROM dead_letters WHERE {where}", *values)[0][0]
         return _document(rows[0]), count - 1
 
-    def about(self, text: str, most: int) -> list[dict[str, Any]]:
+    def about(self, text: str, most: int, type_: str | None = None, source: str | None = None) -> list[dict[str, Any]]:
         where, values = stands_in("type raw message", text)
-        return [
-            _document(row) for row in self._rows(f"{_LETTER} WHERE {where} ORDER BY seq DESC LIMIT ?", *values, most)
-        ]
+        if type_ is not None:
+            start = type_.removesuffix("*") if type_.endswith(".*") else None
+            where += " AND type = ?" if start is None else " AND substr(type, 1, ?) = ?"
+            values += [type_] if start is None else [len(start), start]
+        if source is not None:
+            where += " AND source = ?"
+            values.append(source)
+        rows = self._rows(f"{_LETTER} WHERE {where} ORDER BY seq DESC LIMIT ?", *values, most)
+        return [_document(row) for row in rows]
 
     def conflicts(self, event_id: str) -> list[dict[str, Any]]:
         rows = self._rows(

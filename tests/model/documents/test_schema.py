@@ -278,6 +278,7 @@ def test_why(bench: Bench) -> None:
     bench.document("replay", "replay", first["event"]["id"], "--again", "--yes")
     assert len(bench.document("why", "why", first["event"]["id"])["pipelines"][0]["runs"]) == 2
     assert bench.document("why", "why", "--refused")["status"] == "refused"
+    bench.lines("events list --refused *", "events", "list", "--refused")
     bench.document("pipelines pause", "pipelines", "pause", "limits")
     silent = bench.emit("hooli")["event"]["id"]
     assert bench.document("why", "why", silent)["pipelines"][0]["why_not"]

@@ -277,6 +277,9 @@ def test_refusals_are_found_by_any_text(store: Store) -> None:
     assert [row["raw"] for row in store.refusals.about("acme", 9)] == ['{"id": "acme\\"s"}', '{"id": "Acme"}']
     assert [row["raw"] for row in store.refusals.about('acme"s', 9)] == ['{"id": "acme\\"s"}']
     assert len(store.refusals.about("usage", 2)) == 2
+    assert len(store.refusals.about("", 9)) == 3
+    assert (len(store.refusals.about("", 9, "usage", "cli")), store.refusals.about("", 9, "usage.*")) == (3, [])
+    assert store.refusals.about("", 9, None, "app") == []
 
 
 def test_ids_are_as_short_as_they_are_unique(store: Store) -> None:
