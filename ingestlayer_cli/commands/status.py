@@ -58,34 +58,37 @@ def show(document: Any, quiet: bool = False) -> None:
 
 
 def _watch(json: bool) -> int:
-    """Draw the page anew until it is interrupted; without a terminal, or as JSON, a document a line."""
+    """Draw the page anew until it is interrupted; as JSON, a document a line."""
     import sys
     import time
 
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
     from ..operations.status import status as look
-    from ..render.status import lines
     from ..system.clock import Clock
-    from ..system.console import lost, say_json_line
+    from ..system.console import lost, safe, say_json_line
+    from ..system.errors import UsageError
     from . import settings
 
-    console, clock = Console(), Clock()
-
-    def page() -> Text:
-        found = lines(look(settings.project, clock), console.width)
-        return Text("\n").join(
-            Text(text, style or "default", no_wrap=True, overflow="ellipsis") for text, style in found
-        )
-
+    clock = Clock()
     if json:
         while lost(sys.stdout) is None:
             say_json_line(look(settings.project, clock))
             time.sleep(SECONDS)
         return 0
-    with Live(page(), console=console, auto_refresh=False, screen=console.is_terminal) as live:
+    if not sys.stdout.isatty():
+        raise UsageError("--watch draws on a terminal", "with --json it writes a document a line")
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    from ..render.status import lines
+
+    console = Console()
+
+    def page() -> Group:
+        found = lines(look(settings.project, clock), console.width)
+        return Group(*(Text(safe(text), style, overflow="fold") for text, style in found))
+
+    with Live(page(), console=console, auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(SECONDS)
             live.update(page(), refresh=True)

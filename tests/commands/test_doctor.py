@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from tests.support.person import EMIT, MARK, OTHER, TOKEN, Person
 from tests.support.program import LONG_AGO
+from tests.support.situations import Morning
 from tests.support.standin import Hang, SlackError
 
 ENTITIES = '[entities.customer]\nfile = "customers.csv"\nkey = "customer_id"\n'
@@ -281,3 +283,44 @@ def test_events_of_a_time_that_is_still_to_come_are_named(connected: Person) -> 
     connected.run(*EMIT, "--no-deliver", "--timestamp", "2200-01-01T00:00:00Z", "--allow-future")
     ((mark, words, _),) = findings(connected, "clock")
     assert (mark, words.startswith("1 event is of a time that is still to come")) == ("warning", True)
+
+
+# What it alone looks for: Slack is asked. What `status` names, too, is with the tests of that.
+ITS_OWN: dict[str, tuple[str, Callable[[Morning], object], Callable[[Morning], object]]] = {
+    "an archived channel": ("slack_channel", lambda it: it.archive(True), lambda it: it.archive(False)),
+    "a channel that is not there": (
+        "slack_channel",
+        lambda it: it.pipeline(channel="#alerst"),
+        lambda it: it.pipeline(channel="#alerts"),
+    ),
+    "a private channel without the bot": (
+        "slack_channel",
+        lambda it: it.post_to_a_private_channel(),
+        lambda it: it.invite_and_try(),
+    ),
+    "a token that may not post": (
+        "slack_missing_scope",
+        lambda it: it.slack.tokens.update({"xoxb-test": {"channels:read"}}),
+        lambda it: it.slack.tokens.update({"xoxb-test": {"channels:read", "chat:write", "groups:read"}}),
+    ),
+    "a revoked token": (
+        "not_connected",
+        lambda it: it.slack.revoked.add("xoxb-test"),
+        lambda it: it.slack.revoked.clear(),
+    ),
+    "a clock that is ahead": (
+        "slack_clock",
+        lambda it: setattr(it, "wrong", 3 * 3600.0),
+        lambda it: setattr(it, "wrong", 0.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ITS_OWN)
+def test_what_it_alone_names_it_names_no_more_once_that_is_mended(morning: Morning, name: str) -> None:
+    kind, comes, by_hand = ITS_OWN[name]
+    comes(morning)
+    (found,) = [row for row in morning.doctor() if row["kind"] == kind]
+    assert (found["mark"], bool(found["hint"])) == ("problem", True)
+    by_hand(morning)
+    assert [row for row in morning.doctor() if row["mark"] == "problem"] == []

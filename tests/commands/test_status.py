@@ -88,6 +88,11 @@ def test_values_of_events_are_literal_and_cut(morning: Morning) -> None:
     assert "\x1b" not in page
 
 
+def test_watch_needs_a_terminal(person: Person) -> None:
+    result = person.run("status", "--watch")
+    assert (result.code, "--json" in result.err) == (2, True)
+
+
 def test_watch_draws_it_anew_until_it_is_interrupted(person: Person) -> None:
     person.connect()
     env = person.environment({"TERM": "xterm"})

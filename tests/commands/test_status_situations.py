@@ -168,8 +168,7 @@ def _(it: Morning) -> None:
 
 @situation("channel_without_the_bot", kind="delivery_dead", subject="#secret", by_hand=lambda it: it.invite())
 def _(it: Morning) -> None:
-    it.slack.add_channel("secret", private=True, bot_is_member=False)
-    it.pipeline(channel="#secret")
+    it.post_to_a_private_channel()
     it.emit()
 
 

@@ -152,6 +152,15 @@ class Morning:
     def archive(self, archived: bool) -> None:
         self.slack.channels["alerts"].archived = archived
 
+    def post_to_a_private_channel(self) -> None:
+        self.slack.add_channel("secret", private=True, bot_is_member=False)
+        self.pipeline(channel="#secret")
+        self.write(f"events/{TYPE}.toml", f'{DECLARATION}[example]\ncustomer_id = "acme"\n')
+
+    def invite_and_try(self) -> None:
+        self.invite()
+        self.type("ingestlayer slack test '#secret'")
+
     def invite(self) -> None:
         self.slack.channels["secret"].bot_is_member = True
 
@@ -220,6 +229,7 @@ class Morning:
 
 
 _VARYING = (
+    (r"(\.toml):\d+:\d+:", r"\1:1:1:"),
     (r"(evt|dlv)_\w{26}", lambda found: f"{found[1]}_{'0' * 26}"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "2026-11-03 09:30:00 UTC"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-11-03 09:30 UTC"),

@@ -11,6 +11,7 @@ from . import workspaces
 from .channels import Standing, channels, standing
 from .client import Client, Identity, secret_of
 from .scopes import MAY_NOT_POST, NEEDED, missing
+from .trial import TRIED
 
 SKEW = 300  # seconds by which clocks may differ before signatures and the history look-up suffer
 
@@ -83,12 +84,18 @@ def _taken(project: Project, name: str) -> Standing | None:
     if store is None:
         return None
     try:
-        last = store.deliveries.last_settled("slack", name)
+        last, tried = store.deliveries.last_settled("slack", name), store.note(TRIED, name)
     finally:
         store.close()
+    if tried is not None and (last is None or tried > last.at):
+        return _private(tried)
     if last is None or last.status != "delivered" or "ts" not in last.receipt or "target" in last.receipt:
         return None
-    return Standing("ok", f"private; it took a message at {format_time(last.at)[:16].replace('T', ' ')} UTC")
+    return _private(last.at)
+
+
+def _private(at: int) -> Standing:
+    return Standing("ok", f"private; it took a message at {format_time(at)[:16].replace('T', ' ')} UTC")
 
 
 def _tell(identity: Identity, result: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A pipeline's example message, posted to try a connection out. Nothing of it is stored."""
+"""A pipeline's example message, posted to try a connection out. It is stored that its channel took it, and no more."""
 
 import json
 from typing import Any
@@ -14,6 +14,7 @@ from ...system.errors import Exit, ProjectError, UsageError, near_miss
 from . import workspaces
 from .client import NOT_SLACK, Client, SlackError, UnreachableError, secret_of
 
+TRIED = "slack test"  # the topic of the notes of channels that took one, and when
 MARK = "a test: `ingestlayer slack test`"
 
 
@@ -37,6 +38,10 @@ def post(runtime: Runtime, channel: str, pipeline: str | None, workspace: str = 
     except SlackError as error:
         error.exit_code = Exit.FOUND
         raise
+    if connection == "bot" and runtime.stored is not None:  # else a store would be made for it
+        now = runtime.clock.now()
+        with runtime.store.transaction() as transaction:
+            transaction.write_note(TRIED, channel, now, now)
     return {"pipeline": name, "channel": channel, "connection": connection, **place}
 
 
