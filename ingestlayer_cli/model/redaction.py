@@ -308,7 +308,9 @@ _remembered = lru_cache(maxsize=512)(_find)  # of an event and its copies each t
 # Secrets in what is shown ---------------------------------------------------------------------------------
 
 # Looser than a detector of events has to be: what stands in a file or on a command line, half a token too.
-_SHAPES = re.compile(r"(?:xox[a-z]|xapp)[-.][\w.~+/=:-]+|https?://hooks\.[\w.-]+/[\w.~+/=:%?&-]+", re.IGNORECASE)
+_SHAPES = re.compile(
+    r"(?:xox[a-z]|xapp)[-.][\w.~+/=:-]+|https?://hooks\.[\w.-]+/[\w.~+/=:%?&-]+|\bil_[\w-]{43}\b", re.IGNORECASE
+)
 SECRET = "[secret]"  # noqa: S105 - what stands for one
 
 
