@@ -1,15 +1,20 @@
 """The life of `serve`: what it delivers, what is edited meanwhile, and its end."""
 
 import json
+import resource
+import shutil
 import signal
 import socket
 import sqlite3
+import ssl
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 
+import httpx
 import pytest
 
-from tests.support.folder import USAGE, Folder
+from tests.support.folder import ACME, USAGE, Folder
 from tests.support.posting import Posting, payload, posted
 from tests.support.program import wait_until
 from tests.support.serving import Serving, status, usage
@@ -127,3 +132,38 @@ def test_a_port_that_is_taken_is_said(made: Callable[[str], Folder]) -> None:
 def test_a_project_that_is_broken_is_not_served(project: Folder) -> None:
     project.write("ingestlayer.toml", "nonsense = 1\n")
     assert project.run("serve", "--port", "0").code == 78
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl")
+def test_tls_without_a_proxy(project: Folder) -> None:
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 1 -keyout key.pem -out cert.pem"
+    subprocess.run(
+        [*command.split(), "-addext", "subjectAltName=IP:127.0.0.1"], cwd=project.root, check=True, capture_output=True
+    )
+    with Serving(project, "--open", "--ssl-certfile", "cert.pem", "--ssl-keyfile", "key.pem") as serving:
+        assert serving.url.startswith("https://")
+        trusted = ssl.create_default_context(cafile=str(project.root / "cert.pem"))
+        response = httpx.post(f"{serving.url}/v1/ingest", json={"events": [usage(1)]}, verify=trusted)
+        assert response.status_code == 202
+        with closing(socket.create_connection(("127.0.0.1", serving.port), timeout=30)) as plain:
+            plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert plain.recv(65536) == b""
+
+
+def test_nobody_but_the_program_itself_sends_its_own_events(project: Folder) -> None:
+    with Serving(project, "--open", "--no-deliver") as serving:
+        said = serving.post([{"type": "ingestlayer.delivery_dead", "payload": {}}])
+        assert (said.status_code, project.count("events")) == (400, 0)
+
+
+def test_a_disk_that_is_full_is_503_and_leaves_nothing(project: Folder) -> None:
+    assert project.run("emit", USAGE, *ACME).code == 0
+    with Serving(project, "--open", "--no-deliver") as serving:
+        no_end = resource.RLIM_INFINITY
+        resource.prlimit(serving.process.pid, resource.RLIMIT_FSIZE, (4096, no_end))
+        response = serving.post([usage(1)])
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+        assert str(project.root) not in response.text
+        resource.prlimit(serving.process.pid, resource.RLIMIT_FSIZE, (no_end, no_end))
+        assert serving.post([usage(1)]).status_code == 202
+    assert project.count("events") == 2
