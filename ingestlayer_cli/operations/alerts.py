@@ -20,6 +20,7 @@ from ..project.own import OWN
 from ..store.contract.accepting import NOTHING, Queued
 from ..system.clock import HOUR, MINUTE, format_time
 from ..system.errors import in_words
+from .gathering import SEVERAL, by_place, few
 from .troubles import checks, outbox, stores
 from .troubles.symptoms import Symptom, guarded
 
@@ -35,7 +36,6 @@ OPEN, RESOLVED = "open", "resolved"
 # What is the same to those who are told.
 _SAME = {"source_missing": "source_failing"}
 
-Troubles = dict[str, Symptom]  # by the name of its note
 Note = dict[str, Any]  # times in milliseconds
 
 
@@ -96,17 +96,16 @@ class Sighting:
         seen = [*_seen(project, store, now)]
         self.now = now
         self.is_whole = all(it.kind != "not_seen" for it in seen)
-        self.troubles: Troubles = {}
-        for it in seen:
-            kind = _SAME.get(it.kind, it.kind)
-            if OURS + kind in OWN:
-                self.troubles.setdefault(f"{kind}:{it.subject}", it._replace(kind=kind))
+        known = [it._replace(kind=_SAME.get(it.kind, it.kind)) for it in seen]
+        told = {name for name, note in store.notes(TOPIC).items() if note["told"] and note["until"] is None}
+        self.troubles = few(by_place([it for it in known if OURS + it.kind in OWN]), told)
         self._every = {name: data["every"] or 0 for name, data in project.checks.items()}
 
     def opens(self, trouble: Symptom, first_seen: int) -> bool:
         """Say whether it is worth a word: a check that never ran is, once its time has passed."""
         if trouble.kind == "check_stale" and trouble.since is None:
-            return trouble.mark == "problem" and self.now - first_seen > self._every[trouble.subject] + checks.GRACE
+            every = self._every.get(trouble.subject, 0)
+            return trouble.mark == "problem" and self.now - first_seen > every + checks.GRACE
         return trouble.mark == "problem" or trouble.kind == "store_full"
 
 
@@ -155,7 +154,8 @@ def _ended(note: Note, is_told: bool, now: int) -> News | None:
 
 def _title(trouble: Symptom) -> str:
     """Return the words for somebody who sees nothing else."""
-    return trouble.words if trouble.subject in trouble.words else f"{trouble.subject}: {trouble.words}"
+    is_told = trouble.subject == SEVERAL or trouble.subject in trouble.words
+    return trouble.words if is_told else f"{trouble.subject}: {trouble.words}"
 
 
 def _described(note: Note, trouble: Symptom) -> Note:

@@ -4,7 +4,6 @@ All of it is of a moment: what the store holds, and how the last runs ended. Not
 `store prune` forgets. https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +14,7 @@ from ..engine.records import CHECKS, DELIVERS
 from ..engine.runtime import Runtime
 from ..project import Project
 from ..system.errors import StoreError
+from .gathering import place_of
 from .troubles import troubles
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX = "ingestlayer_"
-PEOPLE = "@"  # stands for whoever got a direct message: nobody's address goes to a monitor
-_URL = re.compile(r"(https?://[^/?#]*).*", re.DOTALL)
 
 
 class Number(NamedTuple):
@@ -139,7 +137,7 @@ def _of_store(store: "Store") -> Iterator[Metric]:
     yield _gauge("runs", "Runs of pipelines on the stored events.", *runs)
     places: dict[tuple[str, str, str], int] = {}
     for (destination, target, status), count in sorted(totals.deliveries.items()):
-        place = destination, _place(target), status
+        place = destination, place_of(target), status  # nobody's address goes to a monitor
         places[place] = places.get(place, 0) + count
     names = "destination", "target", "status"
     deliveries = [(dict(zip(names, place, strict=True)), count) for place, count in places.items()]
@@ -157,12 +155,6 @@ def _of_store(store: "Store") -> Iterator[Metric]:
         waits[name] = waits.get(name, 0) + group.runs
     failed = [({"pipeline": name}, count) for name, count in sorted(waits.items())]
     yield _gauge("unfinished_runs", "Runs that failed, and wait to be run again.", *failed)
-
-
-def _place(target: str) -> str:
-    """Return a target as a label: of people, and of the paths of addresses, there may be as many as customers."""
-    found = _URL.fullmatch(target)
-    return PEOPLE if target.startswith(PEOPLE) else found[1] if found else target
 
 
 _NOTED = (

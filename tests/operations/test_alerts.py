@@ -291,3 +291,21 @@ def test_an_export_is_taken_back_for_it_has_none_of_them_unless_they_are_named(
     assert [json.loads(line)["type"] for line in watched.here("events", "export").out.splitlines()] == [TYPE]
     (line,) = watched.here("events", "export", "--type", "ingestlayer.*").out.splitlines()
     assert json.loads(line)["type"] == "ingestlayer.delivery_dead"
+
+
+def test_many_channels_that_fail_at_once_are_one_alert(watched: Posting, slack: SlackStandin, clock: FakeClock) -> None:
+    slack.script.extend([ARCHIVED] * 8)
+    for number in range(8):
+        watched.accept([number], channel=f"c{number}", clock=clock)
+    look(watched, clock)
+    look(watched, clock)
+    (alert,) = ops(slack)
+    assert alert.body["text"].startswith("8 troubles: #c0: 1 message is dead; #c1: ")
+    watched.sql("UPDATE deliveries SET status = 'delivered' WHERE status = 'dead' AND target <> '#c3'")
+    clock.passes("11m")
+    look(watched, clock)
+    assert told(watched) == [("delivery_dead", "open")] * 2
+    watched.sql("UPDATE deliveries SET status = 'delivered' WHERE status = 'dead'")
+    look(watched, clock)
+    assert told(watched)[2:] == [("delivery_dead", "resolved")]
+    assert len(ops(slack)) == 1
