@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ingestlayer_cli.entities.table import Place, Table
 
 INDEX_FROM = 256 * 1024  # bytes; a smaller file is kept in memory
+MISSES = 100  # keys of a large file that were not found, and for which others like them are looked up
 ROWS_KEPT = 10_000  # rows that were looked up; one more, and they are forgotten
 READ_AHEAD = 256 * 1024  # bytes
 # Two changes within one tick of the kernel's clock leave the same mtime: a younger file may change unseen.
@@ -98,6 +99,7 @@ class EntityFile:
         self._alike: dict[str, str] | None = None  # its keys by what people see of them
         self._error: ProjectError | None = None
         self._passes = 0
+        self._misses = 0  # for how many keys of a large file others like them were looked for
 
     def get(self, key: str, settled: bool = False) -> Row | None:
         """Return the first row whose key is `key`, or None.
@@ -135,11 +137,17 @@ class EntityFile:
             self._rows.update(self._read(wanted, stamp))
 
     def near_key(self, key: str) -> str:
-        """Return a key that people may take for one that `get` has not found; empty for none, and in a large file."""
-        if not isinstance(self._places, dict):
-            return ""
-        from ingestlayer_cli.entities.reading.cells import alike
+        """Return a key that people may take for one that `get` has not found; empty for none.
 
+        In a large file the usual ones are looked up, for the first that are not found.
+        """
+        from ingestlayer_cli.entities.reading.cells import alike, lookalikes
+
+        if not isinstance(self._places, dict):
+            self._misses += 1
+            with suppress(_StaleError):
+                return next(iter(self._find(lookalikes(key)) if self._misses <= MISSES else ()), "")
+            return ""
         if self._alike is None:
             self._alike = {alike(known): known for known in reversed(self._places)}
         wanted = alike(key)

@@ -68,9 +68,6 @@ class _Lint:
                     yield key, record[:3]
         except WholeFileError as error:
             self.note_fault(error.fault)
-        header = self.table.header
-        if header and self.key not in header:
-            self.note_fault(self.table.without_key(header).fault)
 
     def check(self, record: Record) -> None:
         value, fault = record[3:]
@@ -147,6 +144,8 @@ class _Lint:
         placed = sorted(self.placed())
         problems = [Problem(f"{self.name}:{line}:{column}", problem) for line, column, problem in placed]
         columns = self.columns if self.table.header is None else dict.fromkeys(self.table.header)
+        if self.table.header and self.key not in self.table.header:
+            problems.append(Problem("key", self.table.without_key(self.table.header).fault.words))
         for column in self.types:
             if columns and column not in columns:  # a mistake of the project's table, not of the file
                 words = f'types names "{column}", but there is no such column{near_miss(column, columns)}'

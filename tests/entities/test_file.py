@@ -458,3 +458,17 @@ def test_the_half_row_of_a_young_file_is_refused_and_the_others_are_found(tmp_pa
             file.get("b")
     settle(path)
     assert look_up(str(path), "b") == Row({"customer_id": "b", "mrr": "1"}, 3)
+
+
+@pytest.mark.parametrize("index_from", [ALWAYS_INDEXED, NEVER_INDEXED], ids=["large", "small"])
+@pytest.mark.parametrize(
+    ("key", "like"),
+    [("ACME", "acme"), ("ac me", "acme"), ("ac\u200bme", "acme"), ("0042", "42"), ("7", "007"), ("nobody", "")],
+)
+def test_for_a_key_that_is_not_there_one_is_told_that_looks_the_same(
+    key: str, like: str, index_from: int, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "c.csv", "customer_id,n\nacme,1\n42,2\n007,3\n")
+    with EntityFile("customer", path, "customer_id", {}, str(tmp_path / "i"), index_from=index_from) as file:
+        assert file.get(key) is None
+        assert file.near_key(key) == like

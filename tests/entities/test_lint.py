@@ -70,8 +70,8 @@ def test_a_record_with_too_many_cells_is_named(tmp_path: Path) -> None:
 
 def test_a_missing_key_column_is_named_with_the_near_miss(tmp_path: Path) -> None:
     ((place, problem),) = problems(write(tmp_path, "c.csv", "customerid,n\na,b\nc,d\n"))
-    assert place == "c.csv:1:1"
-    assert 'there is no column "customer_id", the key (did you mean "customerid"?)' in problem
+    assert place == "key"
+    assert problem == 'there is no column "customer_id", the key (did you mean "customerid"?)'
 
 
 def test_a_record_without_the_key_is_named_with_the_near_miss(tmp_path: Path) -> None:

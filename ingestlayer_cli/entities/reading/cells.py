@@ -92,6 +92,19 @@ def alike(key: str) -> str:
     return seen.lstrip("0") or seen
 
 
+def lookalikes(key: str) -> list[str]:
+    """Return keys that people may take for this one, for where no list of all that there are is at hand."""
+    bare = key.replace(" ", "")
+    found = [form(text) for text in (key, bare) for form in (str.lower, str.upper, str.capitalize, str.title)]
+    visible_alone = "".join([letter for letter in key if letter.isprintable()])
+    found += [visible_alone, alike(key), key.lstrip("0"), *(f"{'0' * zeros}{key}" for zeros in range(1, 9))]
+    return [
+        other
+        for other in dict.fromkeys(found)
+        if other not in ("", key) and other.isprintable() and alike(other) == alike(key)
+    ]
+
+
 def odd_key(key: str) -> str | None:
     """Say why a key is hardly what was meant by it, or None: a spreadsheet made it, or not all of it shows."""
     if not key.isprintable():

@@ -107,6 +107,9 @@ class _Inspection:
                 at = ("entities", kind, key, column)
                 yield finding(self.facts.sources[FILE].place(at), f"{words} in {name}")
                 continue
+            if path == "key":
+                yield finding(self.facts.sources[FILE].place(("entities", kind, "key"), 0), f"{words} in {name}")
+                continue
             found = finding(path, words)
             if found.line or words.startswith("…"):
                 # The file is called by its last name; its place in the project is told here.
