@@ -378,6 +378,23 @@ def _(it: Morning) -> None:
     it.fill_disk(1 << 20)
 
 
+def _set_right(it: Morning) -> None:
+    it.wrong = 0
+    it.emit("globex")
+
+
+@situation("clock_is_ahead_by_hours", kind="slack_clock", subject="Slack", rests=True, by_hand=_set_right)
+def _(it: Morning) -> None:
+    it.wrong = 3 * HOUR
+    it.emit()
+
+
+@situation("clock_is_ahead_by_a_year", kind="slack_clock", subject="Slack", rests=True, by_hand=_set_right)
+def _(it: Morning) -> None:
+    it.wrong = 365 * DAY
+    it.emit()
+
+
 @situation("clock_was_ahead_by_hours", kind="clock_behind", subject="clock")
 def _(it: Morning) -> None:
     it.wrong = 3 * HOUR

@@ -53,9 +53,12 @@ def _links(
     project: Project, store: "Store | None", now: int, is_asked: bool, waiting: list[Symptom]
 ) -> Iterator[Symptom]:
     """Yield how the connections are, but for those that are known by what waits for them."""
-    from ..slack.symptoms import connections  # which has what is here for its own
+    from ..slack.skew import skew  # which have what is here for their own
+    from ..slack.symptoms import connections
 
     told = {it.subject for it in waiting if it.kind == NOT_CONNECTED}
+    if store is not None and not is_asked:  # whoever is asked tells what time it is
+        yield from skew(store, now)
     sends = store is not None and outbox.delivers(store, now)
     yield from (
         it for it in connections(project, is_asked, sends) if it.kind != NOT_CONNECTED or it.subject not in told

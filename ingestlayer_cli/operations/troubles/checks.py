@@ -8,16 +8,15 @@ from ...checks.base import scope_of
 from ...engine.records import CHECKS
 from ...project import Project
 from ...project.check_table import kind_of
-from ...system.clock import DAY, MINUTE, format_duration
+from ...system.clock import MINUTE, format_duration
 from ...system.errors import Exit
 from ...system.processes import vanished
-from .symptoms import Symptom, age, minute, trouble
+from .symptoms import OLD, Symptom, age, minute, trouble
 
 if TYPE_CHECKING:
     from ...model.documents.projects import Mark
     from ...store.contract.protocols import Store
 
-STALE = 7 * DAY  # of a file that says itself nothing of it
 GRACE = 5 * MINUTE  # that a run may come late, or a tenth of the time between two
 
 Health = Literal["good", "running", "old", "failing", "overdue", "never ran"]
@@ -165,7 +164,7 @@ class _CheckLook:
         elif self.path is not None and not os.access(self.path, os.R_OK):
             by_hand = "make it readable for this user"
             yield self._trouble("problem", "source_missing", f"{self.said} cannot be read", by_hand=by_hand)
-        elif source_age is not None and source_age > (self.data["stale_after"] or STALE):
+        elif source_age is not None and source_age > (self.data["stale_after"] or OLD):
             words = f"{self.said} is {age(source_age)} old" if self.path else f"it was read {age(source_age)} ago"
             since = self.now - source_age
             yield self._trouble(

@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...project import Project
-from ...system.clock import DAY, parse_time
+from ...system.clock import parse_time
 from ...system.errors import count_of
-from .symptoms import Symptom, age, trouble
-
-STALE = 7 * DAY
+from .symptoms import OLD, Symptom, age, trouble
 
 
 def files(project: Project) -> Iterator[Symptom]:
@@ -65,7 +63,7 @@ def entities(project: Project, now: int) -> Iterator[Symptom]:
             continue
         at = int(os.stat(path).st_mtime * 1000)
         words = f"{name}: {age(max(now - at, 0))} old"
-        if now - at > STALE:
+        if now - at > OLD:
             hint = "is its export still running?"
             yield trouble("entities", "warning", "entities_old", name, words, since=at, hint=hint)
         else:

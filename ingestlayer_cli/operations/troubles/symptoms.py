@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ...model.documents.projects import LookDocument, Mark
 
 
+OLD = 7 * DAY  # of a file that says itself nothing of it
 NOT_CONNECTED = "not_connected"  # the kind of a connection that takes nothing; its subject is its label
 
 
