@@ -11,12 +11,29 @@ from .options import Json
 app = typer.Typer(help="The store: what it holds, forgetting what is old.", no_args_is_help=True)
 
 
+To = Annotated[str, typer.Option("--to", metavar="PLACE", help="A file, or a database: env:DATABASE_URL")]
+With = Annotated[str | None, typer.Option("--with", metavar="PLACE", help="Compare with a store: a file, env:NAME …")]
+SchemaName = Annotated[str, typer.Option("--in-schema", metavar="NAME", help="The schema of that database.")]
+_SCHEMA = "ingestlayer"
+
+
 @app.command()
-def info(json: Json = False) -> int:
+def info(
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the SQL that makes the store, and do nothing.")
+    ] = False,
+    compared: With = None,
+    in_schema: SchemaName = _SCHEMA,
+    json: Json = False,
+) -> int:
     """Show counts, sizes, the oldest delivery that waits, and check the file's integrity."""
     from ..system.console import say, say_json
     from ..system.errors import Exit
 
+    if schema:
+        return _say_schema(json)
+    if compared is not None:
+        return _compare(compared, in_schema, json)
     with open_beside() as runtime:
         found = runtime.store.upkeep.info()
     if json:
@@ -92,3 +109,65 @@ def vacuum(json: Json = False) -> int:
     else:
         say(f"{count_of(before, 'byte')} before, {after:,} after")
     return 0
+
+
+@app.command()
+def copy(to: To, in_schema: SchemaName = _SCHEMA, json: Json = False) -> int:
+    """Copy the store to another place, and compare: emitters may go on. One that was interrupted goes on, too."""
+    from ..operations import copying
+    from ..system.console import Progress, note, say_json
+
+    with open_beside() as runtime:
+        progress = Progress("rows", json)
+        result = copying.copy(runtime, copying.place_of(runtime, to, in_schema), progress.at)
+        progress.end()
+    if json:
+        say_json(result)
+    else:
+        _say_compared(result)
+        if result["same"]:
+            note(f"the same: now let [store] name {to}")
+        else:
+            note("something was written meanwhile: once the emitters rest, copy again", "yellow")
+    return _answer(result)
+
+
+def _say_schema(json: bool) -> int:
+    from ..project import load_beside
+    from ..store.opening import schema_of
+    from ..system.console import say, say_json
+    from . import settings
+
+    script = schema_of(load_beside(settings.project, keep=False).store_path)
+    if json:
+        say_json({"sql": script})
+    else:
+        say(script.rstrip())
+    return 0
+
+
+def _compare(place: str, in_schema: str, json: bool) -> int:
+    from ..operations import copying
+    from ..system.console import say_json
+
+    with open_beside(keep=False) as runtime:
+        result = copying.compare(runtime, copying.place_of(runtime, place, in_schema))
+    if json:
+        say_json(result)
+    else:
+        _say_compared(result)
+    return _answer(result)
+
+
+def _say_compared(result: Any) -> None:
+    from ..system.console import say
+
+    for name, it in result["tables"].items():
+        mark, style = ("✓", "") if it["same"] else ("✗", "yellow")
+        say(f"{mark} {name:18} {it['here']:>12,} {it['there']:>12,}", style)
+
+
+def _answer(result: Any) -> int:
+    from ..system.errors import Exit
+
+    return Exit.OK if result["same"] else Exit.FOUND

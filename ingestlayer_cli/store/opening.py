@@ -40,6 +40,18 @@ def open_to_read(place: str) -> "Store | None":
     return reading.open_to_read(place)
 
 
+def schema_of(place: str) -> str:
+    """Return the SQL that makes a store, for whoever may."""
+    if not is_file(place):
+        from .postgres.address import Address
+        from .postgres.schema import whole_script
+
+        return whole_script(Address.of(place).schema)
+    from .sqlite.schema import MIGRATIONS
+
+    return "".join(MIGRATIONS)
+
+
 def open_spool(path: str) -> "Spool":
     """Return what is kept in a file of this machine; it is made when something is."""
     from .sqlite.spool import SqliteSpool

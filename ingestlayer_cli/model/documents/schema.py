@@ -5,7 +5,21 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from . import checks, deliveries, entities, events, keys, metrics, past, pipelines, projects, slack, status, stories
+from . import (
+    checks,
+    copying,
+    deliveries,
+    entities,
+    events,
+    keys,
+    metrics,
+    past,
+    pipelines,
+    projects,
+    slack,
+    status,
+    stories,
+)
 
 # By command; of those with a star, one a line.
 DOCUMENTS: dict[str, Any] = {
@@ -48,6 +62,9 @@ DOCUMENTS: dict[str, Any] = {
     "sdk openapi": projects.OpenApiDocument,
     "sdk openapi --out": projects.SdkDocument,
     "store info": projects.StoreDocument,
+    "store info --schema": copying.ScriptDocument,
+    "store info --with": copying.ComparedDocument,
+    "store copy": copying.CopyDocument,
     "store prune": projects.PruneDocument,
     "store vacuum": projects.VacuumDocument,
     "entities get": entities.EntityDocument,

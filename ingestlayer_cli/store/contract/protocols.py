@@ -15,6 +15,7 @@ from ...model.memory import Kept, Memory, Remembered, Traits, Upsert
 from ...model.people import Person
 from ...system.clock import Clock
 from .accepting import First, Keys, LookedUp, NewDelivery, NewRun, Queued, Rate
+from .copying import Copied
 from .keys import ApiKey
 from .reading import (
     DeliverySelection,
@@ -501,6 +502,32 @@ class Upkeep(Protocol):
         """Give free space back to the disk; return the sizes in bytes before and after. Writers wait meanwhile."""
 
 
+class Copying(Protocol):
+    """The store as rows of tables, which any other store can take: their columns are the contract of both."""
+
+    def tables(self) -> list[str]:
+        """Return the names of the tables."""
+
+    def pages(self, table: str) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a table in the order of its key."""
+
+    def page(
+        self, table: str, after: tuple[Any, ...] | None, until: tuple[Any, ...] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows after one and up to another; without an end, the first of them."""
+
+    def write(
+        self, table: str, after: tuple[Any, ...] | None, until: tuple[Any, ...] | None, rows: list[tuple[Any, ...]]
+    ) -> None:
+        """Put rows in the place of all that are after one and up to another, in one transaction."""
+
+    def sums(self) -> dict[str, Copied]:
+        """Return the count and the checksum of each table."""
+
+    def end(self) -> None:
+        """Go on after what was written."""
+
+
 class Spool(Protocol):
     """Events that are kept on this machine until the store that several share is in reach, in their order."""
 
@@ -550,6 +577,11 @@ class Store(Memory, Protocol):
     def upkeep(self) -> Upkeep: ...
     @property
     def keys(self) -> ApiKeys: ...
+    @property
+    def copying(self) -> Copying: ...
+
+    def as_of_now(self) -> AbstractContextManager[None]:
+        """Read all inside of one moment, whatever others write meanwhile."""
 
     def transaction(self, may_repeat: bool = False) -> AbstractContextManager[Transaction]:
         """Commit what is written inside at the end; roll everything back on any exception.

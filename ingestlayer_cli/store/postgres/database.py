@@ -151,6 +151,19 @@ class PostgresDatabase(Base):
                 if self._is_inside or not self.link.is_lost:
                     raise
 
+    @contextmanager
+    def as_of_now(self) -> Iterator[None]:
+        """Hold one snapshot of the database."""
+        self.rows("SELECT 1")  # connected anew, where that is needed
+        with self.link.errors():
+            self.link.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._is_inside = True
+        try:
+            yield
+        finally:
+            self._is_inside = False
+            self._roll_back()
+
     def has_unfinished(self) -> bool:
         return bool(self.rows("SELECT EXISTS (SELECT 1 FROM unfinished)")[0][0])
 

@@ -240,6 +240,18 @@ def script(schema: str, version: int, is_there: bool = False) -> str:
     return f"{made}SET LOCAL search_path TO {name};\n{steps}\nUPDATE store SET version = {VERSION};\n"
 
 
+def whole_script(schema: str) -> str:
+    """Return the SQL that makes a store, for who may make tables, and what the role of the program needs then."""
+    name = quoted(schema)
+    return (
+        f"BEGIN;\n{script(schema, 0)}COMMIT;\n\n"
+        "-- For the role by which ingestlayer connects, where it is another one:\n"
+        f"-- GRANT USAGE ON SCHEMA {name} TO role;\n"
+        f"-- GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO role;\n"
+        f"-- GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {name} TO role;\n"
+    )
+
+
 def quoted(name: str) -> str:
     """Return an identifier as it stands in SQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -11,6 +11,7 @@ from .schema import VERSION
 from .version import version_of
 
 if TYPE_CHECKING:
+    from .copying import PostgresCopying
     from .history import PostgresHistory
     from .outbox import PostgresOutbox
     from .upkeep import PostgresUpkeep
@@ -30,6 +31,12 @@ class PostgresStore(Parts, PostgresDatabase):
         from .history import PostgresHistory
 
         return PostgresHistory(self)
+
+    @cached_property
+    def copying(self) -> "PostgresCopying":
+        from .copying import PostgresCopying
+
+        return PostgresCopying(self)
 
     @cached_property
     def upkeep(self) -> "PostgresUpkeep":

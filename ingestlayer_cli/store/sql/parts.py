@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from .base import Base
 
 if TYPE_CHECKING:
+    from .copying import SqlCopying
     from .deliveries import SqlDeliveries
     from .entities import SqlEntities
     from .history import SqlHistory
@@ -60,6 +61,12 @@ class Parts(Base):
         from .entities import SqlEntities
 
         return SqlEntities(self)
+
+    @cached_property
+    def copying(self) -> "SqlCopying":
+        from .copying import SqlCopying
+
+        return SqlCopying(self)
 
     @cached_property
     def keys(self) -> "SqlKeys":

@@ -73,6 +73,15 @@ class Database(Noticing, Base):
             version = version_of(self.connection, self.path)
             raise StoreError(f"the store {self.path} was replaced by one of version {version}", "try again")
 
+    @contextmanager
+    def as_of_now(self) -> Iterator[None]:
+        """Hold the state of the file that the first read inside meets."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.connection.execute("COMMIT")
+
     def expect_many(self) -> None:
         """Keep more pages at hand, and copy what changed to the file less often."""
         with errors(self.path):
