@@ -26,6 +26,9 @@ def serve(
     ] = None,
     certfile: Annotated[str | None, typer.Option("--ssl-certfile", metavar="FILE", help="TLS without a proxy.")] = None,
     keyfile: Annotated[str | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Its key.")] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="So many processes, where the store is PostgreSQL.")
+    ] = 1,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -51,7 +54,7 @@ def serve(
         if error.name not in ("starlette", "uvicorn", "h11"):
             raise
         raise UsageError("serve needs starlette and uvicorn", "pip install 'ingestlayer-cli[serve]'") from None
-    options = Options(host, port, is_open, not no_deliver, forwarded, certfile, keyfile, quiet)
+    options = Options(host, port, is_open, not no_deliver, forwarded, certfile, keyfile, quiet, workers)
     output = Output(sys.stdout.fileno())
 
     def said(words: str) -> None:

@@ -42,19 +42,19 @@ async def readyz(door: Door, request: Request) -> Response:
 
 async def metrics(door: Door, request: Request) -> Response:
     """Return the numbers of `ingestlayer metrics`."""
-    _check_reader(door, request)
+    await _check_reader(door, request)
     found, _ = await asyncio.to_thread(measured, await door.current())
     return Response(exposition(found), 200, {"Content-Type": CONTENT_TYPE})
 
 
 async def openapi(door: Door, request: Request) -> Response:
     """Describe what is taken, by the declarations as they are now."""
-    _check_reader(door, request)
+    await _check_reader(door, request)
     return answer(200, described.document(await door.current()))
 
 
-def _check_reader(door: Door, request: Request) -> None:
+async def _check_reader(door: Door, request: Request) -> None:
     """Let nobody but this machine, and who has a key, read what a project is like."""
     client = request.client.host if request.client else ""
     if not is_loopback(f"[{client}]" if ":" in client else client):
-        door.key(request)
+        await door.key(request)

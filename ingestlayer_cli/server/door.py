@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -11,6 +13,7 @@ from ..engine.renewing import Renewing
 from ..model.gate import Line
 from ..project import Project
 from ..store.contract.keys import ApiKey
+from ..store.opening import is_file
 from ..system.clock import Clock
 from .access import Buckets, Keys
 from .answers import LATER, SOON, unavailable
@@ -32,6 +35,7 @@ class Door:
         self.in_hand = 0  # requests that are not answered yet
         self.clock = Clock()
         self._keys = Keys(self._note_use)
+        self._aside = ThreadPoolExecutor(1, "ingestlayer-keys")  # what it uses is for one thread
         self._buckets = Buckets()
         self._waiting: dict[Brought, asyncio.Future[list[Became]]] = {}
 
@@ -42,6 +46,7 @@ class Door:
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
 
     def close(self) -> None:
+        self._aside.shutdown()
         self._keys.close()
 
     @property
@@ -51,13 +56,15 @@ class Door:
 
     # Who may send, and how often --------------------------------------------------------------------------
 
-    def key(self, request: Request) -> ApiKey | None:
+    async def key(self, request: Request) -> ApiKey | None:
         """Return the key of a request, None where none is needed; HttpError for any other request."""
         self.check_life()
         if self.is_open:
             return None
-        path = self.project.store_path
-        key = self._keys.of_header(request.headers.get("authorization", ""), path, self.clock.now())
+        place = self.project.store_path
+        look = partial(self._keys.of_header, request.headers.get("authorization", ""), place, self.clock.now())
+        # A file answers at once; a database may be far, or away.
+        key = look() if is_file(place) else await self._loop.run_in_executor(self._aside, look)
         request.scope["facts"]["key"] = key.name
         return key
 

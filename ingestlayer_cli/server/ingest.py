@@ -21,7 +21,7 @@ _NAMES = ("type", "payload", "idempotencyKey", "timestamp")
 
 async def ingest(door: Door, request: Request) -> Response:
     """Accept the events of a request, each by itself; answer once all of it is durable."""
-    key = door.key(request)
+    key = await door.key(request)
     door.take(f"key {key.name if key else ''}")
     check_json(request)
     judged = [

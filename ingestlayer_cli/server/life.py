@@ -15,9 +15,11 @@ from ..engine.group import Writer
 from ..engine.renewing import Renewing
 from ..engine.runtime import Runtime
 from ..project import load
+from ..store.opening import is_file
 from ..system.clock import Clock
 from ..system.errors import MachineError, UsageError
 from .app import Application
+from .crew import Crew
 from .door import Door
 from .log import Output
 from .protocol import HEAD_BYTES, PatientProtocol
@@ -40,6 +42,7 @@ class Options(NamedTuple):
     certfile: str | None
     keyfile: str | None
     is_quiet: bool
+    workers: int
 
 
 class Life:
@@ -70,18 +73,31 @@ class Life:
     def run(self) -> bool:
         """Serve until a signal ends it; say whether that was Ctrl-C."""
         config = self._config()
-        renewing = Renewing(Runtime(load(self._path)), lambda: Runtime(load(self._path).sound()), self._troubled)
+        with Runtime(load(self._path)) as runtime:
+            self._remark(runtime)
+            self._check_workers(runtime)
+        listening = self._listening()
+        self._said(f"listening on {self._address(listening)}")
+        if self._options.workers > 1:
+            return Crew(self._options.workers, lambda: self._alone(config, listening), self._said).run()
+        return self._alone(config, listening)
+
+    def _alone(self, config: uvicorn.Config, listening: socket.socket) -> bool:
+        """Serve in this process."""
         try:
-            self._remark(renewing.runtime)
-            listening = self._listening()
-        except BaseException:
-            renewing.close()
-            raise
-        return asyncio.run(self._serve(config, listening, renewing))
+            renewing = Renewing(Runtime(load(self._path)), lambda: Runtime(load(self._path).sound()), self._troubled)
+            return asyncio.run(self._serve(config, listening, renewing))
+        finally:
+            self._output.close()
+
+    def _check_workers(self, runtime: Runtime) -> None:
+        if self._options.workers > 1 and is_file(runtime.project.store_path):
+            words = "--workers: a store in a file has one writer at a time, and more would wait for each other"
+            raise UsageError(words, "PostgreSQL takes many: [store] url in ingestlayer.toml")
 
     def _remark(self, runtime: Runtime) -> None:
         has_keys = any(key.revoked_at is None for key in runtime.store.keys.every())
-        if not (has_keys or self._options.is_open):
+        if not (has_keys or self._options.is_open or runtime.project.sources):
             self._said("there are no keys: `ingestlayer keys create NAME` makes one, --open needs none")
 
     async def _serve(self, config: uvicorn.Config, listening: socket.socket, renewing: Renewing) -> bool:
@@ -98,7 +114,6 @@ class Life:
             worker.start()
         serving = asyncio.create_task(server.serve([listening]))
         try:
-            self._said(f"listening on {self._address(listening)}")
             await asyncio.wait([serving, asyncio.create_task(self._told.wait())], return_when=asyncio.FIRST_COMPLETED)
             await self._finish(door, worker)
         finally:

@@ -4,6 +4,8 @@ import json
 import os
 import threading
 from collections import deque
+from collections.abc import Iterator
+from select import PIPE_BUF
 from typing import Any
 
 from ..system.clock import Clock, format_time
@@ -23,10 +25,13 @@ class Output:
         self._is_busy = False
         self._is_closed = False
         self._clock = Clock()
-        threading.Thread(target=self._work, name="ingestlayer-log", daemon=True).start()
+        self._has_begun = False
 
     def add(self, text: str) -> None:
         with self._lock:
+            if not self._has_begun:  # not before: a process that is forked takes no thread along
+                threading.Thread(target=self._work, name="ingestlayer-log", daemon=True).start()
+                self._has_begun = True
             if len(self._waiting) >= MOST_WAITING:
                 self._lost += 1
             else:
@@ -58,16 +63,21 @@ class Output:
                 self._lost, self._is_busy = 0, True
             if lost:
                 texts.append(json.dumps({"at": format_time(self._clock.now()), "lost_lines": lost}) + "\n")
-            if not self._written("".join(texts).encode("utf-8", "backslashreplace")):
-                return
+            try:
+                for data in _together(texts):
+                    while data:
+                        data = data[os.write(self._file, data) :]
+            except OSError:  # closed, or full: that stops nothing
+                pass
 
-    def _written(self, data: bytes) -> bool:
-        try:
-            while data:
-                data = data[os.write(self._file, data) :]
-        except OSError:  # closed, or full: that stops nothing
-            with self._lock:
-                self._waiting.clear()
-                self._is_busy = False
-                self._lock.notify_all()
-        return not data
+
+def _together(texts: list[str]) -> Iterator[bytes]:
+    """Yield texts in as few pieces as a pipe takes whole: other processes may write to it, too."""
+    piece = b""
+    for text in texts:
+        data = text.encode("utf-8", "backslashreplace")
+        if piece and len(piece) + len(data) > PIPE_BUF:
+            yield piece
+            piece = b""
+        piece += data
+    yield piece

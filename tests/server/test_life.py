@@ -113,6 +113,7 @@ def test_ctrl_c_is_130(project: Folder) -> None:
             "--host no.such.host.invalid",
         ),
         (("--ssl-certfile", "customers.csv"), 2, "--ssl-certfile customers.csv"),
+        (("--workers", "2"), 2, "a store in a file has one writer"),
         (("--ssl-keyfile", "x"), 2, "--ssl-keyfile without --ssl-certfile"),
     ],
 )
