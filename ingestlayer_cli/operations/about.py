@@ -21,5 +21,8 @@ def title(destination: str, body: Any) -> str:
     """Return the first words of a message as its destination keeps it."""
     if not isinstance(body, dict):
         return ""
-    texts = families.member("destinations", families.kind_of(destination)).texts(body)
+    try:
+        texts = families.member("destinations", families.kind_of(destination)).texts(body)
+    except (ImportError, LookupError, TypeError):  # a kind that there was, or a body that another program has queued
+        texts = [str(body.get("text", ""))]
     return next((" ".join(text.split()) for text in texts if text.strip()), "")

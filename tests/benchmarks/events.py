@@ -72,6 +72,7 @@ def main() -> None:
         size = os.path.getsize(folder / ".ingestlayer" / "store.db") / 1e6
         print(f"{count:,} events, {size:,.0f} MB")
         events = [SCRIPT, "-C", str(folder), "events", "list", "--limit", "50"]
+        deliveries = [SCRIPT, "-C", str(folder), "deliveries", "list"]
         why = [SCRIPT, "-C", str(folder), "why"]
         lines = {
             "python -c pass": [sys.executable, "-c", "pass"],
@@ -87,6 +88,14 @@ def main() -> None:
             "events list --source (no hit)": [*events, "--source", "nobody"],
             "events list --status dead": [*events, "--status", "dead"],
             "events list --status failed": [*events, "--status", "failed"],
+            "events list --status dropped": [*events, "--status", "dropped"],
+            "events list CUSTOMER": [*events, "c77"],
+            "events list WORD (no hit)": [*events, "nobody"],
+            "deliveries list": deliveries,
+            "deliveries list --status dead": [*deliveries, "--status", "dead"],
+            "deliveries list CUSTOMER": [*deliveries, "c77"],
+            "deliveries list WORD (no hit)": [*deliveries, "nobody"],
+            "why CUSTOMER": [*why, "c77"],
             "events list --where (hit)": [*events, "--where", "$event.used % 10 == 0"],
             "events show @last": [SCRIPT, "-C", str(folder), "events", "show", "@last"],
             "why @last": [*why, "@last"],

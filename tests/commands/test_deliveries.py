@@ -356,3 +356,8 @@ def test_events_that_come_after_a_prune_of_everything_are_delivered(posting: Pos
     assert rows(posting, "events", "runs", "deliveries", "attempts") == [0] * 4
     assert posting.emit(7).code == 0
     assert rows(posting, "events", "runs", "deliveries", "attempts") == [1] * 4
+
+
+def test_a_body_that_nobody_of_ours_composed_is_listed_by_its_text(mixed: Posting) -> None:
+    mixed.sql("UPDATE deliveries SET body = '{\"text\": \"hi\"}', destination = 'gone'")
+    assert {row["title"] for row in listed(mixed)} == {"hi"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...system.clock import format_time
 from ..contract.reading import DeliverySelection, LastSettled, NotArrived
-from ..contract.sending import GIVEN_UP, Attempt, went
+from ..contract.sending import ARRIVED, GIVEN_UP, STATUSES, Attempt, went
 from .about import about_event, stands_in
 from .base import Base
 from .lookups import of_other_types
@@ -22,6 +22,8 @@ _OLDER = (  # what waits in the lane of a delivery `d`, and was queued before it
     " FROM deliveries w WHERE w.lane = d.lane AND w.seq < d.seq"
     " AND w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
 )
+_OPEN = [status for status in STATUSES if status not in ARRIVED]
+_BY_STATUS = "d.status <> 'delivered'"  # so that there is an index for it
 _BEFORE = ("id", "event", "status", "next_at", "error", "hint")
 _FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.seq = d.lane"
 
@@ -151,7 +153,10 @@ class SqlDeliveries:
 def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
     terms, values = ["TRUE"], []
     if selection.open_only:
-        terms.append("d.status NOT IN ('delivered', 'shown') AND d.superseded_by IS NULL")
+        terms.append(f"d.status IN ({', '.join('?' * len(_OPEN))}) AND {_BY_STATUS} AND d.superseded_by IS NULL")
+        values += _OPEN
+    if selection.status is not None and selection.status != "delivered":
+        terms.append(_BY_STATUS)
     for column, value in (("status =", selection.status), ("queued_at >=", selection.since)):
         if value is not None:
             terms.append(f"d.{column} ?")
