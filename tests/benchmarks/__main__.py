@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "check": [],
     "events": ["200000"],
     "batch": [],
+    "indexes": ["20000", "5"],
     "scale": [],
     "steps": [],
     "ingest": [],
