@@ -112,6 +112,7 @@ def _say(project: Project, result: Document) -> None:
             say(f"    {run['outcome']}{by}: {_why(run)}", "red" if run["outcome"] == "failed" else "")
         for delivery in run["deliveries"]:
             error = f": {delivery['error']}" if delivery["error"] else ""
+            error = f" until {delivery['next_at']}" if not error and "next_at" in delivery else error
             style = {"delivered": "green", "shown": "green", "dead": "red"}.get(delivery["status"], "yellow")
             say(f"    {place_of(delivery)} {delivery['status']}{error}", style)
         for skipped in run["skipped"]:

@@ -284,8 +284,8 @@ def _unread(runs: _Numbered, status: str) -> list[dict[str, Any]]:
     ]
 
 
-# `meant` only where it is another target.
-_SHOWN = ("id", "destination", "target", "meant", "status", "attempts", "error")
+# `meant` only where it is another target, `next_at` only of one that is delayed.
+_SHOWN = ("id", "destination", "target", "meant", "status", "attempts", "error", "next_at")
 
 
 def _accepted(event: Event, runs: _Numbered, states: list[dict[str, Any]], waits: dict[int, str | None]) -> Document:

@@ -306,14 +306,16 @@ def test_a_pipeline_that_is_still_paused_is_resumed_before_the_replay(bench: Ben
 def test_a_delayed_message_says_when_it_goes(bench: Bench) -> None:
     bench.pipeline(THROTTLE.replace("max = 1", 'max = 1\nmode = "delay"') + DESTINATION)
     emit(bench)
-    emit(bench)
+    second = emit(bench)
     (row,) = [place["delivery"] for place in told(bench)["pipelines"][0]["runs"][0]["destinations"]]
+    assert second.delivery["next_at"] == row["next_at"]
+    assert f"#alerts pending until {row['next_at'][:2]}" in bench.run("emit", TYPE, "customer_id=acme").out
     at = f"{row['next_at'][:10]} {row['next_at'][11:19]} UTC"
-    assert told(bench)["hints"] == [
+    assert told(bench, row["id"])["hints"] == [
         f"from {at} on it is sent with: ingestlayer deliver",
         f"to make it due now: ingestlayer deliveries retry {row['id']}",
     ]
-    assert f"= waits for #alerts until {at}" in why(bench)
+    assert f"= waits for #alerts until {at}" in why(bench, row["id"])
 
 
 def test_a_message_behind_an_older_one_has_the_cause_of_that(bench: Bench) -> None:

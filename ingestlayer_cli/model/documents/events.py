@@ -62,6 +62,7 @@ class QueuedDocument(TypedDict):
     status: Status
     attempts: int
     error: str | None
+    next_at: NotRequired[str]  # when it goes, where it is delayed
 
 
 class RunDocument(TypedDict):

@@ -194,7 +194,7 @@ class StoredOutbox(Protocol):
         """Return what a workspace said of these e-mail addresses."""
 
     def states(self, queued: Queued) -> list[dict[str, Any]]:
-        """Return deliveries as `--json` shows them, with `run` and `hint` beside."""
+        """Return deliveries as `--json` shows them, with `run` and `hint` beside; of one that is delayed, `next_at`."""
 
     def counts(self, queued: Queued) -> dict[str, int]:
         """Count deliveries by status; what is shown only where something is."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ...model.people import Person
-from ...system.clock import HOUR
+from ...system.clock import HOUR, format_time
 from ..contract.accepting import NOTHING, Queued
 from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Doubtful, Leased, Wanted, went
 from .base import Base
@@ -280,11 +280,13 @@ class SqlOutbox:
 
     def states(self, queued: Queued) -> list[dict[str, Any]]:
         names = ("run", "id", "destination", "target", "status", "attempts", "error", "hint")
-        select = f"SELECT receipt, {', '.join(names)} FROM deliveries WHERE seq BETWEEN ? AND ? ORDER BY seq"
+        later = "CASE WHEN status = 'pending' AND due_at > queued_at THEN due_at END"
+        select = f"SELECT receipt, {later}, {', '.join(names)} FROM deliveries WHERE seq BETWEEN ? AND ? ORDER BY seq"
         found = []
-        for receipt, *row in (row for ends in spans(queued) for row in self._rows(select, *ends)):
+        for receipt, at, *row in (row for ends in spans(queued) for row in self._rows(select, *ends)):
             state = dict(zip(names, row, strict=True))
-            found.append(state | went(state["target"], _read(receipt)))
+            state |= went(state["target"], _read(receipt))
+            found.append(state if at is None else state | {"next_at": format_time(at)})
         return found
 
     def counts(self, queued: Queued) -> dict[str, int]:
