@@ -151,7 +151,7 @@ class SqlDeliveries:
 
 
 def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
-    terms, values = ["TRUE"], []
+    terms, values = ["TRUE"], list[Any]()
     if selection.open_only:
         terms.append(f"d.status IN ({', '.join('?' * len(_OPEN))}) AND {_BY_STATUS} AND d.superseded_by IS NULL")
         values += _OPEN
