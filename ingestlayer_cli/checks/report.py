@@ -1,10 +1,11 @@
 """What a run of a check tells: the document of `check --json`, and the decisions for its log."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..engine import tally
 from ..engine.pipeline import Run
+from ..model.crossings import Held
 from ..store.contract.sending import COUNTED
 from ..system.clock import format_time
 from ..system.document import Document
@@ -32,22 +33,23 @@ class Report:
     """Gathers what is told. Only what is committed is told."""
 
     def __init__(self, data: dict[str, Any], judge: Judge, is_logged: bool) -> None:
-        self.decisions: list[dict[str, Any]] = []  # where there is a log of them
+        self._decisions: list[dict[str, Any]] = []  # where there is a log of them
         self.waiting: Container[str] = ()  # the events that wait for a run that failed
         self._name: str = data["name"]
         self._emit: str = data["emit"]
         self._cleared: str = data["cleared"] or ""
         self._judge = judge
         self._is_logged = is_logged
-        self._known = 0  # rows that were known as they were read, and the decisions of these
-        self._known_decisions: list[dict[str, Any]] = []
+        self._known = 0  # rows that were known as they were read, and for the log key, value and what is held of each
+        self._known_rows: list[tuple[str, float, Held]] = []
+        self._known_at: int | None = None  # before which decision they are told, once the source was read
         self._states: dict[str, str] = {}  # what became of the others that are at a level, by key
 
     def know(self, row: Judged, crossed: Reached) -> None:
         """Note a row that is at a level, is known, and changes nothing."""
         self._known += 1
         if self._is_logged:
-            self._known_decisions.append(self._line("known", _of(row) | _known(crossed)))
+            self._known_rows.append((row.key, row.value, crossed.before))
 
     def begun(self, source: Source, period: str | None) -> Document:
         """Return the document of a source that was read."""
@@ -55,7 +57,7 @@ class Report:
         problems = [{source.unit: number, "key": key, "problem": words} for number, key, words in judge.problems]
         for row in problems:
             self.decide("problem", **row)
-        self.decisions += self._known_decisions
+        self._known_at = len(self._decisions)
         found = filter(None, (judge.proposal, judge.odd_keys(source.unit)))
         told = [*source.notes, *(f"{source.name}: {words}" for words in found)]
         notes = {"notes": told} if told else {}
@@ -90,7 +92,7 @@ class Report:
             self._states[row.key] = "unfinished"
             self._decide("unfinished", row, level=crossed.before.level, event=event)
         elif state == "known":
-            self._decide("known", row, **_known(crossed))
+            self._decide("known", row, **_known(crossed.before))
         elif state == "duplicate":
             # The store knows the event, though not what was held: it was told.
             self._decide("duplicate", row, level=crossed.level, event=event)
@@ -139,10 +141,18 @@ class Report:
         self.decide("checked", **counts, problems=result["problem_count"])
         return result
 
+    def decisions(self) -> Iterator[dict[str, Any]]:
+        """Yield what was decided: hundreds of thousands may be known, of which each is made as it is written."""
+        at = self._known_at
+        yield from self._decisions[:at]
+        for key, value, held in self._known_rows if at is not None else ():
+            yield self._line("known", {"key": key, "value": value, **_known(held)})
+        yield from self._decisions[at:] if at is not None else ()
+
     def decide(self, decision: str, **details: Any) -> None:
         """Add a decision that is about no row that is judged."""
         if self._is_logged:
-            self.decisions.append(self._line(decision, details))
+            self._decisions.append(self._line(decision, details))
 
     def _decide(self, decision: str, row: Judged, **details: Any) -> None:
         self.decide(decision, **_of(row), **details)
@@ -155,9 +165,8 @@ def _of(row: Judged) -> dict[str, Any]:
     return {"key": row.key, "value": row.value}
 
 
-def _known(crossed: Reached) -> dict[str, Any]:
-    since = crossed.before.since
-    return {"level": crossed.before.level, "since": None if since is None else format_time(since)}
+def _known(held: Held) -> dict[str, Any]:
+    return {"level": held.level, "since": None if held.since is None else format_time(held.since)}
 
 
 def _why(error: RejectedError) -> str:

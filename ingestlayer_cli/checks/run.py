@@ -6,7 +6,7 @@ commits, never by the clock: one that steps back changes nothing but the period.
 """
 
 from binascii import crc32
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..engine import tally
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..store.contract.protocols import Store, Transaction
     from ..store.contract.unfinished import UnfinishedRun
 
-Decided = Callable[[list[dict[str, Any]]], None]
+Decided = Callable[[Iterable[dict[str, Any]]], None]
 
 
 class CheckOptions(NamedTuple):
@@ -120,7 +120,7 @@ class _Check:
         else:
             result = self._judged(source, candidates)
         if self.options.decided is not None and not self.options.dry_run:
-            self.options.decided(self.report.decisions)
+            self.options.decided(self.report.decisions())
         return result
 
     # Reading ------------------------------------------------------------------------------------------

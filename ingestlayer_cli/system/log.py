@@ -2,10 +2,14 @@
 
 import json
 import os
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from .clock import Clock, format_time
 from .errors import UsageError
+
+AT_ONCE = 1_000  # lines of a write
 
 
 class Log:
@@ -28,12 +32,14 @@ class Log:
         """Append one line: when, which command, what was decided, of what."""
         self.add_all([{"decision": decision, **details}])
 
-    def add_all(self, lines: list[dict[str, Any]]) -> None:
-        """Append many lines at once."""
+    def add_all(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Append many lines, some at once."""
         head = {"at": format_time(self._clock.now()), "command": self._command, "pid": os.getpid()}
-        text = "".join([json.dumps({**head, **line}, ensure_ascii=False) + "\n" for line in lines])
+        rest = iter(lines)
         try:
-            self._write(text.encode("utf-8", "backslashreplace"))
+            while some := list(islice(rest, AT_ONCE)):
+                text = "".join([json.dumps({**head, **line}, ensure_ascii=False) + "\n" for line in some])
+                self._write(text.encode("utf-8", "backslashreplace"))
         except OSError as error:
             from .console import note
 

@@ -1,14 +1,17 @@
 """Reading a batch: what one transaction gets is bounded by lines and by bytes."""
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from ingestlayer_cli.engine.batch import CHUNK, CHUNK_BYTES, CsvBatch, NdjsonBatch, chunked
 from ingestlayer_cli.model.gate import MAX_PAYLOAD, Line
 from ingestlayer_cli.system.errors import UsageError
+from tests.support.program import LONG_AGO
 
 LONG = b'{"type": "t", "payload": {"x": "' + b"x" * (MAX_PAYLOAD - 50) + b'"}}\n'
 
@@ -55,3 +58,32 @@ def test_what_cannot_be_read_is_no_batch() -> None:
         pytest.raises(UsageError, match="the batch cannot be read: Bad file"),
     ):
         list(NdjsonBatch(file, None, "test").chunks())
+
+
+class Growing(io.BytesIO):
+    """A file that is still written: each of its pieces is there when the one before has ended."""
+
+    def __init__(self, file: BinaryIO, *pieces: bytes) -> None:
+        super().__init__()
+        self._file = file  # whose time says when it has changed
+        self._pieces = iter([piece for whole in pieces for piece in (whole, b"")])
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return next(self._pieces, b"")
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+
+@pytest.mark.parametrize(
+    ("is_young", "used"), [(True, "1000"), (False, "1")], ids=["is waited for", "of an old file is taken"]
+)
+def test_a_last_line_without_its_end(is_young: bool, used: str, tmp_path: Path) -> None:
+    path = tmp_path / "usage.csv"
+    path.write_bytes(b"")
+    if not is_young:
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    with path.open("rb") as file:
+        batch = CsvBatch(Growing(file, b"who,used\nacme,1", b"000\n"), "t", None, "test")
+        payloads = [line.raw and line.raw.payload for chunk in batch.chunks() for line in chunk]
+    assert payloads == [{"who": "acme", "used": used}]
