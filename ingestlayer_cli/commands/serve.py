@@ -6,6 +6,8 @@ import typer
 
 from .options import Json, Quiet
 
+AGAIN = 60  # seconds after which a trouble that lasts is told again
+
 
 def serve(
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
@@ -38,6 +40,7 @@ def serve(
     in hand.
     """
     import sys
+    from time import monotonic
 
     from ..system.console import note, note_traceback
     from ..system.errors import Exit, UsageError, in_words
@@ -61,11 +64,16 @@ def serve(
         if not quiet:
             note(words)
 
+    told: dict[str, float] = {}
+
     def troubled(error: Exception) -> None:
-        if settings.debug:
-            note_traceback(error)
         known = in_words(error)
         why = ": ".join(known.details[0]) if known.details else known.message
+        if why in told and monotonic() - told[why] < AGAIN:
+            return
+        told[why] = monotonic()
+        if settings.debug:
+            note_traceback(error)
         note(f"warning: {why}", "yellow")
 
     try:

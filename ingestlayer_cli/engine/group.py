@@ -224,10 +224,7 @@ class Writer:
         done, queued = transact(runtime, foreseen, work)
         for brought, answers in zip(group, done, strict=False):
             brought.answers = answers
-        self._answered(group[: len(done)])
-        if queued:
-            self._queued()
-        self._run_again(runtime, again)
+        self._tell(runtime, group[: len(done)], bool(queued), again)
         return len(done)
 
     def _make_ready(self, runtime: Runtime) -> None:
@@ -249,10 +246,13 @@ class Writer:
             return Became("duplicate", outcome.event.id)
         return Became("accepted", item[0].id)
 
-    def _run_again(self, runtime: Runtime, ids: Iterable[str]) -> None:
-        """Run again at once what failed of events whose keys came again."""
+    def _tell(self, runtime: Runtime, done: list[Brought], has_queued: bool, again: Iterable[str]) -> None:
+        """Tell of what is committed, whatever fails now; run again at once what failed of events that came again."""
         try:
-            if run_again(runtime, [*dict.fromkeys(ids)])[1]:
+            self._answered(done)
+            if has_queued:
+                self._queued()
+            if run_again(runtime, [*dict.fromkeys(again)])[1]:
                 self._queued()
         except Exception as error:
             self._troubled(error)

@@ -52,6 +52,7 @@ class Application:
             await response(scope, receive, send)
         finally:
             self._door.in_hand -= 1
+            self._door.let_go(request)
         line = {"method": scope["method"], "path": scope["path"][:LONGEST], "status": response.status_code}
         client = scope["client"][0] if scope.get("client") else None
         took = round((perf_counter() - started) * 1000, 1)

@@ -18,6 +18,7 @@ from ..system.clock import Clock
 from .access import Buckets, Keys
 from .answers import LATER, SOON, unavailable
 
+MOST_HELD = 200_000_000  # bytes of the bodies of all requests in hand
 PATIENCE = 15  # seconds that a request waits for the writer to take it up
 
 Found = TypeVar("Found")
@@ -33,6 +34,7 @@ class Door:
         self.is_open = is_open
         self.is_stopping = False
         self.in_hand = 0  # requests that are not answered yet
+        self._held = 0  # bytes of their bodies
         self.clock = Clock()
         self._keys = Keys(self._note_use)
         self._aside = ThreadPoolExecutor(1, "ingestlayer-keys")  # what it uses is for one thread
@@ -79,6 +81,16 @@ class Door:
 
     def _note_use(self, name: str, at: int) -> None:
         self._writer.send(lambda renewing: renewing.runtime.store.keys.used({name: at}))
+
+    def holds(self, request: Request, size: int) -> bool:
+        """Count what is read of a request; say whether there is room for it."""
+        self._held += size
+        request.scope["held"] = request.scope.get("held", 0) + size
+        return self._held <= MOST_HELD
+
+    def let_go(self, request: Request) -> None:
+        """A request is answered."""
+        self._held -= request.scope.get("held", 0)
 
     # The writer -------------------------------------------------------------------------------------------
 

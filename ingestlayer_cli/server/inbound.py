@@ -32,14 +32,14 @@ async def inbound(door: Door, request: Request) -> Response:
     if table is None:
         raise HttpError(404, "not_found", "there is no such source")
     request.scope["facts"]["source"] = name
-    door.take(f"source {name}")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FORMS:
         raise HttpError(
             415, "media_type", "the body must be JSON: set the content type of the hook to application/json"
         )
-    body = await body_of(request)
+    body = await body_of(door, request)
     now = door.clock.now()
     await _verify(table, request, body, now)
+    door.take(f"source {name}")  # what others send in its name is not counted
     line = await aside(body, _line, name, table, request, body, now)
     if isinstance(line, Response):
         return line

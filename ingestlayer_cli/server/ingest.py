@@ -25,7 +25,7 @@ async def ingest(door: Door, request: Request) -> Response:
     door.take(f"key {key.name if key else ''}")
     check_json(request)
     judged = [
-        _judged(number, event, key) for number, event in enumerate(_events(await json_of(await body_of(request))))
+        _judged(number, event, key) for number, event in enumerate(_events(await json_of(await body_of(door, request))))
     ]
     answers = iter(await door.accept([it.line for it in judged if it.refused is None]))
     results = [Became("rejected", None, it.refused) if it.refused is not None else next(answers) for it in judged]

@@ -8,7 +8,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from ..model.gate import read_json
 from ..system.errors import RejectedError
-from .answers import HttpError
+from .answers import SOON, HttpError, unavailable
+from .door import Door
 
 MOST_BYTES = 5_000_000
 SECONDS = 30  # in which a body must be there
@@ -16,8 +17,8 @@ Found = TypeVar("Found")
 LARGE = 100_000  # bytes of a body that other requests need not wait for while it is parsed
 
 
-async def body_of(request: Request) -> bytes:
-    """Return the body; HttpError when it is too large, in a coding that we do not read, or too slow."""
+async def body_of(door: Door, request: Request) -> bytes:
+    """Return the body; HttpError when it is too large, in a coding that we do not read, too slow, or one too many."""
     said = request.headers.get("content-length")
     if said is not None and int(said) > MOST_BYTES:  # h11 lets nothing but a number through
         raise _too_large()
@@ -30,6 +31,8 @@ async def body_of(request: Request) -> bytes:
                 size += len(part)
                 if size > MOST_BYTES:
                     raise _too_large()
+                if not door.holds(request, len(part)):
+                    raise unavailable("too many large requests are being read", SOON, "busy")
                 parts.append(part)
     except TimeoutError:
         headers = {"Connection": "close"}

@@ -168,3 +168,16 @@ def test_a_duplicate_whose_run_failed_has_it_run_again(desk: Desk) -> None:
     desk.wait(again := desk.bring(1))
     assert again.answers[0].status == "duplicate"
     wait_until(lambda: desk.folder.count("unfinished") == 0)
+
+
+def test_what_fails_after_the_commit_is_not_done_again(desk: Desk) -> None:
+    def fail(_: list[Brought]) -> None:
+        raise RuntimeError("nobody listens")
+
+    desk.writer._answered = fail
+    for number in range(3):
+        desk.writer.bring([line(number)._replace(raw=Raw(USAGE, {**PAYLOAD, "used": number}, f"k{number}"))])
+    desk.writer.start()
+    desk.writer.close()
+    assert desk.folder.count("events") == 3
+    assert [str(trouble) for trouble in desk.troubles] == ["nobody listens"]
