@@ -114,7 +114,7 @@ def _of_troubles(project: Project, store: "Store | None", now: int) -> Iterator[
     wrong = troubles(project, store, now)
     marks = [({"mark": mark}, sum(it.mark == mark for it in wrong)) for mark in ("problem", "warning")]
     yield _gauge("troubles", "How much is wrong: ingestlayer status names it.", *marks)
-    each = {(it.kind, it.subject): it.mark for it in reversed(wrong)}
+    each = {(it.kind, place_of(it.subject)): it.mark for it in reversed(wrong)}
     yield _gauge(
         "trouble",
         "What is wrong, as ingestlayer status has it.",

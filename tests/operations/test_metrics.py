@@ -114,6 +114,9 @@ def test_what_waits_is_counted_with_no_persons_name_and_no_customers_address(num
     assert found["oldest_waiting_timestamp_seconds"] == {(): SECONDS}
     assert found["oldest_due_timestamp_seconds"] == {(): SECONDS + 3600}
     assert sum(found["unfinished_runs"].values()) == 1
+    numbered.clock.sleep(3 * HOUR)
+    troubles = of(numbered)["trouble"]
+    assert troubles["delivery_late", "@", "problem"] == troubles["delivery_late", "https://crm.example", "problem"] == 1
 
 
 @pytest.mark.parametrize(
