@@ -76,10 +76,10 @@ class _Page:
         yield from self._table(["check", "", "last run", "next", "rows", "crossed", "source"], map(self._check, rows))
 
     def _check(self, it: "CheckStandingDocument") -> tuple[list[str], str]:
-        age_ = "" if it["source_age_s"] is None else f"{age(it['source_age_s'] * 1000)} old"
+        old = "" if it["source_age_s"] is None else f", {age(it['source_age_s'] * 1000)} old"
         cells = [it["name"], it["health"], self._ago(it["last_run"]), self._until(it["next_at"])]
         cells += [f"{it[name]:,}" if it[name] is not None else "" for name in ("rows", "crossed")]
-        return [*cells, age_], _HEALTH.get(it["health"], "red")
+        return [*cells, f"{it['source']}{old}"], _HEALTH.get(it["health"], "red")
 
     def _waiting(self) -> Iterator[Line]:
         yield "", ""
@@ -111,7 +111,10 @@ class _Page:
             yield self._cut(f"last 24 h   {', '.join(self._recent())}"), ""
         if (ran := self.document["deliver"]) is not None:
             sent = "" if ran["sent"] is None else f", sent {ran['sent']:,}"
-            yield self._cut(f"deliver     ran {self._ago(ran['last_run'])}{sent}"), ""
+            why = f": {ran['error']}" if ran["error"] else ""
+            yield self._cut(f"deliver     ran {self._ago(ran['last_run'])}{sent}{why}"), "red" if why else ""
+        elif self.document["messages"]:
+            yield "deliver     never ran here", "yellow"
         for number, row in enumerate(self.document["pipelines"]):
             match = ", ".join(row["match"]) or "every type"
             runs = ", ".join(f"{count:,} {outcome}" for outcome, count in row["last_24h"].items() if count)

@@ -58,6 +58,16 @@ def test_list_filters(mixed: Posting) -> None:
     assert listed(mixed, "--since", "1d") == []
 
 
+def test_what_went_to_one_channel_is_retried_alone(posting: Posting, slack: SlackStandin) -> None:
+    slack.always = SlackError("is_archived")
+    posting.accept([0], deliver=True)
+    posting.accept([1], "growth", deliver=True)
+    assert posting.run("deliveries", "retry", "--status", "dead", "--channel", "#growth", "--json").json == {
+        "retrying": 1
+    }
+    assert [row["target"] for row in listed(posting, "--status", "retrying")] == ["#growth"]
+
+
 def test_a_shortened_list_says_so(mixed: Posting) -> None:
     result = mixed.run("deliveries", "list", "--limit", "2")
     assert len(result.out.splitlines()) == 2

@@ -89,6 +89,13 @@ def _(it: Morning) -> None:
     it.run("emit", TYPE, "customer=acme")
 
 
+@situation("came_while_files_were_broken", kind="events_put_aside", subject="events", by_hand=lambda it: it.settings())
+def _(it: Morning) -> None:
+    it.settings("[slak]\n")
+    it.emit()
+    it.emit("globex")
+
+
 @situation("paused", kind="pipeline_paused", subject="hits", mark="warning")
 def _(it: Morning) -> None:
     it.run("pipelines", "pause", "hits")

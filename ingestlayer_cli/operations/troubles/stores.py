@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ...engine.records import DELIVERS, MACHINES
+from ...engine.refusing import RULES
 from ...engine.spool import kept
 from ...project import Project
 from ...store.opening import is_file
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ...model.documents.projects import Mark
     from ...store.contract.protocols import Store
 
+MANY = 10_000  # events that are kept are counted up to that
 LITTLE_ROOM, NO_ROOM = 1 << 30, 50 << 20  # bytes
 SKEW = 5 * MINUTE  # that a clock may have been ahead
 
@@ -88,7 +90,7 @@ def machines(project: Project, store: "Store", now: int) -> Iterator[Symptom]:
     # Machines whose times do not overlap are one that was started anew, or another in its place.
     both = [one for one in seen if any(_overlap(one, other) for other in seen if other is not one)]
     network = network_type(project.store_path)
-    command = "ingestlayer store copy"
+    command = "ingestlayer store copy --to env:DATABASE_URL"
     if both:
         names = " and ".join(sorted({note["name"] for note in both}))
         words = f"several machines write to one SQLite file: {names}"
@@ -107,15 +109,22 @@ def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def refused(store: "Store", now: int) -> Iterator[Symptom]:
-    """Yield that events were refused within a day: nobody heard of them."""
+    """Yield that events were refused within a day, and how many are kept to be accepted later: nobody heard of them."""
+    kept_ = sum(len(store.refusals.of_rule(rule, None, 0, MANY)) for rule in RULES)
+    if kept_:
+        words = f"{count_of(kept_, 'event is', 'events are')} kept, which the project's files did not let be judged"
+        yield trouble(
+            *("events", "problem", "events_put_aside", "events", words),
+            by_hand="correct the files: ingestlayer validate",
+            command="ingestlayer replay --refused",
+        )
     recent = store.upkeep.recent(now - DAY)
-    if recent.refused:
-        words = f"{count_of(recent.refused, 'event was', 'events were')} refused in the last 24 hours"
+    if recent.refused > kept_:
+        words = f"{count_of(recent.refused - kept_, 'event was', 'events were')} refused in the last 24 hours"
         yield trouble(
             *("events", "warning", "events_refused", "events", words),
             why=recent.refusal or "",
             since=recent.refused_since,
-            hint="ingestlayer why --refused; once it is mended: ingestlayer replay --refused",
             command="ingestlayer why --refused",
         )
 

@@ -89,14 +89,16 @@ class SqlUpkeep:
         # Of each the last ones alone: they are in the order of their writing, and there may be millions.
         newest = f"FROM deliveries ORDER BY seq DESC LIMIT {FEW}"
         found = self._store.rows(
-            "SELECT max(at) FROM ("
+            "SELECT max(at), (SELECT max(seq) FROM events) FROM ("
             f"SELECT max(accepted_at, coalesce(last_duplicate_at, 0)) AS at FROM"
             f" (SELECT accepted_at, last_duplicate_at FROM events ORDER BY seq DESC LIMIT {FEW})"
+            " UNION ALL SELECT first_used FROM pipeline_versions"
             f" UNION ALL SELECT at FROM (SELECT at FROM dead_letters ORDER BY seq DESC LIMIT {FEW})"
             f" UNION ALL SELECT queued_at FROM (SELECT queued_at {newest})"
             f" UNION ALL SELECT at + took FROM attempts WHERE delivery IN (SELECT seq {newest}))"
         )
-        return None if found[0][0] is None else int(found[0][0])
+        at, event = found[0]
+        return None if event is None else int(at)
 
     def count_after(self, at: int) -> int:
         return int(self._store.rows("SELECT count(*) FROM events WHERE received_at > ?", at)[0][0])
