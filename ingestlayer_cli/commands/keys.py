@@ -49,14 +49,13 @@ def create(
 def list_keys(json: Json = False) -> int:
     """List the keys, with their last use."""
     from ..operations import keys
-    from ..system.console import say, say_json_line
+    from ..system.console import say, say_json
 
     with open_beside(keep=False) as runtime:
         now = runtime.clock.now()
         found = [keys.document(key, now) for key in (runtime.stored.keys.every() if runtime.stored else [])]
     if json:
-        for document in found:
-            say_json_line(document)
+        say_json({"keys": found})
         return 0
     for document in found:
         used = f"last used {document['last_used_at']}" if document["last_used_at"] else "never used"

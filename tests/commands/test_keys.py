@@ -23,7 +23,7 @@ def test_the_list_says_what_each_is_for_and_worth(project: Folder) -> None:
     project.run("keys", "create", "old", "--expires", "1s")
     project.run("keys", "create", "gone")
     assert project.run("keys", "revoke", "gone").out == "gone is revoked\n"
-    listed = {line["name"]: line for line in project.run("keys", "list", "--json").lines}
+    listed = {line["name"]: line for line in project.run("keys", "list", "--json").json["keys"]}
     assert listed["shop"]["types"] == ["usage.*", "trial.lost", "user.signed_up"]
     assert [listed[name]["status"] for name in ("shop", "gone")] == ["active", "revoked"]
     assert "gone  revoked  never used  *" in project.run("keys", "list").out

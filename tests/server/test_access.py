@@ -56,11 +56,11 @@ def test_the_last_use_is_noted_and_not_by_a_write_for_each_request(served: Servi
     key = served.key("used")
     served.post([usage(40)], key)
     served.client.get("/readyz")  # after what the writer had to do before
-    (listed,) = (line for line in served.folder.run("keys", "list", "--json").lines if line["name"] == "used")
+    (listed,) = (line for line in served.folder.run("keys", "list", "--json").json["keys"] if line["name"] == "used")
     assert listed["last_used_at"]
     served.post([usage(41)], key)
     served.client.get("/readyz")
-    (again,) = (line for line in served.folder.run("keys", "list", "--json").lines if line["name"] == "used")
+    (again,) = (line for line in served.folder.run("keys", "list", "--json").json["keys"] if line["name"] == "used")
     assert again == listed
 
 

@@ -17,6 +17,12 @@ class KeyDocument(TypedDict):
     last_used_at: str | None
 
 
+class KeysDocument(TypedDict):
+    """`keys list`."""
+
+    keys: list[KeyDocument]
+
+
 class NewKeyDocument(KeyDocument):
     """A key that was made; the key itself is shown this once."""
 

@@ -73,7 +73,7 @@ DOCUMENTS: dict[str, Any] = {
     "entities set": entities.SetDocument,
     "entities import": entities.ImportDocument,
     "keys create": keys.NewKeyDocument,
-    "keys list *": keys.KeyDocument,
+    "keys list": keys.KeysDocument,
     "keys revoke": keys.KeyDocument,
     "serve *": keys.ServedDocument,
     "slack connect": slack.ConnectDocument,
