@@ -106,7 +106,7 @@ class Sighting:
         if trouble.kind == "check_stale" and trouble.since is None:
             every = self._every.get(trouble.subject, 0)
             return trouble.mark == "problem" and self.now - first_seen > every + checks.GRACE
-        return trouble.mark == "problem" or trouble.kind == "store_full"
+        return trouble.mark == "problem"
 
 
 def _seen(project: Project, store: "Store", now: int) -> Iterator[Symptom]:

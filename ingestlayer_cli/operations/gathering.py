@@ -38,9 +38,11 @@ def few(found: dict[str, Symptom], told: set[str]) -> dict[str, Symptom]:
     kept = dict(found)
     for kind in {trouble.kind for trouble in found.values()}:
         others = f"{kind}:{SEVERAL}"
-        new = [name for name, trouble in found.items() if trouble.kind == kind and name not in told]
-        if len(new) > MANY or (new and others in told):
-            kept[others] = _together([kept.pop(name) for name in new], SEVERAL)
+        rest = [name for name, trouble in found.items() if trouble.kind == kind and name not in told]
+        grave = [name for name in rest if found[name].mark == "problem"]
+        together = rest if others in told else grave if len(grave) > MANY else []
+        if together:
+            kept[others] = _together([kept.pop(name) for name in together], SEVERAL)
     return kept
 
 

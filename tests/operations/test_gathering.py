@@ -54,3 +54,10 @@ def test_those_that_were_told_one_by_one_stay_so_and_what_comes_to_many_is_told_
     later = few(by_place([dead("#a"), dead("#1")]), {"delivery_dead:#a", "delivery_dead:several"})
     assert [*later] == ["delivery_dead:#a", "delivery_dead:several"]
     assert later["delivery_dead:several"].words == "1 trouble: #1: dead"
+
+
+def test_what_is_no_news_makes_no_news_many_and_what_was_news_stays_with_the_others() -> None:
+    old = {name: it._replace(mark="warning") for name, it in by_place([dead(f"#{n}") for n in range(9)]).items()}
+    assert [*few({**old, **by_place([dead("#new")])}, set())] == [*old, "delivery_dead:#new"]
+    (together,) = few(old, {"delivery_dead:several"}).values()
+    assert (together.mark, together.words.startswith("9 troubles: ")) == ("warning", True)
