@@ -68,6 +68,10 @@ def init(
     customers_owner: Annotated[
         str | None, typer.Option("--customers-owner", metavar="COLUMN", help="Their owners, or none.", **_FROM)
     ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option("--timezone", metavar="ZONE", help="Where days and months begin; else UTC.", **_FROM),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed.", **_FROM)] = False,
     json: Json = False,
 ) -> int:
@@ -83,8 +87,8 @@ def init(
             raise UsageError("--from makes a project of its own", "give --from, or --recipe")
         from . import init_from
 
-        return init_from.run(directory or ".", init_from.Typed(source, query, *answers, *owners), yes, json)
-    if yes or any(answer is not None for answer in (query, *answers, *owners)):
+        return init_from.run(directory or ".", init_from.Typed(source, query, *answers, *owners, timezone), yes, json)
+    if yes or any(answer is not None for answer in (query, *answers, *owners, timezone)):
         raise UsageError("there is nothing to ask of without --from", "name the table of usage: --from usage.csv")
     from ..project.find import find
     from ..project.jsonschema import refresh

@@ -10,6 +10,7 @@ from ..operations.making import Answers, Owners
 from ..project.format_text import read_format
 from ..system.console import is_attended, note, say, say_json
 from ..system.errors import Exit, UsageError, gravest, near_miss
+from ..system.zones import zone
 from .asking import ask
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class Typed(NamedTuple):
     customers_key: str | None = None
     customers_name: str | None = None
     customers_owner: str | None = None
+    timezone: str | None = None
 
 
 def run(place: str, given: Typed, is_yes: bool, as_json: bool) -> Exit:
@@ -215,6 +217,7 @@ def _answers(place: str, given: Typed, questions: _Questions) -> Answers:
         _owners(place, given, sample, key, questions),
         str(next(iter(sample.cells(key)), "acme")).strip(),
         str(next(iter(sample.cells(metric)), "seats")).strip() if metric else "",
+        None if given.timezone is None else questions.settle("timezone", "", None, _zone),
     )
 
 
@@ -312,6 +315,14 @@ def _period(text: str) -> str | None:
         words = f"{text} is no period{near_miss(text, making.PERIODS)}"
         raise UsageError(words, f"there are: {', '.join((*making.PERIODS, NONE))}")
     return None if text == NONE else text
+
+
+def _zone(text: str) -> str:
+    try:
+        zone(text)
+    except ValueError as error:
+        raise UsageError(f"--timezone: {error}") from None
+    return text
 
 
 def _channel(text: str) -> str:

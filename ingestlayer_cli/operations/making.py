@@ -63,6 +63,7 @@ class Answers(NamedTuple):
     owners: Owners | None
     customer: str
     kind: str
+    timezone: str | None = None
 
     @property
     def value(self) -> str:
@@ -93,10 +94,18 @@ class Answers(NamedTuple):
 def files(answers: Answers) -> dict[str, str]:
     """Return the files of the project by their names."""
     return {
-        PROJECT: "\n".join([head(), *([_entities(answers.owners)] if answers.owners else []), check_table(answers)]),
+        PROJECT: "\n".join(
+            [_head(answers), *([_entities(answers.owners)] if answers.owners else []), check_table(answers)]
+        ),
         f"events/{EVENT}.toml": _declaration(answers),
         "pipelines/quota-check.toml": _pipeline(answers),
     }
+
+
+def _head(answers: Answers) -> str:
+    schema, line_end, rest = head().partition("\n")
+    zone = [_set("timezone", answers.timezone, "what day and month mean"), ""] if answers.timezone else []
+    return schema + line_end + "\n".join([*zone, rest])
 
 
 def check_table(answers: Answers) -> str:
@@ -120,7 +129,8 @@ def check_table(answers: Answers) -> str:
         lines.append(_set("where", "limit > 0", "no limit, or 0, is an unlimited plan here"))
     lines.append(_set("levels", answers.levels))
     if answers.period:
-        lines.append(_set("period", answers.period, 'of the calendar, in UTC: or timezone = "Europe/Berlin"'))
+        remark = 'of the calendar, in UTC: or timezone = "Europe/Berlin"'
+        lines.append(_set("period", answers.period, "of the calendar there" if answers.timezone else remark))
     lines.append(_set("emit", EVENT))
     if "://" not in answers.source:
         lines.append("# An export that is not written any more is an event check.stale, for a pipeline of its own:")

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sqlite3
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,20 @@ def test_every_period_makes_a_sound_project(period: str, exported: Path) -> None
     assert init(exported, "usage.csv", "--yes", "--period", period, "--levels", "50%,80%,100%,120%").code == 0
     assert crossed(exported) == {"acme:api-calls": 1, "globex:seats": 0.8}
     sound(exported)
+
+
+def test_a_time_zone_is_that_of_the_project(exported: Path) -> None:
+    result = init(exported, "usage.csv", "--yes", "--timezone", "Europe/Berlin")
+    assert "--timezone Europe/Berlin" in result.err + result.out
+    data = tomllib.loads((exported / "quota" / "ingestlayer.toml").read_text())
+    assert data["timezone"] == "Europe/Berlin"
+    sound(exported)
+
+
+def test_a_time_zone_that_is_none_is_refused_with_the_near_miss(exported: Path) -> None:
+    result = init(exported, "usage.csv", "--yes", "--timezone", "Berlin")
+    assert (result.code, 'did you mean "Europe/Berlin"?' in result.err) == (2, True)
+    assert not (exported / "quota").exists()
 
 
 # What is asked --------------------------------------------------------------------------------------------
