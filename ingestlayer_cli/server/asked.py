@@ -10,7 +10,7 @@ from ..operations.metrics import CONTENT_TYPE, exposition, measured
 from ..project import openapi as described
 from ..system.addresses import is_loopback
 from ..system.errors import IngestlayerError, Problem, StoreError
-from .answers import answer, of_error, told
+from .answers import LATER, answer, told
 from .door import Door
 
 
@@ -30,8 +30,8 @@ async def readyz(door: Door, request: Request) -> Response:
     door.check_life()
     try:
         trouble, problems = await door.ask(look)
-    except StoreError as error:
-        raise of_error(error) from None
+    except StoreError:
+        return answer(503, {"error": told("store", "the store is out of reach for now")}, {"Retry-After": str(LATER)})
     if trouble is not None:
         words = f"{trouble.message}; the last good one is in force"
         return answer(503, {"error": told("project", words, trouble.details)})
