@@ -35,7 +35,9 @@ def list_events(
         from .events_refused import list_refused
 
         return list_refused(word, type_, source, limit, json, others=(since, until, key, where, pipeline, status))
-    from ..operations.finding import about
+    from shlex import quote
+
+    from ..operations.finding import about, refusals
     from ..system.console import Progress, note, say, say_json_line, while_read
 
     progress = Progress("event looked at", many="events looked at")
@@ -61,8 +63,12 @@ def list_events(
             return 0
         for line in _lines(runtime, store, found[:limit]):
             say(line)
+        others = len(refusals(store, chosen.about, MOST)) if store and chosen.about else 0
     if not found:
         say("no such event" if any(chosen) else "no event yet")
+    if others:
+        words = f"beside these {others:,} {'was' if others == 1 else 'were'} refused"
+        note(f"{words}: ingestlayer events list --refused {quote(str(word))}")
     if len(found) > limit:
         note(f"the newest {limit:,}; --limit shows more")
     return 0

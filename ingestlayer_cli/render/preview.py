@@ -51,7 +51,7 @@ def _trace(run: dict[str, Any]) -> RenderableType:
     for entry in run["trace"]:
         mark, style = _MARKS[entry["verdict"]]
         words = {"drop": "drops the event: ", "error": "fails: "}.get(entry["verdict"], "")
-        table.add_row(Text(mark, style), Text(clean(entry["step"])), Text(clean(words + entry["note"])))
+        table.add_row(Text(mark, style), Text(clean(entry["step"])), Text(clean(words + _note(entry))))
         for ref in _refs(entry["set"]):
             table.add_row("", "", ref)
     for sent in run["messages"]:
@@ -81,6 +81,12 @@ class Trimmed:
             if line:
                 yield line[-1]._replace(text=line[-1].text.rstrip())
             yield Segment.line()
+
+
+def _note(entry: dict[str, Any]) -> str:
+    """Return what a step says, and the earlier event on account of which it does so."""
+    by = entry.get("by", "")
+    return entry["note"] if not by or by in entry["note"] else f"{entry['note']} ({by} was before it)"
 
 
 def _add_outcome(table: Table, run: dict[str, Any]) -> None:

@@ -137,7 +137,10 @@ def test_a_list_is_of_a_customer_a_key_or_a_text(bench: Bench) -> None:
     assert used(bench, "ACME", "--where", "$event.used > 0") == [3, 2]
     assert used(bench, "of globex se") == [1]
     assert used(bench, "seats") == [3]
-    assert bench.run("events", "list", "hooli").out == "no such event\n"
+    bench.run("emit", "no type", "--data", '{"customer_id": "hooli"}')
+    result = bench.run("events", "list", "hooli")
+    words = "beside these 1 was refused: ingestlayer events list --refused hooli\n"
+    assert (result.out, result.err) == ("no such event\n", words)
 
 
 def test_a_list_is_of_the_customer_whose_name_is_given(bench: Bench) -> None:

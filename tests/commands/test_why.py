@@ -280,6 +280,13 @@ def test_where_nobody_heard_of_the_one_before_that_is_said(bench: Bench, step: s
     assert f"nobody heard of that one, either: ingestlayer why {first}" in told(bench)["hints"]
 
 
+def test_a_preview_names_the_event_that_was_before(bench: Bench) -> None:
+    bench.pipeline(THROTTLE + DESTINATION)
+    first = emit(bench).json["event"]["id"]
+    shown = bench.run("preview", TYPE, "customer_id=acme", "used:=120", "limit:=100").out
+    assert f"{first} was before it" in " ".join(shown.split())
+
+
 def test_of_several_that_had_the_slots_the_last_is_named_also_after_a_delay(bench: Bench) -> None:
     bench.pipeline(THROTTLE.replace("max = 1", 'max = 2\nmode = "delay"') + DESTINATION)
     ids = [emit(bench, "--no-deliver").json["event"]["id"] for _ in range(5)]
