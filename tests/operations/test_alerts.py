@@ -1,12 +1,14 @@
 """Our own troubles, each told once: opened, changed, over; by whoever looks, and however many at once."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from ingestlayer_cli.operations import alerts
 from ingestlayer_cli.operations.alerts import tell_and_send
+from ingestlayer_cli.store.contract.reading import Selection
 from tests.support.checks import table
 from tests.support.clock import FakeClock
 from tests.support.posting import TYPE, Posting, deliver
@@ -272,6 +274,26 @@ def test_an_alert_of_a_process_that_dies_before_it_sends_is_sent_by_the_next(
     assert ops(slack) == []
     look(watched, clock)
     assert (told(watched), len(ops(slack))) == ([("delivery_dead", "open")], 1)
+
+
+def test_machines_that_share_a_database_tell_it_once(
+    posting: Posting, slack: SlackStandin, clock: FakeClock, postgres: str
+) -> None:
+    address, _, schema = postgres.partition("#")
+    slack.add_channel("ops")
+    posting.settings(more=ALERTS, store=f'url = "{address}"\nschema = "{schema}"')
+    kills(posting, slack, clock, 0)
+
+    def machine(_: int) -> None:
+        look(posting, clock)
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(2):
+            list(threads.map(machine, range(4)))
+    with posting.runtime(clock) as runtime:
+        found = [*runtime.store.history.select(Selection(type="ingestlayer.*"))]
+    assert [item.event.payload["state"] for item in found] == ["open"]
+    assert len(ops(slack)) == 1
 
 
 def test_deliver_that_stays_tells_too(watched: Posting, slack: SlackStandin) -> None:
