@@ -26,6 +26,7 @@ class DeliveryDocument(TypedDict):
     receipt: dict[str, Any] | None
     in_hand_of: str | None
     superseded_by: str | None
+    carried_by: str | None
 
 
 class ListedDeliveryDocument(DeliveryDocument):

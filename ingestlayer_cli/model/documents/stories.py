@@ -63,6 +63,7 @@ class StoryDeliveryDocument(TypedDict):
     receipt: dict[str, Any] | None
     in_hand_of: str | None
     superseded_by: str | None
+    carried_by: str | None
     thread: str | None
     update: bool
     waits_for: str | None

@@ -60,6 +60,7 @@ class NewDelivery(NamedTuple):
     directions: str | None = None  # JSON
     thread: NewThread | None = None
     rate: Rate | None = None
+    digest: str | None = None  # what waits under the same name goes when the first of it does
 
 
 class NewRun(NamedTuple):

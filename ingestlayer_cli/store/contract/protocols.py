@@ -36,7 +36,7 @@ from .reading import (
     UsedVersion,
     Version,
 )
-from .sending import Attempt, Claimed, Doubtful, Leased, Wanted
+from .sending import Attempt, Claimed, Doubtful, Gathered, Leased, Wanted
 from .unfinished import UnfinishedGroup, UnfinishedRun
 
 
@@ -95,7 +95,7 @@ class Transaction(Memory, Protocol):
         """Run no failed run of an event again; `why` is added to the reasons. Return how many there were."""
 
     def add_delivery(self, event_id: str, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
-        """Queue a message of a run of an event."""
+        """Queue a message of a run of an event; one of a digest is due when what waits under its name is, if any."""
 
     def hasten(self, queued: Queued, now: int, rate: Rate | None = None) -> None:
         """Make those of some deliveries due that wait for their next attempt; all that wait go at a rate, if given."""
@@ -170,6 +170,15 @@ class StoredOutbox(Protocol):
 
     def destinations(self, queued: Queued) -> list[str]:
         """Return the kinds of destination that these deliveries go to."""
+
+    def gather(self, claimed: Claimed, now: int, most: int) -> tuple[list[Gathered], int]:
+        """Return what of the same digest is due beside a claimed delivery, the oldest first, and how many there are."""
+
+    def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
+        """Let the message of a claimed delivery say what others would; what becomes of it becomes of them.
+
+        False, and nothing is changed, when one of them was taken up otherwise, or the claim has run out.
+        """
 
     def record(self, claimed: Claimed, attempt: Attempt, owner: str) -> None:
         """Record an attempt and give the lease back, with what was learned of people.

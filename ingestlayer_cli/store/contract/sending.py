@@ -30,6 +30,14 @@ class Claimed(NamedTuple):
     opening: tuple[str, str, bool] | None
 
 
+class Gathered(NamedTuple):
+    """A delivery that may be part of another one's message."""
+
+    id: str
+    event: str  # its id
+    directions: dict[str, Any]
+
+
 class Wanted(NamedTuple):
     """Which deliveries a sender cares for; all of them when nothing is set."""
 

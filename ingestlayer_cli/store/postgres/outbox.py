@@ -1,6 +1,6 @@
 """What waits to be sent, claimed by several machines at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..contract.sending import Attempt, Claimed, Doubtful, Leased, Wanted
@@ -46,6 +46,9 @@ class PostgresOutbox(SqlOutbox):
 
     def claim(self, wanted: Wanted, now: int, lease: int, pace: Callable[[str], int], owner: str) -> Claimed | None:
         return self._repeated(lambda: super(PostgresOutbox, self).claim(wanted, now, lease, pace, owner))
+
+    def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
+        return self._repeated(lambda: super(PostgresOutbox, self).carry(claimed, ids, body, directions, owner))
 
     def record(self, claimed: Claimed, attempt: Attempt, owner: str) -> None:
         self._repeated(lambda: super(PostgresOutbox, self).record(claimed, attempt, owner))

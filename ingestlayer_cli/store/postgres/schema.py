@@ -137,8 +137,13 @@ CREATE TABLE deliveries (
     directions TEXT,
     thread BIGINT,
     superseded_by TEXT COLLATE "C",
-    rate BIGINT
+    rate BIGINT,
+    digest TEXT COLLATE "C",
+    carried_by TEXT COLLATE "C"
 );
+CREATE INDEX deliveries_of_digest ON deliveries (digest, seq)
+    WHERE digest IS NOT NULL AND status IN ('pending', 'retrying');
+CREATE INDEX deliveries_carried ON deliveries (carried_by) WHERE carried_by IS NOT NULL;
 CREATE INDEX deliveries_by_event ON deliveries (event);
 CREATE INDEX deliveries_by_lane ON deliveries (lane, status);
 CREATE INDEX deliveries_waiting ON deliveries (lane, seq, due_at)

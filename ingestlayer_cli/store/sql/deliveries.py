@@ -14,8 +14,8 @@ from .short import shortest
 
 _COLUMNS = (
     "d.seq, d.id, e.id, d.pipeline, d.destination, d.target, d.status, d.attempts, d.queued_at,"
-    " CASE WHEN d.status IN ('pending', 'retrying') THEN max(d.due_at, l.free_at) END, d.error, d.hint, d.settled_at,"
-    " d.receipt, d.lease_by, d.superseded_by"
+    " CASE WHEN d.status IN ('pending', 'retrying') AND d.carried_by IS NULL THEN max(d.due_at, l.free_at) END,"
+    " d.error, d.hint, d.settled_at, d.receipt, d.lease_by, d.superseded_by, d.carried_by"
 )
 _SINCE = "CASE WHEN status IN ('dead', 'shown') THEN settled_at ELSE queued_at END"
 _OLDER = (  # what waits in the lane of a delivery `d`, and was queued before it
@@ -138,10 +138,11 @@ class SqlDeliveries:
     def retry(self, ids: list[str], now: int) -> int:
         with self._store.transaction() as transaction:
             transaction.connection.execute("DELETE FROM people WHERE user IS NULL")
-            rows = [(now, id_) for id_ in ids]
+            rows = [(now, id_, id_) for id_ in ids]
             return transaction.connection.executemany(
                 "UPDATE deliveries SET status = 'retrying', attempts = 0, due_at = ?, settled_at = NULL, hint = NULL"
-                " WHERE id = ? AND status <> 'delivered' AND superseded_by IS NULL AND lease_until IS NULL",
+                " WHERE id = coalesce((SELECT carried_by FROM deliveries WHERE id = ?), ?)"
+                " AND status <> 'delivered' AND superseded_by IS NULL AND lease_until IS NULL",
                 rows,
             ).rowcount
 
@@ -180,7 +181,7 @@ def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
 
 def _document(row: Any) -> dict[str, Any]:
     _, id_, event, pipeline, destination, target, status, attempts, queued, due, *last = row
-    error, hint, settled, receipt, by, superseded_by = last
+    error, hint, settled, receipt, by, superseded_by, carried_by = last
     told = json.loads(receipt) if receipt else None
     return {
         "id": id_,
@@ -198,4 +199,5 @@ def _document(row: Any) -> dict[str, Any]:
         "receipt": told,
         "in_hand_of": by.split("/")[0] if by else None,
         "superseded_by": superseded_by,
+        "carried_by": carried_by,
     }

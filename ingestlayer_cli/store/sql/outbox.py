@@ -1,13 +1,14 @@
 """What waits to be sent: claiming one with a lease, and recording what came of it."""
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ...model.people import Person
 from ...system.clock import HOUR, format_time
 from ..contract.accepting import NOTHING, Queued
-from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Doubtful, Leased, Wanted, went
+from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Doubtful, Gathered, Leased, Wanted, went
 from .base import Base
 from .names import lane_name
 from .queued import lanes, spans
@@ -44,6 +45,7 @@ _RATE_FREE_AT = (
     f" CASE WHEN r.busy_until > ? AND r.busy_until <= ? + {HOUR} THEN ? ELSE 0 END)"
     " FROM rates r WHERE r.seq = w.rate), 0)"
 )
+NEVER = 253_402_300_799_000  # the end of the year 9999: what another message says is not sent itself
 _LEARN = (
     "INSERT INTO people (workspace, email, user, why, at) VALUES (?,?,?,?,?) ON CONFLICT (workspace, email)"
     " DO UPDATE SET user = excluded.user, why = excluded.why, at = excluded.at"
@@ -186,6 +188,32 @@ class SqlOutbox:
     def destinations(self, queued: Queued) -> list[str]:
         rows = self._rows("SELECT name FROM lanes WHERE seq IN (SELECT value FROM json_each(?))", _lanes(queued))
         return sorted({name.partition(" ")[0] for (name,) in rows})
+
+    def gather(self, claimed: Claimed, now: int, most: int) -> tuple[list[Gathered], int]:
+        found = "FROM deliveries d JOIN events e ON e.seq = d.event WHERE d.digest ="
+        found += " (SELECT digest FROM deliveries WHERE id = ?) AND d.id <> ? AND d.status IN ('pending', 'retrying')"
+        found += " AND d.carried_by IS NULL AND d.lease_until IS NULL AND d.due_at <= ?"
+        values = (claimed.id, claimed.id, now)
+        rows = self._rows(f"SELECT d.id, e.id, d.directions {found} ORDER BY d.seq LIMIT ?", *values, most)
+        total = len(rows) if len(rows) < most else self._rows(f"SELECT count(*) {found}", *values)[0][0]
+        return [Gathered(id_, event, _read(directions) or {}) for id_, event, directions in rows], int(total)
+
+    def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
+        free = "carried_by IS NULL AND lease_until IS NULL AND status IN ('pending', 'retrying')"
+        with suppress(_TakenError), self._store.transaction() as transaction:
+            done = transaction.connection.executemany(
+                f"UPDATE deliveries SET carried_by = ?, due_at = ? WHERE id = ? AND {free}",
+                [(claimed.id, NEVER, id_) for id_ in ids],
+            ).rowcount
+            done += transaction.connection.execute(
+                "UPDATE deliveries SET body = ?, directions = ?, digest = NULL WHERE id = ? AND lease_by = ?"
+                " AND lease_until = ?",
+                (body, json.dumps(directions), claimed.id, owner, claimed.lease_until),
+            ).rowcount
+            if done != len(ids) + 1:
+                raise _TakenError
+            return True
+        return False
 
     def record(self, claimed: Claimed, attempt: Attempt, owner: str) -> None:
         arrived = attempt.status in ARRIVED
@@ -439,6 +467,15 @@ def settle_where(store: Base, term: str, values: tuple[Any, ...], id_: str, atte
         return bool(holds)
 
 
+class _TakenError(Exception):
+    """Something was taken up by another process."""
+
+
+def _told(attempt: Attempt) -> tuple[str | None, str | None]:
+    """Return the error and the hint that a delivery has by now."""
+    return None if attempt.status in ARRIVED else attempt.error, attempt.hint
+
+
 def _settle(execute: Any, id_: str, attempt: Attempt) -> None:
     settled = attempt.at + attempt.took if attempt.status in (*ARRIVED, "dead") else None
     receipt = json.dumps(attempt.receipt) if attempt.receipt else None
@@ -449,13 +486,18 @@ def _settle(execute: Any, id_: str, attempt: Attempt) -> None:
             attempt.status,
             attempt.due_at,
             int(attempt.counts),
-            None if attempt.status in ARRIVED else attempt.error,
-            attempt.hint,
+            *_told(attempt),
             receipt,
             settled,
             id_,
         ),
     )
+    if settled is not None:
+        execute(
+            "UPDATE deliveries SET status = ?, error = ?, hint = ?, receipt = ?, settled_at = ? WHERE carried_by = ?"
+            " AND status IN ('pending', 'retrying', 'dead')",
+            (attempt.status, *_told(attempt), receipt, settled, id_),
+        )
     if attempt.status in ARRIVED:
         execute(
             "UPDATE threads SET newest = d.seq FROM deliveries d"

@@ -55,6 +55,7 @@ class SqlTransaction(Lookups):
         self._runs: list[tuple[Any, ...]] = []
         self._unfinished: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
+        self._digests: dict[str, int] = {}  # when each goes that this transaction adds to
         self._keys: dict[tuple[str, str], First] = {}
         self._looked_up: set[str] = set()
         self._duplicates: dict[str, tuple[int, int]] = {}
@@ -177,13 +178,25 @@ class SqlTransaction(Lookups):
 
     def add_delivery(self, event_id: str, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
         lane = self._numbered("lanes", "name", lane_name(delivery.destination, delivery.target))
-        id_, pipeline, destination, target, body, retry, directions, new, rate = delivery
+        id_, pipeline, destination, target, body, retry, directions, new, rate, digest = delivery
         pauses = encode(retry) if retry is not None else None
         thread = None if new is None else self._thread(new)
         head = (self._next_delivery, id_, self._event(event_id), run, pipeline, destination, target, lane, body)
         paced = None if rate is None else self._rate(rate)
-        self._deliveries.append((*head, now, due_at, pauses, directions, thread, paced))
+        due_at = due_at if digest is None else self._due_with(digest, now, due_at)
+        self._deliveries.append((*head, now, due_at, pauses, directions, thread, paced, digest))
         self._next_delivery += 1
+
+    def _due_with(self, digest: str, now: int, due_at: int) -> int:
+        """Return when what waits under the name of a digest goes; else when a first one does, that is added now."""
+        if digest not in self._digests:
+            ((waits,),) = self.rows(
+                "SELECT min(due_at) FROM deliveries WHERE digest = ? AND status IN ('pending', 'retrying')"
+                " AND carried_by IS NULL AND due_at > ?",
+                *(digest, now),
+            )
+            self._digests[digest] = due_at if waits is None else min(waits, due_at)
+        return self._digests[digest]
 
     def _thread(self, new: NewThread) -> int:
         """Return the number of the thread that a message belongs to, beginning one when there is none."""
@@ -328,7 +341,8 @@ class SqlTransaction(Lookups):
         )
         many(
             "INSERT INTO deliveries (seq, id, event, run, pipeline, destination, target, lane, body, status,"
-            " queued_at, due_at, retry, directions, thread, rate) VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?,?,?,?,?)",
+            " queued_at, due_at, retry, directions, thread, rate, digest)"
+            " VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?,?,?,?,?,?)",
             self._deliveries,
         )
         memory = ((*key, seen.at, seen.event_id) for key, held in self._memory.items() for seen in held)

@@ -235,6 +235,13 @@ CREATE INDEX runs_by_outcome ON runs (version, outcome);
 CREATE INDEX deliveries_by_lane ON deliveries (lane, status);
 
 CREATE INDEX events_by_source ON events (source, received_at);
+
+-- Messages that wait to be one: of the same key they go together, when the first of them has waited for long enough.
+ALTER TABLE deliveries ADD COLUMN digest TEXT;
+ALTER TABLE deliveries ADD COLUMN carried_by TEXT;      -- id of the delivery whose message says what this one would
+CREATE INDEX deliveries_of_digest ON deliveries (digest, seq)
+    WHERE digest IS NOT NULL AND status IN ('pending', 'retrying');
+CREATE INDEX deliveries_carried ON deliveries (carried_by) WHERE carried_by IS NOT NULL;
 """
 
 MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7]

@@ -1,0 +1,92 @@
+"""Messages that wait to be one."""
+
+from ingestlayer_cli.store.contract.accepting import NewDelivery
+from ingestlayer_cli.store.contract.protocols import Store
+from ingestlayer_cli.store.contract.reading import DeliverySelection
+from ingestlayer_cli.store.contract.sending import Attempt, Claimed
+
+from .words import add, arrived, claim, event, run
+
+
+def gathering(store: Store, *ids: str, now: int = 10, window: int = 100, digest: str = "k") -> None:
+    """Queue messages of events of a digest, each in a transaction of its own."""
+    for id_ in ids:
+        with store.transaction() as transaction:
+            add(transaction, event(f"evt_{id_}"), now)
+            transaction.add_run(f"evt_{id_}", run(), now)
+            message = NewDelivery(id_, "p", "slack", "#a", "{}", directions='{"digest": {}}', digest=digest)
+            transaction.add_delivery(f"evt_{id_}", 1, message, now, now + window)
+
+
+def claimed(store: Store, now: int = 110) -> Claimed:
+    found = claim(store, now)
+    assert found is not None
+    return found
+
+
+def statuses(store: Store) -> dict[str, tuple[str, str | None]]:
+    return {
+        row["id"]: (row["status"], row["carried_by"])
+        for row in store.deliveries.find(DeliverySelection(open_only=False), None)
+    }
+
+
+def test_what_joins_a_digest_goes_when_the_first_of_it_does(store: Store) -> None:
+    gathering(store, "a")
+    gathering(store, "b", now=90)
+    gathering(store, "c", now=90, digest="other")
+    assert claim(store, 109) is None
+    first = claimed(store)
+    found, total = store.outbox.gather(first, 110, 10)
+    assert (first.id, [(item.id, item.event) for item in found], total) == ("a", [("b", "evt_b")], 1)
+
+
+def test_what_is_gathered_is_counted_beyond_what_is_returned(store: Store) -> None:
+    gathering(store, "a", "b", "c", "d")
+    found, total = store.outbox.gather(claimed(store), 110, 2)
+    assert ([item.id for item in found], total) == (["b", "c"], 3)
+
+
+def test_what_another_message_says_becomes_what_that_becomes(store: Store, other: Store) -> None:
+    gathering(store, "a", "b", "c")
+    first = claimed(store)
+    assert store.outbox.carry(first, ["b"], '{"text": "two"}', {"carries": 2}, "me")
+    assert statuses(other) == {"a": ("pending", None), "b": ("pending", "a"), "c": ("pending", None)}
+    store.outbox.record(first, arrived(), "me")
+    assert statuses(other) == {"a": ("delivered", None), "b": ("delivered", "a"), "c": ("pending", None)}
+    assert other.deliveries.whole("a")["body"] == {"text": "two"}
+    assert claimed(store, 200).id == "c"
+    assert claim(store, 10**14) is None
+
+
+def test_one_that_was_taken_up_otherwise_is_not_carried_nor_are_the_others(store: Store) -> None:
+    gathering(store, "a", "b", "c")
+    first = claimed(store)
+    store.deliveries.settle("c", Attempt(111, 0, "settled", "dead", False, 111, "given up"), "me")
+    assert not store.outbox.carry(first, ["b", "c"], "{}", {}, "me")
+    assert statuses(store) == {"a": ("pending", None), "b": ("pending", None), "c": ("dead", None)}
+    assert not store.outbox.carry(first, ["b"], "{}", {}, "somebody else")
+    assert store.outbox.carry(first, ["b"], "{}", {}, "me")
+
+
+def test_a_retry_of_what_is_carried_is_one_of_its_carrier(store: Store) -> None:
+    gathering(store, "a", "b")
+    first = claimed(store)
+    assert store.outbox.carry(first, ["b"], "{}", {}, "me")
+    store.outbox.record(first, Attempt(111, 1, "refused", "dead", True, 111, "no"), "me")
+    assert statuses(store) == {"a": ("dead", None), "b": ("dead", "a")}
+    assert store.deliveries.retry(["b"], 120) == 1
+    again = claimed(store, 120)
+    assert again.id == "a"
+    assert claim(store, 10**14) is None
+    store.outbox.record(again, arrived(121), "me")
+    assert statuses(store) == {"a": ("delivered", None), "b": ("delivered", "a")}
+
+
+def test_what_carries_and_may_have_arrived_leaves_the_others_waiting(store: Store) -> None:
+    gathering(store, "a", "b")
+    first = claimed(store)
+    assert store.outbox.carry(first, ["b"], "{}", {}, "me")
+    store.outbox.record(first, Attempt(111, 1, "unknown", "unknown", True, 111, "lost"), "me")
+    assert statuses(store) == {"a": ("unknown", None), "b": ("pending", "a")}
+    assert claim(store, 10**14) is None
