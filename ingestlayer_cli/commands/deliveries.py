@@ -25,6 +25,7 @@ def list_deliveries(
     since: Since = None,
     pipeline: Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="Of this pipeline.")] = None,
     channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="To this channel.")] = None,
+    digest: Annotated[str | None, typer.Option("--digest", metavar="ID", help="All that one message says.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, help="At most so many.")] = 50,
     json: Json = False,
 ) -> int:
@@ -41,6 +42,9 @@ def list_deliveries(
     with open_beside() as runtime:
         selection = _selection(runtime, status, since, pipeline, channel)
         selection = selection._replace(about=about(runtime, runtime.store, word, note))
+        if digest is not None:
+            one = _one(runtime, digest)
+            selection = selection._replace(digest=one["carried_by"] or one["id"])
         found = runtime.store.deliveries.find(selection, limit)
         count = runtime.store.deliveries.count(selection) if len(found) == limit else len(found)
         failed = backlog(runtime.store, runtime.project, pipeline).runs if selection.open_only and not json else 0

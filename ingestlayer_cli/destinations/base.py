@@ -95,6 +95,11 @@ class Destination(Section):
         return {}
 
     @classmethod
+    def gathered(cls, id_: str, body: dict[str, Any], told: list[dict[str, Any]], at: int) -> dict[str, Any]:
+        """Return the body that says many messages: that of one of them, `id_`, and `directions["digest"]` of all."""
+        raise NotImplementedError
+
+    @classmethod
     def redirected(cls, channel: str, connection: Connection) -> str:
         """Return the target that a person means by a channel; UsageError when none can be given."""
         return channel

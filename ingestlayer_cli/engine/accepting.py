@@ -137,6 +137,10 @@ def keep_run(
         transaction.upsert(item)
     for message in run.messages:
         due_at = max(now if due is None else next(due), run.not_before or 0)
+        if "digest" in message.directions:
+            from .gathering import goes_at
+
+            due_at = goes_at(message.directions["digest"], due_at)
         if "hours" in message.directions:
             from ..system.hours import opens_at
 
@@ -151,7 +155,12 @@ def _delivery(run: Run, message: Message, at: int, rate: Rate | None) -> NewDeli
         thread = NewThread(f"{run.pipeline} {message.destination} {message.target}", key, at, directions["window"])
     told = encode(directions) if directions else None
     head = (message.id, run.pipeline, message.destination, message.target, message.body)
-    return NewDelivery(*head, message.retry, told, thread, rate)
+    digest = None
+    if "digest" in directions:
+        from .gathering import name_of
+
+        digest = name_of(run.pipeline, message.destination, message.target, directions["digest"])
+    return NewDelivery(*head, message.retry, told, thread, rate, digest)
 
 
 def window(declaration: Declaration | None) -> int:

@@ -153,6 +153,10 @@ class Outbox:
         if "hours" in claimed.directions and (later := outside_hours(claimed, at)) is not None:
             self._stored.record(claimed, later, self._owner)
             return False
+        if "digest" in claimed.directions:
+            from .gathering import gathered
+
+            claimed = gathered(self._stored, claimed, at, self._owner)
         outgoing = self._outgoing(claimed)
         if self.connections.of(claimed.destination).is_drawn:
             self._record(claimed, self._deliver(claimed, outgoing), at, said)

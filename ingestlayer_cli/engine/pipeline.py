@@ -11,6 +11,7 @@ from ..model import families
 from ..model.events import Event, delivery_id, encode
 from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Upsert, kept_entity
 from ..steps.base import Context, Step
+from ..system.clock import format_duration
 from ..system.errors import IngestlayerError, Problem, ProjectError
 from .connections import connection, label_of
 
@@ -153,6 +154,8 @@ class Pipeline:
             body, directions = encode(destination.compose(composing)), destination.directions(composing)
             if destination.hours is not None and destination.outside == "wait":
                 directions = {**directions, "hours": destination.hours}
+            if "digest" in directions:
+                note = "; ".join(filter(None, (note, f"in one message with others: {_span(directions['digest'])}")))
             when = context.cleared(f"{when}; {note}".removeprefix("; ") if note else when)
             messages.append(Message(id_, label, target, body, when, destination.retry, directions))
         if not messages:
@@ -294,6 +297,13 @@ def _within_hours(destination: Destination, at: int, target: str, note: str) -> 
     if destination.outside == "drop":
         return target, outside, True
     return destination.outside, "; ".join(filter(None, (note, f"{outside}: in place of {target}"))), False
+
+
+def _span(told: dict[str, Any]) -> str:
+    """Say when a digest goes."""
+    if told["at"] is not None:
+        return f"at {told['at'] // 60:02}:{told['at'] % 60:02}"
+    return f"{format_duration(told['window'])} after the first" if told["window"] else "those of one run"
 
 
 def _cleared(context: Context, entry: dict[str, str]) -> dict[str, str]:

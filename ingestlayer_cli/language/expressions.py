@@ -3,8 +3,8 @@
 A parsed expression is plain data (nested lists, so that the project's cache can hold it):
 `["ref", ["event", "used"]]`, `["lit", 1]`, `["list", [node, …]]`, `["not", node]`, `["neg", node]` and
 `[operator, left, right]`. `evaluator` turns it into a function of a scope, which has a value for each of `ROOTS`:
-`$event`, `$entity` by kind, `$body` as `transform` left it, and `$item` where a list is laid out. Beside these it
-has an object for each root of its own that a step has put there.
+`$event`, `$entity` by kind, `$body` as `transform` left it, `$item` where a list is laid out, and `$digest`. Beside
+these it has an object for each root of its own that a step has put there.
 
 A missing ref is null. Null propagates through arithmetic and ordered comparisons; `and or not` are
 three-valued (Kleene); `== !=` are total, so that `== null` tests for it. A text where a number is needed and
@@ -26,7 +26,7 @@ Evaluator = Callable[[Scope], Any]
 Comparison = Callable[[Any, Any], bool | None]
 Own = Callable[[], Iterable[str]]  # the roots of their own that steps put; asked for a root that is not of `ROOTS`
 
-ROOTS = ("event", "entity", "body", "item")
+ROOTS = ("event", "entity", "body", "item", "digest")
 MAX_LENGTH = 2_000
 MAX_NESTING = 20
 MAX_OPERATORS = 100
@@ -230,7 +230,7 @@ def ref_path(name: str, start: int, bare: bool = False, own: Own = tuple) -> lis
 
         if not name.startswith("$"):
             raise ExpressionError(f"{name!r} is no value: write text in quotes, a ref as $event.…", start)
-        roots = (*ROOTS[:2], *owned, *ROOTS[2:])  # in the order in which a run gives them values
+        roots = (*ROOTS[:2], *owned, *ROOTS[2:4])  # in the order in which a run gives them values
         full = [dotted(["$" + root, *path[1:]]) for root in roots]
         hint = near_miss(name, full) or f": it starts with one of {', '.join('$' + r for r in roots)}"
         raise ExpressionError(f"unknown ref {name}{hint}", start)
@@ -381,7 +381,7 @@ _NOTHING: dict[str, Any] = {}  # what a root holds that no step has put yet
 
 def getter(path: list[str]) -> Evaluator:
     root, *names = path
-    if len(names) == 1 and root != "item":  # always objects
+    if len(names) == 1 and root not in ("item", "digest"):  # always objects
         name = names[0]
         if root in ROOTS:
             return lambda scope: scope[root].get(name)

@@ -242,6 +242,7 @@ class Template:
     """A compiled template."""
 
     def __init__(self, parts: list[Part]) -> None:
+        self.parts = parts
         self._parts = [part if isinstance(part, str) else _value(part) for part in parts]
         # A template that starts with a value may hold a whole URL in it; a literal start keeps it in place.
         self.starts_with_value = bool(parts) and not isinstance(parts[0], str)

@@ -17,6 +17,12 @@ _PACKAGE = __name__.partition(".")[0]
 # In TOML `24h`; compiled and at run time whole milliseconds.
 Duration = NewType("Duration", int)
 
+# In TOML `15m`, or `run`: what one call queues; compiled whole milliseconds, 0 for a run.
+Window = NewType("Window", int)
+
+# In TOML `09:00`; compiled minutes since midnight.
+TimeOfDay = NewType("TimeOfDay", int)
+
 # In TOML the name of a JSON file of the project; compiled its content, every text in it a template.
 JsonFile = NewType("JsonFile", list[dict[str, Any]])
 

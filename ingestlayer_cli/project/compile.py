@@ -209,7 +209,14 @@ class Compiler:
         return found or None
 
     def _check_ref(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]] | None) -> None:
-        if path[0] == "event" and declared is not None:
+        of_digest = at[2:3] == ("digest",) and at[3] in ("title", "text", "blocks")
+        if of_digest and path[0] not in ("digest", "item"):
+            source.report(at, f"${dotted(path)}: a digest is of many events: it has $digest.count and $digest.items", 0)
+        elif path[0] == "digest" and not of_digest:
+            source.report(at, f"${dotted(path)}: $digest stands in title, text and blocks of a digest alone", 0)
+        elif path[0] == "digest" and path[1:2] not in (["count"], ["items"]):
+            self._report_ref(source, at, path, "a digest has count, items", ["count", "items"])
+        elif path[0] == "event" and declared is not None:
             self._check_field(source, at, path, declared)
         elif path[0] == "entity" and self.facts.kinds_are_known and path[1:]:
             if path[1] not in self.facts.kinds:

@@ -12,7 +12,7 @@ from pydantic import Field, PlainValidator, ValidationInfo
 from ..system.errors import near_miss
 from ..system.hours import Hours
 from .find import bounded
-from .models import Strict, Zone, described, problem
+from .models import Minutes, Strict, Zone, described, problem
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EVER = 50  # years for which what comes back each year is written out
@@ -32,15 +32,6 @@ def _days(value: Any) -> list[int]:
         start, end = DAYS.index(first), DAYS.index(last or first)
         found |= {day % 7 for day in range(start, end + 1 + (7 if end < start else 0))}
     return sorted(found)
-
-
-def _minutes(value: Any) -> int:
-    """Read `09:30` into minutes since midnight."""
-    read = re.fullmatch(r"(\d\d?):(\d\d)", value) if isinstance(value, str) else None
-    minutes = int(read[1]) * 60 + int(read[2]) if read else -1
-    if read is None or int(read[2]) > 59 or minutes > 24 * 60:
-        raise problem(f"must be a time in quotes, like 09:00 or 18:30, not {value!r}", 0)
-    return minutes
 
 
 def _holidays(value: Any, info: ValidationInfo) -> list[str]:
@@ -111,9 +102,6 @@ def _of_event(event: dict[str, str], number: int) -> Iterator[date]:
 
 def _date_in(value: str) -> date:
     return date.fromisoformat(f"{value[:4]}-{value[4:6]}-{value[6:8]}")
-
-
-Minutes = Annotated[int, PlainValidator(_minutes), described("A time of day: 09:00", pattern=r"^[0-9]{1,2}:[0-9]{2}$")]
 
 
 Holidays = Annotated[list[str], PlainValidator(_holidays), described("A file of dates: .ics or .csv")]

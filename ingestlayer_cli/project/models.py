@@ -59,6 +59,20 @@ def _zone(value: Any) -> str:
     return value
 
 
+def _minutes(value: Any) -> int:
+    """Read `09:30` into minutes since midnight."""
+    read = re.fullmatch(r"(\d\d?):(\d\d)", value) if isinstance(value, str) else None
+    minutes = int(read[1]) * 60 + int(read[2]) if read else -1
+    if read is None or int(read[2]) > 59 or minutes > 24 * 60:
+        raise problem(f"must be a time in quotes, like 09:00 or 18:30, not {value!r}", 0)
+    return minutes
+
+
+def _window(value: Any) -> int:
+    """Read `15m`, or `run`."""
+    return 0 if value == "run" else _duration(value)
+
+
 def _parse_expression(text: str) -> Any:
     return expressions.parse(text, own=families.own_roots)
 
@@ -178,6 +192,7 @@ Duration = Annotated[
     PlainValidator(_duration),
     described("A number and a unit: 30s 5m 1h 24h 7d", pattern=r"^[0-9]{1,9} ?(ms|s|m|h|d)$"),
 ]
+Minutes = Annotated[int, PlainValidator(_minutes), described("A time of day: 09:00", pattern=r"^[0-9]{1,2}:[0-9]{2}$")]
 SecretName = Annotated[
     str,
     PlainValidator(secret_name),
@@ -211,6 +226,8 @@ _ANNOTATIONS: dict[Any, Any] = {
     families.Structure: Annotated[Any, PlainValidator(_structure), WithJsonSchema({})],
     families.Secret: SecretName,
     families.TimeZone: Zone,
+    families.TimeOfDay: Minutes,
+    families.Window: Annotated[int, PlainValidator(_window), described("A number and a unit, 15m; or run")],
     families.WorkingHours: Annotated[str, Field(min_length=1)],
     families.Actions: Annotated[dict[str, str], PlainValidator(_actions), WithJsonSchema(_ACTIONS_SCHEMA)],
     Value: Annotated[

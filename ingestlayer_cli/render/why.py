@@ -128,6 +128,9 @@ def _delivery(row: dict[str, Any], asked: str | None) -> Iterator[Line]:
 
 def _next(row: dict[str, Any]) -> Iterator[str]:
     """Yield what will come of a delivery that is not settled."""
+    if row["carried_by"]:
+        yield f"{row['carried_by']} says it, with others: ingestlayer deliveries list --digest {row['carried_by']}"
+        return
     if row["in_hand_of"]:
         yield f"{row['in_hand_of']} is sending it"
     elif row["held_until"]:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ...language.conditions import Condition
+from ...language.conditions import Condition, Value
 from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
-from ...model.families import Duration, JsonFile, Section, WrongKeyError
+from ...model.families import Duration, JsonFile, Section, TimeOfDay, Window, WrongKeyError
 from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
@@ -30,6 +30,7 @@ _TOKEN = lazy(r"xox[a-z][-.]|xapp-")
 _LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
 _ICON = lazy(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
 _NO_MARKUP = str.maketrans("<>", "‹›")
+_HOW = 'a digest is of a `window` ("15m" from the first message on, or "run"), or goes `at` a time of day, "09:00"'
 _LONG = 250
 _COLOR = lazy(r"good|warning|danger|#[0-9a-fA-F]{6}")
 _GOOD = "good"
@@ -82,6 +83,37 @@ class SlackMessage(Section):
         return values
 
 
+class Digest(Section):
+    """Gathers the messages of one target and key: for a `window` from the first on, of one run, or until `at`."""
+
+    window: Window | None = None
+    at: TimeOfDay | None = None
+    key: Template | None = None
+    at_least: int = 2
+    at_most: int = 50
+    line: Template | None = None
+    order: Value | None = None
+    title: Template | None = None
+    text: Template | None = None
+    blocks: JsonFile | None = None
+
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if ("window" in values) == ("at" in values):
+            raise WrongKeyError(_HOW, *(["at"] if "at" in values else []))
+        for name in ("at_least", "at_most"):
+            if values.get(name, 1) < 1:
+                raise WrongKeyError(f"`{name}` is 1 or more", name)
+        if values.get("blocks") is not None:
+            from .blocks_file import compiled
+
+            try:
+                values["blocks"] = compiled(values["blocks"])
+            except ValueError as error:
+                raise WrongKeyError(str(error), "blocks") from None
+        return values
+
+
 class Slack(Destination):
     """Posts a message to a Slack channel, over the connection that `[slack]` names.
 
@@ -126,6 +158,22 @@ class Slack(Destination):
         update = true
         resolved = "$event.used < $event.limit"
 
+    `digest` makes one message of many, of one target and key: of those that come within a `window` of the first one
+    ("15m"; "run" is what one check or batch finds), or until `at` a time of day ("09:00"). Fewer than `at_least` (2) go
+    as they would without. It says how many there are, and of each its `line` (else its title), the highest `order`
+    first, `at_most` (50) of them. Its `title`, `text` and `blocks` know `$digest.count`, and `$digest.items` to
+    `repeat` over, each with `line`, `order` and `event`. It mentions nobody.
+
+        [[destinations]]
+        use = "slack"
+        channel = "#growth"
+        [destinations.digest]
+        window = "15m"
+        key = "$event.plan"
+        line = "$entity.customer.name is at ${event.used / event.limit | percent}"
+        order = "$event.used / $event.limit"
+        title = "$digest.count customers are near a limit"
+
     `workspace = "sales"` posts to the workspace of `[slack.workspaces.sales]`, with a secret of its own.
 
     `blocks = "file.json"` in the message gives the Block Kit blocks themselves, every text in them a template, and
@@ -154,6 +202,7 @@ class Slack(Destination):
     thread_window: Duration = Duration(30 * DAY)
     update: bool = False
     resolved: Condition | None = None
+    digest: Digest | None = None
     mention: Template | None = None
     username: Template | None = None
     icon: str | None = None
@@ -175,6 +224,7 @@ class Slack(Destination):
         super().__init__(**values)
         message = values.get("message") or {}
         self._message = SlackMessage(**{**message, "buttons": [Button(**row) for row in message.get("buttons", [])]})
+        self._digest = Digest(**values["digest"]) if values.get("digest") else None
         self._fields = [(texts.tidy(name, quotes=True), value) for name, value in self._message.fields.items()]
 
     @classmethod
@@ -186,6 +236,8 @@ class Slack(Destination):
             if values.get(name) and "thread" not in values:
                 words = f'{name} is of a thread: say which messages are one, thread = "$event.customer_id"'
                 raise WrongKeyError(words, name)
+        if "digest" in values and "thread" in values:
+            raise WrongKeyError("a digest is in no thread: it has one of `digest` and `thread`", "digest")
         channel = values.get("channel", {}).get("$template", [])
         if all(isinstance(part, str) for part in channel) and not _is_channel("".join(channel).strip()):
             raise WrongKeyError(f'channel: "{"".join(channel)}" is none: write {_LIKE}', "channel")
@@ -217,14 +269,21 @@ class Slack(Destination):
 
     def directions(self, composing: Composing) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        if self._digest is not None:
+            from . import digest
+
+            title = self._message.title
+            words = texts.undated(texts.said(title, composing.scope, quotes=False).strip()) if title else ""
+            found["digest"] = digest.directions(self._digest, composing, words or composing.event.type, self.timezone)
         if self.thread is not None and (key := self.thread.key(composing.scope)):
             found |= {"thread": key, "window": self.thread_window} | ({"update": True} if self.update else {})
         found |= mentions.directions(self._owners(composing.scope))
         if mentions.EMAIL.fullmatch(email := composing.target.removeprefix("@").lower()):
             found |= {"to": email, "people": [email, *(other for other in found.get("people", ()) if other != email)]}
             found |= {"instead": self.channel_default.strip()} if self.channel_default else {}
-        if found and composing.connection == "webhook":
-            return {"missed": [name for name in ("thread", "mention", "to") if name in found]}
+        if composing.connection == "webhook":
+            missed = [name for name in ("thread", "mention", "to") if name in found]
+            return {name: found[name] for name in ("digest",) if name in found} | ({"missed": missed} if missed else {})
         return found
 
     def compose(self, composing: Composing) -> dict[str, Any]:
@@ -323,6 +382,16 @@ class Slack(Destination):
             else:
                 notes.append(kit.no_button(label, problem))
         return found, notes
+
+    @classmethod
+    def gathered(cls, id_: str, body: dict[str, Any], told: list[dict[str, Any]], at: int) -> dict[str, Any]:
+        from .digest import composed
+
+        metadata = body.get("metadata", {})
+        payload = {**metadata.get("event_payload", {}), "messages": len(told)}
+        more = {"metadata": {**metadata, "event_payload": payload}} if metadata else {}
+        plain = {name: value for name, value in body.items() if name != "attachments"}
+        return {**plain, **composed(id_, told[0], told, at), **more}
 
     @classmethod
     def drawn(cls, body: dict[str, Any], target: str, at: str) -> Any:

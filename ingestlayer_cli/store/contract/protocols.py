@@ -171,8 +171,8 @@ class StoredOutbox(Protocol):
     def destinations(self, queued: Queued) -> list[str]:
         """Return the kinds of destination that these deliveries go to."""
 
-    def gather(self, claimed: Claimed, now: int, most: int) -> tuple[list[Gathered], int]:
-        """Return what of the same digest is due beside a claimed delivery, the oldest first, and how many there are."""
+    def gather(self, claimed: Claimed, now: int, most: int) -> list[Gathered]:
+        """Return what of the same digest is due beside a claimed delivery, the oldest first."""
 
     def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
         """Let the message of a claimed delivery say what others would; what becomes of it becomes of them.

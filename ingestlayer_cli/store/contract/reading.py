@@ -32,6 +32,7 @@ class DeliverySelection(NamedTuple):
     pipeline: str | None = None
     target: str | None = None
     about: About | None = None  # by their event
+    digest: str | None = None  # what one delivery says: its id
 
     @property
     def open_only(self) -> bool:

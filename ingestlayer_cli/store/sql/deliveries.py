@@ -20,7 +20,7 @@ _COLUMNS = (
 _SINCE = "CASE WHEN status IN ('dead', 'shown') THEN settled_at ELSE queued_at END"
 _OLDER = (  # what waits in the lane of a delivery `d`, and was queued before it
     " FROM deliveries w WHERE w.lane = d.lane AND w.seq < d.seq"
-    " AND w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
+    " AND w.status IN ('pending', 'retrying') AND w.lease_until IS NULL AND w.carried_by IS NULL"
 )
 _OPEN = [status for status in STATUSES if status not in ARRIVED]
 _BY_STATUS = "d.status <> 'delivered'"  # so that there is an index for it
@@ -165,6 +165,9 @@ def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
     if selection.pipeline is not None:
         terms.append("d.pipeline = ?")
         values.append(selection.pipeline)
+    if selection.digest is not None:
+        terms.append("(d.id = ? OR d.carried_by = ?)")
+        values += [selection.digest] * 2
     if selection.about is not None:
         term, texts = about_event(selection.about)
         if not selection.about.whole:  # a message says more than its event

@@ -189,14 +189,14 @@ class SqlOutbox:
         rows = self._rows("SELECT name FROM lanes WHERE seq IN (SELECT value FROM json_each(?))", _lanes(queued))
         return sorted({name.partition(" ")[0] for (name,) in rows})
 
-    def gather(self, claimed: Claimed, now: int, most: int) -> tuple[list[Gathered], int]:
-        found = "FROM deliveries d JOIN events e ON e.seq = d.event WHERE d.digest ="
-        found += " (SELECT digest FROM deliveries WHERE id = ?) AND d.id <> ? AND d.status IN ('pending', 'retrying')"
-        found += " AND d.carried_by IS NULL AND d.lease_until IS NULL AND d.due_at <= ?"
-        values = (claimed.id, claimed.id, now)
-        rows = self._rows(f"SELECT d.id, e.id, d.directions {found} ORDER BY d.seq LIMIT ?", *values, most)
-        total = len(rows) if len(rows) < most else self._rows(f"SELECT count(*) {found}", *values)[0][0]
-        return [Gathered(id_, event, _read(directions) or {}) for id_, event, directions in rows], int(total)
+    def gather(self, claimed: Claimed, now: int, most: int) -> list[Gathered]:
+        rows = self._rows(
+            "SELECT d.id, e.id, d.directions FROM deliveries d JOIN events e ON e.seq = d.event WHERE d.digest ="
+            " (SELECT digest FROM deliveries WHERE id = ?) AND d.id <> ? AND d.status IN ('pending', 'retrying')"
+            " AND d.carried_by IS NULL AND d.lease_until IS NULL AND d.due_at <= ? ORDER BY d.seq LIMIT ?",
+            *(claimed.id, claimed.id, now, most),
+        )
+        return [Gathered(id_, event, _read(directions) or {}) for id_, event, directions in rows]
 
     def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
         free = "carried_by IS NULL AND lease_until IS NULL AND status IN ('pending', 'retrying')"
