@@ -35,7 +35,7 @@ def refused(kind: str, data: dict[str, Any]) -> list[str]:
     return [error.json_path for error in Draft202012Validator(schema_of(kind)).iter_errors(data)]
 
 
-WHOLE = [path for path in FILES if path.parent.name != "checks"]  # those are put into a project's file
+WHOLE = [path for path in FILES if path.parent.name not in ("checks", "sources")]  # those are put into a project's file
 
 
 @pytest.mark.parametrize("kind", KINDS)

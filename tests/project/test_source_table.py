@@ -63,7 +63,7 @@ def test_a_header_is_known_by_its_name_in_any_letters(tmp_path: Path) -> None:
         (HEAD + 'when = "$body.kind = 1"', "write =="),
         (HEAD + 'payload = { used = "$body.a", more = { x = "$entity.a.b" } }', "$entity.a.b: a source has $body"),
         (HEAD + "payload = 7", "5:11: sources.shop.payload: must be a text"),
-        (HEAD + 'on_reject = "drop"', "5:14: sources.shop.on_reject: must be 'refuse' or 'keep'"),
+        (HEAD + 'on_reject = "drop"', '5:14: sources.shop.on_reject: must be "refuse" or "keep"'),
         (HEAD.replace('"usage"', '"usge"'), '4:9: usge is not declared (did you mean "usage"?)'),
         ('[sources."a b"]\nverify = "none"', '"a b" is not a name of letters'),
     ],

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ...language.conditions import Condition, Value
+from ...language.conditions import Condition
 from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
-from ...model.families import Duration, JsonFile, Section, TimeOfDay, Window, WrongKeyError
+from ...model.families import Duration, JsonFile, Section, WrongKeyError
 from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
@@ -18,6 +18,7 @@ from ..base import Composing, Connection, Destination, Draw, Limit, Remark, Targ
 from . import kit as kit
 from . import mention as mentions
 from . import text as texts
+from .digest import Digest
 from .workspaces import connection_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _TOKEN = lazy(r"xox[a-z][-.]|xapp-")
 _LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
 _ICON = lazy(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
 _NO_MARKUP = str.maketrans("<>", "‹›")
-_HOW = 'a digest is of a `window` ("15m" from the first message on, or "run"), or goes `at` a time of day, "09:00"'
 _LONG = 250
 _COLOR = lazy(r"good|warning|danger|#[0-9a-fA-F]{6}")
 _GOOD = "good"
@@ -80,37 +80,6 @@ class SlackMessage(Section):
             raise WrongKeyError('color is "good", "warning", "danger", or as in "#2eb67d"', "color")
         if len(values.get("buttons", [])) > kit.MAX_BUTTONS:
             raise WrongKeyError(f"a message takes at most {kit.MAX_BUTTONS} buttons", "buttons")
-        return values
-
-
-class Digest(Section):
-    """Gathers the messages of one target and key: for a `window` from the first on, of one run, or until `at`."""
-
-    window: Window | None = None
-    at: TimeOfDay | None = None
-    key: Template | None = None
-    at_least: int = 2
-    at_most: int = 50
-    line: Template | None = None
-    order: Value | None = None
-    title: Template | None = None
-    text: Template | None = None
-    blocks: JsonFile | None = None
-
-    @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
-        if ("window" in values) == ("at" in values):
-            raise WrongKeyError(_HOW, *(["at"] if "at" in values else []))
-        for name in ("at_least", "at_most"):
-            if values.get(name, 1) < 1:
-                raise WrongKeyError(f"`{name}` is 1 or more", name)
-        if values.get("blocks") is not None:
-            from .blocks_file import compiled
-
-            try:
-                values["blocks"] = compiled(values["blocks"])
-            except ValueError as error:
-                raise WrongKeyError(str(error), "blocks") from None
         return values
 
 
@@ -270,11 +239,11 @@ class Slack(Destination):
     def directions(self, composing: Composing) -> dict[str, Any]:
         found: dict[str, Any] = {}
         if self._digest is not None:
-            from . import digest
+            from .digest_layout import directions
 
             title = self._message.title
             words = texts.undated(texts.said(title, composing.scope, quotes=False).strip()) if title else ""
-            found["digest"] = digest.directions(self._digest, composing, words or composing.event.type, self.timezone)
+            found["digest"] = directions(self._digest, composing, words or composing.event.type, self.timezone)
         if self.thread is not None and (key := self.thread.key(composing.scope)):
             found |= {"thread": key, "window": self.thread_window} | ({"update": True} if self.update else {})
         found |= mentions.directions(self._owners(composing.scope))
@@ -385,7 +354,7 @@ class Slack(Destination):
 
     @classmethod
     def gathered(cls, id_: str, body: dict[str, Any], told: list[dict[str, Any]], at: int) -> dict[str, Any]:
-        from .digest import composed
+        from .digest_layout import composed
 
         metadata = body.get("metadata", {})
         payload = {**metadata.get("event_payload", {}), "messages": len(told)}

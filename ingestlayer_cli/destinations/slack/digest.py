@@ -1,69 +1,40 @@
-"""One message for many: how messages are gathered, and the one that says them."""
+"""How messages are gathered into one: the table of a destination."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...language.conditions import Value
 from ...language.templates import Template
-from ...model.families import thaw
-from ...system.errors import count_of
-from ...system.zones import moment_of
-from ..base import Composing
-from . import kit as kit
-from . import text as texts
+from ...model.families import JsonFile, Section, TimeOfDay, Window, WrongKeyError
 
-if TYPE_CHECKING:
-    from . import Digest
-
-MAX_LINE = 300  # characters of a line
-LINES = 25  # of them in a section
-_ALONE = ("title", "text", "blocks")  # what says the whole
+_HOW = 'a digest is of a `window` ("15m" from the first message on, or "run"), or goes `at` a time of day, "09:00"'
 
 
-def directions(table: "Digest", composing: Composing, title: str, zone: str) -> dict[str, Any]:
-    """Return what is needed of one message, of this title, to make it a line of a digest."""
-    said = texts.said(table.line, composing.scope).strip() if table.line else texts.escape(title)
-    found: dict[str, Any] = {
-        "key": table.key.render(composing.scope) if table.key else "",
-        "line": texts.clip(said.replace("\n", " ") or composing.event.type, MAX_LINE),
-        "order": table.order.of(composing.scope)[0] if table.order else None,
-        "window": table.window,
-        "at": table.at,
-        "zone": zone,
-        "at_least": table.at_least,
-        "at_most": table.at_most,
-        "pipeline": composing.pipeline,
-        "whole": {name: _frozen(value) for name in _ALONE if (value := getattr(table, name)) is not None},
-    }
-    return found | ({"event": composing.scope["event"]} if table.blocks is not None else {})
+class Digest(Section):
+    """Gathers the messages of one target and key: for a `window` from the first on, of one run, or until `at`."""
 
+    window: Window | None = None
+    at: TimeOfDay | None = None
+    key: Template | None = None
+    at_least: int = 2
+    at_most: int = 50
+    line: Template | None = None
+    order: Value | None = None
+    title: Template | None = None
+    text: Template | None = None
+    blocks: JsonFile | None = None
 
-def _frozen(data: Any) -> Any:
-    """Return data whose templates are plain again: what `thaw` takes."""
-    if isinstance(data, Template):
-        return {"$template": data.parts}
-    if isinstance(data, dict):
-        return {name: _frozen(value) for name, value in data.items()}
-    return [_frozen(value) for value in data] if isinstance(data, list) else data
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if ("window" in values) == ("at" in values):
+            raise WrongKeyError(_HOW, *(["at"] if "at" in values else []))
+        for name in ("at_least", "at_most"):
+            if values.get(name, 1) < 1:
+                raise WrongKeyError(f"`{name}` is 1 or more", name)
+        if values.get("blocks") is not None:
+            from .blocks_file import compiled
 
-
-def composed(id_: str, first: dict[str, Any], told: Sequence[dict[str, Any]], at: int) -> dict[str, Any]:
-    """Return the text and the blocks of the message that says all of `told`, the oldest first."""
-    ordered = sorted(told, key=lambda item: item["order"] if item["order"] is not None else float("-inf"), reverse=True)
-    shown, left = ordered[: first["at_most"]], len(ordered) - first["at_most"]
-    items = [{"line": item["line"], "order": item["order"], "event": item.get("event")} for item in ordered]
-    scope = {"digest": {"count": len(items), "items": items}, "item": None, "event": {}, "entity": {}, "body": {}}
-    whole, way = thaw(first["whole"]), f"`ingestlayer deliveries list --digest {id_}`"
-    title = texts.undated(texts.said(whole["title"], scope, quotes=False).strip()) if "title" in whole else ""
-    title = title or f"{count_of(len(items), 'message')}: {first['pipeline']}"
-    if "blocks" in whole:
-        from .blocks_layout import laid_out
-
-        return {"text": title, "blocks": kit.fit(laid_out(whole["blocks"], scope, way, kit.MAX_BLOCKS), way)}
-    text = texts.said(whole["text"], scope).strip() if "text" in whole else ""
-    lines = [f"• {item['line']}" for item in shown]
-    sections = ["\n".join(lines[start : start + LINES]) for start in range(0, len(lines), LINES)]
-    blocks = [kit.header(title), *(kit.section(words) for words in (text, *sections) if words)]
-    blocks += [kit.context(f"and {left:,} more: {way}")] if left > 0 else []
-    where = f"{texts.escape(first['pipeline'])} · {count_of(len(items), 'message')} in one"
-    blocks.append(kit.context(f"{where} · {texts.dated(moment_of(at, first['zone']))} · {id_}"))
-    return {"text": texts.clip(title, kit.MAX_FALLBACK), "blocks": kit.fit(blocks, way)}
+            try:
+                values["blocks"] = compiled(values["blocks"])
+            except ValueError as error:
+                raise WrongKeyError(str(error), "blocks") from None
+        return values
