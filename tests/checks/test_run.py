@@ -8,14 +8,9 @@ import pytest
 
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.operations import upkeep
-from ingestlayer_cli.system.clock import parse_rfc3339
 from ingestlayer_cli.system.errors import Exit
 from tests.support.checks import DAY, HOUR, MINUTE, NOVEMBER, Checked, table
-
-
-def at(text: str) -> int:
-    return int(parse_rfc3339(text).timestamp()) * 1000
-
+from tests.support.clock import at
 
 # Crossing
 

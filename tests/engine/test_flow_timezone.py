@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from ingestlayer_cli.project import load
-from ingestlayer_cli.system.clock import format_time, parse_rfc3339
+from ingestlayer_cli.system.clock import format_time
 from ingestlayer_cli.system.errors import ProjectError
 from tests.support.bench import Bench
 from tests.support.checks import Checked, table
+from tests.support.clock import at
 from tests.support.folder import Folder
 from tests.support.pipe import Pipe
 
@@ -31,10 +32,6 @@ key = "$event.customer_id"
 max = 1
 window = "1d"
 """
-
-
-def at(text: str) -> int:
-    return int(parse_rfc3339(text).timestamp()) * 1000
 
 
 def zoned(pipe: Pipe, zone: str) -> Pipe:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingestlayer_cli.engine.runtime import Runtime
-from ingestlayer_cli.system.clock import parse_rfc3339
+from tests.support.clock import at
 from tests.support.pipe import Pipe
 from tests.support.stored import database
 
@@ -23,7 +23,7 @@ def pipe(tmp_path: Any) -> Pipe:
 
 
 def now(pipe: Pipe, text: str) -> None:
-    pipe.clock.at = int(parse_rfc3339(text).timestamp()) * 1000
+    pipe.clock.at = at(text)
 
 
 def rows(pipe: Pipe, sql: str) -> list[Any]:
@@ -43,9 +43,7 @@ def test_within_the_hours_a_message_goes_at_once(pipe: Pipe) -> None:
 def test_outside_it_waits_for_the_next_opening_and_no_sender_sends_it_before(pipe: Pipe) -> None:
     now(pipe, "2026-11-06T18:00:00Z")  # a Friday
     pipe.emit(customer_id="acme")
-    assert rows(pipe, "SELECT due_at, attempts, status FROM deliveries") == [
-        (int(parse_rfc3339("2026-11-09T09:00:00Z").timestamp()) * 1000, 0, "pending")
-    ]
+    assert rows(pipe, "SELECT due_at, attempts, status FROM deliveries") == [(at("2026-11-09T09:00:00Z"), 0, "pending")]
     ((trace,),) = rows(pipe, "SELECT trace FROM runs")
     assert json.loads(trace)[-1]["note"] == (
         "outside the hours business (2026-11-06 18:00 UTC): waits until 2026-11-09 09:00 UTC"
@@ -100,4 +98,4 @@ def test_a_delay_and_the_hours_add_up(pipe: Pipe) -> None:
     for _ in range(2):
         pipe.emit(customer_id="acme")
     ((_,), (due,)) = rows(pipe, "SELECT due_at FROM deliveries ORDER BY seq")
-    assert due == int(parse_rfc3339("2026-11-09T09:00:00Z").timestamp()) * 1000
+    assert due == at("2026-11-09T09:00:00Z")

@@ -9,12 +9,11 @@ from typing import Any
 from ingestlayer_cli.checks.run import CheckOptions, check
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import Project, load
-from ingestlayer_cli.system.clock import parse_rfc3339
 from ingestlayer_cli.system.document import Document
-from tests.support.clock import FakeClock
+from tests.support.clock import FakeClock, at
 from tests.support.folder import Folder
 
-NOVEMBER = int(parse_rfc3339("2026-11-03T09:30:00Z").timestamp()) * 1000
+NOVEMBER = at("2026-11-03T09:30:00Z")
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR

@@ -1,6 +1,11 @@
 """A clock of the test's own."""
 
-from ingestlayer_cli.system.clock import Clock, parse_duration
+from ingestlayer_cli.system.clock import Clock, parse_duration, parse_rfc3339
+
+
+def at(text: str) -> int:
+    """Return a time of RFC 3339 in milliseconds."""
+    return int(parse_rfc3339(text).timestamp()) * 1000
 
 
 class FakeClock(Clock):

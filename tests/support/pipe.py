@@ -17,9 +17,8 @@ from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.project.lint.inspect import inspect
 from ingestlayer_cli.store.contract.reading import Selection
 from ingestlayer_cli.store.contract.sending import Wanted
-from ingestlayer_cli.system.clock import parse_rfc3339
 from ingestlayer_cli.system.document import Document
-from tests.support.clock import FakeClock
+from tests.support.clock import FakeClock, at
 from tests.support.stored import database
 
 START = "2026-11-03T09:30:00Z"
@@ -41,7 +40,7 @@ class Pipe:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.clock = FakeClock(int(parse_rfc3339(START).timestamp()) * 1000)
+        self.clock = FakeClock(at(START))
         self.write("ingestlayer.toml", '[entities.customer]\nfile = "customers.csv"\nkey = "customer_id"\n')
         self.write("events/usage.toml", f'type = "usage"\n{FIELDS}')
         self.write("events/other.toml", f'type = "other"\n{FIELDS}')

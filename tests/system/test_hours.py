@@ -4,12 +4,8 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli.system.clock import parse_rfc3339
 from ingestlayer_cli.system.hours import is_open, opens_at
-
-
-def at(text: str) -> int:
-    return int(parse_rfc3339(text).timestamp()) * 1000
+from tests.support.clock import at
 
 
 def hours(**more: Any) -> dict[str, Any]:

@@ -7,17 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestlayer_cli.system.clock import parse_rfc3339
 from ingestlayer_cli.system.zones import moment_of, period_of, window_after, window_of, zone
+from tests.support.clock import at
 
 ZONES = ["", "Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu", "Australia/Lord_Howe", "Asia/Tokyo"]
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 times = st.integers(min_value=0, max_value=4_000_000_000_000)
 zones = st.sampled_from(ZONES)
-
-
-def at(text: str) -> int:
-    return int(parse_rfc3339(text).timestamp()) * 1000
 
 
 @pytest.mark.parametrize(
