@@ -87,6 +87,18 @@ def member(family: str, kind: str) -> Any:
     return getattr(module, "".join(word.capitalize() for word in file.split("_")))
 
 
+def writes(step: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Return the traits that a compiled step writes, by the kind of entity."""
+    found: dict[str, dict[str, Any]] = member("steps", step["use"]).writes(step) if step else {}
+    return found
+
+
+def reads(step: dict[str, Any] | None) -> str | None:
+    """Return the kind of entity that a compiled step looks up."""
+    found: str | None = member("steps", step["use"]).reads(step) if step else None
+    return found
+
+
 def own_roots() -> dict[str, str]:
     """Return the roots of refs that steps put on the scope, each with the kind of step that does."""
     return {root: kind for kind in kinds("steps") for root in member("steps", kind).puts}

@@ -17,6 +17,7 @@ from ..entities.reading.faults import Fault, Record, WholeFileError, visible
 from ..entities.reading.json_rows import shown
 from ..entities.table import Table, form_of
 from ..language.expressions import equal
+from ..model import families
 from ..model.declarations import unsound
 from ..model.memory import Traits, Upsert, laid_over, merged
 from ..project import Project
@@ -44,7 +45,7 @@ class UnknownEntityError(IngestlayerError):
 def kinds(project: Project, store: Store | None) -> list[str]:
     """Return the kinds that there are: with a file, written by a pipeline, or in the store."""
     steps = (step for pipeline in project.pipelines for step in pipeline["steps"])
-    others = {step["kind"] for step in steps if step["use"] == "upsert.entity"}
+    others = {kind for step in steps for kind in families.writes(step)}
     others |= set(store.entities.kinds() if store else ())
     return [*project.entities, *sorted(others - project.entities.keys())]
 

@@ -68,7 +68,7 @@ class Compiler:
                 facts.unread.append(name)
             else:
                 read.append((source, pipeline))
-                facts.written |= {kind for row in pipeline.steps if (kind := _written_kind(row)) is not None}
+                facts.written |= {kind for row in pipeline.steps for kind in _written_kinds(row)}
         for source, pipeline in read:
             self._pipeline(source, pipeline)
             facts.others.extend(source.others)
@@ -154,7 +154,7 @@ class Compiler:
             for path in _once(template_refs(parts) if language == "$template" else refs(parts)):
                 self._check_ref(source, at, path, declared)
         for index, data in enumerate(compiled["steps"]):
-            kind = data.get("kind") if data and data["use"] == "enrich.entity" else None
+            kind = families.reads(data)
             if kind is not None and self.facts.kinds_are_known and kind not in self.facts.kinds:
                 near = near_miss(kind, self.facts.kinds)
                 words = f"there is no [entities.{kind}] in {FILE}{near}"
@@ -283,10 +283,10 @@ class Compiler:
             return None
 
 
-def _written_kind(row: Any) -> str | None:
-    """Return the kind that a step as it stands in a file writes."""
-    kind = row.get("kind") if isinstance(row, dict) and row.get("use") == "upsert.entity" else None
-    return kind if isinstance(kind, str) else None
+def _written_kinds(row: Any) -> Iterable[str]:
+    """Return the kinds that a step as it stands in a file writes."""
+    is_known = isinstance(row, dict) and isinstance(row.get("use"), str) and row["use"] in families.kinds("steps")
+    return families.writes(row) if is_known else ()
 
 
 def _once(paths: list[list[str]]) -> list[list[str]]:

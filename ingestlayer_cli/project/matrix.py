@@ -70,28 +70,28 @@ def _field_problem(facts: Facts, name: str, declared: list[dict[str, Any]] | Non
 
 
 def spread(pipelines: list[dict[str, Any]]) -> None:
-    """Give each trait that an `upsert.entity` makes of a redacted field what becomes of that field.
+    """Give each trait that a step makes of a redacted field what becomes of that field.
 
     An entity keeps what an earlier event told of it: by its value alone it would not be known again.
     """
-    upserts = [
-        (pipeline, data)
+    written = [
+        (pipeline["steps"], kind, traits)
         for pipeline in pipelines
         for data in pipeline["steps"]
-        if data and data["use"] == "upsert.entity" and isinstance(data.get("kind"), str)
+        for kind, traits in families.writes(data).items()
     ]
     for pipeline in pipelines:
         for data in pipeline["steps"]:
             if data and data["use"] == KIND and data.get("fields"):
-                for writing, upsert in upserts:
-                    _spread(data["fields"], writing["steps"], upsert)
+                for steps, kind, traits in written:
+                    _spread(data["fields"], steps, kind, traits)
 
 
-def _spread(fields: dict[str, Row], steps: list[Any], upsert: dict[str, Any]) -> None:
-    for trait, value in upsert.get("traits", {}).items():
+def _spread(fields: dict[str, Row], steps: list[Any], kind: str, traits: dict[str, Any]) -> None:
+    for trait, value in traits.items():
         rows = list(_rows_of(fields, steps, value))
         if rows:
-            fields.setdefault(f"entity.{upsert['kind']}.{trait}", _strictest(rows))
+            fields.setdefault(f"entity.{kind}.{trait}", _strictest(rows))
 
 
 def _rows_of(fields: dict[str, Row], steps: list[Any], value: Any) -> Iterator[Row]:

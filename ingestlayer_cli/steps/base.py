@@ -208,6 +208,16 @@ class Step(Section):
         """Return by name all the values beside null that may be put, where compiled data tells them, for `validate`."""
         return {}
 
+    @classmethod
+    def reads(cls, data: dict[str, Any]) -> str | None:
+        """Return the kind of entity that compiled data looks up; None: none."""
+        return None
+
+    @classmethod
+    def writes(cls, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return what compiled data writes onto entities: the traits, by kind."""
+        return {}
+
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         """Add what a call will look up, as far as that can be told from the scope before the first step."""
 

@@ -33,6 +33,10 @@ class EnrichEntity(Step):
     kind: str
     key: Template
 
+    @classmethod
+    def reads(cls, data: dict[str, Any]) -> str | None:
+        return data.get("kind")
+
     def __call__(self, context: Context) -> Drop | None:
         key = key_text(self.key.key(context.scope))
         if key is None:

@@ -36,6 +36,11 @@ class UpsertEntity(Step):
             raise WrongKeyError("`kind` is empty", "kind")
         return values
 
+    @classmethod
+    def writes(cls, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        kind = data.get("kind")
+        return {kind: data.get("traits") or {}} if isinstance(kind, str) else {}
+
     def __call__(self, context: Context) -> Drop | None:
         key = key_text(self.external_id.key(context.scope))
         if not key:

@@ -113,7 +113,7 @@ class PipelineChecks:
 
     def _use(self) -> None:
         """Warn of a pipeline that nothing comes of."""
-        if not self.pipeline["destinations"] and not any(_is(step, "upsert.entity") for step in self.pipeline["steps"]):
+        if not self.pipeline["destinations"] and not any(map(families.writes, self.pipeline["steps"])):
             words = "it neither sends nor writes anything: it has no [[destinations]], and no step upsert.entity"
             self.note(("match",), words, None, "warning")
 
@@ -127,10 +127,10 @@ class PipelineChecks:
                     if name.split(".")[0] not in names | _first(step.get("rename", {}).values()):
                         words = f"{key}: the body has no {name}{near_miss(name, names)}"
                         self.note(("steps", index, key, place), words, 0 if key == "remove" else None, "warning")
-            new = step["kind"] if _is(step, "upsert.entity") and step["kind"] not in self.files else ""
-            if near := near_miss(new, self.files):
-                words = f"there is no [entities.{new}] in {FILE}{near}: it is a kind of its own"
-                self.note(("steps", index, "kind"), words, 0, "warning")
+            for new in families.writes(step).keys() - self.files.keys():
+                if near := near_miss(new, self.files):
+                    words = f"there is no [entities.{new}] in {FILE}{near}: it is a kind of its own"
+                    self.note(("steps", index, "kind"), words, 0, "warning")
 
     # Values
 
@@ -232,7 +232,7 @@ class PipelineChecks:
 
 def enriches(step: dict[str, Any] | None) -> str | None:
     """Return the kind of entity that a step puts onto $entity."""
-    return step.get("kind") if step and (_is(step, "enrich.entity") or _is(step, "upsert.entity")) else None
+    return families.reads(step) or next(iter(families.writes(step)), None)
 
 
 def _is(step: dict[str, Any] | None, kind: str) -> bool:
@@ -244,8 +244,8 @@ def _traits(facts: Facts) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for pipeline in facts.pipelines:
         for step in pipeline["steps"]:
-            if _is(step, "upsert.entity") and isinstance(step.get("kind"), str):
-                found.setdefault(step["kind"], set()).update(step.get("traits") or ())
+            for kind, traits in families.writes(step).items():
+                found.setdefault(kind, set()).update(traits)
     return found
 
 
