@@ -16,8 +16,9 @@ from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding, of_problems
 from . import checks, foreign, sources
+from .between import key_fields, of_project
 from .length import Columns, longest
-from .warnings import PipelineChecks, key_fields, of_project
+from .warnings import PipelineChecks
 
 
 def inspect(root: str, *, keep: bool = True, entities: bool = True) -> list[Finding]:

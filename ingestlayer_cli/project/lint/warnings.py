@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from itertools import combinations
 from typing import Any
 
 from ...language.conditions import show
@@ -14,12 +13,11 @@ from ...system.errors import near_miss
 from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, Severity, finding
-from ..match import matches
 from ..positions import Path
 from ..source import SourceFile
 from .outcomes import Domain, can_hold, domain_of, is_always_null, own_of, values_of
 
-_TAKE_NULL = {"default", "json"}  # filters that make something of null
+TAKE_NULL = {"default", "json"}  # filters that make something of null
 UNCHANGED = ("event", "item")  # the roots of refs that no step changes
 SEEN = ("first_seen", "last_seen")  # what the store has of every entity that it knows
 
@@ -45,7 +43,7 @@ class PipelineChecks:
         """Return what is found; of a pipeline that is not `sound` only what its other problems do not touch."""
         compiled = {name: self.pipeline[name] for name in ("steps", "destinations")}
         for at, language, data in families.language(compiled):
-            for path in _once(template_refs(data) if language == "$template" else refs(data)):
+            for path in once(template_refs(data) if language == "$template" else refs(data)):
                 if path[0] == "entity" and path[1:] and path[1] in self.kinds:
                     self._entity_ref(at, path)
                 elif path[0] not in ROOTS:
@@ -136,7 +134,7 @@ class PipelineChecks:
 
     def _template(self, at: Path, parts: list[Any]) -> None:
         for part in parts:
-            if isinstance(part, str) or _TAKE_NULL.intersection(name for name, _ in part["filters"]):
+            if isinstance(part, str) or TAKE_NULL.intersection(name for name, _ in part["filters"]):
                 continue
             if all(is_always_null(part["node"], domain) for domain in self.domains):
                 self.note(at, f"{written(part['node'])} can only be null", self._offset(at, part["node"]))
@@ -296,91 +294,5 @@ def _after(node: Node, passed: int) -> Node:
     return [node[0], *[_after(child, passed) for child in node[1:]]]
 
 
-def _once(paths: list[list[str]]) -> list[list[str]]:
+def once(paths: list[list[str]]) -> list[list[str]]:
     return [path for index, path in enumerate(paths) if path not in paths[:index]]
-
-
-# The project as a whole -----------------------------------------------------------------------------------
-
-
-def of_project(facts: Facts) -> Iterator[Finding]:
-    """Yield what is declared and unused, and what is posted twice."""
-    for type_, declaration in facts.declarations.items():
-        if not declaration["file"]:
-            continue
-        source = facts.sources[declaration["file"]]
-        if not any(matches(pipeline["match"], type_) for pipeline in facts.pipelines):
-            words = f'no pipeline matches "{type_}": its events are stored and go nowhere'
-            yield finding(source.place(("type",), 0), words, "warning")
-    used = {enriches(step) for pipeline in facts.pipelines for step in pipeline["steps"]}
-    for kind in facts.settings.entities if facts.settings else ():
-        if kind not in used:
-            words = f'no pipeline looks up "{kind}": `use = "enrich.entity"` with kind = "{kind}" does'
-            yield finding(facts.sources[FILE].place(("entities", kind)), words, "warning")
-    yield from _posted_twice(facts)
-
-
-def key_fields(facts: Facts, declaration: dict[str, Any]) -> Iterator[Finding]:
-    """Yield the optional fields without which the declared idempotency key is null."""
-    source, domain = facts.sources[declaration["file"]], domain_of(declaration)
-    at: Path = ("idempotency", "key")
-    optional = {row[0] for row in declaration["fields"] if row[2]}
-    told = set()
-    for part in declaration["key"] or []:
-        if isinstance(part, str) or _TAKE_NULL.intersection(name for name, _ in part["filters"]):
-            continue
-        for path in _once(refs(part["node"])):
-            name = (path[2:] if path[1:2] == ["payload"] else path[1:] or [""])[0]
-            text = dotted(path)
-            if name not in optional or text in told:
-                continue
-            if is_always_null(part["node"], _without(domain, path)):
-                told.add(text)
-                words = f"${text} is optional: an event without it is refused, unless it is sent with --key"
-                yield finding(source.place(at, source.offset_of(at, text)), words, "warning")
-
-
-def _without(domain: Domain, missing: list[str]) -> Domain:
-    return lambda path: [None] if path == missing else domain(path)
-
-
-def _posted_twice(facts: Facts) -> Iterator[Finding]:
-    """Yield each destination whose channel gets the same events from an active pipeline before it."""
-    posts: dict[tuple[str, str], list[tuple[dict[str, Any], int]]] = {}
-    for pipeline in facts.pipelines:
-        for index, data in enumerate(pipeline["destinations"] if pipeline["status"] == "active" else ()):
-            channel = (data.get("channel") or {}).get("$template")
-            if channel and all(isinstance(part, str) for part in channel):
-                account = families.member("destinations", data["use"]).account(data)
-                key = f"{data['use']}/{account}", "".join(channel).strip().lstrip("#")
-                posts.setdefault(key, []).append((pipeline, index))
-    for (_, channel), found in posts.items():
-        told = set()
-        for (first, one), (second, other) in combinations(found, 2):
-            if first is second or (second["name"], other) in told:
-                continue
-            type_ = _both(facts, first, second, _conditions(first, one) + _conditions(second, other))
-            if type_:
-                told.add((second["name"], other))
-                place = facts.sources[f"pipelines/{second['name']}.toml"].place(("destinations", other, "channel"), 0)
-                words = (
-                    f"#{channel} gets {type_} from pipelines/{first['name']}.toml, too: such an event is posted twice"
-                )
-                yield finding(place, words, "warning")
-
-
-def _conditions(pipeline: dict[str, Any], index: int) -> list[Node]:
-    members = [step for step in pipeline["steps"] if step["use"] == "filter"] + [pipeline["destinations"][index]]
-    return [data["when"]["$condition"] for data in members if "when" in data]
-
-
-def _both(facts: Facts, first: dict[str, Any], second: dict[str, Any], nodes: list[Node]) -> str | None:
-    """Return an event type that both pipelines may post, or None."""
-    for type_, declaration in facts.declarations.items():
-        if (
-            matches(first["match"], type_)
-            and matches(second["match"], type_)
-            and can_hold(nodes, domain_of(declaration))
-        ):
-            return type_
-    return None
