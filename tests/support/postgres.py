@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -141,3 +142,48 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+class Cut:
+    """A way to a server that is cut, once, when a client says COMMIT: before the server hears it, or after."""
+
+    def __init__(self, port: int, after: bool) -> None:
+        self._port = port
+        self._after = after
+        self.is_cut = False
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._threads = [threading.Thread(target=self._serve)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        """End; its clients have closed their connections."""
+        self._listening.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server_ = socket.create_connection(("127.0.0.1", self._port))
+                for one, other, is_client in ((client, server_, True), (server_, client, False)):
+                    self._threads.append(threading.Thread(target=self._pass, args=(one, other, is_client)))
+                    self._threads[-1].start()
+
+    def _pass(self, one: socket.socket, other: socket.socket, is_client: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65_536):
+                if is_client and b"COMMIT" in data and not self.is_cut:
+                    self.is_cut = True
+                    one.shutdown(socket.SHUT_RDWR)
+                    if self._after:
+                        other.sendall(data)
+                    time.sleep(0.05)
+                    break
+                other.sendall(data)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        one.close()

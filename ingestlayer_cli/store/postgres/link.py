@@ -159,22 +159,23 @@ def _adapters() -> tuple[type, type, type]:
 
     class Dumper(StrDumperUnknown):
         def dump(self, obj: str) -> Any:
-            return super().dump(masked(obj) if "\0" in obj or "\1" in obj else obj)
+            return super().dump(masked(obj) if "\0" in obj or _MASK in obj else obj)
 
     class Loader(TextLoader):
         def load(self, data: Any) -> Any:
             found = str(super().load(data))
-            return _MASKED.sub(lambda it: "\0\1"[int(it[0][1])], found) if "\1" in found else found
+            return _MASKED.sub(lambda it: _MASK if it[0][1] == "1" else "\0", found) if _MASK in found else found
 
     return Dumper, Loader, IntLoader
 
 
-_MASKED = re.compile("\1[01]")
+_MASK = "\x01"
+_MASKED = re.compile("\x01[01]")
 
 
 def masked(text: str) -> str:
     """Return a text without NUL, from which it can be told."""
-    return text.replace("\1", "\11").replace("\0", "\10")
+    return text.replace(_MASK, f"{_MASK}1").replace("\0", f"{_MASK}0")
 
 
 def _understand(connection: "psycopg.Connection[Any]") -> None:

@@ -1,0 +1,71 @@
+"""A connection that ends in the middle of something; and what is read of one moment."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ingestlayer_cli.store.contract.reading import Selection
+from ingestlayer_cli.store.contract.sending import Wanted
+from ingestlayer_cli.store.opening import open_to_write
+from ingestlayer_cli.store.postgres.store import PostgresStore
+from tests.store.contract.words import accept, arrived, claim, event, message, queue
+from tests.support.postgres import Cut
+
+Cutting = Callable[[bool], PostgresStore]
+
+
+@pytest.fixture
+def cut(postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cutting]:
+    """Open a store whose next commit is cut, before or after the server hears of it."""
+    address = os.environ["DATABASE_URL"]
+    port = int(re.search(r":(\d+)/", address)[1])  # type: ignore[index]
+    opened: list[PostgresStore] = []
+    ways: list[Cut] = []
+
+    def open_cut(after: bool) -> PostgresStore:
+        open_to_write(postgres).close()  # it is made
+        ways.append(Cut(port, after))
+        monkeypatch.setenv("DATABASE_URL", address.replace(f":{port}/", f":{ways[-1].port}/"))
+        store = open_to_write(postgres)
+        assert isinstance(store, PostgresStore)
+        opened.append(store)
+        return store
+
+    yield open_cut
+    for store in opened:
+        store.close()
+    for way in ways:
+        way.close()
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_event_whose_commit_was_cut_is_stored_once(cut: Cutting, after: bool) -> None:
+    store = cut(after)
+    store.repeated(lambda: accept(store, event("evt_1", "k")))
+    assert [item.event.id for item in store.history.select(Selection())] == ["evt_1"]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_claim_whose_commit_was_cut_is_one_claim(cut: Cutting, postgres: str, after: bool) -> None:
+    first = open_to_write(postgres)
+    queue(first, "evt_1", message("dlv_1"), message("dlv_2", "#b"))
+    first.close()
+    store = cut(after)
+    taken = claim(store)
+    assert taken is not None
+    assert [row.id for row in store.outbox.leased()] == ["dlv_1"]
+    store.outbox.record(taken, arrived(), "me")
+    assert store.outbox.still_waiting(Wanted()) == {"pending": 1}
+
+
+def test_a_record_whose_commit_was_cut_is_one_attempt(cut: Cutting, postgres: str) -> None:
+    first = open_to_write(postgres)
+    queue(first, "evt_1", message("dlv_1"))
+    taken = claim(first)
+    first.close()
+    assert taken is not None
+    store = cut(True)
+    store.outbox.record(taken, arrived(), "me")
+    assert len(store.deliveries.whole("dlv_1")["attempts_made"]) == 1

@@ -1,0 +1,67 @@
+"""Transactions of different customers go on side by side; those of one wait for each other; large ones are alone."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from ingestlayer_cli.store.contract.accepting import RepeatError
+from ingestlayer_cli.store.contract.protocols import Store
+from ingestlayer_cli.store.opening import open_to_write
+from ingestlayer_cli.store.postgres.locks import MOST
+from tests.store.contract.words import accept, event
+
+
+@pytest.fixture
+def stores(postgres: str) -> Iterator[tuple[Store, Store]]:
+    found = open_to_write(postgres), open_to_write(postgres)
+    yield found
+    for store in found:
+        store.close()
+
+
+def test_transactions_of_different_keys_go_on_side_by_side(stores: tuple[Store, Store]) -> None:
+    one, other = stores
+    with one.transaction() as transaction:
+        assert transaction.state("s", "acme") is None
+        with other.transaction() as beside:
+            assert beside.state("s", "globex") is None
+        accept(other, event("evt_1", "k"))
+
+
+def test_what_is_only_read_of_entities_is_shared(stores: tuple[Store, Store]) -> None:
+    one, other = stores
+    with one.transaction() as transaction, other.transaction() as beside:
+        assert transaction.traits("customer", "acme") is None
+        assert beside.traits("customer", "acme") is None
+
+
+def look(store: Store, names: list[str]) -> None:
+    with store.transaction(may_repeat=True) as transaction:
+        for name in names:
+            assert transaction.state("s", name) is None
+
+
+def test_who_meets_another_out_of_order_begins_anew_with_all_that_is_needed(stores: tuple[Store, Store]) -> None:
+    one, other = stores
+    names = [str(number) for number in range(20)]
+    with one.transaction() as held:
+        for name in names[10:]:
+            held.state("s", name)
+        with pytest.raises(RepeatError):
+            look(other, names)  # of twenty random numbers some are lower than one before
+    look(other, names)
+
+
+def test_what_needs_very_many_locks_takes_the_store_for_itself(stores: tuple[Store, Store]) -> None:
+    one, other = stores
+    many = {"s": [f"k{number}" for number in range(MOST + 1)]}
+    with pytest.raises(RepeatError), one.transaction(may_repeat=True) as transaction:
+        transaction.look_up_memory({}, many, {})
+    with one.transaction(may_repeat=True) as transaction:
+        transaction.look_up_memory({}, many, {})
+        waiting = threading.Thread(target=accept, args=(other, event("evt_1", "k")))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+    waiting.join()
