@@ -63,7 +63,8 @@ def test_a_duplicate_says_what_became_of_it(failed: Bench) -> None:
 def test_doctor_finds_it(failed: Bench) -> None:
     found = {row["words"]: row for row in failed.run("doctor", "--json").json["findings"] if row["check"] == "runs"}
     ((words, row),) = found.items()
-    assert words.startswith("1 run failed, and waits: run again at 20")
+    assert words.startswith("alert: 1 run failed, and waits: ")
+    assert "run again at 20" in row["hint"]
     assert row["mark"] == "problem"
     failed.run("pipelines", "pause", "alert")
     ((row),) = (row for row in failed.run("doctor", "--json").json["findings"] if row["check"] == "runs")

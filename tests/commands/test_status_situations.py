@@ -123,7 +123,13 @@ def _(it: Morning) -> None:
     it.run("pipelines", "pause", "hits")
 
 
-@situation("failed_and_gone", kind="run_idle", subject="hits", mark="warning")
+@situation(
+    "failed_and_gone",
+    kind="run_idle",
+    subject="hits",
+    mark="warning",
+    by_hand=lambda it: it.put_back("pipelines/hits.toml"),
+)
 def _(it: Morning) -> None:
     it.pipeline(ENRICH)
     it.remove("customers.csv")

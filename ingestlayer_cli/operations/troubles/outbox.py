@@ -175,7 +175,7 @@ def runs(project: Project, store: "Store", now: int, but: str = "") -> Iterator[
         by_pipeline.setdefault(pipeline_of(group.cause), []).append(group)
     for name, groups in by_pipeline.items():
         count = sum(group.runs for group in groups)
-        words = f"{name}: {count_of(count, 'run failed, and waits', 'runs failed, and wait')}"
+        words = count_of(count, "run failed, and waits", "runs failed, and wait")
         first = min(groups, key=lambda group: group.since)
         if causes.is_idle(first.cause):
             yield _idle(project, name, words, first)
@@ -184,7 +184,7 @@ def runs(project: Project, store: "Store", now: int, but: str = "") -> Iterator[
         again = when(format_time(min(times)) if times else None)
         hint = f"mend that; it is run again {again}, or at once by: ingestlayer deliver; to give it up: "
         yield trouble(
-            *("runs", "problem", "run_failed", name, words),
+            *("runs", "problem", "run_failed", name, f"{name}: {words}"),
             why=first.reason,
             since=first.since,
             hint=f"{hint}ingestlayer deliveries settle {first.event} --dead",
@@ -195,8 +195,16 @@ def runs(project: Project, store: "Store", now: int, but: str = "") -> Iterator[
 
 def _idle(project: Project, name: str, words: str, first: UnfinishedGroup) -> Symptom:
     if any(row["name"] == name for row in project.pipelines + project.broken):
-        why, command, hint = "the pipeline is not active", f"ingestlayer pipelines resume {name}", ""
+        command = f"ingestlayer pipelines resume {name}"
+        told = {"why": f"the pipeline {name} is not active", "hint": command}
     else:
-        why, command = "the pipeline is not there", f"ingestlayer deliveries settle {first.event} --dead"
-        hint = f"put pipelines/{name}.toml back, or give it up: {command}"
-    return trouble("runs", "warning", "run_idle", name, words, why=why, since=first.since, hint=hint, command=command)
+        command, by_hand = "ingestlayer deliver", f"put pipelines/{name}.toml back"
+        told = {"why": f"the pipeline {name} is not there", "hint": by_hand, "by_hand": by_hand}
+    return trouble(
+        *("runs", "warning", "run_idle", name, words),
+        why=told["why"],
+        since=first.since,
+        hint=told["hint"],
+        by_hand=told.get("by_hand", ""),
+        command=command,
+    )
