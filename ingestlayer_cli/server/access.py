@@ -7,6 +7,7 @@ from math import ceil
 from time import monotonic
 
 from ..project.match import matches
+from ..store.contract.accepting import AwayError
 from ..store.contract.keys import ApiKey
 from ..store.contract.protocols import Store
 from ..store.opening import open_to_read
@@ -29,6 +30,7 @@ class Keys:
         self._used = used
         self._store: Store | None = None
         self._noted: dict[str, int] = {}
+        self._known: dict[str, ApiKey] = {}  # by hash: as each was when it was last looked up
 
     def of_header(self, header: str, path: str, now: int) -> ApiKey:
         """Return the key that `Authorization` holds; HttpError 401 for any other."""
@@ -36,7 +38,7 @@ class Keys:
         if scheme.lower() != "bearer" or not token.strip():
             raise _unauthorized("there is no key: send Authorization: Bearer il_…")
         hash_ = sha256(token.strip().encode("utf-8", "replace")).hexdigest()
-        key = self._in_store(path, hash_)
+        key = self._last_known(path, hash_)
         if key is None or not hmac.compare_digest(key.hash, hash_):
             raise _unauthorized("the key is not known")
         if key.revoked_at is not None:
@@ -46,6 +48,18 @@ class Keys:
         if now - self._noted.get(key.name, key.last_used_at or 0) >= NOTED:
             self._noted[key.name] = now
             self._used(key.name, now)
+        return key
+
+    def _last_known(self, path: str, hash_: str) -> ApiKey | None:
+        """Return the key of a hash: as the store has it, or had it before it was out of reach."""
+        try:
+            key = self._in_store(path, hash_)
+        except AwayError:
+            if hash_ not in self._known:
+                raise
+            return self._known[hash_]
+        if key is not None:
+            self._known[hash_] = key
         return key
 
     def _in_store(self, path: str, hash_: str) -> ApiKey | None:

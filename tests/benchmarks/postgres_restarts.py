@@ -1,4 +1,4 @@
-"""Restart PostgreSQL in the middle of batches and deliveries: python -m tests.benchmarks.postgres_restarts [N] [EVENTS]"""
+"""Restart PostgreSQL again and again: python -m tests.benchmarks.postgres_restarts [RESTARTS] [EVENTS]"""
 
 import sys
 import tempfile

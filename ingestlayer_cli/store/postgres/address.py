@@ -18,6 +18,10 @@ class Address(NamedTuple):
         return cls(url, schema or SCHEMA)
 
     @property
+    def place(self) -> str:
+        return f"{self.url}#{self.schema}"
+
+    @property
     def label(self) -> str:
         """What it is called in words: names only."""
         return self.url if self.schema == SCHEMA else f"{self.url} ({self.schema})"

@@ -26,7 +26,7 @@ class PostgresDatabase(Base):
     def __init__(self, link: PostgresLink, version: int = VERSION) -> None:
         self.link = link
         self.version = version  # opened for reading, it may be an older one
-        self.path = link.address.label
+        self.path = link.address.place
         self.versions: dict[tuple[str, str], int] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self._is_asking = False  # what became of a commit
@@ -75,7 +75,7 @@ class PostgresDatabase(Base):
         self.link.run(f"BEGIN; SELECT {how}({locks.all})")
         version = self.link.execute("SELECT version FROM store").fetchone()[0]
         if version != VERSION:  # another program has brought it to one that this one does not know
-            raise StoreError(f"the store {self.path} is of version {version} now", "try again")
+            raise StoreError(f"the store {self.link.address.label} is of version {version} now", "try again")
 
     def _commit(self, transaction: PostgresTransaction) -> None:
         """Commit; where the connection is lost by it, ask what became of it, and never guess."""
@@ -89,7 +89,9 @@ class PostgresDatabase(Base):
             self._is_asking = True  # where nobody answers it may be committed: it is not simply done again
             self.link.renew()
             if not (self._is_there(event) if event else self._is_committed(number)):
-                raise RepeatError(f"the connection to the store {self.path} was lost", "try again") from None
+                raise RepeatError(
+                    f"the connection to the store {self.link.address.label} was lost", "try again"
+                ) from None
 
     def _is_there(self, event: str) -> bool:
         """Say whether an event was committed, once its transaction has ended."""

@@ -25,7 +25,7 @@ class PostgresUpkeep(SqlUpkeep):
     def info(self) -> dict[str, Any]:
         faults = self.faults()
         return {
-            "path": self._database.path,
+            "path": self._database.link.address.label,
             "schema_version": VERSION,
             "bytes": self.size().used,
             "free_bytes": 0,
