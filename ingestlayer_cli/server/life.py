@@ -1,6 +1,7 @@
 """The life of `serve`: it opens, takes requests and delivers, and finishes what is in hand when it is told to stop."""
 
 import asyncio
+import resource
 import signal
 import socket
 import ssl
@@ -22,7 +23,7 @@ from .app import Application
 from .crew import Crew
 from .door import Door
 from .log import Output
-from .protocol import HEAD_BYTES, PatientProtocol
+from .protocol import HEAD_BYTES, MOST_CONNECTIONS, PatientProtocol
 from .sending import Worker
 
 IDLE = 75  # seconds for which a connection may ask nothing: longer than proxies keep theirs
@@ -73,6 +74,7 @@ class Life:
     def run(self) -> bool:
         """Serve until a signal ends it; say whether that was Ctrl-C."""
         config = self._config()
+        _allow_files(2 * MOST_CONNECTIONS)
         with Runtime(load(self._path)) as runtime:
             self._remark(runtime)
             self._check_workers(runtime)
@@ -195,6 +197,14 @@ class Life:
     def _log(self, facts: dict[str, object]) -> None:
         if not self._options.is_quiet:
             self._output.line(facts)
+
+
+def _allow_files(count: int) -> None:
+    """Let this process have so many files open, where it may: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class _Server(uvicorn.Server):
