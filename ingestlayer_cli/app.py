@@ -13,6 +13,7 @@ from .commands import (
     doctor,
     entities,
     events,
+    explain,
     init,
     keys,
     metrics,
@@ -101,6 +102,7 @@ app.command("backtest")(backtest.backtest)
 app.command("capture")(capture.capture)
 app.command("deliver")(deliver.deliver)
 app.command("doctor")(doctor.doctor)
+app.command("explain")(explain.explain)
 app.command("init")(init.init)
 app.command("metrics")(metrics.metrics)
 app.command("recipes")(recipes.recipes)

@@ -20,6 +20,7 @@ LAYERS = [
     ["checks"],
     ["operations"],
     ["server"],
+    ["reference"],
     ["render"],
     ["commands"],
     ["doors"],

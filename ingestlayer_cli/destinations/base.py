@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from ..language.conditions import Condition
 from ..language.expressions import Scope
@@ -76,11 +76,17 @@ class Destination(Section):
     block_kit: ClassVar[bool] = False  # whether its bodies are of blocks that the Block Kit Builder shows
     apart: ClassVar[bool] = False  # whether each target is a connection of its own, which breaks for itself
 
-    when: Condition | None = None
-    timezone: TimeZone = NO_ZONE  # of the times in its messages; else the project's
-    hours: WorkingHours | None = None  # within which its messages go
-    outside: str = "wait"  # what becomes of the others: wait, drop, or the channel that gets them
-    retry: list[Duration] | None = None  # pauses after the first, second, … failed attempt; then it is dead
+    when: Annotated[Condition | None, "Which events go there; without it all."] = None
+    timezone: Annotated[TimeZone, "What times in its messages mean; without it the project's."] = NO_ZONE
+    hours: Annotated[WorkingHours | None, "The NAME of [hours.NAME] within which its messages go.", "business"] = None
+    outside: Annotated[
+        str, "What becomes of a message outside of `hours`: wait, drop, or the channel that gets it."
+    ] = "wait"
+    retry: Annotated[
+        list[Duration] | None,
+        "The pauses after the first, second, … failed attempt; then the delivery is dead. Without it 30s, 2m, 10m, 1h.",
+        ["30s", "2m"],
+    ] = None
 
     def target(self, scope: Scope) -> Target:
         """Return where the message goes; ProjectError when that cannot be told."""

@@ -15,9 +15,21 @@ def _second_ways() -> dict[str, type[Strict]]:
 
 
 class AlertsBase(Strict):
-    """Our own troubles, each as one message; `also` names a second way, which has a table of its own."""
+    """Where this tool's own troubles are told, each as one message.
 
-    channel: Annotated[str | None, Field(min_length=1)] = None
+    `also` names a second way, which has a table of its own, with the keys of that destination.
+
+        [alerts]
+        channel = "#ops"
+        also = "webhook"
+
+        [alerts.webhook]
+        url = "env:OPS_URL"
+    """
+
+    channel: Annotated[str | None, Field(min_length=1)] = Field(
+        default=None, description="The Slack channel that is told."
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> "AlertsBase":
@@ -35,8 +47,12 @@ class AlertsBase(Strict):
 
 
 _WAYS = _second_ways()
-_KEYS: dict[str, Any] = {"also": (Literal[tuple(_WAYS)] | None, None)}
-_KEYS |= {kind: (table | None, None) for kind, table in _WAYS.items()}
+_ALSO = Field(default=None, description="A second way out, for when the trouble is Slack.")
+_KEYS: dict[str, Any] = {"also": (Literal[tuple(_WAYS)] | None, _ALSO)}
+_KEYS |= {
+    kind: (table | None, Field(default=None, description=f'The settings of also = "{kind}".'))
+    for kind, table in _WAYS.items()
+}
 if TYPE_CHECKING:
     AlertsTable = AlertsBase
 else:

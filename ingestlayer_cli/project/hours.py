@@ -108,13 +108,25 @@ Holidays = Annotated[list[str], PlainValidator(_holidays), described("A file of 
 
 
 class HoursTable(Strict):
-    """When a message may go."""
+    """When a message may go.
 
-    days: Annotated[list[int], PlainValidator(_days), described("Days of the week: mon-fri, or mon,wed,sat")]
-    start: Minutes = Field(alias="from")
-    to: Minutes
-    timezone: Zone = ""
-    holidays: Holidays = Field(default=[])
+    A destination names it, `hours = "business"`, and says what becomes of the others: `outside`.
+
+        [hours.business]
+        days = "mon-fri"
+        from = "09:00"
+        to = "18:00"
+        timezone = "Europe/Berlin"
+        holidays = "holidays.ics"
+    """
+
+    days: Annotated[list[int], PlainValidator(_days), described("Days of the week: mon-fri, or mon,wed,sat")] = Field(
+        description="The days on which messages go."
+    )
+    start: Minutes = Field(alias="from", description="From when on they go.")
+    to: Minutes = Field(description="Until when they go; before `from`, that is the next day.")
+    timezone: Zone = Field(default="", description="Whose clock that is; without it the project's.")
+    holidays: Holidays = Field(default=[], description="Days on which none goes.")
 
 
 def compiled(name: str, table: HoursTable, zone: str) -> Hours:

@@ -9,6 +9,8 @@ import os
 from inspect import cleandoc
 from typing import Any, Literal
 
+from pydantic import Field
+
 from ..model import families
 from . import models as schema
 from .settings import ProjectFile
@@ -36,7 +38,7 @@ def schema_of(kind: str) -> dict[str, Any]:
 def _member(family: str, kind: str) -> dict[str, Any]:
     """Return the schema of a step or a destination; its own definitions stay inside it."""
     cls = families.member(family, kind)
-    model = schema.section_model(cls, use=(Literal[kind], ...))
+    model = schema.section_model(cls, use=(Literal[kind], Field(description=f"Which of the {family} it is.")))
     return model.model_json_schema(ref_template=f"#/$defs/{family}.{kind}/$defs/{{model}}")
 
 
@@ -49,7 +51,7 @@ def _tidy(data: Any, is_names: bool = False) -> Any:
     if not is_names and {"type": "null"} in data.get("anyOf", ()):  # TOML has no null
         others = [option for option in data["anyOf"] if option != {"type": "null"}]
         data = {name: value for name, value in data.items() if name not in ("anyOf", "default")}
-        data |= others[0] if len(others) == 1 else {"anyOf": others}
+        data = {**others[0], **data} if len(others) == 1 else {**data, "anyOf": others}
     kept = {
         name: it for name, it in data.items() if is_names or not ((name == "title") or (name, it) == ("default", None))
     }

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import (
@@ -12,12 +12,14 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainValidator,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
     create_model,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
 from ..language import expressions, templates
@@ -27,7 +29,7 @@ from ..language.templates import Template
 from ..model import families
 from ..model.declarations import TYPES
 from ..model.redaction import ACTIONS
-from ..system.clock import DAY, parse_duration
+from ..system.clock import DAY, format_duration, parse_duration
 from ..system.errors import as_written, near_miss
 from ..system.zones import zone
 from .find import bounded
@@ -187,23 +189,35 @@ def described(description: str, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "description": description, **more})
 
 
+DURATION = r"^[0-9]{1,9} ?(ms|s|m|h|d)$"
 Duration = Annotated[
     int,
     PlainValidator(_duration),
-    described("A number and a unit: 30s 5m 1h 24h 7d", pattern=r"^[0-9]{1,9} ?(ms|s|m|h|d)$"),
+    described("A duration: a number and a unit, 30s 5m 1h 24h 7d", pattern=DURATION, examples=["1h"]),
 ]
-Minutes = Annotated[int, PlainValidator(_minutes), described("A time of day: 09:00", pattern=r"^[0-9]{1,2}:[0-9]{2}$")]
+Minutes = Annotated[
+    int, PlainValidator(_minutes), described("A time of day", examples=["09:00"], pattern=r"^[0-9]{1,2}:[0-9]{2}$")
+]
 SecretName = Annotated[
     str,
     PlainValidator(secret_name),
-    described("The name of a secret: env:NAME or keyring:NAME", pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$"),
+    described(
+        "The name of a secret: env:NAME or keyring:NAME",
+        pattern=r"^(env|keyring):[A-Za-z0-9_./-]+$",
+        examples=["env:CRM_SECRET"],
+    ),
 ]
-Zone = Annotated[str, PlainValidator(_zone), described("A time zone of the IANA database: Europe/Berlin")]
-Json = Annotated[Any, PlainValidator(_json_file), described("The name of a JSON file of the project")]
+Zone = Annotated[str, PlainValidator(_zone), described("A time zone of the IANA database", examples=["Europe/Berlin"])]
+Json = Annotated[
+    Any, PlainValidator(_json_file), described("The name of a JSON file of the project", examples=["blocks/alert.json"])
+]
 Prose = Annotated[
     dict[str, Any],
     PlainValidator(_template),
-    described("A text with $event.field, $entity.kind.column, and ${ expression | filter }; $$ is a dollar sign"),
+    described(
+        "A text with values: $event.field, $entity.kind.column, ${ expression | filter }; $$ is a dollar sign",
+        examples=["$event.customer_id"],
+    ),
 ]
 
 _ACTIONS_SCHEMA = {
@@ -227,21 +241,34 @@ _ANNOTATIONS: dict[Any, Any] = {
     families.Secret: SecretName,
     families.TimeZone: Zone,
     families.TimeOfDay: Minutes,
-    families.Window: Annotated[int, PlainValidator(_window), described("A number and a unit, 15m; or run")],
+    families.Window: Annotated[
+        int, PlainValidator(_window), described("A duration, or run: what one check or batch finds", examples=["15m"])
+    ],
     families.WorkingHours: Annotated[str, Field(min_length=1)],
     families.Actions: Annotated[dict[str, str], PlainValidator(_actions), WithJsonSchema(_ACTIONS_SCHEMA)],
     Value: Annotated[
         dict[str, Any],
         PlainValidator(_value),
-        described("A number from refs: $event.used / $event.limit"),
+        described("A number made from refs", examples=["$event.used / $event.limit"]),
     ],
     Condition: Annotated[
         dict[str, Any],
         PlainValidator(_condition),
-        described("A condition: $event.used / $event.limit >= 0.8 and $event.plan in ['pro', 'team']"),
+        described("A condition", examples=["$event.used / $event.limit >= 0.8 and $event.plan in ['pro', 'team']"]),
     ],
     Template: Prose,
 }
+
+
+def _forms(field: FieldInfo) -> Iterator[str]:
+    """Yield what the type of a key says of itself."""
+    is_optional = type(None) in get_args(field.annotation)
+    options = [get_args(option)[1:] for option in get_args(field.annotation) if get_origin(option) is Annotated]
+    for about in (*field.metadata, *(one for option in options for one in option if is_optional)):
+        if isinstance(about, WithJsonSchema):
+            yield (about.json_schema or {}).get("description", "")
+        elif isinstance(about, Matching):
+            yield about.words[0].upper() + about.words[1:]
 
 
 class Strict(BaseModel):
@@ -251,13 +278,32 @@ class Strict(BaseModel):
         """Return the keys that the file has, with their checked values."""
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return the schema: of each key what it means, then what its type is like, and a default as files have it."""
+        made = handler(core)
+        keys = handler.resolve_ref_schema(made)["properties"]
+        for name, field in cls.model_fields.items():
+            key = keys[field.alias or name]
+            if words := "\n\n".join(filter(None, (field.description, *_forms(field)))):
+                key["description"] = words
+            if isinstance(key.get("default"), dict):  # of a table, key by key
+                del key["default"]
+            elif DURATION in str(key) and isinstance(key.get("default"), int):
+                key["default"] = format_duration(key["default"])
+        return made
+
 
 def section_model(cls: type[families.Section], **more: Any) -> type[Strict]:
     """Return the pydantic model of a section: its annotations, ours replaced by what files hold."""
     keys: dict[str, Any] = dict(more)
-    for name, annotation in get_type_hints(cls).items():
+    for name, annotation in get_type_hints(cls, include_extras=True).items():
         if get_origin(annotation) is not ClassVar:
-            keys[name] = (_in_files(annotation), getattr(cls, name, ...))
+            inner, *about = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+            told = Field(description=about[0] if about else None, examples=about[1:] or None)
+            keys[name] = (Annotated[_in_files(inner), told], getattr(cls, name, ...))
     return create_model(cls.__name__, __base__=Strict, __doc__=cls.__doc__, **keys)
 
 
@@ -290,7 +336,7 @@ class Matching:
 
     def __init__(self, pattern: str, words: str) -> None:
         self._pattern = pattern
-        self._words = words
+        self.words = words
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
@@ -300,7 +346,7 @@ class Matching:
 
     def _check(self, value: str) -> str:
         if not re.fullmatch(self._pattern, value, re.ASCII):
-            raise problem(f'"{value}" is not {self._words}', 0)
+            raise problem(f'"{value}" is not {self.words}', 0)
         return value
 
 
@@ -330,7 +376,12 @@ _FIELD_KEYS = {
 
 _FIELD_TYPES = {"type": "string", "enum": [name + mark for name in TYPES for mark in ("", "?")]}
 _FIELD_SCHEMA = {
-    "description": 'A type, "…?" is optional; or a table with enum, optional, description, max_length',
+    "description": """A type, "…?" is optional; or a table with enum, optional, description, max_length.
+
+    customer_id = "string"
+    plan = { type = "string", optional = true, description = "What they pay for.", max_length = 40 }
+    metric = { enum = ["seats", "api-calls"] }
+""",
     "anyOf": [
         _FIELD_TYPES,
         {
@@ -338,11 +389,27 @@ _FIELD_SCHEMA = {
             "additionalProperties": False,
             "anyOf": [{"required": ["type"]}, {"required": ["enum"]}],
             "properties": {
-                "type": _FIELD_TYPES,
-                "enum": {"type": "array", "minItems": 1, "items": {"type": ["string", "number"]}},
-                "optional": {"type": "boolean"},
-                "description": {"type": "string"},
-                "max_length": {"type": "integer", "minimum": 1, "description": "Of a text: characters at most"},
+                "type": {**_FIELD_TYPES, "description": "What its value is."},
+                "enum": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": ["string", "number"]},
+                    "description": "The values that it may have.",
+                    "examples": [["seats", "api-calls"]],
+                },
+                "optional": {"type": "boolean", "default": False, "description": 'Whether it may be missing: "…?".'},
+                "description": {
+                    "type": "string",
+                    "default": "",
+                    "description": "What it is, for the help of `emit` and for the clients of `sdk`.",
+                    "examples": ["Whom it is about."],
+                },
+                "max_length": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "description": "Of a text: characters at most.",
+                    "examples": [64],
+                },
             },
         },
     ],
@@ -383,30 +450,95 @@ def _field_type(name: str) -> str:
 
 
 class IdempotencyTable(Strict):
-    key: Prose | None = None
-    window: Duration = DAY
-    on_difference: Literal["accept", "reject"] = "accept"
+    """Which events are one.
+
+    Of those with one key within a window the first counts, the others are duplicates, of which nothing is sent.
+
+        [idempotency]
+        key = "$event.customer_id:$event.metric:${event.received_at | month}"
+        window = "31d"
+        on_difference = "accept"
+    """
+
+    key: Prose | None = Field(default=None, description="The key of an event whose sender gives none.")
+    window: Duration = Field(default=DAY, description="For how long a key is taken, by the clock of acceptance.")
+    on_difference: Literal["accept", "reject"] = Field(
+        default="accept", description="What a duplicate is whose payload differs: the first event, or a conflict (65)."
+    )
 
 
 class EventFile(Strict):
-    """events/TYPE.toml"""
+    """The declaration of an event: what its payload is, and when two of them are one.
 
-    type: Annotated[EventType, Field(max_length=200)]
-    description: str = ""
-    fields: dict[str, Annotated[Any, PlainValidator(_field), WithJsonSchema(_FIELD_SCHEMA)]]
-    idempotency: IdempotencyTable = IdempotencyTable()
-    example: dict[str, Any] | None = None
+    A field is a type in a text, "…?" where it may be missing, or a table.
+
+        type = "usage.limit_reached"
+        description = "A customer bumped a plan limit."
+
+        [fields]
+        customer_id = "string"
+        metric = { enum = ["seats", "api-calls", "storage"] }
+        limit = "number"
+        used = "number"
+        plan = "string?"
+
+        [idempotency]
+        key = "$event.customer_id:$event.metric:${event.received_at | month}"
+        window = "31d"
+
+        [example]
+        customer_id = "acme"
+        metric = "api-calls"
+        limit = 10000
+        used = 10250
+    """
+
+    type: Annotated[EventType, Field(max_length=200)] = Field(description="The type that it declares.")
+    description: str = Field(default="", description="What happened, for people.")
+    fields: dict[str, Annotated[Any, PlainValidator(_field), WithJsonSchema(_FIELD_SCHEMA)]] = Field(
+        description="The fields of the payload; any other is refused."
+    )
+    idempotency: IdempotencyTable = Field(default=IdempotencyTable(), description="Which events are one.")
+    example: dict[str, Any] | None = Field(
+        default=None, description="A payload that fits, for `preview TYPE`, `slack test` and tests."
+    )
 
 
 # pipelines/NAME.toml --------------------------------------------------------------------------------------
 
 
 class PipelineFile(Strict):
-    """pipelines/NAME.toml"""
+    """A pipeline: which events it takes, what it does with them, and where they go.
 
-    description: str = ""
-    match: list[Match] = []
-    status: Literal["active", "paused", "draft"] = "active"
-    steps: list[Any] = []
-    destinations: list[Any] = []
-    tests: list[Test] = []
+    Every pipeline that matches an event runs, each for itself.
+
+        description = "Who reaches a limit of their plan."
+        match = ["usage.limit_reached"]
+        status = "active"
+
+        [[steps]]
+        use = "enrich.entity"
+        kind = "customer"
+        key = "$event.customer_id"
+
+        [[destinations]]
+        use = "slack"
+        channel = "#alerts"
+        when = "$event.used / $event.limit >= 1"
+
+        [[tests]]
+        name = "a blocking limit goes to #alerts"
+        from_example = "usage.limit_reached"
+        expect = { channels = ["#alerts"], contains = ["acme"] }
+    """
+
+    description: str = Field(default="", description="What it is for, for people.")
+    match: list[Match] = Field(
+        default=[], description='The types of the events that it takes, "usage.*" for some; without it all but our own.'
+    )
+    status: Literal["active", "paused", "draft"] = Field(
+        default="active", description="Whether it runs; its tests do whatever it says."
+    )
+    steps: list[Any] = Field(default=[], description="What is done with an event, in this order.")
+    destinations: list[Any] = Field(default=[], description="Where an event goes that no step dropped.")
+    tests: list[Test] = Field(default=[], description="What `ingestlayer test` runs.")

@@ -88,21 +88,56 @@ SourcePayload = Annotated[
 
 
 class SourceTable(Strict):
-    """What another service sends to POST /in/NAME of `serve`."""
+    """What another service sends to POST /in/NAME of `serve`: how it is known to be from there, and what event it is.
 
-    verify: Verify
-    secret: SourceSecrets = Field(default_factory=list)
-    tolerance: Duration = 5 * MINUTE  # how old a signature may be, where it has a time
-    header: str | None = Field(default=None, min_length=1)
-    algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
-    encoding: Literal["hex", "base64"] = "hex"
-    prefix: str = ""
-    when: SourceCondition | None = None  # else it is answered, and no event
-    type: SourceText = Field(default_factory=lambda: _text("$body.type"))
-    key: SourceText | None = None
-    timestamp: SourceText | None = None
-    payload: SourcePayload = Field(default_factory=lambda: _text("$body"))
-    on_reject: Literal["refuse", "keep"] = "refuse"
+    Texts and conditions have `$body`, the JSON that came, and `$header`, by names in small letters.
+
+        [sources.orders]
+        verify = "standard"
+        secret = ["env:ORDERS_SECRET", "env:ORDERS_SECRET_BEFORE"]
+        tolerance = "5m"
+        when = "$body.type == 'order.paid'"
+        type = "usage.limit_reached"
+        key = "$header['webhook-id']"
+        timestamp = "$body.created"
+        payload = { customer_id = "$body.data.customer", used = "${body.data.cents / 100}" }
+        on_reject = "keep"
+
+        [sources.signed_by_hand]
+        verify = "hmac"
+        secret = "env:SHOP_SECRET"
+        header = "X-Shop-Signature"
+        algorithm = "sha256"
+        encoding = "hex"
+        prefix = "sha256="
+    """
+
+    verify: Verify = Field(description="How a request is known to be from there: the scheme of its signature.")
+    secret: SourceSecrets = Field(default_factory=list, description="The secret of the signature.")
+    tolerance: Duration = Field(
+        default=5 * MINUTE,
+        description="How old a signature may be, where the scheme has a time: standard, stripe, slack.",
+    )
+    header: str | None = Field(default=None, min_length=1, description='Of "hmac": the header that has the signature.')
+    algorithm: Literal["sha256", "sha1", "sha512"] = Field(default="sha256", description='Of "hmac": its hash.')
+    encoding: Literal["hex", "base64"] = Field(default="hex", description='Of "hmac": how the signature is written.')
+    prefix: str = Field(default="", description='Of "hmac": what stands before the signature in its header.')
+    when: SourceCondition | None = Field(
+        default=None, description="Which requests are events; the others are answered, and nothing comes of them."
+    )
+    type: SourceText = Field(
+        default_factory=lambda: _text("$body.type"), description='The type of the event; without it "$body.type".'
+    )
+    key: SourceText | None = Field(default=None, description="The idempotency key; without it that of the declaration.")
+    timestamp: SourceText | None = Field(
+        default=None, description="When it happened: RFC 3339, or seconds since 1970; without it when it came."
+    )
+    payload: SourcePayload = Field(
+        default_factory=lambda: _text("$body"), description='The payload of the event; without it "$body".'
+    )
+    on_reject: Literal["refuse", "keep"] = Field(
+        default="refuse", description="What is answered where the event is refused: 422, or 202 with the event kept."
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> "SourceTable":

@@ -42,14 +42,25 @@ def _dropper(value: str) -> str:
 
 
 class Given(_Strict):
-    """An event: its own `type` and `payload`, or the example of a declaration, `with` fields of its own."""
+    """An event of a test.
 
-    type: str | None = None
-    payload: dict[str, Any] = {}
-    idempotency_key: str | None = None
-    timestamp: str | None = None
-    from_example: str | None = None
-    with_: Annotated[dict[str, Any], Field(alias="with")] = {}
+    It has a `type` and a `payload`, or is the example of a declaration, `with` fields of its own.
+
+        type = "usage.limit_reached"
+        payload = { customer_id = "acme", metric = "seats", limit = 50, used = 46 }
+        idempotency_key = "acme:seats"
+        timestamp = "2026-11-03T09:30:00Z"
+
+        from_example = "usage.limit_reached"
+        with = { used = 46 }
+    """
+
+    type: str | None = Field(default=None, description="The type of the event.")
+    payload: dict[str, Any] = Field(default={}, description="Its payload.")
+    idempotency_key: str | None = Field(default=None, description="Its key; without it that of the declaration.")
+    timestamp: str | None = Field(default=None, description="When it happened, RFC 3339; without it the test's `now`.")
+    from_example: str | None = Field(default=None, description="The declaration whose example it is.")
+    with_: Annotated[dict[str, Any], Field(alias="with", description="Fields in place of the example's.")] = {}
 
     @model_validator(mode="after")
     def _one_way(self) -> "Given":
@@ -63,15 +74,33 @@ class Given(_Strict):
 
 
 class Expect(_Strict):
-    """What must come of the event; one thing at least."""
+    """What must come of the event.
 
-    channels: list[str] | None = None
-    contains: list[str] | None = None
-    not_contains: list[str] | None = None
-    fields: dict[str, str] | None = None
-    dropped_by: Annotated[str, AfterValidator(_dropper)] | None = None
-    messages: Annotated[int, Field(ge=0)] | None = None
-    body: Annotated[str, AfterValidator(_golden)] | None = None
+    It says one thing at least.
+
+        [tests.expect]
+        channels = ["#alerts"]
+        contains = ["Acme Inc"]
+        not_contains = ["globex"]
+        fields = { Plan = "pro" }
+        messages = 1
+        body = "golden/alert.json"
+
+        [tests.expect]
+        dropped_by = "throttle"
+    """
+
+    channels: list[str] | None = Field(default=None, description="Where the messages go, all of them, in any order.")
+    contains: list[str] | None = Field(default=None, description="What people read in the messages.")
+    not_contains: list[str] | None = Field(default=None, description="What they do not read.")
+    fields: dict[str, str] | None = Field(default=None, description="Fields of a message, with their values.")
+    dropped_by: Annotated[str, AfterValidator(_dropper)] | None = Field(
+        default=None, description="The step that drops the event; or `match`, or `duplicate`."
+    )
+    messages: Annotated[int, Field(ge=0)] | None = Field(default=None, description="How many messages there are.")
+    body: Annotated[str, AfterValidator(_golden)] | None = Field(
+        default=None, description="A file that has the whole body; `test --update` writes it."
+    )
 
     @model_validator(mode="after")
     def _something(self) -> "Expect":
@@ -81,16 +110,37 @@ class Expect(_Strict):
 
 
 class Test(_Strict):
-    """One test of a pipeline: an event, what is there before it, and what must come of it."""
+    """One test of a pipeline: an event, what is there before it, and what must come of it.
 
-    name: Annotated[str, Field(min_length=1)]
-    event: Given | None = None
-    from_example: str | None = None
-    with_: Annotated[dict[str, Any], Field(alias="with")] = {}
-    entities: dict[str, list[dict[str, Any]]] = {}
-    before: list[Given] = []
-    now: Annotated[str, AfterValidator(_time)] | None = None
-    expect: Expect
+    It runs through the real code, without the store, the network and files of entities that it does not name.
+
+        [[tests]]
+        name = "a second one within the hour is dropped"
+        event = { type = "usage.limit_reached", payload = { customer_id = "acme", limit = 100, used = 120 } }
+        before = [{ from_example = "usage.limit_reached", with = { used = 100 } }]
+        entities = { customer = [{ customer_id = "acme", name = "Acme Inc" }] }
+        now = "2026-11-03T09:30:00Z"
+        expect = { dropped_by = "throttle" }
+
+        [[tests]]
+        name = "a blocking limit goes to #alerts"
+        from_example = "usage.limit_reached"
+        with = { used = 120 }
+        expect = { channels = ["#alerts"] }
+    """
+
+    name: Annotated[str, Field(min_length=1)] = Field(description="What it claims.")
+    event: Given | None = Field(default=None, description="The event.")
+    from_example: str | None = Field(default=None, description="The declaration whose example is the event.")
+    with_: Annotated[dict[str, Any], Field(alias="with", description="Fields in place of the example's.")] = {}
+    entities: dict[str, list[dict[str, Any]]] = Field(
+        default={}, description="Rows of entities by kind, in place of those of the files."
+    )
+    before: list[Given] = Field(default=[], description="Events that came earlier.")
+    now: Annotated[str, AfterValidator(_time)] | None = Field(
+        default=None, description="The time of the test, RFC 3339."
+    )
+    expect: Expect = Field(description="What must come of it.")
 
     @model_validator(mode="after")
     def _one_event(self) -> "Test":

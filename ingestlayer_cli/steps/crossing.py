@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from ..language.conditions import Value, show
 from ..language.expressions import Node, Scope, evaluator, refs, to_number
@@ -69,15 +69,22 @@ class Crossing(Step):
         }
     }
 
-    value: Value
-    levels: list[float]
-    key: Template
-    period: Literal["hour", "day", "week", "month", "quarter", "year"] | None = None
-    rearm: float = 0.05
-    clears: bool = False
-    new_period: Literal["keep", "clear"] = "keep"
-    remind: Duration | None = None
-    timezone: TimeZone = NO_ZONE
+    value: Annotated[Value, "What is compared with the levels."]
+    levels: Annotated[list[float], "What is told when it is reached, from the lowest to the highest."]
+    key: Annotated[Template, "What holds a level of its own."]
+    period: Annotated[
+        Literal["hour", "day", "week", "month", "quarter", "year"] | None,
+        "When all levels can be reached anew; without it there is one period for ever.",
+    ] = None
+    rearm: Annotated[float, "How far below a level the value must fall before the level can be reached again."] = 0.05
+    clears: Annotated[bool, "Whether the first event passes, too, that falls below the level that is held."] = False
+    new_period: Annotated[Literal["keep", "clear"], "Whether a new period clears what the one before still held."] = (
+        "keep"
+    )
+    remind: Annotated[
+        Duration | None, "How long after it was told last an event passes again while its level is held."
+    ] = None
+    timezone: Annotated[TimeZone, "Whose periods they are; without it the project's."] = NO_ZONE
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)

@@ -1,6 +1,6 @@
 """dedupe: one message for a key inside a window."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from ..language.expressions import Scope
 from ..language.templates import Template
@@ -23,9 +23,9 @@ class Dedupe(Step):
         window = "24h"
     """
 
-    key: Template
-    window: Duration
-    timezone: TimeZone = NO_ZONE  # of the times in the key; else the project's
+    key: Annotated[Template, "What two events have in common of which one is enough."]
+    window: Annotated[Duration, "How far apart two events of a key must be."]
+    timezone: Annotated[TimeZone, "What times in the key mean; without it the project's."] = NO_ZONE
 
     @classmethod
     def remembers(cls, data: dict[str, Any]) -> int | None:

@@ -1,6 +1,6 @@
 """enrich.entity: what is known about a customer, from a file."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from ..entities.reading.cells import key_text
 from ..entities.reading.faults import visible
@@ -30,8 +30,8 @@ class EnrichEntity(Step):
         types = { mrr = "number", renewal = "date" }
     """
 
-    kind: str
-    key: Template
+    kind: Annotated[str, "The KIND of [entities.KIND], and of $entity.KIND."]
+    key: Annotated[Template, "Which entity."]
 
     @classmethod
     def reads(cls, data: dict[str, Any]) -> str | None:

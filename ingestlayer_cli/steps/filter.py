@@ -1,6 +1,6 @@
 """filter: keep an event or drop it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from ..language.conditions import Condition
 from ..language.expressions import ROOTS, parse
@@ -10,11 +10,16 @@ from .base import Context, Drop, Step
 
 
 class Comparison(Section):
-    """One comparison of a filter's `conditions`."""
+    """One comparison of a filter's `conditions`.
 
-    field: str
-    op: Literal["==", "!=", ">", "<", ">=", "<=", "contains", "in"]
-    value: Any
+    What is to be compared with a ref of another field is an expression: `when`.
+
+        conditions = [{ field = "$event.used", op = ">=", value = 100 }]
+    """
+
+    field: Annotated[str, "The ref that is compared."]
+    op: Annotated[Literal["==", "!=", ">", "<", ">=", "<=", "contains", "in"], "How."]
+    value: Annotated[Any, "With what."]
 
 
 class Filter(Step):
@@ -34,9 +39,9 @@ class Filter(Step):
         conditions = [{ field = "$event.used", op = ">=", value = 100 }]
     """
 
-    when: Condition | None = None
-    combinator: Literal["and", "or"] = "and"
-    conditions: list[Comparison] = []
+    when: Annotated[Condition | None, "What keeps an event."] = None
+    combinator: Annotated[Literal["and", "or"], "Whether all `conditions` must hold, or one."] = "and"
+    conditions: Annotated[list[Comparison], "Comparisons, in place of `when`."] = []
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:

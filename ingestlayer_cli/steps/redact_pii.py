@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from ..language.conditions import REDACTED
 from ..language.expressions import ROOTS, Scope
@@ -47,9 +47,11 @@ class RedactPii(Step):
 
     redacts: ClassVar[bool] = True
 
-    secret: Secret | None = None
-    fields: dict[str, Actions] = {}
-    detect: dict[str, Actions] = {}
+    secret: Annotated[Secret | None, "The secret that `hash` needs."] = None
+    fields: Annotated[dict[str, Actions], "What becomes of fields, by their paths."] = {}
+    detect: Annotated[
+        dict[str, Actions], "What becomes of what looks like personal data or a secret, by its detector."
+    ] = {}
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)

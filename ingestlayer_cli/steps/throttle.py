@@ -1,6 +1,6 @@
 """throttle: at most so many messages for a key in a window."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from ..language.expressions import Scope
 from ..language.templates import Template
@@ -31,11 +31,11 @@ class Throttle(Step):
     queues a message. A key with a null in it is not throttled.
     """
 
-    key: Template
-    max: int
-    window: Duration
-    mode: Literal["drop", "delay"] = "drop"
-    timezone: TimeZone = NO_ZONE
+    key: Annotated[Template, "What is counted together."]
+    max: Annotated[int, "How many pass in a window."]
+    window: Annotated[Duration, "How long a window is."]
+    mode: Annotated[Literal["drop", "delay"], "What becomes of what is over."] = "drop"
+    timezone: Annotated[TimeZone, "Whose days, weeks and months windows are; without it the project's."] = NO_ZONE
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)

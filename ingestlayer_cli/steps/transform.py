@@ -1,6 +1,6 @@
 """transform: another body for the destinations."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from ..language.expressions import Scope
 from ..language.templates import substitute
@@ -32,11 +32,11 @@ class Transform(Step):
     message of `slack` lists its fields.
     """
 
-    body: Structure | None = None
-    rename: dict[str, str] = {}
-    remove: list[str] = []
-    set: dict[str, Structure] = {}
-    timezone: TimeZone = NO_ZONE  # of the times in texts; else the project's
+    body: Annotated[Structure | None, "The whole new body."] = None
+    rename: Annotated[dict[str, str], "Other names for fields of the payload: old = new."] = {}
+    remove: Annotated[list[str], "Fields that are left out."] = []
+    set: Annotated[dict[str, Structure], "Fields that are put in, by their paths."] = {}
+    timezone: Annotated[TimeZone, "What times in texts mean; without it the project's."] = NO_ZONE
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """upsert.entity: what an event tells of a customer, kept for the next one."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from ..entities.reading.cells import key_text
 from ..language.expressions import Scope
@@ -26,9 +26,9 @@ class UpsertEntity(Step):
     Traits are kept also when a later step drops the event, but not when the run fails.
     """
 
-    kind: str
-    external_id: Template
-    traits: dict[str, Structure]
+    kind: Annotated[str, "The KIND of $entity.KIND."]
+    external_id: Annotated[Template, "Which entity."]
+    traits: Annotated[dict[str, Structure], "What is written onto it, by name."]
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """file: a line of JSON in a file of the project."""
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from ...language.expressions import Scope
 from ...language.templates import Template
@@ -28,7 +28,7 @@ class File(Destination):
 
     apart: ClassVar[bool] = True
 
-    path: Template
+    path: Annotated[Template, "The file, below the project's folder."]
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:

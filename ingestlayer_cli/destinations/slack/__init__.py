@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from ...language.conditions import Condition
 from ...language.expressions import Scope
@@ -45,23 +45,42 @@ def _in_url(value: str) -> int:
 
 
 class Button(Section):
-    """A button that opens a link."""
+    """A button that opens a link.
 
-    text: Template
-    url: Template
-    style: Literal["primary", "danger"] | None = None
+    Where the link comes out as none, a line says so in its place.
+
+        buttons = [{ text = "Open account", url = "https://crm.example/$event.customer_id", style = "primary" }]
+    """
+
+    text: Annotated[Template, "What is on it."]
+    url: Annotated[Template, "What it opens; values in it are percent-encoded."]
+    style: Annotated[Literal["primary", "danger"] | None, "Green or red; without it grey."] = None
 
 
 class SlackMessage(Section):
-    """What a message says. Without it: the event's name and its fields."""
+    """What a message says. Without it: the event's name and its fields.
 
-    title: Template | None = None
-    text: Template | None = None
-    fields: dict[str, Template] = {}
-    context: Template | None = None
-    color: str | None = None
-    buttons: list[Button] = []
-    blocks: JsonFile | None = None
+    In every text the author's markup works, and a value's does not.
+
+        [destinations.message]
+        title = "$entity.customer.name is out of $event.metric"
+        text = "${event.used | number} of ${event.limit | number} used"
+        fields = { Plan = "$event.plan" }
+        context = "owner: $entity.customer.csm_email"
+        color = "danger"
+        buttons = [{ text = "Open account", url = "https://crm.example/$event.customer_id" }]
+
+        [destinations.message]
+        blocks = "blocks/alert.json"
+    """
+
+    title: Annotated[Template | None, "Its headline; without it the event's type."] = None
+    text: Annotated[Template | None, "What it says below that."] = None
+    fields: Annotated[dict[str, Template], "Names and values, in two columns."] = {}
+    context: Annotated[Template | None, "A line in small letters at its end."] = None
+    color: Annotated[str | None, "The bar beside its last line: good, warning, danger or #2eb67d."] = None
+    buttons: Annotated[list[Button], "Links as buttons."] = []
+    blocks: Annotated[JsonFile | None, "A file of Block Kit blocks, in place of all others."] = None
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -164,19 +183,23 @@ class Slack(Destination):
     redirectable: ClassVar[bool] = True
     block_kit: ClassVar[bool] = True
 
-    channel: Template
-    workspace: str = ""
-    channel_default: str | None = None
-    thread: Template | None = None
-    thread_window: Duration = Duration(30 * DAY)
-    update: bool = False
-    resolved: Condition | None = None
-    digest: Digest | None = None
-    mention: Template | None = None
-    username: Template | None = None
-    icon: str | None = None
-    unfurl: bool | None = None
-    message: SlackMessage | None = None
+    channel: Annotated[Template, "The channel, or @ and a person."]
+    workspace: Annotated[str, "The NAME of [slack.workspaces.NAME]; without it the workspace of [slack].", "sales"] = ""
+    channel_default: Annotated[str | None, "Where a message goes whose channel came out as none."] = None
+    thread: Annotated[Template | None, "What the messages of one thread have in common."] = None
+    thread_window: Annotated[Duration, "For how long a thread goes on from its first event."] = Duration(30 * DAY)
+    update: Annotated[bool, "Whether the first message of a thread is edited to say what the newest does."] = False
+    resolved: Annotated[
+        Condition | None, "Which message says that something is over; without it $crossing.direction == 'down'."
+    ] = None
+    digest: Annotated[Digest | None, "What many events become one message by."] = None
+    mention: Annotated[
+        Template | None, "Who is mentioned: e-mail addresses, user ids and user group ids, divided by commas."
+    ] = None
+    username: Annotated[Template | None, "The name that it is shown under."] = None
+    icon: Annotated[str | None, "The emoji or picture that it is shown with."] = None
+    unfurl: Annotated[bool | None, "Whether Slack draws what its links lead to."] = None
+    message: Annotated[SlackMessage | None, "What it says."] = None
 
     limits: ClassVar[dict[tuple[str, ...], Limit]] = {
         ("message", "title"): Limit(kit.MAX_HEADER, _written, "Slack shows {most}"),

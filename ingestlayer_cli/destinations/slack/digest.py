@@ -1,6 +1,6 @@
 """How messages are gathered into one: the table of a destination."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from ...language.conditions import Value
 from ...language.templates import Template
@@ -10,18 +10,35 @@ _HOW = 'a digest is of a `window` ("15m" from the first message on, or "run"), o
 
 
 class Digest(Section):
-    """Gathers the messages of one target and key: for a `window` from the first on, of one run, or until `at`."""
+    """Gathers the messages of one target and key: for a `window` from the first on, of one run, or until `at`.
 
-    window: Window | None = None
-    at: TimeOfDay | None = None
-    key: Template | None = None
-    at_least: int = 2
-    at_most: int = 50
-    line: Template | None = None
-    order: Value | None = None
-    title: Template | None = None
-    text: Template | None = None
-    blocks: JsonFile | None = None
+    What becomes of the message that says them all becomes of each of them.
+
+        [destinations.digest]
+        window = "15m"
+        key = "$event.plan"
+        line = "$entity.customer.name is at ${event.used / event.limit | percent}"
+        order = "$event.used / $event.limit"
+        at_least = 2
+        at_most = 50
+        title = "$digest.count customers are near a limit"
+        text = "Most are of one plan."
+
+        [destinations.digest]
+        at = "09:00"
+        blocks = "blocks/digest.json"
+    """
+
+    window: Annotated[Window | None, "How long messages are gathered from the first on."] = None
+    at: Annotated[TimeOfDay | None, "The time of day at which they go, in place of `window`."] = None
+    key: Annotated[Template | None, "What the messages of one digest have in common beside their target."] = None
+    at_least: Annotated[int, "How many there must be; fewer go as they would without."] = 2
+    at_most: Annotated[int, "How many are said, one a line; of the others their number."] = 50
+    line: Annotated[Template | None, "What it says of each; without it the title of its message."] = None
+    order: Annotated[Value | None, "What the lines are sorted by, the highest first."] = None
+    title: Annotated[Template | None, "Its headline."] = None
+    text: Annotated[Template | None, "What it says above the lines."] = None
+    blocks: Annotated[JsonFile | None, "A file of Block Kit blocks, in place of all others."] = None
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from ...language.expressions import Scope
 from ...language.templates import Template, url_text
@@ -29,10 +29,15 @@ _OUR_STARTS = ("webhook-", "x-ingestlayer-")
 
 
 class Auth(Section):
-    """How the receiver knows that a request is ours."""
+    """How the receiver knows that a request is ours.
 
-    type: Literal["none", "bearer", "hmac", "standard"]
-    secret: Secret | None = None
+    `bearer` sends the secret; `hmac` and `standard` send a signature that is made with it.
+
+        auth = { type = "hmac", secret = "env:CRM_SECRET" }
+    """
+
+    type: Annotated[Literal["none", "bearer", "hmac", "standard"], "The scheme."]
+    secret: Annotated[Secret | None, "The secret of the scheme."] = None
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -65,10 +70,10 @@ class Webhook(Destination):
 
     apart: ClassVar[bool] = True
 
-    url: Template
-    headers: dict[str, Template] = {}
-    auth: Auth | None = None
-    timeout: Duration = Duration(10_000)
+    url: Annotated[Template, "Where it is posted."]
+    headers: Annotated[dict[str, Template], "Further headers of the request."] = {}
+    auth: Annotated[Auth | None, "How the receiver knows that a request is from here."] = None
+    timeout: Annotated[Duration, "How long an answer may take, 45s at most."] = Duration(10_000)
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)

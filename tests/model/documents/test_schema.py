@@ -248,6 +248,10 @@ def test_errors(bench: Bench, arguments: tuple[str, ...], code: int) -> None:
     bench.document("error", *arguments, code=code)
 
 
+def test_explain(bench: Bench) -> None:
+    assert bench.document("explain", "explain", "store")["topics"][0]["keys"]
+
+
 def test_a_project_that_is_broken(bench: Bench) -> None:
     bench.write("ingestlayer.toml", "nonsense = 1\n")
     assert bench.document("error", "emit", TYPE, code=78)["error"]["details"]

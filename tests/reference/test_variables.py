@@ -1,0 +1,17 @@
+"""Every variable of the environment that the program reads is explained."""
+
+import re
+
+from ingestlayer_cli.reference.variables import OTHERS, OURS
+from tests.support import ROOT
+
+# What is looked at to know where we are: nobody sets it for us.
+OF_THE_SYSTEM = {"SHELL", "DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "_INGESTLAYER_COMPLETE"}
+
+
+def test_every_variable_that_is_read_is_explained() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "ingestlayer_cli").rglob("*.py"))
+    read = set(re.findall(r"environ\b(?:\.get\(|\[)\"([A-Z_]+)\"", text))
+    read |= set(re.findall(r"\b(?:SLACK|INGESTLAYER)_[A-Z_]+[A-Z]\b", (ROOT / "README.md").read_text()))
+    assert "XDG_STATE_HOME" in read
+    assert sorted(read - OURS.keys() - OTHERS.keys() - OF_THE_SYSTEM) == []
