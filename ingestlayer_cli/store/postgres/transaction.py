@@ -120,6 +120,10 @@ class PostgresTransaction(SqlTransaction):
         self.locks.hold([("note", topic, name)])
         return super().note(topic, name)
 
+    def _due_with(self, digest: str, now: int, due_at: int) -> int:
+        self.locks.hold([("digest", digest)])
+        return super()._due_with(digest, now, due_at)
+
     # What is numbered at the end --------------------------------------------------------------------------
 
     def _version(self, pipeline: str, version: str, text: str, now: int) -> Any:

@@ -40,7 +40,7 @@ TABLES = {
         (
             *("seq", "id", "event", "run", "pipeline", "destination", "target", "lane", "body", "status", "queued_at"),
             *("due_at", "attempts", "lease_by", "lease_until", "error", "hint", "receipt", "settled_at", "retry"),
-            *("directions", "thread", "superseded_by", "rate"),
+            *("directions", "thread", "superseded_by", "rate", "digest", "carried_by"),
         )
     ),
     "attempts": Rows(("delivery", "number", "at", "took", "outcome", "error", "process"), 2),
