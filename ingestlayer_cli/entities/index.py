@@ -12,8 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from ingestlayer_cli.entities.table import Place
-
-from ..system.errors import count_of
+from ingestlayer_cli.system.errors import count_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
