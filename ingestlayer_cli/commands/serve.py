@@ -7,6 +7,7 @@ import typer
 from .options import Json, Quiet
 
 AGAIN = 60  # seconds after which a trouble that lasts is told again
+MOST_TOLD = 100  # troubles of which it is known that they were told
 
 
 def serve(
@@ -71,6 +72,8 @@ def serve(
         why = ": ".join(known.details[0]) if known.details else known.message
         if why in told and monotonic() - told[why] < AGAIN:
             return
+        if len(told) >= MOST_TOLD:
+            told.clear()
         told[why] = monotonic()
         if settings.debug:
             note_traceback(error)
