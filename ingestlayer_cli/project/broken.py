@@ -6,7 +6,7 @@ import os
 from typing import Any, get_args
 
 from ..system.errors import Problem
-from .models import PipelineFile
+from .pipeline_file import PipelineFile
 from .source import SourceFile
 
 _STATUSES = get_args(PipelineFile.model_fields["status"].annotation)

@@ -16,10 +16,12 @@ from ..system.errors import Problem, near_miss
 from . import checks, hours, inbound, matrix
 from . import models as schema
 from .alerts import AlertsFile
+from .event_file import EventFile
 from .facts import Facts
 from .find import FILE, files_in
 from .match import matches
 from .own import ALERTS
+from .pipeline_file import PipelineFile
 from .positions import Path
 from .settings import ProjectFile
 from .source import SourceFile
@@ -46,9 +48,9 @@ class Compiler:
         facts.others.extend(settings.others)
         broken = facts.settings is None
         for name in self.names("events"):
-            source, declaration = self._read(name, schema.EventFile)
+            source, declaration = self._read(name, EventFile)
             if declaration is None and source.data is not None:
-                part = source.sound_part(schema.EventFile, source.data)
+                part = source.sound_part(EventFile, source.data)
                 is_told = part and part.type and part.fields and part.fields.keys() == source.data["fields"].keys()
                 declaration = part if is_told else None
             if declaration is not None:
@@ -61,9 +63,9 @@ class Compiler:
         inbound.check(facts)
         read = []
         for name in self.names("pipelines"):
-            source, pipeline = self._read(name, schema.PipelineFile)
+            source, pipeline = self._read(name, PipelineFile)
             if pipeline is None and source.data is not None:
-                pipeline = source.sound_part(schema.PipelineFile, source.data)
+                pipeline = source.sound_part(PipelineFile, source.data)
             if pipeline is None:
                 facts.unread.append(name)
             else:
@@ -93,7 +95,7 @@ class Compiler:
             )
             return
         self.facts.sources[source.name] = source
-        pipeline = source.check(schema.PipelineFile, source.data)
+        pipeline = source.check(PipelineFile, source.data)
         if pipeline is not None:
             self._pipeline(source, pipeline)
 
@@ -110,7 +112,7 @@ class Compiler:
         source = self.facts.sources[name] = self.opened(name)
         return source, None if source.data is None else source.check(model, source.data)
 
-    def _declaration(self, source: SourceFile, checked: schema.EventFile) -> None:
+    def _declaration(self, source: SourceFile, checked: EventFile) -> None:
         if checked.type.startswith(OURS):
             source.report(("type",), f"{OURS}* are ingestlayer's own events, which are declared already", 0)
             return
@@ -143,7 +145,7 @@ class Compiler:
             source.report(("example", item.path), f"example: {item.path} {item.problem}")
         self.facts.declarations[checked.type] = compiled
 
-    def _pipeline(self, source: SourceFile, checked: schema.PipelineFile) -> None:
+    def _pipeline(self, source: SourceFile, checked: PipelineFile) -> None:
         name = os.path.basename(source.name).removesuffix(".toml")
         compiled = {
             "steps": self._members(source, "steps", checked.steps),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..system.errors import Problem, UsageError
-from .settings import FormatTable
+from .entity_table import FormatTable
 from .source import SourceFile
 
 

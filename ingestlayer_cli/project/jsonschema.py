@@ -13,12 +13,14 @@ from pydantic import Field
 
 from ..model import families
 from . import models as schema
+from .event_file import EventFile
+from .pipeline_file import PipelineFile
 from .settings import ProjectFile
 
 KINDS: dict[str, type[schema.Strict]] = {
     "project": ProjectFile,
-    "event": schema.EventFile,
-    "pipeline": schema.PipelineFile,
+    "event": EventFile,
+    "pipeline": PipelineFile,
 }
 FOLDER = os.path.join(".ingestlayer", "schema")
 

@@ -14,7 +14,7 @@ from ..find import FILE
 from ..findings import Finding, finding
 from ..match import matches
 from ..positions import Path
-from ..settings import CheckTable
+from ..usage_table import CheckTable
 from .levels import meant
 
 

@@ -9,7 +9,7 @@ from ...entities.reading.faults import WholeFileError
 from ...entities.reading.stream import Reader
 from ...entities.reading.written import numbers_of
 from ...language.expressions import Node, evaluator, refs, to_number
-from ..settings import CheckTable
+from ..usage_table import CheckTable
 
 ROWS = 1_000  # of a source that are looked at, from its start
 FEW = 3  # values of a column that say less than what kind it is
