@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "serve_crash": ["2000", "64", "10"],
     "month": ["5000", "72"],
     "crash": ["100"],
+    "postgres": [],
     "postgres_restarts": ["10", "500"],
     "ordeal": ["100"],
 }

@@ -54,7 +54,8 @@ class PostgresDatabase(Base):
                 self._begin(locks)
                 transaction = PostgresTransaction(self.link, self.versions, self.numbers, locks)
                 yield transaction
-                transaction.flush()
+                with self.link.pipeline():
+                    transaction.flush()
                 self._commit(transaction)
         except BaseException:
             # Numbers that were handed out inside may not exist now.
@@ -72,8 +73,7 @@ class PostgresDatabase(Base):
 
     def _begin(self, locks: Locks) -> None:
         how = "pg_advisory_xact_lock" if locks.has_all else "pg_advisory_xact_lock_shared"
-        self.link.run(f"BEGIN; SELECT {how}({locks.all})")
-        version = self.link.execute("SELECT version FROM store").fetchone()[0]
+        version = self.link.ask(f"BEGIN; SELECT {how}({locks.all}); SELECT version FROM store")
         if version != VERSION:  # another program has brought it to one that this one does not know
             raise StoreError(f"the store {self.link.address.label} is of version {version} now", "try again")
 

@@ -61,8 +61,11 @@ def _in_words(error: Any, address: Address, conninfo: str, patience: float) -> S
 def is_away(error: Any) -> bool:
     """Say whether the server was not reached, or has ended the connection."""
     from psycopg import InterfaceError, OperationalError
+    from psycopg.errors import PipelineAborted
 
     state = error.sqlstate or ""
+    if isinstance(error, PipelineAborted):  # a statement before it failed
+        return False
     return state.startswith(_AWAY) or (isinstance(error, OperationalError | InterfaceError) and not state)
 
 

@@ -77,6 +77,18 @@ class PostgresLink:
             cursor.executemany(said.encode(), given)
         return cursor if given else _NONE
 
+    def ask(self, script: str) -> Any:
+        """Run SQL of several statements at once, without values; return what the last one found."""
+        cursor = self._connection.execute(script.encode())
+        while cursor.nextset():
+            pass
+        found = cursor.fetchone()
+        return found[0] if found else None
+
+    def pipeline(self) -> AbstractContextManager[Any]:
+        """Send statements without waiting for the answer of each, inside a `with`."""
+        return self._connection.pipeline()
+
     def run(self, script: str) -> None:
         """Run SQL of several statements, without values, as it is."""
         self._connection.execute(script.encode())

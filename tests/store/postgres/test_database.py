@@ -10,6 +10,7 @@ from ingestlayer_cli.store.contract.reading import Selection
 from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.store.opening import open_to_write
 from ingestlayer_cli.store.postgres.store import PostgresStore
+from ingestlayer_cli.system.errors import StoreError
 from tests.store.contract.words import accept, arrived, claim, event, message, queue
 from tests.support.postgres import Cut
 
@@ -69,3 +70,12 @@ def test_a_record_whose_commit_was_cut_is_one_attempt(cut: Cutting, postgres: st
     store = cut(True)
     store.outbox.record(taken, arrived(), "me")
     assert len(store.deliveries.whole("dlv_1")["attempts_made"]) == 1
+
+
+def test_an_id_that_is_taken_is_an_error_and_not_tried_for_ever(postgres: str) -> None:
+    store = open_to_write(postgres)
+    accept(store, event("evt_1"))
+    with pytest.raises(StoreError, match="duplicate key"):
+        accept(store, event("evt_1"))
+    accept(store, event("evt_2"))
+    store.close()

@@ -1,0 +1,133 @@
+"""A store in PostgreSQL beside one in SQLite: python -m tests.benchmarks.postgres [EVENTS]
+
+Single emits, batches, and deliveries claimed and recorded, per second, with 1, 4 and 8 processes at once. Where
+procrastinate is installed (`pip install procrastinate`), its jobs are deferred and worked on the same server.
+"""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.batch import NdjsonBatch
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.project import load
+from ingestlayer_cli.store.contract.sending import Attempt, Wanted
+from ingestlayer_cli.store.opening import open_to_write
+from tests.support.postgres import server
+from tests.support.posting import Posting, accept, envelope
+
+PROCESSES = (1, 4, 8)
+CHANNELS = 40
+Work = Callable[[str, int, int, Any], None]
+
+
+def emits(root: str, first: int, number: int, ready: Any) -> None:
+    """Accept events one by one, each in a transaction."""
+    with Runtime(load(root)) as runtime:
+        runtime.store.has_unfinished()
+        ready.wait()
+        for at in range(first, first + number):
+            accept(runtime, at, f"c{at % CHANNELS}")
+
+
+def batches(root: str, first: int, number: int, ready: Any) -> None:
+    with Runtime(load(root)) as runtime, (Path(root) / f"{first}.ndjson").open("rb") as file:
+        runtime.store.has_unfinished()
+        ready.wait()
+        flow.emit_batch(runtime, NdjsonBatch(file, None, "bench").chunks(), deliver=False)
+
+
+def claims(root: str, first: int, number: int, ready: Any) -> None:
+    """Claim and record until nothing is left."""
+    store = open_to_write(load(root).store_path)
+    ready.wait()
+    now = 4_000_000_000_000
+    while (claimed := store.outbox.claim(Wanted(), now, 60_000, lambda kind: 0, f"bench:{first}")) is not None:
+        sent = Attempt(now, 0, "sent", "delivered", True, now, receipt={"channel": "C", "ts": claimed.id})
+        store.outbox.record(claimed, sent, f"bench:{first}")
+    store.close()
+
+
+def measured(work: Work, root: str, events: int, processes: int, first: int) -> float:
+    """Return how many events a second several processes did together."""
+    context = multiprocessing.get_context("spawn")
+    ready, each = context.Barrier(processes + 1), events // processes
+    running = [
+        context.Process(target=work, args=(root, first + number * each, each, ready)) for number in range(processes)
+    ]
+    for process in running:
+        process.start()
+    ready.wait()
+    began = time.perf_counter()
+    for process in running:
+        process.join()
+    took = time.perf_counter() - began
+    if any(process.exitcode for process in running):
+        raise SystemExit(f"{work.__name__} failed")
+    return each * processes / took
+
+
+def store(posting: Posting, name: str, events: int) -> None:
+    root, first = str(posting.root), 0
+    for processes in PROCESSES:
+        figures = []
+        for work, number in ((emits, events // 10), (batches, events)):
+            for start in range(first, first + number, number // processes):
+                lines = (envelope(at, f"c{at % CHANNELS}") for at in range(start, start + number // processes))
+                posting.batch(lines, f"{start}.ndjson")
+            figures.append(measured(work, root, number, processes, first))
+            first += number
+        figures.append(measured(claims, root, events // 10 + events, processes, 0))
+        emitted, batched, claimed = figures
+        print(
+            f"{name:10} {processes} at once: {emitted:7,.0f} emits/s  {batched:8,.0f}/s in batches  {claimed:7,.0f} claims/s"
+        )
+
+
+def procrastinate(url: str, jobs: int) -> None:
+    if find_spec("procrastinate") is None:
+        print("procrastinate is not installed: pip install procrastinate")
+        return
+    import asyncio
+
+    from procrastinate import App, PsycopgConnector  # type: ignore[import-not-found]
+
+    app = App(connector=PsycopgConnector(conninfo=url))
+
+    @app.task(name="post")  # type: ignore[untyped-decorator]
+    async def post(number: int) -> None:
+        """Do nothing."""
+
+    async def run() -> None:
+        async with app.open_async():
+            await app.schema_manager.apply_schema_async()
+            began = time.perf_counter()
+            for number in range(jobs):
+                await post.defer_async(number=number)
+            deferred = time.perf_counter()
+            await app.run_worker_async(wait=False, concurrency=1)
+            worked = time.perf_counter()
+        print(f"procrastinate: {jobs / (deferred - began):,.0f} deferred/s, {jobs / (worked - deferred):,.0f} worked/s")
+
+    asyncio.run(run())
+
+
+def main(events: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, server(durable=True) as own:
+        os.environ["DATABASE_URL"] = own.url
+        store(Posting(Path(folder) / "sqlite"), "SQLite", events)
+        shared = Posting(Path(folder) / "postgres")
+        shared.share(own.url, "bench")
+        store(shared, "PostgreSQL", events)
+        procrastinate(own.url, events // 10)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 8_000)
