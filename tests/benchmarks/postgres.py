@@ -85,10 +85,8 @@ def store(posting: Posting, name: str, events: int) -> None:
             figures.append(measured(work, root, number, processes, first))
             first += number
         figures.append(measured(claims, root, events // 10 + events, processes, 0))
-        emitted, batched, claimed = figures
-        print(
-            f"{name:10} {processes} at once: {emitted:7,.0f} emits/s  {batched:8,.0f}/s in batches  {claimed:7,.0f} claims/s"
-        )
+        emitted, batched, claimed = (f"{figure:,.0f}" for figure in figures)
+        print(f"{name:10} {processes} at once: {emitted} emits/s, {batched}/s in batches, {claimed} claims/s")
 
 
 def procrastinate(url: str, jobs: int) -> None:
