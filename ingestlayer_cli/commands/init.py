@@ -75,7 +75,7 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed.", **_FROM)] = False,
     json: Json = False,
 ) -> int:
-    """Write a small, commented, working project. Files that are there stay as they are.
+    """Write a small, commented, working project. Files that are there stay as they are; --add changes one of them.
 
     `ingestlayer recipes` lists what there is to start from. With --from it is a project that compares usage with its
     limits: what is not said is proposed, and asked.
@@ -98,7 +98,7 @@ def init(
 
     # What is added goes to the project around here, as every other command means it.
     place = find(directory or settings.project) if add else directory or "."
-    written = write(recipe, place, service)
+    written = write(recipe, place, service, add)
     refresh(place)
     if json:
         say_json({"directory": place, "recipe": recipe, **written._asdict()})
@@ -109,11 +109,11 @@ def init(
         say(f"changed {name}: the tables that it lacked", "green")
     for name in written.kept:
         say(f"kept    {name} (it was there)", "dim")
-    _say_next(recipe, place, service, fresh="ingestlayer.toml" in written.created)
+    _say_next(recipe, place, service, fresh="ingestlayer.toml" in written.created, add=add)
     return 0
 
 
-def _say_next(recipe: str, place: str, service: str | None, fresh: bool) -> None:
+def _say_next(recipe: str, place: str, service: str | None, fresh: bool, add: bool) -> None:
     """Say what to run now; first what does not fit, where files of the recipe met others."""
     import os
 
@@ -123,6 +123,8 @@ def _say_next(recipe: str, place: str, service: str | None, fresh: bool) -> None
     if count:
         note("")
         note(f"{count_of(count, 'problem')} in the project as it is now; to see them: ingestlayer validate", "yellow")
+        if not add:
+            note("ingestlayer.toml is as it was: --add appends the tables that the recipe needs", "yellow")
     note("")
     note("next:")
     if os.path.realpath(place) != os.path.realpath("."):

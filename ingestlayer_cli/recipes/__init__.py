@@ -145,15 +145,16 @@ class Written(NamedTuple):
     changed: list[str]
 
 
-def write(name: str, directory: str, source: str | None = None) -> Written:
+def write(name: str, directory: str, source: str | None = None, add: bool = True) -> Written:
     """Write a recipe's files below a directory. What is there stays as it is.
 
-    A project file that is there gets the tables of the entities and checks that it lacks; of the entities that it has,
-    it names the files. UsageError when a file cannot be written; ProjectError, before anything is, when it is no TOML.
+    With `add` a project file that is there gets the tables of the entities and checks that it lacks; of the entities
+    that it has, it names the files. UsageError when a file cannot be written; ProjectError, before anything is, when it
+    is no TOML.
     """
     wanted, written = files(name, source), Written([], [], [])
     project = os.path.join(directory, PROJECT)
-    if os.path.lexists(project):
+    if add and os.path.lexists(project):
         added, own = _add_tables(project, about(name), source)
         (written.changed if added else written.kept).append(PROJECT)
         wanted = {file: wanted[file] for file in wanted if file != PROJECT and file not in own}

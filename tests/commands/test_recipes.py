@@ -101,6 +101,16 @@ def test_a_recipe_that_does_not_fit_the_files_that_are_there_says_so(tmp_path: P
     assert "has no column plan" in ingestlayer("validate", cwd=tmp_path).out
 
 
+def test_init_of_a_recipe_leaves_the_project_file_that_is_there_and_names_add(tmp_path: Path) -> None:
+    ingestlayer("init", "--recipe", "webhook-events", cwd=tmp_path)
+    project = (tmp_path / "ingestlayer.toml").read_text()
+    result = ingestlayer("init", "--recipe", "feature-usage", cwd=tmp_path)
+    assert result.code == 0
+    assert (tmp_path / "ingestlayer.toml").read_text() == project
+    assert "kept    ingestlayer.toml (it was there)" in result.out
+    assert "--add appends the tables that the recipe needs" in result.err
+
+
 def test_adding_without_a_project_is_exit_78_and_names_init(tmp_path: Path) -> None:
     result = ingestlayer("init", "--recipe", "feature-usage", "--add", cwd=tmp_path)
     assert result.code == 78

@@ -26,6 +26,21 @@ def made(root: Path, *names: str) -> Folder:
     return Folder(root)
 
 
+# Whose customers are others: Acme Inc is somebody else here, and nobody has an owner or a channel.
+OTHERS = """
+[entities.customer]
+file = "accounts.csv"
+key = "customer_id"
+types = { mrr = "number", renewal = "date" }
+"""
+ACCOUNTS = """
+customer_id,name,mrr,csm_email,renewal,plan,status,slack_channel
+acme,Other Ltd,1,,2030-01-01,free,canceled,#elsewhere
+initech,Third Ltd,2,,,free,,
+stranger,Known Ltd,99999,ann@other.example,,pro,,#stranger
+"""
+
+
 def contents(root: Path) -> dict[str, bytes]:
     """Return the files of a project without what is computed from them."""
     found = (path for path in root.rglob("*") if path.is_file() and ".ingestlayer" not in path.parts)
@@ -133,6 +148,27 @@ def test_a_recipe_that_is_added_leaves_every_file_as_it_is(first: str, tmp_path:
             assert after[recipes.PROJECT].startswith(before[recipes.PROJECT])
     tables = tomllib.loads((tmp_path / recipes.PROJECT).read_text())["entities"]
     assert list(tables) == ["customer"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, recipes.STARTER])
+def test_the_tests_of_a_recipe_that_is_added_pass_where_customers_are_others(name: str, tmp_path: Path) -> None:
+    (tmp_path / recipes.PROJECT).write_text(OTHERS)
+    (tmp_path / "accounts.csv").write_text(ACCOUNTS.lstrip())
+    recipes.write(name, str(tmp_path))
+    result = Folder(tmp_path).here("test", "--json")
+    assert result.code == 0, result.out
+    (tmp_path / "accounts.csv").unlink()  # as in CI
+    assert Folder(tmp_path).here("test", "-q").code == 0
+
+
+@each
+def test_without_add_no_file_that_is_there_is_changed(name: str, tmp_path: Path) -> None:
+    (tmp_path / recipes.PROJECT).write_text('[slack]\nconnection = "terminal"\n')
+    (tmp_path / ".gitignore").write_text("mine\n")
+    before = contents(tmp_path)
+    written = recipes.write(name, str(tmp_path), add=False)
+    assert (written.changed, sorted(written.kept)) == ([], sorted(before))
+    assert {file: content for file, content in contents(tmp_path).items() if file in before} == before
 
 
 def test_a_project_with_windows_line_ends_keeps_them(tmp_path: Path) -> None:

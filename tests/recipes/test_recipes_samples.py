@@ -29,6 +29,9 @@ SAMPLES: dict[str, tuple[tuple[int, int, int], dict[str, list[str]]]] = {
             "#leadership": [
                 "We lose Initech: 12,500 a month",
             ],
+            "@jon@ourcompany.example": [
+                "Globex GmbH can still be saved",
+            ],
             "@maya@ourcompany.example": [
                 "Acme Inc can still be saved",
                 "Initech can still be saved",
@@ -107,13 +110,11 @@ SAMPLES: dict[str, tuple[tuple[int, int, int], dict[str, list[str]]]] = {
         },
     ),
     "file-uploads": (
-        (15, 1, 5),
+        (15, 1, 22),
         {
             "#operations": [
                 "Initech uploaded 4.2 GB",
                 "The virus scanner fails",
-                "> The virus scanner fails",
-                "> The virus scanner fails",
             ],
             "#security": [
                 "Infected file at Globex GmbH",
@@ -173,7 +174,7 @@ SAMPLES: dict[str, tuple[tuple[int, int, int], dict[str, list[str]]]] = {
         },
     ),
     "successful-payments": (
-        (14, 1, 5),
+        (14, 1, 3),
         {
             "#revenue": [
                 "Initech paid 12,500 EUR",
@@ -184,12 +185,14 @@ SAMPLES: dict[str, tuple[tuple[int, int, int], dict[str, list[str]]]] = {
                 "Acme Inc paid 1,002 EUR",
                 "Acme Inc paid 1,003 EUR",
                 "Acme Inc paid 1,004 EUR",
+                "Acme Inc paid 1,005 EUR",
+                "Acme Inc paid 1,006 EUR",
                 "Acme Inc paid 1,900 EUR",
             ],
         },
     ),
     "support-escalations": (
-        (9, 1, 1),
+        (9, 1, 2),
         {
             "#acct-initech": [
                 "Initech: ticket 4711 is on level 3",
@@ -204,11 +207,10 @@ SAMPLES: dict[str, tuple[tuple[int, int, int], dict[str, list[str]]]] = {
                 "Globex GmbH waits for 25 h",
             ],
             "#support": [
+                "Acme Inc: ticket 4714 is on level 1",
                 "Globex GmbH: ticket 4713 is on level 3",
-                "> Globex GmbH: ticket 4713 is on level 1",
                 "> Globex GmbH: ticket 4713 is on level 2",
                 "> Globex GmbH: ticket 4713 is on level 3",
-                "Acme Inc: ticket 4714 is on level 1",
                 "A customer: ticket 4715 is on level 1",
             ],
         },
@@ -238,12 +240,14 @@ SAMPLES: dict[str, tuple[tuple[int, int, int], dict[str, list[str]]]] = {
         },
     ),
     "usage-limit-hits": (
-        (16, 1, 7),
+        (16, 1, 5),
         {
             "#alerts": [
                 "Hooli is out of storage",
                 "Hooli is out of storage",
-                "Initech is out of storage",
+                "Resolved: Initech is out of storage",
+                "> Initech is out of storage",
+                "> Resolved: Initech is out of storage",
                 "Acme Inc is out of api-calls",
             ],
             "#growth": [
@@ -252,6 +256,7 @@ SAMPLES: dict[str, tuple[tuple[int, int, int], dict[str, list[str]]]] = {
                 "> Acme Inc nears the limit of api-calls",
                 "Globex GmbH nears the limit of seats",
                 "> Globex GmbH nears the limit of seats",
+                "> Resolved: Globex GmbH nears the limit of seats",
                 "> Globex GmbH nears the limit of seats",
                 "Initech nears the limit of storage",
             ],

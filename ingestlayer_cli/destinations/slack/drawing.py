@@ -30,21 +30,21 @@ _LEAF_MARKS = {**MARKS, "code": CODE}
 _BUTTONS = {"primary": Style(color="green", bold=True), "danger": Style(color="red", bold=True)}
 
 
-def _mrkdwn(source: str) -> Iterator[RenderableType]:
+def _mrkdwn(source: str, verbatim: bool = False) -> Iterator[RenderableType]:
     """Paragraphs, quotes with a bar, code in a box."""
     for number, piece in enumerate(FENCE.split(source)):
         if number % 2:
             yield _code(piece)
         elif piece.strip("\n"):
-            yield from _quotes(piece.strip("\n"))
+            yield from _quotes(piece.strip("\n"), verbatim)
 
 
-def _quotes(source: str) -> Iterator[RenderableType]:
+def _quotes(source: str, verbatim: bool) -> Iterator[RenderableType]:
     for quoted, lines in groupby(source.split("\n"), lambda line: bool(QUOTE.match(line))):
         if quoted:
-            yield _Barred(inline("\n".join(QUOTE.sub("", line, count=1) for line in lines)))
+            yield _Barred(inline("\n".join(QUOTE.sub("", line, count=1) for line in lines), verbatim=verbatim))
         else:
-            yield inline("\n".join(lines))
+            yield inline("\n".join(lines), verbatim=verbatim)
 
 
 def _code(source: str) -> Panel:
@@ -111,7 +111,7 @@ def _words(value: object, style: Style = PLAIN) -> Text:
         return blank(style)
     source = clean(value.get("text"))
     if value.get("type") != "plain_text":
-        return inline(source, style)
+        return inline(source, style, value.get("verbatim") is True)
     shown = decode(source) if value.get("emoji") is False else emoji(decode(source))
     return blank(style).append(shown.replace(INERT, ""))
 
@@ -119,7 +119,7 @@ def _words(value: object, style: Style = PLAIN) -> Text:
 def _paragraphs(value: object) -> Iterator[RenderableType]:
     """A text object with all that mrkdwn can hold."""
     if isinstance(value, dict) and value.get("type") == "mrkdwn":
-        yield from _mrkdwn(clean(value.get("text")))
+        yield from _mrkdwn(clean(value.get("text")), value.get("verbatim") is True)
     elif value:
         yield _words(value)
 

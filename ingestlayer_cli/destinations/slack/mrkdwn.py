@@ -72,7 +72,8 @@ def decode(text: str) -> str:
     return _ENTITY.sub(lambda found: {"amp": "&", "lt": "<", "gt": ">"}[found[1]], text.translate(_AS_SIGN))
 
 
-def spans(source: str, style: Style = PLAIN) -> Iterator[Span]:
+def spans(source: str, style: Style = PLAIN, verbatim: bool = False) -> Iterator[Span]:
+    """Yield the runs of a text. Where it is `verbatim` Slack makes no link of an address in plain words."""
     source = _VALUES.sub(lambda found: found[0].translate(_AS_VALUE), source)
     end = 0
     for found in _TOKEN.finditer(source):
@@ -80,11 +81,11 @@ def spans(source: str, style: Style = PLAIN) -> Iterator[Span]:
         kind = found.lastgroup or ""
         inside = found[kind]
         if kind in MARKS:
-            yield from spans(inside, style + MARKS[kind])
+            yield from spans(inside, style + MARKS[kind], verbatim)
         elif kind == "reference":
             yield _reference(inside, style)
         elif kind == "url":
-            yield Span(decode(inside), style + LINK + link(decode(inside)))
+            yield Span(decode(inside), style if verbatim else style + LINK + link(decode(inside)))
         else:
             yield Span(decode(inside), style + CODE)
         end = found.end()
@@ -111,9 +112,9 @@ def blank(style: Style = PLAIN) -> Text:
     return Text(style=style, overflow="fold")
 
 
-def inline(source: str, style: Style = PLAIN) -> Text:
+def inline(source: str, style: Style = PLAIN, verbatim: bool = False) -> Text:
     text = blank(style)
-    for span in spans(source):
+    for span in spans(source, verbatim=verbatim):
         shown = emoji(span.text) if span.literal else span.text
         text.append(shown.replace(INERT, ""), span.style)
     return text

@@ -124,6 +124,16 @@ def test_mrkdwn_is_drawn_with_its_marks() -> None:
     assert all(code in text for code in ("\x1b[1mb", "\x1b[3mi", "\x1b[9ms"))
 
 
+@pytest.mark.parametrize(("verbatim", "linked"), [(True, 1), (False, 2)])
+@pytest.mark.parametrize("quoted", ["", "> "])
+def test_what_is_drawn_as_a_link_is_one_in_slack(verbatim: bool, linked: int, quoted: str) -> None:
+    text = {**mrkdwn(f"{quoted}*https://bare.example* <https://a.example|Open>"), "verbatim": verbatim}
+    for block in ({"type": "section", "text": text}, {"type": "context", "elements": [text]}):
+        shown = drawn(blocks(block), force_terminal=True, color_system="standard", legacy_windows=False)
+        assert len(set(re.findall(r"\x1b\]8;id=\d+;(https://[^\x1b]*)", shown))) == linked
+        assert "https://bare.example" in ESCAPES.sub("", shown)
+
+
 def test_a_quote_keeps_its_bar_on_every_line() -> None:
     shown = section("before\n> one two three four five six seven eight\nafter", 40)
     assert shown == "before\n▎ one two three four five six\n▎ seven eight\nafter"
