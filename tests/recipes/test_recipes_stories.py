@@ -5,6 +5,7 @@ is told: `#alerts @maya@…`, nothing, `=` for a duplicate, `!` for what is refu
 """
 
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -520,6 +521,22 @@ def test_a_recipe_keeps_its_words(name: str, tmp_path: Path, furnished: SlackSta
     assert found == [(at, payload, " ".join(sorted(told.split()))) for at, payload, told in story.events]
     stands = posted(furnished)
     assert {channel: stands.get(channel) for channel in story.stands} == story.stands
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("webhook-events", {}), ("webhook-events", {"severity": "info"}), ("form-submissions", {"form": "contact"})],
+)
+def test_an_address_is_a_link_in_slack_and_none_is_nothing(name: str, changes: dict[str, str], tmp_path: Path) -> None:
+    recipes.write(name, str(tmp_path))
+    project, event = Folder(tmp_path), recipes.about(name).event
+    example = tomllib.loads((tmp_path / "events" / f"{event}.toml").read_text())["example"] | changes
+    field, address = ("page", example["page"]) if "page" in example else ("url", example["url"])
+    for payload in (example, {key: value for key, value in example.items() if key != field}):
+        (run,) = project.here("preview", event, "--data", json.dumps(payload), "--json").json["runs"]
+        shown = json.dumps(run["messages"][0]["body"]["blocks"])
+        assert shown.count(address) == shown.count(f"<{address}>") == (field in payload)
+        assert "<>" not in shown
 
 
 def _line(number: int, at: str, payload: dict[str, Any]) -> str:

@@ -47,8 +47,8 @@ PIECES = [
     *("\x00", "\x02", "\x03", "\x04", "\x08", "\x1b[31m", "\x7f", "\x85", "\x9b", "\ufffe", "\uffff", "\U0010ffff"),
     *("a", "acme", "Acme Inc", "word ", "0", "-1", "1e400", "2026-11-03", "U024BE7LH", "true", "null", ""),
 ]
-# What a pipeline's author may write as a link; nothing of an event stands before its host.
-WRITTEN = re.compile(r"<https://crm\.example/[^<>|\s]*(\|[^<>]*)?>")
+# What a pipeline's author may write as a link; nothing of an event stands before its host, or it shows itself whole.
+WRITTEN = re.compile(r"<https://crm\.example/[^<>|\s]*(\|[^<>]*)?>|<https?://[^<>|\s]+>")
 WHOLE = re.compile(r"<[^<>]*>|&(amp|lt|gt);")
 HALF = re.compile(r"[&<]")  # beside what is whole
 
