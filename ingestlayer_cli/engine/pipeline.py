@@ -260,10 +260,12 @@ class FailingPipeline:
 
 def broken(data: dict[str, Any]) -> FailingPipeline:
     """Return the pipeline of a file that is wrong."""
+    from ..project.remedy import remedy
+
     problems = [Problem(*problem) for problem in data["problems"]]
     first, more = problems[0], len(problems) - 1
     words = f"{first.path}: {first.problem}" + (f" (and {more} more)" if more else "")
-    error = ProjectError(words, "after the edit: ingestlayer validate", problems)
+    error = ProjectError(words, remedy(problems), problems)
     error.lasting = True
     return FailingPipeline(data["name"], data["version"], data["text"], error)
 

@@ -8,6 +8,7 @@ from ..model import families
 from ..system.errors import Problem, ProjectError, count_of
 from .broken import broken_pipeline
 from .own import OWN
+from .remedy import remedy
 from .settings import ProjectFile
 from .source import SourceFile
 
@@ -106,4 +107,4 @@ def settings_of(checked: ProjectFile) -> dict[str, Any]:
 def project_error(problems: list[Problem]) -> ProjectError:
     """Return one error for all problems of a project's files."""
     count = count_of(len(problems), "problem") if len(problems) > 1 else "a problem"
-    return ProjectError(f"the project has {count}", "after the edit: ingestlayer validate", problems)
+    return ProjectError(f"the project has {count}", remedy(problems), problems)
