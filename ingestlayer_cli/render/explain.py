@@ -35,6 +35,7 @@ HEADINGS: dict[TopicKind, str] = {
     "status": "Statuses",
     "exit": "Exit codes",
     "error": "Kinds of errors",
+    "event": "Events of its own",
     "variable": "Environment variables",
     "word": "Words",
 }

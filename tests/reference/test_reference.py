@@ -35,6 +35,8 @@ def test_a_name_is_of_one_topic() -> None:
         ("slack_bot_token", "SLACK_BOT_TOKEN"),
         ("idempotency key", "word.idempotency key"),
         ("$event.used", "$event"),
+        ("delivery_dead", "ingestlayer.delivery_dead"),
+        ("check.stale", "check.stale"),
         ("pipelines/usage-limit-hits.toml", "pipelines/NAME.toml"),
     ],
 )

@@ -5,7 +5,19 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 TopicKind = Literal[
-    "file", "table", "key", "step", "destination", "language", "filter", "status", "exit", "error", "variable", "word"
+    "file",
+    "table",
+    "key",
+    "step",
+    "destination",
+    "language",
+    "filter",
+    "status",
+    "exit",
+    "error",
+    "event",
+    "variable",
+    "word",
 ]
 
 
