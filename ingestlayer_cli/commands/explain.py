@@ -1,5 +1,6 @@
 """`explain`: the reference."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +16,11 @@ ALSO = 8  # further ones that are named
 
 
 def _names(incomplete: str) -> list[str]:
+    """Return the topics that begin so and are a word to every shell."""
     from ..reference import every
 
-    return sorted({topic.name for topic in every() if topic.name.startswith(incomplete)})
+    names = (topic.name for topic in every() if re.fullmatch(r"[\w./-]+", topic.name))
+    return [name for name in names if name.startswith(incomplete)]
 
 
 Asked = Annotated[
