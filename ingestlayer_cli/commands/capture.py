@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Json
+from .options import Hushed, Json
 
 
 def capture(
@@ -18,6 +18,7 @@ def capture(
         bool, typer.Option("--anyway", help="Write it also where the pipeline as it is now does something else.")
     ] = False,
     json: Json = False,
+    hushed: Hushed = False,
 ) -> int:
     """Write a stored event, with what it led to, as a [[tests]] at the end of its pipeline's file.
 

@@ -6,7 +6,7 @@ import typer
 
 from ..system.errors import count_of
 from . import open_beside
-from .options import MOST, Json
+from .options import MOST, Hushed, Json
 from .selection import About
 
 app = typer.Typer(help="The outbox: what was sent, what waits and why.", no_args_is_help=True)
@@ -107,6 +107,7 @@ def retry(
     since: Since = None,
     channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="To this channel.")] = None,
     json: Json = False,
+    hushed: Hushed = False,
 ) -> int:
     """Send deliveries again that are dead, unknown, waiting or only shown: by ids, or by --status and others."""
     from ..system.console import note, say, say_json
@@ -147,6 +148,7 @@ def settle(
     delivered: Annotated[bool, typer.Option("--delivered", help="The message is in the channel.")] = False,
     dead: Annotated[bool, typer.Option("--dead", help="Give it up.")] = False,
     json: Json = False,
+    hushed: Hushed = False,
 ) -> int:
     """Say what became of deliveries that are not settled; nothing is sent. With --dead also events, evt_…: their runs
     that failed are run again no more.

@@ -6,7 +6,7 @@ import typer
 
 from ..recipes import STARTER
 from ..system.errors import UsageError, count_of
-from .options import Json
+from .options import Hushed, Json
 
 TRY = "ingestlayer emit usage.limit_reached --customer acme --metric api-calls --limit 10000 --used 10250 --plan pro"
 
@@ -74,6 +74,7 @@ def init(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what is proposed.", **_FROM)] = False,
     json: Json = False,
+    hushed: Hushed = False,
 ) -> int:
     """Write a small, commented, working project. Files that are there stay as they are; --add changes one of them.
 

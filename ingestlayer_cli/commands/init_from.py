@@ -113,7 +113,7 @@ def crontab(place: str, source: str) -> list[str]:
     command = shlex.join([*words, "-C", root])
     log = f"--log {shlex.quote(os.path.join(root, '.ingestlayer', 'check.log'))}"
     lines = [f"7 * * * *    {command} check -q {log}", f"*/5 * * * *  {command} deliver -q {log}"]
-    lines.append(f"30 4 * * 0   {command} store prune > /dev/null")
+    lines.append(f"30 4 * * 0   {command} store prune -q")
     secret = [f"{source.removeprefix('env:')}=postgresql://…"] if source.startswith("env:") else []
     return secret + [line.replace("%", "\\%") for line in lines]  # a bare one ends cron's line
 

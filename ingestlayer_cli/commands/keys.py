@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from . import open_beside
-from .options import Json
+from .options import Hushed, Json
 
 app = typer.Typer(help="Keys: who may send to `serve`.", no_args_is_help=True)
 
@@ -67,7 +67,7 @@ def list_keys(json: Json = False) -> int:
 
 
 @app.command()
-def revoke(name: Name, json: Json = False) -> int:
+def revoke(name: Name, json: Json = False, hushed: Hushed = False) -> int:
     """Let a key be worth nothing from now on, also for a `serve` that runs."""
     from ..operations import keys
     from ..system.console import say, say_json

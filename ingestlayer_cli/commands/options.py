@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ..system.console import hush
 from ..system.errors import count_of
 
 MOST = 1_000_000_000  # that a count may be: a store has no more of anything
@@ -20,6 +21,8 @@ LogFile = Annotated[
     str | None, typer.Option("--log", metavar="FILE", help="Append what is decided, one JSON object a line.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+# The same for a command that does something and has nothing to tell that matters: it does not ask for it.
+Hushed = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", callback=hush, expose_value=False)]
 
 
 def say_today(result: Any) -> None:

@@ -89,7 +89,7 @@ def _rows(only: str | None) -> list[dict[str, Any]]:
         note(f"warning: {words}; to forget it: ingestlayer pipelines resume {name}", "yellow")
     rows = [
         _row(data, versions.get(data["name"], []), days.get(data["name"]) or [no_runs() for _ in range(DAYS)])
-        for data in project.pipelines
+        for data in sorted(project.pipelines + project.broken, key=lambda data: str(data["name"]))
         if only in (None, data["name"])
     ]
     if edits := [{"version": it["version"], "kept": it["at"]} for it in edited.values() if it["pipeline"] == only]:
@@ -104,19 +104,22 @@ def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) 
 
     from ..system.clock import format_time
 
-    written = json.loads(json.dumps(tomllib.loads(data["text"]), default=str))  # TOML has dates, JSON has not
+    is_broken = "problems" in data
+    text = "" if is_broken else data["text"]
+    written = json.loads(json.dumps(tomllib.loads(text), default=str))  # TOML has dates, JSON has not
     known = [
         {"version": v.version, "first_used": format_time(v.first_used), "current": v.version == data["version"]}
         for v in versions
     ]
     return {
         **{name: data[name] for name in ("name", "status", "paused", "match", "version") if name in data},
+        **({"status": "broken"} if is_broken else {}),
         "since": next((version["first_used"] for version in known if version["current"]), None),
         "last_24h": days[-1],
         "last_7d": {outcome: sum(day[outcome] for day in days) for outcome in days[-1]},
         "days": days,
         "description": written.get("description", ""),
-        "file": data["file"],
+        "file": data.get("file", ""),
         "versions": known,
         "steps": written.get("steps", []),
         "destinations": written.get("destinations", []),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ..system.errors import count_of
-from .options import Json
+from .options import Hushed, Json
 from .pipeline_name import Name, check_has_file, check_name
 
 Why = Annotated[str | None, typer.Option("--why", metavar="TEXT", help="Why: it is shown wherever the pause is.")]
@@ -15,7 +15,7 @@ InFile = Annotated[
 ]
 
 
-def pause(name: Name, why: Why = None, in_file: InFile = False, json: Json = False) -> int:
+def pause(name: Name, why: Why = None, in_file: InFile = False, json: Json = False, hushed: Hushed = False) -> int:
     """Stop a pipeline: its events are still accepted and stored, and can be replayed.
 
     The pause is kept in the store, for every process that uses it, until `resume`; the pipeline's file stays as it is.
@@ -48,7 +48,7 @@ def pause(name: Name, why: Why = None, in_file: InFile = False, json: Json = Fal
     return 0
 
 
-def resume(name: Name, in_file: InFile = False, json: Json = False) -> int:
+def resume(name: Name, in_file: InFile = False, json: Json = False, hushed: Hushed = False) -> int:
     """Let a paused pipeline run again, wherever it was paused: in the store, or in its file."""
     from ..operations import pausing
     from ..project.status import write

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Json
+from .options import Hushed, Json
 from .pipeline_name import Name, check_has_file, check_name
 
 Wanted = Annotated[str, typer.Argument(metavar="VERSION", help="The version, or the start of its name.")]
@@ -48,6 +48,7 @@ def restore(
     version: Wanted,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
+    hushed: Hushed = False,
 ) -> int:
     """Write a version into the pipeline's file. Edits that never ran are asked about, and kept in the store."""
     from ..operations import versions

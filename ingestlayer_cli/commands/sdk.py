@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Json
+from .options import Hushed, Json
 
 if TYPE_CHECKING:
     from ..sdk.folder import ClientFiles
@@ -20,6 +20,7 @@ def typescript(
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="The package's own folder.")],
     check: Check = False,
     json: Json = False,
+    hushed: Hushed = False,
 ) -> int:
     """Write the package @ingestlayer/sdk: ES module, CommonJS and types, without dependencies.
 
@@ -35,6 +36,7 @@ def python(
     ],
     check: Check = False,
     json: Json = False,
+    hushed: Hushed = False,
 ) -> int:
     """Write the package ingestlayer_sdk, a client over HTTP, and a typed stub of `ingest` from ingestlayer_cli.
 
@@ -48,6 +50,7 @@ def openapi(
     out: Annotated[str | None, typer.Option("--out", metavar="FILE", help="Write it there.")] = None,
     check: Check = False,
     json: Json = False,
+    hushed: Hushed = False,
 ) -> int:
     """Print what `serve` takes as an OpenAPI document, for clients in any other language; with --out, write it.
 

@@ -6,7 +6,7 @@ import typer
 
 from ..system.errors import count_of
 from . import open_beside
-from .options import Json
+from .options import Hushed, Json
 
 app = typer.Typer(help="The store: what it holds, forgetting what is old.", no_args_is_help=True)
 
@@ -68,6 +68,7 @@ def prune(
         bool, typer.Option("--trust-clock", help="Though nothing was written for days: the clock is right.")
     ] = False,
     json: Json = False,
+    hushed: Hushed = False,
 ) -> int:
     """Forget settled events that are older than the retention; what waits is never removed."""
     from ..operations import upkeep
@@ -98,7 +99,7 @@ def prune(
 
 
 @app.command()
-def vacuum(json: Json = False) -> int:
+def vacuum(json: Json = False, hushed: Hushed = False) -> int:
     """Give free space back to the disk. Emitters wait meanwhile."""
     from ..system.console import say, say_json
 
@@ -112,7 +113,7 @@ def vacuum(json: Json = False) -> int:
 
 
 @app.command()
-def copy(to: To, in_schema: SchemaName = _SCHEMA, json: Json = False) -> int:
+def copy(to: To, in_schema: SchemaName = _SCHEMA, json: Json = False, hushed: Hushed = False) -> int:
     """Copy the store to another place, and compare: emitters may go on. One that was interrupted goes on, too."""
     from ..operations import copying
     from ..system.console import Progress, note, say_json

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..system.errors import count_of
-from .options import Json
+from .options import Json, Quiet
 
 Files = Annotated[
     list[str] | None,
@@ -34,6 +34,7 @@ def validate(
     no_entities: NoEntities = False,
     schema: Schema = None,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> int:
     """Check every file of the project, entity files too, and list every problem with its place.
 
@@ -58,11 +59,16 @@ def validate(
         _say_json(found, bool(files))
     elif output_format == "github":
         _say_commands(found)
+    elif quiet:
+        for root, findings in found.items():
+            _say_findings(_failing(findings, strict), root, _before(root, bool(files)))
     else:
         _say(found, bool(files))
-    every = [finding for findings in found.values() for finding in findings]
-    failing = [it for it in every if it.severity == "error" or (strict and not it.is_expected)]
-    return Exit.FOUND if failing else Exit.OK
+    return Exit.FOUND if any(_failing(findings, strict) for findings in found.values()) else Exit.OK
+
+
+def _failing(findings: list[Any], strict: bool) -> list[Any]:
+    return [it for it in findings if it.severity == "error" or (strict and not it.is_expected)]
 
 
 def _projects(files: list[str]) -> list[str]:
@@ -114,14 +120,20 @@ def _say(found: dict[str, list[Any]], is_of_files: bool) -> None:
     from ..system.console import note
 
     for root, findings in found.items():
-        here = from_here(root)
-        if findings:
-            _say_findings(findings, root, f"{here}{os.sep}" if is_of_files and here != os.curdir else "")
+        _say_findings(findings, root, _before(root, is_of_files))
         errors = sum(finding.severity == "error" for finding in findings)
-        checked = "" if findings else f"{_checked(root)}: "
+        checked = "" if errors else f"{_checked(root)}: "
         count = _count(errors, len(findings) - errors)
-        note(f"{here}: {checked}{count}", "red" if errors else "yellow" if findings else "green")
+        note(f"{from_here(root)}: {checked}{count}", "red" if errors else "yellow" if findings else "green")
         _note_paused(root)
+
+
+def _before(root: str, is_of_files: bool) -> str:
+    """Return what the path of a file begins with, for whoever named files of several projects."""
+    from ..project.find import from_here
+
+    here = from_here(root)
+    return f"{here}{os.sep}" if is_of_files and here != os.curdir else ""
 
 
 def _note_paused(root: str) -> None:
@@ -147,12 +159,13 @@ def _say_findings(findings: list[Any], root: str, before: str) -> None:
 
 
 def _checked(root: str) -> str:
-    """Say what it was that has no problems."""
+    """Say what it was that has no problems, or warnings alone."""
     from ..project import load
     from ..project.find import FILE
 
     project = load(root)
-    counts = [(len(project.types), "event"), (len(project.names), "pipeline")]
+    events, pipelines = project.written
+    counts = [(events, "event"), (pipelines, "pipeline")]
     more = [(len(project.checks), "check"), (len(project.entities), "entity file")]
     return ", ".join([FILE, *(count_of(*row) for row in counts), *(count_of(*row) for row in more if row[0])])
 

@@ -15,6 +15,7 @@ from ..model.gate import Raw
 from ..model.memory import Foreseen, given_entity
 from ..project.appending import append_test
 from ..project.match import matches
+from ..project.own import ALERTS
 from ..store.contract.protocols import Store
 from ..store.contract.reading import FirstRun
 from ..system.clock import format_time
@@ -83,6 +84,9 @@ def _captured(
 ) -> Captured:
     row = next((row for row in runtime.filed.pipelines if row["name"] == pipeline), None)
     first, file = firsts[pipeline], f"pipelines/{pipeline}.toml"
+    if pipeline == ALERTS:
+        why = "it stands for [alerts] in ingestlayer.toml, and has no file for its tests"
+        return Captured(pipeline, file, "", [], [], why=why)
     if row is None:
         why = "there is no such pipeline any more, or its file is wrong: ingestlayer validate"
         return Captured(pipeline, file, "", [], [], why=why)

@@ -87,6 +87,14 @@ class Project:
         """The declared event types."""
         return list(self._declarations)
 
+    @property
+    def written(self) -> tuple[int, int]:
+        """How many events and pipelines have files: `check.stale` may have none, and [alerts] has not."""
+        from .own import ALERTS
+
+        events = sum(bool(data["file"]) for data in self._declarations.values())
+        return events, sum(name != ALERTS for name in self.names)
+
     def _own(self, type_: str) -> dict[str, Any] | None:
         from .own import OWN
 

@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from ..system.terminal import clean
 
-_STATUSES = {"active": "green", "paused": "yellow", "draft": "dim"}
+_STATUSES = {"active": "green", "paused": "yellow", "draft": "dim", "broken": "red"}
 _OUTCOMES = {"queued": "green", "dropped": "dim", "failed": "red"}
 _BARS = "▁▂▃▄▅▆▇█"
 

@@ -62,11 +62,11 @@ class _Page:
         since = f"; {_WHOLE.join(['since', *self._since(it['since']).split()])}" if it["since"] else ""
         for number, text in enumerate(self._wrapped(it["words"] + since)):
             yield f"{'  ' if number else sign + ' '}{text}", style
-        told = f"{it['by_hand']}; then" if it["by_hand"] and it["command"] else "" if it["command"] else it["hint"]
-        for number, text in enumerate(self._wrapped(told, 4)):
+        told = it["by_hand"] if it["command"] else it["hint"]
+        for number, text in enumerate(self._wrapped(f"{told}, then:" if told and it["command"] else told, 4)):
             yield f"  {'  ' if number else '→ '}{text}", "dim"
         if it["command"]:  # alone and whole, to be copied
-            yield f"  → {safe(it['command'])}", ""
+            yield f"  {'  ' if told else '→ '}{safe(it['command'])}", ""
 
     def _checks(self) -> Iterator[Line]:
         rows = self.document["checks"]

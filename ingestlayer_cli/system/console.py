@@ -17,6 +17,7 @@ from .errors import IngestlayerError, UsageError, count_of
 
 T = TypeVar("T")
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+_hushed = False
 
 
 class _Stream(io.FileIO):
@@ -46,6 +47,7 @@ class _Stream(io.FileIO):
 
 def prepare() -> None:
     """Let no stream stop the program, whatever it is connected to; what an encoding lacks becomes a question mark."""
+    hush(False)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
         if stream is None:  # closed; its number must not become that of a file that is opened later
@@ -83,6 +85,7 @@ def while_read(items: Iterable[T]) -> Iterator[T]:
 
 def finish() -> None:
     """Print what is left, and say it when stdout could not take all of it; that a reader left (`| head`) is no news."""
+    hush(False)
     sys.stdout.flush()
     error = lost(sys.stdout)
     if error is not None and error.errno != errno.EPIPE:
@@ -134,14 +137,24 @@ def safe(text: str) -> str:
     return line(text)
 
 
+def hush(wanted: bool = True) -> None:
+    """Print from here on nothing but what is wrong, in red, and what was asked for as JSON: for cron."""
+    global _hushed
+    _hushed = wanted
+
+
 def say(text: str = "", style: str = "") -> None:
     """Print a result on stdout."""
+    if _hushed and style != "red":
+        return
     text = safe(text)
     sys.stdout.write((styled(text, style, sys.stdout) if style else text) + "\n")
 
 
 def note(text: str, style: str = "") -> None:
     """Print a hint, a warning or progress on stderr."""
+    if _hushed and style != "red":
+        return
     text = safe(text)
     sys.stdout.flush()  # on a terminal, results and notes come in the order in which they were said
     sys.stderr.write((styled(text, style, sys.stderr) if style else text) + "\n")
@@ -175,6 +188,7 @@ def say_error(error: IngestlayerError, as_json: bool) -> None:
     if as_json:
         say_json(error.document())
         return
+    hush(False)  # its details and hint are of it
     note(f"error: {error.message}", "red")
     for path, problem in error.details:
         note(f"  {path}: {problem}" if path else f"  {problem}")
@@ -198,7 +212,7 @@ class Progress:
 
     def __init__(self, one: str, quiet: bool = False, many: str = "") -> None:
         self._nouns = one, many
-        self._on = not quiet and sys.stderr.isatty()
+        self._on = not (quiet or _hushed) and sys.stderr.isatty()
         self._started = self._drawn = time.monotonic()
 
     def at(self, count: int) -> None:

@@ -296,3 +296,12 @@ def test_an_event_on_which_nothing_ran_is_a_usage_error(tested: Folder) -> None:
     emit(tested)
     assert tested.here("capture", "@last").code == 2
     assert tested.here("capture", "@-2").code == 2
+
+
+def test_the_pipeline_of_alerts_has_no_file_for_a_test(tested: Folder) -> None:
+    settings = (tested.root / "ingestlayer.toml").read_text()
+    check = '[checks.gone]\nsource = "gone.csv"\nvalue = "used"\nlevels = [1]\nkey = ["id"]\nemit = "usage"\n'
+    tested.write("ingestlayer.toml", f'{settings}\n{check}[alerts]\nchannel = "#ops"\n')
+    tested.here("check")
+    found = captured(tested, "@last", code=1)
+    assert found["reason"] == "it stands for [alerts] in ingestlayer.toml, and has no file for its tests"

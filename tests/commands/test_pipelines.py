@@ -222,3 +222,9 @@ def test_a_pipe_gets_no_escapes(tested: Folder) -> None:
     result = tested.run("pipelines", "show", "alert")
     assert result.code == 0
     assert "\x1b" not in result.out
+
+
+def test_a_broken_pipeline_is_listed_as_such(tested: Folder) -> None:
+    tested.write("pipelines/torn.toml", 'match = ["usage"]\ntorn [\n')
+    assert listed(tested, "torn")["status"] == "broken"
+    assert "torn  broken\n  matches usage\n" in tested.here("pipelines", "list").out

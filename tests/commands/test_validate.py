@@ -156,3 +156,20 @@ def test_emit_refuses_a_text_that_is_too_long(tmp_path: Path) -> None:
     result = project_of(tmp_path, BASE).run("emit", "usage", *fields, f"note={'x' * 201}", "--json")
     assert result.code == 65
     assert result.error["details"] == [{"path": "note", "problem": "has 201 characters, 200 at most"}]
+
+
+def test_warnings_alone_say_what_was_checked(tmp_path: Path) -> None:
+    said = project_of(tmp_path, WARNED).here("validate").err
+    assert said.endswith(": ingestlayer.toml, 1 event, 1 pipeline, 1 entity file: 1 warning\n")
+
+
+def test_what_has_no_file_is_not_counted(tmp_path: Path) -> None:
+    said = project_of(tmp_path, with_lines(project='[alerts]\nchannel = "#ops"\n')).here("validate").err
+    assert ": ingestlayer.toml, 1 event, 1 pipeline, 1 entity file: " in said
+
+
+@pytest.mark.parametrize(("files", "strict"), [(WARNED, False), (WARNED, True), (BROKEN, False), (BASE, True)])
+def test_quiet_prints_what_fails_alone(files: dict[str, str], strict: bool, tmp_path: Path) -> None:
+    result = project_of(tmp_path, files).here("validate", "-q", *(["--strict"] if strict else []))
+    assert (bool(result.out), result.err) == (result.code == 1, "")
+    assert ("events/usage.toml:13:8" if files is WARNED and strict else "") in result.out

@@ -217,7 +217,7 @@ class Morning:
         """Return the page of `status` without what no two runs have in common; no line is wider than the terminal."""
         result = self.run("status")
         text = result.out + result.err
-        commands = [line for line in text.splitlines() if line.startswith("  → ") or "/" in line]
+        commands = [line for line in text.splitlines() if line.startswith(("  → ", "    ingestlayer ")) or "/" in line]
         assert max(len(line) for line in text.splitlines() if line not in commands) <= 80, text
         return self._normal(text)
 

@@ -5,6 +5,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from .events import RunCounts
+from .status import LinedUp
 
 
 class PausedDocument(TypedDict):
@@ -22,7 +23,7 @@ class PipelineDocument(TypedDict):
     """
 
     name: str
-    status: Literal["active", "paused", "draft"]
+    status: LinedUp
     paused: NotRequired[PausedDocument]
     match: list[str]
     version: str
