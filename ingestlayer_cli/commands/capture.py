@@ -64,6 +64,6 @@ def _say(captured: Any, dry_run: bool) -> None:
     if captured.masked:
         note(f"masked: {', '.join(captured.masked)}")
     if captured.why:
-        note(f"{captured.pipeline}: {captured.why}", "yellow")
+        note(f"{captured.pipeline}: {captured.why}", "red")
     if captured.why and captured.lines and captured.line is None and not dry_run:
         note("nothing is written; --dry-run shows the test, --anyway writes it")

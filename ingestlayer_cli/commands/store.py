@@ -129,7 +129,7 @@ def copy(to: To, in_schema: SchemaName = _SCHEMA, json: Json = False, hushed: Hu
         if result["same"]:
             note(f"the same: now let [store] name {to}")
         else:
-            note("something was written meanwhile: once the emitters rest, copy again", "yellow")
+            note("something was written meanwhile: once the emitters rest, copy again", "red")
     return _answer(result)
 
 
