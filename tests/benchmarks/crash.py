@@ -1,17 +1,25 @@
-"""Kill the program at random moments as it accepts and delivers: python -m tests.benchmarks.crash [KILLS] [SEED]"""
+"""Kill the program at random moments as it accepts and delivers: python -m tests.benchmarks.crash [KILLS] [SEED]
+
+With --postgres its store is in a PostgreSQL server that is started for it.
+"""
 
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.support.crash import Campaign
+from tests.support.postgres import server
 from tests.support.posting import assert_each_once
 
 
-def main(kills: int, seed: int | None) -> None:
+def main(kills: int, seed: int | None, is_shared: bool) -> None:
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, Campaign(Path(folder) / "project", kills, seed=seed) as campaign:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        database = stack.enter_context(server()).url if is_shared else ""
+        campaign = stack.enter_context(Campaign(Path(folder) / "project", kills, seed=seed, database=database))
         campaign.kill_all()
         campaign.send_again()
         code = campaign.deliver_all().code
@@ -24,4 +32,6 @@ def main(kills: int, seed: int | None) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000, int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    numbers = [int(word) for word in sys.argv[1:] if word != "--postgres"]
+    seed = numbers[1] if len(numbers) > 1 else None
+    main(numbers[0] if numbers else 2_000, seed, "--postgres" in sys.argv)
