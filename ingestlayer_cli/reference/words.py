@@ -16,8 +16,7 @@ WORDS = {
     "condition": "An expression that holds or does not: `when`. One that ends null does not hold.",
     "connection": "By what a destination is reached: of Slack the terminal, a bot or a webhook.",
     "crossing": "That a value newly reaches a level: told once in a period, however often the value is seen there.",
-    "dead": "Of a delivery: refused for good, or out of attempts. It stays until `deliveries retry` or `deliveries"
-    " settle`.",
+    "dead": "Of a delivery: refused for good, or out of attempts. Nothing sends it again but `deliveries retry`.",
     "dead letter": "A refused line or request, kept with its reason: `events list --refused`.",
     "declaration": "The file events/TYPE.toml, which says what the payload of a type of event is: its fields, its"
     " key, an example.",

@@ -35,7 +35,7 @@ class Throttle(Step):
     max: Annotated[int, "How many pass in a window."]
     window: Annotated[Duration, "How long a window is."]
     mode: Annotated[Literal["drop", "delay"], "What becomes of what is over."] = "drop"
-    timezone: Annotated[TimeZone, "Whose days, weeks and months windows are; without it the project's."] = NO_ZONE
+    timezone: Annotated[TimeZone, "Whose clock the windows follow; without it the project's."] = NO_ZONE
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
