@@ -149,6 +149,19 @@ STORIES: dict[str, Story] = {
             ("4 11:01", failure("root", 19, "203.0.113.10", "admin"), "#security"),
             ("4 11:02", failure("root", 20, "203.0.113.11", "admin"), "#security #alerts"),
         ],
+        {
+            "#security": [
+                "130 failed logins: a•••@acme.example",
+                *(f"> {n} failed logins: a•••@acme.example" for n in (5, 20, 130)),
+                "6 failed logins: a•••@acme.example",
+                *(f"{n} failed logins: d•••@acme.example" for n in (5, 6, 7)),
+                "100 failed logins: b•••@acme.example",
+                *(f"> {n} failed logins: b•••@acme.example" for n in (5, 100)),
+                *(f"{n} failed logins: d•••@acme.example" for n in (25, 5)),
+                "20 failed logins: r•••@acme.example",
+                *(f"> {n} failed logins: r•••@acme.example" for n in (19, 20)),
+            ]
+        },
     ),
     "failed-payments": Story(
         {"type": "payment.failed", "customer_id": "acme", "currency": "EUR", "reason": "card-declined"},
@@ -165,17 +178,39 @@ STORIES: dict[str, Story] = {
             ("3 09:03", unpaid("d", 999.99, 1), ""),
             ("4 09:03", paid("d", 999.99, 2), ""),
             ("3 09:04", unpaid("e", 1000, 1), "#billing"),
-            ("4 09:04", paid("e", 1000, 2), "#billing"),
+            ("4 09:04", paid("e", 1000, 3), "#billing"),
+            # A try that is reported after what came of it is old.
+            ("4 08:00", unpaid("e", 1000, 2), ""),
             ("3 09:05", unpaid("f", 5000, 1, customer_id="umbrella"), "#billing #alerts"),
             ("4 09:05", unpaid("f", 5000, 2, customer_id="umbrella"), "#billing #alerts"),
             ("5 09:05", paid("f", 5000, 1, customer_id="umbrella"), "#billing #alerts"),
             # What was never told is not resolved.
-            ("3 09:06", paid("g", 9000, 1), ""),
             ("3 09:07", paid("h", 9000, 3), ""),
             ("3 09:08", unpaid("i", 4999.99, 1, customer_id="nobody"), "#billing"),
             ("4 09:08", unpaid("i", 4999.99, 2, customer_id="nobody"), "#billing"),
             ("3 09:09", unpaid("j", 1200, 4, customer_id="globex"), "#billing #alerts"),
         ],
+        {
+            "#billing": [
+                *("Acme Inc has paid", "> Acme Inc: try 2 failed", "> Acme Inc: try 3 failed", "> Acme Inc has paid"),
+                *("Acme Inc has paid", "> Acme Inc: try 2 failed", "> Acme Inc has paid"),
+                "Acme Inc: try 1 failed",
+                *("Acme Inc has paid", "> Acme Inc: try 1 failed", "> Acme Inc has paid"),
+                *("Umbrella & Sons has paid", "> Umbrella & Sons: try 1 failed", "> Umbrella & Sons: try 2 failed"),
+                "> Umbrella & Sons has paid",
+                *("A customer: try 2 failed", "> A customer: try 1 failed", "> A customer: try 2 failed"),
+                "Globex GmbH: try 4 failed",
+            ],
+            "#alerts": [
+                *("Acme Inc has paid: 47 EUR", "> Acme Inc does not pay: 47 EUR", "> Acme Inc has paid: 47 EUR"),
+                *("Acme Inc has paid: 90 EUR", "> Acme Inc does not pay: 90 EUR", "> Acme Inc has paid: 90 EUR"),
+                "Acme Inc does not pay: 47 EUR",
+                "Umbrella & Sons has paid: 5,000 EUR",
+                *("> Umbrella & Sons does not pay: 5,000 EUR",) * 2,
+                "> Umbrella & Sons has paid: 5,000 EUR",
+                "Globex GmbH does not pay: 1,200 EUR",
+            ],
+        },
     ),
     "feature-usage": Story(
         {"type": "feature.used"},
@@ -407,6 +442,15 @@ STORIES: dict[str, Story] = {
             ("30 09:00", usage("umbrella", 82), ""),
             ("31 09:00", usage("umbrella", 82), "#growth"),
         ],
+        {
+            "#alerts": [
+                "Resolved: Acme Inc is out of seats",
+                "> Acme Inc is out of seats",
+                "> Resolved: Acme Inc is out of seats",
+                "Acme Inc is out of storage",
+                "A customer is out of seats",
+            ]
+        },
     ),
     "user-signups": Story(
         {"type": "user.signed_up", "plan": "team"},
@@ -442,7 +486,7 @@ STORIES: dict[str, Story] = {
             ("3 09:02", joined(1, 98, "P1@Mail.example"), "="),
             ("3 09:03", joined(2, 98), "#waitlist"),
             ("3 09:04", joined(3, 100), "#waitlist #growth"),
-            # One who came earlier is told later: their place is in the thread, and the count stays the newest.
+            # One who came earlier is told later: their place is in the thread.
             ("3 09:03:30", joined(4, 99), "#waitlist"),
             ("3 09:05", joined(5, 101), "#waitlist"),
             # Two are taken off: the hundredth is no news again.
