@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
+from ...model.memory import Seen, State
 from ...system.clock import Clock
 from ...system.errors import StoreError
 from ..contract.accepting import AwayError, RepeatError
 from ..sql.base import Base
 from .clock import DatabaseClock
+from .fitting import fit
 from .link import PostgresLink
 from .locks import Locks, Needed
 from .schema import VERSION
@@ -168,6 +170,12 @@ class PostgresDatabase(Base):
 
     def has_unfinished(self) -> bool:
         return bool(self.rows("SELECT EXISTS (SELECT 1 FROM unfinished)")[0][0])
+
+    def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
+        return super().seen(scope, fit(key), after, before)
+
+    def state(self, scope: str, key: str) -> State | None:
+        return super().state(scope, fit(key))
 
     def written(self) -> object:
         """Nothing tells cheaply that others have written: what was looked up is looked up again."""

@@ -12,6 +12,7 @@ from ..contract.accepting import First, Keys, LookedUp, NewThread, Queued, Rate
 from ..sql.names import key_hash
 from ..sql.queued import span
 from ..sql.transaction import SqlTransaction
+from .fitting import fit
 from .locks import Locks, number_of
 from .schema import BLOCK
 
@@ -78,6 +79,7 @@ class PostgresTransaction(SqlTransaction):
         return number
 
     def look_up_memory(self, traits: Keys, states: Keys, seen: Keys) -> None:
+        states, seen = _fitting(states), _fitting(seen)
         self.locks.hold(
             [
                 *(("state", scope, key) for scope, keys in states.items() for key in keys),
@@ -88,11 +90,11 @@ class PostgresTransaction(SqlTransaction):
         super().look_up_memory(traits, states, seen)
 
     def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
-        self.locks.hold([("seen", scope, key)])
+        self.locks.hold([("seen", scope, key := fit(key))])
         return super().seen(scope, key, after, before)
 
     def state(self, scope: str, key: str) -> State | None:
-        self.locks.hold([("state", scope, key)])
+        self.locks.hold([("state", scope, key := fit(key))])
         return super().state(scope, key)
 
     def traits(self, kind: str, key: str) -> Traits | None:
@@ -109,6 +111,7 @@ class PostgresTransaction(SqlTransaction):
         super().upsert(item)
 
     def remember(self, item: Remembered | Kept, event_id: str) -> None:
+        item = item._replace(key=fit(item.key))
         self.locks.hold([("state" if isinstance(item, Kept) else "seen", item.scope, item.key)])
         super().remember(item, event_id)
 
@@ -138,6 +141,7 @@ class PostgresTransaction(SqlTransaction):
         return _Later(table, (column, value)) if known is None else known
 
     def _thread(self, new: NewThread) -> Any:
+        new = new._replace(key=fit(new.key))
         later = _Later("threads", (new.scope, new.key, f"{new.at:020}"))
         self._threads[later] = new
         return later
@@ -225,6 +229,10 @@ class PostgresTransaction(SqlTransaction):
                 insert = "INSERT INTO given (hash, content) VALUES (?,?) RETURNING seq"
                 numbers[text] = int(self.connection.execute(insert, (hashed, text)).fetchone()[0])
         return numbers
+
+
+def _fitting(places: Keys) -> Keys:
+    return {place: [fit(key) for key in keys] for place, keys in places.items()}
 
 
 def class_of(schema: str) -> int:

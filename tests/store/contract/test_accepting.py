@@ -234,3 +234,15 @@ def test_what_is_due_of_failed_runs(store: Store, other: Store) -> None:
         (group.cause, group.runs, group.retry_at, group.event, group.since) for group in other.unfinished.groups()
     ]
     assert groups == [("a", 2, 60, "evt_2", 10), ("b", 1, 50, "evt_1", 10), ("c", 1, 10_000, "evt_4", 10)]
+
+
+def test_a_key_may_be_long(store: Store) -> None:
+    long, other = "k" * 5_000 + "a", "k" * 5_000 + "b"
+    with store.transaction() as transaction:
+        transaction.look_up_memory({}, {"s": [long]}, {"m": [long]})
+        assert transaction.state("s", long) is None
+        transaction.remember(Kept("s", long, {"n": 1}, 1), "evt_1")
+        transaction.remember(Remembered("m", long, 5), "evt_1")
+        assert transaction.state("s", long) == State({"n": 1}, "evt_1", 1)
+    assert (store.state("s", long), store.state("s", other)) == (State({"n": 1}, "evt_1", 1), None)
+    assert (store.seen("m", long, 0, 9), store.seen("m", other, 0, 9)) == (Seen("evt_1", 5), None)
