@@ -381,7 +381,7 @@ _NOTHING: dict[str, Any] = {}  # what a root holds that no step has put yet
 
 def getter(path: list[str]) -> Evaluator:
     root, *names = path
-    if len(names) == 1 and root not in ("item", "digest"):  # always objects
+    if len(names) == 1 and root not in ("item", "digest", "body"):  # the others are objects
         name = names[0]
         if root in ROOTS:
             return lambda scope: scope[root].get(name)

@@ -30,7 +30,7 @@ def verify(table: dict[str, Any], secrets: list[str], headers: Headers, body: by
 
 def _standard(table: dict[str, Any], secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
     """https://www.standardwebhooks.com; Svix, which it is from, has names of its own."""
-    family = "webhook" if "webhook-id" in headers else "svix"
+    family = "svix" if "svix-id" in headers and "webhook-id" not in headers else "webhook"
     id_, at, given = (_needed(headers, f"{family}-{name}") for name in ("id", "timestamp", "signature"))
     _check_time(at, table, now)
     signed = f"{id_}.{at}.".encode("latin-1", "replace") + body

@@ -143,6 +143,13 @@ def test_what_is_no_json_is_refused_or_kept_whole(served: Serving) -> None:
     assert served.folder.rows("SELECT kind, raw FROM dead_letters ORDER BY seq DESC LIMIT 1") == [("json", "{'id'")]
 
 
+@pytest.mark.parametrize("data", [[PAID], "text", 7, True, None])
+def test_json_that_is_no_object_is_refused_or_kept(served: Serving, data: Any) -> None:
+    refused = send(served, data, name="strict")
+    assert (refused.status_code, refused.json()["error"]["kind"]) == (422, "schema")
+    assert send(served, data).json()["data"]["status"] == "rejected"
+
+
 def test_a_key_with_a_null_in_it_is_none(served: Serving) -> None:
     before = served.folder.count("events")
     assert send(served, {**PAID, "id": None}).json()["data"]["status"] == "rejected"

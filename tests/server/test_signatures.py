@@ -86,6 +86,11 @@ def test_any_of_several_signatures_and_any_of_two_secrets_counts() -> None:
     assert accepts("standard", several, b"{}", OTHER)
 
 
+def test_who_signs_nothing_is_told_the_names_of_the_standard() -> None:
+    with pytest.raises(SignatureError, match="webhook-id is missing"):
+        verify({"verify": "standard"}, [WHSEC], {}, b"{}", 0)
+
+
 def test_a_secret_that_is_none_is_no_fault_of_the_sender() -> None:
     with pytest.raises(SecretError):
         accepts("standard", standard(WHSEC, "{}"), b"{}", "whsec_not base64")
