@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
+from ..project import edition
 from ..system.errors import IngestlayerError
 from .runtime import Runtime
 
-PAUSE = 0.4  # seconds after which files that are broken are read again
+PAUSE = 0.4  # seconds after which files that are broken are read again, though they look the same
 
 
 class Renewing:
@@ -23,21 +25,24 @@ class Renewing:
         self._renew = renew
         self._troubled = troubled
         self._not_before = 0.0
+        self._broken: list[list[Any]] = []  # the files that were found to be
 
     def look(self) -> bool:
         """Say whether the runtime is another one now; the one before is closed."""
-        if monotonic() < self._not_before:
+        root = self.runtime.project.root
+        if monotonic() < self._not_before and edition(root) == self._broken:
             return False
         if self.runtime.is_current:
             self.trouble = None
             return False
+        files = edition(root)
         try:
             renewed = self._renew()
         except IngestlayerError as error:
             if self.trouble is None or error.message != self.trouble.message:
                 self._troubled(error)
             self.trouble = error
-            self._not_before = monotonic() + PAUSE
+            self._not_before, self._broken = monotonic() + PAUSE, files
             return False
         self.trouble = None
         self.runtime.close(hurried=True)

@@ -175,6 +175,14 @@ def is_current(project: Project) -> bool:
         return False
 
 
+def edition(root: str) -> list[list[Any]]:
+    """Return what an edit of a project's own files changes; nothing where they cannot be listed."""
+    try:
+        return _stamps(root, _names(root))
+    except ProjectError:
+        return []
+
+
 def check(root: str, *, keep: bool = True) -> dict[str, Any]:
     """Read and check every file of a project, whatever the cache says; returns its compiled data."""
     return read(root, keep=keep).compiled()

@@ -74,12 +74,15 @@ class Application:
         return response
 
     async def _routed(self, request: Request) -> Response:
-        self._check_host(request)
+        if not self._is_called(request, self._door.project.serve) and not self._is_called(
+            request, await self._door.settings()
+        ):
+            raise HttpError(400, "host", "the Host is not one of this server's: [serve] hosts names them")
         path, method = request.scope["path"], request.method
         methods = ROUTES.get(path) or (SOURCES if path.startswith("/in/") and path != "/in/" else None)
         if methods is None:
             raise HttpError(404, "not_found", "there is nothing here")
-        if found := preflight(self._door.project.serve["origins"], request, methods):
+        if method == "OPTIONS" and (found := preflight((await self._door.settings())["origins"], request, methods)):
             return found
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
@@ -88,13 +91,10 @@ class Application:
             raise HttpError(405, "method", words, headers={"Allow": allowed})
         return await route(self._door, request)
 
-    def _check_host(self, request: Request) -> None:
-        """Refuse a name that this machine is not called by: a page in a browser may have led it here."""
-        host = _host(request.headers.get("host", ""))
-        hosts = self._door.project.serve["hosts"]
-        if host in hosts or (is_loopback(host) if self._door.is_open else not hosts or is_loopback(host)):
-            return
-        raise HttpError(400, "host", "the Host is not one of this server's: [serve] hosts names them")
+    def _is_called(self, request: Request, serve: dict[str, Any]) -> bool:
+        """Say whether a request names this machine by a name of its own: a page in a browser may have led it here."""
+        host, hosts = _host(request.headers.get("host", "")), serve["hosts"]
+        return host in hosts or (is_loopback(host) if self._door.is_open else not hosts or is_loopback(host))
 
 
 def _host(header: str) -> str:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from ..engine.group import Became, Brought, Writer
 from ..engine.renewing import Renewing
 from ..model.gate import Line
-from ..project import Project
+from ..project import Project, is_current
 from ..store.contract.keys import ApiKey
 from ..store.opening import is_file
 from ..system.clock import Clock
@@ -140,6 +140,11 @@ class Door:
 
         self._writer.send(errand)
         return await found
+
+    async def settings(self) -> dict[str, Any]:
+        """Return `[serve]` as the file has it now."""
+        project = self.project
+        return (project if is_current(project) else await self.current()).serve
 
     async def current(self) -> Project:
         """Return the project as its files are now."""

@@ -58,6 +58,18 @@ def test_a_page_from_elsewhere_may_not(served: Serving, origin: str) -> None:
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
+def test_edited_hosts_and_origins_count_before_any_event_has_come(made: Callable[[str], Folder]) -> None:
+    folder = made("edited")
+    with Serving(folder, "--open", "--no-deliver") as serving:
+        asked = {"Access-Control-Request-Method": "POST", "Origin": PAGE}
+        assert serving.client.options("/v1/ingest", headers=asked).status_code == 405
+        assert serving.client.get("/healthz", headers={"Host": "in.example.com"}).status_code == 400
+        table = f'\n[serve]\norigins = ["{PAGE}"]\nhosts = ["in.example.com"]\n'
+        folder.write("ingestlayer.toml", (folder.root / "ingestlayer.toml").read_text() + table)
+        assert serving.client.options("/v1/ingest", headers=asked).status_code == 204
+        assert serving.client.get("/healthz", headers={"Host": "in.example.com"}).status_code == 200
+
+
 def test_what_is_taken_is_described_by_the_declarations_as_they_are(served: Serving) -> None:
     served.folder.declare("page.viewed", '[fields]\npath = "string"\n')
     described = served.client.get("/openapi.json")

@@ -55,8 +55,10 @@ def test_edited_files_count_at_once_and_while_they_are_broken_the_last_good_ones
         assert said.json()["error"]["details"][0]["path"].startswith("pipelines/new.toml:1:")
         assert serving.post([{"type": "trial.lost", "payload": {"plan": "pro"}}]).status_code == 202
         assert serving.client.get("/healthz").status_code == 200
+        project.declare("trial.lost", '[fields]\nplan = "string"\nwhy = "string?"\n')
         broken.unlink()
-        wait_until(lambda: serving.client.get("/readyz").status_code == 200)
+        assert serving.client.get("/readyz").status_code == 200
+        assert serving.post([{"type": "trial.lost", "payload": {"plan": "pro", "why": "price"}}]).status_code == 202
     assert "pipelines/new.toml" in "".join(serving.said)
 
 
