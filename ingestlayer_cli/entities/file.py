@@ -513,9 +513,10 @@ class EntityFile:
 
     def _refuse_file(self, error: OSError | ValueError) -> NoReturn:
         if isinstance(error, FileNotFoundError):
-            others = []
-            with suppress(OSError):
+            others, stem = [], self.name.partition(".")[0]
+            with suppress(OSError):  # what has no more than its ending in common is another file
                 others = os.listdir(os.path.dirname(self.path) or ".")
+                others = [other for other in others if near_miss(stem, [other.partition(".")[0]])]
             miss = near_miss(self.name, others)
             raise ProjectError(f"{self.path} does not exist{miss}", self._remedy()) from None
         why = getattr(error, "strerror", None) or str(error)

@@ -48,7 +48,14 @@ _IDENTIFIER = lazy(r"[A-Za-z_]\w*", re.ASCII)
 _SPACE = lazy(r"\s*", re.ASCII)
 _NUMBER = lazy(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 # What other languages write, and how it is written here.
-_INSTEAD = {"=": "write ==", "&": "write and", "!": "write not", "${": "write $event.… without braces"}
+_INSTEAD = {
+    "=": "write ==",
+    "=>": "write >=",
+    "=<": "write <=",
+    "&": "write and",
+    "!": "write not",
+    "${": "write $event.… without braces",
+}
 _ESCAPES = {"n": "\n", "t": "\t"}
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in", "contains")
 

@@ -18,7 +18,7 @@ class Finding(NamedTuple):
     column: int
     problem: str
     severity: Severity = "error"
-    is_expected: bool = False  # whoever asked said that it would be so: not even a strict look minds
+    is_expected: bool = False  # it is of this machine, and of no file that is edited: not even a strict look minds
 
     @property
     def path(self) -> str:

@@ -19,6 +19,7 @@ Line = tuple[str, str]  # its text and its style
 
 STATES = {"well": ("✓", "green"), "attention": ("!", "yellow"), "trouble": ("✗", "red")}
 _WHOLE = "\xa0"  # a space at which no line ends
+CONNECT = "ingestlayer slack connect"
 LISTED = 12  # troubles that are shown
 _HEALTH = {"good": "green", "running": "green", "old": "yellow"}
 _LINED_UP = {"active": "", "paused": "yellow", "draft": "dim", "broken": "red"}
@@ -90,11 +91,9 @@ class _Page:
         told = [f"{count:,} {status}" for status, count in totals.items()]
         told += [count_of(runs, "failed run")] if runs else []
         open_ = bool(runs) or any(status in ("pending", "retrying", "unknown") for status in totals)
-        yield (
-            f"waiting: {', '.join(told) or 'nothing'}"
-            + ("; to send what is due: ingestlayer deliver" if open_ else ""),
-            "",
-        )
+        mended = f"; to send what is due: {_whole('ingestlayer deliver')}" if open_ else ""
+        for number, text in enumerate(self._wrapped(f"waiting: {', '.join(told) or 'nothing'}{mended}")):
+            yield f"{'  ' if number else ''}{text}", ""
         for row in rows[:LISTED]:
             next_at = f", next {self._until(row['next_at'])}" if row["next_at"] else ""
             why = f": {row['why']}" if row["why"] else ""
@@ -204,8 +203,14 @@ class _Page:
 
 def _linked(link: Any) -> str:
     if link["connection"] == "terminal":
-        return "terminal, messages are drawn here; to send them: ingestlayer slack connect"
-    return f"{link['connection']}, " + (link["problem"] or f"its secret is in {link['secret']}")
+        return f"terminal, messages are drawn here; to send them: {_whole(CONNECT)}"
+    problem = (link["problem"] or "").replace(CONNECT, _whole(CONNECT))
+    return f"{link['connection']}, " + (problem or f"its secret is in {link['secret']}")
+
+
+def _whole(command: str) -> str:
+    """Return a command that no line ends in."""
+    return command.replace(" ", _WHOLE)
 
 
 def _short(text: str, width: int) -> str:

@@ -103,3 +103,10 @@ def test_watch_draws_it_anew_until_it_is_interrupted(person: Person) -> None:
         terminal.type("", end="\x03")
         assert terminal.wait() == 130
     assert re.search("well", terminal.text)
+
+
+def test_no_line_ends_in_a_command_that_is_to_be_copied(person: Person) -> None:
+    person.settings('[slack]\nconnection = "bot"\n')
+    assert "connection: bot, Slack is not connected; ingestlayer slack connect, or set\n" in person.run("status").out
+    person.settings('[slack]\nconnection = "terminal"\n')
+    assert "\n  ingestlayer slack connect\n" in person.run("status").out

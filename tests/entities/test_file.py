@@ -245,6 +245,12 @@ def test_a_missing_file_is_refused_with_the_near_miss(tmp_path: Path) -> None:
         look_up(str(tmp_path / "custmers.csv"), "a")
 
 
+def test_a_file_that_shares_no_more_than_its_ending_is_no_near_miss(tmp_path: Path) -> None:
+    write(tmp_path, "usage.csv", CSV)
+    with pytest.raises(ProjectError, match=r"customers.csv does not exist$"):
+        look_up(str(tmp_path / "customers.csv"), "a")
+
+
 def test_a_refusal_hints_at_the_key_of_the_project_file(tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as caught:
         look_up(str(tmp_path / "none" / "c.csv"), "a")

@@ -416,6 +416,8 @@ def test_a_condition_that_ends_null_or_empty_does_not_hold(text: str) -> None:
         ("number($event.used)", 0, "there are no calls; in ${…} a filter follows a bar: value | number"),
         ("1 + $event.used('x')", 4, "there are no calls; in ${…} a filter follows a bar: value | number"),
         ("$event.a = 1", 9, "'=' is not part of the expression language: write =="),
+        ("$event.a => 1", 9, "'=' is not part of the expression language: write >="),
+        ("$event.a =< 1", 9, "'=' is not part of the expression language: write <="),
         ("$event.a && $event.b", 9, "'&' is not part of the expression language: write and"),
         (
             "$event.a || $event.b",

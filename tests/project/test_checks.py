@@ -156,3 +156,12 @@ def test_the_address_of_a_heartbeat_that_is_not_set_is_a_warning(
     assert [line.partition(": ")[2] for line in found(checked) if "_URL" in line] == [words]
     monkeypatch.setenv("PING_URL", "https://hc-ping.example/x")
     assert not [line for line in found(checked) if "_URL" in line]
+
+
+def test_what_this_machine_has_not_set_fails_no_strict_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PING_URL", raising=False)
+    checked = Checked(tmp_path, table(more='heartbeat = "env:PING_URL"'))
+    checked.csv(("acme", 1, 10))
+    assert [(it.severity, it.is_expected) for it in inspect(str(tmp_path)) if "PING_URL" in it.problem] == [
+        ("warning", True)
+    ]

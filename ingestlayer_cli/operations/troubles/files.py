@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...project import Project
+from ...project.find import FILE
 from ...system.clock import parse_time
 from ...system.errors import count_of
 from .symptoms import OLD, Symptom, age, trouble
@@ -17,7 +18,10 @@ def files(project: Project) -> Iterator[Symptom]:
         words = f"the project's files have {count_of(len(details), 'problem')}" if details else project.trouble.message
         why = "no event can be accepted" + (f": {': '.join(details[0])}" if details else "")
         yield trouble(
-            "files", "problem", "project_broken", project.root, words, why=why, command="ingestlayer validate"
+            *("files", "problem", "project_broken", project.root, words),
+            why=why,
+            by_hand="" if details else project.trouble.hint if _has_file(project) else "put it back",
+            command="ingestlayer validate",
         )
     for row in project.broken:
         place, problem = row["problems"][0]
@@ -38,6 +42,10 @@ def files(project: Project) -> Iterator[Symptom]:
             yield _paused(name, row.get("paused"))
         elif row["status"] == "draft":
             yield Symptom("pipelines", "ok", f"the pipeline {name} is a draft: it posts nothing", subject=name)
+
+
+def _has_file(project: Project) -> bool:
+    return os.path.exists(os.path.join(project.root, FILE))
 
 
 def _paused(name: str, note: dict[str, Any] | None) -> Symptom:
