@@ -18,6 +18,8 @@ from .transaction import PostgresTransaction, commit_number
 
 T = TypeVar("T")
 
+PATIENCE = 5  # times that others may be in the way of a transaction before it takes the store for itself
+
 
 class PostgresDatabase(Base):
     """One thread at a time may use it."""
@@ -35,6 +37,7 @@ class PostgresDatabase(Base):
         self._is_inside = False  # a transaction
         self._needed: Needed = {}
         self._needs_all = False
+        self._repeats = 0  # of a transaction, in a row
 
     @property
     def is_outdated(self) -> bool:
@@ -59,13 +62,16 @@ class PostgresDatabase(Base):
                 with self.link.pipeline():
                     transaction.flush()
                 self._commit(transaction)
-        except BaseException:
+        except BaseException as error:
             # Numbers that were handed out inside may not exist now.
             self.versions.clear()
             self.numbers.clear()
-            self._needed, self._needs_all = locks.needed, locks.needs_all
+            self._repeats = self._repeats + 1 if isinstance(error, RepeatError) else 0
+            self._needed, self._needs_all = locks.needed, locks.needs_all or self._repeats > PATIENCE
             self._roll_back()
             raise
+        else:
+            self._repeats = 0
         finally:
             self._is_inside = False
 

@@ -8,6 +8,7 @@ import pytest
 from ingestlayer_cli.store.contract.accepting import RepeatError
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.opening import open_to_write
+from ingestlayer_cli.store.postgres.database import PATIENCE
 from ingestlayer_cli.store.postgres.locks import MOST
 from tests.store.contract.words import accept, event
 
@@ -60,6 +61,20 @@ def test_what_needs_very_many_locks_takes_the_store_for_itself(stores: tuple[Sto
         transaction.look_up_memory({}, many, {})
     with one.transaction(may_repeat=True) as transaction:
         transaction.look_up_memory({}, many, {})
+        waiting = threading.Thread(target=accept, args=(other, event("evt_1", "k")))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+    waiting.join()
+
+
+def test_who_meets_others_again_and_again_takes_the_store_for_itself(stores: tuple[Store, Store]) -> None:
+    one, other = stores
+    for _ in range(PATIENCE + 1):
+        with pytest.raises(RepeatError), one.transaction(may_repeat=True):
+            raise RepeatError("others", "again")
+    with one.transaction(may_repeat=True) as transaction:
+        transaction.state("s", "k")
         waiting = threading.Thread(target=accept, args=(other, event("evt_1", "k")))
         waiting.start()
         waiting.join(0.2)
