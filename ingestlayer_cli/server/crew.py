@@ -12,12 +12,18 @@ PAUSE = 1.0  # seconds before another worker takes the place of one that has end
 
 
 class Crew:
-    """The process that starts the workers, replaces those that end, and ends with them. `work` serves until SIGTERM."""
+    """The process that starts the workers, replaces those that end, and ends with them. `work` serves until SIGTERM.
 
-    def __init__(self, count: int, work: Callable[[], object], said: Callable[[str], None]) -> None:
+    `begun` is called once signals are minded.
+    """
+
+    def __init__(
+        self, count: int, work: Callable[[], object], said: Callable[[str], None], begun: Callable[[], None]
+    ) -> None:
         self._count = count
         self._work = work
         self._said = said
+        self._begun = begun
         self._workers: set[int] = set()
         self._signals: list[int] = []
 
@@ -25,6 +31,7 @@ class Crew:
         """Serve until a signal ends it; say whether that was Ctrl-C."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._signalled)
+        self._begun()
         for _ in range(self._count):
             self._start()
         while self._workers:

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import uvicorn
@@ -79,16 +80,20 @@ class Life:
             self._remark(runtime)
             self._check_workers(runtime)
         listening = self._listening()
-        self._said(f"listening on {self._address(listening)}")
-        if self._options.workers > 1:
-            return Crew(self._options.workers, lambda: self._alone(config, listening), self._said).run()
-        return self._alone(config, listening)
 
-    def _alone(self, config: uvicorn.Config, listening: socket.socket) -> bool:
+        def begun() -> None:  # a signal that comes after these words finds who minds it
+            self._said(f"listening on {self._address(listening)}")
+
+        if self._options.workers > 1:
+            work = partial(self._alone, config, listening, _nothing)
+            return Crew(self._options.workers, work, self._said, begun).run()
+        return self._alone(config, listening, begun)
+
+    def _alone(self, config: uvicorn.Config, listening: socket.socket, begun: Callable[[], None]) -> bool:
         """Serve in this process."""
         try:
             renewing = Renewing(Runtime(load(self._path)), lambda: Runtime(load(self._path).sound()), self._troubled)
-            return asyncio.run(self._serve(config, listening, renewing))
+            return asyncio.run(self._serve(config, listening, renewing, begun))
         finally:
             self._output.close()
 
@@ -102,10 +107,13 @@ class Life:
         if not (has_keys or self._options.is_open or runtime.project.sources):
             self._said("there are no keys: `ingestlayer keys create NAME` makes one, --open needs none")
 
-    async def _serve(self, config: uvicorn.Config, listening: socket.socket, renewing: Renewing) -> bool:
+    async def _serve(
+        self, config: uvicorn.Config, listening: socket.socket, renewing: Renewing, begun: Callable[[], None]
+    ) -> bool:
         self._told = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._signalled, number)
+        begun()
         door = self._door
         worker = Worker(self._opened, self._troubled) if self._options.deliver else None
         writer = Writer(renewing, door.answered, worker.wake if worker else _nothing, self._troubled)
@@ -216,4 +224,4 @@ class _Server(uvicorn.Server):
 
 
 def _nothing() -> None:
-    """Wake nobody: another process delivers."""
+    """Wake nobody, or say nothing: another process does."""

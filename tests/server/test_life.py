@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.folder import ACME, USAGE, Folder
 from tests.support.posting import Posting, payload, posted
-from tests.support.program import wait_until
+from tests.support.program import PATIENCE, PROGRAM, environment, wait_until
 from tests.support.serving import Serving, status, usage
 from tests.support.standin import SlackError, SlackStandin
 
@@ -91,6 +91,15 @@ def test_sigterm_finishes_what_is_in_hand_and_refuses_what_is_new(project: Folde
 def refused(serving: Serving) -> bool:
     response = serving.post([usage(3)])
     return response.status_code == 503 and int(response.headers["Retry-After"]) > 0
+
+
+def test_a_signal_counts_from_the_words_that_it_listens(project: Folder) -> None:
+    command = [PROGRAM, "serve", "--open", "--port", "0"]
+    with subprocess.Popen(command, cwd=project.root, env=environment(), stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(b"listening on")
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
 
 
 def test_ctrl_c_is_130(project: Folder) -> None:
