@@ -9,6 +9,7 @@ from ..language.expressions import Scope
 from ..language.templates import as_text
 from ..model.events import OWN, Event
 from ..model.families import NO_ZONE, Duration, Section, TimeZone, WorkingHours
+from ..system.zones import Moment
 
 if TYPE_CHECKING:
     from ..model.sending import Sender
@@ -43,6 +44,13 @@ class Target(NamedTuple):
     note: str = ""
 
 
+class Listed(NamedTuple):
+    """A message that is a line of another."""
+
+    body: dict[str, Any] | None  # None: it is only counted
+    directions: dict[str, Any]
+
+
 class Connection(NamedTuple):
     """What the deliveries of a destination go over, as the project's file has it.
 
@@ -54,6 +62,7 @@ class Connection(NamedTuple):
     is_drawn: bool = False  # on this terminal, in the order of acceptance: nothing leaves the machine
     doubt: Literal["hold", "resend"] = "hold"
     settings: dict[str, Any] = {}
+    budgets: dict[str, str] = {}  # how many messages there may be: 20/h, by target without its #
 
 
 Draw = Callable[[str, dict[str, Any]], None]
@@ -103,6 +112,14 @@ class Destination(Section):
     @classmethod
     def gathered(cls, id_: str, body: dict[str, Any], told: list[dict[str, Any]], at: int) -> dict[str, Any]:
         """Return the body that says many messages: that of one of them, `id_`, and `directions["digest"]` of all."""
+        raise NotImplementedError
+
+    @classmethod
+    def flooded(cls, id_: str, target: str, lines: list[Listed], rate: str, until: Moment | None) -> dict[str, Any]:
+        """Return the body that says many messages to a target, which may get so many: the first of them is `id_`.
+
+        It says that no more are sent `until` a time; one alone is as it was, and says so, too.
+        """
         raise NotImplementedError
 
     @classmethod

@@ -40,6 +40,10 @@ class Connections:
             self._known[label] = connection(self._tables, label)
         return self._known[label]
 
+    def budget(self, label: str, target: str) -> str | None:
+        """Return how many messages a target may get, 20/h; None: any number."""
+        return self.of(label).budgets.get(target.removeprefix("#"))
+
     def sender(self, label: str) -> "Sender":
         """Return what sends over a connection; it is made when the first message is sent."""
         if label not in self._senders:

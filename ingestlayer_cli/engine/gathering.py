@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from ..store.contract.protocols import StoredOutbox
 
 MOST = 10_000  # messages that are one; more are another
-_TRIES = 5
+TRIES = 5
+KEPT = ("hours", "to", "people", "instead")  # what is of the target, and not of one message
 
 
 def name_of(pipeline: str, destination: str, target: str, told: dict[str, Any]) -> str:
@@ -38,16 +39,13 @@ def gathered(stored: "StoredOutbox", claimed: Claimed, now: int, owner: str) -> 
     """
     told = claimed.directions["digest"]
     member: type[Destination] = families.member("destinations", families.kind_of(claimed.destination))
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         others = stored.gather(claimed, now, MOST)
         if len(others) + 1 < max(told["at_least"], 2):
             break
         all_told = [told, *(other.directions["digest"] for other in others)]
         body = encode(member.gathered(claimed.id, json.loads(claimed.body), all_told, now))
-        rest = {name: value for name, value in claimed.directions.items() if name in _KEPT}
+        rest = {name: value for name, value in claimed.directions.items() if name in KEPT}
         if stored.carry(claimed, [other.id for other in others], body, rest, owner):
             return claimed._replace(body=body, directions=rest)
     return claimed
-
-
-_KEPT = ("hours", "to", "people", "instead")  # what is of the target, and not of one message

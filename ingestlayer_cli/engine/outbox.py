@@ -147,13 +147,21 @@ class Outbox:
     def _take(self, claimed: Claimed, in_hand: "InHand", said: Said | None) -> bool:
         """Send several at a time, by other threads; here, one after the other, what this terminal draws.
 
-        False for what is not sent now: the hours that it goes in are over.
+        False for what is not sent now: the hours that it goes in are over, or the budget of its channel is used up.
         """
         at = self._clock.now()
         if "hours" in claimed.directions and (later := outside_hours(claimed, at)) is not None:
             self._stored.record(claimed, later, self._owner)
             return False
-        if "digest" in claimed.directions:
+        if claimed.thread is None and (rate := self.connections.budget(claimed.destination, claimed.target)):
+            from .flood import within
+
+            found = within(self._stored, claimed, rate, at, self._owner)
+            if isinstance(found, Attempt):
+                self._stored.record(claimed, found, self._owner)
+                return False
+            claimed = found
+        if "digest" in claimed.directions and not claimed.held_back:
             from .gathering import gathered
 
             claimed = gathered(self._stored, claimed, at, self._owner)

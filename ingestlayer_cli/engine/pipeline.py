@@ -132,7 +132,7 @@ class Pipeline:
         messages: list[Message] = []
         skipped: list[dict[str, str]] = []
         event, mark = context.event, replay.mark if replay else ""
-        for (kind, label, way), salt, destination in self._destinations:
+        for (kind, label, way, budgets), salt, destination in self._destinations:
             scope, when = context.seen_by(kind), ""
             target, note = destination.target(scope)
             if destination.when is not None:
@@ -156,6 +156,8 @@ class Pipeline:
                 directions = {**directions, "hours": destination.hours}
             if "digest" in directions:
                 note = "; ".join(filter(None, (note, f"in one message with others: {_span(directions['digest'])}")))
+            if rate := budgets.get(target.removeprefix("#")):
+                note = "; ".join(filter(None, (note, f"at most {rate} go there: beyond, one message says many")))
             when = context.cleared(f"{when}; {note}".removeprefix("; ") if note else when)
             messages.append(Message(id_, label, target, body, when, destination.retry, directions))
         if not messages:
@@ -276,11 +278,13 @@ class _Connection(NamedTuple):
     kind: str
     label: str
     connection: str
+    budgets: dict[str, str]  # of its targets
 
 
 def _connection(row: dict[str, Any], tables: dict[str, dict[str, Any]]) -> _Connection:
     label = label_of(row)
-    return _Connection(row["use"], label, connection(tables, label).name)
+    found = connection(tables, label)
+    return _Connection(row["use"], label, found.name, found.budgets)
 
 
 def _within_hours(destination: Destination, at: int, target: str, note: str) -> tuple[str, str, bool]:

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from ..destinations.slack.workspaces import API_URL
 from ..system.addresses import is_open
+from ..system.rates import parse_rate
 from .models import Duration, Matching, Strict, problem
 
 Url = Annotated[str, Matching(r"https?://.+", "an http or https address")]
@@ -19,6 +20,20 @@ def _is_private(url: str | None, info: ValidationInfo) -> str | None:
     return url
 
 
+def _budget(value: str) -> str:
+    """Check `20/h`."""
+    try:
+        rate = parse_rate(value)
+    except ValueError:
+        rate = None
+    if rate is None or not float(value.partition("/")[0]).is_integer():
+        raise problem(f'"{value}" is no budget: write how many messages in an hour or a minute, 20/h or 5/m', 0)
+    return value
+
+
+Budget = Annotated[str, AfterValidator(_budget)]
+Channel = Annotated[str, Matching(r"[#@]?[^\s#@]\S{0,200}", "a channel or a person: #alerts, @maya@acme.com")]
+
 _CONNECTION = "By what messages go: drawn on the terminal, by an app with a bot token, by an incoming webhook."
 _INSECURE = "Whether a secret may go over http:// to another machine, where everybody on the way can read it."
 _API_URL = "Where Slack's API is: another address is a stand-in or a proxy."
@@ -26,6 +41,10 @@ _ON_UNKNOWN = (
     "What becomes of a message that may have arrived when the channel's history cannot tell: it waits, or is sent."
 )
 _PACE = "The time between two messages to one channel, for all processes together."
+_BUDGET = (
+    "How many messages a channel gets in any hour or minute: the last one says all that is due and until when no more"
+    " come, and once one may go again, it says all that waited."
+)
 
 
 class WorkspaceTable(Strict):
@@ -39,6 +58,7 @@ class WorkspaceTable(Strict):
         insecure = false
         on_unknown = "hold"
         pace = "1s"
+        budget = { "#sales" = "20/h" }
     """
 
     connection: Literal["terminal", "bot", "webhook"] | None = Field(default=None, description=_CONNECTION)
@@ -46,6 +66,7 @@ class WorkspaceTable(Strict):
     api_url: Annotated[Url | None, AfterValidator(_is_private)] = Field(default=None, description=_API_URL)
     on_unknown: Literal["hold", "resend"] | None = Field(default=None, description=_ON_UNKNOWN)
     pace: Duration | None = Field(default=None, description=_PACE)
+    budget: dict[Channel, Budget] | None = Field(default=None, description=_BUDGET)
 
 
 class SlackTable(Strict):
@@ -56,6 +77,7 @@ class SlackTable(Strict):
         [slack]
         connection = "bot"
         pace = "1s"
+        budget = { "#alerts" = "20/h" }
         on_unknown = "hold"
         api_url = "https://slack.com/api/"
         insecure = false
@@ -66,4 +88,5 @@ class SlackTable(Strict):
     api_url: Annotated[Url, AfterValidator(_is_private)] = Field(default=API_URL, description=_API_URL)
     on_unknown: Literal["hold", "resend"] = Field(default="hold", description=_ON_UNKNOWN)
     pace: Duration = Field(default=1_000, description=_PACE)
+    budget: dict[Channel, Budget] = Field(default={}, description=_BUDGET)
     workspaces: dict[WorkspaceName, WorkspaceTable] = Field(default={}, description="Further workspaces, by name.")

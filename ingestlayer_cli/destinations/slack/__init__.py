@@ -13,8 +13,8 @@ from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
 from ...system.patterns import lazy
-from ...system.zones import moment_of
-from ..base import Composing, Connection, Destination, Draw, Limit, Remark, Target
+from ...system.zones import Moment, moment_of
+from ..base import Composing, Connection, Destination, Draw, Limit, Listed, Remark, Target
 from . import kit as kit
 from . import mention as mentions
 from . import text as texts
@@ -379,11 +379,25 @@ class Slack(Destination):
     def gathered(cls, id_: str, body: dict[str, Any], told: list[dict[str, Any]], at: int) -> dict[str, Any]:
         from .digest_layout import composed
 
+        return cls._of_many(body, len(told), composed(id_, told[0], told, at))
+
+    @classmethod
+    def flooded(cls, id_: str, target: str, lines: list[Listed], rate: str, until: Moment | None) -> dict[str, Any]:
+        from .flood_layout import alone, composed
+
+        body = lines[0].body or {}
+        if len(lines) == 1:
+            return alone(id_, target, body, rate, until)
+        return cls._of_many(body, len(lines), composed(id_, target, lines, rate, until))
+
+    @staticmethod
+    def _of_many(body: dict[str, Any], count: int, said: dict[str, Any]) -> dict[str, Any]:
+        """Return the body of the first of many messages that says all of them."""
         metadata = body.get("metadata", {})
-        payload = {**metadata.get("event_payload", {}), "messages": len(told)}
+        payload = {**metadata.get("event_payload", {}), "messages": count}
         more = {"metadata": {**metadata, "event_payload": payload}} if metadata else {}
         plain = {name: value for name, value in body.items() if name != "attachments"}
-        return {**plain, **composed(id_, told[0], told, at), **more}
+        return {**plain, **said, **more}
 
     @classmethod
     def drawn(cls, body: dict[str, Any], target: str, at: str) -> Any:

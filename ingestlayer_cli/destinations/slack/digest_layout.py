@@ -44,6 +44,12 @@ def _frozen(data: Any) -> Any:
     return [_frozen(value) for value in data] if isinstance(data, list) else data
 
 
+def listed(lines: list[str]) -> list[kit.Block]:
+    """Return the lines as sections."""
+    points = [f"• {line}" for line in lines]
+    return [kit.section("\n".join(points[start : start + LINES])) for start in range(0, len(points), LINES)]
+
+
 def composed(id_: str, first: dict[str, Any], told: Sequence[dict[str, Any]], at: int) -> dict[str, Any]:
     """Return the text and the blocks of the message that says all of `told`, the oldest first."""
     ordered = sorted(told, key=lambda item: item["order"] if item["order"] is not None else float("-inf"), reverse=True)
@@ -58,9 +64,7 @@ def composed(id_: str, first: dict[str, Any], told: Sequence[dict[str, Any]], at
 
         return {"text": title, "blocks": kit.fit(laid_out(whole["blocks"], scope, way, kit.MAX_BLOCKS), way)}
     text = texts.said(whole["text"], scope).strip() if "text" in whole else ""
-    lines = [f"• {item['line']}" for item in shown]
-    sections = ["\n".join(lines[start : start + LINES]) for start in range(0, len(lines), LINES)]
-    blocks = [kit.header(title), *(kit.section(words) for words in (text, *sections) if words)]
+    blocks = [kit.header(title), *([kit.section(text)] if text else []), *listed([item["line"] for item in shown])]
     blocks += [kit.context(f"and {left:,} more: {way}")] if left > 0 else []
     where = f"{texts.escape(first['pipeline'])} · {count_of(len(items), 'message')} in one"
     blocks.append(kit.context(f"{where} · {texts.dated(moment_of(at, first['zone']))} · {id_}"))

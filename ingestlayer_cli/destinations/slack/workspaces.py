@@ -26,4 +26,6 @@ def connection_of(slack: dict[str, Any], workspace: str) -> Connection:
     settings = settings_of(slack, workspace)
     is_drawn = settings["connection"] == "terminal"
     pace = 0 if is_drawn else int(settings["pace"])
-    return Connection(settings["connection"], pace, is_drawn, settings["on_unknown"], settings)
+    named = {} if is_drawn else settings["budget"]
+    budgets = {target.removeprefix("#"): rate for target, rate in named.items()}
+    return Connection(settings["connection"], pace, is_drawn, settings["on_unknown"], settings, budgets)

@@ -6,11 +6,13 @@ from typing import Any
 
 from ...language.expressions import Node, dotted, refs
 from ...model import families
+from ...system.errors import near_miss
 from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding
 from ..match import matches
 from ..positions import Path
+from ..slack_table import SlackTable
 from .outcomes import Domain, can_hold, domain_of, is_always_null
 from .warnings import TAKE_NULL, enriches, once
 
@@ -30,6 +32,33 @@ def of_project(facts: Facts) -> Iterator[Finding]:
             words = f'no pipeline looks up "{kind}": `use = "enrich.entity"` with kind = "{kind}" does'
             yield finding(facts.sources[FILE].place(("entities", kind)), words, "warning")
     yield from _posted_twice(facts)
+    yield from _idle_budgets(facts)
+
+
+def _idle_budgets(facts: Facts) -> Iterator[Finding]:
+    """Yield each budget of a channel that no destination names, unless one takes its channel from the event."""
+    slack = facts.settings.slack if facts.settings else None
+    named: set[str] = set()
+    is_open = False
+    for data in (data for pipeline in facts.pipelines for data in pipeline["destinations"]):
+        parts = (data.get("channel") or {}).get("$template", [])
+        is_whole = all(isinstance(part, str) for part in parts)
+        is_open = is_open or not is_whole
+        more = [data.get("channel_default") or "", data.get("outside") or ""]
+        named |= {name.strip().removeprefix("#") for name in ("".join(parts) if is_whole else "", *more)}
+    for table, path in _with_budgets(slack):
+        for channel in table or ():
+            near = near_miss(channel.removeprefix("#"), named - {""})
+            if channel.removeprefix("#") not in named and (near or not is_open):
+                words = f'no destination posts to "{channel}"{near}'
+                yield finding(facts.sources[FILE].place((*path, "budget", channel)), words, "warning")
+
+
+def _with_budgets(slack: SlackTable | None) -> Iterator[tuple[dict[str, str] | None, Path]]:
+    if slack is not None:
+        yield slack.budget, ("slack",)
+        for name, table in slack.workspaces.items():
+            yield table.budget, ("slack", "workspaces", name)
 
 
 def key_fields(facts: Facts, declaration: dict[str, Any]) -> Iterator[Finding]:

@@ -174,6 +174,21 @@ class StoredOutbox(Protocol):
     def gather(self, claimed: Claimed, now: int, most: int) -> list[Gathered]:
         """Return what of the same digest is due beside a claimed delivery, the oldest first."""
 
+    def posted(self, claimed: Claimed, since: int) -> list[int]:
+        """Return when other messages were posted to a claimed one's target, or may have been, since then; in order.
+
+        What went into a thread is not in the channel.
+        """
+
+    def beside(self, claimed: Claimed, now: int, most: int, shown: int) -> list[Gathered]:
+        """Return what else is due to the target of a claimed delivery, the oldest first; so many with their bodies.
+
+        Without what goes into a thread that is there, or waits in one for what is held up.
+        """
+
+    def hold_back(self, claimed: Claimed, now: int, until: int, why: str) -> None:
+        """Let all that is `beside` a claimed delivery wait until a time for its target's budget, and mark both so."""
+
     def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
         """Let the message of a claimed delivery say what others would; what becomes of it becomes of them.
 

@@ -28,6 +28,7 @@ class Claimed(NamedTuple):
     overtaken: bool  # whether a newer message of its thread is delivered
     # Of one that is the first to edit that first message: its id, its body, and whether some attempt was made before.
     opening: tuple[str, str, bool] | None
+    held_back: bool = False  # whether it waited for its target's budget
 
 
 class Gathered(NamedTuple):
@@ -36,6 +37,7 @@ class Gathered(NamedTuple):
     id: str
     event: str  # its id
     directions: dict[str, Any]
+    body: str | None = None  # where it was asked for
 
 
 class Wanted(NamedTuple):

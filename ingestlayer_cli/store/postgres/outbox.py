@@ -50,6 +50,9 @@ class PostgresOutbox(SqlOutbox):
     def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
         return self._repeated(lambda: super(PostgresOutbox, self).carry(claimed, ids, body, directions, owner))
 
+    def hold_back(self, claimed: Claimed, now: int, until: int, why: str) -> None:
+        self._repeated(lambda: super(PostgresOutbox, self).hold_back(claimed, now, until, why))
+
     def record(self, claimed: Claimed, attempt: Attempt, owner: str) -> None:
         self._repeated(lambda: super(PostgresOutbox, self).record(claimed, attempt, owner))
 

@@ -50,6 +50,17 @@ _LEARN = (
     "INSERT INTO people (workspace, email, user, why, at) VALUES (?,?,?,?,?) ON CONFLICT (workspace, email)"
     " DO UPDATE SET user = excluded.user, why = excluded.why, at = excluded.at"
 )
+_HELD_BACK = "('budget ' || d.lane)"  # the digest of what waits for its target's budget
+
+# What is due beside a claimed delivery to its target: what goes into a thread that is there is not in the channel, and
+# behind what is held up in one it waits. Values: the claimed one's id, twice, the time, the id, the time.
+_BESIDE = (
+    "d.lane = (SELECT lane FROM deliveries WHERE id = ?) AND d.id <> ? AND d.status IN ('pending', 'retrying')"
+    " AND d.carried_by IS NULL AND d.lease_until IS NULL AND d.due_at <= ?"
+    " AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.seq = d.thread AND t.ts IS NOT NULL)"
+    f" AND NOT EXISTS ({_BEFORE_IN_THREAD.replace('w.', 'd.')} AND p.id <> ?"
+    " AND (p.status = 'unknown' OR p.lease_until IS NOT NULL OR p.due_at > ?))"
+)
 _RATE_OF = "seq = (SELECT rate FROM deliveries WHERE id = ?)"
 
 # Whether of the thread of a delivery `d` one of a newer event is delivered: what is sent late, by hand or by a replay,
@@ -98,9 +109,10 @@ class SqlOutbox:
             if found is None:
                 return None
             seq, lane = found
-            id_, destination, target, body, attempts, due_at, retry, directions, *place, overtaken = execute(
+            id_, destination, target, body, attempts, due_at, retry, directions, *place, overtaken, held_back = execute(
                 "SELECT d.id, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry, d.directions, t.channel,"
-                f" t.ts, {_OVERTAKEN} FROM deliveries d LEFT JOIN threads t ON {_ITS_THREAD} WHERE d.seq = ?",
+                f" t.ts, {_OVERTAKEN}, coalesce(d.digest = {_HELD_BACK}, FALSE) FROM deliveries d"
+                f" LEFT JOIN threads t ON {_ITS_THREAD} WHERE d.seq = ?",
                 (seq,),
             ).fetchone()
             told = _read(directions) or {}
@@ -111,7 +123,8 @@ class SqlOutbox:
             execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (free_at, until, lane))
             execute(f"UPDATE rates SET free_at = ? + pace, busy_until = ? WHERE {_RATE_OF}", (now, until, id_))
             head = (id_, destination, target, body, attempts, due_at, now, until)
-            return Claimed(*head, _read(retry), told, _place(*place), bool(overtaken), opening)
+            more = (_read(retry), told, _place(*place), bool(overtaken), opening, bool(held_back))
+            return Claimed(*head, *more)
 
     def _first(self, execute: Any, wanted: Wanted, now: int) -> tuple[int, int] | None:
         """Return the numbers of the delivery that goes first and of its lane, which nobody else takes meanwhile."""
@@ -198,6 +211,34 @@ class SqlOutbox:
         )
         return [Gathered(id_, event, _read(directions) or {}) for id_, event, directions in rows]
 
+    def posted(self, claimed: Claimed, since: int) -> list[int]:
+        """It is looked for among the latest attempts of all, which are few."""
+        rows = self._rows(
+            "SELECT max(a.at + a.took), d.receipt FROM attempts a JOIN deliveries d ON d.seq = a.delivery"
+            " WHERE a.at > ? AND a.at + a.took > ? AND a.outcome IN ('sent', 'unknown') AND d.id <> ?"
+            " AND d.lane = (SELECT lane FROM deliveries WHERE id = ?) GROUP BY d.seq, d.receipt ORDER BY 1",
+            *(since - HOUR, since, claimed.id, claimed.id),
+        )
+        return [at for at, receipt in rows if "thread_ts" not in (_read(receipt) or {})]
+
+    def beside(self, claimed: Claimed, now: int, most: int, shown: int) -> list[Gathered]:
+        rows = self._rows(
+            "SELECT d.id, e.id, d.directions, CASE WHEN row_number() OVER (ORDER BY d.seq) <= ? THEN d.body END"
+            f" FROM deliveries d JOIN events e ON e.seq = d.event WHERE {_BESIDE} ORDER BY d.seq LIMIT ?",
+            *(shown, *_beside(claimed, now), most),
+        )
+        return [Gathered(id_, event, _read(directions) or {}, body) for id_, event, directions, body in rows]
+
+    def hold_back(self, claimed: Claimed, now: int, until: int, why: str) -> None:
+        with self._store.transaction() as transaction:
+            execute = transaction.connection.execute
+            execute(f"UPDATE deliveries AS d SET digest = {_HELD_BACK} WHERE id = ?", (claimed.id,))
+            execute(
+                f"UPDATE deliveries AS d SET digest = {_HELD_BACK}, due_at = ?, status = 'pending', error = ?,"
+                f" hint = NULL WHERE {_BESIDE}",
+                (until, why, *_beside(claimed, now)),
+            )
+
     def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
         free = "carried_by IS NULL AND lease_until IS NULL AND status IN ('pending', 'retrying')"
         with suppress(_TakenError), self._store.transaction() as transaction:
@@ -205,10 +246,14 @@ class SqlOutbox:
                 f"UPDATE deliveries SET carried_by = ?, due_at = ? WHERE id = ? AND {free}",
                 [(claimed.id, NEVER, id_) for id_ in ids],
             ).rowcount
+            transaction.connection.executemany(
+                "UPDATE deliveries SET carried_by = ? WHERE carried_by = ?", [(claimed.id, id_) for id_ in ids]
+            )
+            # What says many is of no one thread.
             done += transaction.connection.execute(
-                "UPDATE deliveries SET body = ?, directions = ?, digest = NULL WHERE id = ? AND lease_by = ?"
-                " AND lease_until = ?",
-                (body, json.dumps(directions), claimed.id, owner, claimed.lease_until),
+                "UPDATE deliveries SET body = ?, directions = ?, digest = NULL, thread = CASE WHEN ? THEN NULL"
+                " ELSE thread END WHERE id = ? AND lease_by = ? AND lease_until = ?",
+                (body, json.dumps(directions), bool(ids), claimed.id, owner, claimed.lease_until),
             ).rowcount
             if done != len(ids) + 1:
                 raise _TakenError
@@ -437,6 +482,11 @@ def _filters(wanted: Wanted) -> tuple[list[str], list[Any]]:
         terms.append("w.due_at <= ?")
         values.append(wanted.due_by)
     return terms, values
+
+
+def _beside(claimed: Claimed, now: int) -> tuple[Any, ...]:
+    """Return the values of `_BESIDE`."""
+    return claimed.id, claimed.id, now, claimed.id, now
 
 
 def _place(channel: str | None, ts: str | None) -> tuple[str, str] | None:

@@ -242,6 +242,7 @@ ALTER TABLE deliveries ADD COLUMN carried_by TEXT;      -- id of the delivery wh
 CREATE INDEX deliveries_of_digest ON deliveries (digest, seq)
     WHERE digest IS NOT NULL AND status IN ('pending', 'retrying');
 CREATE INDEX deliveries_carried ON deliveries (carried_by) WHERE carried_by IS NOT NULL;
+CREATE INDEX attempts_by_time ON attempts (at);         -- what was posted lately, for the budget of a channel
 """
 
 MIGRATIONS = [_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7]

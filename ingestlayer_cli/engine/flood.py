@@ -1,0 +1,67 @@
+"""The budget of a channel: so many messages in an hour; beyond them one says what many would."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..destinations.base import Destination, Listed
+from ..model import families
+from ..model.events import encode
+from ..store.contract.sending import Attempt, Claimed, Gathered
+from ..system.rates import parse_rate
+from ..system.zones import Moment, moment_of
+from .gathering import KEPT, MOST, TRIES
+
+if TYPE_CHECKING:
+    from ..store.contract.protocols import StoredOutbox
+
+SHOWN = 50  # messages that are a line; more are counted
+
+
+def within(stored: "StoredOutbox", claimed: Claimed, rate: str, now: int, owner: str) -> Claimed | Attempt:
+    """Return a claimed delivery as its target's budget has it, once that is kept, or the attempt that lets it wait.
+
+    The last message of a budget says all that is due, and that it is used up; so does each after that, once it may go.
+    Nobody else posts to the target meanwhile, and what was posted is asked of the store: it holds for all machines.
+    """
+    frequency = parse_rate(rate)
+    most, window = int(frequency.most), round(frequency.most * 1000 / frequency.per_second)
+    posted = stored.posted(claimed, now - window)
+    if len(posted) >= most:
+        until = posted[-most] + window
+        why = f"the budget of {claimed.target}, {rate}, is used up: it goes with others at {moment_of(until)}"
+        stored.hold_back(claimed, now, until, why)
+        return Attempt(now, 0, "waits", "pending", False, until, why)
+    is_last = len(posted) == most - 1
+    if not is_last and not claimed.held_back:
+        return claimed
+    ends = moment_of([*posted, now][-most] + window) if is_last else None
+    return _said(stored, claimed, rate, now, ends, owner)
+
+
+def _said(stored: "StoredOutbox", claimed: Claimed, rate: str, now: int, until: Moment | None, owner: str) -> Claimed:
+    """Return a delivery that says what is due beside it, too, and that nothing goes `until` then."""
+    member: type[Destination] = families.member("destinations", families.kind_of(claimed.destination))
+    for _ in range(TRIES):
+        others = [other for other in stored.beside(claimed, now, MOST, SHOWN) if _may_go(other, now)]
+        if not others and until is None:
+            break
+        lines = [_line(claimed.body, claimed.directions)]
+        lines += [_line(other.body, other.directions) for other in others]
+        body = encode(member.flooded(claimed.id, claimed.target, lines, rate, until))
+        rest = {name: value for name, value in claimed.directions.items() if not others or name in KEPT}
+        if stored.carry(claimed, [other.id for other in others], body, rest, owner):
+            return claimed._replace(body=body, directions=rest)
+    return claimed
+
+
+def _line(body: str | None, directions: dict[str, Any]) -> Listed:
+    return Listed(json.loads(body) if body else None, directions)
+
+
+def _may_go(other: Gathered, now: int) -> bool:
+    """Say whether a message is within its hours."""
+    if "hours" not in other.directions:
+        return True
+    from ..system.hours import opens_at
+
+    return opens_at(other.directions["hours"], now) in (None, now)
