@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from .. import __version__
 from ..secrets.named import resolve
 from ..system.addresses import problem_of
-from ..system.errors import ProjectError
+from ..system.errors import ProjectError, cause
 
 if TYPE_CHECKING:
     from ..system.transport import Transport
@@ -114,7 +114,8 @@ def _posted(transport: "Transport", address: str) -> tuple[str | None, bool]:
     except TimeoutError:
         return "gave no answer in time", True
     except URLError as error:
-        return f"could not be reached ({type(error.reason).__name__})", True
+        is_of_system = isinstance(error.reason, OSError)  # other words may hold the address
+        return f"could not be reached ({cause(error.reason) if is_of_system else type(error.reason).__name__})", True
     except Exception as error:  # what it says may hold the address
         return f"gave no answer that can be read ({type(error).__name__})", True
     if 200 <= reply.status < 300:

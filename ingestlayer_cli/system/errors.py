@@ -127,6 +127,14 @@ def in_words(error: Exception) -> IngestlayerError:
     return IngestlayerError(f"a defect of ours: {type(error).__name__}: {error}", "run it with --debug, and tell us")
 
 
+def cause(error: object) -> str:
+    """Say why a connection failed, in the system's words: `Connection refused`."""
+    if not isinstance(error, OSError):
+        return f"{type(error).__name__}: {error}"
+    said = getattr(error, "verify_message", "") or error.strerror or f"{error}"  # of a certificate, of the system
+    return said or type(error).__name__
+
+
 def as_written(value: Any, most: int = 60) -> str:
     """Return a value as a file has it, TOML or JSON, and not as Python writes it; what is long is cut."""
     if isinstance(value, str):

@@ -80,7 +80,7 @@ def test_what_goes_wrong_is_said_without_the_address(monitor: Receiver, answer: 
     [
         ("", "the secret env:PING_URL is not set: set the environment variable PING_URL"),
         ("ftp://hunter2", "nothing can be sent to env:PING_URL: it is no http(s) address"),
-        ("http://127.0.0.1:1/hunter2", "env:PING_URL could not be reached (ConnectionRefusedError)"),
+        ("http://127.0.0.1:1/hunter2", "env:PING_URL could not be reached (Connection refused)"),
     ],
 )
 def test_an_address_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch, address: str, words: str) -> None:

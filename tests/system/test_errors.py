@@ -1,11 +1,12 @@
 """The words that all errors share."""
 
 import datetime
+from http.client import BadStatusLine
 from typing import Any
 
 import pytest
 
-from ingestlayer_cli.system.errors import as_written, count_of
+from ingestlayer_cli.system.errors import as_written, cause, count_of
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,16 @@ def test_one_thing_is_no_plural(number: int, words: tuple[str, ...], told: str) 
 )
 def test_a_value_is_told_as_a_file_has_it(value: Any, written: str) -> None:
     assert as_written(value) == written
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (TimeoutError("timed out"), "timed out"),
+        (OSError(), "OSError"),
+        (BadStatusLine("x"), "BadStatusLine: x"),
+    ],
+)
+def test_a_cause_is_told_in_the_words_of_the_system(error: Exception, words: str) -> None:
+    assert cause(error) == words

@@ -16,6 +16,7 @@ from urllib.error import URLError
 from ...model.sending import NotConnected, Refused, Retry, Unknown
 from ...system.addresses import shown
 from ...system.clock import HOUR
+from ...system.errors import cause
 from .directory import Trouble
 
 MAX_PAUSE = HOUR
@@ -197,7 +198,7 @@ def lost(error: Exception, secret: tuple[str, ...]) -> Trouble:
     if type(error) in (InvalidURL, UnicodeError, UnicodeEncodeError):  # no request was made of this address
         return NotConnected(f"Slack cannot be reached at this address ({type(error).__name__})", _NOT_SLACK)
     reason = error.reason if isinstance(error, URLError) else None
-    words = clean(f"{type(reason or error).__name__}: {reason or error}", secret)
+    words = clean(cause(reason or error), secret)
     safe = (socket.gaierror, ConnectionRefusedError, ssl.SSLError, TimeoutError)
     if not isinstance(error, OSError | HTTPException):
         return Unknown(f"Slack's answer could not be read ({words})")

@@ -31,6 +31,7 @@ READ = 4_096  # bytes of an answer that are read
 MIN_PAUSE, MAX_PAUSE = SECOND, HOUR  # milliseconds that a receiver may ask for
 PART = 6  # characters of a part of an address that may be a secret by itself
 
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")  # the system's, before its words
 _TWICE = "a delivery that comes twice is known by its id"
 _DELIVER = "what waits goes out with `ingestlayer deliver`"
 
@@ -211,7 +212,7 @@ class _Exchange:
             return Retry(f"the receiver could not be reached: no connection in {seconds}")
         if self._deadline.is_late or isinstance(error, httpx.TimeoutException):
             return Retry(f"the receiver gave no answer in {seconds}; {_TWICE}")
-        words = self._clean(str(error) or type(error).__name__)[:EXCERPT]
+        words = self._clean(_NUMBER.sub("", str(error)) or type(error).__name__)[:EXCERPT]
         if isinstance(error, httpx.ConnectError | httpx.ProxyError):
             return Retry(f"the receiver could not be reached ({words})")
         return Retry(f"the connection to the receiver was lost ({words}); {_TWICE}")

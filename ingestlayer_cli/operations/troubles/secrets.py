@@ -7,6 +7,7 @@ from typing import Any
 
 from ...project import Project
 from ...project.check_table import SECRET, kind_of
+from ...project.own import ALERTS
 from .symptoms import Symptom, trouble
 
 
@@ -28,7 +29,9 @@ def named(project: Project) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for pipeline in project.pipelines:
         if pipeline["status"] == "active":
-            _look([pipeline["steps"], pipeline["destinations"]], "a pipeline", found)
+            name = pipeline["name"]
+            user = "[alerts]" if name == ALERTS else f"the pipeline {name}"
+            _look([pipeline["steps"], pipeline["destinations"]], user, found)
     for data in project.checks.values():
         _look([data["source"], *data["headers"].values(), data["heartbeat"]], f"the check {data['name']}", found)
     _look(project.heartbeat, "[deliver]", found)

@@ -16,3 +16,12 @@ def test_the_address_of_a_heartbeat_that_is_not_set_is_told(tmp_path: Path, monk
     assert found.words == "PING_URL, which the check api and [deliver] name, is not set"
     monkeypatch.setenv("PING_URL", "https://hc-ping.example/x")
     assert [*secrets(checked.project)] == []
+
+
+def test_who_names_a_secret_is_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPS_URL", raising=False)
+    checked = Checked(tmp_path, table() + '[alerts]\nalso = "webhook"\n[alerts.webhook]\nurl = "env:OPS_URL"\n')
+    hook = '[[destinations]]\nuse = "webhook"\nurl = "env:OPS_URL"\n'
+    checked.write("pipelines/ops.toml", f'match = ["usage.limit"]\n{hook}')
+    (found,) = secrets(checked.project)
+    assert found.words == "OPS_URL, which the pipeline ops and [alerts] name, is not set"
