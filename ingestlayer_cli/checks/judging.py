@@ -125,13 +125,14 @@ class Judge:
         judged = rows - self.problem_count + self.repeated
         if not rows or (judged and judged >= rows * least):
             return None
-        how_many = (
-            f"only {judged:,} of its {count_of(rows, 'row')}" if judged else f"none of its {count_of(rows, 'row')}"
-        )
+        how_many = f"only {judged:,} of its {count_of(rows, 'row')}" if judged else f"none of its {rows:,} rows"
+        how_many = "its only row cannot" if rows == 1 else f"{how_many} can"
         first = self.problems[0]
-        words = f"{source.name}: {how_many} can be judged: {source.unit} {first.number}: {visible(first.words)}"
+        words = f"{source.name}: {how_many} be judged: {source.unit} {first.number}: {visible(first.words)}"
         details = [Problem(f"{source.unit} {number}", problem) for number, _, problem in self.problems[:SHOWN]]
-        return SourceError(words, self.proposal or "rows that have no limit are left out by `where`", details)
+        can_be_read = any(problem.key is not None for problem in self.problems)
+        remedy = "rows that have no limit are left out by `where`" if can_be_read else "look at how it is exported"
+        return SourceError(words, self.proposal or remedy, details)
 
     def _check_columns(self, source: Source) -> None:
         """Raise SourceError when a source whose rows have the same columns lacks one."""

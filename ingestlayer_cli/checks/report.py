@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from ..engine import tally
 from ..engine.pipeline import Run
-from ..model.crossings import Held
 from ..store.contract.sending import COUNTED
 from ..system.clock import format_time
 from ..system.document import Document
@@ -13,6 +12,7 @@ from ..system.errors import RejectedError
 from .base import Source
 from .judging import Judge, Judged
 from .levels import Reached
+from .packed import Packed
 
 
 class Settled(NamedTuple):
@@ -40,8 +40,8 @@ class Report:
         self._cleared: str = data["cleared"] or ""
         self._judge = judge
         self._is_logged = is_logged
-        self._known = 0  # rows that were known as they were read, and for the log key, value and what is held of each
-        self._known_rows: list[tuple[str, float, Held]] = []
+        self._known = 0  # rows that were known as they were read, and for the log key, value, level and since when
+        self._known_rows = Packed()
         self._known_at: int | None = None  # before which decision they are told, once the source was read
         self._states: dict[str, str] = {}  # what became of the others that are at a level, by key
 
@@ -49,7 +49,7 @@ class Report:
         """Note a row that is at a level, is known, and changes nothing."""
         self._known += 1
         if self._is_logged:
-            self._known_rows.append((row.key, row.value, crossed.before))
+            self._known_rows.add((row.key, row.value, crossed.before.level, crossed.before.since))
 
     def begun(self, source: Source, period: str | None) -> Document:
         """Return the document of a source that was read."""
@@ -92,7 +92,7 @@ class Report:
             self._states[row.key] = "unfinished"
             self._decide("unfinished", row, level=crossed.before.level, event=event)
         elif state == "known":
-            self._decide("known", row, **_known(crossed.before))
+            self._decide("known", row, **_known(crossed.before.level, crossed.before.since))
         elif state == "duplicate":
             # The store knows the event, though not what was held: it was told.
             self._decide("duplicate", row, level=crossed.level, event=event)
@@ -145,8 +145,8 @@ class Report:
         """Yield what was decided: hundreds of thousands may be known, of which each is made as it is written."""
         at = self._known_at
         yield from self._decisions[:at]
-        for key, value, held in self._known_rows if at is not None else ():
-            yield self._line("known", {"key": key, "value": value, **_known(held)})
+        for key, value, level, since in self._known_rows if at is not None else ():
+            yield self._line("known", {"key": key, "value": value, **_known(level, since)})
         yield from self._decisions[at:] if at is not None else ()
 
     def decide(self, decision: str, **details: Any) -> None:
@@ -165,8 +165,8 @@ def _of(row: Judged) -> dict[str, Any]:
     return {"key": row.key, "value": row.value}
 
 
-def _known(held: Held) -> dict[str, Any]:
-    return {"level": held.level, "since": None if held.since is None else format_time(held.since)}
+def _known(level: float | None, since: int | None) -> dict[str, Any]:
+    return {"level": level, "since": None if since is None else format_time(since)}
 
 
 def _why(error: RejectedError) -> str:

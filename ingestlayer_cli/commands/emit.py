@@ -10,7 +10,7 @@ from ..model.gate import Raw
 from ..project import Project, load
 from ..system.console import note, say, say_json
 from ..system.document import Document
-from ..system.errors import Exit, ProjectError, RejectedError
+from ..system.errors import Exit, ProjectError, RejectedError, UsageError
 from . import Settings
 from .arguments import EMIT, Arguments, parse, read_event, wait_of
 from .show import drawing, note_real, note_trouble, note_unsent
@@ -25,6 +25,9 @@ def run(settings: Settings, args: list[str]) -> Exit:
 
         raise keep(settings, args, error) from None
     arguments = parse(args, EMIT, project.declaration)
+    for flag in ("--format", "--rejects"):
+        if arguments.on(flag) and not arguments.on("--batch"):
+            raise UsageError(f"{flag} is of a batch, and there is none", "name it: --batch FILE")
     if arguments.on("--dry-run") and not arguments.on("--batch"):
         from .preview import show
 

@@ -1,6 +1,6 @@
 """What runs ask for outside the store, rows of entity files and secrets: read before the store is held, never while."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from ..model.memory import Foreseen
 from ..system.errors import ProjectError
 
 Found = TypeVar("Found")
+MISSES = 100  # keys that neither a file nor the store has, and for which others like them are looked up in the store
 
 
 class NotReadError(Exception):
@@ -23,8 +24,11 @@ class OutsideStore:
     read before, by `prepare` and `read_on`.
     """
 
-    def __init__(self, files: EntityFiles) -> None:
+    def __init__(self, files: EntityFiles, stored: Callable[[str, Collection[str]], Container[str]]) -> None:
+        """`stored` tells which of these keys of a kind the store has."""
         self._files = files
+        self._stored = stored
+        self._misses = 0
         self._rows: dict[str, dict[str, Row | Exception | None]] = {}
         self._near: dict[tuple[str, str], str] = {}  # keys that are like those that have no row
         self._names: dict[str, str | Exception] = {}
@@ -41,8 +45,10 @@ class OutsideStore:
         return _raised(self._rows[kind][key])
 
     def near_key(self, kind: str, key: str) -> str:
-        """Return a key that people may take for one whose row was asked for, and is not there."""
-        return self._files.near_key(kind, key) if not self._files.sealed else self._near.get((kind, key), "")
+        """Return a key that people may take for one of which nothing is known; empty for none."""
+        if not self._files.sealed and (kind, key) not in self._near:
+            self._note_near(kind, [key])
+        return self._near.get((kind, key), "")
 
     def file_name(self, kind: str) -> str:
         """Return the name of a kind's file; empty for a kind that only the store knows."""
@@ -97,12 +103,31 @@ class OutsideStore:
             rows = self._rows.setdefault(kind, {})
             for key in keys:
                 rows[key] = _tried(self._files.get, kind, key)
-                if rows[key] is None and (near := self._files.near_key(kind, key)):
-                    self._near[kind, key] = near
+            self._note_near(kind, [key for key in keys if rows[key] is None])
             self._names[kind] = _tried(self._files.name, kind)
         for name in wanted.secrets:
             if name not in self._secrets:
                 self._read_secret(name)
+
+    def _note_near(self, kind: str, keys: list[str]) -> None:
+        """Note what looks like these keys, which have no row: a key of the file, or else one of the store."""
+        missing = []
+        for key in keys:
+            if near := self._files.near_key(kind, key):
+                self._near[kind, key] = near
+            else:
+                missing.append(key)
+        if not missing or self._misses >= MISSES:
+            return
+        from ..entities.reading.cells import lookalikes
+
+        known = self._stored(kind, missing)
+        like = {key: lookalikes(key) for key in [key for key in missing if key not in known][: MISSES - self._misses]}
+        self._misses += len(like)
+        there = self._stored(kind, [other for others in like.values() for other in others]) if like else ()
+        for key, others in like.items():
+            if near := next((other for other in others if other in there), ""):
+                self._near[kind, key] = near
 
     def _read_secret(self, name: str) -> None:
         from ..secrets.named import resolve

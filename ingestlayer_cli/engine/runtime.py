@@ -1,5 +1,7 @@
 """What one call of the program works with: the project, the clock, the store, the entity files; opened when used."""
 
+from collections.abc import Collection, Container
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +49,7 @@ class Runtime:
         self._given_clock = clock
         self._keeps = keep
         self.entities = EntityFiles(project.root, project.entities, clock or Clock(), project.home if keep else None)
-        self.outside = OutsideStore(self.entities)
+        self.outside = OutsideStore(self.entities, self._stored)
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self.connections = connections or Connections(project.connections, show, project.root)
         self._pauses: dict[str, Any] = {}
@@ -86,6 +88,13 @@ class Runtime:
         if store is not None:
             self.heed(store.notes(PAUSED))
         return store
+
+    def _stored(self, kind: str, keys: Collection[str]) -> Container[str]:
+        """Return those of these keys that the store has, for a hint alone: it never fails."""
+        with suppress(StoreError):
+            store = self.store if self._keeps else self.stored
+            return store.entities.of_keys(kind, keys) if store is not None else ()
+        return ()
 
     def heed(self, pauses: dict[str, Any]) -> None:
         """Let run what the store's notes do not say is paused; a transaction that runs anything says it anew."""

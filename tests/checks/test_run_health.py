@@ -191,6 +191,15 @@ def test_what_can_be_judged_of_a_source_that_fails_is_told(checked: Checked) -> 
     assert checked.run(dry_run=True).exit_codes == [75]
 
 
+def test_the_remedy_of_a_source_fits_what_is_wrong_with_its_rows(checked: Checked) -> None:
+    checked.csv(("acme", 9, "unlimited"))
+    error = checked.run()["error"]
+    assert error["message"].startswith("usage.csv: its only row cannot be judged: line 2: acme: limit is 'unlimited'")
+    assert error["hint"] == "rows that have no limit are left out by `where`"
+    checked.write("usage.csv", "customer_id,used,limit\nacme,1,2,3\nglobex,1,2,3\n")
+    assert checked.run()["error"]["hint"] == "look at how it is exported"
+
+
 def test_half_of_the_rows_is_enough_and_the_project_may_say_otherwise(tmp_path: Path) -> None:
     for number, (share, code) in enumerate((("", []), ("min_judged = 0.6", [75]), ("min_judged = 0.0", []))):
         checked = Checked(tmp_path / str(number), table(more=share))

@@ -360,6 +360,13 @@ def test_what_belongs_to_one_event_is_refused_beside_a_batch(shared: Folder, arg
     assert "a batch has them in its lines" in result.err
 
 
+@pytest.mark.parametrize("arguments", [("--rejects", "r.ndjson"), ("--format", "csv")])
+def test_what_belongs_to_a_batch_is_refused_without_one(shared: Folder, arguments: tuple[str, ...]) -> None:
+    result = shared.run("emit", USAGE, *arguments)
+    assert result.code == 2
+    assert f"{arguments[0]} is of a batch, and there is none" in result.err
+
+
 # Help -----------------------------------------------------------------------------------------------------
 
 

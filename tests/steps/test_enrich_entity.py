@@ -1,5 +1,6 @@
 """`enrich.entity`: the row of an entity file on `$entity.KIND`."""
 
+import json
 import os
 
 import pytest
@@ -56,6 +57,20 @@ def test_a_missing_row_names_the_key_that_looks_the_same(pipe: Pipe, key: str, w
     (pipe.root / "customers.csv").write_text("customer_id,name\nacme,Acme\n42,Hooli\n")
     note = pipe.traced(customer_id=key)["note"]
     assert note.endswith(f"is not in customers.csv: $entity.customer is null; {words}, which is there")
+
+
+def test_what_the_store_alone_knows_is_a_near_miss_too(pipe: Pipe) -> None:
+    (pipe.root / "customers.csv").write_text("customer_id,name\nhooli,Hooli\n")
+    learned = "[[steps]]\nuse = 'upsert.entity'\nkind = '{0}'\nexternal_id = 'acme'\ntraits = {{ plan = 'pro' }}\n"
+    for kind, where in (("customer", "customers.csv"), ("account", "the store")):
+        pipe.steps(learned.format(kind))
+        pipe.emit(customer_id="x")
+        pipe.steps(ENRICH.replace("'customer'", f"'{kind}'"))
+        words = f'{kind} ACME is not in {where}: $entity.{kind} is null; "ACME" ≠ "acme", which is there'
+        assert pipe.traced(customer_id="ACME")["note"] == words
+        pipe.emit(customer_id="ACME")
+        ((trace,),) = pipe.select("SELECT trace FROM runs ORDER BY event DESC LIMIT 1")
+        assert json.loads(trace)[0]["note"] == words
 
 
 def test_a_null_key_finds_nothing_and_is_noted(pipe: Pipe) -> None:

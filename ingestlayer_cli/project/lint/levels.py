@@ -24,6 +24,8 @@ def meant(table: CheckTable, reader: Reader, file: BinaryIO) -> str | None:
     kind = None
     if table.levels[0] >= 5 and max(values) <= RATIO and _are_ratios(table.value, values):
         kind, levels = "a ratio", [level / 100 for level in table.levels]
+    elif _is_quotient(table.value):  # of columns: a ratio, however far over the limit
+        return None
     elif 0 < table.levels[0] < 1 and table.levels[-1] <= RATIO < median(values) and max(values) <= 100 * RATIO:
         kind, levels = "a percentage", [level * 100 for level in table.levels]
     if kind is None:
@@ -35,9 +37,13 @@ def meant(table: CheckTable, reader: Reader, file: BinaryIO) -> str | None:
 
 def _are_ratios(node: Node, values: list[float]) -> bool:
     """Say whether small values are those of a ratio: of a quotient they are, of a column where there are some."""
-    if node[0] == "/" and not _has_literal(node):
+    if _is_quotient(node):
         return True
     return len(values) >= FEW and any(0 < value < 1 for value in values) and max(values) > 0.5
+
+
+def _is_quotient(node: Node) -> bool:
+    return node[0] == "/" and not _has_literal(node)
 
 
 def _has_literal(node: Node) -> bool:

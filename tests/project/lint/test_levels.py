@@ -53,3 +53,9 @@ def test_what_may_be_meant_is_let_be(tmp_path: Path, value: str, levels: str, ro
     checked = Checked(tmp_path, table(value=value, levels=levels))
     checked.csv(*((f"c{number}", *row) for number, row in enumerate(rows)))
     assert found(checked) == []
+
+
+def test_a_quotient_of_columns_is_a_ratio_however_far_over_the_limit(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table(levels="[0.8, 1.0]"))
+    checked.csv(("acme", 370, 100), ("globex", 250, 100), ("hooli", 90, 100))
+    assert found(checked) == []
