@@ -61,11 +61,10 @@ def test_a_missing_row_names_the_key_that_looks_the_same(pipe: Pipe, key: str, w
 
 def test_what_the_store_alone_knows_is_a_near_miss_too(pipe: Pipe) -> None:
     (pipe.root / "customers.csv").write_text("customer_id,name\nhooli,Hooli\n")
-    learned = "[[steps]]\nuse = 'upsert.entity'\nkind = '{0}'\nexternal_id = 'acme'\ntraits = {{ plan = 'pro' }}\n"
+    learning = "[[steps]]\nuse = 'upsert.entity'\nkind = 'customer'\nexternal_id = 'acme'\ntraits = { plan = 'pro' }\n"
     for kind, where in (("customer", "customers.csv"), ("account", "the store")):
-        pipe.steps(learned.format(kind))
-        pipe.emit(customer_id="x")
-        pipe.steps(ENRICH.replace("'customer'", f"'{kind}'"))
+        pipe.steps((ENRICH + learning).replace("'customer'", f"'{kind}'"))
+        pipe.emit(customer_id="hooli")
         words = f'{kind} ACME is not in {where}: $entity.{kind} is null; "ACME" ≠ "acme", which is there'
         assert pipe.traced(customer_id="ACME")["note"] == words
         pipe.emit(customer_id="ACME")
