@@ -62,9 +62,10 @@ def _with_budgets(slack: SlackTable | None) -> Iterator[tuple[dict[str, str] | N
 
 
 def key_fields(facts: Facts, declaration: dict[str, Any]) -> Iterator[Finding]:
-    """Yield the optional fields without which the declared idempotency key is null."""
+    """Yield the optional fields without which the declared idempotency key is null, and an id that is no field."""
     source, domain = facts.sources[declaration["file"]], domain_of(declaration)
     at: Path = ("idempotency", "key")
+    fields = [row[0] for row in declaration["fields"]]
     optional = {row[0] for row in declaration["fields"] if row[2]}
     told = set()
     for part in declaration["key"] or []:
@@ -73,9 +74,11 @@ def key_fields(facts: Facts, declaration: dict[str, Any]) -> Iterator[Finding]:
         for path in once(refs(part["node"])):
             name = (path[2:] if path[1:2] == ["payload"] else path[1:] or [""])[0]
             text = dotted(path)
-            if name not in optional or text in told:
-                continue
-            if is_always_null(part["node"], _without(domain, path)):
+            if path == ["event", "id"]:
+                other = "; the field is $event.payload.id" if "id" in fields else ""
+                words = f"$event.id is the event's own id, so that no two events have one key{other}"
+                yield finding(source.place(at, source.offset_of(at, text)), words, "warning")
+            elif name in optional and text not in told and is_always_null(part["node"], _without(domain, path)):
                 told.add(text)
                 words = f"${text} is optional: an event without it is refused, unless it is sent with --key"
                 yield finding(source.place(at, source.offset_of(at, text)), words, "warning")

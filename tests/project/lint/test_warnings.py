@@ -174,6 +174,10 @@ CASES = {
         with_lines(event=KEY.format("$event.customer:${event.plan | upper}")),
         with_lines(event=KEY.format('${event.customer}:${event.plan | default("none")}:${event.plan == "pro"}')),
     ),
+    "a key of the event's own id": (
+        with_lines(event=KEY.format("$event.customer:$event.id")),
+        with_lines(event=KEY.format("$event.customer:${event.received_at | month}")),
+    ),
     "a title and the rows": (
         with_lines(pipeline=MESSAGE + 'title = "$entity.customer.name"\n', csv=CUSTOMERS.format("N" * 151)),
         with_lines(pipeline=MESSAGE + 'title = "$entity.customer.name"\n', csv=CUSTOMERS.format("N" * 150)),
