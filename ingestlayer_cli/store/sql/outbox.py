@@ -216,7 +216,8 @@ class SqlOutbox:
         rows = self._rows(
             "SELECT max(a.at + a.took), d.receipt FROM attempts a INDEXED BY attempts_by_time CROSS JOIN deliveries d"
             " WHERE d.seq = a.delivery AND a.at > ? AND a.at + a.took > ? AND a.outcome IN ('sent', 'unknown')"
-            " AND d.id <> ? AND d.lane = (SELECT lane FROM deliveries WHERE id = ?) GROUP BY d.seq, d.receipt ORDER BY 1",
+            " AND d.id <> ? AND d.lane = (SELECT lane FROM deliveries WHERE id = ?)"
+            " GROUP BY d.seq, d.receipt ORDER BY 1",
             *(since - HOUR, since, claimed.id, claimed.id),
         )
         return [at for at, receipt in rows if "thread_ts" not in (_read(receipt) or {})]
