@@ -85,7 +85,9 @@ def _parsed(args: list[str]) -> Arguments:
 def _chosen(project: Project, name: str) -> list[dict[str, Any]]:
     """Return the check of a name, or all of them."""
     if not project.checks:
-        raise UsageError("the project has no [checks.NAME] in ingestlayer.toml", "see the README: usage from cron")
+        raise UsageError(
+            "the project has no [checks.NAME] in ingestlayer.toml", "how one is written: ingestlayer explain checks"
+        )
     if name and name not in project.checks:
         hint = f"there are: {', '.join(project.checks)}"
         raise UsageError(f"there is no check {name}{near_miss(name, project.checks)}", hint)

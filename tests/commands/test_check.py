@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checks import DAY, EVENT, Checked, table
-from tests.support.program import Result, start
+from tests.support.program import Result, here, start
 from tests.support.startup import HEAVY, loaded
 
 
@@ -335,3 +335,9 @@ def test_what_was_told_before_an_export_broke_for_two_weeks_is_not_told_again(tm
     prune(checked)
     checked.csv(("acme", 9, 10))
     assert told(checked) == (0, 1)
+
+
+def test_a_project_without_checks_is_told_where_they_are_explained(tmp_path: Path) -> None:
+    (tmp_path / "ingestlayer.toml").write_text("")
+    result = here(tmp_path, "check")
+    assert (result.code, "how one is written: ingestlayer explain checks" in result.err) == (2, True)

@@ -104,7 +104,7 @@ def test_a_read_that_takes_too_long_is_unknown(
     monkeypatch.setattr("ingestlayer_cli.destinations.slack.client.TIMEOUT", 0.3)
     slack.script.append(HangAfterStore(30))
     posting.accept([0], deliver=True)
-    assert (posting.delivery["status"], "TimeoutError" in posting.delivery["error"]) == ("unknown", True)
+    assert (posting.delivery["status"], "no whole answer in 0.3 s" in posting.delivery["error"]) == ("unknown", True)
     posting.deliver()
     assert (posting.attempts(), len(slack.messages)) == (FOUND, 1)
 
