@@ -15,7 +15,7 @@ from .answers import HttpError, of_error
 from .door import Door
 from .inbound import inbound
 from .ingest import ingest
-from .origins import allow, preflight
+from .origins import allow, host_of, preflight
 
 Route = Callable[[Door, Request], Awaitable[Response]]
 Logged = Callable[[dict[str, Any]], None]
@@ -93,11 +93,5 @@ class Application:
 
     def _is_called(self, request: Request, serve: dict[str, Any]) -> bool:
         """Say whether a request names this machine by a name of its own: a page in a browser may have led it here."""
-        host, hosts = _host(request.headers.get("host", "")), serve["hosts"]
+        host, hosts = host_of(request), serve["hosts"]
         return host in hosts or (is_loopback(host) if self._door.is_open else not hosts or is_loopback(host))
-
-
-def _host(header: str) -> str:
-    """Return a Host without its port, in small letters."""
-    name, _, port = header.rpartition(":")
-    return (name if name and port.isdigit() else header).lower()

@@ -12,6 +12,9 @@ from ..system.addresses import is_loopback
 from ..system.errors import IngestlayerError, Problem, StoreError
 from .answers import LATER, answer, told
 from .door import Door
+from .origins import host_of
+
+_OF_PROXIES = ("forwarded", "x-forwarded-for")  # who asks is elsewhere, though a proxy here brings it
 
 
 async def healthz(door: Door, request: Request) -> Response:
@@ -56,5 +59,6 @@ async def openapi(door: Door, request: Request) -> Response:
 async def _check_reader(door: Door, request: Request) -> None:
     """Let nobody but this machine, and who has a key, read what a project is like."""
     client = request.client.host if request.client else ""
-    if not is_loopback(f"[{client}]" if ":" in client else client):
+    is_here = is_loopback(f"[{client}]" if ":" in client else client) and is_loopback(host_of(request))
+    if not is_here or any(name in request.headers for name in _OF_PROXIES):
         await door.key(request)

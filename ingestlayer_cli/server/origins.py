@@ -1,4 +1,4 @@
-"""CORS: pages in a browser may send where `[serve] origins` says so, and nowhere else."""
+"""Pages in a browser: they may send where `[serve] origins` says so, and nowhere else; by a Host they may be misled."""
 
 from collections.abc import Iterable
 
@@ -31,3 +31,10 @@ def allow(origins: list[str], request: Request, response: Response) -> None:
     if origin in origins:
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+
+
+def host_of(request: Request) -> str:
+    """Return the Host that a request names, without its port, in small letters."""
+    header = request.headers.get("host", "")
+    name, _, port = header.rpartition(":")
+    return (name if name and port.isdigit() else header).lower()

@@ -52,6 +52,17 @@ def test_a_key_is_for_its_types_alone(served: Serving) -> None:
     assert served.folder.count("dead_letters") == letters + 1
 
 
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"X-Forwarded-For": "192.0.2.1"}, {"Forwarded": "for=x"}]
+)
+def test_what_a_project_is_like_is_for_this_machine_and_who_has_a_key(served: Serving, headers: dict[str, str]) -> None:
+    for path in ("/metrics", "/openapi.json"):
+        assert served.client.get(path).status_code == 200
+        assert served.client.get(path, headers=headers).status_code == 401
+    key = served.key(f"of-{next(iter(headers))}")
+    assert served.client.get("/metrics", headers={**headers, "Authorization": f"Bearer {key}"}).status_code == 200
+
+
 def test_the_last_use_is_noted_and_not_by_a_write_for_each_request(served: Serving) -> None:
     key = served.key("used")
     served.post([usage(40)], key)
