@@ -47,7 +47,7 @@ class Text:
         except EmptyFileError:
             return
         except WholeFileError as error:
-            raise SourceError(error.words(self.name), error.fault.hint or "look at this place") from None
+            raise SourceError(error.words(self.name), error.remedy) from None
 
     def _begin(self, reader: Any) -> None:
         self.columns = reader.columns and [name for name in reader.columns if name]

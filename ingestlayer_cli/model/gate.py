@@ -142,8 +142,9 @@ def read_json(text: str | bytes, what: str) -> Any:
     except RecursionError:
         words = "is nested too deeply"
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
-        words = f"is not JSON: {error.msg} at {place}"
+        from ..system.not_json import place_of, words_of
+
+        words = f"is not JSON: {words_of(error)} at {place_of(error)}"
     except UnicodeDecodeError as error:
         words = f"is not UTF-8 at byte {error.start + 1}"
     except _TwiceError as error:

@@ -104,7 +104,7 @@ def _read(path: str, name: str, format: dict[str, Any], by: str) -> Sampled:
     except WholeFileError as error:
         if error.fault.hint == SAVE_AS_UTF8 and "encoding" not in format:
             raise _OtherEncodingError from None
-        raise UsageError(error.words(name), error.fault.hint or "look at this place") from None
+        raise UsageError(error.words(name), error.remedy) from None
     found = dict(format)
     if reader.notes:  # its looks say the delimiter: said in the project, nobody is told of it each time
         found["delimiter"] = getattr(reader, "delimiter", ",")

@@ -29,6 +29,7 @@ from ..model import families
 from ..model.redaction import ACTIONS
 from ..system.clock import format_duration, parse_duration
 from ..system.errors import as_written, near_miss
+from ..system.not_json import place_of, words_of
 from ..system.zones import zone
 from .find import bounded
 
@@ -158,8 +159,10 @@ def _json_file(value: Any, info: ValidationInfo) -> Any:
         raise problem(f"{value} is nested too deeply", 0) from None
     except UnicodeDecodeError as error:
         raise problem(f"{value} is not UTF-8 (byte {error.start + 1})", 0) from None
-    except ValueError as error:
-        raise problem(f"{value} is not JSON: {error}", 0) from None
+    except json.JSONDecodeError as error:
+        raise problem(f"{value} is not JSON: {words_of(error)} at {place_of(error)}", 0) from None
+    except ValueError:
+        raise problem(f"{value} is not JSON: a number has too many digits", 0) from None
     return _texts_compiled(data, value)
 
 

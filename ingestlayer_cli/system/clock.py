@@ -43,8 +43,8 @@ def parse_rfc3339(text: str) -> datetime:
     whole = re.sub(r"(\.\d{6})\d+", r"\1", text.upper().replace(" ", "T"))
     try:
         return datetime.fromisoformat(whole)
-    except ValueError as error:
-        raise ValueError(f"not a time of the calendar: {error}") from None
+    except ValueError:  # whose words are of Python's own
+        raise ValueError("not a time of the calendar, or of the clock") from None
 
 
 def parse_date_or_time(text: str) -> datetime:

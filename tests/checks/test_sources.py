@@ -137,6 +137,16 @@ def command(*words: str) -> str:
     return f"command = {json.dumps([sys.executable, '-c', *words])}"
 
 
+def test_the_place_of_what_is_wrong_with_a_whole_file_is_said(checked: Checked) -> None:
+    checked.write("ingestlayer.toml", table('source = "usage.json"'))
+    checked.write("usage.json", '[{"customer_id": "acme"},\n {"customer_id" "hooli"}]')
+    found = checked.run()["error"]
+    assert (found["message"], found["hint"]) == (
+        "usage.json is not JSON: a colon is missing",
+        "look at line 2, column 17",
+    )
+
+
 @pytest.mark.parametrize("text", [NDJSON, "customer_id,used,limit\nacme,9,10\n", json.dumps(ROWS, indent=1)])
 def test_a_command_prints_ndjson_csv_or_a_json_list(tmp_path: Path, text: str) -> None:
     checked = Checked(tmp_path, table(command(f"print({text!r})")))

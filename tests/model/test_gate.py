@@ -492,9 +492,9 @@ def test_json_is_read_from_text_and_bytes(text: str | bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [
-        ("", "json", "--data is not JSON: Expecting value at column 1"),
-        ('{"a": }', "json", "--data is not JSON: Expecting value at column 7"),
-        ('{\n"a" 1}', "json", "--data is not JSON: Expecting ':' delimiter at line 2, column 5"),
+        ("", "json", "--data is not JSON: a value is missing at column 1"),
+        ('{"a": }', "json", "--data is not JSON: a value is missing at column 7"),
+        ('{\n"a" 1}', "json", "--data is not JSON: a colon is missing at line 2, column 5"),
         ('{"a": NaN}', "json", "--data is not JSON: NaN is not a JSON number"),
         ("[-Infinity]", "json", "--data is not JSON: -Infinity is not a JSON number"),
         ("1" * 5000, "json", "--data is not JSON: a number has too many digits"),

@@ -411,7 +411,7 @@ BLOCKS = DESTINATION + '[destinations.message]\nblocks = "b.json"\n'
     ("blocks", "problem"),
     [
         (None, "5:11: message.blocks: b.json cannot be read: No such file or directory"),
-        ('{"a"', "5:11: message.blocks: b.json is not JSON: Expecting ':' delimiter: line 1 column 5 (char 4)"),
+        ('{"a"', "5:11: message.blocks: b.json is not JSON: a colon is missing at column 5"),
         (b"\xff", "5:11: message.blocks: b.json is not UTF-8 (byte 1)"),
         ("[" * 100_000, "5:11: message.blocks: b.json is nested too deeply"),
         ("5", "5:1: message: the blocks file must hold a list of Block Kit blocks"),

@@ -29,6 +29,10 @@ class WholeFileError(Exception):
         super().__init__(fault.words)
         self.fault = fault
 
+    @property
+    def remedy(self) -> str:
+        return self.fault.hint or f"look at line {self.fault.line}, column {self.fault.column}"
+
     def words(self, name: str) -> str:
         """Say what is wrong with the file of a name."""
         what = self.fault.words

@@ -267,7 +267,10 @@ def _finite(text: str) -> float | str:
 
 
 def _said(error: Exception) -> str:
+    from json import JSONDecodeError
+
+    from ingestlayer_cli.system.not_json import words_of
+
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    message: str = getattr(error, "msg", "")
-    return message or "a number has too many digits"
+    return words_of(error) if isinstance(error, JSONDecodeError) else "a number has too many digits"
