@@ -1,12 +1,19 @@
 """`check` as people and cron call it."""
 
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.checks import EVENT, Checked, table
-from tests.support.folder import Folder
-from tests.support.program import Result
+from tests.support.checks import DAY, EVENT, Checked, table
+from tests.support.program import Result, start
+from tests.support.startup import HEAVY, loaded
 
 
 def run(checked: Checked, *arguments: str, **more: object) -> Result:
@@ -156,6 +163,177 @@ def test_wrong_usage_is_2_and_nothing_is_run(checked: Checked, arguments: list[s
     assert checked.keys == []
 
 
-def test_a_project_without_checks_is_told_where_they_are_explained(project: Folder) -> None:
-    result = project.here("check")
-    assert (result.code, "how one is written: ingestlayer explain checks" in result.err) == (2, True)
+def test_a_project_without_checks_is_told_so(checked: Checked) -> None:
+    checked.tables("")
+    said = run(checked).err
+    assert "has no [checks.NAME]" in said
+    assert "how one is written: ingestlayer explain checks" in said
+
+
+def test_stdin_is_for_one_check(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table('source = "-"', name="one") + table('source = "-"', name="two"))
+    result = run(checked, stdin=b"customer_id,used,limit\nacme,9,10\n")
+    assert (result.code, "one and two read stdin" in result.err) == (2, True)
+    assert run(checked, "two", "-q", stdin=b"customer_id,used,limit\nacme,9,10\n").code == 0
+    assert checked.keys[0].startswith("two:acme:")
+
+
+def test_stdin_that_is_closed_is_an_error(tmp_path: Path) -> None:
+    checked = Checked(tmp_path, table('source = "-"'))
+    program = Path(sys.executable).parent / "ingestlayer"
+    done = subprocess.run(f"exec '{program}' check -q <&-", shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode in (0, 75)
+    assert "Traceback" not in done.stderr
+    assert checked.keys == []
+
+
+def test_ctrl_c_ends_the_command_of_a_source_and_writes_nothing(tmp_path: Path) -> None:
+    words = json.dumps(
+        [sys.executable, "-c", "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)"]
+    )
+    checked = Checked(tmp_path, table(f"command = {words}"))
+    process = start("check", cwd=tmp_path)
+    ends = time.monotonic() + 20
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=100)
+    assert (process.returncode, b"interrupted" in complaints) == (130, True)
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
+    assert checked.keys == []
+
+
+def test_quiet_tells_a_row_that_stays_bad_once_and_without_it_each_time(checked: Checked) -> None:
+    checked.csv(("acme", 9, 10), ("zero", 1, 0))
+    assert "limit is 0" in run(checked, "-q", "--no-deliver").err
+    assert run(checked, "-q", "--no-deliver") == (0, "", "")
+    assert "limit is 0" in run(checked, "--no-deliver").err
+
+
+# Help, and the start
+
+
+def test_help_lists_the_options(checked: Checked) -> None:
+    result = run(checked, "--help")
+    assert result.code == 0
+    for flag in ("--dry-run", "--baseline", "--only", "--log", "--no-deliver", "--json", "--quiet"):
+        assert flag in result.out
+
+
+def test_a_check_loads_nothing_heavy(checked: Checked) -> None:
+    checked.csv(("acme", 9, 10), ("zero", 9, 0))
+    time.sleep(0.06)  # younger files are not cached
+    run(checked, "-q", "--no-deliver")
+    assert loaded(checked.folder, "check", "-q", "--no-deliver") & HEAVY == set()
+    assert loaded(checked.folder, "check", "--json") & HEAVY == set()
+
+
+# The log
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_log_has_one_line_for_each_decision(two: Checked) -> None:
+    two.csv(("acme", 9, 10), ("globex", 1, 10), ("zero", 1, 0))
+    for _ in range(2):
+        run(two, "-q", "--no-deliver", "--log", "check.log")
+    found = [(line["check"], line["decision"], line.get("key")) for line in lines(two.root / "check.log")]
+    first = [
+        ("broken", "failed", None),
+        ("sound", "problem", "zero"),
+        ("sound", "crossed", "acme"),
+        ("sound", "checked", None),
+    ]
+    assert found == [
+        *first,
+        *(("sound", "known", key) if name == "crossed" else (check, name, key) for check, name, key in first),
+    ]
+    assert all(line["at"] and line["command"] == "check" for line in lines(two.root / "check.log"))
+
+
+def test_a_dry_run_logs_nothing(checked: Checked) -> None:
+    checked.csv(("acme", 9, 10))
+    run(checked, "--dry-run", "--log", "check.log")
+    assert not (checked.root / "check.log").exists()
+
+
+def test_the_log_of_many_processes_has_whole_lines(checked: Checked) -> None:
+    checked.csv(*((f"customer-{number}-" + "x" * 300, 9, 10) for number in range(200)))
+    running = [start("check", "-q", "--no-deliver", "--log", "check.log", cwd=checked.root) for _ in range(6)]
+    for process in running:
+        process.communicate(timeout=100)
+    found = lines(checked.root / "check.log")
+    assert [line["decision"] for line in found].count("checked") == 6
+    assert [line["decision"] for line in found].count("crossed") == 200
+
+
+def test_emit_and_deliver_log_too(checked: Checked) -> None:
+    checked.folder.run("emit", "usage.limit", "customer_id=acme", "--no-deliver", "-q", "--log", "log")
+    checked.folder.run("emit", "usage.limit", "customer_id=acme", "used=x", "-q", "--log", "log")
+    checked.write("events.ndjson", '{"type": "usage.limit", "payload": {"customer_id": "a"}}\n{"type": 1}\n')
+    checked.folder.run("emit", "--batch", "events.ndjson", "--no-deliver", "-q", "--log", "log")
+    checked.folder.run("deliver", "-q", "--log", "log")
+    found = [(line["command"], line["decision"]) for line in lines(checked.root / "log")]
+    emits = [("emit", "accepted"), ("emit", "refused"), ("emit", "refused"), ("emit", "batch")]
+    assert found == [*emits, ("deliver", "shown"), ("deliver", "shown")]
+
+
+def test_a_log_that_cannot_be_written_stops_nothing_that_was_accepted(checked: Checked) -> None:
+    checked.csv(("acme", 9, 10))
+    result = run(checked, "-q", "--log", "/dev/full")
+    assert (result.code, checked.keys != []) == (0, True)
+    assert "warning: --log /dev/full: No space left on device" in result.err
+
+
+# What is held, and `store prune`
+
+
+def age(checked: Checked, days: int) -> None:
+    """Let days pass for all that the store has, within the period."""
+    with closing(sqlite3.connect(checked.root / ".ingestlayer" / "store.db")) as connection:
+        for column in ("events.accepted_at", "events.received_at", "states.at", "deliveries.settled_at"):
+            table_of, _, name = column.partition(".")
+            connection.execute(f"UPDATE {table_of} SET {name} = {name} - ?", (days * DAY,))
+        health, at = connection.execute(
+            "SELECT value, json_extract(value, '$.at') FROM states WHERE key = ''"
+        ).fetchone()
+        aged = json.dumps({**json.loads(health), "at": at - days * DAY})
+        connection.execute("UPDATE states SET value = ? WHERE key = ''", (aged,))
+        connection.commit()
+
+
+def prune(checked: Checked) -> None:
+    assert checked.folder.run("store", "prune", "--trust-clock").code == 0
+    assert checked.events == []
+
+
+def told(checked: Checked) -> tuple[int, int]:
+    result = run(checked, "--json")
+    assert result.code == 0, result
+    (found,) = result.json["checks"]
+    return found["emitted"], found["known"]
+
+
+def test_what_a_check_of_a_year_holds_is_told_once_though_its_event_is_pruned(tmp_path: Path) -> None:
+    checked = Checked(tmp_path / "project", table(more='period = "year"'))
+    checked.csv(("acme", 9, 10))
+    assert told(checked) == (1, 0)
+    for _ in range(2):
+        age(checked, 100)
+        prune(checked)
+        assert told(checked) == (0, 1)
+
+
+def test_what_was_told_before_an_export_broke_for_two_weeks_is_not_told_again(tmp_path: Path) -> None:
+    checked = Checked(tmp_path / "project", '[store]\nretention = "14d"\n' + table())
+    checked.csv(("acme", 9, 10))
+    assert told(checked) == (1, 0)
+    (checked.root / "usage.csv").unlink()
+    age(checked, 15)
+    assert run(checked).code == 75
+    prune(checked)
+    checked.csv(("acme", 9, 10))
+    assert told(checked) == (0, 1)
