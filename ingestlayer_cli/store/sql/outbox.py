@@ -212,13 +212,14 @@ class SqlOutbox:
         return [Gathered(id_, event, _read(directions) or {}) for id_, event, directions in rows]
 
     def posted(self, claimed: Claimed, since: int) -> list[int]:
-        """It is looked for among the latest attempts of all, which are few."""
+        """It is looked for among the latest attempts of all, which are few; not what a clock wrote that was ahead."""
         rows = self._rows(
             "SELECT max(a.at + a.took), d.receipt FROM attempts a INDEXED BY attempts_by_time CROSS JOIN deliveries d"
-            " WHERE d.seq = a.delivery AND a.at > ? AND a.at + a.took > ? AND a.outcome IN ('sent', 'unknown')"
-            " AND d.id <> ? AND d.lane = (SELECT lane FROM deliveries WHERE id = ?)"
+            " WHERE d.seq = a.delivery AND a.at > ? AND a.at <= ? AND a.at + a.took > ?"
+            " AND a.outcome IN ('sent', 'unknown') AND d.id <> ?"
+            " AND d.lane = (SELECT lane FROM deliveries WHERE id = ?)"
             " GROUP BY d.seq, d.receipt ORDER BY 1",
-            *(since - HOUR, since, claimed.id, claimed.id),
+            *(since - HOUR, claimed.claimed_at + HOUR, since, claimed.id, claimed.id),
         )
         return [at for at, receipt in rows if "thread_ts" not in (_read(receipt) or {})]
 

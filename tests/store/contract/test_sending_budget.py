@@ -72,3 +72,9 @@ def test_what_a_carried_message_said_is_carried_along(store: Store) -> None:
     store.outbox.record(second, arrived(26), "me")
     assert store.deliveries.whole("b")["carried_by"] == "c"
     assert {store.deliveries.whole(id_)["status"] for id_ in "abc"} == {"delivered"}
+
+
+def test_what_a_clock_wrote_that_was_far_ahead_is_not_counted(store: Store) -> None:
+    queue(store, "e", message("a"), message("b"))
+    store.outbox.record(claimed(store), arrived(10**9), "me")
+    assert store.outbox.posted(claimed(store), 0) == []
