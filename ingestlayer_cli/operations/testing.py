@@ -19,7 +19,7 @@ from ..entities import Row
 from ..entities.reading.cells import key_text, typed
 from ..model import families
 from ..model.events import Event
-from ..model.gate import Raw
+from ..model.gate import Raw, read_json
 from ..project import Project
 from ..project.match import matches
 from ..project.positions import Positions
@@ -326,14 +326,14 @@ def _lines(fields: dict[str, str], order: dict[str, str] | None = None) -> str:
 
 def _compared_body(path: str, name: str, got: str) -> Iterator[Failure]:
     try:
-        with open(path, encoding="utf-8") as file:
-            expected = _pretty(json.load(file))
+        with open(path, "rb") as file:
+            expected = _pretty(read_json(file.read(), name))
     except FileNotFoundError:
         yield Failure("body", f"the body in {name}", f"{name} does not exist: `ingestlayer test --update` writes it")
     except OSError as error:
         yield Failure("body", f"the body in {name}", f"{name} cannot be read: {error.strerror}")
-    except (ValueError, RecursionError) as error:
-        yield Failure("body", f"the body in {name}", f"{name} is not JSON: {error}")
+    except RejectedError as error:
+        yield Failure("body", f"the body in {name}", error.message)
     else:
         if expected != got:
             yield Failure("body", f"the body in {name}", "another body", _diff(expected, got, name, "got"))

@@ -407,8 +407,9 @@ def test_a_missing_golden_fails_and_names_the_update(tested: Folder) -> None:
 
 
 def test_a_golden_that_is_not_json_fails(golden: Folder) -> None:
-    golden.write("golden/usage.json", "{")
-    assert "is not JSON" in failures(golden)["body"][1]
+    for data, words in ((b"{", "is not JSON: a name in double quotes is missing"), (b"\xff", "is not UTF-8 at byte 1")):
+        (golden.root / "golden/usage.json").write_bytes(data)
+        assert words in failures(golden)["body"][1]
 
 
 def test_an_update_leaves_the_other_expectations_in_force(tested: Folder) -> None:
