@@ -30,6 +30,11 @@ BACK_TO_2 = (
         )
     ),
     "DROP INDEX runs_by_outcome",
+    "DROP INDEX attempts_by_time",
+    "DROP INDEX deliveries_of_digest",
+    "DROP INDEX deliveries_carried",
+    "ALTER TABLE deliveries DROP COLUMN digest",
+    "ALTER TABLE deliveries DROP COLUMN carried_by",
     "DROP INDEX deliveries_by_lane",
     "PRAGMA user_version = 2",
 )
