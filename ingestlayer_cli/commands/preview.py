@@ -39,7 +39,7 @@ def show(project: Project, arguments: Arguments) -> Exit:
     elif arguments.on("--link"):
         _say_links(result)
     else:
-        _draw(result, arguments)
+        _draw(project, result, arguments)
         if not arguments.on("--quiet"):
             note_real(project, [message["destination"] for message in _messages(result)], "emit sends it")
     if twin and not arguments.on("--quiet"):
@@ -130,12 +130,12 @@ def _say_links(result: Document) -> None:
         say(f"{BUILDER}#{quote(blocks)}")
 
 
-def _draw(result: Document, arguments: Arguments) -> None:
+def _draw(project: Project, result: Document, arguments: Arguments) -> None:
     from rich.console import Console
 
     from ..render.preview import preview
 
-    drawn = preview(result)
+    drawn = preview(result, project.timezone)
     title = f"ingestlayer preview {result['event']['type']}"
     for flag in ("--svg", "--html"):
         if arguments.on(flag):

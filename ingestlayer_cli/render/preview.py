@@ -11,7 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..destinations.base import in_thread
+from ..language.expressions import dotted
+from ..system.clock import parse_time
 from ..system.terminal import clean
+from ..system.zones import local
 from .message import message
 
 LONGEST = 400  # characters of a value
@@ -20,8 +23,8 @@ MOST = 20  # values that a step set
 _MARKS = {"continue": ("✓", "green"), "drop": ("✗", "yellow"), "error": ("✗", "red")}
 
 
-def preview(result: dict[str, Any]) -> list[RenderableType]:
-    """Return what to print for the document of a preview."""
+def preview(result: dict[str, Any], timezone: str = "") -> list[RenderableType]:
+    """Return what to print for the document of a preview; the clock of its messages is that of a zone, else UTC."""
     event = result["event"]
     head = Text.assemble((clean(event["type"]), "bold"), "  ", (event["received_at"], "dim"))
     drawn: list[RenderableType] = [head]
@@ -34,12 +37,12 @@ def preview(result: dict[str, Any]) -> list[RenderableType]:
     for run in result["runs"]:
         drawn += [Text(), Text(clean(run["pipeline"]), "bold"), _trace(run)]
         for sent in run["messages"]:
-            drawn += [Text(), message(sent["destination"], sent["target"], sent["body"], _time(event))]
+            drawn += [Text(), message(sent["destination"], sent["target"], sent["body"], _time(event, timezone))]
     return drawn
 
 
-def _time(event: dict[str, Any]) -> str:
-    return str(event["received_at"][11:16])
+def _time(event: dict[str, Any], timezone: str) -> str:
+    return f"{local(parse_time(event['received_at'], 0), timezone):%H:%M}"
 
 
 def _trace(run: dict[str, Any]) -> RenderableType:
@@ -106,7 +109,7 @@ def _refs(changed: dict[str, Any]) -> Iterator[Text]:
     for name, value in changed.items():
         rows = list(value.items()) if isinstance(value, dict) else [("", value)]
         for key, inner in rows[:MOST]:
-            ref = f"${name}.{key}" if key else f"${name}"
+            ref = f"${dotted([name, key])}" if key else f"${name}"
             yield _line(f"{ref} = {_shown(inner)}")
         if len(rows) > MOST:
             yield _line(f"… {len(rows) - MOST:,} more")

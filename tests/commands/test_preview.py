@@ -134,6 +134,10 @@ def test_what_a_step_set_is_shown_as_templates_name_it(usage: Bench) -> None:
     out = shown(usage)
     assert "$entity.customer.name = Acme Inc" in out
     assert "$entity.customer.mrr = 1900" in out
+    head, *rows = (usage.root / "customers.csv").read_text().splitlines()
+    text = "".join(f"{row}\n" for row in (head + ",CSM Channel", *(row + ",#csm" for row in rows)))
+    (usage.root / "customers.csv").write_text(text)
+    assert '$entity.customer["CSM Channel"] = #csm' in shown(usage)
 
 
 def test_a_missing_entity_is_told(usage: Bench) -> None:
@@ -448,5 +452,6 @@ def test_at_shows_what_would_wait_and_until_when(bench: Bench) -> None:
     assert bench.run("preview", TYPE, "--json", "--at", "2026-12-24T20:00").json["event"]["received_at"] == (
         "2026-12-24T19:00:00.000Z"
     )
+    assert "APP   20:00" in said
     result = bench.run("preview", TYPE, "--at", "christmas")
     assert (result.code, "--at: christmas is no time" in result.err) == (2, True)
