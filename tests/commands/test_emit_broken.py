@@ -227,7 +227,6 @@ def test_why_tells_of_what_was_refused(broken: Folder) -> None:
         ["deliveries", "list"],
         ["store", "info"],
         ["store", "vacuum"],
-        [],
     ],
 )
 def test_what_needs_the_store_alone_works_and_names_the_file(broken: Folder, command: list[str]) -> None:
@@ -235,6 +234,12 @@ def test_what_needs_the_store_alone_works_and_names_the_file(broken: Folder, com
     assert result.code == 0, result
     assert "warning: " in result.err
     assert SETTINGS in result.err or EVENT in result.err
+
+
+def test_the_start_screen_names_the_file(broken: Folder) -> None:
+    result = broken.run()
+    assert result.code == 1, result
+    assert SETTINGS in result.out or EVENT in result.out
 
 
 def test_without_ingestlayer_toml_and_a_store_there_is_no_project(project: Folder) -> None:

@@ -156,4 +156,4 @@ class Pipe:
         """Return the text of every message that was queued, in order."""
         with Runtime(self.project(), clock=self.clock) as runtime:
             rows = database(runtime.store).rows("SELECT body FROM deliveries ORDER BY seq")
-        return [json.loads(body)["text"].partition(": ")[2] for (body,) in rows]
+        return [json.loads(body)["text"].removeprefix("Resolved: ").partition(": ")[2] for (body,) in rows]
