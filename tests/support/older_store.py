@@ -22,10 +22,6 @@ BACK_TO_2 = (
     "ALTER TABLE deliveries DROP COLUMN thread",
     "ALTER TABLE deliveries DROP COLUMN superseded_by",
     "ALTER TABLE deliveries DROP COLUMN rate",
-    "DROP INDEX deliveries_of_digest",
-    "DROP INDEX deliveries_carried",
-    "ALTER TABLE deliveries DROP COLUMN digest",
-    "ALTER TABLE deliveries DROP COLUMN carried_by",
     *(
         f"DROP TABLE {table}"
         for table in (
@@ -40,7 +36,6 @@ BACK_TO_2 = (
     "ALTER TABLE deliveries DROP COLUMN digest",
     "ALTER TABLE deliveries DROP COLUMN carried_by",
     "DROP INDEX deliveries_by_lane",
-    "DROP INDEX IF EXISTS attempts_by_time",
     "PRAGMA user_version = 2",
 )
 
