@@ -84,7 +84,10 @@ def test_a_list_says_who_what_and_which_pipeline_beside_a_short_id(
     lines = mixed.here("deliveries", "list").out.splitlines()
     assert max(map(len, lines)) <= columns
     first = [line for line in lines if line.startswith("dlv_")]
-    assert [line.split()[-3:-1] for line in first] == [[who, "limits"] for who in ("c4", "c2", "c1", "c0")]
+    told = [line.split() for line in first]  # ids of one moment take more room, and leave less to the title
+    assert [[word for word in words if word.startswith(("c", "limits"))][:2] for words in told] == [
+        [who, "limits"] for who in ("c4", "c2", "c1", "c0")
+    ]
     short = [line.split()[0] for line in first]
     assert [mixed.run("deliveries", "show", id_, "--json").json["id"] for id_ in short] == [row["id"] for row in rows]
     assert "    next " in lines[1]

@@ -189,7 +189,8 @@ def backtested(runtime: Runtime, old: Runtime, places: dict[str, int], by_time: 
     for pair in pairs_of(runtime, old, by_time):
         for side, told in ((pair.before, before), (pair.after, after)):
             if side.outcome:
-                reason = "" if side.outcome == "queued" else side.reason
+                # Beside what a run says, a backtest tells the values of what did not hold.
+                reason = "" if side.outcome == "queued" else str(side.reason).partition("; not ")[0]
                 told.add(pair.event.id, pair.pipeline, side.outcome, reason, side.targets, side.bodies)
     assert before.found == emitted(old, places)
     return after.found

@@ -56,7 +56,9 @@ def test_two_of_them_may_serve_from_one_file(project: Folder) -> None:
     assert project.count("events") == 60
 
 
-def test_a_database_that_is_away_is_503_and_takes_on_once_it_is_back(shared_posting: Posting) -> None:
+def test_a_database_that_is_away_is_503_where_nothing_is_kept_beside_it(shared_posting: Posting) -> None:
+    settings = shared_posting.root / "ingestlayer.toml"
+    settings.write_text(settings.read_text().replace("[store]\n", "[store]\nspool = false\n"))
     address = urlsplit(os.environ["DATABASE_URL"])
     assert address.port is not None
     with Relay(address.port) as relay:
