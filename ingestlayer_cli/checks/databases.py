@@ -1,14 +1,13 @@
 """Sources that are databases: a query on SQLite or PostgreSQL, for reading alone."""
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote
 
 from ..entities.reading.faults import visible
 from ..project.check_table import SECRET
+from ..system.addresses import without_password
 from ..system.errors import ProjectError
 from .base import MORE_TIME, SourceError, SourceRow, excerpt, with_secrets
 
@@ -87,7 +86,7 @@ class Postgres:
                     for number, cells in enumerate(cursor, start=1):
                         yield SourceRow(number, dict(zip(names, map(_plain, cells), strict=True)))
         except psycopg.Error as error:
-            words = excerpt(_without_secrets(str(error), address))
+            words = excerpt(without_password(str(error), address))
             raise SourceError(f"PostgreSQL: {words}", _hint_of(error, self._address)) from None
 
 
@@ -137,16 +136,6 @@ def _once(source: str, names: list[str]) -> list[str]:
         words = f'{source}: the query has the column "{visible(twice)}" twice'
         raise SourceError(words, f'give one of them another name: {visible(twice)} AS "…"')
     return names
-
-
-def _without_secrets(text: str, address: str) -> str:
-    """Take an address and its password out of what a driver says."""
-    text = text.replace(address, "[address]")
-    found = re.search(r"://[^:/@]*:([^@]+)@|password=('[^']*'|\S+)", address)
-    secret = next(filter(None, found.groups()), "").strip("'") if found else ""
-    for said in {secret, unquote(secret)} - {""}:
-        text = text.replace(said, "[secret]")
-    return text
 
 
 def _plain(value: Any) -> Any:

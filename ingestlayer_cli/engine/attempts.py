@@ -1,5 +1,7 @@
 """What an attempt makes of its delivery: a destination's word, or what a look into its history has told."""
 
+from typing import Any
+
 from ..model.sending import NotConnected, Refused, Result, Retry, Sent, Unknown
 from ..store.contract.sending import Attempt, Claimed, Doubtful
 from ..system.clock import HOUR, MINUTE, SECOND
@@ -53,12 +55,14 @@ def judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
     return _retried(result, claimed, at, now)
 
 
-def outside_hours(claimed: Claimed, now: int) -> Attempt | None:
-    """Let a delivery wait until its hours begin, where they were over before it was sent; that is no attempt."""
+def outside_hours(directions: dict[str, Any], now: int) -> Attempt | None:
+    """Let a delivery wait until its hours begin, where it has some and is outside them; that is no attempt."""
+    if "hours" not in directions:
+        return None
     from ..system.hours import opens_at
     from ..system.zones import moment_of
 
-    hours = claimed.directions["hours"]
+    hours = directions["hours"]
     opens = opens_at(hours, now)
     if opens is None or opens == now:
         return None

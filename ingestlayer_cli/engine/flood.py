@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from ..destinations.base import Destination, Listed
 from ..model import families
 from ..model.events import encode
-from ..store.contract.sending import Attempt, Claimed, Gathered
+from ..store.contract.sending import Attempt, Claimed
 from ..system.rates import parse_rate
 from ..system.zones import Moment, moment_of
+from .attempts import outside_hours
 from .gathering import KEPT, MOST, TRIES
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def _said(stored: "StoredOutbox", claimed: Claimed, rate: str, now: int, until: 
     """Return a delivery that says what is due beside it, too, and that nothing goes `until` then."""
     member: type[Destination] = families.member("destinations", families.kind_of(claimed.destination))
     for _ in range(TRIES):
-        others = [other for other in stored.beside(claimed, now, MOST, SHOWN) if _may_go(other, now)]
+        others = [
+            other for other in stored.beside(claimed, now, MOST, SHOWN) if outside_hours(other.directions, now) is None
+        ]
         if not others and until is None:
             break
         lines = [_line(claimed.body, claimed.directions)]
@@ -56,12 +59,3 @@ def _said(stored: "StoredOutbox", claimed: Claimed, rate: str, now: int, until: 
 
 def _line(body: str | None, directions: dict[str, Any]) -> Listed:
     return Listed(json.loads(body) if body else None, directions)
-
-
-def _may_go(other: Gathered, now: int) -> bool:
-    """Say whether a message is within its hours."""
-    if "hours" not in other.directions:
-        return True
-    from ..system.hours import opens_at
-
-    return opens_at(other.directions["hours"], now) in (None, now)

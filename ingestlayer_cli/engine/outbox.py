@@ -150,7 +150,7 @@ class Outbox:
         False for what is not sent now: the hours that it goes in are over, or the budget of its channel is used up.
         """
         at = self._clock.now()
-        if "hours" in claimed.directions and (later := outside_hours(claimed, at)) is not None:
+        if (later := outside_hours(claimed.directions, at)) is not None:
             self._stored.record(claimed, later, self._owner)
             return False
         if claimed.thread is None and (rate := self.connections.budget(claimed.destination, claimed.target)):

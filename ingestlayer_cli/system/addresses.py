@@ -58,3 +58,20 @@ def quote(value: str) -> str:
     """Percent-encode a value for one place inside a URL (RFC 3986, unreserved characters stay)."""
     octets = value.encode("utf-8", "replace")
     return "".join([chr(octet) if octet in _URL_SAFE else f"%{octet:02X}" for octet in octets])
+
+
+def without_password(text: str, address: str) -> str:
+    """Take the address of a database, and its password, out of what a driver says.
+
+    It is a URL, or the words and values of libpq: https://www.postgresql.org/docs/current/libpq-connect.html
+    """
+    if not address:
+        return text
+    from urllib.parse import unquote
+
+    text = text.replace(address, "[address]")
+    found = re.search(r"://[^:/@]*:([^@]+)@|password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)|[?&]password=([^&\s]+)", address)
+    secret = next(filter(None, found.groups()), "").strip("'") if found else ""
+    for word in {secret, unquote(secret)} - {""}:
+        text = text.replace(word, "[secret]")
+    return text

@@ -24,11 +24,6 @@ def opens_at(hours: Hours, at: int) -> int | None:
     return None
 
 
-def is_open(hours: Hours, at: int) -> bool:
-    """Say whether a time is within the hours."""
-    return opens_at(hours, at) == at
-
-
 def _of_day(hours: Hours, today: date, days: int) -> tuple[int, ...]:
     """Return when the hours of a day begin and end; the same time where it has none."""
     try:

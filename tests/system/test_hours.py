@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli.system.hours import is_open, opens_at
+from ingestlayer_cli.system.hours import opens_at
 from tests.support.clock import at
 
 
@@ -26,7 +26,7 @@ def hours(**more: Any) -> dict[str, Any]:
 )
 def test_what_is_outside_waits_for_the_next_opening(when: str, opens: str) -> None:
     assert opens_at(hours(), at(when)) == at(opens)
-    assert is_open(hours(), at(when)) == (when == opens)
+    assert (opens_at(hours(), at(when)) == at(when)) == (when == opens)
 
 
 def test_a_holiday_is_no_day() -> None:
@@ -36,14 +36,14 @@ def test_a_holiday_is_no_day() -> None:
 
 def test_hours_over_midnight_are_of_the_day_on_which_they_begin() -> None:
     night = hours(**{"days": [4], "from": 22 * 60, "to": 6 * 60})
-    assert is_open(night, at("2026-12-05T05:59:00Z"))
+    assert opens_at(night, at("2026-12-05T05:59:00Z")) == at("2026-12-05T05:59:00Z")
     assert opens_at(night, at("2026-12-05T06:00:00Z")) == at("2026-12-11T22:00:00Z")
 
 
 def test_a_whole_day_is_from_midnight_to_midnight() -> None:
     always = hours(**{"days": [0], "from": 0, "to": 24 * 60})
     assert opens_at(always, at("2026-12-06T23:59:59Z")) == at("2026-12-07T00:00:00Z")
-    assert is_open(always, at("2026-12-07T23:59:59Z"))
+    assert opens_at(always, at("2026-12-07T23:59:59Z")) == at("2026-12-07T23:59:59Z")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """What PostgreSQL, and the way to it, say in words with a remedy; never with a password."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import unquote
 
+from ...system.addresses import without_password
 from ...system.errors import StoreError, UsageError
 from ..contract.accepting import AwayError, RepeatError
 from .address import Address
@@ -42,7 +41,7 @@ def errors(address: Address, conninfo: str, patience: float) -> Iterator[None]:
 
 def _in_words(error: Any, address: Address, conninfo: str, patience: float) -> StoreError:
     """Return the error for one of psycopg's."""
-    state, said = error.sqlstate or "", _first_line(without_secrets(str(error), conninfo))
+    state, said = error.sqlstate or "", _first_line(without_password(str(error), conninfo))
     store = f"the store {address.label}"
     if state in _IN_THE_WAY:
         return RepeatError(f"{store}: others were in the way: {said}", "try again")
@@ -67,18 +66,6 @@ def is_away(error: Any) -> bool:
     if isinstance(error, PipelineAborted):  # a statement before it failed
         return False
     return state.startswith(_AWAY) or (isinstance(error, OperationalError | InterfaceError) and not state)
-
-
-def without_secrets(text: str, conninfo: str) -> str:
-    """Take an address and its password out of what a driver says."""
-    if not conninfo:
-        return text
-    text = text.replace(conninfo, "[address]")
-    found = re.search(r"://[^:/@]*:([^@]+)@|password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)|[?&]password=([^&\s]+)", conninfo)
-    secret = next(filter(None, found.groups()), "").strip("'") if found else ""
-    for word in {secret, unquote(secret)} - {""}:
-        text = text.replace(word, "[secret]")
-    return text
 
 
 def _first_line(text: str) -> str:
