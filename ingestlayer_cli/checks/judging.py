@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..entities.reading.cells import key_text, odd_key
 from ..entities.reading.faults import visible
 from ..entities.reading.written import Plain, Proposal, numbers_of
-from ..language.conditions import Condition, Value, show
+from ..language.conditions import Condition, Value, divisors, show
 from ..language.expressions import Node, evaluator, refs, to_number
 from ..model.crossings import level_of
 from ..system.errors import Problem, count_of, near_miss
@@ -320,14 +320,6 @@ def _trimmed(part: Any) -> Any:
 
 def _escaped(found: "re.Match[str]") -> str:
     return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
-
-
-def divisors(node: Node) -> Iterator[Node]:
-    """Yield what an expression divides by, where that has refs: its limits."""
-    if node[0] == "/" and refs(node[2]):
-        yield node[2]
-    for child in node[1:] if node[0] not in ("lit", "ref", "list") else ():
-        yield from divisors(child)
 
 
 def _flat(node: Node) -> Node:

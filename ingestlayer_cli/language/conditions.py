@@ -1,6 +1,6 @@
 """Conditions: whether one holds, and why, with the values put in: `used/limit = 9700/10000 = 0.97 < 1`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .expressions import COMPARISONS, Node, Scope, dotted, evaluator, getter, kleene, refs, to_number, truth
@@ -52,6 +52,14 @@ class Value:
         """Return the number, null for what is none, and how it came about: `used/limit = 9700/10000 = 0.97`."""
         value = self._run(scope)
         return to_number(value), self._words(scope, value, False)
+
+
+def divisors(node: Node) -> Iterator[Node]:
+    """Yield what an expression divides by, where that has refs: its limits."""
+    if node[0] == "/" and refs(node[2]):
+        yield node[2]
+    for child in node[1:] if node[0] not in ("lit", "ref", "list") else ():
+        yield from divisors(child)
 
 
 def hides(node: Node, scope: Scope, told: Scope) -> bool:

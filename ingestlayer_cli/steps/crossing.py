@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from ..language.conditions import Value, show
-from ..language.expressions import Node, Scope, evaluator, refs, to_number
+from ..language.conditions import Value, divisors, show
+from ..language.expressions import Scope, evaluator, to_number
 from ..language.templates import Template
 from ..model.crossings import Held, kept_of, level_of
 from ..model.events import Event
@@ -88,7 +88,7 @@ class Crossing(Step):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        self._limits = [evaluator(node) for node in _divisors(self.value.node)]
+        self._limits = [evaluator(node) for node in divisors(self.value.node)]
         self._lowest = show(self.levels[0])
 
     @classmethod
@@ -212,11 +212,3 @@ class Crossing(Step):
 
 
 _NOTHING = Held()
-
-
-def _divisors(node: Node) -> Iterator[Node]:
-    """Yield what an expression divides by, where that has refs."""
-    if node[0] == "/" and refs(node[2]):
-        yield node[2]
-    for child in node[1:] if node[0] not in ("lit", "ref", "list") else ():
-        yield from _divisors(child)
