@@ -21,6 +21,8 @@ def run(
 
     from ..engine.runtime import Runtime
     from ..operations import testing
+    from ..operations.testing import goldens
+    from ..operations.testing.cases import cases, document
     from ..project import load
     from ..system.console import Progress, say, say_json
     from ..system.errors import Exit
@@ -33,19 +35,19 @@ def run(
     outcomes, seconds = [], []
     progress = Progress("test", quiet)
     with Runtime(project, keep=False) as runtime:
-        for case in testing.cases(project, pipeline):
+        for case in cases(project, pipeline):
             started = perf_counter()
             outcomes.append(testing.run(runtime, case, update))
             seconds.append(perf_counter() - started)
             progress.at(len(outcomes))
     progress.end()
-    written = testing.update(outcomes) if update else []
+    written = goldens.update(outcomes) if update else []
     if junit is not None:
         _report(junit, outcomes, seconds)
     failures = sum(bool(outcome.failures) for outcome in outcomes)
     counts = {"passed": len(outcomes) - failures, "failed": failures}
     if json:
-        tests = [testing.document(outcome) for outcome in outcomes]
+        tests = [document(outcome) for outcome in outcomes]
         say_json({**counts, "seconds": round(sum(seconds), 3), "updated": written, "tests": tests})
         return Exit.FOUND if failures else Exit.OK
     _draw(outcomes, quiet)

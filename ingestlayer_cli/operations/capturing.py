@@ -23,6 +23,7 @@ from ..system.errors import ProjectError, RejectedError, UsageError
 from . import testing
 from .making import in_toml
 from .masking import Masking
+from .testing.cases import Case, CaseOutcome
 
 DEPTHS = (0, 1, 2, 4, 8, 16)  # how far back what steps remembered is followed
 MOST = 50  # events before it
@@ -161,9 +162,9 @@ class _One:
         """Return where masked events go: a target may be of an event's value."""
         return then._replace(targets=sorted(map(self.masking.text, then.targets)))
 
-    def _run(self, test: dict[str, Any]) -> testing.CaseOutcome:
+    def _run(self, test: dict[str, Any]) -> CaseOutcome:
         data = tomllib.loads("\n".join(self._lines({"name": "captured", **test})))["tests"][0]
-        return testing.run(self.runtime, testing.Case(self.row, self.file, 1, data))
+        return testing.run(self.runtime, Case(self.row, self.file, 1, data))
 
     def _scene(self, before: list[Event]) -> dict[str, Any]:
         entities = self._entities([self.event, *before])

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from ..operations.testing import CaseOutcome, Failure
+from ..operations.testing.cases import CaseOutcome, Failure
 from ..system.terminal import clean
 from .preview import preview
 

@@ -12,6 +12,7 @@ from ingestlayer_cli.operations.backtest import Pair, backtest
 from ingestlayer_cli.operations.naming import named
 from ingestlayer_cli.operations.player import ReplayOptions
 from ingestlayer_cli.operations.replay import Sending, choose, plan, replay
+from ingestlayer_cli.operations.testing.cases import cases
 from ingestlayer_cli.project import Project
 from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.project.lint.inspect import inspect
@@ -133,7 +134,7 @@ class Pipe:
         with Runtime(self.project(), clock=self.clock) as runtime:
             return [
                 [f"{it.expectation}: {it.got}" for it in testing.run(runtime, case).failures]
-                for case in testing.cases(runtime.project)
+                for case in cases(runtime.project)
             ]
 
     def select(self, sql: str) -> list[Any]:
