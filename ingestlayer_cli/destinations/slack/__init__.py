@@ -3,22 +3,23 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from ...language.conditions import Condition
 from ...language.expressions import Scope
-from ...language.templates import Template, as_text, url_text
-from ...model.families import Duration, JsonFile, Section, WrongKeyError
+from ...language.templates import Template
+from ...model.families import Duration, WrongKeyError
 from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
 from ...system.patterns import lazy
-from ...system.zones import Moment, moment_of
+from ...system.zones import Moment
 from ..base import Composing, Connection, Destination, Draw, Limit, Listed, Remark, Target
 from . import kit as kit
 from . import mention as mentions
 from . import text as texts
 from .digest import Digest
+from .message import SlackMessage
 from .workspaces import connection_of
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ _TOKEN = lazy(r"xox[a-z][-.]|xapp-")
 _LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
 _ICON = lazy(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
 _NO_MARKUP = str.maketrans("<>", "‹›")
-_LONG = 250
-_COLOR = lazy(r"good|warning|danger|#[0-9a-fA-F]{6}")
-_GOOD = "good"
 
 
 def _written(value: str) -> int:
@@ -42,64 +40,6 @@ def _written(value: str) -> int:
 
 def _in_url(value: str) -> int:
     return len(quote(value))
-
-
-class Button(Section):
-    """A button that opens a link.
-
-    Where the link comes out as none, a line says so in its place.
-
-        buttons = [{ text = "Open account", url = "https://crm.example/$event.customer_id", style = "primary" }]
-    """
-
-    text: Annotated[Template, "What is on it."]
-    url: Annotated[Template, "What it opens; values in it are percent-encoded."]
-    style: Annotated[Literal["primary", "danger"] | None, "Green or red; without it grey."] = None
-
-
-class SlackMessage(Section):
-    """What a message says. Without it: the event's name and its fields.
-
-    In every text the author's markup works, and a value's does not.
-
-        [destinations.message]
-        title = "$entity.customer.name is out of $event.metric"
-        text = "${event.used | number} of ${event.limit | number} used"
-        fields = { Plan = "$event.plan" }
-        context = "owner: $entity.customer.csm_email"
-        color = "danger"
-        buttons = [{ text = "Open account", url = "https://crm.example/$event.customer_id" }]
-
-        [destinations.message]
-        blocks = "blocks/alert.json"
-    """
-
-    title: Annotated[Template | None, "Its headline; without it the event's type."] = None
-    text: Annotated[Template | None, "What it says below that."] = None
-    fields: Annotated[dict[str, Template], "Names and values, in two columns."] = {}
-    context: Annotated[Template | None, "A line in small letters at its end."] = None
-    color: Annotated[str | None, "The bar beside its last line: good, warning, danger or #2eb67d."] = None
-    buttons: Annotated[list[Button], "Links as buttons."] = []
-    blocks: Annotated[JsonFile | None, "A file of Block Kit blocks, in place of all others."] = None
-
-    @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
-        blocks = values.get("blocks")
-        if blocks is not None:
-            from .blocks_file import compiled
-
-            try:
-                values["blocks"] = compiled(blocks)
-            except ValueError as error:
-                raise WrongKeyError(str(error), "blocks") from None
-            if idle := [name for name in ("fields", "context", "buttons") if values.get(name)]:
-                words = f"`blocks` is the whole message: {', '.join(idle)} would not show; put them into the file"
-                raise WrongKeyError(words, idle[0])
-        if not _COLOR.fullmatch(values.get("color", "good")):
-            raise WrongKeyError('color is "good", "warning", "danger", or as in "#2eb67d"', "color")
-        if len(values.get("buttons", [])) > kit.MAX_BUTTONS:
-            raise WrongKeyError(f"a message takes at most {kit.MAX_BUTTONS} buttons", "buttons")
-        return values
 
 
 class Slack(Destination):
@@ -214,10 +154,8 @@ class Slack(Destination):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        message = values.get("message") or {}
-        self._message = SlackMessage(**{**message, "buttons": [Button(**row) for row in message.get("buttons", [])]})
+        self._message = SlackMessage(**(values.get("message") or {}))
         self._digest = Digest(**values["digest"]) if values.get("digest") else None
-        self._fields = [(texts.tidy(name, quotes=True), value) for name, value in self._message.fields.items()]
 
     @classmethod
     def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -264,9 +202,8 @@ class Slack(Destination):
         if self._digest is not None:
             from .digest_layout import directions
 
-            title = self._message.title
-            words = texts.undated(texts.said(title, composing.scope, quotes=False).strip()) if title else ""
-            found["digest"] = directions(self._digest, composing, words or composing.event.type, self.timezone)
+            title = self._message.headline(composing.scope) or composing.event.type
+            found["digest"] = directions(self._digest, composing, title, self.timezone)
         if self.thread is not None and (key := self.thread.key(composing.scope)):
             found |= {"thread": key, "window": self.thread_window} | ({"update": True} if self.update else {})
         found |= mentions.directions(self._owners(composing.scope))
@@ -279,18 +216,9 @@ class Slack(Destination):
         return found
 
     def compose(self, composing: Composing) -> dict[str, Any]:
-        event, way = composing.event, f"`ingestlayer events show {composing.event.id}`"
-        scope, message = composing.scope, self._message
-        title = texts.undated(texts.said(message.title, scope, quotes=False).strip()) if message.title else ""
-        is_over = self._is_over(scope)
-        title = f"Resolved: {title or event.type}" if is_over else title
-        text = texts.said(message.text, scope).strip() if message.text else ""
-        if self._message.blocks:
-            blocks = self._own_blocks(composing, way, is_over)
-        else:
-            blocks = self._blocks(composing, title or event.type, text, way, is_over)
-        fallback = texts.clip(texts.undated(": ".join(filter(None, (title, text)))) or event.type, kit.MAX_FALLBACK)
-        body = {"text": fallback, **kit.barred(blocks, _GOOD if is_over else message.color)}
+        event, scope = composing.event, composing.scope
+        mention = mentions.line(self._owners(scope))
+        body = self._message.body(composing, mention, self._is_over(scope), self.timezone)
         if composing.connection == "webhook":  # its channel is fixed, and it takes no metadata
             return body
         # Slack drops metadata whose event_type is not of letters, digits and underscores.
@@ -315,65 +243,8 @@ class Slack(Destination):
             return self.resolved.holds(scope)
         return bool(scope.get("crossing", {}).get("direction") == "down")
 
-    def _own_blocks(self, composing: Composing, way: str, is_over: bool) -> list[kit.Block]:
-        """Return the blocks of the author's file; a mention and the mark of a replay come after them."""
-        from .blocks_layout import laid_out
-
-        mention = self._mention(composing.scope)
-        more = [kit.section(mention)] if mention else []
-        if composing.mark:
-            more.append(kit.context(composing.mark))
-        if is_over:
-            more.append(kit.context("Resolved"))
-        room = kit.MAX_BLOCKS - len(more)
-        own = laid_out(self._message.blocks or [], composing.scope, way, room)
-        if is_over:
-            own = [block for block in own or () if block["type"] != "actions"]
-        return kit.fit([*(own or [kit.context(f"nothing to show, {way}")]), *more], way)
-
-    def _blocks(self, composing: Composing, title: str, text: str, way: str, is_over: bool) -> list[kit.Block]:
-        event, scope, message = composing.event, composing.scope, self._message
-        mention = self._mention(scope)
-        # A long text may be cut, and whom it is for must not be lost.
-        lines = [text, mention] if len(text) > _LONG else ["\n".join(filter(None, (text, mention)))]
-        pairs = [(name, texts.said(value, scope)) for name, value in self._fields]
-        if not (pairs or message.text):
-            pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in scope["body"].items()]
-        buttons, notes = self._buttons(scope) if not is_over else ([], [])
-        context = texts.said(message.context, scope).strip() if message.context else ""
-        at = texts.dated(moment_of(event.received_at, self.timezone))
-        where = f"{texts.escape(composing.pipeline)} · {at} · {event.id}"
-        where += f" · {composing.mark}" if composing.mark else ""
-        blocks = [kit.header(title), *(kit.section(line) for line in lines if line), *kit.fields(pairs, way)]
-        if buttons:
-            blocks.append({"type": "actions", "elements": buttons})
-        blocks += [kit.context(line) for line in ("\n".join(notes), context, where) if line]
-        said = [*lines, *notes, context, where, *(words for pair in pairs for words in pair)]
-        small = kit.is_small(title, said, buttons)
-        return blocks if small else kit.fit(blocks, way)
-
-    def _mention(self, scope: Scope) -> str:
-        return mentions.line(self._owners(scope))
-
     def _owners(self, scope: Scope) -> tuple[mentions.Mentioned, ...]:
         return mentions.owners(self.mention.render(scope)) if self.mention else ()
-
-    def _buttons(self, scope: Scope) -> tuple[list[kit.Block], list[str]]:
-        """Return the buttons, and a note for each whose link Slack would refuse."""
-        found: list[kit.Block] = []
-        notes = []
-        room = kit.MAX_URLS
-        for number, row in enumerate(self._message.buttons):
-            label, url = texts.undated(texts.said(row.text, scope, quotes=False)), url_text(row.url, scope)
-            problem = texts.url_problem(url)
-            if problem is None and len(url) > room:
-                problem = "the links of this message are too long together"
-            if problem is None:
-                room -= len(url)
-                found.append(kit.button(label.strip() or "—", url, number, row.style))
-            else:
-                notes.append(kit.no_button(label, problem))
-        return found, notes
 
     @classmethod
     def gathered(cls, id_: str, body: dict[str, Any], told: list[dict[str, Any]], at: int) -> dict[str, Any]:

@@ -1,0 +1,149 @@
+"""What a message in Slack says: the table of a destination, and the body that comes of it."""
+
+from typing import Annotated, Any, Literal
+
+from ...language.expressions import Scope
+from ...language.templates import Template, as_text, url_text
+from ...model.families import JsonFile, Section, WrongKeyError
+from ...system.patterns import lazy
+from ...system.zones import moment_of
+from ..base import Composing
+from . import kit as kit
+from . import text as texts
+
+_LONG = 250
+_COLOR = lazy(r"good|warning|danger|#[0-9a-fA-F]{6}")
+_GOOD = "good"
+
+
+class Button(Section):
+    """A button that opens a link.
+
+    Where the link comes out as none, a line says so in its place.
+
+        buttons = [{ text = "Open account", url = "https://crm.example/$event.customer_id", style = "primary" }]
+    """
+
+    text: Annotated[Template, "What is on it."]
+    url: Annotated[Template, "What it opens; values in it are percent-encoded."]
+    style: Annotated[Literal["primary", "danger"] | None, "Green or red; without it grey."] = None
+
+
+class SlackMessage(Section):
+    """What a message says. Without it: the event's name and its fields.
+
+    In every text the author's markup works, and a value's does not.
+
+        [destinations.message]
+        title = "$entity.customer.name is out of $event.metric"
+        text = "${event.used | number} of ${event.limit | number} used"
+        fields = { Plan = "$event.plan" }
+        context = "owner: $entity.customer.csm_email"
+        color = "danger"
+        buttons = [{ text = "Open account", url = "https://crm.example/$event.customer_id" }]
+
+        [destinations.message]
+        blocks = "blocks/alert.json"
+    """
+
+    title: Annotated[Template | None, "Its headline; without it the event's type."] = None
+    text: Annotated[Template | None, "What it says below that."] = None
+    fields: Annotated[dict[str, Template], "Names and values, in two columns."] = {}
+    context: Annotated[Template | None, "A line in small letters at its end."] = None
+    color: Annotated[str | None, "The bar beside its last line: good, warning, danger or #2eb67d."] = None
+    buttons: Annotated[list[Button], "Links as buttons."] = []
+    blocks: Annotated[JsonFile | None, "A file of Block Kit blocks, in place of all others."] = None
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self._buttons = [Button(**row) for row in values.get("buttons", [])]
+        self._pairs = [(texts.tidy(name, quotes=True), value) for name, value in self.fields.items()]
+
+    @classmethod
+    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+        blocks = values.get("blocks")
+        if blocks is not None:
+            from .blocks_file import compiled
+
+            try:
+                values["blocks"] = compiled(blocks)
+            except ValueError as error:
+                raise WrongKeyError(str(error), "blocks") from None
+            if idle := [name for name in ("fields", "context", "buttons") if values.get(name)]:
+                words = f"`blocks` is the whole message: {', '.join(idle)} would not show; put them into the file"
+                raise WrongKeyError(words, idle[0])
+        if not _COLOR.fullmatch(values.get("color", "good")):
+            raise WrongKeyError('color is "good", "warning", "danger", or as in "#2eb67d"', "color")
+        if len(values.get("buttons", [])) > kit.MAX_BUTTONS:
+            raise WrongKeyError(f"a message takes at most {kit.MAX_BUTTONS} buttons", "buttons")
+        return values
+
+    def headline(self, scope: Scope) -> str:
+        """Return its title as plain text, empty without one."""
+        return texts.undated(texts.said(self.title, scope, quotes=False).strip()) if self.title else ""
+
+    def body(self, composing: Composing, mention: str, is_over: bool, zone: str) -> dict[str, Any]:
+        """Return what it says; `mention` is the line that says whom it is for, `zone` that of its times."""
+        event, scope, way = composing.event, composing.scope, f"`ingestlayer events show {composing.event.id}`"
+        title = self.headline(scope)
+        title = f"Resolved: {title or event.type}" if is_over else title
+        text = texts.said(self.text, scope).strip() if self.text else ""
+        if self.blocks:
+            blocks = self._own_blocks(composing, mention, way, is_over)
+        else:
+            at = texts.dated(moment_of(event.received_at, zone))
+            where = f"{texts.escape(composing.pipeline)} · {at} · {event.id}"
+            where += f" · {composing.mark}" if composing.mark else ""
+            blocks = self._blocks(scope, title or event.type, [text, mention, where], way, is_over)
+        fallback = texts.clip(texts.undated(": ".join(filter(None, (title, text)))) or event.type, kit.MAX_FALLBACK)
+        return {"text": fallback, **kit.barred(blocks, _GOOD if is_over else self.color)}
+
+    def _own_blocks(self, composing: Composing, mention: str, way: str, is_over: bool) -> list[kit.Block]:
+        """Return the blocks of the author's file; a mention and the mark of a replay come after them."""
+        from .blocks_layout import laid_out
+
+        more = [kit.section(mention)] if mention else []
+        if composing.mark:
+            more.append(kit.context(composing.mark))
+        if is_over:
+            more.append(kit.context("Resolved"))
+        room = kit.MAX_BLOCKS - len(more)
+        own = laid_out(self.blocks or [], composing.scope, way, room)
+        if is_over:
+            own = [block for block in own or () if block["type"] != "actions"]
+        return kit.fit([*(own or [kit.context(f"nothing to show, {way}")]), *more], way)
+
+    def _blocks(self, scope: Scope, title: str, words: list[str], way: str, is_over: bool) -> list[kit.Block]:
+        """Return the blocks of a title and `words`: the text, the mention, and where the message comes from."""
+        text, mention, where = words
+        # A long text may be cut, and whom it is for must not be lost.
+        lines = [text, mention] if len(text) > _LONG else ["\n".join(filter(None, (text, mention)))]
+        pairs = [(name, texts.said(value, scope)) for name, value in self._pairs]
+        if not (pairs or self.text):
+            pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in scope["body"].items()]
+        buttons, notes = self._open(scope) if not is_over else ([], [])
+        context = texts.said(self.context, scope).strip() if self.context else ""
+        blocks = [kit.header(title), *(kit.section(line) for line in lines if line), *kit.fields(pairs, way)]
+        if buttons:
+            blocks.append({"type": "actions", "elements": buttons})
+        blocks += [kit.context(line) for line in ("\n".join(notes), context, where) if line]
+        said = [*lines, *notes, context, where, *(words for pair in pairs for words in pair)]
+        small = kit.is_small(title, said, buttons)
+        return blocks if small else kit.fit(blocks, way)
+
+    def _open(self, scope: Scope) -> tuple[list[kit.Block], list[str]]:
+        """Return the buttons, and a note for each whose link Slack would refuse."""
+        found: list[kit.Block] = []
+        notes = []
+        room = kit.MAX_URLS
+        for number, row in enumerate(self._buttons):
+            label, url = texts.undated(texts.said(row.text, scope, quotes=False)), url_text(row.url, scope)
+            problem = texts.url_problem(url)
+            if problem is None and len(url) > room:
+                problem = "the links of this message are too long together"
+            if problem is None:
+                room -= len(url)
+                found.append(kit.button(label.strip() or "—", url, number, row.style))
+            else:
+                notes.append(kit.no_button(label, problem))
+        return found, notes
