@@ -122,7 +122,8 @@ def _check_status(status: str | None) -> None:
 def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:
     """Compile `--where`; the error shows the place, and a field that no declaration has is remarked on."""
     from ..language.conditions import Condition
-    from ..language.expressions import ExpressionError, dotted, parse, refs
+    from ..language.expressions import dotted, refs
+    from ..language.parser import ExpressionError, parse
     from ..model.families import own_roots
     from ..system.errors import Problem, UsageError
 

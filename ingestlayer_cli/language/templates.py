@@ -7,7 +7,6 @@ every value and to no literal text.
 """
 
 import math
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,105 +14,11 @@ from typing import Any
 
 from ..system.addresses import quote
 from ..system.clock import parse_date_or_time
-from ..system.patterns import lazy
 from ..system.zones import as_moment, there
-from .expressions import (
-    SUBSCRIPTS,
-    Evaluator,
-    ExpressionError,
-    Own,
-    Parser,
-    Scope,
-    evaluator,
-    ref_path,
-    refs,
-    to_number,
-)
+from .expressions import Evaluator, Scope, evaluator, refs, to_number
 
 Part = str | dict[str, Any]
 Filter = Callable[..., Any]
-
-_REF = lazy(rf"\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*{SUBSCRIPTS}", re.ASCII | re.DOTALL)
-
-
-# Parsing --------------------------------------------------------------------------------------------------
-
-
-def parse(text: str, own: Own = tuple) -> list[Part]:
-    """Parse a template into its parts; ExpressionError with the position otherwise."""
-    parts: list[Part] = []
-    literal, at = "", 0
-    while (dollar := text.find("$", at)) >= 0:
-        literal += text[at:dollar]
-        if text.startswith("$$", dollar):
-            literal, at = literal + "$", dollar + 2
-            continue
-        hole, at = _hole(text, dollar, own)
-        if hole is None:
-            literal += "$"
-            continue
-        if literal:
-            parts.append(literal)
-        parts.append(hole)
-        literal = ""
-    literal += text[at:]
-    return [*parts, literal] if literal else parts
-
-
-def _hole(text: str, dollar: int, own: Own) -> tuple[Part | None, int]:
-    """Read what a dollar sign starts; a sign before anything else (`$5`) is itself."""
-    if text.startswith("${", dollar):
-        return _expression(text, dollar + 2, own)
-    match = _REF.match(text, dollar)
-    if match is None:
-        return None, dollar + 1
-    try:
-        path = ref_path(match[0], dollar, own=own)
-    except ExpressionError as error:
-        raise ExpressionError(f"{error.message}; a dollar sign itself is $$", dollar) from None
-    return {"node": ["ref", path], "filters": []}, match.end()
-
-
-def _expression(text: str, start: int, own: Own) -> tuple[Part, int]:
-    parser = Parser(text, start, bare=True, own=own)
-    node = parser.expression()
-    filters: list[list[Any]] = []
-    while parser.take("|"):
-        filters.append(_filter(parser))
-    if parser.kind != "op" or parser.value != "}":
-        raise parser.error("'|' or '}'")
-    return {"node": node, "filters": filters}, parser.at
-
-
-def _filter(parser: Parser) -> list[Any]:
-    name, start = parser.value, parser.start
-    if parser.kind != "name":
-        raise parser.error("the name of a filter")
-    if name not in FILTERS:
-        from ..system.errors import near_miss
-
-        known = near_miss(name, FILTERS) or f": there are {', '.join(FILTERS)}"
-        raise ExpressionError(f"unknown filter {name}{known}", start)
-    parser.advance()
-    arguments = _arguments(parser) if parser.take("(") else []
-    kinds = FILTERS[name][1]
-    fits = len(arguments) == len(kinds) and all(type(a) in kind for a, kind in zip(arguments, kinds, strict=True))
-    if not fits:
-        usage = {"truncate": "truncate(20)", "default": "default('none')"}.get(name, name)
-        raise ExpressionError(f"the filter is written {usage}", start)
-    return [name, arguments]
-
-
-def _arguments(parser: Parser) -> list[Any]:
-    found: list[Any] = []
-    while not parser.take(")"):
-        if found:
-            parser.expect(",", "',' or ')'")
-        kind, node = parser.kind, parser.atom()
-        if kind not in ("number", "string") and node[0] != "lit":
-            raise parser.error("a number or a text")
-        found.append(node[1])
-    return found
 
 
 def template_refs(parts: list[Part]) -> list[list[str]]:

@@ -21,9 +21,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
-from ..language import expressions, templates
 from ..language.conditions import Condition, Value
-from ..language.expressions import ExpressionError
+from ..language.parser import ExpressionError, parse, parse_template
 from ..language.templates import Template
 from ..model import families
 from ..model.redaction import ACTIONS
@@ -74,11 +73,11 @@ def _window(value: Any) -> int:
 
 
 def _parse_expression(text: str) -> Any:
-    return expressions.parse(text, own=families.own_roots)
+    return parse(text, own=families.own_roots)
 
 
 def _parse_template(text: str) -> Any:
-    return templates.parse(text, own=families.own_roots)
+    return parse_template(text, own=families.own_roots)
 
 
 def _condition(value: Any) -> dict[str, Any]:

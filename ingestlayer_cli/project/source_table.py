@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
-from ..language import expressions, templates
-from ..language.expressions import ExpressionError, refs
+from ..language.expressions import dotted, refs
+from ..language.parser import ExpressionError, parse, parse_template
 from ..language.templates import template_refs
 from ..system.clock import MINUTE
 from ..system.errors import as_written
@@ -21,20 +21,20 @@ def _known(text: str, paths: list[list[str]]) -> None:
     """Refuse refs to anything but what came; a header is known by its name in small letters."""
     for path in paths:
         if path[0] not in ROOTS:
-            words = f"${expressions.dotted(path)}: a source has $body and $header alone"
+            words = f"${dotted(path)}: a source has $body and $header alone"
             raise ExpressionError(words, max(text.find(path[0]) - 1, 0))
         if path[0] == "header" and path[1:]:
             path[1] = path[1].lower()
 
 
 def _parsed(text: str) -> list[Any]:
-    parts = templates.parse(text, own=lambda: ROOTS[1:])
+    parts = parse_template(text, own=lambda: ROOTS[1:])
     _known(text, template_refs(parts))
     return parts
 
 
 def _expression(text: str) -> Any:
-    node = expressions.parse(text, own=lambda: ROOTS[1:])
+    node = parse(text, own=lambda: ROOTS[1:])
     _known(text, refs(node))
     return node
 

@@ -4,14 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, model_validator
 
-from ..language import expressions
+from ..language.parser import parse
 from .check_table import problem_of
 from .entity_table import FormatTable
 from .models import Duration, EventType, SecretName, Strict, Zone, described, language_of, problem
 
 
 def _columns_value(value: Any) -> Any:
-    return language_of(lambda text: expressions.parse(text, columns=True), value, "an expression")
+    return language_of(lambda text: parse(text, columns=True), value, "an expression")
 
 
 ColumnExpression = Annotated[

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from ..language.conditions import Condition
-from ..language.expressions import ROOTS, parse
+from ..language.expressions import ROOTS
 from ..model.families import Section, WrongKeyError, own_roots
 from ..system.errors import as_written
 from .base import Context, Drop, Step
@@ -76,6 +76,8 @@ def _compared(index: int, row: dict[str, Any]) -> list[Any]:
 
 def _ref(field: str) -> Any:
     """Read `$event.used`, `event.used` or, for a field of the event, `used`."""
+    from ..language.parser import parse
+
     name = field.removeprefix("$")
     is_ref = name.split(".")[0] in (*ROOTS, *own_roots())
     node = parse(f"${name}" if is_ref else f"$event.{name}", own=own_roots)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestlayer_cli.language.conditions import Condition
-from ingestlayer_cli.language.expressions import ExpressionError, Node, Scope, dotted, evaluator, parse, refs
+from ingestlayer_cli.language.expressions import Node, Scope, dotted, evaluator, refs
+from ingestlayer_cli.language.parser import ExpressionError, parse
 
 EVENT = {
     "used": 10250,

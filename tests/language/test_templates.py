@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.language.expressions import ExpressionError, Scope
-from ingestlayer_cli.language.templates import FILTERS, Template, as_text, parse, template_refs
+from ingestlayer_cli.language.expressions import Scope
+from ingestlayer_cli.language.parser import ExpressionError
+from ingestlayer_cli.language.parser import parse_template as parse
+from ingestlayer_cli.language.templates import FILTERS, Template, as_text, template_refs
 
 ROOTS = "$event, $entity, $crossing, $body, $item"
 EVENT = {

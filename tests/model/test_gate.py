@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.language.templates import parse, template_refs
+from ingestlayer_cli.language.parser import parse_template as parse
+from ingestlayer_cli.language.templates import template_refs
 from ingestlayer_cli.model.declarations import Declaration
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.model.gate import MAX_KEY, MAX_PAYLOAD, MAX_TYPE, Gate, Raw, read_payload

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.language.conditions import Condition
-from ingestlayer_cli.language.expressions import parse
+from ingestlayer_cli.language.parser import parse
 from ingestlayer_cli.model.memory import Upsert, merged
 from ingestlayer_cli.store.contract.reading import Selection
 from tests.support.pipe import ALL, Pipe

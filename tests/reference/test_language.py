@@ -2,7 +2,8 @@
 
 import pytest
 
-from ingestlayer_cli.language.templates import FILTERS, Template, parse
+from ingestlayer_cli.language.parser import parse_template as parse
+from ingestlayer_cli.language.templates import FILTERS, Template
 from ingestlayer_cli.reference.language import SHOWN, topics
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from ingestlayer_cli.destinations.slack.mrkdwn import inline, plain, spans
 from ingestlayer_cli.destinations.slack.text import escape, literal, said, url_problem
-from ingestlayer_cli.language.templates import Template, parse
+from ingestlayer_cli.language.parser import parse_template as parse
+from ingestlayer_cli.language.templates import Template
 
 VALUES = [
     "10:100:5",

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.language.expressions import Node, evaluator, parse, truth
+from ingestlayer_cli.language.expressions import Node, evaluator, truth
+from ingestlayer_cli.language.parser import parse
 from ingestlayer_cli.project.lint.outcomes import can_hold, domain_of, is_always_null
 
 FIELDS: list[list[Any]] = [
