@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ..entities.file import Row
+from ..entities.table import Row
 from ..model.events import Event
 from ..model.memory import Outside, Seen, State, Traits, given_entity, laid_over, merged
 from ..store.contract.protocols import Store

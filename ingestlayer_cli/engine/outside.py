@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Collection, Container, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..entities.file import Row
 from ..entities.files import EntityFiles
 from ..model.memory import Foreseen
 from ..system.errors import ProjectError
+
+if TYPE_CHECKING:
+    from ..entities.table import Row
 
 Found = TypeVar("Found")
 MISSES = 100  # keys that neither a file nor the store has, and for which others like them are looked up in the store
@@ -35,7 +37,7 @@ class OutsideStore:
         self._secrets: dict[str, str | Exception] = {}
         self._missing = Foreseen()
 
-    def row(self, kind: str, key: str) -> Row | None:
+    def row(self, kind: str, key: str) -> "Row | None":
         """Return a row of a kind's file, or None."""
         if not self._files.sealed:
             return self._files.get(kind, key)

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..system.clock import DAY, Clock
 from ..system.errors import Problem, ProjectError, count_of
 from ..system.stamps import stamp_of
-from .file import EntityFile, Row, RowError
+
+if TYPE_CHECKING:
+    from .file import EntityFile
+    from .table import Row
 
 
 class EntityFiles:
@@ -26,7 +29,7 @@ class EntityFiles:
         self._unusable: dict[tuple[str, str | None], ProjectError] = {}
         self.sealed = False  # while the store is held: whoever asks for a file now would keep others waiting for it
 
-    def get(self, kind: str, key: str) -> Row | None:
+    def get(self, kind: str, key: str) -> "Row | None":
         """Return a row or None. Whether its file has changed is looked at once until `refresh()`.
 
         ProjectError where it cannot be used: `by` is the file as it was then.
@@ -44,7 +47,7 @@ class EntityFiles:
         finally:
             self._looked.add(kind)
 
-    def _again(self, kind: str, file: EntityFile, key: str) -> Row | None:
+    def _again(self, kind: str, file: "EntityFile", key: str) -> "Row | None":
         """Read once more what could not be read: its stamp must be of before what is told of it."""
         stamp = stamp_of(file.path)
         try:
@@ -53,6 +56,8 @@ class EntityFiles:
             unusable = error
         except OSError as error:
             unusable = ProjectError(f"{file.path} cannot be read: {error.strerror}", "check the file and its disk")
+        from .refusals import RowError
+
         unusable.by = file.path, stamp
         self._unusable[kind, key if isinstance(unusable, RowError) else None] = unusable
         raise unusable.copy()
@@ -95,7 +100,7 @@ class EntityFiles:
         file = self.file(kind)
         return file.problems() if file else []
 
-    def file(self, kind: str) -> EntityFile | None:
+    def file(self, kind: str) -> "EntityFile | None":
         """Return the file of a kind; None for one that only the store knows."""
         if self.sealed:
             raise RuntimeError(f"the file of {kind} is asked for while the store is held")
@@ -103,6 +108,8 @@ class EntityFiles:
         if table is None:
             return None
         if kind not in self._files:
+            from .file import EntityFile
+
             path = os.path.join(self._root, table["file"])
             settings = {name: table[name] for name in ("types", "columns", "format")}
             self._files[kind] = EntityFile(kind, path, table["key"], index_dir=self._index, **settings)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from ..system.errors import ProjectError, near_miss
 from .reading.cells import TEXTS, fit, key_text, typed
@@ -19,6 +19,17 @@ Place = tuple[int, int, int]
 UNREADABLE = "\0"
 
 FORMS = {".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+
+
+class Row(NamedTuple):
+    """One row of an entity file."""
+
+    values: dict[str, Any]
+    """Every column, typed. An empty CSV cell is None; a value that does not fit its type stays as it is."""
+    line: int
+    """The line where the record starts, from 1 (CSV, NDJSON); the ordinal of the record, from 1 (JSON)."""
+    duplicates: tuple[int, ...] = ()
+    """The lines (ordinals) of the later records with the same key; this row is the first one."""
 
 
 class Table:

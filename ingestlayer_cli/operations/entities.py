@@ -11,11 +11,11 @@ from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 from ..engine.runtime import Runtime
-from ..entities import EntityFile, Row
+from ..entities.file import EntityFile
 from ..entities.reading.cells import WANTED, fit, key_text
 from ..entities.reading.faults import Fault, Record, WholeFileError, visible
 from ..entities.reading.json_rows import shown
-from ..entities.table import Table, form_of
+from ..entities.table import Row, Table, form_of
 from ..language.expressions import equal
 from ..model import families
 from ..model.declarations import unsound

@@ -20,7 +20,7 @@ ROUNDS = 41
 STRIDE = 7_368_787
 LOOK_UP = """
 import os, sys
-from ingestlayer_cli.entities import EntityFile
+from ingestlayer_cli.entities.file import EntityFile
 with EntityFile("customer", sys.argv[1], "customer_id", {"mrr": "number"}, sys.argv[2]) as file:
     row = file.get(sys.argv[3])
 if row is None:
@@ -28,7 +28,7 @@ if row is None:
 """
 LOOK_UP_MANY = """
 import random, sys, time
-from ingestlayer_cli.entities import EntityFile
+from ingestlayer_cli.entities.file import EntityFile
 rows, picks = int(sys.argv[3]), 100_000
 with EntityFile("customer", sys.argv[1], "customer_id", {"mrr": "number"}, sys.argv[2]) as file:
     for name, among in (("any row", rows), ("5,000 rows", 5_000)):

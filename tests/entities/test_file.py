@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.entities import EntityFile, Row
+from ingestlayer_cli.entities.file import EntityFile
+from ingestlayer_cli.entities.table import Row
 from ingestlayer_cli.system.errors import ProjectError
 from tests.support.entities import ALWAYS_INDEXED, NEVER_INDEXED, found, look_up, settle, write
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.entities import EntityFile
+from ingestlayer_cli.entities.file import EntityFile
 from ingestlayer_cli.system.errors import ProjectError
 
 FILES = {

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.entities import EntityFile, Row
 from ingestlayer_cli.entities import index as index_module
+from ingestlayer_cli.entities.file import EntityFile
+from ingestlayer_cli.entities.table import Row
 from ingestlayer_cli.system.errors import ProjectError
 from tests.support.entities import ALWAYS_INDEXED, NEVER_INDEXED, look_up, write
 
@@ -248,7 +249,7 @@ def test_the_builder_of_another_process_is_left_alone(tmp_path: Path) -> None:
 def test_processes_that_build_at_once_all_answer(tmp_path: Path) -> None:
     path = write(tmp_path, "c.csv", "customer_id,n\n" + "".join(f"c{n},{n}\n" for n in range(20_000)))
     code = (
-        "import sys; from ingestlayer_cli.entities import EntityFile\n"
+        "import sys; from ingestlayer_cli.entities.file import EntityFile\n"
         "with EntityFile('customer', sys.argv[1], 'customer_id', {}, sys.argv[2], index_from=0) as file:\n"
         "    print(file.get('c19999').line)"
     )

@@ -6,7 +6,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ingestlayer_cli.entities import EntityFile, Row
+from ingestlayer_cli.entities.file import EntityFile
+from ingestlayer_cli.entities.table import Row
 
 ALWAYS_INDEXED = 0
 NEVER_INDEXED = 10**12

@@ -7,8 +7,8 @@ from ...engine import accepting
 from ...engine.memory import FreshMemory
 from ...engine.pipeline import Pipeline, Run
 from ...engine.runtime import Runtime
-from ...entities import Row
 from ...entities.reading.cells import key_text, typed
+from ...entities.table import Row
 from ...model.events import Event
 from ...model.gate import Raw
 from ...project.match import matches

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from ...entities import EntityFile
+from ...entities.file import EntityFile
 from ...language.templates import template_refs
 from ...model import families
 from ...model.declarations import Field

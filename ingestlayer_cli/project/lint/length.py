@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
-from ...entities import EntityFile
+from ...entities.file import EntityFile
 from ...language.expressions import Node, Scope, dotted, refs
 from ...language.templates import Template, as_text
 from ...model.declarations import Field

@@ -9,7 +9,7 @@ import pytest
 from ingestlayer_cli.checks.base import SourceError
 from ingestlayer_cli.checks.sources import FileSource
 from ingestlayer_cli.engine.batch import CsvBatch, JsonBatch, NdjsonBatch
-from ingestlayer_cli.entities import EntityFile
+from ingestlayer_cli.entities.file import EntityFile
 from ingestlayer_cli.entities.table import form_of
 from ingestlayer_cli.system.errors import ProjectError
 from tests.support.entities import write
