@@ -30,7 +30,8 @@ from .report import Report, Settled
 from .sources import FileSource, source_of
 
 if TYPE_CHECKING:
-    from ..store.contract.protocols import Store, Transaction
+    from ..store.contract.protocols import Store
+    from ..store.contract.roles.transaction import Transaction
     from ..store.contract.unfinished import UnfinishedRun
 
 Decided = Callable[[Iterable[dict[str, Any]]], None]

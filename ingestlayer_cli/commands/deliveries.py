@@ -186,7 +186,7 @@ def _given_up(runtime: Any, words: list[str]) -> list[str]:
     ids = [named(runtime.stored, word).event.id for word in words]
     for id_ in ids:
         with runtime.store.transaction() as transaction:
-            if not transaction.give_up(id_, GIVEN_UP):
+            if not transaction.earlier.give_up(id_, GIVEN_UP):
                 raise UsageError(f"{id_} has no run that failed and waits", f"ingestlayer why {id_}")
     return ids
 

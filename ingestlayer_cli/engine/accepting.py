@@ -15,7 +15,7 @@ from .pipeline import Message, Run
 from .runtime import PAUSED, Runtime
 
 if TYPE_CHECKING:
-    from ..store.contract.protocols import Transaction
+    from ..store.contract.roles.transaction import Transaction
 
 Found = TypeVar("Found")
 

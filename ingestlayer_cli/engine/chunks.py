@@ -17,7 +17,7 @@ from .runtime import Runtime
 from .tally import add_trouble, count, no_runs, nothing_accepted, run_again
 
 if TYPE_CHECKING:
-    from ..store.contract.protocols import Transaction
+    from ..store.contract.roles.transaction import Transaction
 
 HELD = 1.0  # seconds after which a transaction takes no further line: others wait for it
 
@@ -170,7 +170,7 @@ def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, Admitted]], ar
             if are_letters and line.lasting and isinstance(item, RejectedError):
                 refused.append((line, item))  # it waits on
                 continue
-            if are_letters and not transaction.take_dead_letter(line.number):
+            if are_letters and not transaction.earlier.take_dead_letter(line.number):
                 continue
             outcome = accept_line(runtime, transaction, line, item, now, None if are_letters else line.number)
             if isinstance(outcome, RejectedError):

@@ -13,12 +13,12 @@ from .attempts import outside_hours
 from .gathering import KEPT, MOST, TRIES
 
 if TYPE_CHECKING:
-    from ..store.contract.protocols import StoredOutbox
+    from ..store.contract.roles.outbox import StoredGathering
 
 SHOWN = 50  # messages that are a line; more are counted
 
 
-def within(stored: "StoredOutbox", claimed: Claimed, rate: str, now: int, owner: str) -> Claimed | Attempt:
+def within(stored: "StoredGathering", claimed: Claimed, rate: str, now: int, owner: str) -> Claimed | Attempt:
     """Return a claimed delivery as its target's budget has it, once that is kept, or the attempt that lets it wait.
 
     The last message of a budget says all that is due, and that it is used up; so does each after that, once it may go.
@@ -39,7 +39,9 @@ def within(stored: "StoredOutbox", claimed: Claimed, rate: str, now: int, owner:
     return _said(stored, claimed, rate, now, ends, owner)
 
 
-def _said(stored: "StoredOutbox", claimed: Claimed, rate: str, now: int, until: Moment | None, owner: str) -> Claimed:
+def _said(
+    stored: "StoredGathering", claimed: Claimed, rate: str, now: int, until: Moment | None, owner: str
+) -> Claimed:
     """Return a delivery that says what is due beside it, too, and that nothing goes `until` then."""
     member: type[Destination] = families.member("destinations", families.kind_of(claimed.destination))
     for _ in range(TRIES):

@@ -35,7 +35,7 @@ from .runtime import Runtime
 from .tally import WAIT, add_trouble, nothing_accepted, run_again, send_due, send_own, settle, unread
 
 if TYPE_CHECKING:
-    from ..store.contract.protocols import Transaction
+    from ..store.contract.roles.transaction import Transaction
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
     from .outbox import Said
     from .unfinished import Again

@@ -11,7 +11,7 @@ from ..system.clock import MINUTE
 from ..system.zones import local, moment_at
 
 if TYPE_CHECKING:
-    from ..store.contract.protocols import StoredOutbox
+    from ..store.contract.roles.outbox import StoredGathering
 
 MOST = 10_000  # messages that are one; more are another
 TRIES = 5
@@ -32,7 +32,7 @@ def goes_at(told: dict[str, Any], now: int) -> int:
     return at if at > now else moment_at(today.fromordinal(today.toordinal() + 1), since, told["zone"])
 
 
-def gathered(stored: "StoredOutbox", claimed: Claimed, now: int, owner: str) -> Claimed:
+def gathered(stored: "StoredGathering", claimed: Claimed, now: int, owner: str) -> Claimed:
     """Return a claimed delivery that says all that is due of its digest, once that is kept; itself where it is alone.
 
     Only then is it sent: whoever sends it after a crash sends the same.

@@ -21,7 +21,8 @@ from .runtime import Runtime
 from .tally import run_again
 
 if TYPE_CHECKING:
-    from ..store.contract.protocols import Store, Transaction
+    from ..store.contract.protocols import Store
+    from ..store.contract.roles.transaction import Transaction
 
 MOST = 1_000  # events of a transaction, but for the last caller's
 MOST_WAITING = 20_000  # events that may wait

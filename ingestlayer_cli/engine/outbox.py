@@ -58,6 +58,7 @@ class Outbox:
     """
 
     def __init__(self, store: "Store", connections: Connections, clock: Clock, lasting: bool = False) -> None:
+        self._store = store
         self._stored = store.outbox
         self._deliveries = store.deliveries
         self.connections = connections
@@ -156,7 +157,7 @@ class Outbox:
         if claimed.thread is None and (rate := self.connections.budget(claimed.destination, claimed.target)):
             from .flood import within
 
-            found = within(self._stored, claimed, rate, at, self._owner)
+            found = within(self._store.gathering, claimed, rate, at, self._owner)
             if isinstance(found, Attempt):
                 self._stored.record(claimed, found, self._owner)
                 return False
@@ -164,7 +165,7 @@ class Outbox:
         if "digest" in claimed.directions and not claimed.held_back:
             from .gathering import gathered
 
-            claimed = gathered(self._stored, claimed, at, self._owner)
+            claimed = gathered(self._store.gathering, claimed, at, self._owner)
         outgoing = self._outgoing(claimed)
         if self.connections.of(claimed.destination).is_drawn:
             self._record(claimed, self._deliver(claimed, outgoing), at, said)
@@ -278,7 +279,7 @@ class Outbox:
                 why = "the process that was sending it vanished"
                 hint = by_look(row.id, row.target)
                 gone = Attempt(claimed_at, max(now - claimed_at, 0), "unknown", "unknown", True, now, why, hint)
-                self._stored.abandon(row, gone)
+                self._store.doubts.abandon(row, gone)
 
     def reconcile(self, wanted: Wanted, said: Said | None = None, since: int | None = None) -> None:
         """Settle what is `unknown`: by the channel's history where it can be read, else as `on_unknown` says.
@@ -287,7 +288,7 @@ class Outbox:
         """
         self.expire()
         by_target: dict[tuple[str, str], list[Doubtful]] = {}
-        for row in self._stored.doubtful(wanted):
+        for row in self._store.doubts.doubtful(wanted):
             if since is None or row.noticed_at >= since:
                 by_target.setdefault((row.destination, row.target), []).append(row)
         for place, doubtful in by_target.items():
@@ -322,7 +323,7 @@ class Outbox:
                 if row.id in self._held:
                     continue
                 self._held.add(row.id)
-            elif not self._stored.settle(row, attempt, self._owner):
+            elif not self._store.doubts.settle(row, attempt, self._owner):
                 continue  # another process was quicker
             if said is not None:
                 said(row, attempt)

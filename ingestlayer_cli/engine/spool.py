@@ -19,7 +19,7 @@ from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact
 if TYPE_CHECKING:
     from ..project import Project
     from ..store.contract.accepting import AwayError
-    from ..store.contract.protocols import Transaction
+    from ..store.contract.roles.transaction import Transaction
     from .runtime import Runtime
 
 FILE = "spool.db"

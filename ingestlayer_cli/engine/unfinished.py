@@ -23,7 +23,8 @@ from .pipeline import FailingPipeline, Pipeline, Run
 from .runtime import PAUSED, Runtime
 
 if TYPE_CHECKING:
-    from ..store.contract.protocols import Store, Transaction
+    from ..store.contract.protocols import Store
+    from ..store.contract.roles.transaction import Transaction
 
 CHUNK = 200  # runs of a transaction
 
@@ -108,7 +109,7 @@ def _run(runtime: Runtime, found: list[UnfinishedRun], now: int) -> tuple[list[A
         for row, pipeline in zip(found, pipelines, strict=True):
             if pipeline.name in runtime.project.pauses:  # since it was looked for
                 continue
-            if not transaction.take_up(row.event.id, row.number, row.tries):
+            if not transaction.earlier.take_up(row.event.id, row.number, row.tries):
                 continue
             run = pipeline.run(row.event, runtime.outside, transaction)
             where = row.event, row.number

@@ -26,7 +26,8 @@ from .troubles.symptoms import Symptom, guarded
 
 if TYPE_CHECKING:
     from ..engine.outbox import Said
-    from ..store.contract.protocols import Store, Transaction
+    from ..store.contract.protocols import Store
+    from ..store.contract.roles.transaction import Transaction
 
 TOPIC = "trouble"  # of the notes; their names are like `delivery_dead:#alerts`
 SOURCE = "ingestlayer"  # of the events

@@ -21,8 +21,9 @@ from ..model.events import Event
 from ..model.gate import Raw
 from ..project.match import matches
 from ..store.contract.accepting import Queued, Rate
-from ..store.contract.protocols import Store, Transaction
+from ..store.contract.protocols import Store
 from ..store.contract.reading import Selection
+from ..store.contract.roles.transaction import Transaction
 from ..store.contract.sending import COUNTED, Wanted
 from ..system.clock import parse_time
 from ..system.document import Document
@@ -196,9 +197,9 @@ def _replayed(
                     keep_run(transaction, played.event, played.number, played.text, played.run, now, due, rate)
                     if options.channel is None:  # redirected, it replaces nothing
                         by = {(message.destination, message.target): message.id for message in played.run.messages}
-                        transaction.supersede(played.event.id, played.run.pipeline, by, now)
+                        transaction.earlier.supersede(played.event.id, played.run.pipeline, by, now)
             if deliver:
-                transaction.hasten(Queued.joined(played.waiting for played in done), now, rate)
+                transaction.earlier.hasten(Queued.joined(played.waiting for played in done), now, rate)
             return done, next(due)
 
         (done, due_from), own = transact(runtime, foreseen, work)

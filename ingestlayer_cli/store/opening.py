@@ -6,7 +6,8 @@ A place is the path of a SQLite file, or names a PostgreSQL database: `env:DATAB
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .contract.protocols import Spool, Store
+    from .contract.protocols import Store
+    from .contract.roles.upkeep import Spool
 
 
 # How a place begins that is no path.

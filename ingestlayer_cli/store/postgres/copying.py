@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class PostgresCopying(SqlCopying):
-    """See `contract.protocols.Copying`."""
+    """See `contract.roles.upkeep.Copying`."""
 
     def __init__(self, store: "PostgresDatabase") -> None:
         super().__init__(store)

@@ -18,7 +18,7 @@ _LOWEST = (
 
 
 class PostgresHistory(SqlHistory):
-    """See `contract.protocols.StoredHistory`."""
+    """See `contract.roles.history.StoredHistory`."""
 
     def __init__(self, store: "PostgresDatabase") -> None:
         super().__init__(store)

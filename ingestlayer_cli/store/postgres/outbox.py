@@ -1,10 +1,11 @@
 """What waits to be sent, claimed by several machines at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..contract.sending import Attempt, Claimed, Doubtful, Leased, Wanted
-from ..sql.outbox import SqlOutbox, first_due
+from ..contract.sending import Attempt, Claimed, Wanted
+from ..sql.outbox import SqlOutbox
+from ..sql.wanted import first_due
 
 if TYPE_CHECKING:
     from .database import PostgresDatabase
@@ -14,7 +15,7 @@ _FIRST = "CROSS JOIN LATERAL ({first}) d"
 
 
 class PostgresOutbox(SqlOutbox):
-    """See `contract.protocols.StoredOutbox`."""
+    """See `contract.roles.outbox.StoredOutbox`."""
 
     def __init__(self, store: "PostgresDatabase") -> None:
         super().__init__(store)
@@ -47,20 +48,8 @@ class PostgresOutbox(SqlOutbox):
     def claim(self, wanted: Wanted, now: int, lease: int, pace: Callable[[str], int], owner: str) -> Claimed | None:
         return self._repeated(lambda: super(PostgresOutbox, self).claim(wanted, now, lease, pace, owner))
 
-    def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
-        return self._repeated(lambda: super(PostgresOutbox, self).carry(claimed, ids, body, directions, owner))
-
-    def hold_back(self, claimed: Claimed, now: int, until: int, why: str) -> None:
-        self._repeated(lambda: super(PostgresOutbox, self).hold_back(claimed, now, until, why))
-
     def record(self, claimed: Claimed, attempt: Attempt, owner: str) -> None:
         self._repeated(lambda: super(PostgresOutbox, self).record(claimed, attempt, owner))
-
-    def abandon(self, row: Leased, attempt: Attempt) -> None:
-        self._repeated(lambda: super(PostgresOutbox, self).abandon(row, attempt))
-
-    def settle(self, row: Doubtful, attempt: Attempt, owner: str) -> bool:
-        return self._repeated(lambda: super(PostgresOutbox, self).settle(row, attempt, owner))
 
     def set_right(self, now: int, hold: Callable[[str], int], pause: int, lease: int) -> None:
         self._repeated(lambda: super(PostgresOutbox, self).set_right(now, hold, pause, lease))

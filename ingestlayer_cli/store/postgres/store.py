@@ -12,6 +12,8 @@ from .version import version_of
 
 if TYPE_CHECKING:
     from .copying import PostgresCopying
+    from .doubts import PostgresDoubts
+    from .gathering import PostgresGathering
     from .history import PostgresHistory
     from .outbox import PostgresOutbox
     from .upkeep import PostgresUpkeep
@@ -25,6 +27,18 @@ class PostgresStore(Parts, PostgresDatabase):
         from .outbox import PostgresOutbox
 
         return PostgresOutbox(self)
+
+    @cached_property
+    def gathering(self) -> "PostgresGathering":
+        from .gathering import PostgresGathering
+
+        return PostgresGathering(self)
+
+    @cached_property
+    def doubts(self) -> "PostgresDoubts":
+        from .doubts import PostgresDoubts
+
+        return PostgresDoubts(self)
 
     @cached_property
     def history(self) -> "PostgresHistory":

@@ -31,7 +31,7 @@ class _Later(NamedTuple):
 
 
 class PostgresTransaction(SqlTransaction):
-    """See the module, and `contract.protocols.Transaction`."""
+    """See the module, and `contract.roles.transaction.Transaction`."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class PostgresTransaction(SqlTransaction):
         self._threads[later] = new
         return later
 
-    def _rate(self, rate: Rate) -> Any:
+    def _paced(self, rate: Rate) -> Any:
         later = _Later("rates", (rate.name,))
         self._paces[later] = rate
         return later
@@ -154,11 +154,6 @@ class PostgresTransaction(SqlTransaction):
     @property
     def queued(self) -> Queued:
         return self._queued
-
-    def hasten(self, queued: Queued, now: int, rate: Rate | None = None) -> None:
-        if rate is not None:
-            self._known_numbers["rates", rate.name] = super()._rate(rate)
-        super().hasten(queued, now, rate)
 
     def flush(self) -> None:
         found: dict[Any, int] = {later: self._made(later) for later in sorted(set(self._laters()))}
@@ -196,7 +191,7 @@ class PostgresTransaction(SqlTransaction):
         if later.table == "threads":
             return int(super()._thread(self._threads[later]))
         if later.table == "rates":
-            return int(super()._rate(self._paces[later]))
+            return int(self._rate(self._paces[later]))
         return int(super()._numbered(later.table, *later.values))
 
     def _numbers(self) -> tuple[list[int], list[int]]:

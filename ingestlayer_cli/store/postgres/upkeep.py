@@ -16,7 +16,7 @@ _SIZE = (
 
 
 class PostgresUpkeep(SqlUpkeep):
-    """See `contract.protocols.Upkeep`."""
+    """See `contract.roles.upkeep.Upkeep`."""
 
     def __init__(self, store: "PostgresDatabase") -> None:
         super().__init__(store)

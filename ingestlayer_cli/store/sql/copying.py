@@ -55,7 +55,7 @@ TABLES = {
 
 
 class SqlCopying:
-    """See `contract.protocols.Copying`."""
+    """See `contract.roles.upkeep.Copying`."""
 
     def __init__(self, store: Base) -> None:
         self._store = store

@@ -8,8 +8,8 @@ from ..contract.reading import DeliverySelection, LastSettled, NotArrived
 from ..contract.sending import ARRIVED, GIVEN_UP, STATUSES, Attempt, went
 from .about import about_event, stands_in
 from .base import Base
+from .doubts import settle_where
 from .lookups import of_other_types
-from .outbox import settle_where
 from .short import shortest
 
 _COLUMNS = (
@@ -29,7 +29,7 @@ _FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.s
 
 
 class SqlDeliveries:
-    """See `contract.protocols.Deliveries`."""
+    """See `contract.roles.deliveries.Deliveries`."""
 
     def __init__(self, store: Base) -> None:
         self._store = store

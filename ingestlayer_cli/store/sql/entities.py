@@ -10,7 +10,7 @@ PAGE = 500
 
 
 class SqlEntities:
-    """See `contract.protocols.StoredEntities`."""
+    """See `contract.roles.known.StoredEntities`."""
 
     def __init__(self, store: Base) -> None:
         self._store = store

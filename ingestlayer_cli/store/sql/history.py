@@ -28,7 +28,7 @@ _Numbered = tuple[int, Stored]  # an event after its place in the order of accep
 
 
 class SqlHistory:
-    """See `contract.protocols.StoredHistory`."""
+    """See `contract.roles.history.StoredHistory`."""
 
     def __init__(self, store: Base) -> None:
         self._rows = store.rows

@@ -11,7 +11,7 @@ _SELECT = "SELECT name, hash, types, created_at, expires_at, revoked_at, last_us
 
 
 class SqlKeys:
-    """See `contract.protocols.ApiKeys`."""
+    """See `contract.roles.known.ApiKeys`."""
 
     def __init__(self, store: Base) -> None:
         self._store = store

@@ -8,7 +8,9 @@ from .base import Base
 if TYPE_CHECKING:
     from .copying import SqlCopying
     from .deliveries import SqlDeliveries
+    from .doubts import SqlDoubts
     from .entities import SqlEntities
+    from .gathering import SqlGathering
     from .history import SqlHistory
     from .keys import SqlKeys
     from .outbox import SqlOutbox
@@ -25,6 +27,18 @@ class Parts(Base):
         from .outbox import SqlOutbox
 
         return SqlOutbox(self)
+
+    @cached_property
+    def gathering(self) -> "SqlGathering":
+        from .gathering import SqlGathering
+
+        return SqlGathering(self)
+
+    @cached_property
+    def doubts(self) -> "SqlDoubts":
+        from .doubts import SqlDoubts
+
+        return SqlDoubts(self)
 
     @cached_property
     def deliveries(self) -> "SqlDeliveries":

@@ -12,7 +12,7 @@ _LETTER = "SELECT at, kind, type, source, line, message, details, raw FROM dead_
 
 
 class SqlRefusals:
-    """See `contract.protocols.Refusals`."""
+    """See `contract.roles.history.Refusals`."""
 
     def __init__(self, store: Base) -> None:
         self._rows = store.rows

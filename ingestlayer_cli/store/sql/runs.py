@@ -20,7 +20,7 @@ _Place = tuple[str, str, str]  # pipeline, destination, target
 
 
 class SqlRuns:
-    """See `contract.protocols.Runs`."""
+    """See `contract.roles.history.Runs`."""
 
     def __init__(self, store: Base) -> None:
         self._rows = store.rows

@@ -4,6 +4,7 @@ Look-ups see what the transaction itself has added. Where it holds the only writ
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -12,37 +13,17 @@ from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merge
 from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate
 from .lookups import STATE, TRAITS, Lookups, stored_state, stored_traits
 from .names import key_hash, lane_name
-from .queued import span, spans
+from .queued import span
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Cursor(Protocol):
-        @property
-        def rowcount(self) -> int: ...
-        def fetchone(self) -> Any: ...
-        def fetchall(self) -> list[Any]: ...
-        def __iter__(self) -> Iterator[Any]: ...
-
-    class Link(Protocol):
-        """A connection, as engines have it."""
-
-        def execute(self, sql: str, values: Any = (), /) -> Cursor: ...
-        def executemany(self, sql: str, rows: Any, /) -> Cursor: ...
-
+    from .earlier import SqlEarlier
+    from .link import Cursor, Link
 
 _LANE = 7  # its place in a row of deliveries
 
-_SUPERSEDE = (
-    "UPDATE deliveries SET status = CASE status WHEN 'shown' THEN status ELSE 'dead' END,"
-    " error = 'superseded by ' || ?, hint = NULL, settled_at = ?, superseded_by = ?"
-    " WHERE event = ? AND pipeline = ? AND destination = ? AND superseded_by IS NULL AND lease_until IS NULL"
-)
-_NOT_DELIVERED = "('pending', 'retrying', 'unknown', 'dead', 'shown')"
-
 
 class SqlTransaction(Lookups):
-    """See the module, and `contract.protocols.Transaction`. Made by `Base.transaction()` alone."""
+    """See the module, and `contract.roles.transaction.Transaction`. Made by `Base.transaction()` alone."""
 
     def __init__(
         self, connection: "Link", versions: dict[tuple[str, str], int], numbers: dict[tuple[str, str], int]
@@ -68,6 +49,12 @@ class SqlTransaction(Lookups):
         self._unseen: set[tuple[str, str]] = set()
         self._next_event, self._first_delivery = self._first_numbers()
         self._next_delivery = self._first_delivery
+
+    @cached_property
+    def earlier(self) -> "SqlEarlier":
+        from .earlier import SqlEarlier
+
+        return SqlEarlier(self.connection, self._event, self._rate)
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
         return self.connection.execute(sql, values).fetchall()
@@ -134,9 +121,6 @@ class SqlTransaction(Lookups):
             (at, kind, type_, source, line, message, encode(details), raw),
         )
 
-    def take_dead_letter(self, place: int) -> bool:
-        return self.connection.execute("DELETE FROM dead_letters WHERE seq = ?", (place,)).rowcount == 1
-
     # Runs ---------------------------------------------------------------------------------------------
 
     def add_run(self, event_id: str, run: NewRun, now: int) -> None:
@@ -161,28 +145,13 @@ class SqlTransaction(Lookups):
     def add_unfinished(self, event_id: str, number: int, cause: str, tries: int, retry_at: int | None) -> None:
         self._unfinished.append((self._event(event_id), number, cause, tries, retry_at))
 
-    def take_up(self, event_id: str, number: int, tries: int) -> bool:
-        execute, of_event = self.connection.execute, "event = (SELECT seq FROM events WHERE id = ?)"
-        sql = f"DELETE FROM unfinished WHERE {of_event} AND run = ? AND tries = ?"
-        found = execute(sql, (event_id, number, tries)).rowcount
-        if found:
-            execute(f"DELETE FROM runs WHERE {of_event} AND number = ?", (event_id, number))
-        return bool(found)
-
-    def give_up(self, event_id: str, why: str) -> int:
-        event = self._event(event_id)
-        waiting = "number IN (SELECT run FROM unfinished u WHERE u.event = runs.event)"
-        sql = f"UPDATE runs SET reason = coalesce(reason || '; ', '') || ? WHERE event = ? AND {waiting}"
-        self.connection.execute(sql, (why, event))
-        return self.connection.execute("DELETE FROM unfinished WHERE event = ?", (event,)).rowcount
-
     def add_delivery(self, event_id: str, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
         lane = self._numbered("lanes", "name", lane_name(delivery.destination, delivery.target))
         id_, pipeline, destination, target, body, retry, directions, new, rate, digest = delivery
         pauses = encode(retry) if retry is not None else None
         thread = None if new is None else self._thread(new)
         head = (self._next_delivery, id_, self._event(event_id), run, pipeline, destination, target, lane, body)
-        paced = None if rate is None else self._rate(rate)
+        paced = None if rate is None else self._paced(rate)
         due_at = due_at if digest is None else self._due_with(digest, now, due_at)
         self._deliveries.append((*head, now, due_at, pauses, directions, thread, paced, digest))
         self._next_delivery += 1
@@ -225,6 +194,9 @@ class SqlTransaction(Lookups):
     def queued(self) -> Queued:
         return span(self._first_delivery, self._next_delivery - 1, {row[_LANE] for row in self._deliveries})
 
+    def _paced(self, rate: Rate) -> Any:
+        return self._rate(rate)
+
     def _rate(self, rate: Rate) -> int:
         """Return the number of a rate, keeping it the first time."""
         known = self._known_numbers.get(("rates", rate.name))
@@ -233,24 +205,6 @@ class SqlTransaction(Lookups):
             known = int(self.rows("SELECT seq FROM rates WHERE name = ?", rate.name)[0][0])
             self._known_numbers["rates", rate.name] = known
         return known
-
-    def hasten(self, queued: Queued, now: int, rate: Rate | None = None) -> None:
-        if queued:
-            paced = None if rate is None else self._rate(rate)
-            self.connection.executemany(
-                "UPDATE deliveries SET due_at = CASE status WHEN 'retrying' THEN min(due_at, ?) ELSE due_at END,"
-                " rate = coalesce(?, rate) WHERE status IN ('pending', 'retrying') AND lease_until IS NULL"
-                " AND seq BETWEEN ? AND ?",
-                [(now, paced, *ends) for ends in spans(queued)],
-            )
-
-    def supersede(self, event_id: str, pipeline: str, by: dict[tuple[str, str], str], now: int) -> None:
-        execute, event = self.connection.execute, self._event(event_id)
-        for (destination, target), id_ in by.items():
-            given = (id_, now, id_, event, pipeline, destination, target)
-            execute(f"{_SUPERSEDE} AND target = ? AND status IN {_NOT_DELIVERED}", given)
-        for (destination, _), id_ in by.items():
-            execute(f"{_SUPERSEDE} AND status = 'dead'", (id_, now, id_, event, pipeline, destination))
 
     # Memory of steps ----------------------------------------------------------------------------------
 

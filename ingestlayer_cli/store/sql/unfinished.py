@@ -15,7 +15,7 @@ _LISTED = "IN (SELECT value FROM json_each(?))"
 
 
 class SqlUnfinished:
-    """See `contract.protocols.StoredUnfinished`."""
+    """See `contract.roles.history.StoredUnfinished`."""
 
     def __init__(self, store: Base) -> None:
         self._rows = store.rows

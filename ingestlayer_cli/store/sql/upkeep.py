@@ -10,7 +10,7 @@ from ..contract.reading import Looked, Recent, Totals
 from .base import Base
 
 if TYPE_CHECKING:
-    from .transaction import Link
+    from .link import Link
 
 CHUNK = 5_000  # rows that are looked for at once
 FEW = 50  # rows between two looks at the clock
@@ -27,7 +27,7 @@ _OPEN = "status <> 'delivered' AND status IN ('pending', 'retrying', 'unknown')"
 
 
 class SqlUpkeep:
-    """See `contract.protocols.Upkeep`: what all engines do alike."""
+    """See `contract.roles.upkeep.Upkeep`: what all engines do alike."""
 
     def __init__(self, store: Base) -> None:
         self._store = store

@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS kept (
 
 
 class SqliteSpool:
-    """See `contract.protocols.Spool`."""
+    """See `contract.roles.upkeep.Spool`."""
 
     def __init__(self, path: str) -> None:
         self.path = path

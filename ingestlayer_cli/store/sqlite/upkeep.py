@@ -10,7 +10,7 @@ from .schema import VERSION
 
 
 class SqliteUpkeep(SqlUpkeep):
-    """See `contract.protocols.Upkeep`."""
+    """See `contract.roles.upkeep.Upkeep`."""
 
     def __init__(self, store: Database) -> None:
         super().__init__(store)

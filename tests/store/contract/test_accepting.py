@@ -191,9 +191,9 @@ def test_what_one_rule_refused_is_read_in_its_order_and_taken_once(store: Store,
     assert [row[2] for row in store.refusals.of_rule("project", None, found[-1][0], 2)] == ["text 3"]
     assert [row[2] for row in store.refusals.of_rule("project", "b", 0, 2)] == ["text 2"]
     with store.transaction() as transaction:
-        assert transaction.take_dead_letter(found[0][0])
+        assert transaction.earlier.take_dead_letter(found[0][0])
     with other.transaction() as transaction:
-        assert not transaction.take_dead_letter(found[0][0])
+        assert not transaction.earlier.take_dead_letter(found[0][0])
     assert [row[2] for row in other.refusals.of_rule("project", "a", 0, 2)] == ["text 3"]
 
 
@@ -207,10 +207,10 @@ def test_a_run_that_failed_is_taken_up_once(store: Store, other: Store) -> None:
     assert (row.event.id, row.number, row.cause, row.tries, row.retry_at) == ("evt_1", 2, "why", 1, 50)
     assert other.unfinished.due([], ["why"], 49, 100, None, 9) == []
     with store.transaction() as transaction:
-        assert transaction.take_up("evt_1", 2, 1)
+        assert transaction.earlier.take_up("evt_1", 2, 1)
         transaction.add_run("evt_1", run(2), 60)
     with other.transaction() as transaction:
-        assert not transaction.take_up("evt_1", 2, 1)
+        assert not transaction.earlier.take_up("evt_1", 2, 1)
     assert [found.outcome for found in store.runs.of_event("evt_1")] == ["queued", "queued"]
 
 

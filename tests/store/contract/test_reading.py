@@ -209,7 +209,7 @@ def test_what_was_superseded_is_counted_no_more(store: Store) -> None:
     store.outbox.record(sent, failed(status="dead"), "me")
     assert store.upkeep.totals().deliveries == {("slack", "#a", "dead"): 1}
     with store.transaction() as transaction:
-        transaction.supersede("evt_1", "p", {("slack", "#a"): "dlv_2"}, 30)
+        transaction.earlier.supersede("evt_1", "p", {("slack", "#a"): "dlv_2"}, 30)
     assert store.upkeep.totals().deliveries == {}
 
 

@@ -57,7 +57,7 @@ def test_a_sender_that_was_taken_for_vanished_still_knows_that_it_arrived(store:
     queued = queue(store, "evt_1", message("dlv_1"))
     slow = claimed(store)
     (row,) = other.outbox.leased()
-    other.outbox.abandon(row, gone(20))
+    other.doubts.abandon(row, gone(20))
     assert other.outbox.counts(queued)["unknown"] == 1
     store.outbox.record(slow, arrived(), "me")
     assert store.outbox.counts(queued)["delivered"] == 1
@@ -67,19 +67,19 @@ def test_one_is_abandoned_by_its_own_lease_alone(store: Store, other: Store) -> 
     queued = queue(store, "evt_1", message("dlv_1"))
     claimed(store)
     (row,) = other.outbox.leased()
-    other.outbox.abandon(row._replace(lease_until=row.lease_until - 1), gone(20))
+    other.doubts.abandon(row._replace(lease_until=row.lease_until - 1), gone(20))
     assert other.outbox.counts(queued)["unknown"] == 0
 
 
 def test_a_doubt_is_settled_once(store: Store, other: Store) -> None:
     queued = queue(store, "evt_1", message("dlv_1"))
     store.outbox.record(claimed(store), gone(20), "me")
-    (row,) = store.outbox.doubtful(Wanted(queued))
+    (row,) = store.doubts.doubtful(Wanted(queued))
     assert (row.id, row.sent_at, row.noticed_at) == ("dlv_1", 20, 21)
     found = Attempt(30, 0, "found", "delivered", False, 30)
-    assert store.outbox.settle(row, found, "me")
-    assert not other.outbox.settle(row, found, "you")
-    assert other.outbox.doubtful(Wanted()) == []
+    assert store.doubts.settle(row, found, "me")
+    assert not other.doubts.settle(row, found, "you")
+    assert other.doubts.doubtful(Wanted()) == []
 
 
 def test_the_first_of_a_thread_goes_before_the_others(store: Store) -> None:
@@ -154,7 +154,7 @@ def test_what_is_replaced_is_settled_and_retried_no_more(store: Store, other: St
     assert store.deliveries.settle("dlv_3", failed(status="dead"), "me")
     with store.transaction() as transaction:
         transaction.add_delivery("evt_1", 2, message("dlv_4"), 30, 30)
-        transaction.supersede("evt_1", "p", {("slack", "#a"): "dlv_4"}, 30)
+        transaction.earlier.supersede("evt_1", "p", {("slack", "#a"): "dlv_4"}, 30)
     rows = {row["id"]: row for row in other.deliveries.find(DeliverySelection(status="dead"), None)}
     assert {id_: row["superseded_by"] for id_, row in rows.items()} == {"dlv_1": "dlv_4", "dlv_3": "dlv_4"}
     assert rows["dlv_1"]["error"] == "superseded by dlv_4"
@@ -196,7 +196,7 @@ def test_what_is_in_hand_is_not_replaced(store: Store) -> None:
     taken = claim(store)
     assert taken is not None
     with store.transaction() as transaction:
-        transaction.supersede("evt_1", "p", {("slack", "#a"): "dlv_4"}, 30)
+        transaction.earlier.supersede("evt_1", "p", {("slack", "#a"): "dlv_4"}, 30)
     store.outbox.record(taken, arrived(), "me")
     assert store.deliveries.whole("dlv_1")["status"] == "delivered"
 
@@ -207,9 +207,9 @@ def test_a_late_word_counts_while_nobody_has_tried_since(store: Store, other: St
     assert late is not None
     (row,) = other.outbox.leased()
     lost = Attempt(late.claimed_at, 1, "unknown", "unknown", True, 2_000, "gone")
-    other.outbox.abandon(row, lost)
-    (doubt,) = other.outbox.doubtful(Wanted())
-    assert other.outbox.settle(doubt, Attempt(2_000, 0, "resend", "retrying", False, 2_000), "other")
+    other.doubts.abandon(row, lost)
+    (doubt,) = other.doubts.doubtful(Wanted())
+    assert other.doubts.settle(doubt, Attempt(2_000, 0, "resend", "retrying", False, 2_000), "other")
     again = claim(other, 2_000, owner="other")
     assert again is not None
     other.outbox.record(again, Attempt(2_001, 1, "unknown", "unknown", True, 2_001, "no answer"), "other")

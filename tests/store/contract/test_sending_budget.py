@@ -23,52 +23,52 @@ def test_what_was_posted_lately_to_a_target_is_told(store: Store, other: Store) 
     for attempt in outcomes:
         store.outbox.record(claimed(store, attempt.at), attempt, "me")
     last = claimed(store, 51)
-    assert other.outbox.posted(last, 0) == [22, 42]
-    assert other.outbox.posted(last, 22) == [42]
+    assert other.gathering.posted(last, 0) == [22, 42]
+    assert other.gathering.posted(last, 22) == [42]
 
 
 def test_what_went_into_a_thread_is_not_in_the_channel(store: Store) -> None:
     queue(store, "e", message("a"), message("b"))
     reply = arrived()._replace(receipt={"channel": "C1", "ts": "1.2", "thread_ts": "1.1"})
     store.outbox.record(claimed(store), reply, "me")
-    assert store.outbox.posted(claimed(store), 0) == []
+    assert store.gathering.posted(claimed(store), 0) == []
 
 
 def test_what_else_is_due_to_a_target_and_what_waits_for_a_thread(store: Store) -> None:
     thread = NewThread("p 1 #a", "k", 10, 100)
     queue(store, "e", message("a", thread=thread), message("b"), message("x", "#other"), message("c"))
     first = claimed(store)
-    found = store.outbox.beside(first, 20, 10, 1)
+    found = store.gathering.beside(first, 20, 10, 1)
     assert [(item.id, item.event, item.body) for item in found] == [("b", "e", '{"text": "hi"}'), ("c", "e", None)]
-    assert [item.id for item in store.outbox.beside(first, 20, 1, 1)] == ["b"]
+    assert [item.id for item in store.gathering.beside(first, 20, 1, 1)] == ["b"]
     store.outbox.record(first, arrived(), "me")
     queue(store, "f", message("d", thread=thread), message("e"))
-    assert [item.id for item in store.outbox.beside(claimed(store, 30), 30, 10, 0)] == ["c", "e"]
+    assert [item.id for item in store.gathering.beside(claimed(store, 30), 30, 10, 0)] == ["c", "e"]
 
 
 def test_what_is_held_back_waits_and_is_known_as_such(store: Store, other: Store) -> None:
     queue(store, "e", message("a"), message("b"), message("x", "#other"))
     first = claimed(store)
     assert not first.held_back
-    store.outbox.hold_back(first, 20, 500, "later")
+    store.gathering.hold_back(first, 20, 500, "later")
     store.outbox.record(first, Attempt(21, 0, "waits", "pending", False, 500, "later"), "me")
     assert claimed(other, 30).id == "x"
     assert claim(other, 499) is None
     again = claimed(other, 500)
     assert (again.id, again.held_back) == ("a", True)
-    assert [item.id for item in other.outbox.beside(again, 500, 10, 0)] == ["b"]
-    assert other.outbox.gather(again, 500, 10) == other.outbox.beside(again, 500, 10, 0)
+    assert [item.id for item in other.gathering.beside(again, 500, 10, 0)] == ["b"]
+    assert other.gathering.gather(again, 500, 10) == other.gathering.beside(again, 500, 10, 0)
 
 
 def test_what_a_carried_message_said_is_carried_along(store: Store) -> None:
     queue(store, "e", message("a"), message("b"))
     first = claimed(store)
-    assert store.outbox.carry(first, ["b"], "{}", {}, "me")
+    assert store.gathering.carry(first, ["b"], "{}", {}, "me")
     store.outbox.record(first, failed(due_at=30), "me")
     queue(store, "f", message("c"))
     second = claimed(store, 25)
     assert second.id == "c"
-    assert store.outbox.carry(second, ["a"], "{}", {}, "me")
+    assert store.gathering.carry(second, ["a"], "{}", {}, "me")
     store.outbox.record(second, arrived(26), "me")
     assert store.deliveries.whole("b")["carried_by"] == "c"
     assert {store.deliveries.whole(id_)["status"] for id_ in "abc"} == {"delivered"}
@@ -77,4 +77,4 @@ def test_what_a_carried_message_said_is_carried_along(store: Store) -> None:
 def test_what_a_clock_wrote_that_was_far_ahead_is_not_counted(store: Store) -> None:
     queue(store, "e", message("a"), message("b"))
     store.outbox.record(claimed(store), arrived(10**9), "me")
-    assert store.outbox.posted(claimed(store), 0) == []
+    assert store.gathering.posted(claimed(store), 0) == []

@@ -36,19 +36,19 @@ def test_what_joins_a_digest_goes_when_the_first_of_it_does(store: Store) -> Non
     gathering(store, "c", now=90, digest="other")
     assert claim(store, 109) is None
     first = claimed(store)
-    found = store.outbox.gather(first, 110, 10)
+    found = store.gathering.gather(first, 110, 10)
     assert (first.id, [(item.id, item.event) for item in found]) == ("a", [("b", "evt_b")])
 
 
 def test_the_oldest_are_gathered_first(store: Store) -> None:
     gathering(store, "a", "b", "c", "d")
-    assert [item.id for item in store.outbox.gather(claimed(store), 110, 2)] == ["b", "c"]
+    assert [item.id for item in store.gathering.gather(claimed(store), 110, 2)] == ["b", "c"]
 
 
 def test_what_another_message_says_becomes_what_that_becomes(store: Store, other: Store) -> None:
     gathering(store, "a", "b", "c")
     first = claimed(store)
-    assert store.outbox.carry(first, ["b"], '{"text": "two"}', {"carries": 2}, "me")
+    assert store.gathering.carry(first, ["b"], '{"text": "two"}', {"carries": 2}, "me")
     assert statuses(other) == {"a": ("pending", None), "b": ("pending", "a"), "c": ("pending", None)}
     store.outbox.record(first, arrived(), "me")
     assert statuses(other) == {"a": ("delivered", None), "b": ("delivered", "a"), "c": ("pending", None)}
@@ -61,16 +61,16 @@ def test_one_that_was_taken_up_otherwise_is_not_carried_nor_are_the_others(store
     gathering(store, "a", "b", "c")
     first = claimed(store)
     store.deliveries.settle("c", Attempt(111, 0, "settled", "dead", False, 111, "given up"), "me")
-    assert not store.outbox.carry(first, ["b", "c"], "{}", {}, "me")
+    assert not store.gathering.carry(first, ["b", "c"], "{}", {}, "me")
     assert statuses(store) == {"a": ("pending", None), "b": ("pending", None), "c": ("dead", None)}
-    assert not store.outbox.carry(first, ["b"], "{}", {}, "somebody else")
-    assert store.outbox.carry(first, ["b"], "{}", {}, "me")
+    assert not store.gathering.carry(first, ["b"], "{}", {}, "somebody else")
+    assert store.gathering.carry(first, ["b"], "{}", {}, "me")
 
 
 def test_a_retry_of_what_is_carried_is_one_of_its_carrier(store: Store) -> None:
     gathering(store, "a", "b")
     first = claimed(store)
-    assert store.outbox.carry(first, ["b"], "{}", {}, "me")
+    assert store.gathering.carry(first, ["b"], "{}", {}, "me")
     store.outbox.record(first, Attempt(111, 1, "refused", "dead", True, 111, "no"), "me")
     assert statuses(store) == {"a": ("dead", None), "b": ("dead", "a")}
     assert store.deliveries.retry(["b"], 120) == 1
@@ -84,7 +84,7 @@ def test_a_retry_of_what_is_carried_is_one_of_its_carrier(store: Store) -> None:
 def test_what_carries_and_may_have_arrived_leaves_the_others_waiting(store: Store) -> None:
     gathering(store, "a", "b")
     first = claimed(store)
-    assert store.outbox.carry(first, ["b"], "{}", {}, "me")
+    assert store.gathering.carry(first, ["b"], "{}", {}, "me")
     store.outbox.record(first, Attempt(111, 1, "unknown", "unknown", True, 111, "lost"), "me")
     assert statuses(store) == {"a": ("unknown", None), "b": ("pending", "a")}
     assert claim(store, 10**14) is None

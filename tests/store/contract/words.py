@@ -2,7 +2,8 @@
 
 from ingestlayer_cli.model.events import Event, encode
 from ingestlayer_cli.store.contract.accepting import NewDelivery, NewRun, NewThread, Queued
-from ingestlayer_cli.store.contract.protocols import Store, Transaction
+from ingestlayer_cli.store.contract.protocols import Store
+from ingestlayer_cli.store.contract.roles.transaction import Transaction
 from ingestlayer_cli.store.contract.sending import Attempt, Claimed, Wanted
 
 LEASE = 1_000

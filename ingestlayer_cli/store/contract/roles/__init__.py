@@ -1,0 +1,1 @@
+"""What the rest of the program asks of a store, a file for each role. See `contract.protocols`."""

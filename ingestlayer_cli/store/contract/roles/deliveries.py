@@ -1,0 +1,60 @@
+"""Deliveries for who looks at them."""
+
+from typing import Any, Protocol
+
+from ..reading import DeliverySelection, LastSettled, NotArrived
+from ..sending import Attempt
+
+
+class Deliveries(Protocol):
+    """Deliveries as their operator reads them, newest first, and the operator's word on them."""
+
+    def find(self, selection: DeliverySelection, limit: int | None) -> list[dict[str, Any]]:
+        """Return deliveries, newest first, as `--json` shows them."""
+
+    def count(self, selection: DeliverySelection) -> int:
+        """Return how many fit."""
+
+    def open_pipelines(self) -> list[str]:
+        """Return the pipelines of what is not delivered."""
+
+    def channels(self) -> list[str]:
+        """Return where anything was ever to go, without #."""
+
+    def starting(self, prefix: str) -> list[dict[str, Any]]:
+        """Return the deliveries whose id starts so, two at most."""
+
+    def shortest(self, ids: list[str]) -> list[str]:
+        """Return of each delivery's id the shortest start that no other one has, some fourteen characters."""
+
+    def whole(self, id_: str) -> dict[str, Any]:
+        """Return one delivery with its attempts and its body.
+
+        `thread` is the key of its thread, `waits_for` the delivery of it that must be settled before, if any.
+        """
+
+    def of_event(self, event_id: str, now: int) -> dict[int, list[dict[str, Any]]]:
+        """Return the deliveries of an event by the number of their run, each with its attempts.
+
+        `held_until` is when its channel may be used again, `behind` how many older ones wait in that channel, `due`
+        whether it may go now. `before` is, where there is one, the delivery that it waits for in its thread, else the
+        oldest of those: its id, event, status, next_at, error and hint.
+        """
+
+    def not_arrived(self, due_before: int, but: str = "") -> list[NotArrived]:
+        """Return what is not delivered, by target and status: what was due before a time is late.
+
+        Without what is superseded, what was given up by hand, and what is of events whose type starts with `but`.
+        """
+
+    def last_settled(self, destination: str, target: str) -> LastSettled | None:
+        """Return what became of the last delivery to a target that is settled."""
+
+    def retry(self, ids: list[str], now: int) -> int:
+        """Make deliveries due again, with all their attempts before them; return how many. None that is superseded.
+
+        Who was not in Slack, or not to be looked up, is looked up again: that is what may have been mended.
+        """
+
+    def settle(self, id_: str, attempt: Attempt, owner: str) -> bool:
+        """Record the operator's word on a delivery; False when it is delivered, or in some process's hand."""
