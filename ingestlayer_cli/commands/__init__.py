@@ -1,6 +1,9 @@
 """Commands: read arguments, call one function of the flow, show the result."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..engine.runtime import Runtime
 
 
 class Settings:
@@ -14,7 +17,7 @@ class Settings:
 settings = Settings()
 
 
-def open_runtime(keep: bool = True) -> Any:
+def open_runtime(keep: bool = True) -> "Runtime":
     """Return the runtime of the project that the command line means; a `with` closes it.
 
     `keep=False` is for commands that read, and leave no file behind.
@@ -25,7 +28,7 @@ def open_runtime(keep: bool = True) -> Any:
     return Runtime(load(settings.project, keep=keep), keep=keep)
 
 
-def open_beside(keep: bool = True) -> Any:
+def open_beside(keep: bool = True) -> "Runtime":
     """Return the runtime for a command that needs the store alone: broken files are named, and stop nothing."""
     from ..engine.runtime import Runtime
     from ..project import load_beside

@@ -1,10 +1,15 @@
 """`capture`: a stored event as a test of its pipeline."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from .options import Hushed, Json
+
+if TYPE_CHECKING:
+    from ..model.documents.projects import CapturedDocument
+    from ..operations.capturing import Captured
+    from ..store.contract.protocols import Store
 
 
 def capture(
@@ -32,8 +37,8 @@ def capture(
     from . import open_runtime
 
     with open_runtime(keep=False) as runtime:
-        store = runtime.stored
-        item = named(store, event)
+        item = named(runtime.stored, event)
+        store = cast("Store", runtime.stored)  # an event of it was found
         done = capturing.capture(runtime, store, item.event, pipeline, name, not dry_run, anyway)
     if json:
         say_json({"event": item.event.id, "tests": [_document(it) for it in done]})
@@ -43,14 +48,20 @@ def capture(
     return Exit.FOUND if any(it.why for it in done) else Exit.OK
 
 
-def _document(captured: Any) -> dict[str, Any]:
-    told = {"pipeline": captured.pipeline, "file": captured.file, "name": captured.name or None}
-    toml = "\n".join(captured.lines)
-    more = {"line": captured.line, "known": captured.known, "masked": captured.masked, "toml": toml or None}
-    return {**told, **more, "reason": captured.why or None}
+def _document(captured: "Captured") -> "CapturedDocument":
+    return {
+        "pipeline": captured.pipeline,
+        "file": captured.file,
+        "name": captured.name or None,
+        "line": captured.line,
+        "known": captured.known,
+        "masked": captured.masked,
+        "toml": "\n".join(captured.lines) or None,
+        "reason": captured.why or None,
+    }
 
 
-def _say(captured: Any, dry_run: bool) -> None:
+def _say(captured: "Captured", dry_run: bool) -> None:
     from ..system.console import note, say
 
     if captured.known:

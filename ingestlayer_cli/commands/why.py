@@ -63,9 +63,9 @@ def why(
         raise UsageError("beside --refused there is --type alone", "ingestlayer why --refused --type TYPE")
     with open_beside(keep=False) as runtime:
         store, project, now = runtime.stored, runtime.project, runtime.clock.now()
-        foretell = partial(senders, runtime, store)
         if store is None:
             raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event")
+        foretell = partial(senders, runtime, store)
         if refused:
             told = stories.refused(store, word, type_)
             if told is None:

@@ -9,7 +9,8 @@ from ..engine.runtime import Runtime
 from ..store.contract.protocols import Store
 from ..store.contract.reading import About, Selection
 from ..system.errors import IngestlayerError
-from .entities import kinds, listed
+from .entities.kinds import kinds
+from .entities.many import listed
 from .held import held_of
 
 MOST = 10  # entities that a word may mean

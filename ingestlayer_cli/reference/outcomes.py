@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..checks.base import SourceError
 from ..engine.group import BusyError
-from ..operations.entities import UnknownEntityError
+from ..operations.entities.one import UnknownEntityError
 from ..operations.slack.client import SlackError, UnreachableError
 from ..system.errors import Exit, MachineError, ProjectError, StoreError, UsageError
 from .topics import Topic
