@@ -8,6 +8,7 @@ import pytest
 from ingestlayer_cli.model.memory import Kept
 from ingestlayer_cli.store.contract.accepting import AwayError
 from ingestlayer_cli.store.opening import open_to_read, open_to_write
+from ingestlayer_cli.store.postgres.store import PostgresStore
 from ingestlayer_cli.system.clock import Clock
 from ingestlayer_cli.system.errors import StoreError
 from tests.store.contract.words import event, queue
@@ -23,6 +24,13 @@ class WrongClock(Clock):
 def test_a_host_whose_clock_is_wrong_has_the_time_of_the_database(postgres: str) -> None:
     store = open_to_write(postgres)
     assert abs(store.clock(WrongClock()).now() - Clock().now()) < 60_000
+    store.close()
+
+
+def test_no_statement_is_compiled_for_longer_than_it_runs(postgres: str) -> None:
+    store = open_to_write(postgres)
+    assert isinstance(store, PostgresStore)
+    assert store.rows("SHOW jit") == [("off",)]
     store.close()
 
 
