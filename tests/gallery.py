@@ -1,7 +1,6 @@
-"""The gallery of the README: a picture of every recipe's preview. `python -m tests.gallery` draws it anew."""
+"""The gallery: a page with a picture of every recipe's preview. `python -m tests.gallery` draws it anew."""
 
 import re
-import sys
 import tempfile
 from contextlib import redirect_stderr
 from io import StringIO
@@ -10,6 +9,7 @@ from pathlib import Path
 from ingestlayer_cli import main, recipes
 
 FOLDER = Path(__file__).parents[1] / "examples" / "gallery"
+PAGE = FOLDER / "README.md"
 AT = "2026-11-03T09:30:00Z"
 
 
@@ -28,16 +28,16 @@ def picture(name: str) -> str:
 
 
 def markdown() -> str:
-    """Return the gallery as the README shows it: a title, a line and a picture a recipe."""
+    """Return the table of the page: a title, a line and a picture a recipe."""
     parts = ["| recipe | what it tells |", "|---|---|"]
     for recipe in map(recipes.about, recipes.names()):
-        image = f'<img src="examples/gallery/{recipe.name}.svg" width="420" alt="{recipe.title}">'
+        image = f'<img src="{recipe.name}.svg" width="420" alt="{recipe.title}">'
         parts.append(f"| **{recipe.title}**<br>`{recipe.name}` | {recipe.summary}<br>{image} |")
     return "\n".join(parts) + "\n"
 
 
 def draw() -> None:
-    """Write the pictures, and remove those of recipes that are no more."""
+    """Write the pictures and the page's table, and remove pictures of recipes that are no more."""
     FOLDER.mkdir(exist_ok=True)
     wanted = {FOLDER / f"{name}.svg": name for name in recipes.names()}
     for path in FOLDER.glob("*.svg"):
@@ -45,8 +45,9 @@ def draw() -> None:
             path.unlink()
     for path, name in wanted.items():
         path.write_text(picture(name), encoding="utf-8")
+    before, _, _ = PAGE.read_text(encoding="utf-8").partition("| recipe |")
+    PAGE.write_text(before + markdown(), encoding="utf-8")
 
 
 if __name__ == "__main__":
     draw()
-    sys.stdout.write(markdown())

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "test_layers.py": "the imports of all modules",
     "test_mirror.py": "the tests themselves",
     "test_readme.py": "README.md",
+    "test_docs.py": "the pages of ingestlayer_cli/docs",
     "steps/test_histories.py": "crossing and throttle, beside one model",
 }
 FOLDERS = [path for path in TESTS.iterdir() if path.is_dir() and path.name not in ("support", "benchmarks")]

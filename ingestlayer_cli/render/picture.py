@@ -58,7 +58,7 @@ _SVG = """\
 <circle cx="64" cy="22" r="6" fill="#28c840"/>
 <text x="{middle:g}" y="27" fill="{foreground}" font-family="system-ui, sans-serif" font-size="15" \
 text-anchor="middle">{title}</text>
-<g xml:space="preserve" fill="currentColor" color="{foreground}" \
+<g fill="currentColor" color="{foreground}" \
 font-family="{font}" font-size="20">
 {content}
 </g>
@@ -130,18 +130,21 @@ def _lines(renderables: Sequence[RenderableType], width: int) -> list[list[Segme
 
 
 def _row(line: list[Segment], row: int) -> Iterator[str]:
-    """The grounds and words of one line; every run of words is held to the width of its cells."""
+    """The grounds and words of one line; every run of words is held to the width of its cells.
+
+    A run ends where more than one blank follows: browsers draw these as one, and would stretch the words.
+    """
     column, top = 0, _BAR + row * _LINE
     for text, style, _ in line:
-        look, words = _explicit(style), text.strip()
+        look = _explicit(style)
         if look.bgcolor:
             size = f'width="{cell_len(text) * _CELL:g}" height="{_LINE}" rx="3"'
             ground = look.bgcolor.get_truecolor().hex
             yield f'<rect x="{_MARGIN + column * _CELL:g}" y="{top}" {size} fill="{ground}"/>'
-        if words:
-            x = _MARGIN + (column + cell_len(text) - cell_len(text.lstrip())) * _CELL
-            fit = f'textLength="{cell_len(words) * _CELL:g}" lengthAdjust="spacingAndGlyphs"'
-            tag = f'<text x="{x:g}" y="{top + 18}" {fit}{_css(look)}>{_escaped(words)}</text>'
+        for run in re.finditer(r"\S+(?:\s\S+)*", text):
+            x = _MARGIN + (column + cell_len(text[: run.start()])) * _CELL
+            fit = f'textLength="{cell_len(run[0]) * _CELL:g}" lengthAdjust="spacingAndGlyphs"'
+            tag = f'<text x="{x:g}" y="{top + 18}" {fit}{_css(look)}>{_escaped(run[0])}</text>'
             yield _linked(tag, look)
         column += cell_len(text)
 

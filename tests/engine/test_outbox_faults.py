@@ -1,4 +1,4 @@
-"""What may go wrong on the way to Slack: the README's table, row by row, over real HTTP."""
+"""What may go wrong on the way to Slack: the table of docs/slack.md, row by row, over real HTTP."""
 
 import shutil
 import socket

@@ -14,7 +14,8 @@ def test_the_picture_of_a_recipe_is_what_preview_draws(name: str) -> None:
 
 
 def test_the_gallery_has_every_recipe_and_nothing_else() -> None:
-    assert sorted(path.stem for path in gallery.FOLDER.iterdir()) == recipes.names()
+    assert sorted(path.stem for path in gallery.FOLDER.glob("*.svg")) == recipes.names()
+    assert gallery.PAGE.read_text(encoding="utf-8").endswith(f"\n\n{gallery.markdown()}")
 
 
 @pytest.mark.parametrize("name", recipes.names())

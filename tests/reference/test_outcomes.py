@@ -1,4 +1,4 @@
-"""Statuses, exit codes and kinds of errors: all that there are, and nothing that the README does not say."""
+"""Statuses, exit codes and kinds of errors: all that there are, and nothing that docs/operating.md does not say."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 from ingestlayer_cli.model.documents.events import EmitDocument, RunOutcome, Status
 from ingestlayer_cli.reference.outcomes import EXITS, STATUSES, errors
 from ingestlayer_cli.system.errors import Exit
-from tests.support import ROOT
+from tests.support import DOCS, ROOT
 
 
 def test_every_status_is_explained() -> None:
@@ -17,8 +17,8 @@ def test_every_status_is_explained() -> None:
     assert STATUSES["event"].keys() >= set(get_args(get_type_hints(EmitDocument)["status"]))
 
 
-def test_the_exit_codes_are_those_of_the_readme_in_its_words() -> None:
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_the_exit_codes_are_those_of_the_page_in_its_words() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", (DOCS / "operating.md").read_text(), re.MULTILINE)
     assert {int(code): words for code, words in rows} == {int(code): words for code, words in EXITS.items()}
     assert EXITS.keys() == set(Exit)
 

@@ -3,7 +3,7 @@
 import re
 
 from ingestlayer_cli.reference.variables import OTHERS, OURS
-from tests.support import ROOT
+from tests.support import DOCS, ROOT
 
 # What is looked at to know where we are: nobody sets it for us.
 OF_THE_SYSTEM = {"SHELL", "DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "_INGESTLAYER_COMPLETE"}
@@ -12,6 +12,7 @@ OF_THE_SYSTEM = {"SHELL", "DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "_INGE
 def test_every_variable_that_is_read_is_explained() -> None:
     text = "".join(path.read_text() for path in (ROOT / "ingestlayer_cli").rglob("*.py"))
     read = set(re.findall(r"environ\b(?:\.get\(|\[)\"([A-Z_]+)\"", text))
-    read |= set(re.findall(r"\b(?:SLACK|INGESTLAYER)_[A-Z_]+[A-Z]\b", (ROOT / "README.md").read_text()))
+    pages = "".join(page.read_text() for page in (ROOT / "README.md", *DOCS.glob("*.md")))
+    read |= set(re.findall(r"\b(?:SLACK|INGESTLAYER)_[A-Z_]+[A-Z]\b", pages))
     assert "XDG_STATE_HOME" in read
     assert sorted(read - OURS.keys() - OTHERS.keys() - OF_THE_SYSTEM) == []

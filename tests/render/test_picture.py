@@ -136,3 +136,9 @@ def test_any_text_makes_a_well_formed_svg(text: str) -> None:
 @given(text=st.text())
 def test_any_text_makes_closed_html(text: str) -> None:
     assert Tags(html([message({"text": text}, text), Text(text)], text, width=40)).open == []
+
+
+def test_blanks_between_words_take_their_cells_though_browsers_draw_several_as_one() -> None:
+    page = ElementTree.fromstring(svg([Text("pro     1,900")], "t"))
+    drawn = {each.text: float(each.attrib["x"]) for each in page.iter(f"{SVG}text") if each.text != "t"}
+    assert drawn["1,900"] - drawn["pro"] == pytest.approx(8 * 12.04)

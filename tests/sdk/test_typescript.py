@@ -9,7 +9,7 @@ import pytest
 
 from ingestlayer_cli.project import load
 from ingestlayer_cli.sdk import typescript
-from tests.support import ROOT
+from tests.support import DOCS
 from tests.support.door import Door
 from tests.support.folder import Folder
 from tests.support.node import compiled, installed, node, tools
@@ -131,9 +131,6 @@ OPTIONS = {
 ERROR = re.compile(r"^([\w/.-]+)\((\d+),\d+\): error", re.MULTILINE)
 
 
-README = ROOT / "README.md"
-
-
 class Compiled(NamedTuple):
     """What tsc said of the programs in a folder: the wrong lines, by file."""
 
@@ -177,7 +174,9 @@ def program(declared: Folder, tmp_path_factory: pytest.TempPathFactory) -> Compi
         for file, text in (("right.ts", right), ("wrong.ts", wrong_lines(calls)), ("common.cts", COMMONJS)):
             (folder / name / file).write_text(text)
     (folder / "closed" / "recipe.ts").write_text(RECIPE)
-    (folder / "closed" / "readme.ts").write_text(README.read_text().partition("```ts\n")[2].partition("```")[0])
+    (folder / "closed" / "page.ts").write_text(
+        (DOCS / "programs.md").read_text().partition("```ts\n")[2].partition("```")[0]
+    )
     (folder / "closed" / "around.d.ts").write_text(AROUND_IT)
     (folder / "package.json").write_text('{"type": "module"}')
     settings = {

@@ -4,3 +4,5 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 """The folder of pyproject.toml."""
+DOCS = ROOT / "ingestlayer_cli" / "docs"
+"""The pages that the package brings along."""

@@ -2,7 +2,7 @@
 
     python -m tests.support.month [CUSTOMERS [HOURS [KILLS [ZONE]]]]     # 1000 720 200 UTC: the whole month
 
-The model is written from the words of the README, not from the code: exact fractions, one table of what is held.
+The model is written from the words of docs/checks.md, not from the code: exact fractions, one table of what is held.
 What it says must be told, when, must be exactly what the store has. Shared with `test_month.py`.
 """
 
