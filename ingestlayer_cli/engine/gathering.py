@@ -19,8 +19,11 @@ KEPT = ("hours", "to", "people", "instead")  # what is of the target, and not of
 
 
 def name_of(pipeline: str, destination: str, target: str, told: dict[str, Any]) -> str:
-    """Return what messages have in common that are one; `told` is what the directions of each say."""
-    return f"{pipeline} {destination} {target} {told['key']}"
+    """Return what messages have in common that are one: the table by which they are gathered, the target and the key.
+
+    `told` is what the directions of each say.
+    """
+    return f"{pipeline} {told['number']} {destination} {target} {told['key']}"
 
 
 def goes_at(told: dict[str, Any], now: int) -> int:

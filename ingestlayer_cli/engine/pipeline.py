@@ -132,7 +132,7 @@ class Pipeline:
         messages: list[Message] = []
         skipped: list[dict[str, str]] = []
         event, mark = context.event, replay.mark if replay else ""
-        for (kind, label, way, budgets), salt, destination in self._destinations:
+        for number, ((kind, label, way, budgets), salt, destination) in enumerate(self._destinations, start=1):
             scope, when = context.seen_by(kind), ""
             target, note = destination.target(scope)
             if destination.when is not None:
@@ -155,6 +155,7 @@ class Pipeline:
             if destination.hours is not None and destination.outside == "wait":
                 directions = {**directions, "hours": destination.hours}
             if "digest" in directions:
+                directions["digest"]["number"] = number
                 note = "; ".join(filter(None, (note, f"in one message with others: {_span(directions['digest'])}")))
             if rate := budgets.get(target.removeprefix("#")):
                 note = "; ".join(filter(None, (note, f"at most {rate} go there: beyond, one message says many")))

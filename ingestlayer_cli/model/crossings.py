@@ -61,6 +61,10 @@ class Held(NamedTuple):
             return self
         return self._replace(reached=kept, at=at) if kept else Held(kept, self.limits, at)
 
+    def ended(self) -> "Held":
+        """Return it once its period is over: nothing is held, by an event of another period."""
+        return Held((), self.limits, self.at)
+
     def raised(self, levels: Sequence[float], value: float, limits: Sequence[float | None], at: int) -> "Held":
         """Return what is held once a value has reached more of the (rising) levels.
 

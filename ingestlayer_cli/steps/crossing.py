@@ -128,15 +128,18 @@ class Crossing(Step):
             return None
         at = context.event.received_at
         place = self._place(at, key)
-        before = self._before(context, place)
+        before, is_over = self._before(context, place), False
         if before is _NOTHING and level is None and self.new_period == "clear" and self.period is not None:
-            place = f"{period_before(at, self.period, self.timezone)} {key}"
+            place, is_over = f"{period_before(at, self.period, self.timezone)} {key}", True
             before = self._before(context, place)
         by, context.by = context.by, ""
         if level is None and not before.reached:
             return Drop(f"{words}, below {self._lowest}")
         limits = [to_number(run(context.scope)) for run in self._limits]
-        held = before if at < before.at else before.after(value, limits, self.rearm, at)
+        if is_over:
+            held = before.ended()
+        else:
+            held = before if at < before.at else before.after(value, limits, self.rearm, at)
         if held != before:
             context.noticed += self._kept(context, place, held, before)
         after, times = held.raised(self.levels, value, limits, at) if held.crossed_by(level) else held, 1
@@ -175,10 +178,11 @@ class Crossing(Step):
             return _NOTHING
         held = Held(**kept.value)
         context.by = kept.event_id if kept.at == held.since else ""
-        if context.event.received_at <= held.at:  # a newer one has changed nothing yet
+        at = context.event.received_at
+        if at <= held.at or not place.startswith(self._place(at, "")):  # a newer one has changed nothing yet
             own = context.state(f"{context.place}/before", context.event.id)
-            if own is not None and own.value["place"] == place:
-                held, context.by = Held(**own.value["held"]), ""
+            if own is not None:  # in its own period there was nothing yet where it ended the one before
+                held, context.by = Held(**own.value["held"]) if own.value["place"] == place else _NOTHING, ""
         return held.knowing(self.levels)
 
     def _found(self, context: Context, place: str) -> State | None:

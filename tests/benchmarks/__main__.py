@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, list[str]] = {
     "postgres": [],
     "postgres_restarts": ["10", "500"],
     "ordeal": ["100"],
+    "messages": ["100"],
 }
 
 

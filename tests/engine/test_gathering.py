@@ -114,6 +114,17 @@ def test_keys_are_told_apart_and_so_are_fewer_than_at_least(gathering: Gathering
     assert sorted(lines[0] for lines in gathering.said) == ["3 messages: alert", "d is at 10", "e is at 11"]
 
 
+def test_two_destinations_of_one_channel_gather_for_themselves(gathering: Gathering) -> None:
+    late = '[[destinations]]\nuse = "slack"\nchannel = "#alerts"\nwhen = "$event.used < 20"\n' + DIGEST
+    gathering.pipeline(late.replace("15m", "60m"), more='when = "$event.used >= 20"\n' + DIGEST + TITLE)
+    gathering.emit("a", "b")
+    gathering.emit("c", "d", used=20)
+    gathering.deliver(15)
+    assert [lines[1:3] for lines in gathering.said] == [["• d is at 21", "• c is at 20"]]
+    gathering.deliver(45)
+    assert [lines[1:3] for lines in gathering.said][1:] == [["• b is at 11", "• a is at 10"]]
+
+
 def test_what_is_over_at_most_is_counted_and_found(gathering: Gathering) -> None:
     gathering.pipeline(DIGEST + "at_most = 2\n")
     gathering.emit("a", "b", "c", "d", "e")

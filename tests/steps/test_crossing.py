@@ -574,14 +574,25 @@ def test_a_new_period_clears_nothing_by_itself(pipe: Pipe) -> None:
 
 def test_a_new_period_clears_what_the_one_before_held_once_where_that_is_asked_for(pipe: Pipe) -> None:
     pipe.steps(CLEARING + 'new_period = "clear"\n', says=TELLS)
-    story = [("2026-11-30T23:00:00Z", 95), ("2026-12-01T01:00:00Z", 78), ("2026-12-01T02:00:00Z", 2)]
-    story += [("2026-12-01T03:00:00Z", 1), ("2026-12-01T04:00:00Z", 85), ("2027-02-01T00:00:00Z", 3)]
+    story = [("2026-11-30T23:00:00Z", 95), ("2026-12-01T01:00:00Z", 2), ("2026-12-01T03:00:00Z", 1)]
+    story += [("2026-12-01T04:00:00Z", 85), ("2027-02-01T00:00:00Z", 3)]
     outcomes = [pipe.outcome(at, customer_id="acme", used=used, limit=100) for at, used in story]
-    assert outcomes == ["queued", "queued", "queued", "dropped", "queued", "dropped"]
+    assert outcomes == ["queued", "queued", "dropped", "queued", "dropped"]
+    assert pipe.messages() == ["up to 0.9 from none", "down to none from 0.9", "up to 0.8 from none"]
+    assert pipe.previewed(4)["trace"][0]["set"]["crossing"]["direction"] == "down"
+
+
+def test_what_a_period_held_holds_nothing_in_the_next(pipe: Pipe) -> None:
+    """Below a level by less than `rearm` it is held in its own period alone: it is over, and nobody is reminded."""
+    pipe.steps(CLEARING + 'new_period = "clear"\nremind = "1h"\n', says=TELLS)
+    story = [("2026-11-30T20:00:00Z", 82), ("2026-12-01T01:00:00Z", 78), ("2026-12-01T03:00:00Z", 78)]
+    story += [("2026-11-30T23:00:00Z", 85), ("2026-12-01T04:00:00Z", 85)]  # the first of them is late
+    outcomes = [pipe.outcome(at, customer_id="acme", used=used, limit=100) for at, used in story]
+    assert outcomes == ["queued", "queued", "dropped", "queued", "queued"]
     assert pipe.messages() == [
-        "up to 0.9 from none",
-        "down to 0.8 from 0.9",
+        "up to 0.8 from none",
         "down to none from 0.8",
+        "up to 0.8 from none",
         "up to 0.8 from none",
     ]
 

@@ -1,7 +1,7 @@
 """What becomes of events, in plain Python: the reference that the program is measured by.
 
-Written from the words of the reference of keys, not from the code: exact fractions, lists that are looked through from
-their start, the wall's clock as the standard library has it. Times are milliseconds; a message is the rows that it says.
+Written from the words that the program's own reference has, not from the code: exact fractions, lists that are looked
+through from their start, the wall's clock as the standard library has it. Times are milliseconds.
 """
 
 from collections.abc import Callable
@@ -279,10 +279,10 @@ class CrossingMemory:
         day = place[1]
         assert day is not None
         old = self._held.get((place[0], day - timedelta(days=1)))
-        if old is None or not old.since or event.at < old.changed:
+        if old is None or not old.since:
             return Seen(False)
         self.said = ("down", None, old.top, old.times)
-        self._held[place[0], day - timedelta(days=1)] = Level(changed=event.at)
+        self._held[place[0], day - timedelta(days=1)] = Level(changed=old.changed)
         return Seen(True)
 
 
@@ -350,11 +350,11 @@ class Reference:
             keep.append(seen.keep)
             not_before = seen.not_before or not_before
         queued = False
-        for place in line.places:
+        for number, place in enumerate(line.places):
             target = self._target(place, event)
             if target:
                 queued = True
-                self._queue(line, place, target, event, max(now, not_before), now)
+                self._queue(line, number, target, event, max(now, not_before), now)
         if not queued:
             self.dropped[event.number, line.name] = ""
             return
@@ -368,10 +368,11 @@ class Reference:
             return place.channel
         return "" if place.outside == "drop" else place.outside
 
-    def _queue(self, line: Line, place: Place, target: str, event: Happened, due: int, now: int) -> None:
+    def _queue(self, line: Line, number: int, target: str, event: Happened, due: int, now: int) -> None:
+        place = line.places[number]
         name, digest = None, place.digest
         if digest is not None:
-            name = (line.name, target, (event.customer or "") if digest.by_customer else "")
+            name = (line.name, str(number), target, (event.customer or "") if digest.by_customer else "")
             due = due + (digest.window or 0) if digest.at is None else self.wall.next_at(due, digest.at)
         if place.outside == "wait":
             due = self.wall.opens(due)
