@@ -136,10 +136,8 @@ class Crossing(Step):
         if level is None and not before.reached:
             return Drop(f"{words}, below {self._lowest}")
         limits = [to_number(run(context.scope)) for run in self._limits]
-        if is_over:
-            held = before.ended()
-        else:
-            held = before if at < before.at else before.after(value, limits, self.rearm, at)
+        held = before if at < before.at else before.after(value, limits, self.rearm, at)
+        held = before.ended() if is_over else held
         if held != before:
             context.noticed += self._kept(context, place, held, before)
         after, times = held.raised(self.levels, value, limits, at) if held.crossed_by(level) else held, 1

@@ -12,6 +12,7 @@ import os
 import random
 import re
 import signal
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
@@ -337,7 +338,7 @@ class History:
         self.log[-1] += f" {place} {left}"
 
         def dies() -> None:
-            outbox = self.runtime.outbox
+            outbox, gathering = type(self.runtime.outbox), type(self.runtime.store.gathering)
 
             def dying(of: Any, name: str, after: bool) -> None:
                 was = getattr(of, name)
@@ -352,15 +353,9 @@ class History:
 
                 setattr(of, name, die)
 
-            stored = outbox._stored
-            of, name, after = {
-                "carry": (stored, "carry", False),
-                "carried": (stored, "carry", True),
-                "posting": (outbox, "_deliver", False),
-                "posted": (outbox, "_deliver", True),
-                "recorded": (stored, "record", True),
-            }[place]
-            dying(of, name, after)
+            points = {"carry": (gathering, "carry", False), "carried": (gathering, "carry", True)}
+            points |= {"posting": (outbox, "_deliver", False), "posted": (outbox, "_deliver", True)}
+            dying(*({**points, "recorded": (outbox, "_record", True)}[place]))
             flow.deliver(self.runtime, Wanted())
 
         self._elsewhere(dies)
@@ -381,6 +376,8 @@ class History:
                 self.runtime = self._open()
                 what()
                 code = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(code)
         _, ended = os.waitpid(child, 0)
