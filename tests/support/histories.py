@@ -353,6 +353,7 @@ class History:
 
                 setattr(of, name, die)
 
+            points: dict[str, tuple[type, str, bool]]
             points = {"carry": (gathering, "carry", False), "carried": (gathering, "carry", True)}
             points |= {"posting": (outbox, "_deliver", False), "posted": (outbox, "_deliver", True)}
             dying(*({**points, "recorded": (outbox, "_record", True)}[place]))
