@@ -1,11 +1,11 @@
 """What a source yields, and what is wrong with one."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
 
 from ..project.check_table import SECRET
 from ..system.clock import PERIODS
 from ..system.errors import Exit, IngestlayerError
+from ..system.typed import Any, NamedTuple, Protocol
 
 EXCERPT = 200  # characters of what went wrong elsewhere
 MORE_TIME = 'give it more: timeout = "5m"'

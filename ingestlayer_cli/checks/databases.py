@@ -3,12 +3,12 @@
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from ..entities.reading.faults import visible
 from ..project.check_table import SECRET
 from ..system.addresses import without_password
 from ..system.errors import ProjectError
+from ..system.typed import Any
 from .base import MORE_TIME, SourceError, SourceRow, excerpt, with_secrets
 
 CHUNK = 1_000  # rows that a database server sends at once

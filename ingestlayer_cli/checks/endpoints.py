@@ -1,12 +1,12 @@
 """Sources behind an address: JSON over HTTPS, page by page."""
 
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ..entities.reading.json_rows import Decoder
 from ..project.check_table import SECRET
 from ..system.deadline import Deadline
+from ..system.typed import Any
 from .base import MORE_TIME, SourceError, SourceRow, excerpt, with_secrets
 from .text import objects_in, row_of
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
-from typing import Any, NamedTuple
 
 from ..entities.reading.cells import key_text, odd_key
 from ..entities.reading.faults import visible
@@ -11,6 +10,7 @@ from ..language.conditions import Condition, Value, divisors, show
 from ..language.expressions import Node, evaluator, refs, to_number
 from ..model.crossings import level_of
 from ..system.errors import Problem, count_of, near_miss
+from ..system.typed import Any, NamedTuple
 from .base import Source, SourceError, SourceRow
 
 SHOWN = 20  # rows that are kept because their values are the highest

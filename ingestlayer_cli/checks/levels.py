@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Container, Iterator
 from functools import lru_cache
 from math import inf
-from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from ..entities.reading.cells import key_text
@@ -15,6 +14,7 @@ from ..model.gate import Raw, hashed, is_key
 from ..model.memory import Kept, Memory, State
 from ..project.check_table import CROSSED
 from ..system.clock import MINUTE, format_time
+from ..system.typed import Any, NamedTuple
 from ..system.zones import names_of, period_of
 from .base import scope_of
 from .judging import Judged, mark_of

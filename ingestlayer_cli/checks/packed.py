@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 from zlib import compressobj, decompressobj
+
+from ..system.typed import Any
 
 _FAST = 1  # the level of compression
 

@@ -1,7 +1,6 @@
 """What a run of a check tells: the document of `check --json`, and the decisions for its log."""
 
 from collections.abc import Container, Iterator, Sequence
-from typing import Any, NamedTuple
 
 from ..engine import tally
 from ..engine.pipeline import Run
@@ -9,6 +8,7 @@ from ..store.contract.sending import COUNTED
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import RejectedError
+from ..system.typed import Any, NamedTuple
 from .base import Source
 from .judging import Judge, Judged
 from .levels import Reached

@@ -7,7 +7,6 @@ commits, never by the clock: one that steps back changes nothing but the period.
 
 from binascii import crc32
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..engine import tally
 from ..engine.accepting import accept, bury_line, foresee, transact
@@ -23,6 +22,7 @@ from ..store.contract.accepting import AwayError, First, Queued
 from ..system.clock import DAY, format_duration, format_time
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError, count_of, gravest
+from ..system.typed import TYPE_CHECKING, Any, NamedTuple
 from .base import Source, SourceError
 from .judging import Judge, Judged
 from .levels import Levels, Reached

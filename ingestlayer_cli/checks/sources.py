@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import unquote
 
 from ..entities.reading.stream import HEAD, is_young
@@ -10,6 +9,7 @@ from ..entities.table import form_of
 from ..project.check_table import kind_of
 from ..system.console import stdin
 from ..system.errors import UsageError
+from ..system.typed import Any
 from .base import MORE_TIME, Source, SourceError, SourceRow, excerpt
 from .text import Text, guess
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any, BinaryIO
 
 from ..entities.reading.faults import EmptyFileError, WholeFileError
 from ..entities.reading.stream import Stream
 from ..entities.table import reader_of
+from ..system.typed import Any, BinaryIO
 from .base import SourceError, SourceRow
 
 _STARTS = {b"{": "ndjson", b"[": "json"}

@@ -1,6 +1,6 @@
 """Commands: read arguments, call one function of the flow, show the result."""
 
-from typing import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..engine.runtime import Runtime

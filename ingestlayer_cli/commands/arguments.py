@@ -6,7 +6,6 @@ by Typer, which has the same table for `--help` and completion (`event_command.p
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, read_payload
@@ -14,6 +13,7 @@ from ..project import Project
 from ..system.clock import parse_duration
 from ..system.console import stdin
 from ..system.errors import RejectedError, UsageError, as_written, near_miss
+from ..system.typed import Any, NamedTuple
 
 
 class Option(NamedTuple):

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from io import BufferedReader
-from typing import Any, BinaryIO
 
 from ..engine import flow
 from ..engine.batch import CsvBatch, JsonBatch, NdjsonBatch
@@ -15,6 +14,7 @@ from ..project import Project
 from ..system.console import Progress, note, say, say_json, stdin
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, UsageError, count_of, near_miss
+from ..system.typed import Any, BinaryIO
 from .arguments import Arguments
 from .show import drawing, note_trouble, note_unsent
 

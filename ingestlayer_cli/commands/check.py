@@ -1,7 +1,5 @@
 """`check`: compare usage with limits, and emit what newly reached a level. Made for cron, which starts it often."""
 
-from typing import Any
-
 from ..checks.run import CheckOptions, check
 from ..engine.runtime import Runtime
 from ..engine.tally import send_due
@@ -9,6 +7,7 @@ from ..project import Project, load
 from ..system.console import Progress, note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, StoreError, UsageError, count_of, gravest, near_miss
+from ..system.typed import Any
 from . import Settings, note_unheard
 from .arguments import OUTPUT, Arguments, Option, parse, wait_of
 from .show import drawing, note_trouble, note_unsent

@@ -1,7 +1,6 @@
 """`emit`: accept an event, or a batch of them."""
 
 import sys
-from typing import Any
 
 from ..engine import flow
 from ..engine.accepting import bury
@@ -11,6 +10,7 @@ from ..project import Project, load
 from ..system.console import note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, ProjectError, RejectedError, UsageError
+from ..system.typed import Any
 from . import Settings
 from .arguments import EMIT, Arguments, parse, read_event, wait_of
 from .show import drawing, note_real, note_trouble, note_unsent

@@ -1,7 +1,6 @@
 """`preview`: what emit would do and how the message will look; writes nothing, sends nothing."""
 
 import json
-from typing import Any
 
 from ..engine import flow
 from ..engine.runtime import Runtime
@@ -13,6 +12,7 @@ from ..system.clock import format_time
 from ..system.console import note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, ProjectError, UsageError, gravest
+from ..system.typed import Any
 from ..system.zones import moment_at
 from . import Settings
 from .arguments import PREVIEW, Arguments, parse, read_event

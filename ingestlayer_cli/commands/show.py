@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable
-from typing import Any
 
 from ..engine.connections import Show, drawn_kinds
 from ..engine.runtime import Runtime
@@ -10,6 +9,7 @@ from ..model.families import kind_of, member
 from ..project import Project
 from ..system.console import note
 from ..system.document import Document
+from ..system.typed import Any
 
 _TOLD = "told", "terminal"  # the store's note that it was said
 

@@ -1,14 +1,16 @@
 """What a destination is."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from ..language.conditions import Condition
 from ..language.expressions import Scope
 from ..language.templates import as_text
 from ..model.events import OWN, Event
 from ..model.families import NO_ZONE, Duration, Section, TimeZone, WorkingHours
+from ..system.typed import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 from ..system.zones import Moment
 
 if TYPE_CHECKING:
@@ -178,7 +180,7 @@ class Destination(Section):
         return None
 
     @classmethod
-    def sender(cls, connection: Connection, draw: Draw, root: str) -> "Sender":
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
         """Return what sends over a connection for a project in the folder `root`."""
         raise NotImplementedError
 

@@ -1,7 +1,6 @@
 """Accepting one event inside a transaction: its key, its runs, what they remember and queue; or its dead letter."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
 
 from ..model.declarations import Declaration
 from ..model.events import Event, encode
@@ -10,6 +9,7 @@ from ..model.memory import Foreseen
 from ..store.contract.accepting import First, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate, RepeatError
 from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError, StoreError
+from ..system.typed import TYPE_CHECKING, TypeVar
 from .outside import NotReadError
 from .pipeline import Message, Run
 from .runtime import PAUSED, Runtime

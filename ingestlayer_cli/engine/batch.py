@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from stat import S_ISREG
 from time import sleep
-from typing import Any, BinaryIO
 
 from ..model.declarations import Declaration, Field, printable
 from ..model.gate import MAX_PAYLOAD, WRITTEN, Line, Raw, read_payload
 from ..system.errors import Problem, RejectedError, UsageError, near_miss
+from ..system.typed import Any, BinaryIO
 
 CHUNK = 1_000  # lines of a transaction at most
 CHUNK_BYTES = 4_000_000  # and how long they may be together, but for the last; read they take many times the memory

@@ -2,11 +2,11 @@
 
 import json
 import os
-from typing import TYPE_CHECKING
 
 from ..model.events import encode
 from ..project.find import FILE
 from ..system.stamps import stamp_of
+from ..system.typed import TYPE_CHECKING
 from .attempts import CURVE
 
 if TYPE_CHECKING:

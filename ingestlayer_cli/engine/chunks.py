@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.events import Event
 from ..model.gate import Line, Raw
@@ -11,6 +10,7 @@ from ..store.contract.accepting import NOTHING, AwayError, First, LookedUp, Queu
 from ..store.contract.sending import COUNTED
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, RejectedError, StoreError
+from ..system.typed import TYPE_CHECKING, NamedTuple
 from .accepting import accept, as_text, bury_line, foresee, look_ahead, look_up, transact, without_first
 from .pipeline import Run
 from .runtime import Runtime

@@ -5,10 +5,10 @@ A connection is known by its label: the kind of destination, `slack`, or of a fu
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from ..destinations.base import Connection, Destination
 from ..model import families
+from ..system.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..model.sending import NotConnected, Result, Sender

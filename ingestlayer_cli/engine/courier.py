@@ -2,12 +2,12 @@
 
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
 
 from ..store.contract.accepting import Queued
 from ..store.contract.sending import Wanted
 from ..store.opening import open_to_write
 from ..system.clock import Clock
+from ..system.typed import TYPE_CHECKING, NamedTuple
 from .connections import Connections, draw_nothing
 from .outbox import Errand, Outbox
 

@@ -1,13 +1,13 @@
 """The budget of a channel: so many messages in an hour; beyond them one says what many would."""
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from ..destinations.base import Destination, Listed
 from ..model import families
 from ..model.events import encode
 from ..store.contract.sending import Attempt, Claimed
 from ..system.rates import parse_rate
+from ..system.typed import TYPE_CHECKING, Any
 from ..system.zones import Moment, moment_of
 from .attempts import outside_hours
 from .gathering import KEPT, MOST, TRIES

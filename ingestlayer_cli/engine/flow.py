@@ -9,7 +9,6 @@ nothing, `deliver` sends what waits. Results are the documents that `--json` pri
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from ..model.events import Event
 from ..model.gate import Line, Raw
@@ -17,6 +16,7 @@ from ..store.contract.accepting import AwayError, First, Queued
 from ..store.opening import is_file
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, StoreError, gravest
+from ..system.typed import TYPE_CHECKING, Any
 from .accepting import (
     accept,
     as_text,

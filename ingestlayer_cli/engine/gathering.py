@@ -1,13 +1,13 @@
 """One message for many: when it goes, and what it says once it does."""
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from ..destinations.base import Destination
 from ..model import families
 from ..model.events import encode
 from ..store.contract.sending import Claimed
 from ..system.clock import MINUTE
+from ..system.typed import TYPE_CHECKING, Any
 from ..system.zones import local, moment_at
 
 if TYPE_CHECKING:

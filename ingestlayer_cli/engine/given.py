@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
 from ..entities.table import Row
 from ..model.events import Event
 from ..model.memory import Outside, Seen, State, Traits, given_entity, laid_over, merged
 from ..store.contract.protocols import Store
 from ..store.contract.reading import FirstRun
+from ..system.typed import Any, NamedTuple
 from .memory import FreshMemory
 from .pipeline import FailingPipeline, Pipeline, Replay, Run
 

@@ -8,12 +8,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.gate import Line
 from ..store.contract.accepting import AwayError, First
 from ..store.opening import is_file
 from ..system.errors import IngestlayerError, RejectedError, StoreError, count_of
+from ..system.typed import TYPE_CHECKING, NamedTuple
 from .accepting import look_ahead, transact
 from .chunks import HELD, Admitted, accept_line, admit_line, look_out
 from .renewing import Renewing

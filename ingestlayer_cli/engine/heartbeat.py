@@ -7,13 +7,13 @@ for it nor fails by it. The address is a secret: it is named, and nothing shows 
 import threading
 from queue import SimpleQueue
 from time import sleep
-from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from .. import __version__
 from ..secrets.named import resolve
 from ..system.addresses import problem_of
 from ..system.errors import ProjectError, cause
+from ..system.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ..system.transport import Transport

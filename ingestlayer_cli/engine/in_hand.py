@@ -1,10 +1,10 @@
 """What an outbox is sending at this moment, by threads."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from ..model.sending import Result
 from ..store.contract.sending import Claimed
+from ..system.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor

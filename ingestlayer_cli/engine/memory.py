@@ -1,9 +1,9 @@
 """Memories for runs that are as if the store knew of no earlier one."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
 
 from ..model.memory import Kept, Seen, State, Traits, merged
+from ..system.typed import TYPE_CHECKING, TypeVar
 from .pipeline import Run
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ vanishes leaves `unknown`; `reconcile` settles that by the channel's history, or
 import json
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.sending import (
     CannotTell,
@@ -23,6 +22,7 @@ from ..model.sending import (
 from ..store.contract.sending import GIVEN_UP, Attempt, Claimed, Doubtful, Wanted
 from ..system.clock import DAY, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
+from ..system.typed import TYPE_CHECKING, NamedTuple
 from .attempts import CURVE, LONGEST, by_hand, by_look, judged, outside_hours, sent_again
 from .connections import Connections, account_of
 from .in_hand import WORKERS, InHand

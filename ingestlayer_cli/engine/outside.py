@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection, Container, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..entities.files import EntityFiles
 from ..model.memory import Foreseen
 from ..system.errors import ProjectError
+from ..system.typed import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from ..entities.table import Row

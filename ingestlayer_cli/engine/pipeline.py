@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
 
 from ..destinations.base import Composing, Destination
 from ..language.expressions import Scope
@@ -13,6 +12,7 @@ from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Upsert, 
 from ..steps.base import Context, Step
 from ..system.clock import format_duration
 from ..system.errors import IngestlayerError, Problem, ProjectError
+from ..system.typed import Any, NamedTuple
 from .connections import connection, label_of
 
 

@@ -5,11 +5,11 @@ A note is no part of the work: where it cannot be written, the run goes on witho
 
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
 
 from ..system.clock import DAY
 from ..system.errors import Exit, StoreError, in_words
 from ..system.processes import identity, machine
+from ..system.typed import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from .heartbeat import Heart

@@ -1,11 +1,11 @@
 """A batch as it would go, with nothing written and nothing sent."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from ..model.gate import Line
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError
+from ..system.typed import Any
 from .accepting import window
 from .memory import FreshMemory, OverlaidMemory
 from .runtime import Runtime

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
 from ..project import edition
 from ..system.errors import IngestlayerError
+from ..system.typed import Any
 from .runtime import Runtime
 
 PAUSE = 0.4  # seconds after which files that are broken are read again, though they look the same

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Container
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from ..entities.files import EntityFiles
 from ..model.gate import Gate
@@ -12,6 +11,7 @@ from ..project.match import matches
 from ..store.opening import is_file, open_to_read, open_to_write
 from ..system.clock import Clock
 from ..system.errors import StoreError
+from ..system.typed import TYPE_CHECKING, Any
 from .connections import Connections, Show, draw_nothing
 from .outside import OutsideStore
 from .pipeline import FailingPipeline, Pipeline, broken

@@ -7,13 +7,13 @@ looked for by its id, so that it is stored once.
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..model.events import Event
 from ..model.gate import Raw
 from ..store.opening import is_file, open_spool
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, RejectedError
+from ..system.typed import TYPE_CHECKING
 from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact, without_first
 
 if TYPE_CHECKING:

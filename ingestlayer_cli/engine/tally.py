@@ -5,13 +5,13 @@ as its `trouble`.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from ..store.contract.accepting import NOTHING, Queued
 from ..store.contract.sending import COUNTED, Wanted
 from ..system.clock import DAY
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, in_words
+from ..system.typed import TYPE_CHECKING
 from .pipeline import Run
 from .runtime import Runtime
 

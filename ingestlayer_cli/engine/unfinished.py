@@ -6,7 +6,6 @@ messages, the same memory. So whoever does it, however often, nothing is sent tw
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..language.expressions import Scope
 from ..model.events import Event
@@ -15,6 +14,7 @@ from ..project import Project
 from ..store.contract.accepting import Queued
 from ..store.contract.unfinished import UnfinishedGroup, UnfinishedRun
 from ..system.clock import format_time
+from ..system.typed import TYPE_CHECKING, Any, NamedTuple
 from .accepting import settle_run, transact
 from .attempts import CURVE
 from .causes import Causes, pipeline_of

@@ -1,11 +1,11 @@
 """`deliver --watch`: rounds of sending, each over what is true then: files, connections, secrets, the store."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..system.clock import MINUTE
 from ..system.document import Document
 from ..system.errors import IngestlayerError, StoreError
+from ..system.typed import TYPE_CHECKING
 from . import flow
 from .records import DELIVERS, Record
 from .renewing import Renewing

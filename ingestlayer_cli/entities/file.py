@@ -3,9 +3,9 @@
 import os
 from collections.abc import Collection
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from ..system.errors import ProjectError
+from ..system.typed import TYPE_CHECKING, Any
 from .opened import OpenedFile, StaleError
 from .reading.cells import key_text
 from .source import EntitySource

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
 
 from ..system.clock import DAY, Clock
 from ..system.errors import Problem, ProjectError, count_of
 from ..system.stamps import stamp_of
+from ..system.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .file import EntityFile

@@ -9,10 +9,11 @@ import sys
 from binascii import crc32
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
 
 from ingestlayer_cli.entities.table import Place
 from ingestlayer_cli.system.errors import count_of
+
+from ..system.typed import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
 
 from ingestlayer_cli.entities.index import build_private_index, with_progress
 from ingestlayer_cli.entities.reading.cells import WANTED, odd_key
@@ -12,6 +11,8 @@ from ingestlayer_cli.entities.reading.stream import Stream
 from ingestlayer_cli.entities.reading.written import Proposal
 from ingestlayer_cli.entities.table import Place, Table, entity_form
 from ingestlayer_cli.system.errors import Problem, count_of, near_miss
+
+from ..system.typed import Any, BinaryIO, NamedTuple
 
 NAMED = 1000  # problems that are named one by one; the rest is counted
 

@@ -3,10 +3,10 @@
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
 
 from ..system.errors import ProjectError
 from ..system.stamps import FileStamp, stamp_in
+from ..system.typed import TYPE_CHECKING, BinaryIO
 from .source import READ_AHEAD, EntitySource
 from .table import UNREADABLE, Row
 

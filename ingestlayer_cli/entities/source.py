@@ -3,10 +3,10 @@
 import os
 import stat
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
 from ..system.errors import Problem, ProjectError
 from ..system.stamps import FileStamp, stamp_in
+from ..system.typed import TYPE_CHECKING, Any
 from .table import Table, entity_form
 
 if TYPE_CHECKING:

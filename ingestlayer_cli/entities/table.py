@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from ..system.errors import ProjectError, near_miss
+from ..system.typed import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from .reading.cells import TEXTS, fit, key_text, typed
 from .reading.faults import Fault, Parsed, Record, WholeFileError, visible
 from .reading.stream import Reader

@@ -1,8 +1,8 @@
 """Conditions: whether one holds, and why, with the values put in: `used/limit = 9700/10000 = 0.97 < 1`."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
+from ..system.typed import Any
 from .expressions import COMPARISONS, Node, Scope, dotted, evaluator, getter, kleene, refs, to_number, truth
 from .templates import as_text
 

@@ -15,10 +15,10 @@ import math
 import operator
 import re
 from collections.abc import Callable
-from typing import Any
 
 from ..system.clock import parse_date_or_time
 from ..system.patterns import lazy
+from ..system.typed import Any
 
 Node = list[Any]
 Scope = dict[str, Any]

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from ..system.patterns import lazy
+from ..system.typed import Any
 from .expressions import ROOTS, Node, dotted, to_number
 from .templates import FILTERS, Part
 

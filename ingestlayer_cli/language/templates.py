@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 
 from ..system.addresses import quote
 from ..system.clock import parse_date_or_time
+from ..system.typed import Any
 from ..system.zones import as_moment, there
 from .expressions import Evaluator, Scope, evaluator, refs, to_number
 

@@ -1,8 +1,8 @@
 """When a value newly reaches a level: the rule of the `crossing` step, without its surroundings."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
+from ..system.typed import Any, NamedTuple
 from ..system.zones import names_of, period_of
 from .memory import State
 

@@ -3,12 +3,12 @@
 import json
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
 
 from ..language.expressions import to_number
 from ..language.templates import Template
 from ..system.clock import parse_date_or_time, parse_rfc3339
 from ..system.errors import Problem, near_miss
+from ..system.typed import Any, NamedTuple
 
 MAX_DEPTH = 64
 

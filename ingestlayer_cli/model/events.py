@@ -5,10 +5,10 @@ import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..language.expressions import Scope
 from ..system.clock import format_time
+from ..system.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .documents.events import EventDocument

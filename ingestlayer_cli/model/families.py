@@ -7,10 +7,10 @@ whose docstring is its reference. `steps/enrich_entity.py` holds `EnrichEntity`,
 import os
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any, NewType
 
 from ..language.conditions import Condition, Value
 from ..language.templates import Template
+from ..system.typed import Any, NewType
 
 _PACKAGE = __name__.partition(".")[0]
 

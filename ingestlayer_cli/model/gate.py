@@ -4,12 +4,12 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from ..language.expressions import dotted, evaluator
 from ..system.clock import DAY, format_time, parse_time
 from ..system.errors import Problem, RejectedError, as_written, near_miss
 from ..system.patterns import lazy
+from ..system.typed import Any, NamedTuple
 from .declarations import TYPES, Declaration, unsound
 from .events import OURS, Event, encode, new_event_id
 

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
-from typing import Any, NamedTuple, Protocol
 
 from ..system.clock import format_time
+from ..system.typed import Any, NamedTuple, Protocol
 
 # Takes the values of an entity, and the names of those from the store; returns those that may be kept.
 Shown = Callable[[dict[str, Any], Collection[str]], dict[str, Any]]

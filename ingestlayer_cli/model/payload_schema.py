@@ -3,8 +3,7 @@
 As strict as the gate, but for what a schema cannot say: a field that is optional may also be null.
 """
 
-from typing import Any
-
+from ..system.typed import Any
 from .declarations import Declaration, Field
 
 _TYPES: dict[str, dict[str, Any]] = {

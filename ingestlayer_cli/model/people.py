@@ -1,8 +1,7 @@
 """People of a workspace, known by their e-mail addresses."""
 
-from typing import NamedTuple
-
 from ..system.clock import DAY, HOUR
+from ..system.typed import NamedTuple
 
 # How long an answer holds: somebody who is there rarely goes, somebody who is not may come, a scope may be given.
 _AGES = {"": 7 * DAY, "missing_scope": HOUR}

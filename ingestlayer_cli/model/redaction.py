@@ -7,7 +7,8 @@ be tried in two ways.
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+
+from ..system.typed import NamedTuple
 
 ACTIONS = ("keep", "mask", "hash", "drop")
 

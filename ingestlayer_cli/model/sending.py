@@ -1,8 +1,8 @@
 """What is sent to a destination, and what may come of it."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
 
+from ..system.typed import Any, NamedTuple, Protocol
 from .people import Person
 
 

@@ -5,13 +5,13 @@ import os
 import time
 from binascii import crc32
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 from .. import destinations, steps
 from ..model.declarations import Declaration
 from ..model.events import OURS
 from ..system.errors import Problem, ProjectError
 from ..system.stamps import stamp_in
+from ..system.typed import TYPE_CHECKING, Any
 from .find import FILE, HOME, files_in, find
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
 """`[alerts]`: the short way to hear of our own troubles is a pipeline that nobody has to write."""
 
-from typing import Any
-
 from ..model.events import OURS
+from ..system.typed import Any
 from .own import ALERTS
 from .positions import Path
 from .source import SourceFile

@@ -1,8 +1,7 @@
 """What there is of a project whose settings or declarations are broken: enough for what needs its store alone."""
 
-from typing import Any
-
 from ..system.errors import ProjectError
+from ..system.typed import Any
 from .compile import Compiler
 from .facts import Facts, settings_of
 from .find import FILE

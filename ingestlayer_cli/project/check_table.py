@@ -1,10 +1,10 @@
 """What `[checks.NAME]` may say before anything else of the project is known: its kinds of sources, its own words."""
 
 import re
-from typing import Protocol
 
 from ..entities.table import FORMS, form_of
 from ..system.clock import DAY
+from ..system.typed import Protocol
 
 STALE = "check.stale"  # the event that tells of a source that has been silent for too long
 SECRET = re.compile(r"(?<![\w:])(?:env|keyring):[\w./-]+", re.ASCII)  # where a text names one

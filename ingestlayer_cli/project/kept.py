@@ -1,8 +1,7 @@
 """A pipeline's text as the store kept it, checked against the project's declarations and settings of today."""
 
-from typing import Any
-
 from ..system.errors import Problem
+from ..system.typed import Any
 from .compile import Compiler
 from .source import SourceFile
 

@@ -295,10 +295,14 @@ class Strict(BaseModel):
         return made
 
 
+# What annotations say in the words of typing, which sections do not load: `system.typed`.
+_TYPING = {"Annotated": Annotated, "Any": Any, "ClassVar": ClassVar, "Literal": Literal}
+
+
 def section_model(cls: type[families.Section], **more: Any) -> type[Strict]:
     """Return the pydantic model of a section: its annotations, ours replaced by what files hold."""
     keys: dict[str, Any] = dict(more)
-    for name, annotation in get_type_hints(cls, include_extras=True).items():
+    for name, annotation in get_type_hints(cls, localns=_TYPING, include_extras=True).items():
         if get_origin(annotation) is not ClassVar:
             inner, *about = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
             told = Field(description=about[0] if about else None, examples=about[1:] or None)

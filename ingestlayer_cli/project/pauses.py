@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any
 
+from ..system.typed import Any
 from . import Project, line_up
 
 

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from ..system.errors import ProjectError
+from ..system.typed import Any
 from .edit import BOM, parsed, read, replace, replaced, told
 from .positions import Positions
 

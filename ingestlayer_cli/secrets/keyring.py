@@ -1,9 +1,9 @@
 """The system's keyring, asked with patience: it may wait for somebody who unlocks it."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
 
 from ..system.console import is_attended
+from ..system.typed import Protocol, TypeVar
 
 SERVICE = "ingestlayer"  # under which it has our secrets
 PATIENCE = 5  # seconds in which it must answer when nobody is there to unlock it

@@ -1,7 +1,8 @@
 """What a step is and what it sees."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ..language.conditions import REDACTED, Condition, Value, hides, source
 from ..language.expressions import Node, Scope, getter
@@ -9,6 +10,7 @@ from ..language.templates import Template
 from ..model.events import Event
 from ..model.families import Section
 from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Seen, State, Traits, Upsert, merged
+from ..system.typed import Any, ClassVar, NamedTuple, Protocol
 
 TRACE = "trace"  # the reader of what a run tells of itself
 
@@ -39,7 +41,7 @@ class Redaction(Protocol):
 class _View:
     """The scope of one reader, brought up to date when it is looked at."""
 
-    def __init__(self, scope: Scope, steps: "Sequence[Step]", reader: str, outside: Outside) -> None:
+    def __init__(self, scope: Scope, steps: Sequence[Step], reader: str, outside: Outside) -> None:
         self.redactions: list[Redaction] = []
         for step in steps:
             self.redactions.append(step.redaction(scope, reader, outside))
@@ -72,7 +74,7 @@ class Context:
     not_before: int | None = None  # when messages may go, in milliseconds
 
     def __init__(
-        self, pipeline: str, event: Event, outside: Outside, memory: Memory, redacting: "Sequence[Step]" = ()
+        self, pipeline: str, event: Event, outside: Outside, memory: Memory, redacting: Sequence[Step] = ()
     ) -> None:
         self.pipeline = pipeline
         self.event = event

@@ -1,8 +1,9 @@
 """crossing: only what newly reaches a level; a customer over the line all month is one message, not thousands."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from math import isfinite
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from ..language.conditions import Value, divisors, show
 from ..language.expressions import Scope, evaluator, to_number
@@ -12,6 +13,7 @@ from ..model.events import Event
 from ..model.families import NO_ZONE, Duration, TimeZone, WrongKeyError
 from ..model.memory import Foreseen, Kept, State
 from ..system.clock import PERIODS, format_time
+from ..system.typed import Annotated, Any, ClassVar, Literal, NamedTuple
 from ..system.zones import period_before, period_of
 from .base import Context, Drop, Step
 
@@ -196,7 +198,7 @@ class Crossing(Step):
         own = {"place": place, "held": before.data()}
         yield Kept(f"{context.place}/before", context.event.id, own, context.event.received_at)
 
-    def _pass(self, context: Context, told: "Told", value: float) -> None:
+    def _pass(self, context: Context, told: Told, value: float) -> None:
         since = None if told.before.since is None else format_time(told.before.since)
         found = {"level": told.level, "previous": told.before.level, "value": value, "since": since}
         found |= {"direction": told.direction, "times": told.times}

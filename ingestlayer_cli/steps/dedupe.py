@@ -1,6 +1,6 @@
 """dedupe: one message for a key inside a window."""
 
-from typing import Annotated, Any
+from __future__ import annotations
 
 from ..language.expressions import Scope
 from ..language.templates import Template
@@ -8,6 +8,7 @@ from ..model.events import Event
 from ..model.families import NO_ZONE, Duration, TimeZone
 from ..model.memory import Foreseen, Remembered
 from ..system.clock import format_duration, format_time
+from ..system.typed import Annotated, Any
 from .base import Context, Drop, Step
 
 

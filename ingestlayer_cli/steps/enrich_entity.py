@@ -1,6 +1,6 @@
 """enrich.entity: what is known about a customer, from a file."""
 
-from typing import Annotated, Any
+from __future__ import annotations
 
 from ..entities.reading.cells import key_text
 from ..entities.reading.faults import visible
@@ -8,6 +8,7 @@ from ..language.expressions import Scope
 from ..language.templates import Template
 from ..model.events import Event
 from ..model.memory import Foreseen, Traits, laid_over
+from ..system.typed import Annotated, Any
 from .base import Context, Drop, Step, know
 
 

@@ -1,11 +1,12 @@
 """filter: keep an event or drop it."""
 
-from typing import Annotated, Any, Literal
+from __future__ import annotations
 
 from ..language.conditions import Condition
 from ..language.expressions import ROOTS
 from ..model.families import Section, WrongKeyError, own_roots
 from ..system.errors import as_written
+from ..system.typed import Annotated, Any, Literal
 from .base import Context, Drop, Step
 
 

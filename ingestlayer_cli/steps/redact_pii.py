@@ -1,8 +1,9 @@
 """redact.pii: what each kind of destination may see of an event."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, ClassVar, NamedTuple
 
 from ..language.conditions import REDACTED
 from ..language.expressions import ROOTS, Scope
@@ -11,6 +12,7 @@ from ..model.events import OWN, Event
 from ..model.families import Actions, Secret, WrongKeyError
 from ..model.memory import Foreseen, Outside
 from ..model.redaction import DETECTORS, find, mask, rooted
+from ..system.typed import Annotated, Any, ClassVar, NamedTuple
 from .base import TRACE, Context, Drop, Redaction, Step
 
 _SHORT = 4  # characters; a shorter value is not looked for in other texts
@@ -82,7 +84,7 @@ class RedactPii(Step):
         if self._hashes and self.secret:
             foreseen.secrets.add(self.secret)
 
-    def _plan(self, reader: str) -> "_Plan":
+    def _plan(self, reader: str) -> _Plan:
         plan = _Plan(_Node(), _Node(), _Node(), {})
         for name, row in self.fields.items():
             root, path = rooted(name)
@@ -114,7 +116,7 @@ class _Node:
             node = node.inside.setdefault(name, _Node())
         node.action = action
 
-    def under(self, name: str, action: str | None) -> "tuple[_Node, str | None]":
+    def under(self, name: str, action: str | None) -> tuple[_Node, str | None]:
         """Return the node of a name below, and what becomes of its values."""
         node = self.inside.get(name, _EMPTY)
         return node, node.action or action
@@ -280,7 +282,7 @@ class _Reading:
         """Return an idempotency key, in which a value may be as short as it likes."""
         return self._cut(key, [*self._places(key, 1), *self._findings(key)])
 
-    def _places(self, text: str, least: int = _SHORT) -> "Iterator[_Span]":
+    def _places(self, text: str, least: int = _SHORT) -> Iterator[_Span]:
         """Yield where secrets stand in a text, in any case."""
         lower = text.lower()
         if len(lower) != len(text):  # a few letters are two in the other case
@@ -296,13 +298,13 @@ class _Reading:
                         yield _Span(start, end, replacement)
                     start = lower.find(wanted, end)
 
-    def _findings(self, text: str) -> "Iterator[_Span]":
+    def _findings(self, text: str) -> Iterator[_Span]:
         for start, end, kind in find(text) if self._plan.detect and len(text) >= _LEAST else ():
             action = self._plan.detect.get(kind)
             if action is not None and text[start:end] not in self._kept:
                 yield _Span(start, end, self._replaced(text[start:end], action))
 
-    def _cut(self, text: str, spans: "Iterator[_Span] | list[_Span]") -> str:
+    def _cut(self, text: str, spans: Iterator[_Span] | list[_Span]) -> str:
         """Return a text with spans of it replaced; those that overlap are one."""
         joined: list[_Span] = []
         for span in sorted(spans, key=lambda span: (span.start, -span.end)):

@@ -1,6 +1,6 @@
 """throttle: at most so many messages for a key in a window."""
 
-from typing import Annotated, Any, Literal
+from __future__ import annotations
 
 from ..language.expressions import Scope
 from ..language.templates import Template
@@ -8,6 +8,7 @@ from ..model.events import Event
 from ..model.families import NO_ZONE, Duration, TimeZone, WrongKeyError
 from ..model.memory import Foreseen, Kept
 from ..system.clock import HOUR, UNITS, format_duration, format_time
+from ..system.typed import Annotated, Any, Literal
 from ..system.zones import window_after, window_of
 from .base import Context, Drop, Step
 

@@ -1,11 +1,12 @@
 """transform: another body for the destinations."""
 
-from typing import Annotated, Any
+from __future__ import annotations
 
 from ..language.expressions import Scope
 from ..language.templates import substitute
 from ..model.families import NO_ZONE, Structure, TimeZone, WrongKeyError
 from ..system.errors import as_written
+from ..system.typed import Annotated, Any
 from .base import Context, Drop, Step
 
 

@@ -1,6 +1,6 @@
 """upsert.entity: what an event tells of a customer, kept for the next one."""
 
-from typing import Annotated, Any
+from __future__ import annotations
 
 from ..entities.reading.cells import key_text
 from ..language.expressions import Scope
@@ -8,6 +8,7 @@ from ..language.templates import Template, substitute
 from ..model.events import Event
 from ..model.families import Structure, WrongKeyError
 from ..model.memory import Foreseen, Upsert, laid_over
+from ..system.typed import Annotated, Any
 from .base import Context, Drop, Step, know
 
 

@@ -3,7 +3,7 @@
 A place is the path of a SQLite file, or names a PostgreSQL database: `env:DATABASE_URL#SCHEMA`.
 """
 
-from typing import TYPE_CHECKING
+from ..system.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .contract.protocols import Store

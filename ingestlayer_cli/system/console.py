@@ -11,9 +11,9 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
-from typing import Any, BinaryIO, TextIO, TypeVar
 
 from .errors import IngestlayerError, UsageError, count_of
+from .typed import Any, BinaryIO, TextIO, TypeVar
 
 T = TypeVar("T")
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}

@@ -3,7 +3,8 @@
 import socket
 import threading
 from contextlib import suppress
-from typing import Any
+
+from .typed import Any
 
 
 class Deadline:

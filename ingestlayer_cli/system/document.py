@@ -1,8 +1,7 @@
 """Results: the documents of `--json`, with their fields as attributes too."""
 
-from typing import Any
-
 from .errors import Exit
+from .typed import Any
 
 
 class Document(dict[str, Any]):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any, NamedTuple, Self
 
 from .stamps import Stamped
+from .typed import Any, NamedTuple, Self
 
 
 class Exit(IntEnum):

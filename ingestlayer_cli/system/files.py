@@ -4,9 +4,9 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
 
 from .errors import UsageError
+from .typed import TextIO
 
 
 @contextmanager

@@ -5,9 +5,9 @@ where `to` is not after `from`, the hours end on the next day. The clock on the 
 """
 
 from datetime import date, timedelta
-from typing import Any
 
 from .clock import MINUTE
+from .typed import Any
 from .zones import local, moment_at
 
 Hours = dict[str, Any]

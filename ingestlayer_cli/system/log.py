@@ -4,10 +4,10 @@ import json
 import os
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
 
 from .clock import Clock, format_time
 from .errors import UsageError
+from .typed import Any
 
 AT_ONCE = 1_000  # lines of a write
 

@@ -1,7 +1,8 @@
 """Regular expressions that are compiled when they are first used: at most starts most of them are not."""
 
 import re
-from typing import Any, cast
+
+from .typed import Any, cast
 
 
 class _Lazy:

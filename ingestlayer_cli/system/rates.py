@@ -2,9 +2,9 @@
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from .clock import UNITS
+from .typed import NamedTuple
 
 
 class Frequency(NamedTuple):

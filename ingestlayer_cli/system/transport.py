@@ -7,11 +7,11 @@ import ssl
 from collections.abc import Callable
 from functools import partial
 from http.client import HTTPConnection, HTTPSConnection, IncompleteRead
-from typing import Any, NamedTuple
 from urllib.error import URLError
 from urllib.request import AbstractHTTPHandler, OpenerDirector, ProxyHandler, Request
 
 from .deadline import Deadline
+from .typed import Any, NamedTuple
 
 MOST = 16 << 20  # bytes of an answer; a page of a history has some hundred thousand
 

@@ -6,7 +6,7 @@ import sys
 from tests.support.folder import Folder
 from tests.support.program import environment
 
-HEAVY = {"typer", "click", "pydantic", "pydantic_core", "rich", "httpx", "slack_sdk", "asyncio"}
+HEAVY = {"typer", "click", "pydantic", "pydantic_core", "rich", "httpx", "slack_sdk", "asyncio", "typing"}
 
 
 def loaded(project: Folder, *arguments: str) -> set[str]:

@@ -1,11 +1,13 @@
 """file: a line of JSON in a file of the project."""
 
+from __future__ import annotations
+
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from ...language.expressions import Scope
 from ...language.templates import Template
 from ...model.families import WrongKeyError
+from ...system.typed import TYPE_CHECKING, Annotated, Any, ClassVar
 from ..base import Composing, Connection, Destination, Draw, Target, body
 from .paths import problem_of, segment
 
@@ -58,7 +60,7 @@ class File(Destination):
         return body(composing)
 
     @classmethod
-    def sender(cls, connection: Connection, draw: Draw, root: str) -> "Sender":
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
         """Return what appends to the files of a project."""
         from .sender import Files
 

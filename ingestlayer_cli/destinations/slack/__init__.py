@@ -1,9 +1,10 @@
 """slack: a message in a channel."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from ...language.conditions import Condition
 from ...language.expressions import Scope
@@ -13,6 +14,7 @@ from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
 from ...system.patterns import lazy
+from ...system.typed import TYPE_CHECKING, Annotated, Any, ClassVar
 from ...system.zones import Moment
 from ..base import Composing, Connection, Destination, Draw, Limit, Listed, Remark, Target
 from . import kit as kit
@@ -327,7 +329,7 @@ class Slack(Destination):
         return markdown(text) if path[0] == "message" and path[1] != "blocks" else iter(())
 
     @classmethod
-    def sender(cls, connection: Connection, draw: Draw, root: str) -> "Sender":
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
         """Return what sends over the connection of a workspace."""
         from .sender import connect
 

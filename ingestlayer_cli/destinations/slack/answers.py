@@ -4,19 +4,21 @@ Codes: https://docs.slack.dev/reference/methods/chat.postMessage#errors and, for
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors.
 """
 
+from __future__ import annotations
+
 import re
 import socket
 import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.client import HTTPException, InvalidURL
-from typing import Any, Literal, NamedTuple
 from urllib.error import URLError
 
 from ...model.sending import NotConnected, Refused, Retry, Unknown
 from ...system.addresses import shown
 from ...system.clock import HOUR
 from ...system.errors import cause
+from ...system.typed import Any, Literal, NamedTuple
 from .directory import Trouble
 
 MAX_PAUSE = HOUR

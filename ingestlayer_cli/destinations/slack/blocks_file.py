@@ -11,10 +11,10 @@ than fits is cut, and counted.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 from ...language.templates import template_refs
 from ...system.errors import count_of, near_miss
+from ...system.typed import Any, NamedTuple
 from . import kit as kit
 
 NAMED = 5  # problems that are told at once

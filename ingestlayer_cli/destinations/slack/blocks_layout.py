@@ -1,10 +1,10 @@
 """The blocks of a compiled file, laid out for an event: what repeats, repeated, and what does not fit, cut."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from ...language.expressions import Scope
 from ...language.templates import Template, url_text
+from ...system.typed import Any, NamedTuple
 from . import kit as kit
 from . import text as texts
 

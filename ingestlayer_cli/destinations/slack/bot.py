@@ -1,7 +1,5 @@
 """Sending with a bot token: into a channel, to a person, into a thread."""
 
-from typing import Any, NamedTuple
-
 from ...model.sending import (
     LATE,
     CannotTell,
@@ -18,6 +16,7 @@ from ...model.sending import (
     Unknown,
 )
 from ...system.clock import MINUTE
+from ...system.typed import Any, NamedTuple
 from . import mention as mentions
 from .answers import Answer, classified, lost
 from .client import Lost, Said, WebApi

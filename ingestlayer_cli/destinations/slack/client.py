@@ -1,10 +1,10 @@
 """Requests to Slack through its SDK; no secret comes out of here in an error."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ...system.errors import count_of
+from ...system.typed import Any, NamedTuple
 from .answers import Answer, judged, judged_of_hook, sound
 
 TIMEOUT = 10  # seconds, for all of a request and its answer

@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, NamedTuple, TextIO
 
 from ...secrets.keyring import SERVICE, Backend, NoAnswerError, NoPackageError, ask
 from ...system.errors import ProjectError
 from ...system.state import make_folder, state_folder
+from ...system.typed import Any, NamedTuple, TextIO
 
 NAMES = {"bot": "SLACK_BOT_TOKEN", "webhook": "SLACK_WEBHOOK_URL"}
 KEYRING = "the keyring"

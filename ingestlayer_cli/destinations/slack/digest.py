@@ -1,10 +1,11 @@
 """How messages are gathered into one: the table of a destination."""
 
-from typing import Annotated, Any
+from __future__ import annotations
 
 from ...language.conditions import Value
 from ...language.templates import Template
 from ...model.families import JsonFile, Section, TimeOfDay, Window, WrongKeyError
+from ...system.typed import Annotated, Any
 
 _HOW = 'a digest is of a `window` ("15m" from the first message on, or "run"), or goes `at` a time of day, "09:00"'
 

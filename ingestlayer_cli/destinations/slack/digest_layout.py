@@ -1,11 +1,11 @@
 """One message for many: how messages are gathered, and the one that says them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...language.templates import Template
 from ...model.families import thaw
 from ...system.errors import count_of
+from ...system.typed import Any
 from ...system.zones import moment_of
 from ..base import Composing
 from . import kit as kit

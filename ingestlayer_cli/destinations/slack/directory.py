@@ -5,10 +5,10 @@ https://docs.slack.dev/reference/methods/users.lookupByEmail (scope users:read.e
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from ...model.people import Person
 from ...model.sending import NotConnected, Outgoing, Refused, Retry, Unknown
+from ...system.typed import Any, NamedTuple
 from . import mention as mentions
 
 PATIENCE = 5.0  # seconds for all look-ups of one message: its lease is not spent on them

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
-from typing import Any
 
 from rich import box
 from rich.cells import cell_len
@@ -21,6 +20,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ...system.terminal import WIDTH, clean
+from ...system.typed import Any
 from .mrkdwn import CODE, FENCE, LINK, MARKS, MENTION, PLAIN, QUOTE, blank, decode, emoji, inline, link
 from .text import INERT
 

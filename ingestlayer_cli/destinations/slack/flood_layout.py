@@ -1,9 +1,9 @@
 """What a channel is told whose budget is used up: one message that says many, and until when."""
 
 import re
-from typing import Any
 
 from ...system.errors import count_of
+from ...system.typed import Any
 from ...system.zones import Moment
 from ..base import Listed
 from . import kit, text

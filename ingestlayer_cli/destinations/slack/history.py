@@ -9,10 +9,10 @@ import re
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from ...model.sending import CannotTell, Doubt, Found, Outgoing, Place
 from ...system.clock import DAY, MINUTE
+from ...system.typed import Any
 from . import mention as mentions
 from .answers import DEAD_TOKEN, Answer, clean
 from .client import FailedPageError, Lost, Said, WebApi

@@ -8,11 +8,11 @@ with `msg_blocks_too_long`.
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from ...model.events import encode
 from ...system.errors import count_of
 from ...system.patterns import lazy
+from ...system.typed import Any
 from .text import ROOM_FOR_WAY, clip, size, tidy, url_problem
 
 Block = dict[str, Any]

@@ -7,10 +7,10 @@ is sent, in this one line alone.
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 from ...model.people import Person
 from ...system.patterns import lazy
+from ...system.typed import Any, NamedTuple
 from . import text as texts
 
 MOST = 5

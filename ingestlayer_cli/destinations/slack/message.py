@@ -1,11 +1,12 @@
 """What a message in Slack says: the table of a destination, and the body that comes of it."""
 
-from typing import Annotated, Any, Literal
+from __future__ import annotations
 
 from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
 from ...model.families import JsonFile, Section, WrongKeyError
 from ...system.patterns import lazy
+from ...system.typed import Annotated, Any, Literal
 from ...system.zones import moment_of
 from ..base import Composing
 from . import kit as kit

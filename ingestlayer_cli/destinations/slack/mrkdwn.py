@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from rich.emoji import Emoji
 from rich.style import Style
 from rich.text import Text
 
 from ...system.terminal import clean, is_harmless
+from ...system.typed import NamedTuple
 from .text import INERT
 
 PLAIN = Style()

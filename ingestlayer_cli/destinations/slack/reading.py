@@ -2,8 +2,8 @@
 
 import html
 from collections.abc import Iterator
-from typing import Any
 
+from ...system.typed import Any
 from .text import INERT, undated
 
 # What a reader of the message sees, and where its buttons lead.

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from ...language.expressions import dotted
 from ...language.templates import template_refs
 from ...system.errors import near_miss
+from ...system.typed import Any
 from ..base import Connection, Remark
 from .workspaces import table_of
 

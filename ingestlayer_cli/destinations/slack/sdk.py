@@ -2,13 +2,13 @@
 
 import json
 import logging
-from typing import Any
 from urllib.request import Request
 
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from ...system.transport import Reply, Transport
+from ...system.typed import Any
 
 
 class ForeignError(Exception):

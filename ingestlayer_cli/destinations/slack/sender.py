@@ -1,11 +1,11 @@
 """What sends to Slack: over a bot token or a webhook, on the terminal, or not at all."""
 
 import re
-from typing import Any
 
 from ...model.sending import LATE, CannotTell, Doubt, Found, Harmless, NotConnected, Outgoing, Result, Sender, Sent
 from ...system.addresses import is_open
 from ...system.errors import ProjectError
+from ...system.typed import Any
 from ..base import Draw, in_thread
 from . import credentials
 from . import kit as kit

@@ -1,7 +1,6 @@
 """The workspaces of Slack: the default one, which has no name, and those of `[slack.workspaces]`."""
 
-from typing import Any
-
+from ...system.typed import Any
 from ..base import Connection
 
 API_URL = "https://slack.com/api/"

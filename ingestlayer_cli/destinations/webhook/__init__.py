@@ -1,14 +1,16 @@
 """webhook: an HTTP request with a JSON body."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from ...language.expressions import Scope
 from ...language.templates import Template, url_text
 from ...model.families import Duration, Secret, Section, WrongKeyError
 from ...secrets.named import is_name
 from ...system.addresses import is_open, problem_of, quote, shown
+from ...system.typed import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from ..base import Composing, Connection, Destination, Draw, Remark, Target, body
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ class Webhook(Destination):
         return told
 
     @classmethod
-    def sender(cls, connection: Connection, draw: Draw, root: str) -> "Sender":
+    def sender(cls, connection: Connection, draw: Draw, root: str) -> Sender:
         """Return what sends the requests."""
         from .sender import Requests
 

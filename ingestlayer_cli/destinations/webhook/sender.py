@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, NamedTuple
 from urllib.parse import unquote_plus, urljoin
 
 import httpx
@@ -25,6 +24,7 @@ from ...system.addresses import problem_of, shown
 from ...system.clock import HOUR, SECOND
 from ...system.deadline import Deadline
 from ...system.errors import ProjectError
+from ...system.typed import Any, NamedTuple
 
 EXCERPT = 200  # characters of an answer that are kept
 READ = 4_096  # bytes of an answer that are read

@@ -1,8 +1,8 @@
 """What a cell or a JSON value is: a key, or a value of the type that the project declares for its column."""
 
 from math import isfinite
-from typing import Any
 
+from ...system.typed import Any
 from .faults import visible
 
 # How each type is described to someone whose cell does not fit it.

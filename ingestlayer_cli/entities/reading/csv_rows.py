@@ -1,9 +1,9 @@
 """The rows of a CSV file."""
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
 
 from ...system.errors import count_of
+from ...system.typed import Any, BinaryIO
 from .cells import composed
 from .faults import EmptyFileError, Fault, Parsed, Record, WholeFileError, visible
 from .stream import HEAD, LINE, READ, Lines, Reader, Stream

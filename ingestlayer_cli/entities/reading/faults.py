@@ -1,6 +1,6 @@
 """What a row of a file is, and what may be wrong with it, or with the whole file."""
 
-from typing import Any
+from ...system.typed import Any
 
 
 class Fault:

@@ -1,8 +1,8 @@
 """The rows of JSON: an object a line, or one document that is a list of objects, or an object of them by key."""
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
 
+from ...system.typed import Any, BinaryIO
 from .faults import EmptyFileError, Fault, Parsed, Record, WholeFileError, visible
 from .stream import Lines, Reader, Stream
 

@@ -5,8 +5,8 @@ readers of its rows share.
 from collections.abc import Iterator
 from io import BytesIO, StringIO
 from itertools import accumulate, chain
-from typing import Any, BinaryIO
 
+from ...system.typed import Any, BinaryIO
 from .cells import is_composed
 from .faults import Fault, Parsed, Record, WholeFileError
 

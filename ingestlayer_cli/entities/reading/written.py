@@ -5,7 +5,8 @@ They are never guessed. What no setting says is proposed: the setting that would
 
 import re
 from collections.abc import Callable
-from typing import Any
+
+from ...system.typed import Any
 
 Plain = Callable[[str], str | None]
 

@@ -1,10 +1,10 @@
 """What is accepted: the values that a transaction takes and gives. Times in milliseconds."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
 
 from ...model.events import Event
 from ...system.errors import StoreError
+from ...system.typed import Any, NamedTuple
 
 Keys = Mapping[str, Collection[str]]  # by their kind or scope
 

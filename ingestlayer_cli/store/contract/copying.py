@@ -1,6 +1,6 @@
 """Copying a store to another: the values of what is compared."""
 
-from typing import NamedTuple
+from ...system.typed import NamedTuple
 
 
 class Copied(NamedTuple):

@@ -1,6 +1,6 @@
 """Keys of the HTTP door, as a store has them. Times in milliseconds."""
 
-from typing import NamedTuple
+from ...system.typed import NamedTuple
 
 
 class ApiKey(NamedTuple):

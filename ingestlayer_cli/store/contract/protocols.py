@@ -6,9 +6,8 @@ what is said of a call holds whatever the others do meanwhile. Imported for the 
 has no time for it.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol
-
 from ...model.memory import Memory
+from ...system.typed import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

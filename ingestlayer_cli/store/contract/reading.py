@@ -1,10 +1,10 @@
 """What is read of a store by people: choices, and what they find. Times in milliseconds."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, NewType
 
 from ...language.conditions import Condition
 from ...model.events import Event
+from ...system.typed import Any, NamedTuple, NewType
 from .accepting import Queued
 from .sending import STATUSES
 

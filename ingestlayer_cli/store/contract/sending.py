@@ -1,8 +1,7 @@
 """What waits to be sent: the values of the outbox. Times in milliseconds."""
 
-from typing import Any, NamedTuple
-
 from ...model.people import Person
+from ...system.typed import Any, NamedTuple
 from .accepting import Queued
 
 COUNTED = ("delivered", "pending", "retrying", "dead", "unknown")  # what counts of deliveries always tell

@@ -1,8 +1,7 @@
 """Runs that failed and are run again: the values of what waits. Times in milliseconds."""
 
-from typing import NamedTuple
-
 from ...model.events import Event
+from ...system.typed import NamedTuple
 
 
 class UnfinishedRun(NamedTuple):

@@ -1,6 +1,6 @@
 """Where a store in PostgreSQL is: a place names it, and never holds its password."""
 
-from typing import NamedTuple
+from ...system.typed import NamedTuple
 
 SCHEMA = "ingestlayer"
 

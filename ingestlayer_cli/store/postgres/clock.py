@@ -1,9 +1,9 @@
 """The database's clock: whatever a host's own says, all hosts have the same time."""
 
 from time import monotonic_ns
-from typing import TYPE_CHECKING
 
 from ...system.clock import Clock
+from ...system.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .link import PostgresLink

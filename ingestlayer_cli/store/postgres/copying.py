@@ -1,7 +1,6 @@
 """A store in PostgreSQL, as rows."""
 
-from typing import TYPE_CHECKING
-
+from ...system.typed import TYPE_CHECKING
 from ..sql.copying import TABLES, SqlCopying
 from .schema import BLOCK
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
 
 from ...model.memory import Seen, State
 from ...system.clock import Clock
 from ...system.errors import StoreError
+from ...system.typed import Any, TypeVar
 from ..contract.accepting import AwayError, RepeatError
 from ..sql.base import Base
 from .clock import DatabaseClock

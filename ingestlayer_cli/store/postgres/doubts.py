@@ -1,7 +1,6 @@
 """What may or may not have arrived, while others are in the way."""
 
-from typing import TYPE_CHECKING
-
+from ...system.typed import TYPE_CHECKING
 from ..contract.sending import Attempt, Doubtful, Leased
 from ..sql.doubts import SqlDoubts
 

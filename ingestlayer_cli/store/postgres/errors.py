@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from ...system.addresses import without_password
 from ...system.errors import StoreError, UsageError
+from ...system.typed import Any
 from ..contract.accepting import AwayError, RepeatError
 from .address import Address
 

@@ -1,8 +1,8 @@
 """Deliveries that one message says together, while others are in the way."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
+from ...system.typed import TYPE_CHECKING, Any
 from ..contract.sending import Claimed
 from ..sql.gathering import SqlGathering
 

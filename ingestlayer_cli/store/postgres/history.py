@@ -1,7 +1,6 @@
 """Stored events in their order, where transactions that began before others may end after them."""
 
-from typing import TYPE_CHECKING, cast
-
+from ...system.typed import TYPE_CHECKING, cast
 from ..contract.reading import Mark, Selection, Stored
 from ..sql.history import SqlHistory
 from .schema import BLOCK

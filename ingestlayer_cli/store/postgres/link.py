@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from time import monotonic_ns, sleep
-from typing import TYPE_CHECKING, Any
 
 from ...system.errors import ProjectError, StoreError
+from ...system.typed import TYPE_CHECKING, Any
 from .address import Address
 from .errors import errors, is_away
 from .schema import quoted

@@ -7,8 +7,8 @@ waits: the transaction is done again, and begins with all that it was found to n
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
 
+from ...system.typed import TYPE_CHECKING, Any
 from ..contract.accepting import RepeatError
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """What waits to be sent, claimed by several machines at once."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
+from ...system.typed import TYPE_CHECKING, Any
 from ..contract.sending import Attempt, Claimed, Wanted
 from ..sql.outbox import SqlOutbox
 from ..sql.wanted import first_due

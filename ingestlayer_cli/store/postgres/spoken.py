@@ -9,7 +9,8 @@ import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+
+from ...system.typed import Any
 
 _LIST = "IN (SELECT value FROM json_each(?))"
 _INDEX = re.compile(r" (?:INDEXED BY \w+|NOT INDEXED)")

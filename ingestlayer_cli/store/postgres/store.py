@@ -1,8 +1,8 @@
 """A store in a schema of a PostgreSQL database."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from ...system.typed import TYPE_CHECKING
 from ..sql.parts import Parts
 from .address import Address
 from .database import PostgresDatabase

@@ -5,9 +5,9 @@ the end, in a fixed order, so that of two transactions one waits for the other a
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert
+from ...system.typed import TYPE_CHECKING, Any, NamedTuple
 from ..contract.accepting import First, Keys, LookedUp, NewThread, Queued, Rate
 from ..sql.names import key_hash
 from ..sql.queued import span

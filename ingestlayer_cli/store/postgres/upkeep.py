@@ -1,7 +1,6 @@
 """Upkeep of a store in PostgreSQL."""
 
-from typing import TYPE_CHECKING, Any
-
+from ...system.typed import TYPE_CHECKING, Any
 from ..contract.reading import Size
 from ..sql.upkeep import SqlUpkeep
 from .schema import VERSION

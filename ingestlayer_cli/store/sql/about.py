@@ -1,8 +1,8 @@
 """Which events, messages and refusals a text stands in."""
 
 import json
-from typing import Any
 
+from ...system.typed import Any
 from ..contract.reading import About
 
 _LIKE = "{} LIKE ? ESCAPE '!'"  # whatever the case of the letters

@@ -2,9 +2,9 @@
 
 import sys
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
 
 from ...system.clock import Clock
+from ...system.typed import TYPE_CHECKING
 from .lookups import Lookups
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Any, NamedTuple
 
+from ...system.typed import Any, NamedTuple
 from ..contract.copying import Copied
 from .base import Base
 

@@ -1,9 +1,9 @@
 """Reading the outbox for its operator, and the operator's word on a delivery."""
 
 import json
-from typing import Any
 
 from ...system.clock import format_time
+from ...system.typed import Any
 from ..contract.reading import DeliverySelection, LastSettled, NotArrived
 from ..contract.sending import ARRIVED, GIVEN_UP, STATUSES, Attempt, went
 from .about import about_event, stands_in

@@ -1,7 +1,6 @@
 """What may or may not have arrived, and what is settled by a look or by a word."""
 
-from typing import Any
-
+from ...system.typed import Any
 from ..contract.sending import Attempt, Doubtful, Leased, Wanted
 from .base import Base
 from .names import lane_name

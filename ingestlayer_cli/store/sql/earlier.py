@@ -1,8 +1,8 @@
 """What earlier transactions added, changed by a later one: when something is run, or sent, again."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from ...system.typed import TYPE_CHECKING
 from ..contract.accepting import Queued, Rate
 from .queued import spans
 

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from ...system.clock import HOUR
+from ...system.typed import Any
 from ..contract.sending import Claimed, Gathered
 from .base import Base
 from .outbox import HELD_BACK, told_in

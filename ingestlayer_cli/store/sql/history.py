@@ -4,9 +4,9 @@ import heapq
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
-from typing import Any, cast
 
 from ...model.events import Event
+from ...system.typed import Any, cast
 from ..contract.reading import Looked, Mark, Selection, Stored
 from .about import about_event
 from .base import Base

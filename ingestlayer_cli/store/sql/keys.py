@@ -1,9 +1,9 @@
 """Keys of the HTTP door."""
 
 import json
-from typing import Any
 
 from ...model.events import encode
+from ...system.typed import Any
 from ..contract.keys import ApiKey
 from .base import Base
 

@@ -1,7 +1,8 @@
 """A connection, as engines have it; for the types alone."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+
+from ...system.typed import Any, Protocol
 
 
 class Cursor(Protocol):

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from ...model.events import Event, encode
 from ...model.memory import Seen, State, Traits
+from ...system.typed import Any
 from ..contract.accepting import First, LookedUp
 from .names import key_hash
 

@@ -1,7 +1,8 @@
 """The first message of a thread, which a later one edits."""
 
 import json
-from typing import Any
+
+from ...system.typed import Any
 
 # What the first message of the thread of a delivery `d` says, while `d` would be the first to edit it; and whether this
 # or another that died has been tried before.

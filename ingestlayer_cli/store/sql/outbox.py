@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Collection
-from typing import Any
 
 from ...model.people import Person
 from ...system.clock import format_time
+from ...system.typed import Any
 from ..contract.accepting import NOTHING, Queued
 from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Leased, Wanted, went
 from .base import Base

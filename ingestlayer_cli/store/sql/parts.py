@@ -1,8 +1,8 @@
 """The parts of an open store."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from ...system.typed import TYPE_CHECKING
 from .base import Base
 
 if TYPE_CHECKING:

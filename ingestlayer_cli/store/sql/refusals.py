@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from ...system.clock import format_time
+from ...system.typed import Any
 from .about import stands_in
 from .base import Base
 

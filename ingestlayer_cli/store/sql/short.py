@@ -1,7 +1,8 @@
 """Ids as short as they are unique."""
 
 from collections.abc import Callable
-from typing import Any
+
+from ...system.typed import Any
 
 SHORTEST = 14  # characters of a shortened id
 

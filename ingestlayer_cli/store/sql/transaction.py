@@ -6,10 +6,10 @@ Look-ups see what the transaction itself has added. Where it holds the only writ
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, Any
 
 from ...model.events import Event, encode
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
+from ...system.typed import TYPE_CHECKING, Any
 from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate
 from .lookups import STATE, TRAITS, Lookups, stored_state, stored_traits
 from .names import key_hash, lane_name

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from ...system.clock import Clock, format_time
+from ...system.typed import TYPE_CHECKING, Any
 from ..contract.reading import Looked, Recent, Totals
 from .base import Base
 

@@ -1,9 +1,9 @@
 """Which of what waits is wanted, and may go: as SQL, with its values."""
 
 import json
-from typing import Any
 
 from ...system.clock import HOUR
+from ...system.typed import Any
 from ..contract.accepting import Queued
 from ..contract.sending import Wanted
 from .queued import lanes, spans

@@ -8,9 +8,9 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, TypeVar
 
 from ...system.errors import StoreError, UsageError
+from ...system.typed import Any, TypeVar
 from ..sql.base import Base
 from ..sql.lookups import Lookups
 from ..sql.transaction import SqlTransaction

@@ -3,10 +3,10 @@
 import os
 import sqlite3
 from collections.abc import Callable
-from typing import TypeVar
 from urllib.parse import quote
 
 from ...system.errors import StoreError
+from ...system.typed import TypeVar
 from .connection import BUSY_SECONDS, errors, version_of
 from .store import SqliteStore
 

@@ -3,9 +3,9 @@
 import os
 import sqlite3
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from ...system.errors import StoreError
+from ...system.typed import TYPE_CHECKING, Any
 from ..sql.parts import Parts
 from .connection import BUSY_SECONDS, Database, errors
 from .schema import NOTES_SINCE, VERSION

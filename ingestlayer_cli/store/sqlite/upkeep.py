@@ -1,8 +1,8 @@
 """Upkeep of a store in one SQLite file."""
 
 import os
-from typing import Any
 
+from ...system.typed import Any
 from ..contract.reading import Size
 from ..sql.upkeep import SqlUpkeep
 from .connection import Database, errors

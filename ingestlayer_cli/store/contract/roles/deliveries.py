@@ -1,7 +1,6 @@
 """Deliveries for who looks at them."""
 
-from typing import Any, Protocol
-
+from ....system.typed import Any, Protocol
 from ..reading import DeliverySelection, LastSettled, NotArrived
 from ..sending import Attempt
 

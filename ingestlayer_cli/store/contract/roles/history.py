@@ -1,9 +1,9 @@
 """Events that were accepted or refused, and what became of them."""
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Protocol
 
 from ....model.events import Event
+from ....system.typed import Any, Protocol
 from ..accepting import Queued
 from ..reading import FirstRun, Lined, Looked, Mark, Outcome, Past, Selection, Stored, StoredRun, UsedVersion, Version
 from ..unfinished import UnfinishedGroup, UnfinishedRun

@@ -1,9 +1,9 @@
 """What is known beside events: of entities, and of those who may send."""
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
 from ....model.memory import Traits
+from ....system.typed import Protocol
 from ..keys import ApiKey
 
 

@@ -1,9 +1,9 @@
 """What waits to be sent, and what came of it."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
 
 from ....model.people import Person
+from ....system.typed import Any, Protocol
 from ..accepting import Queued
 from ..sending import Attempt, Claimed, Doubtful, Gathered, Leased, Wanted
 

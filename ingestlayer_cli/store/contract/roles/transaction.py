@@ -1,10 +1,10 @@
 """What is written together."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol
 
 from ....model.events import Event
 from ....model.memory import Kept, Memory, Remembered, Traits, Upsert
+from ....system.typed import Any, Protocol
 from ..accepting import First, Keys, LookedUp, NewDelivery, NewRun, Queued, Rate
 
 

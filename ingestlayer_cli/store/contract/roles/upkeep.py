@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
 
 from ....model.events import Event
 from ....system.clock import Clock
+from ....system.typed import Any, Protocol
 from ..copying import Copied
 from ..reading import Looked, Recent, Size, Totals
 
