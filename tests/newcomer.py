@@ -4,6 +4,7 @@
 environment that they run in, and compare what comes out with what the README shows.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -30,6 +31,16 @@ def marked(name: str) -> str:
     return after.partition("\n```")[0]
 
 
+def registry() -> dict[str, str]:
+    """Return what of this machine's environment finds a Python, and reaches a registry of packages."""
+    told = ("PIP_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+    python = Path(shutil.which("python3") or sys.executable).parent
+    return {
+        **{name: value for name, value in os.environ.items() if name.startswith(told)},
+        "PATH": f"{python}:/usr/bin:/bin",
+    }
+
+
 class Newcomer:
     """One person with a fresh home, a clone in it, and a Slack whose administrator they are.
 
@@ -50,7 +61,9 @@ class Newcomer:
         """Run the README's first command; where a virtual environment is lent, without what makes one."""
         command = marked("set-up")
         if not self.is_installed:
-            return self.shell.run(command)
+            own, self.shell.environment = self.shell.environment, {**self.shell.environment, **registry()}
+            done, self.shell.environment = self.shell.run(command), own
+            return done
         assert command.startswith(INSTALL)
         (self.clone / ".venv").symlink_to(sys.prefix)
         return self.shell.run(command.removeprefix(INSTALL))

@@ -70,9 +70,23 @@ def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> t
             bury(runtime, Raw(arguments.type, None), error.text, error)
             raise
         result = flow.emit(runtime, raw, deliver, wait)
+        if result["status"] == "duplicate" and not silent:
+            _hint_shown(runtime, result)
         if arguments.on("--quiet") and not arguments.on("--json"):
             note_unsent(runtime, sum(row["status"] == "shown" for run in result["runs"] for row in run["deliveries"]))
         return result, runtime.project
+
+
+def _hint_shown(runtime: Runtime, result: Document) -> None:
+    """Tell of a duplicate, once Slack is connected, that the first was drawn on a terminal and never sent."""
+    from ..engine.connections import drawn_kinds
+    from ..model.families import kind_of
+
+    event, drawn = result["event"]["id"], drawn_kinds(runtime.project.connections)
+    rows = [row for rows in runtime.store.deliveries.of_event(event, runtime.clock.now()).values() for row in rows]
+    shown = [row for row in rows if row["status"] == "shown" and kind_of(row["destination"]) not in drawn]
+    if shown and not any(row["status"] == "delivered" for row in rows):
+        result.hints.append(f"the first was only shown on a terminal; to send it: ingestlayer replay {event}")
 
 
 def _log(arguments: Arguments) -> Any:

@@ -28,6 +28,7 @@ def by_hand(reconcile: bool, redirect: str, browser: bool) -> str:
     _open(creation_link(reconcile, redirect), browser)
     note("2. Install it: Install to Workspace, then Allow. That is Slack's consent.")
     note("   Then copy the Bot User OAuth Token, under OAuth & Permissions.")
+    note("   Who has the app already needs its token alone: it may serve many projects.")
     note("")
     return ask("bot token, xoxb-… (not shown)")
 

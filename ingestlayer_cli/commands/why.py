@@ -64,7 +64,7 @@ def why(
     with open_beside(keep=False) as runtime:
         store, project, now = runtime.stored, runtime.project, runtime.clock.now()
         if store is None:
-            raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event")
+            raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event, or ingestlayer check")
         foretell = partial(senders, runtime, store)
         if refused:
             told = stories.refused(store, word, type_)

@@ -13,6 +13,18 @@ def test_emit_posts_over_the_stored_token(person: Person) -> None:
     assert len(person.slack.posted_to("#alerts")) == 1
 
 
+def test_a_duplicate_of_what_was_only_drawn_says_how_to_send_it(person: Person) -> None:
+    key = ("--key", "tour")
+    assert "replay" not in person.run(*EMIT, *key).said + person.run(*EMIT, *key).said
+    person.connect()
+    result = person.run(*EMIT, *key)
+    assert "duplicate" in result.out
+    words = result.err.partition("the first was only shown on a terminal; to send it: ingestlayer ")[2].split()
+    assert person.run(*words, "--yes").code == 0
+    assert len(person.slack.posted_to("#alerts")) == 1
+    assert "replay" not in person.run(*EMIT, *key).said
+
+
 def test_a_job_of_cron_without_an_environment_posts(person: Person) -> None:
     person.connect()
     nothing = dict.fromkeys(person.environment()) | {"HOME": str(person.home)}

@@ -134,7 +134,7 @@ class _CheckLook:
         every = self.data["every"]
         if self.last_run is None:
             mark: Mark = "warning" if every is None else "problem"
-            yield self._trouble(mark, "check_stale", "it never ran", by_hand="let cron run it")
+            yield self._trouble(mark, "check_stale", "it never ran", by_hand="put it into the crontab")
         elif next_at is not None and self.now > next_at + max(GRACE, every // 10):
             why = f"it is to run every {format_duration(every)}, and began last {minute(self.last_run)}"
             by_hand = "see whether cron runs"
