@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.crash import Campaign
+from tests.support.crash import PHASES, Campaign
 from tests.support.posting import assert_each_once
 
 KILLS = 200
@@ -24,7 +24,7 @@ def test_after_200_kills_every_event_is_stored_once_and_every_message_posted_onc
     counts = campaign.counts
     assert counts["deliveries delivered"] == campaign.messages
     assert counts["kills"] >= KILLS
-    for phase in ("before the first commit", "after the last commit", "while delivering", "with a message in hand"):
+    for phase in PHASES:
         assert counts[f"killed {phase}"], phase
     assert counts["unknown found in the history"]
 

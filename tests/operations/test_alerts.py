@@ -259,7 +259,8 @@ def test_one_alert_of_eight_at_once_some_of_which_are_killed(watched: Posting, s
     def is_told() -> bool:
         watched.let_pass(120)  # for what a killed one may or may not have sent
         watched.run("deliver", "-q")
-        return len(ops(slack)) == 1
+        assert len(ops(slack)) <= 1
+        return bool(ops(slack))
 
     wait_until(is_told)
 

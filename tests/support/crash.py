@@ -22,6 +22,7 @@ SIZE = 2_400  # events of a batch: three transactions
 EVERY = 240  # one event in so many ends in a message
 WORKERS = 3
 KILLS_A_BATCH = 5
+PHASES = ("before the first commit", "after the last commit", "while delivering", "with a message in hand")
 SETTLED = 3  # seconds after which a message that left is in Slack for sure; Slack gets 60, here nothing waits
 
 
@@ -48,6 +49,7 @@ class Campaign:
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
+        self._start = 0.0  # seconds that the program takes to start here and now, under what else there is to do
 
     @property
     def events(self) -> int:
@@ -67,7 +69,7 @@ class Campaign:
     # The killing --------------------------------------------------------------------------------------
 
     def kill_all(self) -> None:
-        """Run until enough processes have been killed."""
+        """Run until enough processes have been killed, in each phase."""
         threads = [threading.Thread(target=self._work) for _ in range(WORKERS)]
         for thread in threads:
             thread.start()
@@ -95,13 +97,18 @@ class Campaign:
 
     def _work(self) -> None:
         try:
-            while self._failure is None and self.counts["kills"] < self.kills:
+            while self._failure is None and not self._is_enough():
                 if self._random.random() < 0.6:
                     self._emit()
                 else:
                     self._deliver()
         except BaseException as error:
             self._failure = error
+
+    def _is_enough(self) -> bool:
+        """A phase that never comes is given up after four times the kills."""
+        kills = self.counts["kills"]
+        return kills >= self.kills and (kills >= 4 * self.kills or all(self.counts[f"killed {it}"] for it in PHASES))
 
     def _emit(self) -> None:
         with self._lock:
@@ -126,9 +133,11 @@ class Campaign:
 
     def _kill_sometime(self, process: "subprocess.Popen[str]") -> bool:
         """Kill a process at some moment; False when it was quicker."""
+        if self.counts["kills"] % 50 == 0:
+            self._start = self._time_a_start()
         moment = self._random.choice([self._any_time, self._a_write, self._a_post, self._a_post])
         reached, pause = moment(), self._random.uniform(0, 2 * SLOW) if moment == self._a_post else 0
-        ends = time.monotonic() + self._random.uniform(0.8, 2)
+        ends = time.monotonic() + self._random.uniform(20, 50) * self._start
         while process.poll() is None and time.monotonic() < ends and not reached():
             time.sleep(0.001)
         time.sleep(pause)
@@ -150,8 +159,13 @@ class Campaign:
         return True
 
     def _any_time(self) -> Callable[[], bool]:
-        ends = time.monotonic() + self._random.uniform(0.02, 0.7)
+        ends = time.monotonic() + self._random.uniform(0.5, 17) * self._start
         return lambda: time.monotonic() > ends
+
+    def _time_a_start(self) -> float:
+        before = time.monotonic()
+        self.folder.run("--version")
+        return time.monotonic() - before
 
     def _a_write(self) -> Callable[[], bool]:
         """A transaction of some process is just being written."""
