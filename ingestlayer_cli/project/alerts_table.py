@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from ..model import families
-from .models import Strict, problem, section_model
+from .models import Strict, section_model
+from .values import problem
 
 
 def _second_ways() -> dict[str, type[Strict]]:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from ..system.errors import as_written, near_miss
-from .models import Matching, Strict, problem
+from .models import Strict
+from .values import Matching, problem
 
 EntityFile = Annotated[str, Matching(r".+\.(csv|json|ndjson|jsonl)(\.gz)?", "a .csv, .json or .ndjson file")]
 

@@ -7,7 +7,8 @@ from pydantic import Field, PlainValidator, ValidationError, WithJsonSchema
 from ..model.declarations import TYPES
 from ..system.clock import DAY
 from ..system.errors import as_written, near_miss
-from .models import Duration, EventType, Prose, Strict, problem
+from .models import Strict
+from .values import Duration, EventType, Prose, problem
 
 
 class _FieldTable(Strict):

@@ -12,7 +12,8 @@ from pydantic import Field, PlainValidator, ValidationInfo
 from ..system.errors import near_miss
 from ..system.hours import Hours
 from .find import bounded
-from .models import Minutes, Strict, Zone, described, problem
+from .models import Strict
+from .values import Minutes, Zone, described, problem
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EVER = 50  # years for which what comes back each year is written out

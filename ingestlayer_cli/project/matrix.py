@@ -6,7 +6,8 @@ from typing import Any
 from ..language.expressions import refs
 from ..language.templates import template_refs
 from ..model import families
-from ..model.redaction import ACTIONS, DETECTORS, rooted
+from ..model.detectors import DETECTORS
+from ..model.redaction import ACTIONS, rooted
 from ..system.errors import near_miss
 from .facts import Facts
 from .source import SourceFile

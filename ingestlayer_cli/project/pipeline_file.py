@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .models import Matching, Strict
+from .models import Strict
 from .tests_schema import Test
+from .values import Matching
 
 Match = Annotated[str, Matching(r"[\w-]+(\.[\w-]+)*(\.\*)?", 'an event type, or the start of some like "usage.*"')]
 

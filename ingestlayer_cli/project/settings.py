@@ -8,11 +8,12 @@ from ..system.rates import parse_rate
 from .alerts_table import AlertsTable
 from .entity_table import EntityTable
 from .hours import HoursTable
-from .models import Matching, SecretName, Strict, Zone, problem
+from .models import Strict
 from .slack_table import SlackTable, WorkspaceName
 from .source_table import SourceTable
 from .store_table import StoreTable
 from .usage_table import CheckTable
+from .values import Matching, SecretName, Zone, problem
 
 CheckName = Annotated[str, Matching(r"[A-Za-z][\w-]{0,99}", "a name of letters, digits, _ and -, at most 100")]
 SourceName = Annotated[str, Matching(r"[A-Za-z0-9][\w-]{0,99}", "a name of letters, digits, _ and -, at most 100")]

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from ..destinations.slack.workspaces import API_URL
 from ..system.addresses import is_open
 from ..system.rates import parse_rate
-from .models import Duration, Matching, Strict, problem
+from .models import Strict
+from .values import Duration, Matching, problem
 
 Url = Annotated[str, Matching(r"https?://.+", "an http or https address")]
 WorkspaceName = Annotated[str, Matching(r"[A-Za-z][\w-]*", "a name of letters, digits, _ and -")]

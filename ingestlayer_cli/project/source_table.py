@@ -9,7 +9,8 @@ from ..language.parser import ExpressionError, parse, parse_template
 from ..language.templates import template_refs
 from ..system.clock import MINUTE
 from ..system.errors import as_written
-from .models import Duration, Strict, described, language_of, problem, secret_name
+from .models import Strict
+from .values import Duration, described, language_of, problem, secret_name
 
 ROOTS = ("body", "header")  # what a source's texts may refer to
 Verify = Literal["standard", "stripe", "github", "shopify", "slack", "hmac", "bearer", "none"]

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from ..system.clock import DAY
-from .models import Duration, Matching, Strict, problem
+from .models import Strict
+from .values import Duration, Matching, problem
 
 
 def _without_password(url: str) -> str:

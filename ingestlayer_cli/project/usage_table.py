@@ -7,7 +7,8 @@ from pydantic import Field, PlainValidator, model_validator
 from ..language.parser import parse
 from .check_table import problem_of
 from .entity_table import FormatTable
-from .models import Duration, EventType, SecretName, Strict, Zone, described, language_of, problem
+from .models import Strict
+from .values import Duration, EventType, SecretName, Zone, described, language_of, problem
 
 
 def _columns_value(value: Any) -> Any:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from ..language.conditions import REDACTED
 from ..language.expressions import ROOTS, Scope
 from ..language.templates import as_text
+from ..model.detectors import DETECTORS
 from ..model.events import OWN, Event
 from ..model.families import Actions, Secret, WrongKeyError
 from ..model.memory import Foreseen, Outside
-from ..model.redaction import DETECTORS, find, mask, rooted
+from ..model.redaction import find, mask, rooted
 from ..system.typed import Annotated, Any, ClassVar, NamedTuple
 from .base import TRACE, Context, Drop, Redaction, Step
 

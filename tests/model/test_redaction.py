@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestlayer_cli.model.redaction import DETECTORS, find, mask
+from ingestlayer_cli.model.detectors import DETECTORS
+from ingestlayer_cli.model.redaction import find, mask
 from tests.support.planted import KINDS, written
 
 FOUND = {
