@@ -11,11 +11,6 @@ EXCERPT = 200  # characters of what went wrong elsewhere
 MORE_TIME = 'give it more: timeout = "5m"'
 
 
-def scope_of(name: str) -> str:
-    """Return where in the store's states a check keeps what it holds."""
-    return f"check {name}"
-
-
 def remembers(data: dict[str, Any]) -> int | None:
     """Return for how many milliseconds a check of this compiled data holds a level; None: for ever."""
     return PERIODS[data["period"]] if data["period"] else None

@@ -12,11 +12,10 @@ from ..model.crossings import Held, is_of, kept_of
 from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, hashed, is_key
 from ..model.memory import Kept, Memory, State
-from ..project.check_table import CROSSED
+from ..project.check_table import CROSSED, scope_of
 from ..system.clock import MINUTE, format_time
 from ..system.typed import Any, NamedTuple
 from ..system.zones import names_of, period_of
-from .base import scope_of
 from .judging import Judged, mark_of
 
 SOON = 30 * MINUTE  # so soon after a run that had a key at its level, a fall is believed when two runs saw it

@@ -176,7 +176,7 @@ def _next_at(attempt: Any) -> str | None:
 
 
 def _say_json(row: Any, attempt: Any) -> None:
-    from ..store.contract.sending import went
+    from ..store.contract.sending import ARRIVED, went
     from ..system.console import say_json_line
 
     document = {
@@ -185,7 +185,7 @@ def _say_json(row: Any, attempt: Any) -> None:
         **went(row.target, attempt.receipt),
         "outcome": attempt.outcome,
         "status": attempt.status,
-        "error": None if attempt.status in ("delivered", "shown") else attempt.error,
+        "error": None if attempt.status in ARRIVED else attempt.error,
         "next_at": _next_at(attempt),
     }
     say_json_line(document)
@@ -199,6 +199,6 @@ def _words(row: Any, attempt: Any) -> tuple[str, str]:
     if attempt.outcome == "found":
         why = ": it is in the channel's history"
     next_at = _next_at(attempt)
-    style = {"delivered": "green", "shown": "green", "dead": "red"}.get(attempt.status, "yellow")
+    style = {"delivered": "green", "shown": "green", "dead": "red", "dropped": "dim"}.get(attempt.status, "yellow")
     place = place_of(went(row.target, attempt.receipt))
     return f"{place} {attempt.status} {row.id}{why}" + (f"; next at {next_at}" if next_at else ""), style

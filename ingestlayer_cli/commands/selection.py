@@ -21,7 +21,7 @@ Status = Annotated[
     typer.Option(
         "--status",
         metavar="STATUS",
-        help="With a delivery pending, retrying, delivered, dead, unknown or shown, or a run dropped or failed.",
+        help="With a delivery pending, retrying, delivered, dead, unknown or shown, or anything dropped or failed.",
     ),
 ]
 

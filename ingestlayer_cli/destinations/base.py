@@ -93,6 +93,9 @@ class Destination(Section):
     outside: Annotated[
         str, "What becomes of a message outside of `hours`: wait, drop, or the channel that gets it."
     ] = "wait"
+    recheck: Annotated[
+        bool, "Whether a message that waited for its `hours` is judged again then, on what is known by then."
+    ] = False
     retry: Annotated[
         list[Duration] | None,
         "The pauses after the first, second, … failed attempt; then the delivery is dead. Without it 30s, 2m, 10m, 1h.",

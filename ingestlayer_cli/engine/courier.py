@@ -1,18 +1,26 @@
 """The one sender of a process that lives long: calls hand over what they queued, and wait for what comes of it."""
 
 import threading
+from collections.abc import Callable
 from contextlib import closing
 
 from ..store.contract.accepting import Queued
 from ..store.contract.sending import Wanted
 from ..store.opening import open_to_write
 from ..system.clock import Clock
-from ..system.typed import TYPE_CHECKING, NamedTuple
+from ..system.typed import TYPE_CHECKING, Any, NamedTuple, Protocol
 from .connections import Connections, draw_nothing
 from .outbox import Errand, Outbox
 
 if TYPE_CHECKING:
+    from ..model.sending import Judgement
     from ..store.contract.protocols import Store
+
+    class Judging(Protocol):
+        """Judges again what has waited."""
+
+        def recheck(self, id_: str, directions: dict[str, Any], now: int) -> Judgement: ...
+        def close(self) -> None: ...
 
 
 class _Waiting(NamedTuple):
@@ -36,7 +44,9 @@ class Courier:
         self._waiting: list[_Waiting] = []
         self._has_joined = False  # whether somebody has since it was last looked
         self._connections: Connections | None = None
+        self._judge: Callable[[], Judging] | None = None
         self._store: Store | None = None  # that of the thread
+        self._judging: tuple[Connections, Judging] | None = None  # that of the thread
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
@@ -45,7 +55,7 @@ class Courier:
         store = self._store
         return self._path == path and (store is None or store.is_in_place)
 
-    def send(self, wanted: Wanted, until: int, connections: Connections) -> None:
+    def send(self, wanted: Wanted, until: int, connections: Connections, judge: "Callable[[], Judging]") -> None:
         """Send what a call queued, over the connections of its project; return when that is settled.
 
         Or when its time is over: what is on its way then is recorded all the same.
@@ -60,7 +70,7 @@ class Courier:
                 self._thread = thread
             self._waiting.append(waiting)
             self._has_joined = True
-            self._connections = connections
+            self._connections, self._judge = connections, judge
         self._woken.set()
         waiting.over.wait()
         for failure in waiting.failures:
@@ -80,7 +90,8 @@ class Courier:
                 with closing(open_to_write(self._path)) as store:
                     self._store = store
                     clock = _Wakeful(store.clock(Clock()), self._woken)
-                    self._serve(Outbox(store, Connections({}, draw_nothing, ""), clock, lasting=True))
+                    nobody = Connections({}, draw_nothing, "")
+                    self._serve(Outbox(store, nobody, clock, lasting=True, recheck=self._recheck))
             except BaseException as error:
                 self._fail(error)
 
@@ -99,6 +110,23 @@ class Courier:
                     self._woken.wait()
         finally:
             outbox.close()
+            self._end_judging()
+
+    def _recheck(self, id_: str, directions: dict[str, Any], now: int) -> "Judgement":
+        """Judge again a delivery that has waited, by the project of who joined last."""
+        with self._lock:
+            judge, connections = self._judge, self._connections
+        if self._judging is None or self._judging[0] is not connections:
+            self._end_judging()
+            if judge is None or connections is None:
+                raise TypeError("nobody has joined")
+            self._judging = connections, judge()
+        return self._judging[1].recheck(id_, directions, now)
+
+    def _end_judging(self) -> None:
+        if self._judging is not None:
+            self._judging[1].close()
+            self._judging = None
 
     def _errand(self, outbox: Outbox) -> Errand | None:
         """Let those go whose errand is done; return what the others want together."""

@@ -10,7 +10,7 @@ from ..system.rates import parse_rate
 from ..system.typed import TYPE_CHECKING, Any
 from ..system.zones import Moment, moment_of
 from .attempts import outside_hours
-from .gathering import KEPT, MOST, TRIES
+from .gathering import KEPT, MOST, TRIES, Still
 
 if TYPE_CHECKING:
     from ..store.contract.roles.outbox import StoredGathering
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 SHOWN = 50  # messages that are a line; more are counted
 
 
-def within(stored: "StoredGathering", claimed: Claimed, rate: str, now: int, owner: str) -> Claimed | Attempt:
+def within(
+    stored: "StoredGathering", claimed: Claimed, rate: str, now: int, owner: str, still: Still
+) -> Claimed | Attempt:
     """Return a claimed delivery as its target's budget has it, once that is kept, or the attempt that lets it wait.
 
-    The last message of a budget says all that is due, and that it is used up; so does each after that, once it may go.
+    The last message of a budget says all that is due, of which `still` chooses, and that it is used up; so does each
+    after that, once it may go.
     Nobody else posts to the target meanwhile, and what was posted is asked of the store: it holds for all machines.
     """
     frequency = parse_rate(rate)
@@ -36,18 +39,17 @@ def within(stored: "StoredGathering", claimed: Claimed, rate: str, now: int, own
     if not is_last and not claimed.held_back:
         return claimed
     ends = moment_of([*posted, now][-most] + window) if is_last else None
-    return _said(stored, claimed, rate, now, ends, owner)
+    return _said(stored, claimed, rate, now, ends, owner, still)
 
 
 def _said(
-    stored: "StoredGathering", claimed: Claimed, rate: str, now: int, until: Moment | None, owner: str
+    stored: "StoredGathering", claimed: Claimed, rate: str, now: int, until: Moment | None, owner: str, still: Still
 ) -> Claimed:
     """Return a delivery that says what is due beside it, too, and that nothing goes `until` then."""
     member: type[Destination] = families.member("destinations", families.kind_of(claimed.destination))
     for _ in range(TRIES):
-        others = [
-            other for other in stored.beside(claimed, now, MOST, SHOWN) if outside_hours(other.directions, now) is None
-        ]
+        beside = stored.beside(claimed, now, MOST, SHOWN)
+        others = still([other for other in beside if outside_hours(other.directions, now) is None])
         if not others and until is None:
             break
         lines = [_line(claimed.body, claimed.directions)]

@@ -1,11 +1,12 @@
 """One message for many: when it goes, and what it says once it does."""
 
 import json
+from collections.abc import Callable
 
 from ..destinations.base import Destination
 from ..model import families
 from ..model.events import encode
-from ..store.contract.sending import Claimed
+from ..store.contract.sending import Claimed, Gathered
 from ..system.clock import MINUTE
 from ..system.typed import TYPE_CHECKING, Any
 from ..system.zones import local, moment_at
@@ -13,6 +14,7 @@ from ..system.zones import local, moment_at
 if TYPE_CHECKING:
     from ..store.contract.roles.outbox import StoredGathering
 
+Still = Callable[[list[Gathered]], list[Gathered]]
 MOST = 10_000  # messages that are one; more are another
 TRIES = 5
 KEPT = ("hours", "to", "people", "instead")  # what is of the target, and not of one message
@@ -35,15 +37,16 @@ def goes_at(told: dict[str, Any], now: int) -> int:
     return at if at > now else moment_at(today.fromordinal(today.toordinal() + 1), since, told["zone"])
 
 
-def gathered(stored: "StoredGathering", claimed: Claimed, now: int, owner: str) -> Claimed:
+def gathered(stored: "StoredGathering", claimed: Claimed, now: int, owner: str, still: Still) -> Claimed:
     """Return a claimed delivery that says all that is due of its digest, once that is kept; itself where it is alone.
 
+    `still` chooses those of the others that are still to be said.
     Only then is it sent: whoever sends it after a crash sends the same.
     """
     told = claimed.directions["digest"]
     member: type[Destination] = families.member("destinations", families.kind_of(claimed.destination))
     for _ in range(TRIES):
-        others = stored.gather(claimed, now, MOST)
+        others = still(stored.gather(claimed, now, MOST))
         if len(others) + 1 < max(told["at_least"], 2):
             break
         all_told = [told, *(other.directions["digest"] for other in others)]

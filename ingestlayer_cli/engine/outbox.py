@@ -17,9 +17,10 @@ from ..model.sending import (
     Opening,
     Outgoing,
     Place,
+    Recheck,
     Result,
 )
-from ..store.contract.sending import GIVEN_UP, Attempt, Claimed, Doubtful, Wanted
+from ..store.contract.sending import ARRIVED, GIVEN_UP, Attempt, Claimed, Doubtful, Wanted
 from ..system.clock import DAY, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
 from ..system.typed import TYPE_CHECKING, NamedTuple
@@ -29,12 +30,14 @@ from .in_hand import WORKERS, InHand
 
 if TYPE_CHECKING:
     from ..store.contract.protocols import Store
+    from ..store.contract.sending import Gathered
 
 LEASE = MINUTE  # milliseconds; a sending takes at most a connection's and a read's time-out
 REQUEST = 15 * SECOND  # what one request of it may take: none is begun when less of the lease is left
 WINDOW = MINUTE  # how long after it was sent a message may still turn up in the channel's history
 LOOK_AGAIN = 10_000  # between two looks of one process into a channel's history
 PATIENCE = MINUTE  # a channel that is held for longer is left to the next call
+JUDGING = 15  # seconds that the messages which are to be one are judged again for
 NAP = 250  # milliseconds; the longest sleep before a stop is noticed
 LOOK = 50  # and before a channel that another process has in hand is looked at again
 FIRST = 1_000  # how long the others wait for the first answer of a connection
@@ -57,7 +60,14 @@ class Outbox:
     A `lasting` one keeps its threads from one sending to the next; `close()` it.
     """
 
-    def __init__(self, store: "Store", connections: Connections, clock: Clock, lasting: bool = False) -> None:
+    def __init__(
+        self,
+        store: "Store",
+        connections: Connections,
+        clock: Clock,
+        lasting: bool = False,
+        recheck: Recheck | None = None,
+    ) -> None:
         self._store = store
         self._stored = store.outbox
         self._deliveries = store.deliveries
@@ -66,6 +76,8 @@ class Outbox:
         self._owner = identity()
         self._looked: dict[tuple[str, str], int] = {}  # when each target's history was last looked through
         self._held: set[str] = set()  # what was said to be held
+        self._recheck = recheck  # judges again what has waited
+        self._notes: dict[str, str] = {}  # what is to be told of an attempt, by the id of its delivery
         self._in_hand = InHand(lasting)
         self._nap = LOOK if lasting else NAP  # somebody may join
         self.unrecorded: set[str] = set()  # what was sent, while the store could not be written any more
@@ -148,16 +160,23 @@ class Outbox:
     def _take(self, claimed: Claimed, in_hand: "InHand", said: Said | None) -> bool:
         """Send several at a time, by other threads; here, one after the other, what this terminal draws.
 
-        False for what is not sent now: the hours that it goes in are over, or the budget of its channel is used up.
+        False for what is not sent now: the hours that it goes in are over, the budget of its channel is used up, or it
+        has waited and is not so any more.
         """
         at = self._clock.now()
         if (later := outside_hours(claimed.directions, at)) is not None:
             self._stored.record(claimed, later, self._owner)
             return False
+        if "recheck" in claimed.directions and (gone := self._gone(claimed, at)) is not None:
+            self._stored.record(claimed, gone, self._owner)
+            if said is not None:
+                said(claimed, gone)
+            return False
+        still = self._still(claimed, at, said)
         if claimed.thread is None and (rate := self.connections.budget(claimed.destination, claimed.target)):
             from .flood import within
 
-            found = within(self._store.gathering, claimed, rate, at, self._owner)
+            found = within(self._store.gathering, claimed, rate, at, self._owner, still)
             if isinstance(found, Attempt):
                 self._stored.record(claimed, found, self._owner)
                 return False
@@ -165,7 +184,7 @@ class Outbox:
         if "digest" in claimed.directions and not claimed.held_back:
             from .gathering import gathered
 
-            claimed = gathered(self._store.gathering, claimed, at, self._owner)
+            claimed = gathered(self._store.gathering, claimed, at, self._owner, still)
         outgoing = self._outgoing(claimed)
         if self.connections.of(claimed.destination).is_drawn:
             self._record(claimed, self._deliver(claimed, outgoing), at, said)
@@ -173,6 +192,37 @@ class Outbox:
             self.connections.sender(claimed.destination)  # made here: threads share it
             in_hand.add(claimed, at, lambda: self._deliver(claimed, outgoing))
         return True
+
+    def _gone(self, row: "Claimed | Gathered", now: int) -> Attempt | None:
+        """Judge again what has waited; return what ends it where it is not so any more."""
+        if self._recheck is None:
+            return None
+        holds, words = self._recheck(row.id, row.directions, now)
+        if holds and words:
+            self._notes[row.id] = words
+        return None if holds else Attempt(now, 0, "dropped", "dropped", False, now, words)
+
+    def _still(self, claimed: Claimed, now: int, said: Said | None) -> "Callable[[list[Gathered]], list[Gathered]]":
+        """Return what chooses, of messages that would be one with a claimed one, those that are still so.
+
+        The others are dropped. What there is no time to judge is not chosen: it is another message.
+        """
+        ends = monotonic() + JUDGING
+
+        def chosen(rows: "list[Gathered]") -> "list[Gathered]":
+            left = []
+            for row in rows:
+                if "recheck" not in row.directions:
+                    left.append(row)
+                elif monotonic() > ends:
+                    break
+                elif (gone := self._gone(row, now)) is None:
+                    left.append(row)
+                elif self._store.gathering.drop(row, gone, self._owner) and said is not None:
+                    said(claimed._replace(id=row.id), gone)
+            return left
+
+        return chosen
 
     def _over(self, sent: int, limit: int | None) -> bool:
         return self.stopped or (limit is not None and sent >= limit)
@@ -246,6 +296,8 @@ class Outbox:
     def _record(self, claimed: Claimed, result: Result, at: int, said: Said | None) -> None:
         now = self._clock.now()
         attempt = judged(result, claimed, at, now)
+        if (note := self._notes.pop(claimed.id, "")) and attempt.status in ARRIVED:
+            attempt = attempt._replace(error="; ".join(filter(None, (note, attempt.error))))
         self.connections.noted(claimed.destination, claimed.target, result)
         if not isinstance(result, NotConnected):
             # Paced from here on, not from when it was sent: on its way it may have been slower than the next.

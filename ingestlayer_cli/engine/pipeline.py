@@ -132,8 +132,8 @@ class Pipeline:
         messages: list[Message] = []
         skipped: list[dict[str, str]] = []
         event, mark = context.event, replay.mark if replay else ""
-        for number, ((kind, label, way, budgets), salt, destination) in enumerate(self._destinations, start=1):
-            scope, when = context.seen_by(kind), ""
+        for number, ((kind, label, way, budgets), own, destination) in enumerate(self._destinations, start=1):
+            scope, when, salt = context.seen_by(kind), "", own
             target, note = destination.target(scope)
             if destination.when is not None:
                 holds, when = context.judge(destination.when)
@@ -154,6 +154,7 @@ class Pipeline:
             body, directions = encode(destination.compose(composing)), destination.directions(composing)
             if destination.hours is not None and destination.outside == "wait":
                 directions = {**directions, "hours": destination.hours}
+                directions |= {"recheck": own} if destination.recheck else {}
             if "digest" in directions:
                 directions["digest"]["number"] = number
                 note = "; ".join(filter(None, (note, f"in one message with others: {_span(directions['digest'])}")))
@@ -299,8 +300,9 @@ def _within_hours(destination: Destination, at: int, target: str, note: str) -> 
         return target, note, False
     outside = f"outside the hours {hours['name']} ({moment_of(at, hours['timezone'])})"
     if destination.outside == "wait":
+        again = ", and is judged again then" if destination.recheck else ""
         until = "" if opens is None else f" until {moment_of(opens, hours['timezone'])}"
-        return target, "; ".join(filter(None, (note, f"{outside}: waits{until}"))), False
+        return target, "; ".join(filter(None, (note, f"{outside}: waits{until}{again}"))), False
     if destination.outside == "drop":
         return target, outside, True
     return destination.outside, "; ".join(filter(None, (note, f"{outside}: in place of {target}"))), False

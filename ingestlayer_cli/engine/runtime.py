@@ -17,10 +17,12 @@ from .outside import OutsideStore
 from .pipeline import FailingPipeline, Pipeline, broken
 
 if TYPE_CHECKING:
+    from ..model.sending import Judgement
     from ..store.contract.protocols import Store
     from .courier import Courier
     from .heartbeat import Heart, Heartbeats
     from .outbox import Outbox
+    from .rechecking import Rechecking
 
 PAUSED = "paused"  # the topic of the store's notes on pipelines that are paused, by name
 
@@ -52,6 +54,7 @@ class Runtime:
         self.outside = OutsideStore(self.entities, self._stored)
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self.connections = connections or Connections(project.connections, show, project.root)
+        self._rechecking: Rechecking | None = None
         self._pauses: dict[str, Any] = {}
         self._pipelines: dict[str, list[Pipeline | FailingPipeline]] = {}
 
@@ -108,7 +111,20 @@ class Runtime:
     def outbox(self) -> "Outbox":
         from .outbox import Outbox
 
-        return Outbox(self.store, self.connections, self.clock)
+        return Outbox(self.store, self.connections, self.clock, recheck=self.recheck)
+
+    def recheck(self, id_: str, directions: dict[str, Any], now: int) -> "Judgement":
+        """Judge again a delivery that has waited."""
+        known = self._rechecking
+        if known is None or known.project is not self.project or known.store is not self.store:
+            from .rechecking import Rechecking
+
+            known = self._rechecking = Rechecking(self.project, self.store, self.outside)
+        return known(id_, directions, now)
+
+    def another(self) -> "Runtime":
+        """Return one of the same project, for another thread."""
+        return Runtime(self.filed, connections=self.connections)
 
     @cached_property
     def heartbeats(self) -> "Heartbeats":

@@ -7,7 +7,7 @@ as its `trouble`.
 from collections.abc import Iterable, Iterator
 
 from ..store.contract.accepting import NOTHING, Queued
-from ..store.contract.sending import COUNTED, Wanted
+from ..store.contract.sending import COUNTED, OVER, Wanted
 from ..system.clock import DAY
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, in_words
@@ -105,7 +105,7 @@ def send_own(runtime: Runtime, queued: Queued, wait: int, said: "Said | None" = 
     if runtime.courier is None or is_drawn:
         runtime.outbox.send(wanted, until, until, said)
     else:
-        runtime.courier.send(wanted, until, connections)
+        runtime.courier.send(wanted, until, connections, runtime.another)
 
 
 def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = False) -> Document:
@@ -135,7 +135,7 @@ def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_p
     if runtime.courier is not None and queued:
         labels = runtime.store.outbox.destinations(queued)
         drawn_ones = tuple((label, "") for label in labels if of(label).is_drawn)
-        runtime.courier.send(Wanted(queued, without=drawn_ones), clock.now(), runtime.connections)
+        runtime.courier.send(Wanted(queued, without=drawn_ones), clock.now(), runtime.connections, runtime.another)
     if runtime.courier is not None or clock.now() >= until:
         return
     is_drawn = {label: of(label).is_drawn for label in runtime.store.outbox.unfinished(due_by)}
@@ -152,7 +152,7 @@ def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_p
     while clock.now() < until and outbox.send(wanted, due_by, until if is_patient else clock.now(), heard):
         pass
     for id_, (target, attempt) in last.items():
-        if attempt.status != "delivered":
+        if attempt.status not in OVER:
             result.exit_codes.append(Exit.DEAD if attempt.status == "dead" else Exit.WAITING)
             result.hints.append(f"{id_} to {target}, which had waited, is {attempt.status}: {attempt.error}")
 

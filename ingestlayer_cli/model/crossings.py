@@ -14,7 +14,8 @@ class Held(NamedTuple):
 
     `reached` has [level, since] for each level that is held, from the lowest to the highest; `limits` is what they
     were measured against; `at` the time of the last event that changed any of it. Where there are reminders, `told`
-    is when the level was told last, and `times` how often. Times in milliseconds.
+    is when the level was told last, and `times` how often; `events` are the ids of those that told it, where that is
+    asked for. Times in milliseconds.
     """
 
     reached: Sequence[list[Any]] = ()
@@ -22,6 +23,7 @@ class Held(NamedTuple):
     at: int = _EVER
     told: int | None = None
     times: int = 1
+    events: Sequence[str] = ()
 
     @property
     def level(self) -> float | None:
@@ -36,7 +38,11 @@ class Held(NamedTuple):
     def data(self) -> dict[str, Any]:
         """Return it as plain data."""
         data = self._asdict()
-        return data if self.told is not None else {name: data[name] for name in ("reached", "limits", "at")}
+        if self.told is None:
+            del data["told"], data["times"]
+        if not self.events:
+            del data["events"]
+        return data
 
     def crossed_by(self, level: float | None) -> bool:
         """Say whether a level is newly reached."""
@@ -82,6 +88,10 @@ class Held(NamedTuple):
     def told_at(self, at: int, times: int = 1) -> "Held":
         """Return it once it was told, for the so manieth time."""
         return self._replace(told=at, times=times, at=max(at, self.at))
+
+    def told_by(self, event: str) -> "Held":
+        """Return it once an event told it; of those before only the first is kept."""
+        return self._replace(events=[*self.events[:1], event])
 
 
 def level_of(levels: Sequence[float], value: float) -> float | None:

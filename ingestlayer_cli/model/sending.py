@@ -64,6 +64,20 @@ class Place(NamedTuple):
     ts: str
 
 
+class Judgement(NamedTuple):
+    """Whether a message that has waited is still to be sent, and what is told of that; nothing where it was not asked.
+
+    Where it could not be told, it is to be sent.
+    """
+
+    holds: bool
+    words: str = ""
+
+
+Recheck = Callable[[str, dict[str, Any], int], Judgement]
+"""Judges a delivery again, by its id, its directions and the time."""
+
+
 class Opening(NamedTuple):
     """What the first message of a thread says, of which no newer one is delivered: the delivery's id, and its body.
 

@@ -11,6 +11,7 @@ STATES = {
     "unknown": "unknown whether it arrived in",
     "retrying": "tried, and waits for",
     "pending": "waits for",
+    "dropped": "dropped, not sent to",
 }
 
 

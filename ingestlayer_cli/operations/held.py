@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from ..checks.base import scope_of
 from ..checks.run import CheckOptions, check
 from ..engine.runtime import Runtime
 from ..project import Project
-from ..project.check_table import kind_of
+from ..project.check_table import kind_of, scope_of
 from ..store.contract.protocols import Store
 from ..store.contract.reading import About
 from ..system.clock import format_time

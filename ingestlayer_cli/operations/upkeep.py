@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..checks.base import remembers, scope_of
+from ..checks.base import remembers
 from ..engine.pipeline import places
 from ..engine.runtime import Runtime
 from ..model import families
 from ..project import Project
+from ..project.check_table import scope_of
 from ..system.clock import DAY, format_time
 from ..system.errors import StoreError
 

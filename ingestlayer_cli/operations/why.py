@@ -9,7 +9,7 @@ from ..project import Project
 from ..project.match import matches
 from ..store.contract.protocols import Store
 from ..store.contract.reading import Lined, Stored
-from ..store.contract.sending import place_of
+from ..store.contract.sending import OVER, place_of
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import UsageError
@@ -196,7 +196,7 @@ def _failed(name: str, run: dict[str, Any]) -> str:
 def _hints(event: Event, pipelines: list[dict[str, Any]], idle: set[str], foretell: Foretell, now: str) -> list[str]:
     """Return what a person can do next, and what helps; `idle` are the pipelines that are not active now."""
     sent = [row for row in _deliveries(pipelines) if not row["superseded_by"]]
-    hints = [row["hint"] for row in sent if row["status"] != "delivered" and row["hint"]]
+    hints = [row["hint"] for row in sent if row["status"] not in OVER and row["hint"]]
     dead = [row["id"] for row in sent if row["status"] == "dead" and "retry" not in (row["hint"] or "")]
     if dead:
         hints.append(f"when that is mended: ingestlayer deliveries retry {' '.join(dead)}")

@@ -24,6 +24,11 @@ STALE_DECLARATION = {
 }
 
 
+def scope_of(name: str) -> str:
+    """Return where in the store's states a check keeps what it holds."""
+    return f"check {name}"
+
+
 def kind_of(source: str) -> str:
     """Return what a source is: file, stdin, http, sqlite or postgres."""
     if source == "-":

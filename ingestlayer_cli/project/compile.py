@@ -187,6 +187,13 @@ class Compiler:
         elif outside not in (None, "wait", "drop") and not (redirectable and outside.startswith(("#", "@", "C", "G"))):
             words = 'outside must be "wait" or "drop"' + (', or a channel, "#oncall"' if redirectable else "")
             source.report((*at, "outside"), f'{words}, not "{outside}"', 0)
+        if data.get("recheck") and "hours" not in data:
+            words = 'recheck is of messages that wait for their hours: say which, hours = "business"'
+            source.report((*at, "recheck"), words, 0)
+        elif data.get("recheck") and outside not in (None, "wait"):
+            source.report(
+                (*at, "recheck"), f'recheck is of messages that wait: outside = "{outside}" lets none wait', 0
+            )
         if "hours" not in data or settings is None:
             return
         name = data["hours"]

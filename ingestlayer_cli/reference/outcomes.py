@@ -44,6 +44,7 @@ STATUSES = {
         " `deliveries retry`.",
         "unknown": "It was sent and no answer came: it may have arrived. `deliver` looks it up rather than guess.",
         "shown": "It was drawn on a terminal, and never left this machine.",
+        "dropped": "When its time came it was judged again (`recheck`), and was not so any more: it was not sent.",
     },
 }
 

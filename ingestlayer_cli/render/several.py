@@ -8,7 +8,7 @@ from ..store.contract.sending import place_of
 from .events import fields
 from .wrapping import STATES, Line, one_line, times, wrapped
 
-_WORST = ("dead", "unknown", "retrying", "pending", "delivered", "shown")
+_WORST = ("dead", "unknown", "retrying", "pending", "delivered", "shown", "dropped")
 
 
 def found(told: dict[str, Any]) -> Iterator[Line]:

@@ -26,6 +26,8 @@ _OUTCOMES = {
     "held": "looked, and could not tell",
     "given-up": "given up",
     "settled": "settled by hand",
+    "waits": "put off",
+    "dropped": "not sent",
 }
 
 

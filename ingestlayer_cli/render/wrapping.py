@@ -17,6 +17,7 @@ STATES = {
     "unknown": ("?", "yellow"),
     "retrying": ("…", "yellow"),
     "pending": ("…", "yellow"),
+    "dropped": ("–", "dim"),
 }
 
 

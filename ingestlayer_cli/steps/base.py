@@ -72,6 +72,8 @@ class Context:
     by = ""  # the earlier event on account of which it does so
     transformed = False  # whether $body is other than the payload
     not_before: int | None = None  # when messages may go, in milliseconds
+    waiting: Event | None = None  # whose message is judged again, where that is; `event` may be a newer one of the same
+    ends: Sequence[str] = ()  # the events of which this one says that they are over, by id
 
     def __init__(
         self, pipeline: str, event: Event, outside: Outside, memory: Memory, redacting: Sequence[Step] = ()
@@ -190,12 +192,21 @@ class Step(Section):
     """One step of a pipeline; calling it continues (None) or ends the run (`Drop`)."""
 
     redacts: ClassVar[bool] = False  # whether it has a `redaction`
+    measures: ClassVar[bool] = False  # whether two events of one key, of `about`, measure the same thing
     # The objects that it puts on the scope under roots of its own, each with the types of its values by their names:
     # `number`, `integer`, `boolean`, `date`, `datetime`, `string`. Any of them may be null.
     puts: ClassVar[dict[str, dict[str, str]]] = {}
 
     def __call__(self, context: Context) -> Drop | None:
         raise NotImplementedError
+
+    def again(self, context: Context) -> Drop | None:
+        """Judge again whether what an event's message says is so; what the step remembers of it is no reason."""
+        return self(context)
+
+    def about(self, scope: Scope) -> str | None:
+        """Return the key of what an event is about, as far as the scope before the first step tells it."""
+        return None
 
     @classmethod
     def remembers(cls, data: dict[str, Any]) -> int | None:

@@ -8,7 +8,7 @@ from math import isfinite
 from ..language.conditions import Value, divisors, show
 from ..language.expressions import Scope, evaluator, to_number
 from ..language.templates import Template
-from ..model.crossings import Held, kept_of, level_of
+from ..model.crossings import Held, kept_of, level_of, low
 from ..model.events import Event
 from ..model.families import NO_ZONE, Duration, TimeZone, WrongKeyError
 from ..model.memory import Foreseen, Kept, State
@@ -26,6 +26,11 @@ class Told(NamedTuple):
     level: float | None
     note: str
     times: int = 1
+
+    def data(self) -> dict[str, Any]:
+        """Return what is kept of it as plain data, for `again`."""
+        own = (self.direction, self.level, self.before.level, self.before.since, self.times)
+        return dict(zip(("direction", "level", "previous", "since", "times"), own, strict=True))
 
 
 class Crossing(Step):
@@ -60,6 +65,7 @@ class Crossing(Step):
     changed something can raise the level, but neither lower it nor change the limit.
     """
 
+    measures: ClassVar[bool] = True
     puts: ClassVar[dict[str, dict[str, str]]] = {
         "crossing": {
             "level": "number",
@@ -126,7 +132,7 @@ class Crossing(Step):
             if level is None:
                 return Drop(f"{words}, below {self._lowest}")
             words = f"{words} newly reaches {show(level)}; the key is null: it has no memory"
-            self._pass(context, Told("up", Held(), level, words), value)
+            self._put(context, Told("up", Held(), level, words))
             return None
         at = context.event.received_at
         place = self._place(at, key)
@@ -157,8 +163,41 @@ class Crossing(Step):
         if self.remind is not None and after.reached:
             after = after.told_at(at, times)
         if after != held:
-            context.to_remember += self._kept(context, place, after, before)
-        self._pass(context, told, value)
+            if told.direction == "up" and (self.clears or self.remind is not None):
+                after = after.told_by(context.event.id)
+            context.to_remember.append(Kept(context.place, place, after.data(), after.at))
+        context.to_remember.append(self._own(context, place, before, told))
+        self._put(context, told)
+        return None
+
+    def about(self, scope: Scope) -> str | None:
+        return self.key.key(scope)
+
+    def again(self, context: Context) -> Drop | None:
+        """What was reached is to be held since then, and what was cleared not to be reached again."""
+        value, words = context.number(self.value)
+        waiting = context.waiting or context.event
+        own = context.state(f"{context.place}/before", waiting.id)
+        told = own.value.get("told") if own is not None else None
+        kept = context.state(context.place, own.value["place"]) if own is not None else None
+        if value is None or own is None or told is None or kept is None:  # it has no memory, or not any more
+            self._put(context, Told("up", Held(), None if value is None else level_of(self.levels, value), words))
+            is_below = value is not None and value < low(self.levels[0], self.rearm)
+            return Drop(f"{words}, below {self._lowest}") if is_below and self.key.key(context.scope) is None else None
+        held = Held(**kept.value).knowing(self.levels)
+        before = Held([[told["previous"], told["since"]]] if told["previous"] is not None else ())
+        self._put(context, Told(told["direction"], before, told["level"], words, told["times"]))
+        if told["direction"] == "down":
+            context.ends = own.value["held"].get("events", ())
+            is_back = held.level is not None and held.level >= told["previous"]
+            return Drop(f"{words}: {show(told['previous'])} is reached again") if is_back else None
+        since = waiting.received_at if told["times"] == 1 else told["since"]
+        if [told["level"], since] not in [list(row) for row in held.reached]:
+            found = next((at for level, at in held.reached if level == told["level"]), None)
+            how = "is not held any more" if found is None else f"was reached again at {format_time(found)}"
+            return Drop(f"{words}: {show(told['level'])} {how}")
+        if value < low(told["level"], self.rearm):  # of a newer period
+            return Drop(f"{words}, below {show(told['level'])}")
         return None
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
@@ -195,12 +234,15 @@ class Crossing(Step):
     def _kept(self, context: Context, place: str, held: Held, before: Held) -> Iterator[Kept]:
         """Yield what to keep: what is held now, and for a preview of this event what was held before it."""
         yield Kept(context.place, place, held.data(), held.at)
-        own = {"place": place, "held": before.data()}
-        yield Kept(f"{context.place}/before", context.event.id, own, context.event.received_at)
+        yield self._own(context, place, before)
 
-    def _pass(self, context: Context, told: Told, value: float) -> None:
+    def _own(self, context: Context, place: str, before: Held, told: Told | None = None) -> Kept:
+        own = {"place": place, "held": before.data()} | ({} if told is None else {"told": told.data()})
+        return Kept(f"{context.place}/before", context.event.id, own, context.event.received_at)
+
+    def _put(self, context: Context, told: Told) -> None:
         since = None if told.before.since is None else format_time(told.before.since)
-        found = {"level": told.level, "previous": told.before.level, "value": value, "since": since}
+        found = {"level": told.level, "previous": told.before.level, "value": None, "since": since}
         found |= {"direction": told.direction, "times": told.times}
         # Where what the value is made of is redacted, it is null.
         context.put(lambda scope: scope.update(crossing={**found, "value": self.value.of(scope)[0]}))

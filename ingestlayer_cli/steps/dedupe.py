@@ -48,6 +48,9 @@ class Dedupe(Step):
             f"{context.says(self.key, key)} was let through by {seen.event_id}; the window ends {ends}", seen.event_id
         )
 
+    def again(self, context: Context) -> Drop | None:
+        return None  # it was let through
+
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         if key := self.key.key(scope):
             foreseen.seen[place].add(key)

@@ -52,6 +52,9 @@ class EnrichEntity(Step):
             context.changed.append(f"entity.{self.kind}")
         return None
 
+    def about(self, scope: Scope) -> str | None:
+        return key_text(self.key.key(scope))
+
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         if key := key_text(self.key.key(scope)):
             foreseen.rows[self.kind].add(key)

@@ -92,6 +92,9 @@ class Throttle(Step):
             context.note = f"{told} had {most}: delayed until {format_time(slot)}"
         return None
 
+    def again(self, context: Context) -> Drop | None:
+        return None  # it was let through
+
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         if key := self.key.key(scope):
             foreseen.states[place].add(self._name(window_of(event.received_at, self.window, self.timezone), key))

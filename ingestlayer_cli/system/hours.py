@@ -24,6 +24,18 @@ def opens_at(hours: Hours, at: int) -> int | None:
     return None
 
 
+def opened_at(hours: Hours, at: int) -> int | None:
+    """Return when the hours began that a time is in, those before it that end then counted in; None outside of them."""
+    today, found = local(at, hours["timezone"]).date(), None
+    for days in range(1, -_FAR, -1):
+        start, end = _of_day(hours, today, days)
+        if start < end and (start <= at < end if found is None else end >= found):
+            found = start
+        elif found is not None:
+            break
+    return found
+
+
 def _of_day(hours: Hours, today: date, days: int) -> tuple[int, ...]:
     """Return when the hours of a day begin and end; the same time where it has none."""
     try:

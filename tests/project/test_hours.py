@@ -129,6 +129,8 @@ def test_a_calendar_that_is_none_is_told(files: Files) -> None:
     [
         ('hours = "busines"\n', 'there is no [hours.busines] in ingestlayer.toml (did you mean "business"?)'),
         ('outside = "drop"\n', 'outside is of hours: say which, hours = "business"'),
+        ("recheck = true\n", 'recheck is of messages that wait for their hours: say which, hours = "business"'),
+        ('hours = "business"\noutside = "drop"\nrecheck = true\n', 'outside = "drop" lets none wait'),
         ('hours = "business"\noutside = "later"\n', 'outside must be "wait" or "drop", or a channel, "#oncall"'),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 RunOutcome = Literal["queued", "dropped", "failed"]
-Status = Literal["pending", "retrying", "delivered", "dead", "unknown", "shown"]
+Status = Literal["pending", "retrying", "delivered", "dead", "unknown", "shown", "dropped"]
 
 
 class EventDocument(TypedDict):
@@ -101,7 +101,7 @@ class RunCounts(TypedDict):
 
 
 class DeliveryCounts(TypedDict):
-    """Deliveries by their status; what was shown on a terminal only where something was."""
+    """Deliveries by their status; what was shown or dropped only where something was."""
 
     delivered: int
     pending: int
@@ -109,6 +109,7 @@ class DeliveryCounts(TypedDict):
     dead: int
     unknown: int
     shown: NotRequired[int]
+    dropped: NotRequired[int]
 
 
 class RejectDocument(TypedDict):

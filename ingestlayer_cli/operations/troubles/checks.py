@@ -4,10 +4,9 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ...checks.base import scope_of
 from ...engine.records import CHECKS
 from ...project import Project
-from ...project.check_table import kind_of
+from ...project.check_table import kind_of, scope_of
 from ...system.clock import MINUTE, format_duration
 from ...system.errors import Exit
 from ...system.processes import vanished

@@ -8,7 +8,7 @@ from ...system.typed import Any, NamedTuple, NewType
 from .accepting import Queued
 from .sending import STATUSES
 
-EVENT_STATUSES = (*STATUSES, "dropped", "failed")  # and of a run that sent nothing
+EVENT_STATUSES = (*STATUSES, "failed")  # and of a run that sent nothing, `dropped` among them
 
 Looked = Callable[[int], None]  # is told, now and then, of how many are done
 Mark = NewType("Mark", object)  # a place in the order of acceptance, which only its store can read

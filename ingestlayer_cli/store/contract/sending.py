@@ -5,8 +5,9 @@ from ...system.typed import Any, NamedTuple
 from .accepting import Queued
 
 COUNTED = ("delivered", "pending", "retrying", "dead", "unknown")  # what counts of deliveries always tell
-STATUSES = (*COUNTED, "shown")  # of a delivery; what is shown was drawn on a terminal, and left no machine
+STATUSES = (*COUNTED, "shown", "dropped")  # of a delivery; what is shown was drawn on a terminal, and left no machine
 ARRIVED = ("delivered", "shown")  # nothing more is to be done
+OVER = (*ARRIVED, "dropped")  # nobody waits for it, and nothing went wrong
 GIVEN_UP = "given up by hand"  # the error of what its operator lets rest
 
 
@@ -55,7 +56,7 @@ class Attempt(NamedTuple):
 
     at: int
     took: int
-    outcome: str  # sent shown retry refused unknown not-connected found resend held
+    outcome: str  # sent shown retry refused unknown not-connected found resend held waits dropped
     status: str
     counts: bool
     due_at: int

@@ -5,7 +5,7 @@ import json
 from ...system.clock import format_time
 from ...system.typed import Any
 from ..contract.reading import DeliverySelection, LastSettled, NotArrived
-from ..contract.sending import ARRIVED, GIVEN_UP, STATUSES, Attempt, went
+from ..contract.sending import GIVEN_UP, OVER, STATUSES, Attempt, went
 from .about import about_event, stands_in
 from .base import Base
 from .doubts import settle_where
@@ -22,7 +22,7 @@ _OLDER = (  # what waits in the lane of a delivery `d`, and was queued before it
     " FROM deliveries w WHERE w.lane = d.lane AND w.seq < d.seq"
     " AND w.status IN ('pending', 'retrying') AND w.lease_until IS NULL AND w.carried_by IS NULL"
 )
-_OPEN = [status for status in STATUSES if status not in ARRIVED]
+_OPEN = [status for status in STATUSES if status not in OVER]
 _BY_STATUS = "d.status <> 'delivered'"  # so that there is an index for it
 _BEFORE = ("id", "event", "status", "next_at", "error", "hint")
 _FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.seq = d.lane"
@@ -120,7 +120,7 @@ class SqlDeliveries:
             f" min({_SINCE}) AS since, max({_SINCE}) AS newest,"
             " sum(CASE WHEN status IN ('pending', 'retrying') AND due_at < ? THEN 1 ELSE 0 END) AS late,"
             " CASE WHEN status IN ('dead', 'shown') THEN max(seq) ELSE min(seq) END AS one"
-            " FROM deliveries WHERE status <> 'delivered' AND superseded_by IS NULL"
+            " FROM deliveries WHERE status <> 'delivered' AND status <> 'dropped' AND superseded_by IS NULL"
             f" AND NOT (status = 'dead' AND error = ?){others} GROUP BY destination, target, lane, status) g"
             " JOIN deliveries d ON d.seq = g.one JOIN lanes l ON l.seq = g.lane ORDER BY g.since, d.seq",
             *(due_before, GIVEN_UP, *values),

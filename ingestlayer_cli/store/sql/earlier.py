@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from .link import Link
 
 _SUPERSEDE = (
-    "UPDATE deliveries SET status = CASE status WHEN 'shown' THEN status ELSE 'dead' END,"
+    "UPDATE deliveries SET status = CASE WHEN status IN ('shown', 'dropped') THEN status ELSE 'dead' END,"
     " error = 'superseded by ' || ?, hint = NULL, settled_at = ?, superseded_by = ?"
     " WHERE event = ? AND pipeline = ? AND destination = ? AND superseded_by IS NULL AND lease_until IS NULL"
 )
-_NOT_DELIVERED = "('pending', 'retrying', 'unknown', 'dead', 'shown')"
+_NOT_DELIVERED = "('pending', 'retrying', 'unknown', 'dead', 'shown', 'dropped')"
 
 
 class SqlEarlier:

@@ -6,12 +6,15 @@ from contextlib import suppress
 
 from ...system.clock import HOUR
 from ...system.typed import Any
-from ..contract.sending import Claimed, Gathered
+from ..contract.sending import Attempt, Claimed, Gathered
 from .base import Base
+from .doubts import settle_where
 from .outbox import HELD_BACK, told_in
 from .wanted import BEFORE_IN_THREAD
 
 NEVER = 253_402_300_799_000  # the end of the year 9999: what another message says is not sent itself
+
+_IDLE = "carried_by IS NULL AND lease_until IS NULL AND status IN ('pending', 'retrying')"
 
 # What is due beside a claimed delivery to its target: what goes into a thread that is there is not in the channel, and
 # behind what is held up in one it waits. Values: the claimed one's id, twice, the time, the id, the time.
@@ -71,10 +74,9 @@ class SqlGathering:
             )
 
     def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
-        free = "carried_by IS NULL AND lease_until IS NULL AND status IN ('pending', 'retrying')"
         with suppress(_TakenError), self._store.transaction() as transaction:
             done = transaction.connection.executemany(
-                f"UPDATE deliveries SET carried_by = ?, due_at = ? WHERE id = ? AND {free}",
+                f"UPDATE deliveries SET carried_by = ?, due_at = ? WHERE id = ? AND {_IDLE}",
                 [(claimed.id, NEVER, id_) for id_ in ids],
             ).rowcount
             transaction.connection.executemany(
@@ -90,6 +92,9 @@ class SqlGathering:
                 raise _TakenError
             return True
         return False
+
+    def drop(self, row: Gathered, attempt: Attempt, owner: str) -> bool:
+        return settle_where(self._store, _IDLE, (), row.id, attempt, owner)
 
 
 def _beside(claimed: Claimed, now: int) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ _COLUMNS = f"{_EVENT}, e.seq, e.accepted_at, e.duplicates, e.last_duplicate_at"
 # By the indexes of what is not delivered, and of how the runs of a version ended.
 _OPEN = "deliveries d WHERE d.status = ? AND d.status <> 'delivered' AND d.superseded_by IS NULL"
 _ENDED = "pipeline_versions v JOIN runs r ON r.version = v.seq WHERE r.outcome = ?"
-_OUTCOMES = ("dropped", "failed")  # of runs; the other statuses are of deliveries
+_OUTCOMES = ("dropped", "failed")  # of runs; the other statuses are of deliveries, `dropped` too
 _OF_KEY = "e.key_hash = ? AND e.key = ?"
 _CHOSEN = "IN (SELECT value FROM json_each(?))"
 PAGE = 1_000
@@ -220,14 +220,20 @@ def _where(selection: Selection, rare: bool = False, rare_source: bool = False) 
             selection.pipeline,
         )
     if selection.status is not None:
-        add(_of_status(selection.status, rare), selection.status)
+        term = _of_status(selection.status, rare)
+        add(term, *[selection.status] * term.count("?"))
     return " AND ".join(terms), values
 
 
 def _of_status(status: str, rare: bool) -> str:
     """Return the term over an event `e` that has a delivery, or a run, of a status."""
+    ended, sent = f"SELECT r.event FROM {_ENDED}", f"SELECT d.event FROM {_OPEN}"
+    of_run = "EXISTS (SELECT 1 FROM runs r WHERE r.event = e.seq AND r.outcome = ?)"
+    of_delivery = (
+        "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status = ? AND d.superseded_by IS NULL)"
+    )
+    if status == "dropped":
+        return f"e.seq IN ({ended} UNION {sent})" if rare else f"({of_run} OR {of_delivery})"
     if rare:
-        return f"e.seq IN (SELECT {'r.event FROM ' + _ENDED if status in _OUTCOMES else 'd.event FROM ' + _OPEN})"
-    if status in _OUTCOMES:
-        return "EXISTS (SELECT 1 FROM runs r WHERE r.event = e.seq AND r.outcome = ?)"
-    return "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status = ? AND d.superseded_by IS NULL)"
+        return f"e.seq IN ({ended if status in _OUTCOMES else sent})"
+    return of_run if status in _OUTCOMES else of_delivery

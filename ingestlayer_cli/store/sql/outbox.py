@@ -7,7 +7,7 @@ from ...model.people import Person
 from ...system.clock import format_time
 from ...system.typed import Any
 from ..contract.accepting import NOTHING, Queued
-from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Leased, Wanted, went
+from ..contract.sending import ARRIVED, COUNTED, OVER, Attempt, Claimed, Leased, Wanted, went
 from .base import Base
 from .names import lane_name
 from .queued import spans
@@ -33,6 +33,7 @@ _LEARN = (
 )
 HELD_BACK = "('budget ' || d.lane)"  # the digest of what waits for its target's budget
 RATE_OF = "seq = (SELECT rate FROM deliveries WHERE id = ?)"
+_UNSENT = ("waits", "dropped")  # of an attempt: nothing was posted, so that the next message need not wait for its pace
 
 # Whether of the thread of a delivery `d` one of a newer event is delivered: what is sent late, by hand or by a replay,
 # must not put the first message back.
@@ -181,10 +182,12 @@ class SqlOutbox:
             if ours:
                 settle(execute, claimed.id, attempt)
             execute(
-                "UPDATE lanes SET busy_until = nullif(busy_until, ?), free_at = max(free_at, ?),"
-                " channel = coalesce(?, channel) WHERE name = ?",
+                "UPDATE lanes SET busy_until = nullif(busy_until, ?), "
+                " free_at = CASE WHEN ? THEN ? ELSE max(free_at, ?) END, channel = coalesce(?, channel) WHERE name = ?",
                 (
                     claimed.lease_until,
+                    attempt.outcome in _UNSENT,
+                    attempt.at,
                     attempt.lane_free_at,
                     (attempt.receipt or {}).get("channel"),
                     lane_name(claimed.destination, claimed.target),
@@ -284,7 +287,7 @@ def _told(attempt: Attempt) -> tuple[str | None, str | None]:
 
 
 def settle(execute: Any, id_: str, attempt: Attempt) -> None:
-    settled = attempt.at + attempt.took if attempt.status in (*ARRIVED, "dead") else None
+    settled = attempt.at + attempt.took if attempt.status in (*OVER, "dead") else None
     receipt = json.dumps(attempt.receipt) if attempt.receipt else None
     execute(
         "UPDATE deliveries SET status = ?, due_at = ?, attempts = attempts + ?, error = ?, hint = ?,"

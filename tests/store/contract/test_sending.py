@@ -3,10 +3,12 @@
 from ingestlayer_cli.model.people import Person
 from ingestlayer_cli.store.contract.accepting import NewThread, Queued, Rate
 from ingestlayer_cli.store.contract.protocols import Store
-from ingestlayer_cli.store.contract.reading import DeliverySelection
-from ingestlayer_cli.store.contract.sending import GIVEN_UP, Attempt, Claimed, Wanted
+from ingestlayer_cli.store.contract.reading import DeliverySelection, Selection
+from ingestlayer_cli.store.contract.sending import GIVEN_UP, Attempt, Claimed, Gathered, Wanted
 
 from .words import LEASE, arrived, claim, failed, message, queue
+
+OVER = Attempt(20, 0, "dropped", "dropped", False, 20, "it is over")
 
 
 def claimed(store: Store, now: int = 20, wanted: Wanted | None = None, owner: str = "me", pace: int = 0) -> Claimed:
@@ -183,6 +185,26 @@ def test_what_did_not_arrive_is_told_by_target_and_status(store: Store, other: S
     told = found["#a", "retrying"]
     assert (told.id, told.error, told.hint, told.outcome, told.held_until) == ("dlv_1", "no", "again", "retry", 600)
     assert found["#b", "pending"].outcome is None
+
+
+def test_what_is_dropped_is_settled_and_lets_the_next_one_go_at_once(store: Store, other: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"), message("dlv_2"), now=10)
+    store.outbox.record(claimed(store, pace=1000), OVER, "me")
+    (row,) = other.deliveries.find(DeliverySelection(status="dropped"), None)
+    assert (row["id"], row["error"], row["attempts"], row["next_at"]) == ("dlv_1", "it is over", 0, None)
+    assert [row["id"] for row in other.deliveries.find(DeliverySelection(), None)] == ["dlv_2"]
+    assert [one.status for one in other.deliveries.not_arrived(99)] == ["pending"]
+    assert [found.event.id for found in other.history.select(Selection(status="dropped"))] == ["evt_1"]
+    assert claimed(other).id == "dlv_2"
+
+
+def test_one_that_is_in_hand_is_not_dropped(store: Store, other: Store) -> None:
+    queue(store, "evt_1", message("dlv_1"), message("dlv_2"))
+    claimed(store)
+    first, second = (Gathered(id_, "evt_1", {}) for id_ in ("dlv_1", "dlv_2"))
+    assert not other.gathering.drop(first, OVER, "other")
+    assert other.gathering.drop(second, OVER, "other")
+    assert not store.gathering.drop(second, OVER, "me")
 
 
 def test_what_was_given_up_by_hand_is_told_no_more(store: Store) -> None:

@@ -35,6 +35,9 @@ class StoredGathering(Protocol):
         False, and nothing is changed, when one of them was taken up otherwise, or the claim has run out.
         """
 
+    def drop(self, row: Gathered, attempt: Attempt, owner: str) -> bool:
+        """Record that a delivery which nobody has in hand is not sent any more; False when it was taken up."""
+
 
 class StoredDoubts(Protocol):
     """What may or may not have arrived."""
@@ -87,6 +90,8 @@ class StoredOutbox(Protocol):
 
     def record(self, claimed: Claimed, attempt: Attempt, owner: str) -> None:
         """Record an attempt and give the lease back, with what was learned of people.
+
+        Where nothing was to be sent, it waits or is dropped, the next one to its target may go at once.
 
         A sender that was so slow that it was taken for vanished still knows what came of its attempt: that it arrived,
         or anything else as long as nobody has tried since.
