@@ -27,7 +27,8 @@ Asked = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TOPIC]...",
-        help="A key, table, step, destination, filter, status, exit code, variable, error or word; or words of a text.",
+        help="A key, table, step, destination, filter, status, exit code, variable, error, word or page; or words of"
+        " a text.",
         autocompletion=_names,
     ),
 ]
@@ -52,7 +53,7 @@ def explain(topic: Asked = None, markdown: Markdown = False, json: Json = False)
     if json:
         say_json({"topic": asked or None, "topics": [it.document() for it in found]})
     elif markdown:
-        _print_markdown(found, topics)
+        _print_markdown(found if asked else [it for it in found if it.kind not in ("page", "section")], topics)
     elif not asked:
         _overview(topics)
     else:

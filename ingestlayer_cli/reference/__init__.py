@@ -6,7 +6,7 @@ Keys are told by the models that check them, members by their docstrings, errors
 
 import re
 
-from . import keys, language, outcomes, own, variables, words
+from . import keys, language, outcomes, own, pages, variables, words
 from .topics import Topic as Topic
 
 _OWN = ("NAME", "KIND")  # stand for a name of the user's own
@@ -14,7 +14,7 @@ _OWN = ("NAME", "KIND")  # stand for a name of the user's own
 
 def every() -> list[Topic]:
     """Return all topics; those that belong together stand together."""
-    rooms = (keys, language, outcomes, own, variables, words)
+    rooms = (keys, language, outcomes, own, variables, words, pages)
     return [topic for room in rooms for topic in room.topics()]
 
 

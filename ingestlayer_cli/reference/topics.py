@@ -21,7 +21,9 @@ class Topic(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """The first sentence."""
+        """The first sentence; a page and a section have their titles."""
+        if self.kind in ("page", "section"):
+            return self.title
         first = " ".join(self.text.partition("\n\n")[0].split())
         return re.split(r"(?<=[.!?]) (?=[A-Z`\[$])", first, maxsplit=1)[0]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..model.documents.reference import TopicDocument, TopicKind
 from .events import width
+from .page import drawn as page
 from .wrapping import WIDEST, Line
 
 Topics = Mapping[str, TopicDocument]  # all that there are, by their names: what is below one is found there
@@ -21,6 +22,7 @@ _STARTS: dict[TopicKind, str] = {
     "error": "error.",
     "word": "word.",
 }
+_PAGES: tuple[TopicKind, ...] = ("page", "section")  # of Markdown
 _TIED = "\N{NO-BREAK SPACE}"
 _WHOLE: dict[str, Any] = {"break_on_hyphens": False, "break_long_words": False}
 
@@ -38,13 +40,15 @@ HEADINGS: dict[TopicKind, str] = {
     "event": "Events of its own",
     "variable": "Environment variables",
     "word": "Words",
+    "page": "Pages",
+    "section": "Sections",
 }
 
 
 def overview(topics: Iterable[TopicDocument]) -> Iterator[Line]:
-    """Yield the names of all topics but single keys, by their kinds."""
+    """Yield the names of all topics but single keys and sections, by their kinds."""
     for kind, heading in HEADINGS.items():
-        found = [topic["name"] for topic in topics if topic["kind"] == kind and kind != "key"]
+        found = [topic["name"] for topic in topics if topic["kind"] == kind and kind not in ("key", "section")]
         names = [name.removeprefix(_STARTS.get(kind, "")).replace(" ", _TIED) for name in found]
         if names:
             yield heading, "bold"
@@ -71,17 +75,21 @@ def listed(rows: Iterable[tuple[str, str]], indent: int = 0) -> Iterator[Line]:
 def whole(topic: TopicDocument, topics: Topics) -> Iterator[Line]:
     """Yield all of a topic."""
     yield topic["title"], "bold"
-    for paragraph in topic["text"].split("\n\n"):
+    yield from page(topic["text"], _width()) if topic["kind"] in _PAGES else _paragraphs(topic["text"])
+    below = [topics[name] for name in topic["keys"]]
+    if rows := list(_about(topic)) or [(_last(key), _meaning(key) + _brief(key)) for key in below]:
+        yield from listed(rows, 2)
+        yield "", ""
+
+
+def _paragraphs(text: str) -> Iterator[Line]:
+    for paragraph in text.split("\n\n"):
         if paragraph.startswith("    "):
             yield from ((line, "dim") for line in paragraph.split("\n"))
         else:
             words = " ".join(paragraph.split())
             lines = textwrap.wrap(words, _width(), initial_indent="  ", subsequent_indent="  ", **_WHOLE)
             yield from ((line, "") for line in lines)
-        yield "", ""
-    below = [topics[name] for name in topic["keys"]]
-    if rows := list(_about(topic)) or [(_last(key), _meaning(key) + _brief(key)) for key in below]:
-        yield from listed(rows, 2)
         yield "", ""
 
 

@@ -18,6 +18,8 @@ TopicKind = Literal[
     "event",
     "variable",
     "word",
+    "page",
+    "section",
 ]
 
 
