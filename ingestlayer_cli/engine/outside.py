@@ -100,12 +100,13 @@ class OutsideStore:
 
     def _read(self, wanted: Foreseen) -> None:
         for kind, keys in wanted.rows.items():
-            if len(keys) > 1:
-                self._files.look_up(kind, keys)
+            found = self._files.look_up(kind, keys) if len(keys) > 1 else {}
             rows = self._rows.setdefault(kind, {})
-            for key in keys:
+            rows.update(found)
+            others = [key for key in keys if key not in found]
+            for key in others:
                 rows[key] = _tried(self._files.get, kind, key)
-            self._note_near(kind, [key for key in keys if rows[key] is None])
+            self._note_near(kind, [key for key in others if rows[key] is None])
             self._names[kind] = _tried(self._files.name, kind)
         for name in wanted.secrets:
             if name not in self._secrets:

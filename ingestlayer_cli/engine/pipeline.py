@@ -1,13 +1,12 @@
 """A pipeline on one event: its steps in order, then its destinations. Pure but for what the context gives."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 
 from ..destinations.base import Composing, Destination
 from ..language.expressions import Scope
 from ..model import families
-from ..model.events import Event, delivery_id, encode
+from ..model.events import Event, delivery_id, encode, encode_ascii
 from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Upsert, kept_entity
 from ..steps.base import Context, Step
 from ..system.clock import format_duration
@@ -113,12 +112,15 @@ class Pipeline:
             for kind, context.place, step in self._steps:
                 context.note, context.by, context.changed = "", "", []
                 dropped = step(context)
-                note = context.cleared(context.note if dropped is None else dropped.reason)
-                changes = context.told_changes() if with_sets and dropped is None else {}
-                trace.append({"step": kind, "verdict": "continue" if dropped is None else "drop", "note": note})
-                if by := context.by if dropped is None else dropped.by:
-                    trace[-1]["by"] = by
-                sets.append(changes)
+                verdict, note, by = ("continue", context.note, context.by) if dropped is None else ("drop", *dropped)
+                if self._redacting:
+                    note = context.cleared(note)
+                entry = {"step": kind, "verdict": verdict, "note": note}
+                if by:
+                    entry["by"] = by
+                trace.append(entry)
+                if with_sets:
+                    sets.append(context.told_changes() if dropped is None else {})
                 if dropped is not None:
                     return self._dropped(context, kind, note, trace, sets, [])
             kind = ""
@@ -216,7 +218,7 @@ class Pipeline:
                 shown = partial(context.shown, kind)
                 kept = kept_entity(row and row.values, traits, self.uses.get(kind, []), at, shown)
                 entities[kind, key] = {"kind": kind, "key": key, **kept}
-        text = json.dumps([*entities.values(), *context.answers], separators=(",", ":"))
+        text = encode_ascii([*entities.values(), *context.answers])
         if is_plain:
             if len(self._rows) >= _ROWS:
                 self._rows.clear()

@@ -69,17 +69,26 @@ class EntityFile(EntitySource):
         # It changes faster than it is indexed: one pass over it is the best answer there is.
         return scan(self, wanted)
 
-    def look_up(self, keys: Collection[str]) -> None:
-        """Read many rows at once, for the calls of `get` that follow; these say what is wrong, if anything is."""
+    def look_up(self, keys: Collection[str]) -> dict[str, Row]:
+        """Read many rows at once, and return those that are whole; `get` says of each other what is with it.
+
+        Nobody may change them: they are kept for the next look.
+        """
         with suppress(StaleError, ProjectError, OSError):
             opened = self._as_it_is()
-            asked = filter(None, map(key_text, keys))
-            wanted = [key for key in dict.fromkeys(asked) if key not in self._rows and key.isprintable()]
-            if opened.places is None or opened.error or not wanted:
-                return
+            if opened.places is None or opened.error:
+                return {}
+            texts = {key: key_text(key) for key in keys}
+            asked = [text for text in dict.fromkeys(texts.values()) if text and text.isprintable()]
+            wanted = [text for text in asked if text not in self._rows]
             if len(self._rows) + len(wanted) > ROWS_KEPT:
                 self._rows.clear()
-            self._rows.update(opened.read(wanted))
+                wanted = asked
+            if wanted:
+                self._rows.update(opened.read(wanted))
+            found = [(key, self._rows.get(text)) for key, text in texts.items() if text]
+            return {key: row for key, row in found if isinstance(row, Row)}
+        return {}
 
     def near_key(self, key: str) -> str:
         """Return a key that people may take for one that `get` has not found; empty for none.

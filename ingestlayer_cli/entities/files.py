@@ -67,10 +67,10 @@ class EntityFiles:
         file = self.file(kind)
         return file.near_key(key) if file else ""
 
-    def look_up(self, kind: str, keys: Collection[str]) -> None:
-        """Read many rows at once, for the calls of `get` that follow."""
-        if file := self.file(kind):
-            file.look_up(keys)
+    def look_up(self, kind: str, keys: Collection[str]) -> "dict[str, Row]":
+        """Read many rows at once, and return those that are whole; `get` says of each other what is with it."""
+        file = self.file(kind)
+        return file.look_up(keys) if file and not self._unusable else {}
 
     def refresh(self) -> None:
         """Look again whether a file has changed."""

@@ -147,6 +147,8 @@ class Table:
 
     def _plain(self, value: Any, kind: str) -> Any:
         """Return a text as JSON has what it is written for; ValueError when it is written otherwise."""
+        if self._number is None and self._date is None:
+            return value
         plain = self._number if kind in ("number", "integer") else self._date if kind in ("date", "datetime") else None
         if plain is None or not isinstance(value, str):
             return value

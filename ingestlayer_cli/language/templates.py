@@ -149,6 +149,7 @@ class Template:
     def __init__(self, parts: list[Part]) -> None:
         self.parts = parts
         self._parts = [part if isinstance(part, str) else _value(part) for part in parts]
+        self._form = ""  # where its values go, see `key`
         # A template that starts with a value may hold a whole URL in it; a literal start keeps it in place.
         self.starts_with_value = bool(parts) and not isinstance(parts[0], str)
 
@@ -160,13 +161,18 @@ class Template:
 
     def key(self, scope: Scope) -> str | None:
         """Return the text, or None when any value in it is null: half a key would merge strangers."""
+        if not self._form:
+            self._form = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in self._parts])
+            self._holes = [part for part in self._parts if not isinstance(part, str)]
         found: list[str] = []
-        for part in self._parts:
-            value = part if isinstance(part, str) else part(scope)
-            if value is None:
-                return None
-            found.append(value if isinstance(value, str) else as_text(value))
-        return "".join(found)
+        for value_of in self._holes:
+            value = value_of(scope)
+            if type(value) is not str:
+                if value is None:
+                    return None
+                value = as_text(value)
+            found.append(value)
+        return self._form % (*found,)
 
     def value(self, scope: Scope) -> Any:
         """Return the value itself when the template is nothing but one, else the text."""

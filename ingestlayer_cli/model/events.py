@@ -19,18 +19,20 @@ _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _AS_PYTHON = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 
 
-def _encoder() -> Callable[[Any], str]:
-    encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+def _encoder(ascii: bool) -> Callable[[Any], str]:
+    encoder = json.JSONEncoder(ensure_ascii=ascii, separators=(",", ":"))
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return encoder.encode
     # `encode` makes its C encoder anew at each call, which takes as long as encoding an event. There is no look-out
     # for circles: what is nested too deeply is a RecursionError.
-    pieces = make(None, encoder.default, json.encoder.encode_basestring, None, ":", ",", False, False, True)
+    texts = json.encoder.encode_basestring_ascii if ascii else json.encoder.encode_basestring
+    pieces = make(None, encoder.default, texts, None, ":", ",", False, False, True)
     return lambda value: "".join(pieces(value, 0))
 
 
-encode = _encoder()
+encode = _encoder(ascii=False)
+encode_ascii = _encoder(ascii=True)  # of what may be no Unicode: half a character is escaped
 received_text = lru_cache(maxsize=64)(format_time)
 
 
@@ -104,5 +106,14 @@ class Event(NamedTuple):
 
     def scope(self) -> Scope:
         """Return what refs refer to; the envelope's own names win over payload fields."""
-        event = {**self.payload, **self.document()}
-        return {"event": event, "entity": {}, "body": self.payload, "item": None}
+        id_, type_, received_at, source, key, payload = self
+        event = {
+            **payload,
+            "id": id_,
+            "type": type_,
+            "received_at": received_text(received_at),
+            "source": source,
+            "idempotency_key": key,
+            "payload": payload,
+        }
+        return {"event": event, "entity": {}, "body": payload, "item": None}

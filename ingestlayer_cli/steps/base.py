@@ -148,7 +148,9 @@ class Context:
     def number(self, value: Value) -> tuple[int | float | None, str]:
         """Return a number, null for what is none, and how it came about, as the trace may show it."""
         number, words = value.of(self.scope)
-        return number, f"{source(value.node)} = {REDACTED}" if self._redacting and self._hides(value.node) else words
+        if self._redacting and self._hides(value.node):
+            words = f"{source(value.node)} = {REDACTED}"
+        return number, words
 
     def _hides(self, node: Node) -> bool:
         return hides(node, self.scope, self.told)

@@ -227,9 +227,10 @@ class Crossing(Step):
     def _found(self, context: Context, place: str) -> State | None:
         """Return what was kept there; in the event's own period also what was kept when the zone was another."""
         at = context.event.received_at
-        if self.period is None or not place.startswith(f"{period_of(at, self.period, self.timezone)} "):
+        name, _, key = place.partition(" ")
+        if self.period is None or name != period_of(at, self.period, self.timezone):
             return context.state(context.place, place)
-        return kept_of(context.state, context.place, at, self.period, self.timezone, place.partition(" ")[2])
+        return kept_of(context.state, context.place, at, self.period, self.timezone, key)
 
     def _kept(self, context: Context, place: str, held: Held, before: Held) -> Iterator[Kept]:
         """Yield what to keep: what is held now, and for a preview of this event what was held before it."""

@@ -47,7 +47,11 @@ class EnrichEntity(Step):
         row, traits = context.known(self.kind, key)
         values = laid_over(row.values if row else {}, traits)
         context.put(lambda scope: know(scope, self.kind, values, traits))
-        context.note = self._found(context, key, context.says(self.key, key), row, traits)
+        said = context.says(self.key, key)
+        if row and not (traits or row.duplicates):  # the usual case
+            context.note = f"{self.kind} {said}: {_place(context.outside.file_name(self.kind), row)}"
+        else:
+            context.note = self._found(context, key, said, row, traits)
         if row or traits:
             context.changed.append(f"entity.{self.kind}")
         return None
@@ -69,7 +73,7 @@ class EnrichEntity(Step):
             return words
         found = []
         if row:
-            found.append(f"{where} line {row.line}" if row.line else where)
+            found.append(_place(where, row))
         if traits:
             found.append(f"{', '.join(traits.values) or 'no traits'} from the store")
         note = f"{self.kind} {key}: {'; '.join(found)}"
@@ -77,3 +81,7 @@ class EnrichEntity(Step):
             others = ", ".join(map(str, row.duplicates))
             note += f"; the key stands again on line {others}: the first counts"
         return note
+
+
+def _place(where: str, row: Any) -> str:
+    return f"{where} line {row.line}" if row.line else where

@@ -33,19 +33,8 @@ def typed(value: Any, kind: str) -> Any:
 
 def fit(value: Any, kind: str) -> Any:
     """Return `value` (a text or a JSON value) as `kind`; ValueError when it does not fit. None fits all."""
-    if value is None:
-        return None
-    if kind == "string":
-        return _string(value)
-    if kind == "boolean":
-        return _boolean(value)
-    if kind in ("number", "integer"):
-        return _number(value, whole=kind == "integer")
-    if kind == "date":
-        return _date(value)
-    if kind == "datetime":
-        return _datetime(value)
-    return value
+    read = None if value is None else _FITS.get(kind)
+    return value if read is None else read(value)
 
 
 def is_composed(text: str) -> bool:
@@ -72,7 +61,8 @@ def key_text(value: Any) -> str | None:
     White space around it is not of it, and its letters are composed.
     """
     if isinstance(value, str):
-        return composed(value.strip()) or None
+        text = value.strip()
+        return (text if text.isascii() else composed(text)) or None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
@@ -135,7 +125,7 @@ def _boolean(value: Any) -> bool:
     return found
 
 
-def _number(value: Any, whole: bool) -> int | float:
+def _number(value: Any, whole: bool = False) -> int | float:
     if isinstance(value, str):
         value = _parse_number(value, whole)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -145,6 +135,10 @@ def _number(value: Any, whole: bool) -> int | float:
             raise ValueError
         return int(value)
     return value
+
+
+def _integer(value: Any) -> int | float:
+    return _number(value, whole=True)
 
 
 def _parse_number(text: str, whole: bool) -> int | float:
@@ -179,3 +173,13 @@ def _datetime(value: Any) -> str:
         raise ValueError
     parse_rfc3339(value)
     return value
+
+
+_FITS = {
+    "string": _string,
+    "boolean": _boolean,
+    "number": _number,
+    "integer": _integer,
+    "date": _date,
+    "datetime": _datetime,
+}
