@@ -111,8 +111,7 @@ def transact(runtime: Runtime, foreseen: Foreseen, work: "Callable[[Transaction]
 
 def look_ahead(transaction: "Transaction", looked_up: LookedUp, foreseen: Foreseen) -> None:
     """Read at once what accepting many events will look up one by one."""
-    transaction.know(looked_up)
-    transaction.look_up_memory(foreseen.rows, foreseen.states, foreseen.seen)
+    transaction.look_ahead(looked_up, foreseen.rows, foreseen.states, foreseen.seen)
 
 
 def keep_run(

@@ -1,5 +1,6 @@
 """An open PostgreSQL database: its transactions, beside those of others, and its reads."""
 
+from collections import ChainMap
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -57,21 +58,22 @@ class PostgresDatabase(Base):
         try:
             with self._errors():
                 self._begin(locks)
-                transaction = PostgresTransaction(self.link, self.versions, self.numbers, locks)
+                # Numbers that are handed out inside may not exist afterwards.
+                versions, numbers = ChainMap({}, self.versions), ChainMap({}, self.numbers)
+                transaction = PostgresTransaction(self.link, versions, numbers, locks)
                 yield transaction
                 with self.link.pipeline():
                     transaction.flush()
                 self._commit(transaction)
         except BaseException as error:
-            # Numbers that were handed out inside may not exist now.
-            self.versions.clear()
-            self.numbers.clear()
             self._repeats = self._repeats + 1 if isinstance(error, RepeatError) else 0
             self._needed, self._needs_all = locks.needed, locks.needs_all or self._repeats > PATIENCE
             self._roll_back()
             raise
         else:
             self._repeats = 0
+            self.versions.update(versions.maps[0])
+            self.numbers.update(numbers.maps[0])
         finally:
             self._is_inside = False
 

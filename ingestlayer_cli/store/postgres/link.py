@@ -25,7 +25,8 @@ BUSY = 60  # seconds that a lock is waited for
 _SETTINGS = f"-c idle_in_transaction_session_timeout={2 * BUSY}s -c TimeZone=UTC -c jit=off"
 _HELLO = (
     "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),"
-    " current_setting('synchronous_commit'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    " current_setting('synchronous_commit'), current_setting('max_locks_per_transaction')::int"
+    " * current_setting('max_connections')::int, (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 )
 
 
@@ -36,6 +37,7 @@ class PostgresLink:
         self.address = address
         self.conninfo = address.conninfo()
         self._patience: float = BUSY
+        self.room = 0  # for locks, of the server
         self.offset = 0  # of the database's clock to `monotonic_ns`, in milliseconds
         self._connection: psycopg.Connection[Any] = self._connect()
 
@@ -86,6 +88,10 @@ class PostgresLink:
         found = cursor.fetchone()
         return found[0] if found else None
 
+    def listen(self, file: int) -> None:
+        """Write what is said from now on, and what is answered, to an open file: for who looks at it."""
+        self._connection.pgconn.trace(file)
+
     def pipeline(self) -> AbstractContextManager[Any]:
         """Send statements without waiting for the answer of each, inside a `with`."""
         return self._connection.pipeline()
@@ -128,7 +134,8 @@ class PostgresLink:
     def _greet(self, connection: "psycopg.Connection[Any]") -> None:
         _understand(connection)
         sent = monotonic_ns()
-        version, encoding, synchronous, now = connection.execute(_HELLO).fetchone() or (0, "", "", 0)
+        found = connection.execute(_HELLO).fetchone() or (0, "", "", 0, 0)
+        version, encoding, synchronous, self.room, now = found
         self.offset = now - (sent + monotonic_ns()) // 2_000_000
         if version < OLDEST:
             raise StoreError(f"PostgreSQL {version // 10_000} is too old", "the store needs PostgreSQL 13 or newer")

@@ -1,20 +1,21 @@
 """What one transaction looks at, to write it then, is its own until it ends.
 
 Locks of the database (`pg_advisory_xact_lock`), one for each key, taken in the order of their numbers. A transaction
-that would need more than `MOST` takes the store for itself: every other one holds that in share. Out of order nobody
-waits: the transaction is done again, and begins with all that it was found to need.
+that would need more than its share of the server's room takes the store for itself: every other one holds that in
+share. Out of order nobody waits: the transaction is done again, and begins with all that it was found to need.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from hashlib import blake2b
 
 from ...system.typed import TYPE_CHECKING, Any
 from ..contract.accepting import RepeatError
+from .arrays import array
 
 if TYPE_CHECKING:
     from .link import PostgresLink
 
-MOST = 400  # a server of a hundred connections has room for six thousand
+SHARE = 8  # of the room that a server has for locks, one in so many is a transaction's
 LAST = 1 << 62  # what is locked at a transaction's end has the numbers from here on
 
 _TAKE = (
@@ -46,21 +47,33 @@ class Locks:
         self._begin_with = begin_with
         self.has_all = has_all
         self._held: Needed = {}
+        self._names: set[tuple[str, ...]] = set()  # of what is held alone
+        self._read: set[tuple[str, ...]] = set()
         self.needed: Needed = {}  # by a transaction that is to be done again
         self.needs_all = False
 
-    def hold(self, names: Iterable[tuple[str, ...]], alone: bool = True, last: bool = False) -> None:
-        """Lock what has these names; in share, where it is only read."""
+    def hold(
+        self,
+        alone: Collection[tuple[str, ...]] = (),
+        shared: Collection[tuple[str, ...]] = (),
+        last: bool = False,
+    ) -> None:
+        """Lock what has these names; `shared`, what is only read."""
         if self.has_all:
             return
+        if self._names.issuperset(alone) and all(name in self._read or name in self._names for name in shared):
+            return
         held, above = self._held, LAST if last else 0
-        numbers = {number_of(self._schema, *name) + above for name in names}
-        wanted = {it: alone for it in numbers if it not in held or (alone and not held[it])}
+        self._names.update(alone)
+        self._read.update(shared)
+        numbers = {number_of(self._schema, *name) + above: False for name in shared}
+        numbers |= {number_of(self._schema, *name) + above: True for name in alone}
+        wanted = {it: is_alone for it, is_alone in numbers.items() if it not in held or (is_alone and not held[it])}
         if not wanted:
             return
         if not held:  # in the right order, with what is known to be needed
-            wanted = self._begin_with | {it: alone or self._begin_with.get(it, False) for it in wanted}
-        if len(held) + len(wanted) > MOST:
+            wanted = self._begin_with | {it: how or self._begin_with.get(it, False) for it, how in wanted.items()}
+        if len(held) + len(wanted) > self._link.room // SHARE:
             self._want_all(wanted)
         elif not held or min(wanted) > max(held):
             self._take(_TAKE, wanted)
@@ -83,7 +96,7 @@ class Locks:
 
     def _take(self, sql: str, wanted: Needed) -> Any:
         numbers = sorted(wanted)
-        return self._link.execute(sql, (numbers, [wanted[it] for it in numbers])).fetchall()[-1][0]
+        return self._link.execute(sql, (array(numbers), array([wanted[it] for it in numbers]))).fetchall()[-1][0]
 
     @property
     def all(self) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ...system.typed import Any
+from .arrays import array
 
 _LIST = "IN (SELECT value FROM json_each(?))"
 _INDEX = re.compile(r" (?:INDEXED BY \w+|NOT INDEXED)")
@@ -40,7 +41,7 @@ def bound(values: Sequence[Any], lists: tuple[int, ...]) -> Sequence[Any]:
         return values
     given = list(values)
     for at in lists:
-        given[at] = json.loads(given[at])
+        given[at] = array(json.loads(given[at]))
     return given
 
 

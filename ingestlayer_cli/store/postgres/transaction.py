@@ -12,15 +12,18 @@ from ..contract.accepting import First, Keys, LookedUp, NewThread, Queued, Rate
 from ..sql.names import key_hash
 from ..sql.queued import span
 from ..sql.transaction import SqlTransaction
+from .arrays import array, rows_of
 from .fitting import fit
 from .locks import Locks, number_of
 from .schema import BLOCK
+from .threads import made_threads
 
 if TYPE_CHECKING:
+    from ..sql.link import Numbers
     from .link import PostgresLink
 
 _FIRST = 1 << 62  # of the numbers that rows have until the end
-_LANE, _THREAD, _RATE = 7, 13, 14  # their places in a row of deliveries
+_LANE, _THREAD, _RATE = 7, 14, 15  # their places in a row of deliveries
 
 
 class _Later(NamedTuple):
@@ -36,8 +39,8 @@ class PostgresTransaction(SqlTransaction):
     def __init__(
         self,
         link: "PostgresLink",
-        versions: dict[tuple[str, str], int],
-        numbers: dict[tuple[str, str], int],
+        versions: "Numbers",
+        numbers: "Numbers",
         locks: Locks,
     ) -> None:
         super().__init__(link, versions, numbers)
@@ -62,11 +65,10 @@ class PostgresTransaction(SqlTransaction):
         self.locks.hold([("key", key)])
         return super().first_with_key(type_, key, after)
 
-    def know(self, looked_up: LookedUp) -> None:
+    def _know(self, looked_up: LookedUp) -> None:
         """Read them again: others may have written before these were locked."""
-        self.locks.hold(("key", key) for key in looked_up.keys)
         self._looked_up.update(looked_up.keys)
-        self._keys.update(self.look_up(looked_up.keys).firsts if looked_up.keys else {})
+        self._keys.update(self.look_up(looked_up.keys).firsts)
 
     def written(self) -> object:
         return None
@@ -78,16 +80,17 @@ class PostgresTransaction(SqlTransaction):
             self._event_numbers[id_] = number
         return number
 
-    def look_up_memory(self, traits: Keys, states: Keys, seen: Keys) -> None:
+    def look_ahead(self, looked_up: LookedUp | None, traits: Keys, states: Keys, seen: Keys) -> None:
         states, seen = _fitting(states), _fitting(seen)
         self.locks.hold(
             [
+                *(("key", key) for key in (looked_up.keys if looked_up else ())),
                 *(("state", scope, key) for scope, keys in states.items() for key in keys),
                 *(("seen", scope, key) for scope, keys in seen.items() for key in keys),
-            ]
+            ],
+            shared=[("entity", kind, key) for kind, keys in traits.items() for key in keys],
         )
-        self.locks.hold((("entity", kind, key) for kind, keys in traits.items() for key in keys), alone=False)
-        super().look_up_memory(traits, states, seen)
+        super().look_ahead(looked_up, traits, states, seen)
 
     def seen(self, scope: str, key: str, after: int, before: int) -> Seen | None:
         self.locks.hold([("seen", scope, key := fit(key))])
@@ -98,12 +101,12 @@ class PostgresTransaction(SqlTransaction):
         return super().state(scope, key)
 
     def traits(self, kind: str, key: str) -> Traits | None:
-        self.locks.hold([("entity", kind, key)], alone=False)
+        self.locks.hold(shared=[("entity", kind, key)])
         return super().traits(kind, key)
 
     def traits_of(self, kind: str, keys: Iterable[str]) -> dict[str, Traits]:
         keys = list(keys)
-        self.locks.hold(("entity", kind, key) for key in keys)
+        self.locks.hold([("entity", kind, key) for key in keys])
         return super().traits_of(kind, keys)
 
     def upsert(self, item: Upsert) -> None:
@@ -112,11 +115,12 @@ class PostgresTransaction(SqlTransaction):
 
     def remember(self, item: Remembered | Kept, event_id: str) -> None:
         item = item._replace(key=fit(item.key))
-        self.locks.hold([("state" if isinstance(item, Kept) else "seen", item.scope, item.key)])
+        if item.key != event_id:  # what an event alone is known by nobody else looks for
+            self.locks.hold([("state" if isinstance(item, Kept) else "seen", item.scope, item.key)])
         super().remember(item, event_id)
 
     def write_entities(self, kind: str, entities: dict[str, Traits]) -> None:
-        self.locks.hold(("entity", kind, key) for key in entities)
+        self.locks.hold([("entity", kind, key) for key in entities])
         super().write_entities(kind, {key: entities[key] for key in sorted(entities)})
 
     def note(self, topic: str, name: str) -> Any:
@@ -156,43 +160,74 @@ class PostgresTransaction(SqlTransaction):
         return self._queued
 
     def flush(self) -> None:
-        found: dict[Any, int] = {later: self._made(later) for later in sorted(set(self._laters()))}
+        found = self._made()
         events, deliveries = self._numbers()
-        event = {_FIRST + at: number for at, number in enumerate(events)}
+        self._events = [
+            (number, *row[1:9], found.get(row[9], row[9])) for number, row in zip(events, self._events, strict=True)
+        ]
 
-        def known(row: tuple[Any, ...], *places: int) -> tuple[Any, ...]:
-            cells = list(row)
-            for place in places:
-                value = cells[place]
-                cells[place] = found.get(value, value) if isinstance(value, _Later) else event.get(value, value)
-            return tuple(cells)
+        def event(number: int) -> int:
+            return number if number < _FIRST else events[number - _FIRST]
 
-        self._events = [known(row, 0, 9) for row in self._events]
-        self._runs = [known(row, 0, 2) for row in self._runs]
-        self._unfinished = [known(row, 0) for row in self._unfinished]
-        rows = [known(row, 2, _LANE, _THREAD, _RATE) for row in self._deliveries]
-        self._deliveries = [(number, *row[1:]) for number, row in zip(deliveries, rows, strict=True)]
-        self._duplicates = dict(sorted(self._duplicates.items()))
+        self._runs = [(event(row[0]), row[1], found.get(row[2], row[2]), *row[3:]) for row in self._runs]
+        self._unfinished = [(event(row[0]), *row[1:]) for row in self._unfinished]
+        self._deliveries = [
+            (number, row[1], event(row[2]), *(found.get(cell, cell) for cell in row[3:]))
+            for number, row in zip(deliveries, self._deliveries, strict=True)
+        ]
         super().flush()
         self._queued = Queued.joined(_spans(self._deliveries))
+
+    def _add(self, table: str, columns: str, rows: list[tuple[Any, ...]], otherwise: str = "") -> None:
+        if rows:
+            insert = f"INSERT INTO {table} ({columns}) {rows_of(table, columns)}{otherwise}"
+            self.connection.execute(insert, [array(column) for column in zip(*rows, strict=True)])
+
+    def _add_duplicates(self, rows: list[tuple[int, int, str]]) -> None:
+        if rows:
+            self.connection.execute(
+                "UPDATE events SET duplicates = duplicates + d.number, last_duplicate_at = d.at"
+                " FROM unnest(?::bigint[], ?::bigint[], ?::text[]) AS d (number, at, id) WHERE events.id = d.id",
+                [array(column) for column in zip(*rows, strict=True)],
+            )
+
+    def _made(self) -> dict[Any, int]:
+        """Return the numbers of rows that are looked for, making those that are not there: in a fixed order."""
+        self.locks.hold([("thread", new.scope, new.key) for new in self._threads.values()], last=True)
+        laters: dict[str, list[_Later]] = {}
+        for later in sorted(set(self._laters())):
+            laters.setdefault(later.table, []).append(later)
+        found: dict[Any, int] = {}
+        for table, of in laters.items():  # in their order
+            if table == "threads":
+                found |= made_threads(self.connection, {later: self._threads[later] for later in of})
+            elif table == "lanes":
+                found |= self._lanes(of)
+            else:
+                found |= {later: self._made_one(later) for later in of}
+        return found
 
     def _laters(self) -> Iterator[_Later]:
         cells = [row[9] for row in self._events]
         cells += [row[2] for row in self._runs]
         cells += [cell for row in self._deliveries for cell in (row[_LANE], row[_THREAD], row[_RATE])]
-        self.locks.hold((("thread", new.scope, new.key) for new in self._threads.values()), last=True)
-        yield from (cell for cell in cells if isinstance(cell, _Later))
+        return (cell for cell in cells if isinstance(cell, _Later))
 
-    def _made(self, later: _Later) -> int:
+    def _made_one(self, later: _Later) -> int:
         """Return the number of a row, making it where it is not there."""
         if later.table == "pipeline_versions":
             (pipeline, version), (text, now) = later.values, self._texts[later.values]
             return int(super()._version(pipeline, version, text, now))
-        if later.table == "threads":
-            return int(super()._thread(self._threads[later]))
         if later.table == "rates":
             return int(self._rate(self._paces[later]))
         return int(super()._numbered(later.table, *later.values))
+
+    def _lanes(self, laters: list[_Later]) -> dict[_Later, int]:
+        execute, names = self.connection.execute, array(later.values[1] for later in laters)
+        execute("INSERT INTO lanes (name) SELECT * FROM unnest(?::text[]) ON CONFLICT DO NOTHING", (names,))
+        numbers = dict(execute("SELECT name, seq FROM lanes WHERE name = ANY(?)", (names,)).fetchall())
+        self._known_numbers.update({("lanes", name): number for name, number in numbers.items()})
+        return {later: numbers[later.values[1]] for later in laters}
 
     def _numbers(self) -> tuple[list[int], list[int]]:
         """Return the numbers of what is added: in order, and none that was reached by a reader before."""
@@ -215,14 +250,14 @@ class PostgresTransaction(SqlTransaction):
 
     def _given(self) -> dict[str | None, int | None]:
         numbers: dict[str | None, int | None] = {None: None, "": 0}
-        wanted = {row[-1]: key_hash(row[-1]) for row in self._runs if row[-1]}
-        if wanted:
+        if wanted := {row[-1]: key_hash(row[-1]) for row in self._runs if row[-1]}:
+            execute = self.connection.execute
             select = "SELECT content, seq FROM given WHERE hash = ANY(?)"
-            numbers.update(self.connection.execute(select, ([*wanted.values()],)).fetchall())
-        for text, hashed in wanted.items():
-            if text not in numbers:
-                insert = "INSERT INTO given (hash, content) VALUES (?,?) RETURNING seq"
-                numbers[text] = int(self.connection.execute(insert, (hashed, text)).fetchone()[0])
+            numbers.update(execute(select, (array(wanted.values()),)).fetchall())
+            if new := [(hashed, text) for text, hashed in wanted.items() if text not in numbers]:
+                insert = f"INSERT INTO given (hash, content) {rows_of('given', 'hash, content')} RETURNING content, seq"
+                columns = [array(column) for column in zip(*new, strict=True)]
+                numbers.update(execute(insert, columns).fetchall())
         return numbers
 
 

@@ -1,8 +1,10 @@
 """A connection, as engines have it; for the types alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 
 from ...system.typed import Any, Protocol
+
+Numbers = MutableMapping[tuple[str, str], int]  # of rows that are handed out once, by what is unique of them
 
 
 class Cursor(Protocol):

@@ -17,7 +17,7 @@ from .queued import span
 
 if TYPE_CHECKING:
     from .earlier import SqlEarlier
-    from .link import Cursor, Link
+    from .link import Cursor, Link, Numbers
 
 _LANE = 7  # its place in a row of deliveries
 
@@ -26,7 +26,10 @@ class SqlTransaction(Lookups):
     """See the module, and `contract.roles.transaction.Transaction`. Made by `Base.transaction()` alone."""
 
     def __init__(
-        self, connection: "Link", versions: dict[tuple[str, str], int], numbers: dict[tuple[str, str], int]
+        self,
+        connection: "Link",
+        versions: "Numbers",
+        numbers: "Numbers",
     ) -> None:
         self.connection = connection
         self._known_versions = versions
@@ -76,7 +79,7 @@ class SqlTransaction(Lookups):
             return None
         return super().first_with_key(type_, key, after)
 
-    def know(self, looked_up: LookedUp) -> None:
+    def _know(self, looked_up: LookedUp) -> None:
         if looked_up.as_of != self.written():
             looked_up = self.look_up(looked_up.keys)
         self._looked_up.update(looked_up.keys)
@@ -153,7 +156,7 @@ class SqlTransaction(Lookups):
         head = (self._next_delivery, id_, self._event(event_id), run, pipeline, destination, target, lane, body)
         paced = None if rate is None else self._paced(rate)
         due_at = due_at if digest is None else self._due_with(digest, now, due_at)
-        self._deliveries.append((*head, now, due_at, pauses, directions, thread, paced, digest))
+        self._deliveries.append((*head, "pending", now, due_at, pauses, directions, thread, paced, digest))
         self._next_delivery += 1
 
     def _due_with(self, digest: str, now: int, due_at: int) -> int:
@@ -208,7 +211,9 @@ class SqlTransaction(Lookups):
 
     # Memory of steps ----------------------------------------------------------------------------------
 
-    def look_up_memory(self, traits: Keys, states: Keys, seen: Keys) -> None:
+    def look_ahead(self, looked_up: LookedUp | None, traits: Keys, states: Keys, seen: Keys) -> None:
+        if looked_up and looked_up.keys:
+            self._know(looked_up)
         for kind, keys in _printable(traits):
             found = {
                 row[0]: stored_traits(row[1:]) for row in self._stored_under(TRAITS, "entities", "kind", kind, keys)
@@ -262,52 +267,61 @@ class SqlTransaction(Lookups):
         self._write_entities(((kind, key), known) for key, known in entities.items())
 
     def _write_entities(self, entities: Iterable[tuple[tuple[str, str], Traits]]) -> None:
-        self.connection.executemany(
-            "INSERT INTO entities (kind, key, traits, origins, first_seen, last_seen) VALUES (?,?,?,?,?,?)"
-            " ON CONFLICT (kind, key) DO UPDATE SET traits = excluded.traits, origins = excluded.origins,"
-            " first_seen = excluded.first_seen, last_seen = excluded.last_seen",
-            (
+        self._add(
+            "entities",
+            "kind, key, traits, origins, first_seen, last_seen",
+            [
                 (*key, encode(known.values), encode(known.origins), known.first_seen, known.last_seen)
                 for key, known in entities
-            ),
+            ],
+            " ON CONFLICT (kind, key) DO UPDATE SET traits = excluded.traits, origins = excluded.origins,"
+            " first_seen = excluded.first_seen, last_seen = excluded.last_seen",
         )
 
     # The end ------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
         """Write what was gathered."""
-        many = self.connection.executemany
-        many(
-            "INSERT INTO events (seq, id, type, received_at, accepted_at, source, key, key_hash, payload, line_up)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?)",
+        self._add(
+            "events",
+            "seq, id, type, received_at, accepted_at, source, key, key_hash, payload, line_up",
             self._events,
         )
         given = self._given()
-        many(
-            "INSERT INTO runs (event, number, version, outcome, dropped_by, reason, trace, replayed_at, given)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+        self._add(
+            "runs",
+            "event, number, version, outcome, dropped_by, reason, trace, replayed_at, given",
             [(*row[:-1], given[row[-1]]) for row in self._runs],
         )
-        many("INSERT INTO unfinished VALUES (?,?,?,?,?)", self._unfinished)
-        many(
-            "UPDATE events SET duplicates = duplicates + ?, last_duplicate_at = ? WHERE id = ?",
-            [(count, at, id_) for id_, (count, at) in self._duplicates.items()],
-        )
-        many(
-            "INSERT INTO deliveries (seq, id, event, run, pipeline, destination, target, lane, body, status,"
-            " queued_at, due_at, retry, directions, thread, rate, digest)"
-            " VALUES (?,?,?,?,?,?,?,?,?,'pending',?,?,?,?,?,?,?)",
+        self._add("unfinished", "event, run, cause, tries, retry_at", self._unfinished)
+        self._add_duplicates([(count, at, id_) for id_, (count, at) in self._duplicates.items()])
+        self._add(
+            "deliveries",
+            "seq, id, event, run, pipeline, destination, target, lane, body, status, queued_at, due_at, retry,"
+            " directions, thread, rate, digest",
             self._deliveries,
         )
-        memory = ((*key, seen.at, seen.event_id) for key, held in self._memory.items() for seen in held)
-        many("INSERT INTO memory VALUES (?,?,?,?) ON CONFLICT DO NOTHING", memory)
-        states = ((*key, encode(held.value), held.event_id, held.at) for key, held in self._states.items())
-        many(
-            "INSERT INTO states (scope, key, value, event_id, at) VALUES (?,?,?,?,?) ON CONFLICT (scope, key)"
-            " DO UPDATE SET value = excluded.value, event_id = excluded.event_id, at = excluded.at",
+        memory = [(*key, seen.at, seen.event_id) for key, held in self._memory.items() for seen in held]
+        self._add("memory", "scope, key, at, event_id", memory, " ON CONFLICT DO NOTHING")
+        states = [(*key, encode(held.value), held.event_id, held.at) for key, held in self._states.items()]
+        self._add(
+            "states",
+            "scope, key, value, event_id, at",
             states,
+            " ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value, event_id = excluded.event_id,"
+            " at = excluded.at",
         )
         self._write_entities(self._traits.items())
+
+    def _add(self, table: str, columns: str, rows: list[tuple[Any, ...]], otherwise: str = "") -> None:
+        """Add rows to a table; `otherwise`: what becomes of those that are there."""
+        if rows:
+            marks = ",".join("?" * len(rows[0]))
+            self.connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks}){otherwise}", rows)
+
+    def _add_duplicates(self, rows: list[tuple[int, int, str]]) -> None:
+        update = "UPDATE events SET duplicates = duplicates + ?, last_duplicate_at = ? WHERE id = ?"
+        self.connection.executemany(update, rows)
 
     def write_note(self, topic: str, name: str, value: Any, at: int) -> None:
         self.connection.execute(

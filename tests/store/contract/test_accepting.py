@@ -105,7 +105,7 @@ def test_of_writers_at_the_same_time_one_takes_a_key(engine: Callable[[], Store]
         for number in range(20):
             looked_up = store.look_up([f"k{number}"])
             with store.transaction() as transaction:
-                transaction.know(looked_up)
+                transaction.look_ahead(looked_up, {}, {}, {})
                 if transaction.first_with_key("usage", f"k{number}", 0) is None:
                     add(transaction, event(f"evt_{name}_{number}", f"k{number}"))
                     taken.append(f"k{number}")
@@ -123,7 +123,7 @@ def test_what_was_looked_up_holds_unless_others_have_written(store: Store, other
     looked_up = store.look_up(["k"])
     accept(other, event("evt_1", "k"))
     with store.transaction() as transaction:
-        transaction.know(looked_up)
+        transaction.look_ahead(looked_up, {}, {}, {})
         first = transaction.first_with_key("usage", "k", 0)
     assert first is not None
     assert first.event.id == "evt_1"
@@ -163,7 +163,7 @@ def test_what_is_looked_up_ahead_is_what_is_stored(store: Store) -> None:
         transaction.remember(Remembered("m", "k", 5), "evt_1")
         transaction.upsert(Upsert("customer", "acme", {"plan": "pro"}, "evt_1", 1))
     with store.transaction() as transaction:
-        transaction.look_up_memory({"customer": ["acme", "b"]}, {"s": ["k", "b"]}, {"m": ["k", "b"]})
+        transaction.look_ahead(None, {"customer": ["acme", "b"]}, {"s": ["k", "b"]}, {"m": ["k", "b"]})
         assert transaction.state("s", "k") == State({}, "evt_1", 1)
         assert transaction.state("s", "b") is None
         assert transaction.seen("m", "k", 0, 9) == Seen("evt_1", 5)
@@ -239,7 +239,7 @@ def test_what_is_due_of_failed_runs(store: Store, other: Store) -> None:
 def test_a_key_may_be_long(store: Store) -> None:
     long, other = "k" * 5_000 + "a", "k" * 5_000 + "b"
     with store.transaction() as transaction:
-        transaction.look_up_memory({}, {"s": [long]}, {"m": [long]})
+        transaction.look_ahead(None, {}, {"s": [long]}, {"m": [long]})
         assert transaction.state("s", long) is None
         transaction.remember(Kept("s", long, {"n": 1}, 1), "evt_1")
         transaction.remember(Remembered("m", long, 5), "evt_1")

@@ -9,7 +9,8 @@ from ingestlayer_cli.store.contract.accepting import RepeatError
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.opening import open_to_write
 from ingestlayer_cli.store.postgres.database import PATIENCE
-from ingestlayer_cli.store.postgres.locks import MOST
+from ingestlayer_cli.store.postgres.locks import SHARE
+from ingestlayer_cli.store.postgres.store import PostgresStore
 from tests.store.contract.words import accept, event
 
 
@@ -56,11 +57,12 @@ def test_who_meets_another_out_of_order_begins_anew_with_all_that_is_needed(stor
 
 def test_what_needs_very_many_locks_takes_the_store_for_itself(stores: tuple[Store, Store]) -> None:
     one, other = stores
-    many = {"s": [f"k{number}" for number in range(MOST + 1)]}
+    assert isinstance(one, PostgresStore)
+    many = {"s": [f"k{number}" for number in range(one.link.room // SHARE + 1)]}
     with pytest.raises(RepeatError), one.transaction(may_repeat=True) as transaction:
-        transaction.look_up_memory({}, many, {})
+        transaction.look_ahead(None, {}, many, {})
     with one.transaction(may_repeat=True) as transaction:
-        transaction.look_up_memory({}, many, {})
+        transaction.look_ahead(None, {}, many, {})
         waiting = threading.Thread(target=accept, args=(other, event("evt_1", "k")))
         waiting.start()
         waiting.join(0.2)

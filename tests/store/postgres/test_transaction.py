@@ -1,17 +1,21 @@
 """Transactions of many writers at once come to what one of them would, one after the other."""
 
+import json
 import random
 import threading
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.batch import NdjsonBatch
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Raw
 from ingestlayer_cli.project import load
 from ingestlayer_cli.store.contract.reading import Selection
+from ingestlayer_cli.store.postgres.store import PostgresStore
 from tests.support.clock import FakeClock
 from tests.support.project import write
 
@@ -139,3 +143,24 @@ def test_sixteen_writers_agree_with_one(tmp_path: Path, postgres: str, seed: int
         assert outcomes(runtime) == found
         alone = [sorted(runtime.store.states(scope, "")) for scope in ("a/crossing/1", "c/throttle/1")]
     assert [[row[:2] for row in rows] for rows in alone] == [[row[:2] for row in rows] for rows in memory]
+
+
+def test_a_batch_asks_the_server_for_many_events_at_once(tmp_path: Path, postgres: str) -> None:
+    """A statement for some three events, and an answer that is waited for in some five: it may be far away."""
+    url, schema = postgres.split("#")
+    shared = project(tmp_path / "shared", f'url = "{url}"\nschema = "{schema}"')
+    payloads = [{"customer": f"c{number}", "kind": f"k{number}", "used": 60, "number": number} for number in range(300)]
+    lines = [
+        json.dumps({"type": "usage", "payload": payload, "idempotency_key": str(number)})
+        for number, payload in enumerate(payloads)
+    ]
+    said = tmp_path / "said"
+    with Runtime(load(str(shared))) as runtime, said.open("w") as file:
+        assert isinstance(runtime.store, PostgresStore)
+        runtime.store.link.listen(file.fileno())
+        batch = NdjsonBatch(BytesIO("\n".join(lines).encode()), None, "cli")
+        result = flow.emit_batch(runtime, batch.chunks(), deliver=False)
+    assert (result["accepted"], result["deliveries"]["pending"]) == (300, 600)
+    told = said.read_text()
+    assert told.count("ReadyForQuery") < 300 / 3
+    assert told.count("\tExecute\t") + told.count("\tQuery\t") < 300 / 3

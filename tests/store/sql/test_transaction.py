@@ -16,7 +16,7 @@ def taken(store: Store, id_: str, key: str) -> None:
 
 def first(store: Store, looked_up: LookedUp, key: str) -> str | None:
     with store.transaction() as transaction:
-        transaction.know(looked_up)
+        transaction.look_ahead(looked_up, {}, {}, {})
         found = transaction.first_with_key("usage.limit_reached", key, 0)
     return found.event.id if found else None
 

@@ -51,9 +51,6 @@ class Transaction(Memory, Protocol):
         None: nobody else takes the key before this transaction has ended.
         """
 
-    def know(self, looked_up: LookedUp) -> None:
-        """Take what was looked up for `first_with_key`; it is read again where others have written since."""
-
     def add_event(self, event: Event, payload: str, line_up: str, now: int) -> None:
         """Store an event whole; `line_up` is the pipelines that there are, as JSON."""
 
@@ -82,8 +79,11 @@ class Transaction(Memory, Protocol):
     def add_delivery(self, event_id: str, run: int, delivery: NewDelivery, now: int, due_at: int) -> None:
         """Queue a message of a run of an event; one of a digest is due when what waits under its name is, if any."""
 
-    def look_up_memory(self, traits: Keys, states: Keys, seen: Keys) -> None:
-        """Read at once what is stored of many keys, by their kind or scope, for `traits`, `state` and `seen`."""
+    def look_ahead(self, looked_up: LookedUp | None, traits: Keys, states: Keys, seen: Keys) -> None:
+        """Read at once what is stored of many keys, by their kind or scope, for `traits`, `state` and `seen`.
+
+        And take what was looked up for `first_with_key`; it is read again where others have written since.
+        """
 
     def traits_of(self, kind: str, keys: Iterable[str]) -> dict[str, Traits]:
         """Return what is stored of those entities that the store has."""
