@@ -31,7 +31,7 @@ A_KEY, BEFORE_ENTER, SCREEN, SCROLL, READ = 0.02, 0.4, 2.5, 0.06, 4.5  # seconds
 
 STYLE = """\
 <style>
-.rows {{ animation: rows {total:g}s linear infinite }}
+.rows {{ animation: rows {total:g}s linear {since:g}s infinite }}
 {rules}
 @keyframes rows {{ {scroll} }}
 {frames}
@@ -95,6 +95,8 @@ def _assembled(
     scroll: list[tuple[float, int]],
     total: float,
 ) -> str:
+    since = -shown[1][2] - 0.1  # who comes sees the first message at once
+
     def at(seconds: float) -> str:
         return f"{seconds / total * 100:.2f}%"
 
@@ -106,12 +108,12 @@ def _assembled(
     content, rules, frames = [], [], []
     for number, (first, after, when) in enumerate(shown):
         content.append(f'<g class="p{number}">' + "\n".join(tag for row in by_row[first:after] for tag in row) + "</g>")
-        rules.append(f".p{number} {{ animation: p{number} {total:g}s step-end infinite }}")
+        rules.append(f".p{number} {{ animation: p{number} {total:g}s step-end {since:g}s infinite }}")
         frames.append(f"@keyframes p{number} {{ 0% {{ opacity: 0 }} {at(when)} {{ opacity: 1 }} }}")
     for number, (row, cells, when) in enumerate(covers):
         place = f'x="{MARGIN}" y="{BAR + row * LINE}" width="{COLUMNS * CELL:g}" height="{LINE}"'
         content.append(f'<rect class="c{number}" {place} fill="#1a1d21" visibility="hidden"/>')
-        rules.append(f".c{number} {{ animation: c{number} {total:g}s infinite }}")
+        rules.append(f".c{number} {{ animation: c{number} {total:g}s {since:g}s infinite }}")
         end = f"visibility: visible; transform: translateX({cells * CELL:g}px)"
         frames.append(
             f"@keyframes c{number} {{ 0% {{ visibility: visible }} "
@@ -121,6 +123,7 @@ def _assembled(
     height = ROWS * LINE + BAR + MARGIN
     style = STYLE.format(
         total=total,
+        since=since,
         rules="\n".join(rules),
         scroll=" ".join(f"{at(when)} {{ transform: translateY({-row * LINE}px) }}" for when, row in scroll),
         frames="\n".join(frames),

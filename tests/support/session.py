@@ -90,8 +90,8 @@ class Session:
 
 
 def commands(block: str) -> list[str]:
-    """Return what a console block shows as typed."""
-    return re.findall(r"^\$ (.+)$", block, re.MULTILINE)
+    """Return what a console block shows as typed; a command goes on after a backslash."""
+    return re.findall(r"^\$ ((?:.*\\\n)*.+)$", block, re.MULTILINE)
 
 
 def played(block: str, run: Callable[[str], str]) -> str:
