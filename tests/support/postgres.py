@@ -1,6 +1,11 @@
-"""A PostgreSQL server for the tests: Debian's, else the one that a wheel brings; run as a user without rights."""
+"""A PostgreSQL server for the tests: Debian's, else the one that a wheel brings; run as a user without rights.
+
+It lives as long as somebody holds its folder's `users` open for writing: whatever ends a process, be it killed, ends
+that. A keeper beside the server sees it.
+"""
 
 import contextlib
+import errno
 import fcntl
 import glob
 import os
@@ -17,6 +22,20 @@ from pathlib import Path
 
 OPTIONS = "-c listen_addresses=127.0.0.1 -c shared_buffers=32MB -c max_connections=200"
 RULES = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\n"
+
+# Its folder is $0. A server that is just coming up writes its number a moment later.
+KEEPER = """(
+cat "$0/users" > /dev/null
+absent=0
+while [ $absent -lt 3 ]; do
+    absent=$((absent + 1))
+    if [ -f "$0/data/postmaster.pid" ]; then
+        kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")" && absent=0
+    fi
+    sleep 0.1
+done
+rm -rf "$0"
+) &"""
 
 
 def programs() -> str:
@@ -43,7 +62,7 @@ class Server:
     """A server of its own, with databases for tests. `durable` writes to disk as a real one does."""
 
     def __init__(self, folder: Path, durable: bool = False) -> None:
-        self._folder = folder
+        self.folder = folder
         self._user = None
         if os.geteuid() == 0:  # initdb refuses root
             names = [entry.pw_name for entry in pwd.getpwall()]
@@ -66,19 +85,17 @@ class Server:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        self._run(
-            "pg_ctl", "-D", f"{self._folder}/data", "-w", "-l", f"{self._folder}/log", "-o", self._options, "start"
-        )
+        self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", "-o", self._options, "start")
 
     def stop(self, mode: str = "immediate") -> None:
-        if (self._folder / "data" / "postmaster.pid").exists():
-            self._run("pg_ctl", "-D", f"{self._folder}/data", "-m", mode, "-w", "stop")
+        if (self.folder / "data" / "postmaster.pid").exists():
+            self._run("pg_ctl", "-D", f"{self.folder}/data", "-m", mode, "-w", "stop")
 
     def _run(self, program: str, *words: str) -> None:
         # A server that goes on keeps what it was given as streams.
-        with open(self._folder / "said", "a+") as said:
+        with open(self.folder / "said", "a+") as said:
             command = [f"{self._programs}/{program}", *words]
-            done = subprocess.run(command, user=self._user, stdout=said, stderr=said, cwd=self._folder, timeout=100)
+            done = subprocess.run(command, user=self._user, stdout=said, stderr=said, cwd=self.folder, timeout=100)
             said.seek(0)
             assert done.returncode == 0, said.read()
 
@@ -86,49 +103,58 @@ class Server:
 @contextlib.contextmanager
 def server(durable: bool = False) -> Iterator[Server]:
     """Run a server for the time of a `with`."""
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    folder.chmod(0o755)
-    running = None
-    try:
-        running = Server(folder, durable)
-        yield running
-    finally:
-        if running is not None:
-            running.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    folder = _kept()
+    with _used(folder):
+        yield Server(folder, durable)
+    while folder.exists():
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager
 def shared(folder: Path) -> Iterator[str]:
-    """Lend the one server of a run of the tests, whose processes share a folder; the last one stops it."""
-    lock, place = folder / "postgres.lock", folder / "postgres"
-    with _locked(lock):
-        users = int(place.read_text().split()[1]) if place.exists() else 0
-        if not users:
-            home = Path(tempfile.mkdtemp(prefix="pg"))
-            home.chmod(0o755)
-            started = Server(home)
-            place.write_text(f"{home} 0 {started.port}")
-        home_, _, port = place.read_text().split()
-        place.write_text(f"{home_} {users + 1} {port}")
-    try:
+    """Lend the one server of a run of the tests, whose processes share a folder, while any of them goes on."""
+    place = folder / "postgres"
+    with contextlib.ExitStack() as using:
+        with _locked(folder / "postgres.lock"):
+            try:
+                home, port = place.read_text().split()
+                using.enter_context(_used(Path(home)))
+            except OSError:  # there is none, or nobody used it any more
+                made = _kept()
+                using.enter_context(_used(made))
+                port = str(Server(made).port)
+                place.write_text(f"{made} {port}")
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+
+def _kept() -> Path:
+    """Return a folder for a server, and who stops that, and takes the folder away, once nobody uses it."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    folder.chmod(0o755)
+    os.mkfifo(folder / "users")
+    nothing = subprocess.DEVNULL
+    command = ["/bin/sh", "-c", KEEPER, str(folder)]
+    subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, check=True)
+    return folder
+
+
+@contextlib.contextmanager
+def _used(folder: Path) -> Iterator[None]:
+    """Use a server; OSError when its keeper has seen that nobody does."""
+    ends = time.monotonic() + 10
+    while True:
+        try:
+            file = os.open(folder / "users", os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError as error:
+            # A keeper that has just been started does not listen yet; one that is done has taken the folder away.
+            if error.errno != errno.ENXIO or time.monotonic() > ends:
+                raise
+            time.sleep(0.01)
+    try:
+        yield
     finally:
-        with _locked(lock):
-            _, users_, _ = place.read_text().split()
-            place.write_text(f"{home_} {int(users_) - 1} {port}")
-            if int(users_) == 1:
-                _stop(Path(home_))
-                place.unlink()
-
-
-def _stop(folder: Path) -> None:
-    pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
-    os.kill(pid, 3)  # immediate
-    ends = time.monotonic() + 30
-    while (folder / "data" / "postmaster.pid").exists() and time.monotonic() < ends:
-        time.sleep(0.02)
-    shutil.rmtree(folder, ignore_errors=True)
+        os.close(file)
 
 
 @contextlib.contextmanager
