@@ -48,6 +48,7 @@ def connect(
         raise UsageError("--oauth, --token-stdin and --webhook-stdin exclude each other", "give one of them")
     redirect = consent.check_redirect(redirect_url) if redirect_url else scopes.REDIRECT
     project = _project(workspace, may_be_new=True)
+    extra = scopes.Extra(reconcile, scopes.asks_reactions(project))
     api_url = workspaces.api_url(project, workspace)
     if webhook_stdin:
         insecure = workspaces.is_insecure(project, workspace)
@@ -56,10 +57,10 @@ def connect(
         if token_stdin:
             token = ask("bot token, xoxb-… (not shown)")
         elif oauth:
-            token = by_oauth(api_url, reconcile, redirect, browser)
+            token = by_oauth(api_url, extra, redirect, browser)
         else:
-            token = by_hand(reconcile, redirect, browser)
-        done = connecting.with_token(project.root, token, api_url, workspace, reconcile)
+            token = by_hand(extra, redirect, browser)
+        done = connecting.with_token(project.root, token, api_url, workspace, extra)
     _say_connected(project, done, json, quiet)
     return 0
 
@@ -243,10 +244,18 @@ def trial(
 @app.command("manifest")
 def manifest(reconcile: Reconcile = False, redirect_url: Redirect = None, json: Json = False) -> int:
     """Print the app manifest, JSON, to create the Slack app from."""
-    from ..operations.slack.oauth import check_redirect
-    from ..operations.slack.scopes import REDIRECT
-    from ..operations.slack.scopes import manifest as made
-    from ..system.console import say_json
+    from contextlib import suppress
 
-    say_json(made(reconcile, check_redirect(redirect_url) if redirect_url else REDIRECT))
+    from ..operations.slack.oauth import check_redirect
+    from ..operations.slack.scopes import REDIRECT, Extra, asks_reactions
+    from ..operations.slack.scopes import manifest as made
+    from ..project import load
+    from ..system.console import say_json
+    from ..system.errors import ProjectError
+    from . import settings
+
+    reactions = False
+    with suppress(ProjectError):  # it needs no project
+        reactions = asks_reactions(load(settings.project, keep=False))
+    say_json(made(Extra(reconcile, reactions), check_redirect(redirect_url) if redirect_url else REDIRECT))
     return 0

@@ -1,21 +1,25 @@
 """How a person gets a bot token: by hand, from an app of their own, or by consent to a team's shared one."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from .asking import ask
 
+if TYPE_CHECKING:
+    from ..operations.slack.scopes import Extra
 
-def _say_scopes(reconcile: bool) -> None:
+
+def _say_scopes(extra: "Extra") -> None:
     from ..operations.slack.scopes import wanted
     from ..system.console import note
 
     note("the app will be allowed to")
-    for scope, use in wanted(reconcile).items():
+    for scope, use in wanted(extra).items():
         note(f"  {scope:17} {use}")
     note("")
 
 
-def by_hand(reconcile: bool, redirect: str, browser: bool) -> str:
+def by_hand(extra: "Extra", redirect: str, browser: bool) -> str:
     from ..operations.slack.scopes import creation_link
     from ..system.console import is_attended, note
     from ..system.errors import UsageError
@@ -23,9 +27,9 @@ def by_hand(reconcile: bool, redirect: str, browser: bool) -> str:
     if not is_attended():
         hint = "ingestlayer slack connect --token-stdin < FILE; the app's manifest: ingestlayer slack manifest"
         raise UsageError("there is no terminal to ask for the bot token on", hint)
-    _say_scopes(reconcile)
+    _say_scopes(extra)
     note("1. Create the app: choose the workspace, then Create. All is filled in.")
-    _open(creation_link(reconcile, redirect), browser)
+    _open(creation_link(extra, redirect), browser)
     note("2. Install it: Install to Workspace, then Allow. That is Slack's consent.")
     note("   Then copy the Bot User OAuth Token, under OAuth & Permissions.")
     note("   Who has the app already needs its token alone: it may serve many projects.")
@@ -33,7 +37,7 @@ def by_hand(reconcile: bool, redirect: str, browser: bool) -> str:
     return ask("bot token, xoxb-… (not shown)")
 
 
-def by_oauth(api_url: str, reconcile: bool, redirect: str, browser: bool) -> str:
+def by_oauth(api_url: str, extra: "Extra", redirect: str, browser: bool) -> str:
     import os
 
     from ..operations.slack import oauth
@@ -42,8 +46,8 @@ def by_oauth(api_url: str, reconcile: bool, redirect: str, browser: bool) -> str
 
     client_id = os.environ.get("SLACK_CLIENT_ID", "").strip() or ask("client id of the app", hidden=False)
     secret = os.environ.get("SLACK_CLIENT_SECRET", "").strip() or ask("client secret (not shown)")
-    request = oauth.new_request(client_id, list(wanted(reconcile)), redirect)
-    _say_scopes(reconcile)
+    request = oauth.new_request(client_id, list(wanted(extra)), redirect)
+    _say_scopes(extra)
     note("1. Choose the workspace, then Allow.")
     _open(request.url(api_url), browser)
     note("2. The browser is sent to a page that does not load: copy its address,")

@@ -85,6 +85,7 @@ class Destination(Section):
     limits: ClassVar[dict[tuple[str, ...], Limit]] = {}
     redirectable: ClassVar[bool] = False  # whether its target is a channel, which a replay may replace
     block_kit: ClassVar[bool] = False  # whether its bodies are of blocks that the Block Kit Builder shows
+    reactions: ClassVar[bool] = False  # whether people react to its messages with an emoji, which its sender can read
     apart: ClassVar[bool] = False  # whether each target is a connection of its own, which breaks for itself
 
     when: Annotated[Condition | None, "Which events go there; without it all."] = None

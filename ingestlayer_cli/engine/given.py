@@ -1,11 +1,11 @@
 """The world as runs found it: what each was given of entities and of what steps remember, for replays and backtests."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..entities.table import Row
 from ..model.events import Event
-from ..model.memory import Outside, Seen, State, Traits, given_entity, laid_over, merged
+from ..model.memory import UNASKED, Outside, Reacted, Seen, State, Traits, given_entity, laid_over, merged
 from ..store.contract.protocols import Store
 from ..store.contract.reading import FirstRun
 from ..system.typed import Any, NamedTuple
@@ -156,6 +156,10 @@ class Then:
     def secret(self, name: str) -> str:
         """Return a secret of today: none is kept."""
         return self._outside.secret(name)
+
+    def reacted(self, pipeline: str, events: Sequence[str], emoji: str) -> Reacted:
+        """What Slack had is not kept, and it is not asked."""
+        return UNASKED
 
     # As the memory -------------------------------------------------------------------------------------
 

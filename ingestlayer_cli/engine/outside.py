@@ -1,10 +1,11 @@
 """What runs ask for outside the store, rows of entity files and secrets: read before the store is held, never while."""
 
-from collections.abc import Callable, Collection, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 
 from ..entities.files import EntityFiles
-from ..model.memory import Foreseen
+from ..model.memory import UNASKED, Foreseen, Reacted
 from ..system.errors import ProjectError
 from ..system.typed import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from ..entities.table import Row
 
 Found = TypeVar("Found")
+Asked = tuple[str, tuple[str, ...], str]  # of `reacted`
+Look = Callable[[str, tuple[str, ...], str], Reacted]
+PATIENCE = 10  # seconds for looking up who has reacted, before one transaction
 MISSES = 100  # keys that neither a file nor the store has, and for which others like them are looked up in the store
 
 
@@ -26,10 +30,14 @@ class OutsideStore:
     read before, by `prepare` and `read_on`.
     """
 
-    def __init__(self, files: EntityFiles, stored: Callable[[str, Collection[str]], Container[str]]) -> None:
-        """`stored` tells which of these keys of a kind the store has."""
+    def __init__(
+        self, files: EntityFiles, stored: Callable[[str, Collection[str]], Container[str]], look: Look
+    ) -> None:
+        """`stored` tells which of these keys of a kind the store has; `look` asks who has reacted."""
         self._files = files
         self._stored = stored
+        self._look = look
+        self._reactions: dict[Asked, Reacted] = {}
         self._misses = 0
         self._rows: dict[str, dict[str, Row | Exception | None]] = {}
         self._near: dict[tuple[str, str], str] = {}  # keys that are like those that have no row
@@ -70,6 +78,16 @@ class OutsideStore:
             self._read_secret(name)
         return _raised(self._secrets[name])
 
+    def reacted(self, pipeline: str, events: Sequence[str], emoji: str) -> Reacted:
+        """Return whether somebody has reacted to what was posted. It is asked only for what is being accepted."""
+        asked = pipeline, tuple(events), emoji
+        if not self._files.sealed:
+            return UNASKED
+        if asked not in self._reactions:
+            self._missing.reactions.add(asked)
+            raise NotReadError
+        return self._reactions[asked]
+
     def forget_secrets(self) -> None:
         """Ask for secrets again: somebody may have mended them."""
         self._secrets.clear()
@@ -80,6 +98,7 @@ class OutsideStore:
         self._rows.clear()
         self._near.clear()
         self._names.clear()
+        self._reactions.clear()
         self._read(foreseen)
 
     def read_on(self) -> None:
@@ -93,7 +112,7 @@ class OutsideStore:
         self._files.sealed = True
         try:
             yield
-            if self._missing.rows or self._missing.secrets:
+            if self._missing.rows or self._missing.secrets or self._missing.reactions:
                 raise NotReadError
         finally:
             self._files.sealed = False
@@ -111,6 +130,12 @@ class OutsideStore:
         for name in wanted.secrets:
             if name not in self._secrets:
                 self._read_secret(name)
+        ends = monotonic() + PATIENCE
+        for asked in sorted(wanted.reactions):
+            in_time = monotonic() < ends
+            self._reactions[asked] = (
+                self._look(*asked) if in_time else Reacted(why="there are too many to look up at once")
+            )
 
     def _note_near(self, kind: str, keys: list[str]) -> None:
         """Note what looks like these keys, which have no row: a key of the file, or else one of the store."""

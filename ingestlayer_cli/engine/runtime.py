@@ -17,6 +17,7 @@ from .outside import OutsideStore
 from .pipeline import FailingPipeline, Pipeline, broken
 
 if TYPE_CHECKING:
+    from ..model.memory import Reacted
     from ..model.sending import Judgement
     from ..store.contract.protocols import Store
     from .courier import Courier
@@ -51,7 +52,7 @@ class Runtime:
         self._given_clock = clock
         self._keeps = keep
         self.entities = EntityFiles(project.root, project.entities, clock or Clock(), project.home if keep else None)
-        self.outside = OutsideStore(self.entities, self._stored)
+        self.outside = OutsideStore(self.entities, self._stored, self._reacted)
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self.connections = connections or Connections(project.connections, show, project.root)
         self._rechecking: Rechecking | None = None
@@ -98,6 +99,12 @@ class Runtime:
             store = self.store if self._keeps else self.stored
             return store.entities.of_keys(kind, keys) if store is not None else ()
         return ()
+
+    def _reacted(self, pipeline: str, events: tuple[str, ...], emoji: str) -> "Reacted":
+        """Ask whether somebody has reacted to what was posted for events."""
+        from .reactions import reacted
+
+        return reacted(self.store, self.connections, pipeline, events, emoji)
 
     def heed(self, pauses: dict[str, Any]) -> None:
         """Let run what the store's notes do not say is paused; a transaction that runs anything says it anew."""

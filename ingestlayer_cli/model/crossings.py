@@ -14,8 +14,8 @@ class Held(NamedTuple):
 
     `reached` has [level, since] for each level that is held, from the lowest to the highest; `limits` is what they
     were measured against; `at` the time of the last event that changed any of it. Where there are reminders, `told`
-    is when the level was told last, and `times` how often; `events` are the ids of those that told it, where that is
-    asked for. Times in milliseconds.
+    is when the level was told last, and `times` how often, and once it `stopped` it is not told again; `events` are the
+    ids of those that told it, where that is asked for. Times in milliseconds.
     """
 
     reached: Sequence[list[Any]] = ()
@@ -24,6 +24,7 @@ class Held(NamedTuple):
     told: int | None = None
     times: int = 1
     events: Sequence[str] = ()
+    stopped: bool = False
 
     @property
     def level(self) -> float | None:
@@ -40,8 +41,9 @@ class Held(NamedTuple):
         data = self._asdict()
         if self.told is None:
             del data["told"], data["times"]
-        if not self.events:
-            del data["events"]
+        for name in ("events", "stopped"):
+            if not data[name]:
+                del data[name]
         return data
 
     def crossed_by(self, level: float | None) -> bool:
@@ -83,7 +85,7 @@ class Held(NamedTuple):
     def is_due(self, pause: int, at: int) -> bool:
         """Say whether a level is held that was told so long ago. An event older than the last reminds of nothing."""
         last = self.since if self.told is None else self.told
-        return last is not None and at >= self.at and at - last >= pause
+        return last is not None and not self.stopped and at >= self.at and at - last >= pause
 
     def told_at(self, at: int, times: int = 1) -> "Held":
         """Return it once it was told, for the so manieth time."""

@@ -1,7 +1,7 @@
 """What is remembered between events: what steps keep of a key, and what the store knows of an entity."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from ..system.clock import format_time
 from ..system.typed import Any, NamedTuple, Protocol
@@ -136,6 +136,16 @@ class Memory(Protocol):
         """Return what the store knows of an entity."""
 
 
+class Reacted(NamedTuple):
+    """The event under whose message somebody has reacted, by id, else empty; then, why that is not known, if it is."""
+
+    to: str = ""
+    why: str = ""
+
+
+UNASKED = Reacted(why="it is looked up when an event is accepted, and not here")
+
+
 class Outside(Protocol):
     """What a run may ask for outside the store. A step asks nobody else: what it asks is read before its lock is taken.
 
@@ -154,6 +164,9 @@ class Outside(Protocol):
     def secret(self, name: str) -> str:
         """Return the secret that `env:NAME` or `keyring:NAME` names."""
 
+    def reacted(self, pipeline: str, events: Sequence[str], emoji: str) -> Reacted:
+        """Return whether somebody has reacted with an emoji to what a pipeline posted for some events."""
+
 
 class Foreseen:
     """What runs will look up, gathered so that it is read at once: one by one it takes several times as long.
@@ -164,5 +177,6 @@ class Foreseen:
     def __init__(self) -> None:
         self.rows: defaultdict[str, set[str]] = defaultdict(set)  # keys of entities by their kind
         self.secrets: set[str] = set()  # their names, `env:NAME` or `keyring:NAME`
+        self.reactions: set[tuple[str, tuple[str, ...], str]] = set()  # the arguments of `Outside.reacted`
         self.states: defaultdict[str, set[str]] = defaultdict(set)  # keys of `Memory.state` by their scope
         self.seen: defaultdict[str, set[str]] = defaultdict(set)  # keys of `Memory.seen` by their scope

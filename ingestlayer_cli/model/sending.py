@@ -142,6 +142,13 @@ class Harmless(NamedTuple):
     why: str
 
 
+class Reacting(Protocol):
+    """A sender of messages that people react to."""
+
+    def reacted(self, place: Place, emoji: str) -> bool | CannotTell:
+        """Say whether somebody has reacted to a message with an emoji; never raises."""
+
+
 class Sender(Protocol):
     """Sends the deliveries of one kind of destination; `name` tells the connection."""
 

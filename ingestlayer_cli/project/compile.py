@@ -171,12 +171,24 @@ class Compiler:
             self._hours(source, index, data)
             digest = hashlib.sha256(f"{name}\n{index}\n{data['use']}".encode()).digest()
             data["salt"] = int.from_bytes(digest[:10], "big")
+        self._reactions(source, compiled)
         matrix.check(self.facts, source, compiled, declared)
         version = hashlib.sha256((source.text + json.dumps(compiled)).encode()).hexdigest()[:12]
         head = {"name": name, "file": source.stands_in, "version": version, "status": checked.status}
         self.facts.pipelines.append(
             {**head, "match": checked.match, "text": source.text, "uses": uses(compiled), **compiled}
         )
+
+    def _reactions(self, source: SourceFile, compiled: dict[str, Any]) -> None:
+        """Report a step that asks who has reacted to messages where nobody can."""
+        kinds = {data["use"] for data in compiled["destinations"] if data is not None}
+        if any(families.member("destinations", kind).reactions for kind in kinds):
+            return
+        for index, data in enumerate(compiled["steps"]):
+            key = data and families.member("steps", data["use"]).asks_reactions(data)
+            if key:
+                words = f"{key} is read of messages in Slack, and no destination of this pipeline is one"
+                source.report(("steps", index, key), f"{words}: add one, or leave {key} out", 0)
 
     def _hours(self, source: SourceFile, index: int, data: dict[str, Any]) -> None:
         """Put what [hours] says into a destination in place of the name."""

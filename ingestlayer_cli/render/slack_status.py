@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..operations.slack.scopes import NEEDED, RECONCILE, SCOPES
+from ..operations.slack.scopes import NEEDED, REACTIONS, RECONCILE, SCOPES
 from ..system.console import say
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
@@ -42,7 +42,7 @@ def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "ok", "an incoming webhook: messages go to its own channel", ""
     for problem in row["problems"]:
         yield "problem", problem["problem"], problem["hint"]
-    for scope, use in (SCOPES | RECONCILE).items() if row["scopes"] is not None else ():
+    for scope, use in (SCOPES | RECONCILE | REACTIONS).items() if row["scopes"] is not None else ():
         if scope in row["scopes"]:
             yield "ok", f"{scope:17} {use}", ""
         elif scope in row["missing_scopes"] and scope != NEEDED:  # that one is among the problems

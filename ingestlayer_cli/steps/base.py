@@ -224,6 +224,11 @@ class Step(Section):
         return {}
 
     @classmethod
+    def asks_reactions(cls, data: dict[str, Any]) -> str | None:
+        """Return the key of compiled data by which it asks who has reacted to a message; None: it does not."""
+        return None
+
+    @classmethod
     def reads(cls, data: dict[str, Any]) -> str | None:
         """Return the kind of entity that compiled data looks up; None: none."""
         return None

@@ -13,6 +13,7 @@ from ..model.events import Event
 from ..model.families import NO_ZONE, Duration, TimeZone, WrongKeyError
 from ..model.memory import Foreseen, Kept, State
 from ..system.clock import PERIODS, format_time
+from ..system.patterns import lazy
 from ..system.typed import Annotated, Any, ClassVar, Literal, NamedTuple
 from ..system.zones import period_before, period_of
 from .base import Context, Drop, Step
@@ -58,7 +59,9 @@ class Crossing(Step):
     event below all levels clears what the period before still held.
 
     With `remind = "3d"` an event passes again while its level is still held, that long after it was told last;
-    `$crossing.times` is how often it was told then, 1 at first.
+    `$crossing.times` is how often it was told then, 1 at first. `until_reaction = "white_check_mark"` stops that once
+    somebody has reacted so in Slack to what was posted of the level, first or last: it is asked when a reminder falls
+    due, and needs the scope reactions:read. Where it cannot be asked, the reminder passes, and its trace says why.
 
     A level counts as reached only when the run queues a message. A value that is null reaches nothing; a key with
     a null in it has no memory, so that each of its events at a level passes. An event older than the last one that
@@ -92,6 +95,9 @@ class Crossing(Step):
     remind: Annotated[
         Duration | None, "How long after it was told last an event passes again while its level is held."
     ] = None
+    until_reaction: Annotated[
+        str | None, "The emoji that ends the reminders, once somebody reacts with it in Slack.", "white_check_mark"
+    ] = None
     timezone: Annotated[TimeZone, "Whose periods they are; without it the project's."] = NO_ZONE
 
     def __init__(self, **values: Any) -> None:
@@ -110,6 +116,15 @@ class Crossing(Step):
             raise WrongKeyError("`new_period` is of a `period` of a crossing that `clears`", "new_period")
         if values.get("remind") == 0:
             raise WrongKeyError("`remind` is longer than nothing", "remind")
+        if "until_reaction" in values:
+            values["until_reaction"] = emoji = values["until_reaction"].strip(":")
+            if "remind" not in values:
+                raise WrongKeyError(
+                    '`until_reaction` ends reminders: say when they are due, remind = "3d"', "until_reaction"
+                )
+            if not _EMOJI.fullmatch(emoji):
+                words = f'"{emoji}" is no emoji\'s name: write it as in Slack, white_check_mark'
+                raise WrongKeyError(f"`until_reaction`: {words}", "until_reaction")
         # A level of 20 is told as 20, not as 20.0.
         return {**values, "levels": [int(level) if level.is_integer() else level for level in levels]}
 
@@ -155,8 +170,16 @@ class Crossing(Step):
         elif after != held:
             told = Told("up", held, after.level, f"{words} newly reaches {show(after.level)}")
         elif self.remind is not None and held.is_due(self.remind, at):
-            times = held.times + 1
-            told = Told("up", held, held.level, f"{words}: {show(held.level)} is still held, told {times} times", times)
+            times, why = held.times + 1, ""
+            if self.until_reaction is not None:
+                to, why = context.outside.reacted(context.pipeline, held.events, self.until_reaction)
+                if to:
+                    stopped = held._replace(stopped=True, at=at)
+                    context.noticed += self._kept(context, place, stopped, before)
+                    return Drop(f"{self._why(words, level, held, before)}; {self._stopped} to {to}", to)
+            note = f"{words}: {show(held.level)} is still held, told {times} times"
+            note += f"; whether somebody has reacted is not known: {why}" if why else ""
+            told = Told("up", held, held.level, note, times)
         else:
             is_held = level is not None and held.since == before.since
             return Drop(self._why(words, level, held, before), by if is_held else "")
@@ -199,6 +222,10 @@ class Crossing(Step):
         if value < low(told["level"], self.rearm):  # of a newer period
             return Drop(f"{words}, below {show(told['level'])}")
         return None
+
+    @classmethod
+    def asks_reactions(cls, data: dict[str, Any]) -> str | None:
+        return "until_reaction" if data.get("until_reaction") else None
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         if key := self.key.key(scope):
@@ -250,12 +277,18 @@ class Crossing(Step):
         context.changed.append("crossing")
         context.note = told.note
 
+    @property
+    def _stopped(self) -> str:
+        return f"nobody is reminded: somebody has reacted with :{self.until_reaction}:"
+
     def _why(self, words: str, level: float | None, held: Held, before: Held) -> str:
         """Say why nothing is newly reached."""
         why = f"{words}, below {self._lowest}"
         if level is not None and held.since is not None:
             why = f"{words}: {show(held.level)} is reached since {format_time(held.since)}"
+            why += f"; {self._stopped}" if held.stopped else ""
         return why if held.level == before.level else f"{why}; {show(before.level)} can be reached again"
 
 
 _NOTHING = Held()
+_EMOJI = lazy(r"[a-z0-9_'+-]{1,100}")

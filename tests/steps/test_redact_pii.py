@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from ingestlayer_cli.engine.memory import NoMemory
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.model.memory import Reacted
 from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.steps.base import Context
 from ingestlayer_cli.steps.redact_pii import RedactPii
@@ -61,6 +62,9 @@ class NothingOutside:
         return ""
 
     def secret(self, name: str) -> str:
+        raise NotImplementedError
+
+    def reacted(self, pipeline: str, events: Sequence[str], emoji: str) -> Reacted:
         raise NotImplementedError
 
 

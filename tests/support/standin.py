@@ -190,6 +190,8 @@ class Message:
     at: float
     method: str
     thread_ts: str | None = None
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+    """The users who reacted, by the emoji."""
     deleted_at: str | None = None
     """The ts that a message of that moment would have."""
 
@@ -715,6 +717,14 @@ class SlackStandin:
         gone = [message for message in self.deleted if message.channel == channel.name and self.replies_to(message)]
         return sorted(self.posted_to(channel.name) + gone, key=lambda message: _micros(message.ts))
 
+    def reactions_get(self, call: _Call) -> dict[str, Any]:
+        """The reactions of one message, by its channel's id and its ts."""
+        channel = self._channel(call)
+        message = self._message(channel, call.text("timestamp"))
+        rows = [{"name": name, "users": users, "count": len(users)} for name, users in message.reactions.items()]
+        shown = _shown(message, all_metadata=False) | ({"reactions": rows} if rows else {})
+        return {"type": "message", "channel": channel.id, "message": shown}
+
     def users_lookup_by_email(self, call: _Call) -> dict[str, Any]:
         email = call.text("email").strip().lower()
         found = [user for user in self.users if user.email.lower() == email]
@@ -874,6 +884,7 @@ _METHODS = {
     "conversations.info": _Method(SlackStandin.conversations_info),
     "conversations.history": _Method(SlackStandin.conversations_history),
     "conversations.replies": _Method(SlackStandin.conversations_replies),
+    "reactions.get": _Method(SlackStandin.reactions_get, ("reactions:read",)),
     "users.lookupByEmail": _Method(SlackStandin.users_lookup_by_email, ("users:read.email",)),
     "users.list": _Method(SlackStandin.users_list, ("users:read",)),
     "usergroups.list": _Method(SlackStandin.usergroups_list, ("usergroups:read",)),

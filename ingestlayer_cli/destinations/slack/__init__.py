@@ -124,6 +124,7 @@ class Slack(Destination):
 
     redirectable: ClassVar[bool] = True
     block_kit: ClassVar[bool] = True
+    reactions: ClassVar[bool] = True
 
     channel: Annotated[Template, "The channel, or @ and a person."]
     workspace: Annotated[str, "The NAME of [slack.workspaces.NAME]; without it the workspace of [slack].", "sales"] = ""

@@ -18,7 +18,7 @@ from ...model.sending import (
 from ...system.clock import MINUTE
 from ...system.typed import Any, NamedTuple
 from . import mention as mentions
-from .answers import Answer, classified, lost
+from .answers import Answer, classified, clean, lost
 from .client import Lost, Said, WebApi
 from .directory import Directory, Failed, Known
 from .history import TS, History, at_instead, user_of
@@ -61,6 +61,19 @@ class Bot:
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
         """Look whether messages have arrived."""
         return self._history.find(channel, doubts)
+
+    def reacted(self, place: Place, emoji: str) -> bool | CannotTell:
+        """Ask Slack; whoever has taken a reaction back has not reacted."""
+        answer = self._quick.get("reactions.get", {"channel": place.channel, "timestamp": place.ts, "full": True})
+        if isinstance(answer, Lost):
+            return CannotTell(f"Slack cannot be asked ({clean(str(answer.error), self._quick.secret)})")
+        if isinstance(answer, Answer):
+            needed = ": the token needs reactions:read" if answer.code == "missing_scope" else ""
+            return CannotTell(f"Slack does not say it ({answer.code or answer.status or 'no answer'}{needed})")
+        message = answer.data.get("message")
+        rows = message.get("reactions", ()) if isinstance(message, dict) else ()
+        names = [str(row.get("name")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return any(name.partition("::")[0] == emoji for name in names)  # of any colour of skin
 
     def send(self, outgoing: Outgoing) -> Result:
         """Post a message: into its thread, whose first message is updated before; else into its channel.

@@ -2,10 +2,23 @@
 
 import re
 
-from ...model.sending import LATE, CannotTell, Doubt, Found, Harmless, NotConnected, Outgoing, Result, Sender, Sent
+from ...model.sending import (
+    LATE,
+    CannotTell,
+    Doubt,
+    Found,
+    Harmless,
+    NotConnected,
+    Outgoing,
+    Place,
+    Reacting,
+    Result,
+    Sender,
+    Sent,
+)
 from ...system.addresses import is_open
 from ...system.errors import ProjectError
-from ...system.typed import Any
+from ...system.typed import TYPE_CHECKING, Any, Protocol
 from ..base import Draw, in_thread
 from . import credentials
 from . import kit as kit
@@ -13,6 +26,12 @@ from .answers import WEBHOOK_REMEDIES, classified, lost
 from .client import IncomingWebhook, Lost
 from .text import escape
 from .workspaces import table_of
+
+if TYPE_CHECKING:
+
+    class _Made(Sender, Reacting, Protocol):
+        """Each of them can do both."""
+
 
 _TOKEN = re.compile(r"[!-~]+")
 _ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]*", re.IGNORECASE | re.ASCII)
@@ -41,17 +60,20 @@ class Workspace:
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell | Harmless:
         return self._sender().find(channel, doubts)
 
-    def _sender(self) -> Sender:
+    def reacted(self, place: Place, emoji: str) -> bool | CannotTell:
+        return self._sender().reacted(place, emoji)
+
+    def _sender(self) -> "_Made":
         if self._made[0] != credentials.stamp(self.name, self._settings["workspace"]):
             self._made = self._make()
         return self._made[1]
 
-    def _make(self) -> tuple[tuple[Any, ...], Sender]:
+    def _make(self) -> "tuple[tuple[Any, ...], _Made]":
         # The stamp first: what changes meanwhile is seen by the next look.
         return credentials.stamp(self.name, self._settings["workspace"]), _connected(self._settings, self._root)
 
 
-def _connected(settings: dict[str, Any], root: str) -> Sender:
+def _connected(settings: dict[str, Any], root: str) -> "_Made":
     connection, workspace = settings["connection"], settings["workspace"]
     name = credentials.variable(connection, workspace)
     try:
@@ -87,6 +109,9 @@ class Disconnected:
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
         return CannotTell(self._why, passes=True)
 
+    def reacted(self, place: Place, emoji: str) -> CannotTell:
+        return CannotTell(self._why)
+
     def send(self, outgoing: Outgoing) -> Result:
         return NotConnected(self._why, f"{self._remedy}; what waits goes out with `ingestlayer deliver`")
 
@@ -111,6 +136,9 @@ class Terminal:
 
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
         return CannotTell("a terminal keeps no history", passes=True)
+
+    def reacted(self, place: Place, emoji: str) -> CannotTell:
+        return CannotTell("nobody reacts on a terminal")
 
 
 OWN_CHANNEL = "the webhook's own channel"
@@ -138,6 +166,9 @@ class WebhookSender:
 
     def find(self, channel: str | None, doubts: list[Doubt]) -> Found | CannotTell:
         return CannotTell("a webhook cannot read the channel")
+
+    def reacted(self, place: Place, emoji: str) -> CannotTell:
+        return CannotTell("a webhook cannot read reactions")
 
 
 # What a webhook cannot do, by what the directions would have had.

@@ -12,7 +12,7 @@ from ...store.opening import open_to_read
 from ...system.addresses import is_open
 from ...system.errors import ProjectError
 from .client import Client, Identity, SlackError, UnreachableError, check_token
-from .scopes import MAY_NOT_POST, NEEDED, missing
+from .scopes import MAY_NOT_POST, NEEDED, PLAIN, Extra, missing
 from .switching import switch
 
 _ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]+", re.IGNORECASE | re.ASCII)
@@ -43,11 +43,11 @@ class Connected(NamedTuple):
         }
 
 
-def with_token(root: str, token: str, api_url: str, workspace: str = "", reconcile: bool = False) -> Connected:
+def with_token(root: str, token: str, api_url: str, workspace: str = "", extra: Extra = PLAIN) -> Connected:
     """Check a bot token (auth.test), keep it and switch the project to it; SlackError otherwise."""
     token = check_token(token)
     identity = Client(token, api_url).identity()
-    lacking = {} if identity.scopes is None else missing(identity.scopes, reconcile)
+    lacking = {} if identity.scopes is None else missing(identity.scopes, extra)
     if NEEDED in lacking:
         hint = f"add {NEEDED} under OAuth & Permissions of the app, install it again, and copy the new token"
         raise SlackError(MAY_NOT_POST, hint, "missing_scope")

@@ -4,8 +4,11 @@ Manifests: https://docs.slack.dev/reference/app-manifest; the link that takes on
 """
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
+
+from ...model import families
+from ...project import Project
 
 # Scope: what we need it for. https://docs.slack.dev/reference/scopes
 SCOPES = {
@@ -16,6 +19,7 @@ SCOPES = {
     "channels:read": "tell whether a channel is there, archived or misspelt",
 }
 RECONCILE = {"channels:history": "see whether a message arrived when its sending was cut short"}
+REACTIONS = {"reactions:read": "see whether somebody has reacted, which ends reminders (until_reaction)"}
 NEEDED = "chat:write"
 MAY_NOT_POST = f"the token may not post: it lacks the scope {NEEDED}"
 
@@ -25,12 +29,28 @@ CREATE = "https://api.slack.com/apps?new_app=1&manifest_json="
 REDIRECT = "https://localhost/slack/callback"
 
 
-def wanted(reconcile: bool) -> dict[str, str]:
+class Extra(NamedTuple):
+    """What a project may do beside posting, each with scopes of its own."""
+
+    reconcile: bool = False
+    reactions: bool = False
+
+
+PLAIN = Extra()
+
+
+def wanted(extra: Extra) -> dict[str, str]:
     """Return the scopes with what each is for."""
-    return SCOPES | RECONCILE if reconcile else SCOPES
+    return SCOPES | (RECONCILE if extra.reconcile else {}) | (REACTIONS if extra.reactions else {})
 
 
-def manifest(reconcile: bool = False, redirect: str = REDIRECT, name: str = "ingestlayer") -> dict[str, Any]:
+def asks_reactions(project: Project) -> bool:
+    """Say whether some pipeline asks who has reacted to its messages."""
+    steps = (step for pipeline in project.pipelines for step in pipeline["steps"])
+    return any(families.member("steps", step["use"]).asks_reactions(step) for step in steps)
+
+
+def manifest(extra: Extra = PLAIN, redirect: str = REDIRECT, name: str = "ingestlayer") -> dict[str, Any]:
     """Return the app manifest to create the app from."""
     return {
         "_metadata": {"major_version": 1, "minor_version": 1},
@@ -39,7 +59,7 @@ def manifest(reconcile: bool = False, redirect: str = REDIRECT, name: str = "ing
             "description": "Tells the moment something worth acting on happens to a customer.",
         },
         "features": {"bot_user": {"display_name": name, "always_online": True}},
-        "oauth_config": {"redirect_urls": [redirect], "scopes": {"bot": list(wanted(reconcile))}},
+        "oauth_config": {"redirect_urls": [redirect], "scopes": {"bot": list(wanted(extra))}},
         "settings": {
             "org_deploy_enabled": False,
             "socket_mode_enabled": False,
@@ -48,12 +68,12 @@ def manifest(reconcile: bool = False, redirect: str = REDIRECT, name: str = "ing
     }
 
 
-def creation_link(reconcile: bool = False, redirect: str = REDIRECT) -> str:
+def creation_link(extra: Extra = PLAIN, redirect: str = REDIRECT) -> str:
     """Return the link that opens Slack's form for a new app, with our manifest filled in."""
-    text = json.dumps(manifest(reconcile, redirect), separators=(",", ":"))
+    text = json.dumps(manifest(extra, redirect), separators=(",", ":"))
     return CREATE + quote(text, safe="")
 
 
-def missing(given: list[str], reconcile: bool = False) -> dict[str, str]:
+def missing(given: list[str], extra: Extra = PLAIN) -> dict[str, str]:
     """Return the scopes that a token does not have, with what each is for."""
-    return {scope: use for scope, use in wanted(reconcile).items() if scope not in given}
+    return {scope: use for scope, use in wanted(extra).items() if scope not in given}

@@ -10,7 +10,7 @@ from ...system.errors import IngestlayerError
 from . import workspaces
 from .channels import Standing, channels, standing
 from .client import Client, Identity, secret_of
-from .scopes import MAY_NOT_POST, NEEDED, missing
+from .scopes import MAY_NOT_POST, NEEDED, Extra, asks_reactions, missing
 from .trial import TRIED
 
 SKEW = 300  # seconds by which clocks may differ before signatures and the history look-up suffer
@@ -51,7 +51,7 @@ def _look(project: Project, workspace: str, settings: dict[str, Any], result: di
         return
     client = Client(secret.value, settings["api_url"])
     identity = client.identity()
-    _tell(identity, result)
+    _tell(project, identity, result)
     names = posted_to(project, workspace)
     standings = {name: _untold(name) for name in names}
     if None in standings.values() and (identity.scopes is None or "channels:read" in identity.scopes):
@@ -98,10 +98,10 @@ def _private(at: int) -> Standing:
     return Standing("ok", f"private; it took a message at {format_time(at)[:16].replace('T', ' ')} UTC")
 
 
-def _tell(identity: Identity, result: dict[str, Any]) -> None:
+def _tell(project: Project, identity: Identity, result: dict[str, Any]) -> None:
     result.update(team=identity.team, bot=identity.user, scopes=identity.scopes)
     if identity.scopes is not None:
-        result["missing_scopes"] = missing(identity.scopes)
+        result["missing_scopes"] = missing(identity.scopes, Extra(reactions=asks_reactions(project)))
     if NEEDED in result["missing_scopes"]:
         hint = f"add {NEEDED} under OAuth & Permissions of the app, install it again, and connect its new token"
         result["problems"].append({"kind": "missing_scope", "problem": MAY_NOT_POST, "hint": hint})

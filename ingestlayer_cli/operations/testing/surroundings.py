@@ -1,6 +1,7 @@
 """All that one test runs in: its rows before the project's files, a clock that stands, a memory of its own."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from ...engine import accepting
@@ -11,6 +12,7 @@ from ...entities.reading.cells import key_text, typed
 from ...entities.table import Row
 from ...model.events import Event
 from ...model.gate import Raw
+from ...model.memory import UNASKED, Reacted
 from ...project.match import matches
 from ...system.clock import parse_time
 from ...system.errors import RejectedError, near_miss
@@ -62,6 +64,9 @@ class _Outside:
 
     def _is_here(self, kind: str) -> bool:
         return kind not in self._tables or os.path.exists(os.path.join(self._root, self._tables[kind]["file"]))
+
+    def reacted(self, pipeline: str, events: Sequence[str], emoji: str) -> Reacted:
+        return UNASKED
 
     def secret(self, name: str) -> str:
         return self._project.secret(name)
