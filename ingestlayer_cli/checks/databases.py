@@ -70,8 +70,9 @@ class Postgres:
         try:
             import psycopg
         except ImportError:
-            words = "PostgreSQL needs the package psycopg"
-            raise ProjectError(words, "pip install 'ingestlayer-cli[postgres]'") from None
+            from ..system.extras import to_install
+
+            raise ProjectError("PostgreSQL needs the package psycopg", to_install("postgres")) from None
         address = with_secrets(self._address)
         try:
             with psycopg.connect(address, connect_timeout=max(self._timeout // 1000, 2)) as connection:

@@ -57,7 +57,9 @@ def serve(
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "h11"):
             raise
-        raise UsageError("serve needs starlette and uvicorn", "pip install 'ingestlayer-cli[serve]'") from None
+        from ..system.extras import to_install
+
+        raise UsageError("serve needs starlette and uvicorn", to_install("serve")) from None
     options = Options(host, port, is_open, not no_deliver, forwarded, certfile, keyfile, quiet, workers)
     output = Output(sys.stdout.fileno())
 

@@ -84,6 +84,7 @@ def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
     from ..operations.slack.connecting import shown_of
     from ..secrets.keyring import has_keyring_extra
     from ..system.console import note, say, say_json
+    from ..system.extras import to_install
 
     shown = shown_of(project, done.workspace)
     if json:
@@ -106,8 +107,8 @@ def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
     if json or quiet:
         return
     if done.where != KEYRING and not has_keyring_extra():
-        note("to keep it in the OS keyring: pip install 'ingestlayer-cli[keyring]',", "dim")
-        note("then connect again", "dim")
+        note("to keep it in the OS keyring, connect once more after", "dim")
+        note(f"  {to_install('keyring')}", "dim")
     note("")
     note(f"next: ingestlayer slack test{_try(project, done.workspace)}")
 

@@ -38,7 +38,9 @@ def _from_keyring(key: str) -> str:
     try:
         return ask(lambda keyring: keyring.get_password(SERVICE, key)) or ""
     except NoPackageError:
-        why, remedy = "there is no keyring package", "pip install 'ingestlayer-cli[keyring]'"
+        from ..system.extras import to_install
+
+        why, remedy = "there is no keyring package", to_install("keyring")
     except NoAnswerError as error:
         why, remedy = str(error), "unlock the system's keyring"
     except Exception as error:  # its backends raise what they like, and its text may hold anything

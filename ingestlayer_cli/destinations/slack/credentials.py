@@ -157,7 +157,9 @@ def _from_keyring(root: str, connection: str, workspace: str) -> str:
     try:
         value = ask(lambda keyring: keyring.get_password(SERVICE, _account(root, connection, workspace)))
     except NoPackageError:
-        hint = f"pip install 'ingestlayer-cli[keyring]', or {hint}"
+        from ...system.extras import to_install
+
+        hint = f"{to_install('keyring')}, or {hint}"
         raise ProjectError("Slack's secret is in the keyring, and the package keyring is not installed", hint) from None
     except NoAnswerError as error:
         raise ProjectError(str(error), hint) from None

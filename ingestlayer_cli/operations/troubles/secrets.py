@@ -8,6 +8,7 @@ from typing import Any
 from ...project import Project
 from ...project.check_table import SECRET, kind_of
 from ...project.own import ALERTS
+from ...system.extras import to_install
 from .symptoms import Symptom, trouble
 
 
@@ -19,7 +20,7 @@ def secrets(project: Project) -> Iterator[Symptom]:
             yield trouble("secrets", "problem", "secret_missing", name, words, hint=f"set {name}")
     for name, data in project.checks.items():
         if kind_of(data["source"] or "") == "postgres" and find_spec("psycopg") is None:
-            words, command = f"the check {name} needs the package psycopg", "pip install 'ingestlayer-cli[postgres]'"
+            words, command = f"the check {name} needs the package psycopg", to_install("postgres")
             yield trouble("secrets", "problem", "package_missing", "psycopg", words, command=command)
             break
 

@@ -166,8 +166,9 @@ def _driver() -> Any:
     try:
         import psycopg
     except ImportError:
-        words = "a store in PostgreSQL needs the package psycopg"
-        raise ProjectError(words, "pip install 'ingestlayer-cli[postgres]'") from None
+        from ...system.extras import to_install
+
+        raise ProjectError("a store in PostgreSQL needs the package psycopg", to_install("postgres")) from None
     return psycopg
 
 
