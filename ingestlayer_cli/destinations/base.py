@@ -159,6 +159,21 @@ class Destination(Section):
         return ""
 
     @classmethod
+    def settings(cls) -> type[Section] | None:
+        """Return what the table of ingestlayer.toml that is called like it may hold; None: there is none."""
+        return None
+
+    @classmethod
+    def idle(cls, table: dict[str, Any], used: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield (path, words) of what in that table has no effect, `used` being all compiled data of its kind."""
+        yield from ()
+
+    @classmethod
+    def post(cls, data: dict[str, Any]) -> tuple[str, str] | None:
+        """Return the key and the target of compiled data that posts to the same one whatever the event is."""
+        return None
+
+    @classmethod
     def connection(cls, table: dict[str, Any], account: str) -> Connection:
         """Return a connection of this kind; `table` is that of ingestlayer.toml which is called like it."""
         return Connection()

@@ -5,7 +5,7 @@ from ..system.typed import Any
 from .compile import Compiler
 from .facts import Facts, settings_of
 from .find import FILE
-from .settings import ProjectFile
+from .settings import project_file
 
 
 def what_there_is(root: str, last: dict[str, Any], trouble: ProjectError) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def _settings(facts: Facts, last: dict[str, Any]) -> dict[str, Any]:
     if facts.settings is not None:
         return settings_of(facts.settings)
     data = source.data if source.data is not None else source.above()
-    part = None if source.data is None else source.sound_part(ProjectFile, data)
+    part = None if source.data is None else source.sound_part(project_file(), data)
     kept = _kept(last)
     if part is None:
         return {**kept, "store": {**kept["store"], **_path(data)}}
@@ -36,7 +36,7 @@ def _settings(facts: Facts, last: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kept(last: dict[str, Any]) -> dict[str, Any]:
-    known = last or settings_of(ProjectFile())
+    known = last or settings_of(project_file()())
     names = [name for name in known if name not in ("declarations", "pipelines", "broken")]
     return {**{name: known[name] for name in names}, "connections_of": "before" if last else ""}
 

@@ -23,7 +23,7 @@ from .match import matches
 from .own import ALERTS
 from .pipeline_file import PipelineFile
 from .positions import Path
-from .settings import ProjectFile
+from .settings import project_file
 from .source import SourceFile
 from .uses import uses
 
@@ -44,7 +44,7 @@ class Compiler:
     def read(self) -> Facts:
         """Read and compile what can be; the `problems` of what is returned have the rest, file by file."""
         facts = self.facts
-        settings, facts.settings = self._read(FILE, ProjectFile)
+        settings, facts.settings = self._read(FILE, project_file())
         facts.others.extend(settings.others)
         broken = facts.settings is None
         for name in self.names("events"):

@@ -9,7 +9,7 @@ from ..system.errors import Problem, ProjectError, count_of
 from .broken import broken_pipeline
 from .own import OWN
 from .remedy import remedy
-from .settings import ProjectFile
+from .settings import ProjectFile, project_file
 from .source import SourceFile
 
 PIPELINES = "pipelines/"
@@ -55,7 +55,7 @@ class Facts:
     @cached_property
     def connections(self) -> dict[str, dict[str, Any]]:
         """What ingestlayer.toml says of connections, by kind of destination; the defaults when it is broken."""
-        connections: dict[str, dict[str, Any]] = settings_of(self.settings or ProjectFile())["connections"]
+        connections: dict[str, dict[str, Any]] = settings_of(self.settings or project_file()())["connections"]
         return connections
 
     @property
@@ -93,7 +93,8 @@ class Facts:
 
 def settings_of(checked: ProjectFile) -> dict[str, Any]:
     """Return the tables of ingestlayer.toml, those of connections under one name."""
-    tables = checked.model_dump(exclude={"alerts"})  # they are a pipeline
+    # Alerts are a pipeline. Tables of destinations hold others as they are compiled, plain data, of which it warns.
+    tables = checked.model_dump(exclude={"alerts"}, warnings=False)
     for row in tables["checks"].values():
         row["timezone"] = row["timezone"] or checked.timezone
     for row in tables["sources"].values() if checked.timezone else ():

@@ -6,6 +6,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from inspect import cleandoc
 from typing import Any, Literal
 
@@ -15,19 +16,20 @@ from ..model import families
 from . import models as schema
 from .event_file import EventFile
 from .pipeline_file import PipelineFile
-from .settings import ProjectFile
+from .settings import project_file
 
-KINDS: dict[str, type[schema.Strict]] = {
-    "project": ProjectFile,
-    "event": EventFile,
-    "pipeline": PipelineFile,
+_MODELS: dict[str, Callable[[], type[schema.Strict]]] = {
+    "project": project_file,
+    "event": lambda: EventFile,
+    "pipeline": lambda: PipelineFile,
 }
+KINDS = tuple(_MODELS)
 FOLDER = os.path.join(".ingestlayer", "schema")
 
 
 def schema_of(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a kind of file: project, event or pipeline."""
-    made = KINDS[kind].model_json_schema()
+    made = _MODELS[kind]().model_json_schema()
     if kind == "pipeline":
         for family in ("steps", "destinations"):
             members = {name: _member(family, name) for name in families.kinds(family)}

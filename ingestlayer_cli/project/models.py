@@ -16,8 +16,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from ..model import families
+from ..model.forms import Form, Rule
 from ..system.clock import format_duration
-from .values import ANNOTATIONS, DURATION, Matching, problem
+from .values import ANNOTATIONS, DURATION, Matching, problem, ruled
 
 
 def _forms(field: FieldInfo) -> Iterator[str]:
@@ -66,8 +67,10 @@ def section_model(cls: type[families.Section], **more: Any) -> type[Strict]:
     for name, annotation in get_type_hints(cls, localns=_TYPING, include_extras=True).items():
         if get_origin(annotation) is not ClassVar:
             inner, *about = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
-            told = Field(description=about[0] if about else None, examples=about[1:] or None)
-            keys[name] = (Annotated[_in_files(inner), told], getattr(cls, name, ...))
+            checks = [_checked_by(it) for it in about if isinstance(it, Form | Rule)]
+            meaning, *examples = [it for it in about if not isinstance(it, Form | Rule)] or [None]
+            told = Field(description=meaning, examples=examples or None)
+            keys[name] = (Annotated[_in_files(inner), *checks, told], getattr(cls, name, ...))
     return create_model(cls.__name__, __base__=Strict, __doc__=cls.__doc__, **keys)
 
 
@@ -77,12 +80,19 @@ def _in_files(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, families.Section):
         return Annotated[section_model(annotation), AfterValidator(_compiled_by(annotation))]
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        inner, *about = arguments
+        return Annotated[_in_files(inner), *map(_checked_by, about)]
     if origin is None or origin is Literal:
         return annotation
     if origin in (list, dict):
         return origin[tuple(_in_files(argument) for argument in arguments)]
     # `X | None`: in a file the key is there or it is not; TOML has no null.
     return next(_in_files(argument) for argument in arguments if argument is not type(None))
+
+
+def _checked_by(about: Form | Rule) -> Any:
+    return Matching(about.pattern, about.words) if isinstance(about, Form) else ruled(about)
 
 
 def _compiled_by(cls: type[families.Section]) -> Callable[[Strict], dict[str, Any]]:

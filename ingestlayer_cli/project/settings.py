@@ -1,21 +1,24 @@
 """What may stand in `ingestlayer.toml`, as pydantic models. Loaded only when a file has changed."""
 
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, create_model
 
+from ..model import families
+from ..model.forms import NAME
 from ..system.rates import parse_rate
 from .alerts_table import AlertsTable
 from .entity_table import EntityTable
 from .hours import HoursTable
-from .models import Strict
-from .slack_table import SlackTable, WorkspaceName
+from .models import Strict, section_model
 from .source_table import SourceTable
 from .store_table import StoreTable
 from .usage_table import CheckTable
 from .values import Matching, SecretName, Zone, problem
 
 CheckName = Annotated[str, Matching(r"[A-Za-z][\w-]{0,99}", "a name of letters, digits, _ and -, at most 100")]
+HoursName = Annotated[str, Matching(NAME.pattern, NAME.words)]
 SourceName = Annotated[str, Matching(r"[A-Za-z0-9][\w-]{0,99}", "a name of letters, digits, _ and -, at most 100")]
 
 
@@ -77,7 +80,14 @@ class ServeTable(Strict):
     hosts: list[Host] = Field(default=[], description="The names by which it may be called; without them any.")
 
 
-class ProjectFile(Strict):
+class _Beginning(Strict):
+    timezone: Zone = Field(
+        default="", description="What hour, day, week and month mean, wherever nothing else is said; without it UTC."
+    )
+    store: StoreTable = Field(default=StoreTable(), description="Where everything is kept.")
+
+
+class ProjectFile(_Beginning):
     """The settings of a project: the file by which it is found.
 
     Every table may be missing: an empty file will do.
@@ -92,20 +102,33 @@ class ProjectFile(Strict):
         key = "customer_id"
     """
 
-    timezone: Zone = Field(
-        default="", description="What hour, day, week and month mean, wherever nothing else is said; without it UTC."
-    )
-    store: StoreTable = Field(default=StoreTable(), description="Where everything is kept.")
-    slack: SlackTable = Field(default=SlackTable(), description="How messages go to Slack.")
     events: EventsTable = Field(default=EventsTable(), description="What is taken that no file declares.")
     entities: dict[str, EntityTable] = Field(default={}, description="Files of what is known of customers, by kind.")
     checks: dict[CheckName, CheckTable] = Field(
         default={}, description="Usage that is compared with its limits, by the check's name."
     )
-    hours: dict[WorkspaceName, HoursTable] = Field(default={}, description="When messages may go, by name.")
+    hours: dict[HoursName, HoursTable] = Field(default={}, description="When messages may go, by name.")
     deliver: DeliverTable = Field(default=DeliverTable(), description="What `ingestlayer deliver` tells a monitor.")
     alerts: AlertsTable | None = Field(default=None, description="Where this tool's own troubles are told.")
     serve: ServeTable = Field(default=ServeTable(), description="The HTTP door.")
     sources: dict[SourceName, SourceTable] = Field(
         default={}, description="What other services send over HTTP, by the NAME of POST /in/NAME."
     )
+
+
+def project_file() -> type[ProjectFile]:
+    """Return the model of ingestlayer.toml, with a table for each kind of destination that has one."""
+    kinds = families.kinds("destinations")
+    tables = ((kind, families.member("destinations", kind).settings()) for kind in kinds)
+    return _with_tables(tuple((kind, table) for kind, table in tables if table is not None))
+
+
+@cache
+def _with_tables(tables: tuple[tuple[str, type[families.Section]], ...]) -> type[ProjectFile]:
+    fields: dict[str, Any] = {}
+    for kind, cls in tables:
+        model = section_model(cls)
+        meaning = (cls.__doc__ or "").partition("\n\n")[0]
+        fields[kind] = (model, Field(default=model(), description=meaning))
+    theirs = cast("type[ProjectFile]", create_model("Destinations", __base__=_Beginning, **fields))
+    return create_model("ProjectFile", __base__=(ProjectFile, theirs), __doc__=ProjectFile.__doc__)

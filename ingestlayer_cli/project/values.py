@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     Field,
     GetCoreSchemaHandler,
     PlainValidator,
@@ -18,6 +19,7 @@ from ..language.conditions import Condition, Value
 from ..language.parser import ExpressionError, parse, parse_template
 from ..language.templates import Template
 from ..model import families
+from ..model.forms import Form, Rule
 from ..model.redaction import ACTIONS
 from ..system.clock import parse_duration
 from ..system.errors import as_written, near_miss
@@ -181,23 +183,32 @@ def described(description: str, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "description": description, **more})
 
 
-class Matching:
+class Matching(Form):
     """A text of one form; editors are told its pattern."""
-
-    def __init__(self, pattern: str, words: str) -> None:
-        self._pattern = pattern
-        self.words = words
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, core: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
-        return {**handler(core), "pattern": f"^({self._pattern})$".replace(r"\w", "A-Za-z0-9_")}
+        return {**handler(core), "pattern": f"^({self.pattern})$".replace(r"\w", "A-Za-z0-9_")}
 
     def _check(self, value: str) -> str:
-        if not re.fullmatch(self._pattern, value, re.ASCII):
+        if not re.fullmatch(self.pattern, value, re.ASCII):
             raise problem(f'"{value}" is not {self.words}', 0)
         return value
+
+
+def ruled(rule: Rule) -> AfterValidator:
+    """Return what checks a value by a rule."""
+
+    def check(value: Any, info: ValidationInfo) -> Any:
+        try:
+            rule.check(value, info.data)
+        except ValueError as error:
+            raise problem(str(error), 0) from None
+        return value
+
+    return AfterValidator(check)
 
 
 DURATION = r"^[0-9]{1,9} ?(ms|s|m|h|d)$"

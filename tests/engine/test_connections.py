@@ -100,3 +100,41 @@ def test_it_is_validated_by_its_keys_and_its_own_remarks(project: Folder) -> Non
     assert "over the radio 911 is not for alerts" in project.here("validate").out
     pipeline(project, PAGER.format("112").replace("number", "numbr"))
     assert 'unknown key "numbr" (did you mean "number"?)' in project.here("validate").out
+
+
+def test_its_table_says_how_it_connects(project: Folder) -> None:
+    project.write("ingestlayer.toml", '[pager]\npace = "700ms"\n')
+    for _ in range(2):
+        assert emitted(project, "--no-deliver", "--json").code == 0
+    assert project.here("deliver").code == 0
+    first, second = (call[0] for call in calls(project))
+    assert second - first >= 700
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('[pager]\noperatr = "north"', 'ingestlayer.toml:2:1: unknown key "operatr" (did you mean "operator"?)'),
+        ('[pagr]\npace = "1s"', 'ingestlayer.toml:1:1: unknown key "pagr" (did you mean "pager"?)'),
+        ('[pager]\noperator = "North"', 'ingestlayer.toml:2:13: pager.operator: "North" is not a name in small'),
+        ("[pager]\npace = 1", "ingestlayer.toml:2:8: pager.pace: must be a duration in quotes"),
+        ('[pager]\nmute = ["911"]', "ingestlayer.toml:2:1: 911 is called by nobody"),
+    ],
+)
+def test_what_is_wrong_in_its_table_is_told_at_its_place(project: Folder, table: str, words: str) -> None:
+    project.write("ingestlayer.toml", f"{table}\n")
+    assert words in " ".join(project.here("validate").out.split())
+
+
+def test_its_table_is_explained_by_its_keys(project: Folder) -> None:
+    told = project.here("explain", "pager").out
+    assert "How calls reach a pager." in told
+    assert "Who calls." in told
+    key = project.here("explain", "pager.pace", "--json").json["topics"][0]
+    assert (key["text"], key["default"]) == ("The time between two calls to one number.", "300ms")
+
+
+def test_two_pipelines_that_call_the_same_one_are_told(project: Folder) -> None:
+    pipeline(project, PAGER.format("112"))
+    project.write("pipelines/again.toml", 'match = ["usage.over"]\n' + PAGER.format("112"))
+    assert "pager 112 gets usage.over from pipelines/again.toml, too" in " ".join(project.here("validate").out.split())

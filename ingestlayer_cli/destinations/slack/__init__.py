@@ -9,7 +9,7 @@ from functools import lru_cache
 from ...language.conditions import Condition
 from ...language.expressions import Scope
 from ...language.templates import Template
-from ...model.families import Duration, WrongKeyError
+from ...model.families import Duration, Section, WrongKeyError
 from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
@@ -305,6 +305,24 @@ class Slack(Destination):
     @classmethod
     def account(cls, data: dict[str, Any]) -> str:
         return str(data.get("workspace", ""))
+
+    @classmethod
+    def settings(cls) -> type[Section]:
+        from .table import SlackTable
+
+        return SlackTable
+
+    @classmethod
+    def idle(cls, table: dict[str, Any], used: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], str]]:
+        from .table import idle_budgets
+
+        return idle_budgets(table, used)
+
+    @classmethod
+    def post(cls, data: dict[str, Any]) -> tuple[str, str] | None:
+        parts = data["channel"]["$template"]
+        is_whole = bool(parts) and all(isinstance(part, str) for part in parts)
+        return ("channel", f"#{''.join(parts).strip().lstrip('#')}") if is_whole else None
 
     @classmethod
     def connection(cls, table: dict[str, Any], account: str) -> Connection:

@@ -6,13 +6,11 @@ from typing import Any
 
 from ...language.expressions import Node, dotted, refs
 from ...model import families
-from ...system.errors import near_miss
 from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding
 from ..match import matches
 from ..positions import Path
-from ..slack_table import SlackTable
 from .outcomes import Domain, can_hold, domain_of, is_always_null
 from .warnings import TAKE_NULL, enriches, once
 
@@ -32,33 +30,16 @@ def of_project(facts: Facts) -> Iterator[Finding]:
             words = f'no pipeline looks up "{kind}": `use = "enrich.entity"` with kind = "{kind}" does'
             yield finding(facts.sources[FILE].place(("entities", kind)), words, "warning")
     yield from _posted_twice(facts)
-    yield from _idle_budgets(facts)
+    yield from _idle(facts)
 
 
-def _idle_budgets(facts: Facts) -> Iterator[Finding]:
-    """Yield each budget of a channel that no destination names, unless one takes its channel from the event."""
-    slack = facts.settings.slack if facts.settings else None
-    named: set[str] = set()
-    is_open = False
-    for data in (data for pipeline in facts.pipelines for data in pipeline["destinations"]):
-        parts = (data.get("channel") or {}).get("$template", [])
-        is_whole = all(isinstance(part, str) for part in parts)
-        is_open = is_open or not is_whole
-        more = [data.get("channel_default") or "", data.get("outside") or ""]
-        named |= {name.strip().removeprefix("#") for name in ("".join(parts) if is_whole else "", *more)}
-    for table, path in _with_budgets(slack):
-        for channel in table or ():
-            near = near_miss(channel.removeprefix("#"), named - {""})
-            if channel.removeprefix("#") not in named and (near or not is_open):
-                words = f'no destination posts to "{channel}"{near}'
-                yield finding(facts.sources[FILE].place((*path, "budget", channel)), words, "warning")
-
-
-def _with_budgets(slack: SlackTable | None) -> Iterator[tuple[dict[str, str] | None, Path]]:
-    if slack is not None:
-        yield slack.budget, ("slack",)
-        for name, table in slack.workspaces.items():
-            yield table.budget, ("slack", "workspaces", name)
+def _idle(facts: Facts) -> Iterator[Finding]:
+    """Yield what the tables of destinations say and has no effect."""
+    every = [data for pipeline in facts.pipelines for data in pipeline["destinations"]]
+    for kind, table in facts.connections.items():
+        used = [data for data in every if data["use"] == kind]
+        for path, words in families.member("destinations", kind).idle(table, used):
+            yield finding(facts.sources[FILE].place((kind, *path)), words, "warning")
 
 
 def key_fields(facts: Facts, declaration: dict[str, Any]) -> Iterator[Finding]:
@@ -89,16 +70,15 @@ def _without(domain: Domain, missing: list[str]) -> Domain:
 
 
 def _posted_twice(facts: Facts) -> Iterator[Finding]:
-    """Yield each destination whose channel gets the same events from an active pipeline before it."""
-    posts: dict[tuple[str, str], list[tuple[dict[str, Any], int]]] = {}
+    """Yield each destination whose target gets the same events from an active pipeline before it."""
+    posts: dict[tuple[str, str, str, str], list[tuple[dict[str, Any], int]]] = {}
     for pipeline in facts.pipelines:
         for index, data in enumerate(pipeline["destinations"] if pipeline["status"] == "active" else ()):
-            channel = (data.get("channel") or {}).get("$template")
-            if channel and all(isinstance(part, str) for part in channel):
-                account = families.member("destinations", data["use"]).account(data)
-                key = f"{data['use']}/{account}", "".join(channel).strip().lstrip("#")
-                posts.setdefault(key, []).append((pipeline, index))
-    for (_, channel), found in posts.items():
+            member = families.member("destinations", data["use"])
+            if (post := member.post(data)) is not None:
+                key, target = post
+                posts.setdefault((data["use"], member.account(data), key, target), []).append((pipeline, index))
+    for (_, _, key, target), found in posts.items():
         told = set()
         for (first, one), (second, other) in combinations(found, 2):
             if first is second or (second["name"], other) in told:
@@ -106,10 +86,8 @@ def _posted_twice(facts: Facts) -> Iterator[Finding]:
             type_ = _both(facts, first, second, _conditions(first, one) + _conditions(second, other))
             if type_:
                 told.add((second["name"], other))
-                place = facts.sources[f"pipelines/{second['name']}.toml"].place(("destinations", other, "channel"), 0)
-                words = (
-                    f"#{channel} gets {type_} from pipelines/{first['name']}.toml, too: such an event is posted twice"
-                )
+                place = facts.sources[f"pipelines/{second['name']}.toml"].place(("destinations", other, key), 0)
+                words = f"{target} gets {type_} from pipelines/{first['name']}.toml, too: such an event is posted twice"
                 yield finding(place, words, "warning")
 
 

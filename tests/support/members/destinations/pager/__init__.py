@@ -1,14 +1,27 @@
 """pager: a few lines on somebody's pager."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from ingestlayer_cli.destinations.base import Composing, Connection, Destination, Draw, Remark, Target
 from ingestlayer_cli.language.expressions import Scope
 from ingestlayer_cli.language.templates import Template
+from ingestlayer_cli.model.families import Duration, Section
+from ingestlayer_cli.model.forms import Form
 from ingestlayer_cli.model.sending import Sender
 
-PACE = 300
+
+class PagerTable(Section):
+    """How calls reach a pager.
+
+    [pager]
+    pace = "300ms"
+    operator = "north"
+    """
+
+    pace: Annotated[Duration, "The time between two calls to one number."] = Duration(300)
+    operator: Annotated[str, Form("[a-z]+", "a name in small letters"), "Who calls."] = "nobody"
+    mute: Annotated[list[str] | None, "The numbers that are not called.", ["911"]] = None
 
 
 class Pager(Destination):
@@ -25,7 +38,23 @@ class Pager(Destination):
 
     @classmethod
     def connection(cls, table: dict[str, Any], account: str) -> Connection:
-        return Connection("radio", pace=PACE, doubt="resend")
+        return Connection("radio", pace=table["pace"], doubt="resend", settings=table)
+
+    @classmethod
+    def settings(cls) -> type[Section]:
+        return PagerTable
+
+    @classmethod
+    def idle(cls, table: dict[str, Any], used: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], str]]:
+        numbers = [data["number"]["$template"] for data in used]
+        for number in table["mute"] or ():
+            if [number] not in numbers:
+                yield ("mute",), f"{number} is called by nobody"
+
+    @classmethod
+    def post(cls, data: dict[str, Any]) -> tuple[str, str] | None:
+        parts = data["number"]["$template"]
+        return ("number", f"pager {parts[0]}") if parts == [part for part in parts if isinstance(part, str)] else None
 
     @classmethod
     def warnings(cls, data: dict[str, Any], connection: Connection) -> Iterator[Remark]:
