@@ -38,6 +38,7 @@ app = typer.Typer(
     name="ingestlayer",
     help="Know in Slack the moment something worth acting on happens to a customer.",
     no_args_is_help=True,
+    add_completion=False,  # Typer's inserts what it is given as it is, and asks a program by its bare name
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -60,6 +61,12 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    # Read before Typer is: see `main`.
+    install: Annotated[
+        bool,
+        typer.Option("--install-completion", help="Let your shell complete, or `zsh`, `fish` or `bash` after it."),
+    ] = False,
+    show: Annotated[bool, typer.Option("--show-completion", help="Print what a shell reads for it.")] = False,
 ) -> None:
     settings.project = project or settings.project
     settings.debug = debug or settings.debug

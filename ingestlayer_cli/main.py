@@ -14,6 +14,7 @@ from .system.errors import Exit, IngestlayerError, UsageError, in_words
 
 DIRECT = ("emit", "preview", "check")
 HELP = {"-h", "--help"}
+COMPLETING = "_INGESTLAYER_COMPLETE"  # the variable in which a shell asks what may stand there, and says which it is
 
 
 def main() -> None:
@@ -26,6 +27,11 @@ def main() -> None:
 def run(args: list[str]) -> int:
     """Run one command line and return the exit code; every error ends here, in words or as JSON."""
     console.prepare()
+    if COMPLETING in os.environ:
+        from .completion import answer
+
+        answer(os.environ[COMPLETING], args)
+        return Exit.OK
     code = _run(args)
     console.finish()
     return code
@@ -83,7 +89,11 @@ def _placed(error: IngestlayerError, args: list[str]) -> IngestlayerError:
 
 def _dispatch(args: list[str]) -> int:
     rest = _own_options(args)
-    if rest and rest[0] in DIRECT and not HELP.intersection(rest) and "_INGESTLAYER_COMPLETE" not in os.environ:
+    if rest and rest[0] in ("--install-completion", "--show-completion"):
+        from .commands.completion import run as completion
+
+        return completion(rest[0], rest[1:])
+    if rest and rest[0] in DIRECT and not HELP.intersection(rest):
         if rest[0] == "emit":
             from .commands.emit import run as command
         elif rest[0] == "check":
@@ -91,7 +101,7 @@ def _dispatch(args: list[str]) -> int:
         else:
             from .commands.preview import run as command
         return command(settings, rest[1:])
-    if not rest and "_INGESTLAYER_COMPLETE" not in os.environ:
+    if not rest:
         from .commands.start import run as start
 
         return start(settings)
@@ -117,8 +127,6 @@ def _typer(args: list[str]) -> int:
 
     from .app import command
 
-    if "_INGESTLAYER_COMPLETE" in os.environ:
-        console.speak_utf8()  # the shell reads it
     try:
         answer = command()(args, prog_name="ingestlayer", standalone_mode=False)
     except TyperException as error:

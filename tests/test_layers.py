@@ -22,6 +22,7 @@ LAYERS = [
     ["server"],
     ["reference"],
     ["render"],
+    ["completion"],
     ["commands"],
     ["doors"],
 ]

@@ -1,13 +1,13 @@
 """The arguments of `emit` and `preview`: their own options, and the declared fields as options.
 
 The fields are known only when the project and the type are, and `emit` must start fast: it is read here, not
-by Typer, which has the same table for `--help` and completion (`event_command.py`).
+by Typer, which has the same table for `--help` (`event_command.py`).
 """
 
 import os
 from collections.abc import Callable
 
-from ..model.declarations import Declaration, Field
+from ..model.declarations import Declaration, Field, option_name
 from ..model.gate import Raw, read_payload
 from ..project import Project
 from ..system.clock import parse_duration
@@ -93,11 +93,6 @@ class Arguments(NamedTuple):
             options.get("--timestamp"),
             options.get("--source", "cli"),
         )
-
-
-def option_name(field: str) -> str:
-    """Return the option of a field: `customer_id` is `--customer-id`."""
-    return "--" + field.replace("_", "-")
 
 
 def parse(args: list[str], table: list[Option], declared: Callable[[str], Declaration | None]) -> Arguments:

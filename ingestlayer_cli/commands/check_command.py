@@ -1,12 +1,9 @@
-"""`check` for Typer: help and completion from the table by which its arguments are read."""
+"""`check` for Typer: help from the table by which its arguments are read."""
 
 from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from ..project import load
-from ..system.errors import IngestlayerError
-from . import settings
 from .check import CHECK
 from .help_texts import literal
 
@@ -17,10 +14,10 @@ class CheckCommand(TyperCommand):
     """Leaves reading the arguments to `check.py`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not (ctx.resilient_parsing or HELP.intersection(args)):
+        if not HELP.intersection(args):
             ctx.args = args
             return args
-        return list(super().parse_args(ctx, [arg for arg in args if ctx.resilient_parsing or arg in HELP]))
+        return list(super().parse_args(ctx, [arg for arg in args if arg in HELP]))
 
     def get_params(self, ctx: Any) -> list[Any]:
         return [*_params(), *super().get_params(ctx)]
@@ -28,7 +25,7 @@ class CheckCommand(TyperCommand):
 
 def _params() -> list[Any]:
     words = "This check; else all of them."
-    name = TyperArgument(param_decls=["name"], metavar="[NAME]", required=False, help=words, autocompletion=_starting)
+    name = TyperArgument(param_decls=["name"], metavar="[NAME]", required=False, help=words)
     params: list[Any] = [name]
     for option in CHECK:
         names = [option.flag, option.short] if option.short else [option.flag]
@@ -37,12 +34,3 @@ def _params() -> list[Any]:
         else:
             params.append(TyperOption(param_decls=names, is_flag=True, default=False, help=literal(option.help)))
     return params
-
-
-def _starting(ctx: Any, _args: list[str], incomplete: str) -> list[str]:
-    named = ctx.parent.params.get("project") if ctx.parent else None
-    try:
-        names = load(named or settings.project, keep=False).checks
-    except IngestlayerError:
-        return []
-    return [name for name in names if name.startswith(incomplete)]

@@ -8,7 +8,7 @@ import typer
 from . import open_runtime
 from .entities_import import import_file
 from .entities_set import set_traits
-from .entity_arguments import Id, Kind, complete_kind
+from .entity_arguments import Id, Kind
 from .options import MOST, Json, Quiet
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def get(kind: Kind, id_: Id, quiet: Quiet = False, json: Json = False) -> int:
 def list_entities(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND]", help="Of this kind; else the kinds.", autocompletion=complete_kind),
+        typer.Argument(metavar="[KIND]", help="Of this kind; else the kinds."),
     ] = None,
     search: Annotated[
         str, typer.Option("--search", metavar="TEXT", help="With this text in the id or a value, whatever its case.")

@@ -1,16 +1,15 @@
-"""`emit` and `preview` for Typer: help and completion from the table by which their arguments are read."""
+"""`emit` and `preview` for Typer: help from the table by which their arguments are read."""
 
-from collections.abc import Callable
 from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from ..model.declarations import Field
+from ..model.declarations import Field, option_name
 from ..project import Project, load
 from ..system.errors import IngestlayerError
 from ..system.terminal import line
 from . import settings
-from .arguments import EMIT, PREVIEW, option_name
+from .arguments import EMIT, PREVIEW
 from .help_texts import literal
 
 HELP = {"-h", "--help"}
@@ -21,16 +20,14 @@ class EventCommand(TyperCommand):
     """Adds the fields of the typed event to the options; leaves reading the arguments to `arguments.py`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not (ctx.resilient_parsing or HELP.intersection(args)):
+        if not HELP.intersection(args):
             ctx.args = args
             return args
-        # Completion does not call the program's own callback: its -C is known to the context alone.
-        named = ctx.parent.params.get("project") if ctx.parent else None
-        ctx.meta["event"] = _params(str(self.name), args, _project(named or settings.project))
-        return list(super().parse_args(ctx, [arg for arg in args if ctx.resilient_parsing or arg in HELP]))
+        ctx.meta["event"] = _params(str(self.name), args, _project(settings.project))
+        return list(super().parse_args(ctx, [arg for arg in args if arg in HELP]))
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return [*ctx.meta.get("event", []), *super().get_params(ctx)]
+        return [*(ctx.meta.get("event") or _params(str(self.name), [], None)), *super().get_params(ctx)]
 
 
 def _params(command: str, args: list[str], project: Project | None) -> list[Any]:
@@ -46,7 +43,6 @@ def _params(command: str, args: list[str], project: Project | None) -> list[Any]
             param_decls=["type"],
             metavar="TYPE",
             help="The event type; its fields are options, see `TYPE --help`.",
-            autocompletion=_starting(types),
         ),
         TyperArgument(
             param_decls=["assignments"],
@@ -74,8 +70,6 @@ def _project(path: str | None) -> Project | None:
 
 def _field_option(field: Field, type_: str) -> TyperOption:
     values = [str(value) for value in field.values or ()]
-    if field.type == "boolean":
-        values = ["true", "false"]
     metavar = "|".join(values) if field.values else field.type.upper()
     words = line(field.description) or ("" if field.optional else "required")
     if field.max_length is not None:
@@ -84,13 +78,5 @@ def _field_option(field: Field, type_: str) -> TyperOption:
         param_decls=[option_name(field.name)],
         metavar=metavar,
         help=literal(f"{words} (optional)" if field.optional and words else words or "optional"),
-        autocompletion=_starting(values),
         rich_help_panel=f"Fields of {type_}",
     )
-
-
-def _starting(values: list[str]) -> Callable[[Any, list[str], str], list[str]]:
-    def complete(_context: Any, _args: list[str], incomplete: str) -> list[str]:
-        return [value for value in values if value.startswith(incomplete)]
-
-    return complete

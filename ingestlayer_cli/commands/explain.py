@@ -1,6 +1,5 @@
 """`explain`: the reference."""
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,21 +14,12 @@ WHOLE = 3  # topics that are shown whole; of more a line each
 ALSO = 8  # further ones that are named
 
 
-def _names(incomplete: str) -> list[str]:
-    """Return the topics that begin so and are a word to every shell."""
-    from ..reference import every
-
-    names = (topic.name for topic in every() if re.fullmatch(r"[\w./-]+", topic.name))
-    return [name for name in names if name.startswith(incomplete)]
-
-
 Asked = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TOPIC]...",
         help="A key, table, step, destination, filter, status, exit code, variable, error, word or page; or words of"
         " a text.",
-        autocompletion=_names,
     ),
 ]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown; without TOPIC the whole reference.")]

@@ -130,6 +130,11 @@ def unsound(value: Any, path: str = "", depth: int = 0) -> Iterator[Problem]:
 # Declarations ---------------------------------------------------------------------------------------------
 
 
+def option_name(field: str) -> str:
+    """Return the option of a field: `customer_id` is `--customer-id`."""
+    return "--" + field.replace("_", "-")
+
+
 class Field(NamedTuple):
     """One declared field. `values` are the enum's, in their order, or None; `max_length` is a text's, or None."""
 

@@ -12,7 +12,7 @@ from ..model.events import OURS
 from ..system.errors import Problem, ProjectError
 from ..system.stamps import stamp_in
 from ..system.typed import TYPE_CHECKING, Any
-from .find import FILE, HOME, files_in, find
+from .find import FILE, HOME, files_in, find, store_place
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -48,7 +48,7 @@ class Project:
         self.accepts_undeclared: bool = data["events"]["undeclared"] == "accept"
         self.timezone: str = data["timezone"]
         self.retention: int = data["store"]["retention"]
-        self.store_path = _store_path(root, data["store"])
+        self.store_path = store_place(root, data["store"]["path"], data["store"]["url"], data["store"]["schema_"])
         self.has_spool: bool = data["store"]["spool"]
         self.home = os.path.join(root, HOME)
         self.serve: dict[str, Any] = data["serve"]
@@ -128,13 +128,6 @@ def line_up(rows: list[dict[str, Any]]) -> str:
     """Return what is kept with each event: which pipelines there were."""
     names = ("name", "version", "status", "match", "paused")
     return json.dumps([{name: row[name] for name in names if name in row} for row in rows])
-
-
-def _store_path(root: str, table: dict[str, Any]) -> str:
-    """Return the path of the store's file, or what names the database that several machines share."""
-    if table["url"] is None:
-        return os.path.join(root, table["path"])
-    return f"{table['url']}#{table['schema_']}"
 
 
 def load(path: str | None = None, *, keep: bool = True) -> Project:

@@ -8,8 +8,10 @@ from ..system.errors import ProjectError
 
 FILE = "ingestlayer.toml"
 HOME = ".ingestlayer"
+STORE = f"{HOME}/store.db"  # unless [store] says another place
+SCHEMA = "ingestlayer"  # of its tables in a database, likewise
 LARGEST = 1 << 20  # bytes of a file of the project
-_LEFT = (f"{HOME}/store.db", f"{HOME}/project.json")  # what is left of a project whose file is gone
+_LEFT = (STORE, f"{HOME}/project.json")  # what is left of a project whose file is gone
 
 
 def find(path: str | None = None, *, even_gone: bool = False) -> str:
@@ -24,6 +26,11 @@ def find(path: str | None = None, *, even_gone: bool = False) -> str:
     except FileNotFoundError:
         hint = "go into a folder that exists, or name the project by its whole path: ingestlayer -C PATH …"
         raise ProjectError("the working directory does not exist any more", hint) from None
+
+
+def store_place(root: str, path: str, url: str | None, schema: str) -> str:
+    """Return the path of the store's file, or what names the database that several machines share."""
+    return os.path.join(root, path) if url is None else f"{url}#{schema}"
 
 
 def find_above(path: str) -> str | None:

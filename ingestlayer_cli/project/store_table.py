@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from ..system.clock import DAY
+from .find import SCHEMA, STORE
 from .models import Strict
 from .values import Duration, Matching, problem
 
@@ -43,10 +44,10 @@ class StoreTable(Strict):
         spool = true
     """
 
-    path: str = Field(default=".ingestlayer/store.db", min_length=1, description="The file of SQLite.")
+    path: str = Field(default=STORE, min_length=1, description="The file of SQLite.")
     url: StoreUrl | None = Field(default=None, description="The PostgreSQL database, in place of `path`.")
     schema_: Annotated[SchemaName, Field(alias="schema", description="The schema of its tables in the database.")] = (
-        "ingestlayer"
+        SCHEMA
     )
     spool: bool = Field(
         default=True, description="Whether what is accepted while the database is away is kept on this machine."

@@ -2,7 +2,6 @@
 
 import json
 
-from tests.support.completion import completed
 from tests.support.customers import Customers
 
 
@@ -130,10 +129,3 @@ def test_a_list_of_pages_has_each_entity_once(customers: Customers) -> None:
     assert customers.here("entities", "import", "customer", str(more)).code == 0
     ids = [json.loads(line)["id"] for line in customers.here("entities", "list", "customer", "--json").out.splitlines()]
     assert len(ids) == len(set(ids)) == 2_400
-
-
-def test_kinds_and_ids_are_completed(customers: Customers) -> None:
-    customers.seen("customer_id=acorn", "plan=pro")
-    assert completed("ingestlayer entities get cu", customers.root) == ["customer"]
-    assert completed("ingestlayer entities set customer ac", customers.root) == ["acme", "acorn"]
-    assert completed("ingestlayer entities get nothing a", customers.root) == []

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.completion import completed
 from tests.support.program import ingestlayer
 
 
@@ -67,8 +66,3 @@ def test_markdown_is_the_whole_reference(tmp_path: Path) -> None:
 
 def test_markdown_and_json_do_not_go_together(tmp_path: Path) -> None:
     assert ingestlayer("explain", "--markdown", "--json", cwd=tmp_path).code == 2
-
-
-def test_topics_are_completed(tmp_path: Path) -> None:
-    assert completed("ingestlayer explain checks.NAME.le", tmp_path) == ["checks.NAME.levels"]
-    assert [topic for topic in completed("ingestlayer explain ", tmp_path) if not topic.isascii() or "$" in topic] == []

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from tests.support.folder import Folder
 from tests.support.program import environment
@@ -9,10 +10,10 @@ from tests.support.program import environment
 HEAVY = {"typer", "click", "pydantic", "pydantic_core", "rich", "httpx", "slack_sdk", "asyncio", "typing"}
 
 
-def loaded(project: Folder, *arguments: str) -> set[str]:
+def loaded(project: Folder, *arguments: str, env: Mapping[str, str] | None = None) -> set[str]:
     """Return the top-level packages that a call of the program imports."""
     command = [sys.executable, "-X", "importtime", "-m", "ingestlayer_cli", *arguments]
-    done = subprocess.run(command, cwd=project.root, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(command, cwd=project.root, env=environment(env), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}

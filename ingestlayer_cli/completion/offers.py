@@ -1,0 +1,337 @@
+"""What may stand at a place of a command line: by the commands as `words.json` has them, the files, the store."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..model.declarations import option_name
+from ..project.glimpse import Glimpse
+from ..system.errors import IngestlayerError
+
+if TYPE_CHECKING:
+    from ..store.contract.protocols import Store
+
+MOST = 50  # of what the store has
+FILES, FOLDERS, VALUES, PARTS = "files", "folders", "values", "parts"  # a part is gone on with: no space follows it
+
+Node = dict[str, Any]
+Kind = str | list[str]  # what a value is: one of OFFERS or of a shell's own, "" for anything; or the values themselves
+
+
+class Item(NamedTuple):
+    """A word that is offered, and a few words on it."""
+
+    value: str
+    words: str = ""
+
+
+class Offer(NamedTuple):
+    """What may stand there: `how` a shell is to take it, or which of its own words it is to offer."""
+
+    how: str
+    items: list[Item]
+
+
+class Place:
+    """Where in a command line the cursor is; `start` is what is typed of the word there."""
+
+    def __init__(self, start: str) -> None:
+        self.start = start
+        self.path: str | None = None  # of -C
+        self.arguments: list[str] = []
+        self.used: set[str] = set()
+
+    @cached_property
+    def project(self) -> Glimpse:
+        """The project that the command line means; ProjectError where there is none."""
+        return Glimpse(self.path and os.path.expanduser(self.path))
+
+    @cached_property
+    def store(self) -> "Store | None":
+        """The store, unless it would first have to be brought up to date."""
+        from ..store.opening import open_to_read
+
+        with suppress(IngestlayerError):
+            store = open_to_read(self.project.store_place)
+            return None if store is None or store.is_outdated else store
+        return None
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The declared fields of the event type that was named."""
+        with suppress(IngestlayerError):
+            return self.project.fields(self.arguments[0]) if self.arguments else {}
+        return {}
+
+
+def tree() -> Node:
+    """Return the commands: the options, each with what its value is, the arguments, and the commands below them."""
+    with open(os.path.join(os.path.dirname(__file__), "words.json"), encoding="utf-8") as file:
+        found: Node = json.load(file)
+        return found
+
+
+def offered(words: Iterable[str], start: str) -> Offer:
+    """Return what may stand at the end of a command line."""
+    node, place, left, literal = tree(), Place(start), list(words)[::-1], False
+    while left:
+        word = left.pop()
+        if word == "--" and not literal:
+            literal = True
+        elif word.startswith("-") and len(word) > 1 and not literal:
+            flag, equals, value = word.partition("=")
+            kind = _kind(node, place, flag)
+            place.used.add(flag)
+            if kind is None or equals:
+                continue
+            if not left:
+                return _of_kind(kind, place)
+            value = left.pop()
+            if flag == "-C":
+                place.path = value
+        elif "commands" in node:
+            if word not in node["commands"]:
+                return Offer(VALUES, [])
+            node = node["commands"][word]
+        else:
+            place.arguments.append(word)
+    return _last(node, place, literal)
+
+
+def _last(node: Node, place: Place, literal: bool) -> Offer:
+    if place.start.startswith("-") and not literal:
+        flag, equals, value = place.start.partition("=")
+        if not equals:
+            return Offer(VALUES, _options(node, place))
+        kind = _kind(node, place, flag)
+        return _after(f"{flag}=", value, kind, place) if kind else Offer(VALUES, [])
+    if "commands" in node:
+        return Offer(VALUES, [Item(name, below["help"]) for name, below in node["commands"].items()])
+    taken = node["arguments"]
+    at = min(len(place.arguments), len(taken) - 1)
+    if taken and (at == len(place.arguments) or taken[at][1]):
+        return _of_kind(taken[at][0], place)
+    return Offer(VALUES, _options(node, place))
+
+
+def _after(head: str, start: str, kind: Kind, place: Place) -> Offer:
+    """Return what may stand behind the `=` of an option or a field, as words with all that is before it."""
+    whole, place.start = place.start, start
+    offer = _of_kind(kind, place)
+    place.start = whole
+    return offer._replace(items=[Item(head + item.value, item.words) for item in offer.items])
+
+
+# Options --------------------------------------------------------------------------------------------------
+
+
+def _options(node: Node, place: Place) -> list[Item]:
+    """Return the options that are not there yet, those of an event's fields first; `-q` where that alone may fit."""
+    found = _field_options(place) if _takes_fields(node) else []
+    found += [Item(flag, words) for flag, (_, words) in node["options"].items()]
+    found = [item for item in found if item.value not in place.used]
+    return [item for item in found if item.value.startswith("--") or item.value == place.start]
+
+
+def _takes_fields(node: Node) -> bool:
+    return bool(node.get("arguments")) and node["arguments"][-1][0] == "fields"
+
+
+def _field_options(place: Place) -> list[Item]:
+    return [Item(option_name(name), _told(declared)) for name, declared in place.fields.items()]
+
+
+def _kind(node: Node, place: Place, flag: str) -> Kind | None:
+    """Return what the value of an option is; None for one without a value."""
+    if flag in node["options"]:
+        kind: Kind | None = node["options"][flag][0]
+        return kind
+    if not _takes_fields(node):
+        return None
+    names = [name for name in place.fields if option_name(name) == flag]
+    names = names or [name for name in place.fields if option_name(name).startswith(flag + "-")]
+    return _values(place.fields[names[0]]) if len(names) == 1 else ""
+
+
+# Values ---------------------------------------------------------------------------------------------------
+
+
+def _of_kind(kind: Kind, place: Place) -> Offer:
+    if isinstance(kind, list):
+        return Offer(VALUES, list(map(Item, kind)))
+    if kind in (FILES, FOLDERS):
+        return Offer(kind, [])
+    if kind == "fields":
+        return _fields(place)
+    if kind in OFFERS:
+        with suppress(IngestlayerError):
+            found = OFFERS[kind](place)
+            return Offer(VALUES, [item for item in found if not item.value.startswith("-")])  # it would be an option
+    return Offer(VALUES, [])
+
+
+def _fields(place: Place) -> Offer:
+    """Return `FIELD=` for each that is not set yet, or what may stand behind it."""
+    name, equals, value = place.start.partition("=")
+    if equals:
+        return _after(f"{name}=", value, _values(place.fields.get(name)), place)
+    taken = {word.partition("=")[0].rstrip(":") for word in place.arguments[1:]}
+    left = [name for name in place.fields if name not in taken and option_name(name) not in place.used]
+    return Offer(PARTS, [Item(f"{name}=", _told(place.fields[name])) for name in left])
+
+
+def _values(declared: Any) -> Kind:
+    """Return the values that a declared field may have."""
+    if isinstance(declared, dict) and isinstance(declared.get("enum"), list):
+        return [str(value) for value in declared["enum"]]
+    type_ = declared.get("type") if isinstance(declared, dict) else declared
+    return ["true", "false"] if str(type_).rstrip("?") == "boolean" else ""
+
+
+def _told(declared: Any) -> str:
+    """Return what a field is, in its own words or by its type."""
+    if not isinstance(declared, dict):
+        return str(declared)
+    return str(declared.get("description") or declared.get("type") or ", ".join(_values(declared)))
+
+
+def _types(place: Place) -> list[Item]:
+    return [Item(name, place.project.description("events", name)) for name in place.project.names("events")]
+
+
+def _chosen_types(place: Place) -> list[Item]:
+    """Return the types that stored events may have: ours, too."""
+    from ..project.own import OWN
+
+    return [*_types(place), *(Item(name, str(data["description"])) for name, data in OWN.items())]
+
+
+def _pipelines(place: Place) -> list[Item]:
+    names = place.project.names("pipelines")
+    return [Item(name, place.project.description("pipelines", name)) for name in names]
+
+
+def _tables(family: str) -> Callable[[Place], list[Item]]:
+    def found(place: Place) -> list[Item]:
+        return [Item(name, str(table.get("description", ""))) for name, table in place.project.tables(family).items()]
+
+    return found
+
+
+def _workspaces(place: Place) -> list[Item]:
+    found = place.project.settings.get("slack")
+    named = found.get("workspaces") if isinstance(found, dict) else None
+    return [Item(name) for name in named] if isinstance(named, dict) else []
+
+
+def _channels(place: Place) -> list[Item]:
+    """Return the channels that pipelines name, and those that anything was ever to go to."""
+    found: dict[str, str] = {}
+    for name in place.project.names("pipelines"):
+        rows = place.project.pipeline(name).get("destinations")
+        for row in rows if isinstance(rows, list) else ():
+            channel = row.get("channel") if isinstance(row, dict) else None
+            if isinstance(channel, str) and channel.startswith("#"):
+                found.setdefault(channel, name)
+    if place.store is not None:
+        found.update({f"#{name}": "" for name in place.store.deliveries.channels() if f"#{name}" not in found})
+    return [Item(channel, name) for channel, name in found.items()]
+
+
+def _events(place: Place) -> list[Item]:
+    from ..operations.about import who
+    from ..store.contract.reading import Selection
+    from ..system.clock import format_time
+
+    if place.store is None:
+        return []
+    history = place.store.history
+    last = history.select(Selection(), limit=MOST)
+    stored = [*(history.starting(place.start, MOST) if len(place.start) > len("evt_") else last)]
+    found = [(it.event, who(place.project, it.event.payload, it.event.key)) for it in stored]
+    items = [Item(event.id, f"{format_time(event.received_at)} {event.type} {name}") for event, name in found]
+    return [*items, *([Item("@last", "the one accepted last")] if items else [])]
+
+
+def _deliveries(place: Place) -> list[Item]:
+    from ..store.contract.reading import DeliverySelection
+    from ..store.contract.sending import STATUSES
+
+    if place.store is None:
+        return []
+    found = place.store.deliveries.find
+    rows = [row for status in STATUSES for row in found(DeliverySelection(status=status), MOST)]
+    return [Item(row["id"], f"{row['status']} {row['target']} {row['pipeline']}") for row in rows]
+
+
+def _told_of(place: Place) -> list[Item]:
+    """Return what `why` explains."""
+    return [*_events(place), *_deliveries(place)]
+
+
+def _kinds(place: Place) -> list[Item]:
+    found = {item.value: item for item in _tables("entities")(place)}
+    stored = place.store.entities.kinds() if place.store is not None else []
+    return [*found.values(), *(Item(kind) for kind in stored if kind not in found)]
+
+
+def _entities(place: Place) -> list[Item]:
+    from ..engine.runtime import Runtime
+    from ..operations.entities.one import completed
+    from ..project import load_beside
+
+    with Runtime(load_beside(place.path, keep=False), keep=False) as runtime:
+        return [Item(id_) for id_ in completed(runtime, place.store, place.arguments[0], place.start)]
+
+
+def _keys(place: Place) -> list[Item]:
+    return [Item(key.name) for key in place.store.keys.every()] if place.store is not None else []
+
+
+def _versions(place: Place) -> list[Item]:
+    from ..system.clock import format_time
+
+    if place.store is None:
+        return []
+    used = place.store.runs.versions().get(place.arguments[0], [])
+    return [Item(version.version, f"since {format_time(version.first_used)}") for version in used]
+
+
+def _recipes(_place: Place) -> list[Item]:
+    from .. import recipes
+
+    return [Item(name, recipes.about(name).summary) for name in recipes.names()]
+
+
+def _shells(_place: Place) -> list[Item]:
+    from .installing import SHELLS
+
+    return [Item(name) for name in SHELLS]
+
+
+def _topics(_place: Place) -> list[Item]:
+    return [Item(name, words) for name, words in tree()["topics"].items()]
+
+
+OFFERS: dict[str, Callable[[Place], list[Item]]] = {
+    "types": _types,
+    "chosen-types": _chosen_types,
+    "pipelines": _pipelines,
+    "checks": _tables("checks"),
+    "sources": _tables("sources"),
+    "workspaces": _workspaces,
+    "channels": _channels,
+    "events": _events,
+    "deliveries": _deliveries,
+    "told": _told_of,
+    "kinds": _kinds,
+    "entities": _entities,
+    "keys": _keys,
+    "versions": _versions,
+    "recipes": _recipes,
+    "shells": _shells,
+    "topics": _topics,
+}
