@@ -5,9 +5,9 @@ import shlex
 import subprocess
 import sys
 from contextlib import suppress
-from typing import NamedTuple
 
 from ..system.errors import MachineError, UsageError, near_miss
+from ..system.typed import NamedTuple
 
 SHELLS = ("bash", "zsh", "fish")
 _MARK = "# completion of ingestlayer"

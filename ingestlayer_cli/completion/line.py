@@ -4,7 +4,8 @@ Nothing that is inserted may act: of an event's values, or of a customer's key, 
 """
 
 import re
-from typing import NamedTuple
+
+from ..system.typed import NamedTuple
 
 _SPECIAL = re.compile(r"""[\s"'`$\\!&|;<>(){}\[\]*?~#^]""")
 _SPECIAL_IN_QUOTES = {"": _SPECIAL, '"': re.compile(r'["`$\\!]'), "'": re.compile(r"['!]")}

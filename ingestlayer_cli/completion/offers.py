@@ -5,13 +5,12 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..model.declarations import option_name
-from ..project.glimpse import Glimpse
 from ..system.errors import IngestlayerError
+from ..system.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from ..project.glimpse import Glimpse
     from ..store.contract.protocols import Store
 
 MOST = 50  # of what the store has
@@ -45,8 +44,10 @@ class Place:
         self.used: set[str] = set()
 
     @cached_property
-    def project(self) -> Glimpse:
+    def project(self) -> "Glimpse":
         """The project that the command line means; ProjectError where there is none."""
+        from ..project.glimpse import Glimpse
+
         return Glimpse(self.path and os.path.expanduser(self.path))
 
     @cached_property
@@ -65,6 +66,13 @@ class Place:
         with suppress(IngestlayerError):
             return self.project.fields(self.arguments[0]) if self.arguments else {}
         return {}
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """The same by their options."""
+        from ..model.declarations import option_name
+
+        return {option_name(name): declared for name, declared in self.fields.items()}
 
 
 def tree() -> Node:
@@ -141,7 +149,7 @@ def _takes_fields(node: Node) -> bool:
 
 
 def _field_options(place: Place) -> list[Item]:
-    return [Item(option_name(name), _told(declared)) for name, declared in place.fields.items()]
+    return [Item(flag, _told(declared)) for flag, declared in place.options.items()]
 
 
 def _kind(node: Node, place: Place, flag: str) -> Kind | None:
@@ -151,9 +159,9 @@ def _kind(node: Node, place: Place, flag: str) -> Kind | None:
         return kind
     if not _takes_fields(node):
         return None
-    names = [name for name in place.fields if option_name(name) == flag]
-    names = names or [name for name in place.fields if option_name(name).startswith(flag + "-")]
-    return _values(place.fields[names[0]]) if len(names) == 1 else ""
+    options = place.options
+    flags = [flag] if flag in options else [name for name in options if name.startswith(flag + "-")]
+    return _values(options[flags[0]]) if len(flags) == 1 else ""
 
 
 # Values ---------------------------------------------------------------------------------------------------
@@ -179,8 +187,9 @@ def _fields(place: Place) -> Offer:
     if equals:
         return _after(f"{name}=", value, _values(place.fields.get(name)), place)
     taken = {word.partition("=")[0].rstrip(":") for word in place.arguments[1:]}
-    left = [name for name in place.fields if name not in taken and option_name(name) not in place.used]
-    return Offer(PARTS, [Item(f"{name}=", _told(place.fields[name])) for name in left])
+    by_option = zip(place.fields.items(), place.options, strict=False)
+    left = [item for item, flag in by_option if item[0] not in taken and flag not in place.used]
+    return Offer(PARTS, [Item(f"{name}=", _told(declared)) for name, declared in left])
 
 
 def _values(declared: Any) -> Kind:

@@ -1,10 +1,9 @@
 """Who an event is about, and what a message says first: what people know them by."""
 
-from typing import Any
-
 from ..model import families
 from ..project import Project
 from ..project.glimpse import Glimpse
+from ..system.typed import Any
 
 _FIELDS = ("customer_id", "customer", "account_id", "account", "user_id", "user", "email")
 

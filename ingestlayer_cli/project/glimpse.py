@@ -4,10 +4,9 @@ Files that are broken say nothing. Nothing is written, and nothing heavy is load
 """
 
 import os
-import tomllib
 from functools import cached_property
-from typing import Any
 
+from ..system.typed import Any
 from .find import FILE, SCHEMA, STORE, bounded, files_in, find, store_place
 
 Table = dict[str, Any]
@@ -56,6 +55,8 @@ class Glimpse:
         return store_place(self.root, str(path or STORE), None if url is None else str(url), str(schema or SCHEMA))
 
     def _file(self, name: str) -> Table:
+        import tomllib  # the project's names are those of its files
+
         try:
             return tomllib.loads(bounded(os.path.join(self.root, name)).decode())
         except (OSError, ValueError):
