@@ -12,14 +12,14 @@ _SPECIAL_IN_QUOTES = {"": _SPECIAL, '"': re.compile(r'["`$\\!]'), "'": re.compil
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 
-class Typed(NamedTuple):
+class AsTyped(NamedTuple):
     """A word, or the beginning of one, as it was typed: what it means, and the quote that is open at its end."""
 
     meant: str
     quote: str
 
 
-def words_of(line: str, replaced: str) -> tuple[list[str], str, Typed]:
+def words_of(line: str, replaced: str) -> tuple[list[str], str, AsTyped]:
     """Return the words after the command's name, what the one at the end means so far, and what of that one stays.
 
     `replaced` is the text at the end that bash takes out for what it is given: it begins anew after a `:`, `=` or `@`,
@@ -33,13 +33,13 @@ def words_of(line: str, replaced: str) -> tuple[list[str], str, Typed]:
     return [read(raw).meant for raw in raws[1:]], read(last).meant, read(stays)
 
 
-def inserted(value: str, typed: Typed) -> str:
+def inserted(value: str, typed: AsTyped) -> str:
     """Return what is to be typed after what stands there, for the word to mean a value, and to do nothing."""
     special = _SPECIAL_IN_QUOTES[typed.quote]
     return "".join(_safe(char, special, typed.quote) for char in value.removeprefix(typed.meant))
 
 
-def read(raw: str) -> Typed:
+def read(raw: str) -> AsTyped:
     """Read a word as bash does, but for what it would put in its place: `$HOME` stays as it is."""
     meant, quote, at = "", "", 0
     while at < len(raw):
@@ -55,7 +55,7 @@ def read(raw: str) -> Typed:
             at += 1
         else:
             meant += char
-    return Typed(meant, quote)
+    return AsTyped(meant, quote)
 
 
 def _split(line: str) -> list[str]:

@@ -34,7 +34,7 @@ class Offer(NamedTuple):
     items: list[Item]
 
 
-class Place:
+class Cursor:
     """Where in a command line the cursor is; `start` is what is typed of the word there."""
 
     def __init__(self, start: str) -> None:
@@ -84,82 +84,82 @@ def tree() -> Node:
 
 def offered(words: Iterable[str], start: str) -> Offer:
     """Return what may stand at the end of a command line."""
-    node, place, left, literal = tree(), Place(start), list(words)[::-1], False
+    node, cursor, left, literal = tree(), Cursor(start), list(words)[::-1], False
     while left:
         word = left.pop()
         if word == "--" and not literal:
             literal = True
         elif word.startswith("-") and len(word) > 1 and not literal:
             flag, equals, value = word.partition("=")
-            kind = _kind(node, place, flag)
-            place.used.add(flag)
+            kind = _kind(node, cursor, flag)
+            cursor.used.add(flag)
             if kind is None or equals:
                 continue
             if not left:
-                return _of_kind(kind, place)
+                return _of_kind(kind, cursor)
             value = left.pop()
             if flag == "-C":
-                place.path = value
+                cursor.path = value
         elif "commands" in node:
             if word not in node["commands"]:
                 return Offer(VALUES, [])
             node = node["commands"][word]
         else:
-            place.arguments.append(word)
-    return _last(node, place, literal)
+            cursor.arguments.append(word)
+    return _last(node, cursor, literal)
 
 
-def _last(node: Node, place: Place, literal: bool) -> Offer:
-    if place.start.startswith("-") and not literal:
-        flag, equals, value = place.start.partition("=")
+def _last(node: Node, cursor: Cursor, literal: bool) -> Offer:
+    if cursor.start.startswith("-") and not literal:
+        flag, equals, value = cursor.start.partition("=")
         if not equals:
-            return Offer(VALUES, _options(node, place))
-        kind = _kind(node, place, flag)
-        return _after(f"{flag}=", value, kind, place) if kind else Offer(VALUES, [])
+            return Offer(VALUES, _options(node, cursor))
+        kind = _kind(node, cursor, flag)
+        return _after(f"{flag}=", value, kind, cursor) if kind else Offer(VALUES, [])
     if "commands" in node:
         return Offer(VALUES, [Item(name, below["help"]) for name, below in node["commands"].items()])
     taken = node["arguments"]
-    at = min(len(place.arguments), len(taken) - 1)
-    if taken and (at == len(place.arguments) or taken[at][1]):
-        return _of_kind(taken[at][0], place)
-    return Offer(VALUES, _options(node, place))
+    at = min(len(cursor.arguments), len(taken) - 1)
+    if taken and (at == len(cursor.arguments) or taken[at][1]):
+        return _of_kind(taken[at][0], cursor)
+    return Offer(VALUES, _options(node, cursor))
 
 
-def _after(head: str, start: str, kind: Kind, place: Place) -> Offer:
+def _after(head: str, start: str, kind: Kind, cursor: Cursor) -> Offer:
     """Return what may stand behind the `=` of an option or a field, as words with all that is before it."""
-    whole, place.start = place.start, start
-    offer = _of_kind(kind, place)
-    place.start = whole
+    whole, cursor.start = cursor.start, start
+    offer = _of_kind(kind, cursor)
+    cursor.start = whole
     return offer._replace(items=[Item(head + item.value, item.words) for item in offer.items])
 
 
 # Options --------------------------------------------------------------------------------------------------
 
 
-def _options(node: Node, place: Place) -> list[Item]:
+def _options(node: Node, cursor: Cursor) -> list[Item]:
     """Return the options that are not there yet, those of an event's fields first; `-q` where that alone may fit."""
-    found = _field_options(place) if _takes_fields(node) else []
+    found = _field_options(cursor) if _takes_fields(node) else []
     found += [Item(flag, words) for flag, (_, words) in node["options"].items()]
-    found = [item for item in found if item.value not in place.used]
-    return [item for item in found if item.value.startswith("--") or item.value == place.start]
+    found = [item for item in found if item.value not in cursor.used]
+    return [item for item in found if item.value.startswith("--") or item.value == cursor.start]
 
 
 def _takes_fields(node: Node) -> bool:
     return bool(node.get("arguments")) and node["arguments"][-1][0] == "fields"
 
 
-def _field_options(place: Place) -> list[Item]:
-    return [Item(flag, _told(declared)) for flag, declared in place.options.items()]
+def _field_options(cursor: Cursor) -> list[Item]:
+    return [Item(flag, _told(declared)) for flag, declared in cursor.options.items()]
 
 
-def _kind(node: Node, place: Place, flag: str) -> Kind | None:
+def _kind(node: Node, cursor: Cursor, flag: str) -> Kind | None:
     """Return what the value of an option is; None for one without a value."""
     if flag in node["options"]:
         kind: Kind | None = node["options"][flag][0]
         return kind
     if not _takes_fields(node):
         return None
-    options = place.options
+    options = cursor.options
     flags = [flag] if flag in options else [name for name in options if name.startswith(flag + "-")]
     return _values(options[flags[0]]) if len(flags) == 1 else ""
 
@@ -167,28 +167,28 @@ def _kind(node: Node, place: Place, flag: str) -> Kind | None:
 # Values ---------------------------------------------------------------------------------------------------
 
 
-def _of_kind(kind: Kind, place: Place) -> Offer:
+def _of_kind(kind: Kind, cursor: Cursor) -> Offer:
     if isinstance(kind, list):
         return Offer(VALUES, list(map(Item, kind)))
     if kind in (FILES, FOLDERS):
         return Offer(kind, [])
     if kind == "fields":
-        return _fields(place)
+        return _fields(cursor)
     if kind in OFFERS:
         with suppress(IngestlayerError):
-            found = OFFERS[kind](place)
+            found = OFFERS[kind](cursor)
             return Offer(VALUES, [item for item in found if not item.value.startswith("-")])  # it would be an option
     return Offer(VALUES, [])
 
 
-def _fields(place: Place) -> Offer:
+def _fields(cursor: Cursor) -> Offer:
     """Return `FIELD=` for each that is not set yet, or what may stand behind it."""
-    name, equals, value = place.start.partition("=")
+    name, equals, value = cursor.start.partition("=")
     if equals:
-        return _after(f"{name}=", value, _values(place.fields.get(name)), place)
-    taken = {word.partition("=")[0].rstrip(":") for word in place.arguments[1:]}
-    by_option = zip(place.fields.items(), place.options, strict=False)
-    left = [item for item, flag in by_option if item[0] not in taken and flag not in place.used]
+        return _after(f"{name}=", value, _values(cursor.fields.get(name)), cursor)
+    taken = {word.partition("=")[0].rstrip(":") for word in cursor.arguments[1:]}
+    by_option = zip(cursor.fields.items(), cursor.options, strict=False)
+    left = [item for item, flag in by_option if item[0] not in taken and flag not in cursor.used]
     return Offer(PARTS, [Item(f"{name}=", _told(declared)) for name, declared in left])
 
 
@@ -207,125 +207,125 @@ def _told(declared: Any) -> str:
     return str(declared.get("description") or declared.get("type") or ", ".join(_values(declared)))
 
 
-def _types(place: Place) -> list[Item]:
-    return [Item(name, place.project.description("events", name)) for name in place.project.names("events")]
+def _types(cursor: Cursor) -> list[Item]:
+    return [Item(name, cursor.project.description("events", name)) for name in cursor.project.names("events")]
 
 
-def _chosen_types(place: Place) -> list[Item]:
+def _chosen_types(cursor: Cursor) -> list[Item]:
     """Return the types that stored events may have: ours, too."""
     from ..project.own import OWN
 
-    return [*_types(place), *(Item(name, str(data["description"])) for name, data in OWN.items())]
+    return [*_types(cursor), *(Item(name, str(data["description"])) for name, data in OWN.items())]
 
 
-def _pipelines(place: Place) -> list[Item]:
-    names = place.project.names("pipelines")
-    return [Item(name, place.project.description("pipelines", name)) for name in names]
+def _pipelines(cursor: Cursor) -> list[Item]:
+    names = cursor.project.names("pipelines")
+    return [Item(name, cursor.project.description("pipelines", name)) for name in names]
 
 
-def _tables(family: str) -> Callable[[Place], list[Item]]:
-    def found(place: Place) -> list[Item]:
-        return [Item(name, str(table.get("description", ""))) for name, table in place.project.tables(family).items()]
+def _tables(family: str) -> Callable[[Cursor], list[Item]]:
+    def found(cursor: Cursor) -> list[Item]:
+        return [Item(name, str(table.get("description", ""))) for name, table in cursor.project.tables(family).items()]
 
     return found
 
 
-def _workspaces(place: Place) -> list[Item]:
-    found = place.project.settings.get("slack")
+def _workspaces(cursor: Cursor) -> list[Item]:
+    found = cursor.project.settings.get("slack")
     named = found.get("workspaces") if isinstance(found, dict) else None
     return [Item(name) for name in named] if isinstance(named, dict) else []
 
 
-def _channels(place: Place) -> list[Item]:
+def _channels(cursor: Cursor) -> list[Item]:
     """Return the channels that pipelines name, and those that anything was ever to go to."""
     found: dict[str, str] = {}
-    for name in place.project.names("pipelines"):
-        rows = place.project.pipeline(name).get("destinations")
+    for name in cursor.project.names("pipelines"):
+        rows = cursor.project.pipeline(name).get("destinations")
         for row in rows if isinstance(rows, list) else ():
             channel = row.get("channel") if isinstance(row, dict) else None
             if isinstance(channel, str) and channel.startswith("#"):
                 found.setdefault(channel, name)
-    if place.store is not None:
-        found.update({f"#{name}": "" for name in place.store.deliveries.channels() if f"#{name}" not in found})
+    if cursor.store is not None:
+        found.update({f"#{name}": "" for name in cursor.store.deliveries.channels() if f"#{name}" not in found})
     return [Item(channel, name) for channel, name in found.items()]
 
 
-def _events(place: Place) -> list[Item]:
+def _events(cursor: Cursor) -> list[Item]:
     from ..operations.about import who
     from ..store.contract.reading import Selection
     from ..system.clock import format_time
 
-    if place.store is None:
+    if cursor.store is None:
         return []
-    history = place.store.history
+    history = cursor.store.history
     last = history.select(Selection(), limit=MOST)
-    stored = [*(history.starting(place.start, MOST) if len(place.start) > len("evt_") else last)]
-    found = [(it.event, who(place.project, it.event.payload, it.event.key)) for it in stored]
+    stored = [*(history.starting(cursor.start, MOST) if len(cursor.start) > len("evt_") else last)]
+    found = [(it.event, who(cursor.project, it.event.payload, it.event.key)) for it in stored]
     items = [Item(event.id, f"{format_time(event.received_at)} {event.type} {name}") for event, name in found]
     return [*items, *([Item("@last", "the one accepted last")] if items else [])]
 
 
-def _deliveries(place: Place) -> list[Item]:
+def _deliveries(cursor: Cursor) -> list[Item]:
     from ..store.contract.reading import DeliverySelection
     from ..store.contract.sending import STATUSES
 
-    if place.store is None:
+    if cursor.store is None:
         return []
-    found = place.store.deliveries.find
+    found = cursor.store.deliveries.find
     rows = [row for status in STATUSES for row in found(DeliverySelection(status=status), MOST)]
     return [Item(row["id"], f"{row['status']} {row['target']} {row['pipeline']}") for row in rows]
 
 
-def _told_of(place: Place) -> list[Item]:
+def _told_of(cursor: Cursor) -> list[Item]:
     """Return what `why` explains."""
-    return [*_events(place), *_deliveries(place)]
+    return [*_events(cursor), *_deliveries(cursor)]
 
 
-def _kinds(place: Place) -> list[Item]:
-    found = {item.value: item for item in _tables("entities")(place)}
-    stored = place.store.entities.kinds() if place.store is not None else []
+def _kinds(cursor: Cursor) -> list[Item]:
+    found = {item.value: item for item in _tables("entities")(cursor)}
+    stored = cursor.store.entities.kinds() if cursor.store is not None else []
     return [*found.values(), *(Item(kind) for kind in stored if kind not in found)]
 
 
-def _entities(place: Place) -> list[Item]:
+def _entities(cursor: Cursor) -> list[Item]:
     from ..engine.runtime import Runtime
     from ..operations.entities.one import completed
     from ..project import load_beside
 
-    with Runtime(load_beside(place.path, keep=False), keep=False) as runtime:
-        return [Item(id_) for id_ in completed(runtime, place.store, place.arguments[0], place.start)]
+    with Runtime(load_beside(cursor.path, keep=False), keep=False) as runtime:
+        return [Item(id_) for id_ in completed(runtime, cursor.store, cursor.arguments[0], cursor.start)]
 
 
-def _keys(place: Place) -> list[Item]:
-    return [Item(key.name) for key in place.store.keys.every()] if place.store is not None else []
+def _keys(cursor: Cursor) -> list[Item]:
+    return [Item(key.name) for key in cursor.store.keys.every()] if cursor.store is not None else []
 
 
-def _versions(place: Place) -> list[Item]:
+def _versions(cursor: Cursor) -> list[Item]:
     from ..system.clock import format_time
 
-    if place.store is None:
+    if cursor.store is None:
         return []
-    used = place.store.runs.versions().get(place.arguments[0], [])
+    used = cursor.store.runs.versions().get(cursor.arguments[0], [])
     return [Item(version.version, f"since {format_time(version.first_used)}") for version in used]
 
 
-def _recipes(_place: Place) -> list[Item]:
+def _recipes(_cursor: Cursor) -> list[Item]:
     from .. import recipes
 
     return [Item(name, recipes.about(name).summary) for name in recipes.names()]
 
 
-def _shells(_place: Place) -> list[Item]:
+def _shells(_cursor: Cursor) -> list[Item]:
     from .installing import SHELLS
 
     return [Item(name) for name in SHELLS]
 
 
-def _topics(_place: Place) -> list[Item]:
+def _topics(_cursor: Cursor) -> list[Item]:
     return [Item(name, words) for name, words in tree()["topics"].items()]
 
 
-OFFERS: dict[str, Callable[[Place], list[Item]]] = {
+OFFERS: dict[str, Callable[[Cursor], list[Item]]] = {
     "types": _types,
     "chosen-types": _chosen_types,
     "pipelines": _pipelines,

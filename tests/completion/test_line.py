@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from ingestlayer_cli.completion.line import Typed, inserted, read, words_of
+from ingestlayer_cli.completion.line import AsTyped, inserted, read, words_of
 
 VALUES = ["a b", "`x`", "$(x)", "$x", "'", '"', "\\", "!x", "é:=@日", "#", "~", "a\nb\tc", "\x1b[1m", "{a,b}", "*?[x]"]
 
@@ -20,15 +20,15 @@ def test_what_is_inserted_is_read_as_the_value(before: str, quote: str) -> None:
 @pytest.mark.parametrize(
     ("line", "replaced", "found"),
     [
-        ("ingestlayer em", "em", ([], "em", Typed("", ""))),
-        ("ingestlayer emit ", "", (["emit"], "", Typed("", ""))),
-        ("A=1 x/ingestlayer 'a b' c\\ d\\", "c\\ d\\", (["a b"], "c d\\", Typed("", ""))),
-        ("ingestlayer emit metric=s", "s", (["emit"], "metric=s", Typed("metric=", ""))),
-        ("ingestlayer why @l", "l", (["why"], "@l", Typed("@", ""))),
-        ('ingestlayer get "a b', "a b", (["get"], "a b", Typed("", '"'))),
-        ('ingestlayer get "a\\"b\\x', 'a\\"b\\x', (["get"], 'a"b\\x', Typed("", '"'))),
-        ("ingestlayer get c:d", "d", (["get"], "c:d", Typed("c:", ""))),
+        ("ingestlayer em", "em", ([], "em", AsTyped("", ""))),
+        ("ingestlayer emit ", "", (["emit"], "", AsTyped("", ""))),
+        ("A=1 x/ingestlayer 'a b' c\\ d\\", "c\\ d\\", (["a b"], "c d\\", AsTyped("", ""))),
+        ("ingestlayer emit metric=s", "s", (["emit"], "metric=s", AsTyped("metric=", ""))),
+        ("ingestlayer why @l", "l", (["why"], "@l", AsTyped("@", ""))),
+        ('ingestlayer get "a b', "a b", (["get"], "a b", AsTyped("", '"'))),
+        ('ingestlayer get "a\\"b\\x', 'a\\"b\\x', (["get"], 'a"b\\x', AsTyped("", '"'))),
+        ("ingestlayer get c:d", "d", (["get"], "c:d", AsTyped("c:", ""))),
     ],
 )
-def test_a_line_is_read_as_bash_reads_it(line: str, replaced: str, found: tuple[list[str], str, Typed]) -> None:
+def test_a_line_is_read_as_bash_reads_it(line: str, replaced: str, found: tuple[list[str], str, AsTyped]) -> None:
     assert words_of(line, replaced) == found

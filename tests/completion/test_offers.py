@@ -40,7 +40,7 @@ def used(shared: Folder) -> Folder:
         ("events list --type usage", [USAGE]),
         ("events list --type ingestlayer.check_s", ["ingestlayer.check_stale"]),
         ("events list --status d", ["delivered", "dead", "dropped"]),
-        ("deliveries list --status d", ["delivered", "dead"]),
+        ("deliveries list --status de", ["delivered", "dead"]),
         ("replay --channel ", ["#alerts", "#growth"]),
         ("slack test ", ["#alerts", "#growth"]),
         ("slack status --workspace ", ["partner"]),
