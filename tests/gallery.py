@@ -1,12 +1,17 @@
-"""The gallery: a page with a picture of every recipe's preview. `python -m tests.gallery` draws it anew."""
+"""The gallery: a page with what every recipe posts. `python -m tests.gallery` draws it anew."""
 
+import json
 import re
 import tempfile
-from contextlib import redirect_stderr
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+from rich.text import Text
+
 from ingestlayer_cli import main, recipes
+from ingestlayer_cli.render.message import message
+from ingestlayer_cli.render.picture import svg
 
 FOLDER = Path(__file__).parents[1] / "examples" / "gallery"
 PAGE = FOLDER / "README.md"
@@ -14,30 +19,32 @@ AT = "2026-11-03T09:30:00Z"
 
 
 def picture(name: str) -> str:
-    """Return the SVG that `ingestlayer preview` draws of a recipe's example, with fixed ids."""
+    """Return the SVG of what a recipe's example posts, as `ingestlayer preview` draws it, with fixed ids."""
     with tempfile.TemporaryDirectory(prefix="ingestlayer-") as folder:
         recipes.write(name, folder)
-        path = Path(folder) / "preview.svg"
         event = recipes.about(name).event
-        with redirect_stderr(StringIO()) as told:
-            code = main.run(["-C", folder, "preview", event, "--timestamp", AT, "--svg", str(path)])
+        with redirect_stdout(StringIO()) as told:
+            code = main.run(["-C", folder, "preview", event, "--timestamp", AT, "--json"])
         if code:
             raise SystemExit(told.getvalue())
-        drawn = path.read_text(encoding="utf-8")
+    messages = [row for run in json.loads(told.getvalue())["runs"] for row in run["messages"]]
+    cards = [message(row["destination"], row["target"], row["body"], AT[11:16]) for row in messages]
+    drawn = svg([part for card in cards for part in (card, Text())][:-1], f"ingestlayer preview {event}")
     return re.sub(r"\b(evt|dlv)_[0-9A-Z]{26}", r"\1_01KAPTE000MEXAMPLE00000000", drawn)
 
 
 def markdown() -> str:
-    """Return the table of the page: a title, a line and a picture a recipe."""
-    parts = ["| recipe | what it tells |", "|---|---|"]
-    for recipe in map(recipes.about, recipes.names()):
-        image = f'<img src="{recipe.name}.svg" width="420" alt="{recipe.title}">'
-        parts.append(f"| **{recipe.title}**<br>`{recipe.name}` | {recipe.summary}<br>{image} |")
-    return "\n".join(parts) + "\n"
+    """Return the page below its first words: a list of all recipes, then each with what it posts."""
+    told = [recipes.about(name) for name in recipes.names()]
+    lines = [f"- [{it.title}](#{it.title.lower().replace(' ', '-')}): {it.summary}" for it in told]
+    for it in told:
+        image = f'<img src="{it.name}.svg" width="640" alt="What {it.name} posts">'
+        lines += ["", f"## {it.title}", "", f"{it.summary}: `ingestlayer init --recipe {it.name}`", "", image]
+    return "\n".join(lines) + "\n"
 
 
 def draw() -> None:
-    """Write the pictures and the page's table, and remove pictures of recipes that are no more."""
+    """Write the pictures and the page, and remove pictures of recipes that are no more."""
     FOLDER.mkdir(exist_ok=True)
     wanted = {FOLDER / f"{name}.svg": name for name in recipes.names()}
     for path in FOLDER.glob("*.svg"):
@@ -45,7 +52,7 @@ def draw() -> None:
             path.unlink()
     for path, name in wanted.items():
         path.write_text(picture(name), encoding="utf-8")
-    before, _, _ = PAGE.read_text(encoding="utf-8").partition("| recipe |")
+    before, _, _ = PAGE.read_text(encoding="utf-8").partition("- [")
     PAGE.write_text(before + markdown(), encoding="utf-8")
 
 
