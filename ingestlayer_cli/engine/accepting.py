@@ -71,6 +71,9 @@ def look_up(runtime: Runtime, events: list[Event]) -> LookedUp:
 
 def without_first(runtime: Runtime, events: list[Event], looked_up: LookedUp, now: int) -> Iterator[Event]:
     """Yield the events whose key is not taken: the others will not run, and ask for nothing."""
+    if not looked_up.firsts:
+        yield from events
+        return
     for event in events:
         first = looked_up.firsts.get((event.type, event.key or ""))
         if first is None or first.accepted_at <= now - window(runtime.project.declaration(event.type)):
@@ -129,9 +132,10 @@ def keep_run(
     `number` is the run's among the event's. `due` is given for a replay: when each of its messages may go; so may be
     the rate that all of them go at.
     """
-    told = (run.outcome, run.dropped_by, run.reason, run.stored_trace())
     replayed_at, given = (None, run.given) if due is None else (now, None)
-    transaction.add_run(of.id, NewRun(number, run.pipeline, run.version, text, *told, replayed_at, given), now)
+    pipeline, version, outcome, dropped_by, reason, *_ = run
+    kept = NewRun(number, pipeline, version, text, outcome, dropped_by, reason, run.stored_trace(), replayed_at, given)
+    transaction.add_run(of.id, kept, now)
     for item in run.upserts:
         transaction.upsert(item)
     for message in run.messages:

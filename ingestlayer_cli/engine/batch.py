@@ -129,6 +129,9 @@ class NdjsonBatch:
             return Line(number, None, error, line or b"")
 
 
+_ENVELOPE = frozenset((*WRITTEN, "source"))
+
+
 def raw_event(data: Any, type_: str | None, source: str) -> Raw:
     """Read an envelope, or a payload when the type is given; RejectedError for what is neither."""
     if type_ is not None:
@@ -136,7 +139,8 @@ def raw_event(data: Any, type_: str | None, source: str) -> Raw:
     if not isinstance(data, dict) or not isinstance(data.get("type"), str):
         hint = 'a line is {"type": …, "payload": {…}}; for lines that are payloads: emit TYPE --batch …'
         raise RejectedError("schema", "the line is no envelope with a type", hint)
-    if unknown := data.keys() - {*WRITTEN, "source"}:
+    if not _ENVELOPE.issuperset(data):
+        unknown = data.keys() - _ENVELOPE
         raise RejectedError("schema", f"the envelope has an unknown key: {', '.join(sorted(map(str, unknown)))}")
     payload = data.get("payload", {})
     if data.get("source") is not None:

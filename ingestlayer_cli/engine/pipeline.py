@@ -1,6 +1,6 @@
 """A pipeline on one event: its steps in order, then its destinations. Pure but for what the context gives."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from ..destinations.base import Composing, Destination
@@ -51,6 +51,8 @@ class Run(NamedTuple):
 
     def stored_trace(self) -> str:
         """Return the trace as the store keeps it, the destinations' decisions at its end."""
+        if not (self.messages or self.skipped):
+            return encode(self.trace)
         sent = [{"destination": m.destination, "target": m.target, "note": m.when} for m in self.messages]
         return encode([*self.trace, *sent, *self.skipped])
 
@@ -206,24 +208,28 @@ class Pipeline:
 
     def _given(self, context: Context) -> str:
         """Return what the run was given, as the store keeps it: of entities what the pipeline uses, and once."""
-        if not (context.given or context.answers):
+        given, at = context.given, context.event.received_at
+        if not (given or context.answers):
             return ""
-        kind, key, row, traits = context.given[0] if context.given else ("", "", None, None)
-        is_plain = len(context.given) == 1 and traits is None and not (context.answers or self._redacting)
-        if is_plain and (known := self._rows.get((kind, key))) is not None and known[0] is row:
-            return known[1]
-        at, entities = context.event.received_at, dict[tuple[str, str], dict[str, Any]]()
-        for kind, key, row, traits in context.given:
+        if len(given) == 1 and given[0][3] is None and not (context.answers or self._redacting):
+            return self._given_row(*given[0][:3], at)
+        entities: dict[tuple[str, str], dict[str, Any]] = {}
+        for kind, key, row, traits in given:
             if (kind, key) not in entities:
                 shown = partial(context.shown, kind)
                 kept = kept_entity(row and row.values, traits, self.uses.get(kind, []), at, shown)
                 entities[kind, key] = {"kind": kind, "key": key, **kept}
-        text = encode_ascii([*entities.values(), *context.answers])
-        if is_plain:
+        return encode_ascii([*entities.values(), *context.answers])
+
+    def _given_row(self, kind: str, key: str, row: Any, at: int) -> str:
+        """Return the same of a run that was given one row of a file, and nothing beside: most are."""
+        known = self._rows.get((kind, key))
+        if known is None or known[0] is not row:
+            kept = kept_entity(row and row.values, None, self.uses.get(kind, []), at, _whole)
             if len(self._rows) >= _ROWS:
                 self._rows.clear()
-            self._rows[kind, key] = row, text
-        return text
+            known = self._rows[kind, key] = row, encode_ascii([{"kind": kind, "key": key, **kept}])
+        return known[1]
 
     def _failed(
         self, context: Context, error: Exception, kind: str, trace: list[dict[str, str]], sets: list[dict[str, Any]]
@@ -315,6 +321,10 @@ def _span(told: dict[str, Any]) -> str:
     if told["at"] is not None:
         return f"at {told['at'] // 60:02}:{told['at'] % 60:02}"
     return f"{format_duration(told['window'])} after the first" if told["window"] else "those of one run"
+
+
+def _whole(values: dict[str, Any], _: Collection[str]) -> dict[str, Any]:
+    return values
 
 
 def _cleared(context: Context, entry: dict[str, str]) -> dict[str, str]:

@@ -127,9 +127,9 @@ class SqlTransaction(Lookups):
     # Runs ---------------------------------------------------------------------------------------------
 
     def add_run(self, event_id: str, run: NewRun, now: int) -> None:
-        number, pipeline, version, text, *told, replayed_at, given = run
+        number, pipeline, version, text, outcome, dropped_by, reason, trace, replayed_at, given = run
         place = self._event(event_id), number, self._version(pipeline, version, text, now)
-        self._runs.append((*place, *told, replayed_at, given))
+        self._runs.append((*place, outcome, dropped_by, reason, trace, replayed_at, given))
 
     def _version(self, pipeline: str, version: str, text: str, now: int) -> int:
         """Return the number of a pipeline's version, keeping its text the first time."""
