@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support import ROOT
+from tests.support.program import PROGRAM
 from tests.support.session import Done, Session, played
 from tests.support.standin import SlackStandin
 
@@ -65,8 +66,15 @@ class Newcomer:
             done, self.shell.environment = self.shell.run(command), own
             return done
         assert command.startswith(INSTALL)
-        (self.clone / ".venv").symlink_to(sys.prefix)
+        self._borrow()
         return self.shell.run(command.removeprefix(INSTALL))
+
+    def _borrow(self) -> None:
+        """Make a virtual environment of the program that the tests run."""
+        folder = self.clone / ".venv" / "bin"
+        folder.mkdir(parents=True)
+        (folder / "ingestlayer").symlink_to(PROGRAM)
+        (folder / "activate").write_text(f'PATH="{folder}:$PATH"\nexport PATH\n')
 
     def type(self, command: str) -> str:
         """Type a line of a console block; return what it says."""
@@ -114,8 +122,7 @@ class Newcomer:
             is_tour = section.startswith(TOUR)
             text += BLOCK.sub(lambda match: self._done(*match.groups()), section) if is_tour else section
             if section.startswith("## Quotas from cron"):
-                quiet = [(done.code, done.said) for done in self.cron()]
-                assert quiet == [(0, "")] * 3, quiet
+                assert [done.said for done in self.cron()] == [""] * 3
         return text
 
 

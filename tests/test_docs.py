@@ -5,13 +5,18 @@ UPDATE_README=1 writes the outputs anew.
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook
+from typer.main import get_command
 
+from ingestlayer_cli.app import app
+from ingestlayer_cli.commands.arguments import EMIT, PREVIEW
+from ingestlayer_cli.commands.check import CHECK
 from tests.newcomer import README
 from tests.support import DOCS, ROOT
 from tests.support.folder import Folder
@@ -19,6 +24,7 @@ from tests.support.serving import Serving
 from tests.support.session import CONSOLE, Session, checked, with_program
 
 PAGES = [README, *sorted(DOCS.glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
+OWN = {"emit": EMIT, "preview": PREVIEW, "check": CHECK}  # which read their arguments themselves
 EXPORT = """\
 Customer ID;Metric;Used this month;Plan limit
 acme;api-calls;"10,250";"10,000"
@@ -114,3 +120,16 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         target = (page.parent / name).resolve() if name else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_that_the_words_name_are_there(page: Path) -> None:
+    """Those in the blocks are run; of these the names and the options are looked for."""
+    for text in re.findall(r"`ingestlayer ([^`]+)`", page.read_text(encoding="utf-8")):
+        command, words = get_command(app), shlex.split(text)
+        while words and (inner := getattr(command, "commands", {}).get(words[0])):
+            command, words = inner, words[1:]
+        known = {flag for parameter in command.params for flag in parameter.opts} | {"--help"}
+        known |= {option.flag for option in OWN.get(command.name or "", ())}
+        assert [word for word in words if word.startswith("-") and word not in known] == [], text
+        assert not getattr(command, "commands", None) or words[:1] in ([], ["COMMAND"]) or words[0][0] == "-", text
