@@ -91,7 +91,7 @@ class Courier:
                     self._store = store
                     clock = _Wakeful(store.clock(Clock()), self._woken)
                     nobody = Connections({}, draw_nothing, "")
-                    self._serve(Outbox(store, nobody, clock, lasting=True, recheck=self._recheck))
+                    self._serve(Outbox(store, nobody, clock, shared=True, recheck=self._recheck))
             except BaseException as error:
                 self._fail(error)
 
@@ -109,7 +109,6 @@ class Courier:
                 if not self._is_closed:
                     self._woken.wait()
         finally:
-            outbox.close()
             self._end_judging()
 
     def _recheck(self, id_: str, directions: dict[str, Any], now: int) -> "Judgement":

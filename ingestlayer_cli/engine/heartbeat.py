@@ -79,7 +79,7 @@ class Heartbeats:
     def _work(self, beats: "SimpleQueue[_Beat | None]") -> None:
         from ..system.transport import Transport
 
-        transport = Transport(self._seconds, None)
+        transport = Transport(self._seconds)
         while (beat := beats.get()) is not None:
             fault = self._told(transport, beat)
             if fault is None:
@@ -105,17 +105,15 @@ class Heartbeats:
 
 def _posted(transport: "Transport", address: str) -> tuple[str | None, bool]:
     """Return what went wrong with a POST, if anything did, and whether it may pass."""
-    from urllib.error import URLError
-    from urllib.request import Request
+    from ..system.transport import UnsentError
 
     headers = {"User-Agent": f"ingestlayer/{__version__}", "Content-Type": "text/plain"}
     try:
-        reply = transport.exchange(Request(address, b"", headers, method="POST"))  # noqa: S310
+        reply = transport.exchange("POST", address, headers, b"")
     except TimeoutError:
         return "gave no answer in time", True
-    except URLError as error:
-        is_of_system = isinstance(error.reason, OSError)  # other words may hold the address
-        return f"could not be reached ({cause(error.reason) if is_of_system else type(error.reason).__name__})", True
+    except UnsentError as error:
+        return f"could not be reached ({cause(error.reason)})", True
     except Exception as error:  # what it says may hold the address
         return f"gave no answer that can be read ({type(error).__name__})", True
     if 200 <= reply.status < 300:

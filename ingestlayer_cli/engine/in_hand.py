@@ -1,24 +1,28 @@
-"""What an outbox is sending at this moment, by threads."""
+"""What an outbox is sending at this moment, by threads: one for each, for it is over in less than a second."""
 
 from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from ..model.sending import Result
 from ..store.contract.sending import Claimed
-from ..system.typed import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+from ..system.typed import NamedTuple
 
 WORKERS = 8  # channels that are sent to at once
 
 
-class InHand:
-    """What is being sent: by threads, which are started when there is something for them."""
+class _Sending(NamedTuple):
+    claimed: Claimed
+    at: int  # when it began
 
-    def __init__(self, lasting: bool) -> None:
-        self._lasting = lasting
-        self._pool: ThreadPoolExecutor | None = None
-        self._sendings: dict[Future[Result], tuple[Claimed, int]] = {}
+
+class InHand:
+    """What is being sent."""
+
+    def __init__(self) -> None:
+        self._sendings: dict[int, _Sending] = {}
+        self._done: SimpleQueue[tuple[int, Callable[[], Result]]] = SimpleQueue()
+        self._last = 0
 
     def __len__(self) -> int:
         return len(self._sendings)
@@ -27,51 +31,46 @@ class InHand:
         return iter(self._sendings.values())
 
     def add(self, claimed: Claimed, at: int, send: Callable[[], Result]) -> None:
-        from concurrent.futures import Future, ThreadPoolExecutor
+        self._last = number = self._last + 1
+        self._sendings[number] = _Sending(claimed, at)
 
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(WORKERS)
-        sending: Future[Result] = Future()
-        self._sendings[sending] = claimed, at
-        work = _once(sending, send)
+        def work() -> None:
+            self._done.put((number, _outcome(send)))
+
         try:
-            self._pool.submit(work)
+            Thread(target=work, name="ingestlayer-sending").start()
         except RuntimeError:  # no more threads: it is claimed, so it is sent by this one
             work()
 
     def finished(self, patience: int) -> Iterator[tuple[Claimed, int, Result]]:
-        """Wait for one at least, for so many milliseconds; take out what is done, with when it began and its result."""
-        from concurrent.futures import FIRST_COMPLETED, wait
-
-        for sending in wait(self._sendings, patience / 1000, FIRST_COMPLETED).done:
-            yield *self._sendings.pop(sending), sending.result()
+        """Wait for one, for so many milliseconds; take out what is done, with when it began and its result."""
+        try:
+            done = self._done.get(timeout=patience / 1000)
+            while True:
+                yield self._taken(*done)
+                done = self._done.get_nowait()
+        except Empty:
+            return
 
     def rest(self) -> Iterator[tuple[Claimed, int, Result]]:
-        """Take out the others, each when it is done, and end the threads unless they last."""
+        """Take out the others, each when it is done."""
         while self._sendings:
-            sending, (claimed, at) = self._sendings.popitem()
-            yield claimed, at, sending.result()
-        if not self._lasting:
-            self.close()
+            yield self._taken(*self._done.get())
 
-    def close(self) -> None:
-        """End the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+    def _taken(self, number: int, outcome: Callable[[], Result]) -> tuple[Claimed, int, Result]:
+        return *self._sendings.pop(number), outcome()
 
 
-def _once(sending: "Future[Result]", send: Callable[[], Result]) -> Callable[[], None]:
-    """Return what sends when it is first called: a pool that cannot start a thread has taken the work all the same."""
-    from threading import Lock
+def _outcome(send: Callable[[], Result]) -> Callable[[], Result]:
+    """Send; return what gives the result, or raises what was raised."""
+    try:
+        result = send()
+    except BaseException as error:
+        failure = error  # the other name goes with its clause
+    else:
+        return lambda: result
 
-    begun = Lock()
+    def fail() -> Result:
+        raise failure
 
-    def work() -> None:
-        if begun.acquire(blocking=False):
-            try:
-                sending.set_result(send())
-            except BaseException as error:
-                sending.set_exception(error)
-
-    return work
+    return fail

@@ -55,17 +55,14 @@ class Errand(NamedTuple):
 
 
 class Outbox:
-    """Sends what waits in a store, over the project's connections.
-
-    A `lasting` one keeps its threads from one sending to the next; `close()` it.
-    """
+    """Sends what waits in a store, over the project's connections. While a `shared` one does, others may join."""
 
     def __init__(
         self,
         store: "Store",
         connections: Connections,
         clock: Clock,
-        lasting: bool = False,
+        shared: bool = False,
         recheck: Recheck | None = None,
     ) -> None:
         self._store = store
@@ -78,8 +75,8 @@ class Outbox:
         self._held: set[str] = set()  # what was said to be held
         self._recheck = recheck  # judges again what has waited
         self._notes: dict[str, str] = {}  # what is to be told of an attempt, by the id of its delivery
-        self._in_hand = InHand(lasting)
-        self._nap = LOOK if lasting else NAP  # somebody may join
+        self._in_hand = InHand()
+        self._nap = LOOK if shared else NAP
         self.unrecorded: set[str] = set()  # what was sent, while the store could not be written any more
         self._latest = 0  # what time it was
         self.set_back = 0  # by how much the clock was set back meanwhile
@@ -119,10 +116,6 @@ class Outbox:
         back = 0 if errand.set_back is None else self.set_back - errand.set_back
         until = None if errand.until is None else errand.until - back
         return errand._replace(due_by=errand.due_by - back, until=until, set_back=self.set_back)
-
-    def close(self) -> None:
-        """End the threads of a lasting outbox."""
-        self._in_hand.close()
 
     def _send(self, ask: Callable[[], Errand | None], said: Said | None, limit: int | None) -> int:
         sent, in_hand = 0, self._in_hand

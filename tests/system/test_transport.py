@@ -1,16 +1,18 @@
 """One request and its answer: no redirect is followed, and there is an end to it."""
 
+import socket
 from collections.abc import Iterator
-from urllib.error import URLError
-from urllib.request import Request
+from concurrent.futures import ThreadPoolExecutor
+from http.client import InvalidURL
 
 import pytest
 
 from ingestlayer_cli.system import transport
-from ingestlayer_cli.system.transport import Reply, TooLongError, Transport
+from ingestlayer_cli.system.transport import Reply, TooLongError, Transport, UnsentError, first_proxy
 from tests.support.receiver import Answer, Receiver, drip, endless, hang, raw, status
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
+HEADERS = {"Content-Type": "text/plain", "User-Agent": "x", "webhook-id": "x", "X-Ingestlayer-Delivery": "x"}
 NO_LENGTH = HEAD + b"Connection: close\r\n\r\n"
 
 
@@ -23,8 +25,7 @@ def receiver() -> Iterator[Receiver]:
 
 def reply(receiver: Receiver, answer: Answer, seconds: float = 10, path: str = "/") -> Reply:
     receiver.answers.append(answer)
-    headers = {"Content-Type": "text/plain", "webhook-id": "x", "X-Ingestlayer-Delivery": "x"}
-    return Transport(seconds, None).exchange(Request(receiver.url + path, b"x", headers, method="POST"))
+    return Transport(seconds).exchange("POST", receiver.url + path, HEADERS, b"x")
 
 
 def test_an_answer_of_any_status_is_an_answer(receiver: Receiver) -> None:
@@ -67,5 +68,66 @@ def test_a_body_that_is_cut_off_is_no_answer(receiver: Receiver) -> None:
 
 def test_a_connection_that_is_refused_is_told_as_one_that_never_left(receiver: Receiver) -> None:
     receiver.close()
-    with pytest.raises(URLError):
+    with pytest.raises(UnsentError):
         reply(receiver, hang)
+
+
+# Proxies
+
+
+def test_a_proxy_of_the_environment_is_asked_for_the_whole_address(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", receiver.url.replace("://", "://us%C3%A9r:p%40ss@"))
+    receiver.answers.append(status(200, "ok"))
+    url = "http://slack.example/api/chat.postMessage?a=1"
+    assert Transport(5).exchange("POST", url, HEADERS, b"x").text == "ok"
+    (request,) = receiver.requests
+    assert request.path == url
+    assert request.headers["host"] == "slack.example"
+    assert request.headers["proxy-authorization"] == "Basic dXPDqXI6cEBzcw=="
+
+
+@pytest.mark.parametrize("given", ["", "http://", "http://maya:secret@"])
+def test_through_a_proxy_an_address_of_https_is_a_tunnel(given: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(refused, server)
+        proxy = f"{given}127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(UnsentError, match="Tunnel connection failed: 403"):
+            Transport(5, proxy).exchange("POST", "https://slack.example/api/?token=x", HEADERS, b"x")
+    head = asked.result()
+    assert head.startswith(b"CONNECT slack.example:443 HTTP/1")
+    assert (b"Proxy-Authorization: Basic bWF5YTpzZWNyZXQ=" in head) == ("maya" in given)
+    assert b"token" not in head
+
+
+def refused(server: socket.socket) -> bytes:
+    """Take one connection, refuse what it asks for, and return that."""
+    connection, _ = server.accept()
+    with connection:
+        asked = connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+    return asked
+
+
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+def test_what_needs_no_proxy_goes_without(receiver: Receiver, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv(name, "127.0.0.1")
+    assert reply(receiver, status(200, "ok")).text == "ok"
+    with pytest.raises(UnsentError):
+        Transport(5, first_proxy()).exchange("GET", "http://localhost:1/", {})
+
+
+def test_the_first_proxy_is_that_of_slacks_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
+
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, f"http://{name}.example")
+        assert first_proxy() == load_http_proxy_from_env() == f"http://{name}.example"
+
+
+@pytest.mark.parametrize("url", ["ftp://slack.example/", "https:///api", "http://slack.example:x/", "http://a b/"])
+def test_what_is_no_address_of_http_is_asked_for_nothing(url: str) -> None:
+    with pytest.raises(InvalidURL):
+        Transport(5).exchange("GET", url, {})

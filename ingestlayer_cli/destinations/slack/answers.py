@@ -12,12 +12,12 @@ import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.client import HTTPException, InvalidURL
-from urllib.error import URLError
 
 from ...model.sending import NotConnected, Refused, Retry, Unknown
 from ...system.addresses import shown
 from ...system.clock import HOUR
 from ...system.errors import cause
+from ...system.transport import UnsentError
 from ...system.typed import Any, Literal, NamedTuple
 from .directory import Trouble
 
@@ -195,14 +195,14 @@ def _milliseconds(seconds: str | None) -> int | None:
 def lost(error: Exception, secret: tuple[str, ...]) -> Trouble:
     """Tell a request that never left from one that may have arrived.
 
-    urllib wraps what fails while it connects and sends in URLError; what comes later arrives bare.
+    What fails while it connects and sends is an UnsentError; what comes later arrives as it is.
     """
     if type(error) in (InvalidURL, UnicodeError, UnicodeEncodeError):  # no request was made of this address
         return NotConnected(f"Slack cannot be reached at this address ({type(error).__name__})", _NOT_SLACK)
-    reason = error.reason if isinstance(error, URLError) else None
+    reason = error.reason if isinstance(error, UnsentError) else None
     words = clean(cause(reason or error), secret)
     safe = (socket.gaierror, ConnectionRefusedError, ssl.SSLError, TimeoutError)
-    if not isinstance(error, OSError | HTTPException):
+    if not isinstance(error, OSError | HTTPException | UnsentError):
         return Unknown(f"Slack's answer could not be read ({words})")
     if isinstance(reason, safe) or (isinstance(reason, OSError) and not isinstance(reason, ConnectionError)):
         return Retry(f"Slack could not be reached ({words})")

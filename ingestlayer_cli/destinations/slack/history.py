@@ -4,11 +4,9 @@ What is not found has not arrived only if the look could have found it: where it
 Slack's own clock, and by the mark that it carries. Else it is not known.
 """
 
-import html
 import re
 import time
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 
 from ...model.sending import CannotTell, Doubt, Found, Outgoing, Place
 from ...system.clock import DAY, MINUTE
@@ -118,6 +116,8 @@ class _Look:
 
     def _learn_time(self, page: Said) -> None:
         """Learn by how much our clock is ahead of Slack's."""
+        from email.utils import parsedate_to_datetime
+
         now = int(parsedate_to_datetime(page.headers["date"]).timestamp() * 1000) + 999  # it has whole seconds
         self._ahead = self._first.at - now
         # Right then, or as wrong as now: it was sent after the earlier of the two.
@@ -254,7 +254,9 @@ def _mark(message: dict[str, Any]) -> str | None:
 
 def _plain(text: Any) -> str:
     """Return a text as people read it: Slack may write its signs in another way."""
-    return " ".join(html.unescape(text).split()) if isinstance(text, str) else ""
+    from html import unescape
+
+    return " ".join(unescape(text).split()) if isinstance(text, str) else ""
 
 
 def at_instead(outgoing: Outgoing, receipt: dict[str, str]) -> dict[str, str]:

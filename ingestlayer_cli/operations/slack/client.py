@@ -14,6 +14,7 @@ from ...project import Project
 from ...system.addresses import is_open
 from ...system.clock import MINUTE, Clock
 from ...system.errors import Exit, IngestlayerError
+from ...system.transport import UnsentError
 from . import workspaces
 
 PAGE = 999  # items; "an integer under 1000": https://docs.slack.dev/reference/methods/conversations.list
@@ -124,7 +125,8 @@ class Client:
         if isinstance(answer, Answer):
             raise _refusal(answer)
         if isinstance(answer, Lost):
-            words = f"Slack cannot be reached ({type(answer.error).__name__}: {answer.error})"
+            error = answer.error.reason if isinstance(answer.error, UnsentError) else answer.error
+            words = f"Slack cannot be reached ({type(error).__name__}: {error})"
             raise UnreachableError(clean(words, (*self._api.secret, *secrets), LONGEST), NOT_SLACK)
         return answer
 
