@@ -1,5 +1,6 @@
 """cron starts the program thousands of times a day: what a plain `emit` must not load."""
 
+import json
 import subprocess
 import sys
 import time
@@ -7,8 +8,9 @@ import time
 import pytest
 
 from tests.support.folder import ACME, USAGE, Folder
+from tests.support.posting import TOKEN, Posting
 from tests.support.program import environment
-from tests.support.startup import HEAVY, loaded
+from tests.support.startup import HEAVY, loaded, modules
 
 STEPS = """
 match = ["usage.limit_reached"]
@@ -66,3 +68,32 @@ def test_a_terminal_delivery_under_json_loads_nothing_heavy(warm: Folder) -> Non
 def test_the_first_emit_after_an_edit_checks_the_files_with_pydantic(warm: Folder) -> None:
     warm.edit("pipelines/usage-limit-hits.toml", "#alerts", "#growth")
     assert "pydantic" in loaded(warm, "emit", USAGE, *ACME, "--metric", "seats", "--no-deliver", "--json")
+
+
+def test_a_posted_message_loads_what_one_message_needs(posting: Posting) -> None:
+    event = (
+        "emit",
+        USAGE,
+        "--data",
+        '{"customer_id": "acme", "metric": "seats", "limit": 1, "used": 2, "plan": "alerts"}',
+    )
+    posting.run(*event, "--key", "1")  # the files are checked
+    names = modules(posting.root, *event, "--key", "2", "--json", env={"SLACK_BOT_TOKEN": TOKEN})
+    assert "http.client" in names
+    assert {name.partition(".")[0] for name in names} & HEAVY == set()
+    assert names & {"urllib.request", "concurrent.futures", "logging", "html", "tempfile"} == set()
+
+
+LEAVING = (
+    "import atexit, sys; atexit.register(print, 'taken to pieces'); {}from ingestlayer_cli.main import main; main()"
+)
+
+
+@pytest.mark.parametrize("more", ["", "import threading; "])
+def test_a_plain_start_leaves_with_all_said_and_is_not_taken_to_pieces(warm: Folder, more: str) -> None:
+    command = [sys.executable, "-c", LEAVING.format(more), "emit", USAGE, *ACME, "--no-deliver", "--json"]
+    done = subprocess.run(command, cwd=warm.root, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    document, *rest = done.stdout.splitlines()
+    assert json.loads(document)["status"] == "duplicate"
+    assert rest == (["taken to pieces"] if more else [])
