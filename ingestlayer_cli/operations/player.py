@@ -160,9 +160,10 @@ def _still_to_send(played: Played, run: Run, past: Past, options: ReplayOptions)
     for message in run.messages:
         status, queued = past.sent.get((run.pipeline, message.destination, message.target), ("", NOTHING))
         (replaced if options.again and options.channel is None else waiting).append(queued)
-        if options.again or status in ("", "waiting"):
+        is_due = not status or (options.again and status != "together")
+        if is_due or status == "waiting":
             places.add((message.destination, message.target))
-        if options.again or not status:
+        if is_due:
             left.append(message)
             continue
         skipped.append({"destination": message.destination, "target": message.target, "reason": _WHY_NOT[status]})
@@ -182,6 +183,7 @@ _WHY_NOT = {
     "delivered": "it already took this event",
     "unknown": "it may have taken this event",
     "waiting": "it is queued already",
+    "together": "it is queued already, in one message with others",
 }
 
 

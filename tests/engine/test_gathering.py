@@ -217,6 +217,17 @@ def test_a_crash_between_composing_and_posting_neither_loses_nor_doubles(
     assert gathering.statuses == ["delivered"] * 3
 
 
+def test_a_replay_of_what_a_digest_says_that_waits_neither_doubles_nor_loses_any_of_it(gathering: Gathering) -> None:
+    gathering.slack.script_method("chat.postMessage", RateLimited(60))
+    gathering.emit("a", "b", "c")
+    gathering.deliver(15)
+    for (event,) in gathering.rows("SELECT id FROM events"):  # what one of them carries, and what is carried
+        assert "error" not in gathering.bench.run("replay", event, "--again", "--yes", "--no-deliver", "--json").json
+    gathering.deliver(10)
+    assert [lines[0] for lines in gathering.said] == ["3 messages: alert"]
+    assert gathering.statuses == ["delivered"] * 3
+
+
 def test_a_dead_digest_is_dead_for_all_and_one_retry_sends_it(gathering: Gathering) -> None:
     gathering.slack.channels["alerts"].archived = True
     gathering.emit("a", "b")

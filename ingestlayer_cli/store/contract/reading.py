@@ -139,8 +139,8 @@ class Outcome(NamedTuple):
 class Past(NamedTuple):
     """What became of an event so far: its last run, and where its messages went or will go.
 
-    `sent` has by (pipeline, destination, target) whether one is `waiting`, `unknown` or `delivered`, the first of these
-    that holds, and those that wait.
+    `sent` has by (pipeline, destination, target) whether one is said `together` with others by a message that is not
+    delivered yet, or is `waiting`, `unknown` or `delivered`, the first of these that holds, and those that wait.
     """
 
     run: int

@@ -78,14 +78,17 @@ class SqlRuns:
             )
         )
         sent: dict[str, dict[_Place, tuple[str, Queued]]] = {id_: {} for id_ in ids}
-        for id_, seq, lane, status, pipeline, destination, target in self._rows(
-            f"SELECT e.id, d.seq, d.lane, d.status, d.pipeline, d.destination, d.target {_DELIVERIES}"
+        for id_, seq, lane, status, pipeline, destination, target, is_one_of_many in self._rows(
+            "SELECT e.id, d.seq, d.lane, d.status, d.pipeline, d.destination, d.target, d.carried_by IS NOT NULL"
+            f" OR EXISTS (SELECT 1 FROM deliveries c WHERE c.carried_by = d.id) {_DELIVERIES}"
             f" WHERE {_CHOSEN} AND d.status IN ('delivered', 'pending', 'retrying', 'unknown') ORDER BY e.id, d.seq",
             chosen,
         ):
             place = pipeline, destination, target
             known, waiting = sent[id_].get(place, ("", NOTHING))
-            if status in ("pending", "retrying"):
+            if known == "together" or (is_one_of_many and status != "delivered"):
+                sent[id_][place] = "together", NOTHING
+            elif status in ("pending", "retrying"):
                 sent[id_][place] = "waiting", Queued.joined((waiting, span(seq, seq, [lane])))
             elif known != "waiting" and "unknown" in (status, known):
                 sent[id_][place] = "unknown", NOTHING
