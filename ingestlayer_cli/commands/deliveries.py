@@ -106,6 +106,9 @@ def retry(
     status: Status = None,
     since: Since = None,
     channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="To this channel.")] = None,
+    at_once: Annotated[
+        bool, typer.Option("--now", help="Wait for no hours, no digest and no budget of the channel.")
+    ] = False,
     json: Json = False,
     hushed: Hushed = False,
 ) -> int:
@@ -130,7 +133,7 @@ def retry(
             raise UsageError(f"{delivered[0]} is delivered and is not sent again")
         runtime.outbox.expire()  # what a killed process had in hand is free
         now = runtime.clock.now()
-        count = runtime.store.deliveries.retry([row["id"] for row in chosen], now)
+        count = runtime.store.deliveries.retry([row["id"] for row in chosen], now, at_once)
     if json:
         say_json({"retrying": count})
     else:

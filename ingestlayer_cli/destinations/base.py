@@ -65,6 +65,7 @@ class Connection(NamedTuple):
     doubt: Literal["hold", "resend"] = "hold"
     settings: dict[str, Any] = {}
     budgets: dict[str, str] = {}  # how many messages there may be: 20/h, by target without its #
+    zone: str = ""  # what times mean that are told of it
 
 
 Draw = Callable[[str, dict[str, Any]], None]

@@ -19,26 +19,26 @@ SHOWN = 50  # messages that are a line; more are counted
 
 
 def within(
-    stored: "StoredGathering", claimed: Claimed, rate: str, now: int, owner: str, still: Still
+    stored: "StoredGathering", claimed: Claimed, rate: str, now: int, owner: str, still: Still, zone: str = ""
 ) -> Claimed | Attempt:
     """Return a claimed delivery as its target's budget has it, once that is kept, or the attempt that lets it wait.
 
     The last message of a budget says all that is due, of which `still` chooses, and that it is used up; so does each
-    after that, once it may go.
+    after that, once it may go. Times are told as in the zone of the delivery's hours, else as in `zone`.
     Nobody else posts to the target meanwhile, and what was posted is asked of the store: it holds for all machines.
     """
-    frequency = parse_rate(rate)
+    frequency, zone = parse_rate(rate), claimed.directions.get("hours", {}).get("timezone", zone)
     most, window = int(frequency.most), round(frequency.most * 1000 / frequency.per_second)
     posted = stored.posted(claimed, now - window)
     if len(posted) >= most:
         until = posted[-most] + window
-        why = f"the budget of {claimed.target}, {rate}, is used up: it goes with others at {moment_of(until)}"
+        why = f"the budget of {claimed.target}, {rate}, is used up: it goes with others at {moment_of(until, zone)}"
         stored.hold_back(claimed, now, until, why)
         return Attempt(now, 0, "waits", "pending", False, until, why)
     is_last = len(posted) == most - 1
     if not is_last and not claimed.held_back:
         return claimed
-    ends = moment_of([*posted, now][-most] + window) if is_last else None
+    ends = moment_of([*posted, now][-most] + window, zone) if is_last else None
     return _said(stored, claimed, rate, now, ends, owner, still)
 
 

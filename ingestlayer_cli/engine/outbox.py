@@ -20,7 +20,7 @@ from ..model.sending import (
     Recheck,
     Result,
 )
-from ..store.contract.sending import ARRIVED, GIVEN_UP, Attempt, Claimed, Doubtful, Wanted
+from ..store.contract.sending import ARRIVED, AT_ONCE, GIVEN_UP, Attempt, Claimed, Doubtful, Wanted
 from ..system.clock import DAY, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
 from ..system.typed import TYPE_CHECKING, NamedTuple
@@ -157,27 +157,10 @@ class Outbox:
         has waited and is not so any more.
         """
         at = self._clock.now()
-        if (later := outside_hours(claimed.directions, at)) is not None:
-            self._stored.record(claimed, later, self._owner)
+        chosen = claimed if AT_ONCE in claimed.directions else self._chosen(claimed, at, said)
+        if chosen is None:
             return False
-        if "recheck" in claimed.directions and (gone := self._gone(claimed, at)) is not None:
-            self._stored.record(claimed, gone, self._owner)
-            if said is not None:
-                said(claimed, gone)
-            return False
-        still = self._still(claimed, at, said)
-        if claimed.thread is None and (rate := self.connections.budget(claimed.destination, claimed.target)):
-            from .flood import within
-
-            found = within(self._store.gathering, claimed, rate, at, self._owner, still)
-            if isinstance(found, Attempt):
-                self._stored.record(claimed, found, self._owner)
-                return False
-            claimed = found
-        if "digest" in claimed.directions and not claimed.held_back:
-            from .gathering import gathered
-
-            claimed = gathered(self._store.gathering, claimed, at, self._owner, still)
+        claimed = chosen
         outgoing = self._outgoing(claimed)
         if self.connections.of(claimed.destination).is_drawn:
             self._record(claimed, self._deliver(claimed, outgoing), at, said)
@@ -185,6 +168,34 @@ class Outbox:
             self.connections.sender(claimed.destination)  # made here: threads share it
             in_hand.add(claimed, at, lambda: self._deliver(claimed, outgoing))
         return True
+
+    def _chosen(self, claimed: Claimed, at: int, said: Said | None) -> Claimed | None:
+        """Return a claimed delivery as it is sent now, maybe for others too; None where it is not."""
+        if (later := outside_hours(claimed.directions, at)) is not None:
+            self._stored.record(claimed, later, self._owner)
+            return None
+        if "recheck" in claimed.directions and (gone := self._gone(claimed, at)) is not None:
+            self._stored.record(claimed, gone, self._owner)
+            if said is not None:
+                said(claimed, gone)
+            return None
+        still = self._still(claimed, at, said)
+        if claimed.thread is None and (rate := self.connections.budget(claimed.destination, claimed.target)):
+            from .flood import within
+
+            found = within(self._store.gathering, claimed, rate, at, self._owner, still, self._zone(claimed))
+            if isinstance(found, Attempt):
+                self._stored.record(claimed, found, self._owner)
+                return None
+            claimed = found
+        if "digest" in claimed.directions and not claimed.held_back:
+            from .gathering import gathered
+
+            claimed = gathered(self._store.gathering, claimed, at, self._owner, still)
+        return claimed
+
+    def _zone(self, claimed: Claimed) -> str:
+        return self.connections.of(claimed.destination).zone
 
     def _gone(self, row: "Claimed | Gathered", now: int) -> Attempt | None:
         """Judge again what has waited; return what ends it where it is not so any more."""

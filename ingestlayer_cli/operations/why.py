@@ -219,7 +219,12 @@ def _hints_of_waiting(waiting: list[dict[str, Any]], now: str) -> list[str]:
         hints.append("to send what is due: ingestlayer deliver")
     if early := {row["id"]: row["next_at"] for row in first if (row["next_at"] or now) > now}:
         hints.append(f"from {utc(min(early.values()))} on it is sent with: ingestlayer deliver")
-        hints.append(f"to make it due now: ingestlayer deliveries retry {' '.join(early)}")
+        # What was not tried yet is put off by its hours, a digest or a budget, which a retry alone would do again.
+        waits = {row["id"] for row in first if row["status"] == "pending"}
+        if tried := [id_ for id_ in early if id_ not in waits]:
+            hints.append(f"to make it due now: ingestlayer deliveries retry {' '.join(tried)}")
+        if put_off := [id_ for id_ in early if id_ in waits]:
+            hints.append(f"to send it now all the same: ingestlayer deliveries retry --now {' '.join(put_off)}")
     return hints
 
 

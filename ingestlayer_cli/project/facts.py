@@ -101,7 +101,11 @@ def settings_of(checked: ProjectFile) -> dict[str, Any]:
         for _, language, parts in families.language(row):
             if language == "$template":
                 in_zone(parts, checked.timezone)
-    connections = {kind: tables.pop(kind) for kind in families.kinds("destinations") if kind in tables}
+    connections = {
+        kind: {**tables.pop(kind), "timezone": checked.timezone}
+        for kind in families.kinds("destinations")
+        if kind in tables
+    }
     return {**tables, "connections": connections}
 
 

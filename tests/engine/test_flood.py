@@ -141,6 +141,13 @@ def test_what_waits_for_the_budget_says_so(flood: Flood) -> None:
     assert (due, outcome) == (flood.clock.at + 60 * MINUTE, "waits")
 
 
+def test_its_times_are_those_of_the_project(flood: Flood) -> None:
+    settings = flood.posting.root / "ingestlayer.toml"
+    settings.write_text('timezone = "Asia/Tokyo"\n' + settings.read_text())
+    flood.emit(4)
+    assert " JST" in flood.posting.sql("SELECT error FROM deliveries WHERE status = 'pending'")[0][0]
+
+
 def test_messages_that_wait_to_be_a_digest_are_lines_as_it_has_them(flood: Flood) -> None:
     flood.emit(2)
     flood.posting.pipeline('[destinations.digest]\nwindow = "15m"\nline = "$event.customer_id is full"\n')

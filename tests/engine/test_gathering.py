@@ -17,7 +17,7 @@ from ingestlayer_cli.system.clock import parse_rfc3339
 from tests.support.bench import Bench, all_text
 from tests.support.clock import FakeClock
 from tests.support.pipe import Pipe
-from tests.support.standin import RateLimited, ResetAfterStore, SlackStandin
+from tests.support.standin import BUSY, RateLimited, ResetAfterStore, SlackStandin
 from tests.support.stored import database
 
 MINUTE = 60_000
@@ -218,9 +218,10 @@ def test_a_crash_between_composing_and_posting_neither_loses_nor_doubles(
 
 
 def test_a_replay_of_what_a_digest_says_that_waits_neither_doubles_nor_loses_any_of_it(gathering: Gathering) -> None:
-    gathering.slack.script_method("chat.postMessage", RateLimited(60))
+    gathering.slack.script_method("chat.postMessage", BUSY)
     gathering.emit("a", "b", "c")
     gathering.deliver(15)
+    assert gathering.statuses == ["retrying", "pending", "pending"]
     for (event,) in gathering.rows("SELECT id FROM events"):  # what one of them carries, and what is carried
         assert "error" not in gathering.bench.run("replay", event, "--again", "--yes", "--no-deliver", "--json").json
     gathering.deliver(10)

@@ -99,3 +99,17 @@ def test_a_delay_and_the_hours_add_up(pipe: Pipe) -> None:
         pipe.emit(customer_id="acme")
     ((_,), (due,)) = rows(pipe, "SELECT due_at FROM deliveries ORDER BY seq")
     assert due == at("2026-11-09T09:00:00Z")
+
+
+def test_its_operator_sends_one_now_all_the_same(pipe: Pipe) -> None:
+    digest = '[destinations.digest]\nwindow = "1h"\nkey = "$event.metric"\n'
+    pipe.steps("", destination=WITHIN + digest, says="x")
+    now(pipe, "2026-11-06T18:00:00Z")
+    for _ in range(3):
+        pipe.emit(customer_id="acme")
+    ((id_,),) = rows(pipe, "SELECT id FROM deliveries ORDER BY seq LIMIT 1")
+    for at_once, found in ((False, ["pending"] * 3), (True, ["shown", "pending", "pending"])):
+        with Runtime(pipe.project(), clock=pipe.clock) as runtime:
+            assert runtime.store.deliveries.retry([id_], pipe.clock.at, at_once) == 1
+        pipe.deliver()
+        assert statuses(pipe) == found

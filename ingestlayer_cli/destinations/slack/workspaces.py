@@ -26,5 +26,6 @@ def connection_of(slack: dict[str, Any], workspace: str) -> Connection:
     is_drawn = settings["connection"] == "terminal"
     pace = 0 if is_drawn else int(settings["pace"])
     named = {} if is_drawn else settings["budget"]
+    zone = settings.pop("timezone", "")
     budgets = {target.removeprefix("#"): rate for target, rate in named.items()}
-    return Connection(settings["connection"], pace, is_drawn, settings["on_unknown"], settings, budgets)
+    return Connection(settings["connection"], pace, is_drawn, settings["on_unknown"], settings, budgets, zone)

@@ -3,14 +3,17 @@
 import json
 
 from ...system.clock import format_time
-from ...system.typed import Any
+from ...system.typed import TYPE_CHECKING, Any
 from ..contract.reading import DeliverySelection, LastSettled, NotArrived
-from ..contract.sending import GIVEN_UP, OVER, STATUSES, Attempt, went
+from ..contract.sending import AT_ONCE, GIVEN_UP, OVER, STATUSES, Attempt, went
 from .about import about_event, stands_in
 from .base import Base
 from .doubts import settle_where
 from .lookups import of_other_types
 from .short import shortest
+
+if TYPE_CHECKING:
+    from .link import Link
 
 _COLUMNS = (
     "d.seq, d.id, e.id, d.pipeline, d.destination, d.target, d.status, d.attempts, d.queued_at,"
@@ -135,9 +138,11 @@ class SqlDeliveries:
         )
         return LastSettled(rows[0][0], rows[0][1], json.loads(rows[0][2] or "{}")) if rows else None
 
-    def retry(self, ids: list[str], now: int) -> int:
+    def retry(self, ids: list[str], now: int, at_once: bool = False) -> int:
         with self._store.transaction() as transaction:
             transaction.connection.execute("DELETE FROM people WHERE user IS NULL")
+            if at_once:
+                self._hurry(transaction.connection, ids)
             rows = [(now, id_, id_) for id_ in ids]
             return transaction.connection.executemany(
                 "UPDATE deliveries SET status = 'retrying', attempts = 0, due_at = ?, settled_at = NULL, hint = NULL"
@@ -145,6 +150,17 @@ class SqlDeliveries:
                 " AND status <> 'delivered' AND superseded_by IS NULL AND lease_until IS NULL",
                 rows,
             ).rowcount
+
+    def _hurry(self, connection: "Link", ids: list[str]) -> None:
+        """Let deliveries wait for nothing that their directions say, nor for their target's budget."""
+        for id_ in ids:
+            chosen = "id = coalesce((SELECT carried_by FROM deliveries WHERE id = ?), ?) AND lease_until IS NULL"
+            row = connection.execute(f"SELECT directions FROM deliveries WHERE {chosen}", (id_, id_)).fetchone()
+            if row is not None:
+                told = json.dumps({**(json.loads(row[0]) if row[0] else {}), AT_ONCE: True})
+                connection.execute(
+                    f"UPDATE deliveries SET directions = ?, digest = NULL WHERE {chosen}", (told, id_, id_)
+                )
 
     def settle(self, id_: str, attempt: Attempt, owner: str) -> bool:
         open_ = "status <> 'delivered' AND lease_until IS NULL"

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from ...system.clock import HOUR
 from ...system.typed import Any
-from ..contract.sending import Attempt, Claimed, Gathered
+from ..contract.sending import AT_ONCE, Attempt, Claimed, Gathered
 from .base import Base
 from .doubts import settle_where
 from .outbox import HELD_BACK, told_in
@@ -21,6 +21,7 @@ _IDLE = "carried_by IS NULL AND lease_until IS NULL AND status IN ('pending', 'r
 _BESIDE = (
     "d.lane = (SELECT lane FROM deliveries WHERE id = ?) AND d.id <> ? AND d.status IN ('pending', 'retrying')"
     " AND d.carried_by IS NULL AND d.lease_until IS NULL AND d.due_at <= ?"
+    f" AND coalesce(d.directions, '') NOT LIKE '%\"{AT_ONCE}\":%'"
     " AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.seq = d.thread AND t.ts IS NOT NULL)"
     f" AND NOT EXISTS ({BEFORE_IN_THREAD.replace('w.', 'd.')} AND p.id <> ?"
     " AND (p.status = 'unknown' OR p.lease_until IS NOT NULL OR p.due_at > ?))"

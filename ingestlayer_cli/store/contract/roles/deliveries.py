@@ -49,8 +49,10 @@ class Deliveries(Protocol):
     def last_settled(self, destination: str, target: str) -> LastSettled | None:
         """Return what became of the last delivery to a target that is settled."""
 
-    def retry(self, ids: list[str], now: int) -> int:
+    def retry(self, ids: list[str], now: int, at_once: bool = False) -> int:
         """Make deliveries due again, with all their attempts before them; return how many. None that is superseded.
+
+        Those that are to go `at_once` wait for no hours, no digest and no budget.
 
         Who was not in Slack, or not to be looked up, is looked up again: that is what may have been mended.
         """
