@@ -68,6 +68,7 @@ connection = "bot"
 api_url = "{url}"
 pace = "0s"
 [store]
+{store}
 retention = "400d"
 [entities.customer]
 file = "customers.csv"
@@ -113,7 +114,8 @@ class _Faults(deque[Fault]):
 class Ordeal:
     """Rounds, each of one process that something happens to. `counts` tells what did."""
 
-    def __init__(self, root: Path, rounds: int, seed: int | None = None) -> None:
+    def __init__(self, root: Path, rounds: int, seed: int | None = None, database: str = "") -> None:
+        """`database`: the address of one in PostgreSQL, which has the store."""
         self.rounds = rounds
         self.seed = random.randrange(1 << 32) if seed is None else seed
         self.chance = random.Random(self.seed)
@@ -127,7 +129,10 @@ class Ordeal:
             self.slack.add_channel(name)
         self.faults = self.slack.script = _Faults(self.chance)
         self.folder = Posting(root / "project", self.slack)
-        self.folder.write("ingestlayer.toml", SETTINGS.format(url=self.slack.url))
+        if database:
+            self.folder.share(database, "ordeal")
+        store = 'url = "env:DATABASE_URL"\nschema = "ordeal"' if database else ""
+        self.folder.write("ingestlayer.toml", SETTINGS.format(url=self.slack.url, store=store))
         self.folder.write("pipelines/limits.toml", PIPELINE)
         self.used = dict.fromkeys(range(CUSTOMERS), 50)
         self._whole = "customer_id,name\n" + "".join(f"c{number},Customer {number}\n" for number in range(500))
@@ -333,9 +338,14 @@ class Ordeal:
 
     def _look(self) -> None:
         """Remember what is stored, which may never be lost again."""
-        if self.folder.store.exists() and self.folder.sql("PRAGMA user_version") != [(0,)]:
+        if self._is_made():
             for key, id_ in self.folder.sql("SELECT key, id FROM events"):
                 self._knows(key, id_)
+
+    def _is_made(self) -> bool:
+        if self.folder.database:
+            return bool(self.folder.sql("SELECT to_regclass('store') IS NOT NULL")[0][0])
+        return self.folder.store.exists() and self.folder.sql("PRAGMA user_version") != [(0,)]
 
     # The files ----------------------------------------------------------------------------------------
 
@@ -382,7 +392,8 @@ class Ordeal:
         assert not (twice := {place for place, count in posted.items() if count > 1}), f"posted twice: {twice}"
         assert not [id_ for id_, *_, status in rows if (status == "delivered") != (id_ in by_delivery)]
         assert {event for event, _ in posted} == {*stored.values()}, "an event was never told"
-        assert self.folder.sql("PRAGMA integrity_check") == [("ok",)]
+        if not self.folder.database:
+            assert self.folder.sql("PRAGMA integrity_check") == [("ok",)]
 
     def summary(self) -> str:
         self.counts["events"] = len(self._known)

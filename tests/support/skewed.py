@@ -46,14 +46,18 @@ def _skew(path: str) -> None:
     def monotonic_ns() -> int:
         return steady() + int(_LAYOUT.unpack(shared[:])[0])
 
+    # What has passed has passed for a database, too; by how much a host's clock is wrong is nothing to it.
+    from ingestlayer_cli.store.postgres import link
+
+    link.monotonic_ns = steady  # type: ignore[attr-defined]
     time.time_ns, time.monotonic_ns = time_ns, monotonic_ns
     time.time, time.monotonic = (lambda: time_ns() / 1e9), (lambda: monotonic_ns() / 1e9)
 
 
 if __name__ == "__main__":
+    del sys.path[0]  # this folder, whose modules are not the program's
     _skew(sys.argv[1])
     sys.argv[:2] = ["ingestlayer"]
-    del sys.path[0]  # this folder, whose modules are not the program's
     from ingestlayer_cli.main import main
 
     main()
