@@ -9,7 +9,8 @@ from tests.support.posting import Posting, assert_each_once, envelope
 from tests.support.program import finished
 from tests.support.standin import SlackStandin
 
-PATIENCE = 120  # seconds after the last restart
+PATIENCE = 600  # seconds after the last restart in which what cannot be sent at once is sent
+LONG = 3_000  # seconds that thousands of deliveries may take beside much else
 
 
 def restarted(posting: Posting, slack: SlackStandin, restarts: int, events: int, seed: int = 1) -> tuple[int, int]:
@@ -38,7 +39,7 @@ def restarted(posting: Posting, slack: SlackStandin, restarts: int, events: int,
             _end(emitting)
         assert posting.run("emit", "--batch", batch, "--no-deliver", "-q").code == 0
         ends = time.monotonic() + PATIENCE
-        while posting.run("deliver", "-q").code and time.monotonic() < ends:
+        while finished(posting.start("deliver", "-q"), LONG).code and time.monotonic() < ends:
             time.sleep(0.5)
         assert posting.statuses() == {"delivered": events}
         assert_each_once(slack, events)
