@@ -30,26 +30,35 @@ def backtest(
         int | None,
         typer.Option("--max-posts", metavar="N", min=0, max=MOST, help="Exit with 1 when more messages would go out."),
     ] = None,
+    digest: Annotated[
+        str | None,
+        typer.Option("--digest", metavar="WINDOW", help="Try one message for many: of 1h or run, or at 09:00."),
+    ] = None,
+    budget: Annotated[
+        list[str] | None, typer.Option("--budget", metavar="CHANNEL=RATE", help="Try a budget: '#alerts=20/h'.")
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
     """Run the pipelines as they are on disk now over stored events, and compare with what was sent.
 
     Nothing is sent or written. Each event keeps its own time; what was known of entities then, and remembered by
-    steps, is given again.
+    steps, is given again. Digests, hours and budgets count: messages that would be one are one.
     """
     from ..operations.backtest import backtest as run
+    from ..operations.trial import trial_of
     from ..system.console import Progress, note, say_json
     from ..system.errors import Exit
 
-    texts = _Texts(limit)
+    texts, trial = _Texts(limit), trial_of(digest, budget or ())
     progress = Progress("event", quiet)
     with open_runtime(keep=False) as runtime:
         runtime.project.sound()
         filters = {"type_": type_, "since": since, "until": until, "source": source, "where": where, "status": status}
         chosen = selection(runtime, **filters)
         looked = texts.see if diff else None
-        result = run(runtime, runtime.stored, chosen, pipeline, diff, limit, progress.at, looked, clock == "event")
+        by_time = clock == "event"
+        result = run(runtime, runtime.stored, chosen, pipeline, diff, limit, progress.at, looked, by_time, trial)
     progress.end()
     if diff:
         result.update(texts=texts.changed, diffs=texts.diffs)
@@ -108,6 +117,8 @@ def _say(result: Any) -> None:
     say(f"{count_of(result['events'], 'event')}: {sent:,} → {now:,} {messages}", "bold")
     for target in sorted({*before, *after}):
         say(f"  {target} {before.get(target, 0):,} → {after.get(target, 0):,}")
+    if told := _sending(result["sending"]):
+        say(f"  {told}")
     failed = result["runs"]["after"]["failed"]
     if failed:
         say(f"  {count_of(failed, 'run fails', 'runs fail')}", "red")
@@ -121,6 +132,19 @@ def _say(result: Any) -> None:
         say(f"  … and {result['changed'] - len(result['changes']):,} more: --limit shows them", "dim")
     if "diffs" in result:
         _say_diffs(result)
+
+
+def _sending(counts: Any) -> str:
+    """Say what becomes of messages that do not go at once, each for itself."""
+    words = []
+    if counts["collapsed"]:
+        count = counts["collapsed"] + counts["sent"]
+        words.append(f"of {count:,} messages {counts['collapsed']:,} would be a line of another")
+    if counts["waited"]:
+        words.append(f"{counts['waited']:,} would wait for a digest, for hours or for a budget")
+    if counts["dropped"]:
+        words.append(f"{counts['dropped']:,} would come outside of their hours, and be dropped")
+    return "; ".join(words)
 
 
 def _words(side: Any) -> str:

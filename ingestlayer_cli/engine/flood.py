@@ -27,8 +27,8 @@ def within(
     after that, once it may go. Times are told as in the zone of the delivery's hours, else as in `zone`.
     Nobody else posts to the target meanwhile, and what was posted is asked of the store: it holds for all machines.
     """
-    frequency, zone = parse_rate(rate), claimed.directions.get("hours", {}).get("timezone", zone)
-    most, window = int(frequency.most), round(frequency.most * 1000 / frequency.per_second)
+    most, window = most_and_window(rate)
+    zone = claimed.directions.get("hours", {}).get("timezone", zone)
     posted = stored.posted(claimed, now - window)
     if len(posted) >= most:
         until = posted[-most] + window
@@ -42,13 +42,19 @@ def within(
     return _said(stored, claimed, rate, now, ends, owner, still)
 
 
+def most_and_window(rate: str) -> tuple[int, int]:
+    """Return how many messages there may be, and in how many milliseconds."""
+    frequency = parse_rate(rate)
+    return int(frequency.most), round(frequency.most * 1000 / frequency.per_second)
+
+
 def _said(
     stored: "StoredGathering", claimed: Claimed, rate: str, now: int, until: Moment | None, owner: str, still: Still
 ) -> Claimed:
     """Return a delivery that says what is due beside it, too, and that nothing goes `until` then."""
     member: type[Destination] = families.member("destinations", families.kind_of(claimed.destination))
     for _ in range(TRIES):
-        beside = stored.beside(claimed, now, MOST, SHOWN)
+        beside = stored.beside(claimed, now, MOST, SHOWN - 1)
         others = still([other for other in beside if outside_hours(other.directions, now) is None])
         if not others and until is None:
             break

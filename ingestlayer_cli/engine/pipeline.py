@@ -69,6 +69,7 @@ class Replay(NamedTuple):
         return salt ^ self.number * _STRIDE % (1 << 80)
 
 
+_OUTSIDE = "outside the hours"
 _ROWS = 1_000
 _STRIDE = 0x9E3779B97F4A7C15F39D  # odd: no two numbers of a run give one salt
 
@@ -297,6 +298,11 @@ def _connection(row: dict[str, Any], tables: dict[str, dict[str, Any]]) -> _Conn
     return _Connection(row["use"], label, found.name, found.budgets)
 
 
+def is_outside(skipped: dict[str, str]) -> bool:
+    """Say whether a message is dropped, for it came outside of its hours."""
+    return skipped["reason"].startswith(_OUTSIDE)
+
+
 def _within_hours(destination: Destination, at: int, target: str, note: str) -> tuple[str, str, bool]:
     """Return where a message of a time goes as its destination's hours have it, why, and whether it is dropped."""
     from ..system.hours import opens_at
@@ -306,7 +312,7 @@ def _within_hours(destination: Destination, at: int, target: str, note: str) -> 
     opens = opens_at(hours, at)
     if opens == at:
         return target, note, False
-    outside = f"outside the hours {hours['name']} ({moment_of(at, hours['timezone'])})"
+    outside = f"{_OUTSIDE} {hours['name']} ({moment_of(at, hours['timezone'])})"
     if destination.outside == "wait":
         again = ", and is judged again then" if destination.recheck else ""
         until = "" if opens is None else f" until {moment_of(opens, hours['timezone'])}"

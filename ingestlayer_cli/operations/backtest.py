@@ -1,7 +1,7 @@
 """What the pipelines as they are now would have sent for stored events, beside what was sent."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,17 +15,26 @@ from ..store.contract.reading import FirstRun, Selection, Stored
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import UsageError, near_miss
+from .timetable import Timetable
+from .trial import Trial
 
 CHUNK = 500  # events whose past is read at once
 
 
+NO_TRIAL = Trial()
+
+
 class Side(NamedTuple):
-    """What a pipeline did, or would do, with an event; `outcome` is empty where it did not run."""
+    """What a pipeline did, or would do, with an event; `outcome` is empty where it did not run.
+
+    `in_others` are the targets of those messages that another one said.
+    """
 
     outcome: str
     reason: str
     targets: list[str]
     bodies: list[str]
+    in_others: Sequence[str] = ()
 
     def document(self) -> dict[str, Any]:
         return {"outcome": self.outcome or None, "reason": self.reason, "targets": self.targets}
@@ -67,8 +76,12 @@ def backtest(
     progress: Callable[[int], None] | None = None,
     each: Callable[[Pair], None] | None = None,
     by_time: bool = False,
+    trial: Trial = NO_TRIAL,
 ) -> Document:
     """Compare, event by event; nothing is written or sent.
+
+    Messages are counted as they would go out, on the events' times: a digest once, and what a channel's budget makes
+    one; `sending` has what becomes of them all.
 
     A pipeline that is named runs even when it is paused or a draft. Events come as they were accepted, and runs are
     given what they were given then; `by_time`, in the order of the events' times, with what is known of entities
@@ -82,8 +95,9 @@ def backtest(
         changed=0,
         changes=[],
         today={},
+        sending={},
     )
-    tester = _Tester(runtime, store, pipeline, bodies, by_time)
+    tester = _Tester(runtime, store, pipeline, bodies, by_time, trial)
     chosen: Iterator[Stored] = iter(())
     if store is not None:
         chosen = store.history.select(selection, newest_first=False, looked=progress, as_accepted=not by_time)
@@ -94,6 +108,9 @@ def backtest(
                 _count(result, pair, limit)
                 if each is not None:
                     each(pair)
+    tester.timetable.end()
+    result["messages"]["after"].update(sorted(tester.timetable.sent.items()))
+    result["sending"].update(tester.timetable.counts())
     result["today"].update(tester.today)
     result.hints += tester.hints
     return result
@@ -102,8 +119,12 @@ def backtest(
 class _Tester:
     """Runs the pipelines with one fresh memory."""
 
-    def __init__(self, runtime: Runtime, store: Store | None, only: str | None, bodies: bool, by_time: bool) -> None:
+    def __init__(
+        self, runtime: Runtime, store: Store | None, only: str | None, bodies: bool, by_time: bool, trial: Trial
+    ) -> None:
         self._runtime = runtime
+        self._trial = trial
+        self.timetable = Timetable(self._budget)
         self._only = only
         self._bodies = bodies
         self._by_time = by_time
@@ -122,7 +143,10 @@ class _Tester:
         firsts = store.runs.firsts([item.event.id for item in chunk], self._bodies)
         for item in chunk:
             first = {name: run for name, run in firsts[item.event.id].items() if self._only in (None, name)}
-            pairs = [self._pair(store, item, first, run) for run in self._runs(item.event, firsts[item.event.id])]
+            runs = list(self._runs(item.event, firsts[item.event.id]))
+            for run in runs:
+                self.timetable.take(run, item.event, item.accepted_at)
+            pairs = [self._pair(store, item, first, run) for run in runs]
             pairs += [self._gone(store, item, name, run) for name, run in first.items()]
             if pairs or self._only is None:
                 yield pairs
@@ -141,16 +165,21 @@ class _Tester:
             yield run
 
     def _of(self, type_: str) -> list[Pipeline | FailingPipeline]:
-        if self._only is None:
+        if self._only is None and self._trial.digest is None:
             return self._runtime.pipelines(type_)
         if type_ not in self._pipelines:
             project = self._runtime.project
             self._pipelines[type_] = [
-                Pipeline(data, project.connections)
+                Pipeline(self._trial.of(data), project.connections)
                 for data in project.pipelines
-                if data["name"] == self._only and matches(data["match"], type_)
+                if (data["name"] == self._only if self._only else data["status"] == "active")
+                and matches(data["match"], type_)
             ]
         return self._pipelines[type_]
+
+    def _budget(self, label: str, target: str) -> str | None:
+        tried = self._trial.budgets.get(target.removeprefix("#"))
+        return tried or self._runtime.connections.budget(label, target)
 
     def _pair(self, store: Store, item: Stored, first: dict[str, FirstRun], run: Run) -> Pair:
         """Take a pipeline's first run out of `first` and set the new one beside it."""
@@ -180,7 +209,7 @@ class _Tester:
 
 
 def _side(old: FirstRun) -> Side:
-    return Side(old.outcome, old.reason or "", old.targets, old.bodies)
+    return Side(old.outcome, old.reason or "", old.targets, old.bodies, old.in_others)
 
 
 def _with(side: Side, skipped: Iterable[dict[str, str]]) -> str:
@@ -193,9 +222,10 @@ def _count(result: Document, pair: Pair, limit: int) -> None:
     for name, side in (("before", pair.before), ("after", pair.after)):
         if side.outcome:
             result["runs"][name][side.outcome] += 1
-        counts = result["messages"][name]
-        for target in side.targets:
-            counts[target] = counts.get(target, 0) + 1
+    went, counts = Counter(pair.before.targets), result["messages"]["before"]
+    went.subtract(pair.before.in_others)
+    for target, count in went.items():
+        counts[target] = counts.get(target, 0) + count
     if pair.changed:
         result["changed"] += 1
         if len(result["changes"]) < limit:

@@ -455,8 +455,10 @@ class History:
             self.log.append(f"{format_time(self.clock.at)} calms down")
             self.deliver()
             self.look()
+            if dead := [id_ for (id_,) in self.folder.sql("SELECT id FROM deliveries WHERE status = 'dead'")]:
+                self.runtime.store.deliveries.retry(dead, self.clock.at)
             ((at,),) = self.folder.sql(
-                "SELECT min(due_at) FROM deliveries WHERE status NOT IN ('delivered', 'dead') AND carried_by IS NULL"
+                "SELECT min(due_at) FROM deliveries WHERE status <> 'delivered' AND carried_by IS NULL"
             )
             if at is None:
                 break

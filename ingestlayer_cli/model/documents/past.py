@@ -58,11 +58,25 @@ class RunSides(TypedDict):
     after: RunCounts
 
 
+class SendingDocument(TypedDict):
+    """What would become of messages: those that go, those of them and of their lines that wait for a digest, hours or a
+    budget, those that come outside of their hours, and those that are a line of another."""
+
+    sent: int
+    waited: int
+    dropped: int
+    collapsed: int
+
+
 class BacktestDocument(TypedDict):
-    """`backtest`; the first of `changes`. `today` is of both documents: see there."""
+    """`backtest`; the first of `changes`. `today` is of both documents: see there.
+
+    Of `messages` a digest is one; `sending` is of those that would go now.
+    """
 
     events: int
     messages: MessageSides
+    sending: SendingDocument
     runs: RunSides
     changed: int
     changes: list[ChangeDocument]

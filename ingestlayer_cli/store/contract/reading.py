@@ -158,7 +158,8 @@ class Version(NamedTuple):
 class FirstRun(NamedTuple):
     """The run of an event's acceptance; `bodies` are JSON texts, empty ones unless they were asked for.
 
-    `given` is what it was given, as the engine writes it; None where that was not kept.
+    `in_others` are the targets of those of its messages that another one says. `given` is what it was given, as the
+    engine writes it; None where that was not kept.
     """
 
     number: int
@@ -168,6 +169,7 @@ class FirstRun(NamedTuple):
     reason: str | None
     targets: list[str]
     bodies: list[str]
+    in_others: list[str]
 
 
 class UsedVersion(NamedTuple):

@@ -122,15 +122,17 @@ class SqlRuns:
             chosen,
         ):
             version, given, outcome, reason = told
-            found[id_][pipeline] = by_run[id_, number] = FirstRun(number, version, given, outcome, reason, [], [])
+            found[id_][pipeline] = by_run[id_, number] = FirstRun(number, version, given, outcome, reason, [], [], [])
         body = "d.body" if bodies else "''"
-        for id_, number, target, text in self._rows(
-            f"SELECT e.id, d.run, d.target, {body} {_DELIVERIES} WHERE {_CHOSEN} ORDER BY e.id, d.seq", chosen
+        for id_, number, target, text, by in self._rows(
+            f"SELECT e.id, d.run, d.target, {body}, d.carried_by {_DELIVERIES} WHERE {_CHOSEN} ORDER BY e.id, d.seq",
+            chosen,
         ):
             run = by_run.get((id_, number))
             if run is not None:
                 run.targets.append(target)
                 run.bodies.append(text)
+                run.in_others.extend([] if by is None else [target])
         return found
 
     # Of all ---------------------------------------------------------------------------------------------
