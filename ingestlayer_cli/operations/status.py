@@ -15,13 +15,14 @@ from ..model.documents.status import (
     LinedUpDocument,
     LinkDocument,
     OpenDocument,
+    PutOffDocument,
     RecentDocument,
     State,
     StatusDocument,
     StoreStandingDocument,
 )
 from ..project import Project, load_beside
-from ..store.contract.reading import DeliverySelection, NotArrived
+from ..store.contract.reading import DeliverySelection, NotArrived, PutOff
 from ..system.clock import DAY, Clock, format_duration, format_time
 from ..system.errors import StoreError
 from .about import title, who
@@ -57,6 +58,7 @@ def _document(project: Project, store: "Store | None", now: int, error: StoreErr
         "troubles": [it.document() for it in found],
         "checks": [] if error is not None else [_check(it) for it in standings(project, store, now)],
         "waiting": [_open(row) for row in waiting],
+        "put_off": [_put_off(row) for row in store.deliveries.put_off(now)] if store is not None else [],
         "failed_runs": backlog(store, project).runs if store is not None else 0,
         "deliver": _deliver(store),
         "last_24h": _recent(store, now),
@@ -103,6 +105,15 @@ def _open(row: NotArrived) -> OpenDocument:
         "since": format_time(row.since),
         "next_at": _time(row.next_at),
         "why": row.error,
+    }
+
+
+def _put_off(row: PutOff) -> PutOffDocument:
+    return {
+        "reason": row.reason,  # type: ignore[typeddict-item]
+        "target": row.target,
+        "count": row.number,
+        "next_at": format_time(row.next_at),
     }
 
 

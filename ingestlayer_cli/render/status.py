@@ -23,6 +23,7 @@ CONNECT = "ingestlayer slack connect"
 LISTED = 12  # troubles that are shown
 _HEALTH = {"good": "green", "running": "green", "old": "yellow"}
 _LINED_UP = {"active": "", "paused": "yellow", "draft": "dim", "broken": "red"}
+_PUT_OFF = {"digest": "to be one message", "hours": "for their hours", "budget": "for the channel's budget"}
 _STATUSES = {"delivered": "", "shown": "yellow", "pending": "yellow", "retrying": "yellow"}
 
 
@@ -103,6 +104,9 @@ class _Page:
             yield self._cut(words), "red" if row["status"] == "dead" else "yellow"
         if len(rows) > LISTED:
             yield f"  … and {len(rows) - LISTED:,} more: ingestlayer deliveries list", "dim"
+        for it in self.document["put_off"][:LISTED]:
+            words = f"  {it['target']}  of these {it['count']:,} {_PUT_OFF[it['reason']]}, "
+            yield self._cut(f"{words}next {self._until(it['next_at'])}"), "dim"
 
     def _set_up(self, is_read: bool) -> Iterator[Line]:
         yield "", ""

@@ -433,10 +433,25 @@ class History:
         ]
         meant = [("waits", row.due) if row.waits else ("delivered", numbers[id(row.by)]) for row in expected]
         assert found == meant, _difference(found, meant)
+        if self.chance.random() < 0.2:
+            self._compare_put_off()
         self._compare_messages([row[0] for row in rows])
 
     def _told(self, queued: list[tuple[str, str, str]]) -> list[Any]:
         return [(self._accepted[int(key[1:])][0], *more) for key, *more in queued]
+
+    def _compare_put_off(self) -> None:
+        """See that `status` counts what waits, and for what, as the reference has it."""
+        told = status(str(self.folder.root), self.clock)
+        waiting = [row for row in self.reference.rows if row.waits]
+        assert {row["target"]: row["count"] for row in told["waiting"]} == Counter(row.target for row in waiting)
+        put_off: dict[tuple[str, str], list[int]] = {}
+        for row in waiting:
+            if row.due > self.clock.at and (row.held or row.name or row.place.outside == "wait"):
+                reason = "budget" if row.held else "digest" if row.name else "hours"
+                put_off.setdefault((reason, row.target), []).append(row.due)
+        found = {(it["reason"], it["target"]): (it["count"], it["next_at"]) for it in told["put_off"]}
+        assert found == {place: (len(due), format_time(min(due))) for place, due in put_off.items()}
 
     def _compare_messages(self, ids: list[str]) -> None:
         numbers = {id(row): ids[number] for number, row in enumerate(self.reference.rows)}

@@ -40,6 +40,15 @@ class OpenDocument(TypedDict):
     why: str | None
 
 
+class PutOffDocument(TypedDict):
+    """Of the messages that wait, those to one target that wait for the same, and when the next of them may go."""
+
+    reason: Literal["digest", "hours", "budget"]
+    target: str
+    count: int
+    next_at: str
+
+
 class DeliverDocument(TypedDict):
     """When `deliver` ran last, and how."""
 
@@ -110,6 +119,7 @@ class StatusDocument(TypedDict):
     troubles: list[LookDocument]
     checks: list[CheckStandingDocument]
     waiting: list[OpenDocument]
+    put_off: list[PutOffDocument]
     failed_runs: int
     last_24h: RecentDocument
     deliver: DeliverDocument | None

@@ -39,6 +39,18 @@ class DeliverySelection(NamedTuple):
         return self == DeliverySelection()
 
 
+class PutOff(NamedTuple):
+    """Messages to one target that wait for the same: to be one (`digest`), for their hours, or for a budget.
+
+    `next_at` is when the next of them may go. Times in milliseconds.
+    """
+
+    reason: str
+    target: str
+    number: int
+    next_at: int
+
+
 class NotArrived(NamedTuple):
     """Deliveries to one target, of one status, that are not delivered, and what is to be said of one of them.
 

@@ -4,12 +4,13 @@ import json
 
 from ...system.clock import format_time
 from ...system.typed import TYPE_CHECKING, Any
-from ..contract.reading import DeliverySelection, LastSettled, NotArrived
+from ..contract.reading import DeliverySelection, LastSettled, NotArrived, PutOff
 from ..contract.sending import AT_ONCE, GIVEN_UP, OVER, STATUSES, Attempt, went
 from .about import about_event, stands_in
 from .base import Base
 from .doubts import settle_where
 from .lookups import of_other_types
+from .outbox import HELD_BACK
 from .short import shortest
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ _OLDER = (  # what waits in the lane of a delivery `d`, and was queued before it
 _OPEN = [status for status in STATUSES if status not in OVER]
 _BY_STATUS = "d.status <> 'delivered'"  # so that there is an index for it
 _BEFORE = ("id", "event", "status", "next_at", "error", "hint")
+# Directions are JSON: in a text of it, a quotation mark has a backslash before it.
+_PUT_OFF_FOR = (
+    f"CASE WHEN d.digest = {HELD_BACK} THEN 'budget' WHEN d.digest IS NOT NULL THEN 'digest'"
+    " WHEN d.directions LIKE '%\"hours\":%' THEN 'hours' END"
+)
 _FROM = " FROM deliveries d JOIN events e ON e.seq = d.event JOIN lanes l ON l.seq = d.lane"
 
 
@@ -129,6 +135,15 @@ class SqlDeliveries:
             *(due_before, GIVEN_UP, *values),
         )
         return [NotArrived(*row) for row in rows]
+
+    def put_off(self, now: int) -> list[PutOff]:
+        rows = self._rows(
+            f"SELECT {_PUT_OFF_FOR}, d.target, count(*), min(d.due_at) FROM deliveries d WHERE d.status = 'pending'"
+            f" AND {_BY_STATUS} AND d.carried_by IS NULL AND d.superseded_by IS NULL AND d.due_at > ?"
+            f" AND {_PUT_OFF_FOR} IS NOT NULL GROUP BY 1, 2 ORDER BY 4, 2, 1",
+            now,
+        )
+        return [PutOff(*row) for row in rows]
 
     def last_settled(self, destination: str, target: str) -> LastSettled | None:
         rows = self._rows(

@@ -88,3 +88,20 @@ def test_what_carries_and_may_have_arrived_leaves_the_others_waiting(store: Stor
     store.outbox.record(first, Attempt(111, 1, "unknown", "unknown", True, 111, "lost"), "me")
     assert statuses(store) == {"a": ("unknown", None), "b": ("pending", "a")}
     assert claim(store, 10**14) is None
+
+
+def test_what_waits_is_told_with_what_it_waits_for(store: Store, other: Store) -> None:
+    gathering(store, "a", "b")
+    gathering(store, "c", window=50, digest="other")
+    with store.transaction() as transaction:
+        add(transaction, event("evt_d"), 10)
+        transaction.add_run("evt_d", run(), 10)
+        for id_, directions, due in (("d", '{"hours":{"name":"x"}}', 70), ("e", "{}", 70)):
+            message = NewDelivery(id_, "p", "slack", "#b", "{}", directions=directions)
+            transaction.add_delivery("evt_d", 1, message, 10, due)
+    assert other.deliveries.put_off(10) == [("digest", "#a", 3, 60), ("hours", "#b", 1, 70)]
+    first = claimed(store, 60)
+    store.gathering.hold_back(first, 110, 500, "why")
+    store.outbox.record(first, Attempt(110, 0, "waits", "pending", False, 500, "why"), "me")
+    assert other.deliveries.put_off(60) == [("hours", "#b", 1, 70), ("budget", "#a", 3, 500)]
+    assert other.deliveries.put_off(600) == []

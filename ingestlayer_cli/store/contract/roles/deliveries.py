@@ -1,7 +1,7 @@
 """Deliveries for who looks at them."""
 
 from ....system.typed import Any, Protocol
-from ..reading import DeliverySelection, LastSettled, NotArrived
+from ..reading import DeliverySelection, LastSettled, NotArrived, PutOff
 from ..sending import Attempt
 
 
@@ -45,6 +45,9 @@ class Deliveries(Protocol):
 
         Without what is superseded, what was given up by hand, and what is of events whose type starts with `but`.
         """
+
+    def put_off(self, now: int) -> list[PutOff]:
+        """Return what waits for a digest, its hours or a budget, the soonest first."""
 
     def last_settled(self, destination: str, target: str) -> LastSettled | None:
         """Return what became of the last delivery to a target that is settled."""
