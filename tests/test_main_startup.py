@@ -85,9 +85,7 @@ def test_a_posted_message_loads_what_one_message_needs(posting: Posting) -> None
     assert names & {"urllib.request", "concurrent.futures", "logging", "html", "tempfile"} == set()
 
 
-LEAVING = (
-    "import atexit, sys; atexit.register(print, 'taken to pieces'); {}from ingestlayer_cli.main import main; main()"
-)
+LEAVING = "import atexit; atexit.register(print, 'taken to pieces'); {}from ingestlayer_cli.main import main; main()"
 
 
 @pytest.mark.parametrize("more", ["", "import threading; "])
