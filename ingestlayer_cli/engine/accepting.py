@@ -52,7 +52,7 @@ def settle_run(
 
     One that failed, so many times by now, is unfinished work: return when it is run again.
     """
-    keep_run(transaction, event, number, text, run, now)
+    keep_run(transaction, event, number, text, run, now, held_until=runtime.held_until)
     for item in run.to_remember:
         transaction.remember(item, event.id)
     if run.outcome != "failed":
@@ -126,8 +126,11 @@ def keep_run(
     now: int,
     due: Iterator[int] | None = None,
     rate: Rate | None = None,
+    held_until: int | None = None,
 ) -> None:
     """Store a run, of a pipeline of this text, with what it learned of entities, and queue its messages.
+
+    What one call finds is held until that ends, at most until a time, where that is one message.
 
     `number` is the run's among the event's. `due` is given for a replay: when each of its messages may go; so may be
     the rate that all of them go at.
@@ -148,6 +151,8 @@ def keep_run(
             from ..system.hours import opens_at
 
             due_at = opens_at(message.directions["hours"], due_at) or due_at
+        if held_until is not None and due_at <= now and "digest" in message.directions:
+            due_at = held_until  # its window is this call: any other is longer
         transaction.add_delivery(of.id, number, _delivery(run, message, of.received_at, rate), now, due_at)
 
 

@@ -14,6 +14,7 @@ from ..model.events import Event
 from ..model.gate import Line, Raw
 from ..store.contract.accepting import AwayError, First, Queued
 from ..store.opening import is_file
+from ..system.clock import HOUR
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, StoreError, gravest
 from ..system.typed import TYPE_CHECKING, Any
@@ -123,7 +124,11 @@ def emit_batch(
     with suppress(AwayError):  # the batch meets it, too
         _hand_over(runtime)
         runtime.store.expect_many()
-    batch.accept(chunks)
+    runtime.held_until = started + HOUR
+    try:
+        batch.accept(chunks)
+    finally:
+        _release(runtime, Queued.joined(batch.queued))
     if batch.is_away and not any(batch.queued):
         return batch.result
     until = runtime.clock.now() + wait
@@ -131,6 +136,14 @@ def emit_batch(
     if deliver:
         batch.result.hints += send_due(runtime, started, until, is_patient=True).hints
     return batch.result
+
+
+def _release(runtime: Runtime, queued: Queued) -> None:
+    """Let go what was held so that all that one call finds is one message; else it goes by itself, later."""
+    until, runtime.held_until = runtime.held_until, None
+    if until is not None and queued:
+        with suppress(StoreError):
+            runtime.store.gathering.release(queued, runtime.clock.now(), until)
 
 
 # Previewing -----------------------------------------------------------------------------------------------

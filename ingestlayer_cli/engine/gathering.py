@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ..destinations.base import Destination
 from ..model import families
 from ..model.events import encode
-from ..store.contract.sending import Claimed, Gathered
+from ..store.contract.sending import RUN, Claimed, Gathered
 from ..system.clock import MINUTE
 from ..system.typed import TYPE_CHECKING, Any
 from ..system.zones import local, moment_at
@@ -25,7 +25,8 @@ def name_of(pipeline: str, destination: str, target: str, told: dict[str, Any]) 
 
     `told` is what the directions of each say.
     """
-    return f"{pipeline} {told['number']} {destination} {target} {told['key']}"
+    of_run = RUN if told["at"] is None and not told["window"] else ""
+    return f"{of_run}{pipeline} {told['number']} {destination} {target} {told['key']}"
 
 
 def goes_at(told: dict[str, Any], now: int) -> int:

@@ -56,6 +56,7 @@ class Runtime:
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self.connections = connections or Connections(project.connections, show, project.root)
         self._rechecking: Rechecking | None = None
+        self.held_until: int | None = None  # while many are accepted: until when at most what they find together waits
         self._pauses: dict[str, Any] = {}
         self._pipelines: dict[str, list[Pipeline | FailingPipeline]] = {}
 

@@ -1,7 +1,7 @@
 """One message for many: every event is in exactly one, whoever sends it, whatever dies."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.outbox import Outbox
 from ingestlayer_cli.engine.runtime import Runtime
-from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.project import load
 from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.system.clock import parse_rfc3339
@@ -173,6 +173,21 @@ def test_what_one_batch_finds_is_one_message(gathering: Gathering, tmp_path: Pat
     result = gathering.bench.run("emit", "usage", "--batch", str(gathering.bench.root / "b.ndjson"), "--json")
     assert (result.code, result.json["deliveries"]["delivered"]) == (0, 7)
     assert [lines[0] for lines in gathering.said] == ["7 messages: alert"]
+
+
+def test_what_one_batch_finds_is_one_message_though_others_deliver_meanwhile(gathering: Gathering) -> None:
+    gathering.pipeline('[destinations.digest]\nwindow = "run"\n')
+
+    def chunks() -> Iterator[list[Line]]:
+        for number in range(3):
+            yield [Line(number + 1, Raw("usage", {"customer_id": f"c{number}", "used": number}), None, b"")]
+            gathering.deliver()
+
+    with Runtime(load(str(gathering.bench.root), keep=False), clock=gathering.clock) as runtime:
+        flow.emit_batch(runtime, chunks())
+    assert [lines[0] for lines in gathering.said] == ["3 messages: alert"]
+    gathering.emit("d")  # one alone is a run of its own
+    assert len(gathering.said) == 2
 
 
 def test_a_digest_that_fails_is_retried_as_it_was(gathering: Gathering) -> None:

@@ -8,6 +8,7 @@ COUNTED = ("delivered", "pending", "retrying", "dead", "unknown")  # what counts
 STATUSES = (*COUNTED, "shown", "dropped")  # of a delivery; what is shown was drawn on a terminal, and left no machine
 ARRIVED = ("delivered", "shown")  # nothing more is to be done
 OVER = (*ARRIVED, "dropped")  # nobody waits for it, and nothing went wrong
+RUN = "run/"  # what the names of digests begin with that say what one call found
 AT_ONCE = "at_once"  # in the directions of what its operator lets wait for nothing
 GIVEN_UP = "given up by hand"  # the error of what its operator lets rest
 

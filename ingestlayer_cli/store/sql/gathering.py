@@ -6,15 +6,20 @@ from contextlib import suppress
 
 from ...system.clock import HOUR
 from ...system.typed import Any
-from ..contract.sending import AT_ONCE, Attempt, Claimed, Gathered
+from ..contract.accepting import Queued
+from ..contract.sending import AT_ONCE, RUN, Attempt, Claimed, Gathered
 from .base import Base
 from .doubts import settle_where
 from .outbox import HELD_BACK, told_in
+from .queued import spans
 from .wanted import BEFORE_IN_THREAD
 
 NEVER = 253_402_300_799_000  # the end of the year 9999: what another message says is not sent itself
 
 _IDLE = "carried_by IS NULL AND lease_until IS NULL AND status IN ('pending', 'retrying')"
+
+# By the index of what waits to be one.
+_OF_RUNS = f"digest >= '{RUN}' AND digest < '{RUN[:-1]}0' AND status IN ('pending', 'retrying')"
 
 # What is due beside a claimed delivery to its target: what goes into a thread that is there is not in the channel, and
 # behind what is held up in one it waits. Values: the claimed one's id, twice, the time, the id, the time.
@@ -93,6 +98,16 @@ class SqlGathering:
                 raise _TakenError
             return True
         return False
+
+    def release(self, queued: Queued, now: int, until: int) -> None:
+        held = f"{_OF_RUNS} AND due_at > ? AND due_at <= ? AND carried_by IS NULL"
+        if not queued or not self._rows(f"SELECT 1 FROM deliveries WHERE {held} LIMIT 1", now, until):
+            return
+        with self._store.transaction() as transaction:
+            transaction.connection.executemany(
+                f"UPDATE deliveries SET due_at = ? WHERE {held} AND seq BETWEEN ? AND ?",
+                [(now, now, until, *ends) for ends in spans(queued)],
+            )
 
     def drop(self, row: Gathered, attempt: Attempt, owner: str) -> bool:
         return settle_where(self._store, _IDLE, (), row.id, attempt, owner)

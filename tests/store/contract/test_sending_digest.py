@@ -105,3 +105,19 @@ def test_what_waits_is_told_with_what_it_waits_for(store: Store, other: Store) -
     store.outbox.record(first, Attempt(110, 0, "waits", "pending", False, 500, "why"), "me")
     assert other.deliveries.put_off(60) == [("hours", "#b", 1, 70), ("budget", "#a", 3, 500)]
     assert other.deliveries.put_off(600) == []
+
+
+def test_what_one_call_found_is_held_until_it_is_released(store: Store, other: Store) -> None:
+    with store.transaction() as transaction:
+        add(transaction, event("evt_1"), 10)
+        transaction.add_run("evt_1", run(), 10)
+        for id_, digest in (("a", "run/k"), ("b", "run/k"), ("c", "k")):
+            message = NewDelivery(id_, "p", "slack", "#a", "{}", directions='{"digest": {}}', digest=digest)
+            transaction.add_delivery("evt_1", 1, message, 10, 500)
+    queued = transaction.queued
+    assert claim(other, 20) is None
+    store.gathering.release(queued, 20, 499)
+    assert claim(other, 20) is None
+    store.gathering.release(queued, 20, 500)
+    first = claimed(other, 20)
+    assert (first.id, [item.id for item in other.gathering.gather(first, 20, 10)]) == ("a", ["b"])

@@ -35,6 +35,9 @@ class StoredGathering(Protocol):
         False, and nothing is changed, when one of them was taken up otherwise, or the claim has run out.
         """
 
+    def release(self, queued: Queued, now: int, until: int) -> None:
+        """Let go now what of some deliveries was held until a time at most, so that one call's would be one message."""
+
     def drop(self, row: Gathered, attempt: Attempt, owner: str) -> bool:
         """Record that a delivery which nobody has in hand is not sent any more; False when it was taken up."""
 
