@@ -99,6 +99,24 @@ def reads(step: dict[str, Any] | None) -> str | None:
     return found
 
 
+def keeps(step: dict[str, Any] | None) -> tuple[str, Any] | None:
+    """Return the key and the node of the condition that a compiled step makes of an event."""
+    found: tuple[str, Any] | None = member("steps", step["use"]).keeps(step) if step else None
+    return found
+
+
+def body_refs(step: dict[str, Any] | None) -> list[list[str]] | None:
+    """Return the refs of what a compiled step makes `$body` of; None: it does not."""
+    found: list[list[str]] | None = member("steps", step["use"]).body_refs(step) if step else None
+    return found
+
+
+def redacted(step: dict[str, Any] | None) -> dict[str, dict[str, str]]:
+    """Return what becomes of the fields that a compiled step redacts, by their paths."""
+    fields: dict[str, dict[str, str]] = step.get("fields", {}) if step and member("steps", step["use"]).redacts else {}
+    return fields
+
+
 def own_roots() -> dict[str, str]:
     """Return the roots of refs that steps put on the scope, each with the kind of step that does."""
     return {root: kind for kind in kinds("steps") for root in member("steps", kind).puts}
@@ -136,3 +154,12 @@ def language(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tupl
     elif isinstance(data, list):
         for index, value in enumerate(data):
             yield from language(value, (*path, index))
+
+
+def refs_in(data: Any) -> list[list[str]]:
+    """Return the refs of every expression and template inside compiled data."""
+    from ..language.expressions import refs
+    from ..language.templates import template_refs
+
+    readers = {"$template": template_refs}
+    return [path for _, kind, parts in language(data) for path in readers.get(kind, refs)(parts)]

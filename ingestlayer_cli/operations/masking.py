@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..language.templates import as_text
+from ..model import families
 from ..model.declarations import Declaration, Field
 from ..model.redaction import find, mask, rooted
 
@@ -27,10 +28,9 @@ class Masking:
         self.names: set[str] = set()  # of the fields in which anything was masked
         for pipeline in pipelines:
             for step in pipeline["steps"]:
-                if step["use"] == "redact.pii":
-                    for name, actions in step.get("fields", {}).items():
-                        root, path = rooted(name)
-                        (self._kept if set(actions.values()) == {"keep"} else self._hidden).add((root, *path))
+                for name, actions in families.redacted(step).items():
+                    root, path = rooted(name)
+                    (self._kept if set(actions.values()) == {"keep"} else self._hidden).add((root, *path))
         self._kept -= self._hidden
 
     def payload(self, payload: dict[str, Any], declaration: Declaration | None) -> dict[str, Any]:

@@ -1,18 +1,14 @@
-"""The matrix of a `redact.pii`: whether its fields, detectors and destinations are there, and where its values go."""
+"""The matrix of a step that redacts: whether its fields, detectors and destinations are there; where its values go."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from ..language.expressions import refs
-from ..language.templates import template_refs
 from ..model import families
 from ..model.detectors import DETECTORS
 from ..model.redaction import ACTIONS, rooted
 from ..system.errors import near_miss
 from .facts import Facts
 from .source import SourceFile
-
-KIND = "redact.pii"
 
 Row = dict[str, str]  # the action for each kind of destination, "*" for the others
 
@@ -21,7 +17,7 @@ def check(facts: Facts, source: SourceFile, compiled: dict[str, Any], declared: 
     """Report what the matrices of a pipeline name and is not there, and destinations that they leave open."""
     used = [data["use"] for data in compiled["destinations"] if data]
     for index, data in enumerate(compiled["steps"]):
-        if not data or data["use"] != KIND:
+        if not data or not families.member("steps", data["use"]).redacts:
             continue
         for key in ("fields", "detect"):
             for name, row in data.get(key, {}).items():
@@ -83,9 +79,9 @@ def spread(pipelines: list[dict[str, Any]]) -> None:
     ]
     for pipeline in pipelines:
         for data in pipeline["steps"]:
-            if data and data["use"] == KIND and data.get("fields"):
+            if fields := families.redacted(data):
                 for steps, kind, traits in written:
-                    _spread(data["fields"], steps, kind, traits)
+                    _spread(fields, steps, kind, traits)
 
 
 def _spread(fields: dict[str, Row], steps: list[Any], kind: str, traits: dict[str, Any]) -> None:
@@ -97,18 +93,19 @@ def _spread(fields: dict[str, Row], steps: list[Any], kind: str, traits: dict[st
 
 def _rows_of(fields: dict[str, Row], steps: list[Any], value: Any) -> Iterator[Row]:
     """Yield the rows of the fields that something with templates in it is made of."""
+    yield from _rows_of_refs(fields, steps, families.refs_in(value))
+
+
+def _rows_of_refs(fields: dict[str, Row], steps: list[Any], paths: list[list[str]]) -> Iterator[Row]:
     known = [(*rooted(name), row) for name, row in fields.items()]
-    for path in _refs(value):
+    for path in paths:
         root, inside = rooted(".".join(path))
         if root == "body" or path == ["body"]:
-            # Maybe the payload as it was, maybe anything that a transform made of it.
+            # Maybe the payload as it was, maybe anything that a step made of it.
             yield from _rows_at(known, "body", inside)
             yield from _rows_at(known, "payload", path[1:])
             for data in steps:
-                if data and data["use"] == "transform":
-                    yield from _rows_of(fields, [], [data.get("body"), data.get("set")])
-                    for name in data.get("rename", {}):
-                        yield from _rows_at(known, "payload", name.split("."))
+                yield from _rows_of_refs(fields, [], families.body_refs(data) or [])
         else:
             yield from _rows_at(known, root, [] if path in (["event"], ["event", "payload"]) else inside)
 
@@ -119,11 +116,6 @@ def _rows_at(known: list[tuple[str, list[str], Row]], root: str, path: list[str]
         short = min(len(path), len(inside))
         if other == root and inside[:short] == path[:short]:
             yield row
-
-
-def _refs(value: Any) -> Iterator[list[str]]:
-    for _, language, data in families.language(value):
-        yield from template_refs(data) if language == "$template" else refs(data)
 
 
 def _strictest(rows: list[Row]) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from ..language.conditions import REDACTED, Condition, Value, hides, source
 from ..language.expressions import Node, Scope, getter
@@ -12,6 +12,7 @@ from ..model.families import Section
 from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Seen, State, Traits, Upsert, merged
 from ..system.typed import Any, ClassVar, NamedTuple, Protocol
 
+Names = set[str]  # of the values in a body
 TRACE = "trace"  # the reader of what a run tells of itself
 
 
@@ -193,7 +194,7 @@ class Context:
 class Step(Section):
     """One step of a pipeline; calling it continues (None) or ends the run (`Drop`)."""
 
-    redacts: ClassVar[bool] = False  # whether it has a `redaction`
+    redacts: ClassVar[bool] = False  # whether it has a `redaction`, of what its keys `fields` and `detect` say
     measures: ClassVar[bool] = False  # whether two events of one key, of `about`, measure the same thing
     # The objects that it puts on the scope under roots of its own, each with the types of its values by their names:
     # `number`, `integer`, `boolean`, `date`, `datetime`, `string`. Any of them may be null.
@@ -237,6 +238,26 @@ class Step(Section):
     def writes(cls, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Return what compiled data writes onto entities: the traits, by kind."""
         return {}
+
+    @classmethod
+    def keeps(cls, data: dict[str, Any]) -> tuple[str, Node] | None:
+        """Return the key and the node of the condition that an event must meet to go on, for `validate`."""
+        return None
+
+    @classmethod
+    def body_refs(cls, data: dict[str, Any]) -> list[list[str]] | None:
+        """Return the refs of what compiled data makes `$body` of; None: that stays as it is."""
+        return None
+
+    @classmethod
+    def body_names(cls, data: dict[str, Any], names: Names | None) -> Names | None:
+        """Return the names that `$body` has afterwards; `names` are those before, None where they are not known."""
+        return names
+
+    @classmethod
+    def idle(cls, data: dict[str, Any], names: Names) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield (path, words) of what has no effect on a `$body` with these names."""
+        yield from ()
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
         """Add what a call will look up, as far as that can be told from the scope before the first step."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..language.conditions import Condition
-from ..language.expressions import ROOTS
+from ..language.expressions import ROOTS, Node
 from ..model.families import Section, WrongKeyError, own_roots
 from ..system.errors import as_written
 from ..system.typed import Annotated, Any, Literal
@@ -58,6 +58,10 @@ class Filter(Step):
         for right in nodes[1:]:
             node = [values.get("combinator", "and"), node, right]
         return {"when": {"$condition": node}}
+
+    @classmethod
+    def keeps(cls, data: dict[str, Any]) -> tuple[str, Node]:
+        return "when", data["when"]["$condition"]
 
     def __call__(self, context: Context) -> Drop | None:
         if self.when is None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from ..language.expressions import Scope
 from ..language.templates import substitute
-from ..model.families import NO_ZONE, Structure, TimeZone, WrongKeyError
-from ..system.errors import as_written
+from ..model.families import NO_ZONE, Structure, TimeZone, WrongKeyError, refs_in
+from ..system.errors import as_written, near_miss
 from ..system.typed import Annotated, Any
-from .base import Context, Drop, Step
+from .base import Context, Drop, Names, Step
 
 
 class Transform(Step):
@@ -56,6 +58,32 @@ class Transform(Step):
                 raise WrongKeyError(f'"{name}" is neither a name nor a path of names', key, place)
         return values
 
+    @classmethod
+    def body_refs(cls, data: dict[str, Any]) -> list[list[str]]:
+        made = [data.get("body"), data.get("set")]
+        return [*refs_in(made), *(["event", "payload", *name.split(".")] for name in data.get("rename", {}))]
+
+    @classmethod
+    def body_names(cls, data: dict[str, Any], names: Names | None) -> Names | None:
+        if "body" in data:
+            names = set(data["body"])
+        if names is None:
+            return None
+        renamed = data.get("rename", {})
+        names = (names - set(renamed)) | _firsts(renamed.values())
+        return (names - set(data.get("remove", []))) | _firsts(data.get("set", {}))
+
+    @classmethod
+    def idle(cls, data: dict[str, Any], names: Names) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        if "body" in data:
+            return
+        renamed = data.get("rename", {})
+        gone: list[tuple[str, str | int, str]] = [("rename", name, name) for name in renamed]
+        gone += [("remove", number, name) for number, name in enumerate(data.get("remove", []))]
+        for key, place, name in gone:
+            if name.split(".")[0] not in names | _firsts(renamed.values()):
+                yield (key, place), f"{key}: the body has no {name}{near_miss(name, names)}"
+
     def __call__(self, context: Context) -> Drop | None:
         context.put(self._put_body)
         context.transformed = True
@@ -80,6 +108,11 @@ class Transform(Step):
 
 
 _MISSING: Any = object()
+
+
+def _firsts(paths: Iterable[str]) -> Names:
+    """Return the first name of each path."""
+    return {path.split(".")[0] for path in paths}
 
 
 def _taken(body: dict[str, Any], path: list[str]) -> tuple[dict[str, Any], Any]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ingestlayer_cli.operations.masking import Masking
+from ingestlayer_cli.project.compile import Compiler
 from tests.support import members
 from tests.support.pipe import Pipe
 
@@ -81,3 +83,45 @@ def test_validate_knows_where_it_is_put(pipe: Pipe) -> None:
         "$streak.count is always null here: step 2 puts it onto $streak only then"
     ]
     assert problems(pipe, when, "t") == ['$streak.count is always null: no step before it is `use = "streak"`']
+
+
+NARROW = '[[steps]]\nuse = "narrow"\nwhere = "$event.used > 10"\nnames = ["used"]\n'
+VEIL = '[[steps]]\nuse = "veil"\nfields = { customer_id = "mask" }\n'
+UPSERT = """
+[[steps]]
+use = "upsert.entity"
+kind = "customer"
+external_id = "$event.customer_id"
+traits = { owner = "$body.other" }
+"""
+
+
+def test_what_a_step_keeps_contradicts_a_filter_after_it(pipe: Pipe) -> None:
+    (found,) = problems(pipe, NARROW + FILTER + 'when = "$event.used <= 10"\n', says="$event.used")
+    assert "the condition contradicts a filter before it" in found
+
+
+def test_what_a_step_leaves_of_the_body_is_known_after_it(pipe: Pipe) -> None:
+    (found,) = problems(pipe, NARROW, says="$body.usd")
+    assert found == '$body.usd: the body has no usd here (did you mean "$body.used"?)'
+
+
+def test_another_step_that_redacts_is_checked_by_the_same_rules(pipe: Pipe) -> None:
+    (found,) = problems(pipe, VEIL.replace("customer_id", "customr_id"), says="$event.used")
+    assert found.startswith('"customr_id": ')
+    assert 'did you mean "customer_id"?' in found
+
+
+@pytest.mark.parametrize(("step", "hidden"), [(NARROW, {"entity.customer.owner"}), ("", set())])
+def test_a_trait_made_of_a_redacted_field_through_a_step_is_redacted_too(
+    pipe: Pipe, step: str, hidden: set[str]
+) -> None:
+    pipe.steps(step + UPSERT + VEIL.replace("customer_id", "used"), says="$event.metric")
+    (row,) = Compiler(str(pipe.root)).run()["pipelines"]
+    assert set(row["steps"][-1]["fields"]) - {"used"} == hidden
+
+
+def test_what_leaves_the_store_is_masked_by_it(pipe: Pipe) -> None:
+    pipe.steps(VEIL)
+    (row,) = Compiler(str(pipe.root)).run()["pipelines"]
+    assert Masking([row]).payload({"customer_id": "acme-incorporated"}, None)["customer_id"] != "acme-incorporated"

@@ -92,8 +92,9 @@ def _posted_twice(facts: Facts) -> Iterator[Finding]:
 
 
 def _conditions(pipeline: dict[str, Any], index: int) -> list[Node]:
-    members = [step for step in pipeline["steps"] if step["use"] == "filter"] + [pipeline["destinations"][index]]
-    return [data["when"]["$condition"] for data in members if "when" in data]
+    data = pipeline["destinations"][index]
+    own = [data["when"]["$condition"]] if "when" in data else []
+    return [kept[1] for step in pipeline["steps"] if (kept := families.keeps(step)) is not None] + own
 
 
 def _both(facts: Facts, first: dict[str, Any], second: dict[str, Any], nodes: list[Node]) -> str | None:

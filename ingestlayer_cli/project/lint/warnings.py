@@ -1,7 +1,7 @@
 """The checks beyond syntax: what is well written and still cannot be meant."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...language.conditions import show
@@ -118,13 +118,8 @@ class PipelineChecks:
     def _steps(self) -> None:
         for index, step in enumerate(self.pipeline["steps"]):
             names = self.bodies[index]
-            if _is(step, "transform") and names is not None and "body" not in step:
-                gone = [("rename", name, name) for name in step.get("rename", {})]
-                gone += [("remove", number, name) for number, name in enumerate(step.get("remove", []))]
-                for key, place, name in gone:
-                    if name.split(".")[0] not in names | _first(step.get("rename", {}).values()):
-                        words = f"{key}: the body has no {name}{near_miss(name, names)}"
-                        self.note(("steps", index, key, place), words, 0 if key == "remove" else None, "warning")
+            for path, words in families.member("steps", step["use"]).idle(step, names) if names is not None else ():
+                self.note(("steps", index, *path), words, 0 if isinstance(path[-1], int) else None, "warning")
             for new in families.writes(step).keys() - self.files.keys():
                 if near := near_miss(new, self.files):
                     words = f"there is no [entities.{new}] in {FILE}{near}: it is a kind of its own"
@@ -194,13 +189,15 @@ class PipelineChecks:
         before: list[Node] = []
         passed = 0  # steps that may have changed what a ref reads, but to one of `UNCHANGED`
         for index, step in enumerate(self.pipeline["steps"]):
-            if step["use"] != "filter":
+            kept = families.keeps(step)
+            if kept is None:
                 passed += 1
                 continue
-            node = step["when"]["$condition"]
-            if not self._holds(("steps", index, "when"), node, before, passed, "every event is dropped here"):
+            key, node = kept
+            if not self._holds(("steps", index, key), node, before, passed, "every event is dropped here"):
                 return
             before.append(_after(node, passed))
+            passed += families.body_refs(step) is not None
         for index, data in enumerate(self.pipeline["destinations"]):
             if "when" in data:
                 at = ("destinations", index, "when")
@@ -253,27 +250,9 @@ def _bodies(facts: Facts, pipeline: dict[str, Any]) -> list[set[str] | None]:
     names = None if declared is None else {row[0] for data in declared for row in data["fields"]}
     found = [names]
     for step in pipeline["steps"]:
-        if step is None:
-            names = None
-        elif step["use"] == "transform":
-            names = _transformed(names, step)
+        names = None if step is None else families.member("steps", step["use"]).body_names(step, names)
         found.append(names)
     return found
-
-
-def _transformed(names: set[str] | None, step: dict[str, Any]) -> set[str] | None:
-    if "body" in step:
-        names = set(step["body"])
-    if names is None:
-        return None
-    rename = step.get("rename", {})
-    names = (names - set(rename)) | _first(rename.values())
-    return (names - set(step.get("remove", []))) | _first(step.get("set", {}))
-
-
-def _first(paths: Iterable[str]) -> set[str]:
-    """Return the first name of each path."""
-    return {path.split(".")[0] for path in paths}
 
 
 def domains_of(facts: Facts, pipeline: dict[str, Any]) -> list[Domain]:
