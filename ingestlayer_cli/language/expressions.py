@@ -160,6 +160,14 @@ def getter(path: list[str]) -> Evaluator:
         if root in ROOTS:
             return lambda scope: scope[root].get(name)
         return lambda scope: scope.get(root, _NOTHING).get(name)
+    if len(names) == 2 and root == "entity":
+        kind, name = names
+
+        def get_of_entity(scope: Scope) -> Any:
+            row = scope.get(root, _NOTHING).get(kind)
+            return row.get(name) if isinstance(row, dict) else None
+
+        return get_of_entity
 
     def get(scope: Scope) -> Any:
         value = scope.get(root, _NOTHING)

@@ -149,21 +149,34 @@ class Template:
     def __init__(self, parts: list[Part]) -> None:
         self.parts = parts
         self._parts = [part if isinstance(part, str) else _value(part) for part in parts]
-        self._form = ""  # where its values go, see `key`
+        self._form = ""  # where its values go, see `_take_apart`
         # A template that starts with a value may hold a whole URL in it; a literal start keeps it in place.
         self.starts_with_value = bool(parts) and not isinstance(parts[0], str)
 
     def render(self, scope: Scope, escape: Callable[[str], str] | None = None) -> str:
         """Return the text with the values put in, each through `escape`."""
-        if escape is None:
-            return "".join([part if isinstance(part, str) else as_text(part(scope)) for part in self._parts])
-        return "".join([part if isinstance(part, str) else escape(as_text(part(scope))) for part in self._parts])
+        if not self._form:
+            self._take_apart()
+        found: list[str] = []
+        for value_of in self._holes:
+            value = value_of(scope)
+            if type(value) is not str:
+                value = as_text(value)
+            found.append(value if escape is None else escape(value))
+        return self._form % (*found,)
+
+    def _take_apart(self) -> None:
+        """Tell its values from the text around them, once it is used: most templates of a start never are.
+
+        Threads may do so at once: `_form` comes last.
+        """
+        self._holes = [part for part in self._parts if not isinstance(part, str)]
+        self._form = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in self._parts])
 
     def key(self, scope: Scope) -> str | None:
         """Return the text, or None when any value in it is null: half a key would merge strangers."""
         if not self._form:
-            self._form = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in self._parts])
-            self._holes = [part for part in self._parts if not isinstance(part, str)]
+            self._take_apart()
         found: list[str] = []
         for value_of in self._holes:
             value = value_of(scope)
@@ -201,6 +214,8 @@ def _filtered(inner: Evaluator, name: str, arguments: list[Any]) -> Evaluator:
     function = FILTERS[name][0]
     if name in _TAKE_NULL:
         return lambda scope: function(inner(scope), *arguments)
+    if not arguments:
+        return lambda scope: None if (value := inner(scope)) is None else function(value)
     return lambda scope: None if (value := inner(scope)) is None else function(value, *arguments)
 
 

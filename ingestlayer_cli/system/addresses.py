@@ -56,6 +56,8 @@ def is_loopback(host: str) -> bool:
 
 def quote(value: str) -> str:
     """Percent-encode a value for one place inside a URL (RFC 3986, unreserved characters stay)."""
+    if value.isascii() and value.isalnum():
+        return value
     octets = value.encode("utf-8", "replace")
     return "".join([chr(octet) if octet in _URL_SAFE else f"%{octet:02X}" for octet in octets])
 

@@ -154,4 +154,9 @@ def as_moment(moment: datetime, name: str = "") -> Moment:
 
 def moment_of(at: int, name: str = "") -> Moment:
     """Return a time in milliseconds so."""
-    return as_moment(_EPOCH + timedelta(milliseconds=at - at % SECOND), name)
+    return _moment_of(at - at % SECOND, name)
+
+
+@lru_cache(maxsize=64)
+def _moment_of(at: int, name: str) -> Moment:
+    return as_moment(_EPOCH + timedelta(milliseconds=at), name)

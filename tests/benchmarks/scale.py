@@ -133,7 +133,7 @@ def main() -> None:
             print(
                 f"  {count / ours:9,.0f}/s  bare loop {count / bare:9,.0f}/s  ratio {bare / ours:.3f}"
                 f"  peak {peak:.0f} MB, of a tenth of the events {small:.0f} MB"
-                f"  naive script {count / naive:9,.0f}/s  {large:.0f} MB"
+                f"  naive script {count / naive:9,.0f}/s  {large:.0f} MB  ratio to it {naive / ours:.2f}"
             )
         store = project / ".ingestlayer" / "store.db"
         with closing(sqlite3.connect(store)) as connection:

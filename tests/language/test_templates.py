@@ -428,3 +428,9 @@ def test_template_refs_names_every_ref_of_every_hole() -> None:
 def test_a_name_that_is_no_identifier_stands_in_brackets(text: str, said: str) -> None:
     scope = {"event": {}, "entity": {"customer": {"CSM Channel": "#ops"}}, "body": {}, "item": None}
     assert Template(parse(text)).render(scope).replace('": "', '":"') == said
+
+
+def test_a_percent_sign_in_a_template_is_itself() -> None:
+    template = Template(parse("100%s of %d%: $event.a%"))
+    scope: Scope = {"event": {"a": "5%s"}}
+    assert template.key(scope) == template.render(scope) == "100%s of %d%: 5%s%"
