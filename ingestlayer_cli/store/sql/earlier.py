@@ -50,7 +50,7 @@ class SqlEarlier:
             self._connection.executemany(
                 "UPDATE deliveries SET due_at = CASE status WHEN 'retrying' THEN min(due_at, ?) ELSE due_at END,"
                 " rate = coalesce(?, rate) WHERE status IN ('pending', 'retrying') AND lease_until IS NULL"
-                " AND seq BETWEEN ? AND ?",
+                " AND carried_by IS NULL AND seq BETWEEN ? AND ?",
                 [(now, paced, *ends) for ends in spans(queued)],
             )
 

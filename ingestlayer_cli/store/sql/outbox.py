@@ -130,7 +130,7 @@ class SqlOutbox:
         busy = self._rows("SELECT seq FROM lanes WHERE busy_until > ?", now + lease)
         waiting = self._rows(
             "SELECT w.seq, w.status, w.due_at, w.queued_at, w.retry FROM deliveries w INDEXED BY deliveries_waiting"
-            f" WHERE {WAITING} AND w.due_at > ?",
+            f" WHERE {WAITING} AND w.due_at > ? AND w.carried_by IS NULL",
             now,
         )
         due = []

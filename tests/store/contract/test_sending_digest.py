@@ -121,3 +121,17 @@ def test_what_one_call_found_is_held_until_it_is_released(store: Store, other: S
     store.gathering.release(queued, 20, 500)
     first = claimed(other, 20)
     assert (first.id, [item.id for item in other.gathering.gather(first, 20, 10)]) == ("a", ["b"])
+
+
+def test_one_that_failed_before_another_said_it_is_not_sent_itself(store: Store, other: Store) -> None:
+    """It has a time that no pause explains: what a clock that was ahead has written is set right, and that is not."""
+    gathering(store, "a", "b")
+    failed = claimed(store)
+    store.outbox.record(failed, Attempt(110, 0, "retry", "retrying", True, 120, "busy"), "me")
+    carrier = claimed(store, 115)
+    assert (failed.id, carrier.id) == ("a", "b")
+    assert store.gathering.carry(carrier, ["a"], "{}", {}, "me")
+    store.outbox.record(carrier, Attempt(120, 0, "unknown", "unknown", True, 120, "lost"), "me")
+    other.outbox.set_right(130, lambda kind: 0, 100, 100)
+    assert claim(other, 200) is None
+    assert statuses(other) == {"a": ("retrying", "b"), "b": ("unknown", None)}
