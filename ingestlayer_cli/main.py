@@ -139,6 +139,10 @@ def _typer(args: list[str]) -> int:
 
     from .app import command
 
+    if sys.stdout.isatty() and not console.coloured(sys.stdout):
+        from typer import rich_utils
+
+        rich_utils.COLOR_SYSTEM = None  # of its help: NO_COLOR is for Rich but a matter of colours
     try:
         answer = command()(args, prog_name="ingestlayer", standalone_mode=False)
     except TyperException as error:

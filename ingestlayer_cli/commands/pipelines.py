@@ -128,10 +128,9 @@ def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) 
 
 
 def _print(drawn: Any) -> None:
-    from rich.console import Console
-
     from ..render.preview import Trimmed
+    from ..render.screen import screen
 
-    console = Console()
+    console = screen()
     for item in drawn:
         console.print(Trimmed(item))

@@ -131,8 +131,6 @@ def _say_links(result: Document) -> None:
 
 
 def _draw(project: Project, result: Document, arguments: Arguments) -> None:
-    from rich.console import Console
-
     from ..render.preview import preview
 
     drawn = preview(result, project.timezone)
@@ -144,7 +142,9 @@ def _draw(project: Project, result: Document, arguments: Arguments) -> None:
             text = picture.svg(drawn, title) if flag == "--svg" else picture.html(drawn, title)
             _write(arguments.options[flag], text, flag)
     if not (arguments.on("--quiet") or arguments.on("--svg") or arguments.on("--html")):
-        Console().print(*drawn, sep="\n")
+        from ..render.screen import screen
+
+        screen().print(*drawn, sep="\n")
 
 
 def _write(path: str, text: str, flag: str) -> None:

@@ -43,9 +43,8 @@ def _show(name: str, json: bool) -> int:
     import textwrap
     from shutil import get_terminal_size
 
-    from rich.console import Console
-
     from ..render.preview import preview as drawn
+    from ..render.screen import screen
 
     say(recipe.title, "bold")
     for line in textwrap.wrap(recipe.description, get_terminal_size().columns):
@@ -54,7 +53,7 @@ def _show(name: str, json: bool) -> int:
     for file in recipe.document()["files"]:
         say(f"  {file}")
     say("")
-    Console().print(*drawn(preview), sep="\n")
+    screen().print(*drawn(preview), sep="\n")
     say("")
     note(f"to start from it:     ingestlayer init --recipe {name}")
     note(f"in a project:         ingestlayer init --recipe {name} --add")

@@ -58,11 +58,10 @@ def _nothing(kind: str, target: str, body: dict[str, Any]) -> None:
 
 def as_drawn(kind: str, target: str, body: dict[str, Any]) -> str:
     """Return one message as it would look where it goes."""
-    from rich.console import Console
-
     from ..render.message import message
+    from ..render.screen import screen
 
-    console = Console()
+    console = screen()
     with console.capture() as drawn:
         console.print(message(kind, target, body))
     return drawn.get()

@@ -64,7 +64,7 @@ def _watch(json: bool) -> int:
 
     from ..operations.status import status as look
     from ..system.clock import Clock
-    from ..system.console import lost, safe, say_json_line
+    from ..system.console import coloured, lost, safe, say_json_line
     from ..system.errors import UsageError
     from . import settings
 
@@ -76,18 +76,24 @@ def _watch(json: bool) -> int:
         return 0
     if not sys.stdout.isatty():
         raise UsageError("--watch draws on a terminal", "with --json it writes a document a line")
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
+    from ..render.screen import screen
     from ..render.status import lines
 
-    console = Console()
+    console = screen()
 
     def page() -> Group:
         found = lines(look(settings.project, clock), console.width)
         return Group(*(Text(safe(text), style, overflow="fold") for text, style in found))
 
+    if not coloured(sys.stdout):  # nor may it draw over itself
+        while lost(sys.stdout) is None:
+            console.print(page())
+            time.sleep(SECONDS)
+        return 0
     with Live(page(), console=console, auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(SECONDS)

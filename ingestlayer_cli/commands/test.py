@@ -74,12 +74,11 @@ def _report(path: str, outcomes: list[Any], seconds: list[float]) -> None:
 
 def _draw(outcomes: list[Any], quiet: bool) -> None:
     """Print a line a test, then what the failed ones have to say; of a quiet call these alone."""
-    from rich.console import Console
-
     from ..render.preview import Trimmed
+    from ..render.screen import screen
     from ..render.testing import failed, listed
 
-    console = Console()
+    console = screen()
     if not quiet:
         for drawn in listed(outcomes):
             console.print(Trimmed(drawn))

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 
 from ingestlayer_cli.entities.table import Place
+from ingestlayer_cli.system.console import draw_over
 from ingestlayer_cli.system.errors import count_of
 
 from ..system.typed import TYPE_CHECKING, TypeVar
@@ -171,16 +172,11 @@ def with_progress(name: str, keyed: Iterable[Item]) -> Iterator[Item]:
         for count, item in enumerate(keyed):
             if count % COUNT_EVERY == 0 and monotonic() - began > SHOW_AFTER:
                 shown = True
-                _draw(f"\rReading {name}: {count_of(count, 'record')}")
+                draw_over(f"Reading {name}: {count_of(count, 'record')}")
             yield item
     finally:
         if shown:
-            _draw("\r\x1b[K")
-
-
-def _draw(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
+            draw_over()
 
 
 def _stored(key: str) -> bytes:

@@ -3,6 +3,7 @@
 A standard stream that is closed or full stops no command, and changes no exit code.
 """
 
+import codecs
 import errno
 import io
 import json
@@ -17,6 +18,7 @@ from .typed import Any, BinaryIO, TextIO, TypeVar
 
 T = TypeVar("T")
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+_LACKING = "ingestlayer"  # the name of what stands for what an encoding lacks
 _hushed = False
 
 
@@ -46,7 +48,8 @@ class _Stream(io.FileIO):
 
 
 def prepare() -> None:
-    """Let no stream stop the program, whatever it is connected to; what an encoding lacks becomes a question mark."""
+    """Let no stream stop the program, whatever it is connected to; what an encoding lacks has a twin."""
+    codecs.register_error(_LACKING, _twin)
     hush(False)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
@@ -62,7 +65,22 @@ def prepare() -> None:
 
 
 def _text(raw: _Stream, encoding: str, by_line: bool) -> TextIO:
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "replace", line_buffering=by_line)
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, _LACKING, line_buffering=by_line)
+
+
+def _twin(error: UnicodeError) -> tuple[str | bytes, int]:
+    from .terminal import twin
+
+    return twin(error)
+
+
+def shows(text: str) -> bool:
+    """Say whether stdout has all characters of a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_ours_to_replace(stream: TextIO, number: int) -> bool:
@@ -207,6 +225,20 @@ def note_traceback(error: Exception) -> None:
         note(line)
 
 
+_drawn = 0  # characters of the line that is drawn over
+
+
+def draw_over(text: str = "") -> None:
+    """Draw a line of progress on stderr in place of the one before; without a text there is none any more.
+
+    By blanks: a terminal may take nothing that begins with Escape.
+    """
+    global _drawn
+    sys.stderr.write(f"\r{text:{_drawn}}" if text else f"\r{'':{_drawn}}\r")
+    sys.stderr.flush()
+    _drawn = len(text)
+
+
 class Progress:
     """A line on stderr that is drawn over; only on a terminal, only after a second."""
 
@@ -220,9 +252,8 @@ class Progress:
         if self._on and now - self._started > 1 and now - self._drawn > 0.1:
             self._drawn = now
             rate = count / (now - self._started)
-            sys.stderr.write(f"\r\x1b[K{count_of(count, *self._nouns)} · {rate:,.0f}/s")
-            sys.stderr.flush()
+            draw_over(f"{count_of(count, *self._nouns)} · {rate:,.0f}/s")
 
     def end(self) -> None:
         if self._on and self._drawn > self._started:
-            sys.stderr.write("\r\x1b[K")
+            draw_over()

@@ -61,6 +61,11 @@ class Terminal:
         return self._process.poll() is None
 
     @property
+    def raw(self) -> str:
+        """All that was sent to the terminal."""
+        return self._seen
+
+    @property
     def text(self) -> str:
         """All that was on the screen, without colours."""
         return _ESCAPES.sub("", self._seen).replace("\r\n", "\n")

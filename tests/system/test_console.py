@@ -225,13 +225,9 @@ def test_an_export_is_taken_back_whole(named: Folder, made: Any, encoding: str) 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_what_a_shell_completes_is_utf8(project: Folder, encoding: str) -> None:
     project.declare("shop.sold", f'[fields]\ncity = {{ enum = ["{NAME}"] }}\n')
-    env = {
-        "_INGESTLAYER_COMPLETE": "complete_bash",
-        "COMP_WORDS": "ingestlayer emit shop.sold --city Z",
-        "COMP_CWORD": "4",
-        **ENCODINGS[encoding],
-    }
-    assert run(project.root, '"$@"', env=env).out.strip() == NAME
+    env = {"_INGESTLAYER_COMPLETE": "zsh", **ENCODINGS[encoding]}
+    out = run(project.root, '"$@"', "emit", "shop.sold", "--city", "Z", env=env).out
+    assert out.split("\0")[1] == NAME
 
 
 def test_words_for_people_lose_only_what_their_terminal_has_not(named: Folder) -> None:

@@ -9,7 +9,8 @@ from rich.emoji import Emoji
 from rich.style import Style
 from rich.text import Text
 
-from ...system.terminal import clean, is_harmless
+from ...system.console import shows
+from ...system.terminal import clean, is_harmless, of_one_width
 from ...system.typed import NamedTuple
 from .text import INERT
 
@@ -105,7 +106,9 @@ def _reference(inside: str, style: Style) -> Span:
 
 
 def emoji(text: str) -> str:
-    return Emoji.replace(re.sub(r":large_(?=(green|yellow|orange|purple|brown)_circle:)", ":", text))
+    """The text with its emoji, as far as the terminal has them."""
+    drawn = Emoji.replace(re.sub(r":large_(?=(green|yellow|orange|purple|brown)_circle:)", ":", text))
+    return of_one_width(drawn) if drawn == text or shows(drawn) else text
 
 
 def blank(style: Style = PLAIN) -> Text:

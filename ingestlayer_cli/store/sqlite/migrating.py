@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
+from ...system.console import draw_over
 from ...system.errors import StoreError
 from ..sql.names import key_hash
 from .connection import BUSY_SECONDS, version_of
@@ -52,8 +53,7 @@ def _telling(connection: sqlite3.Connection, words: str) -> Iterator[None]:
         seconds = time.monotonic() - started
         if seconds > SHOW_AFTER:
             shown = True
-            sys.stderr.write(f"\r{words}: {seconds:.0f} s")
-            sys.stderr.flush()
+            draw_over(f"{words}: {seconds:.0f} s")
 
     connection.set_progress_handler(tell, STEPS)
     try:
@@ -61,8 +61,7 @@ def _telling(connection: sqlite3.Connection, words: str) -> Iterator[None]:
     finally:
         connection.set_progress_handler(None, 0)
         if shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            draw_over()
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
