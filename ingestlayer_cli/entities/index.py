@@ -13,8 +13,7 @@ from functools import cache
 from ingestlayer_cli.entities.table import Place
 from ingestlayer_cli.system.console import draw_over
 from ingestlayer_cli.system.errors import count_of
-
-from ..system.typed import TYPE_CHECKING, TypeVar
+from ingestlayer_cli.system.typed import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
