@@ -8,7 +8,7 @@ from . import __version__
 from .commands import (
     backtest,
     capture,
-    deliver,
+    deliver_command,
     deliveries,
     doctor,
     entities,
@@ -107,7 +107,7 @@ def check(ctx: typer.Context) -> int:
 
 app.command("backtest")(backtest.backtest)
 app.command("capture")(capture.capture)
-app.command("deliver")(deliver.deliver)
+app.command("deliver")(deliver_command.deliver)
 app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)
 app.command("init")(init.init)

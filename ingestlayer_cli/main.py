@@ -1,7 +1,7 @@
 """The entry point and the one error boundary.
 
-cron starts `emit` and `check` thousands of times a day: their arguments are read here without Typer (30 ms). Everything
-else, and every `--help`, goes through the Typer app.
+cron starts `emit`, `check` and `deliver` thousands of times a day: their arguments are read without Typer (30 ms).
+Everything else, and every `--help`, goes through the Typer app.
 """
 
 import gc
@@ -113,6 +113,11 @@ def _dispatch(args: list[str]) -> int:
         else:
             from .commands.preview import run as command
         return command(settings, rest[1:])
+    if rest and rest[0] == "deliver":
+        from .commands.deliver import run as deliver
+
+        if (code := deliver(rest[1:])) is not None:
+            return code
     if not rest:
         from .commands.start import run as start
 

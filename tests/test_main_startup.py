@@ -70,6 +70,12 @@ def test_the_first_emit_after_an_edit_checks_the_files_with_pydantic(warm: Folde
     assert "pydantic" in loaded(warm, "emit", USAGE, *ACME, "--metric", "seats", "--no-deliver", "--json")
 
 
+def test_a_deliver_as_cron_has_it_loads_nothing_heavy(warm: Folder) -> None:
+    assert warm.run("deliver", "-q").code == 0
+    assert loaded(warm, "deliver", "-q", "--log", "deliver.log") & HEAVY == set()
+    assert loaded(warm, "deliver", "--json") & HEAVY == set()
+
+
 def test_a_posted_message_loads_what_one_message_needs(posting: Posting) -> None:
     event = (
         "emit",

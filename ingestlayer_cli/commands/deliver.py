@@ -1,27 +1,38 @@
 """`deliver`: send what waits in the outbox."""
 
 import signal
-from typing import Annotated, Any
-
-import typer
 
 from ..system.errors import count_of
-from .options import MOST, Json, LogFile, Quiet
+from ..system.typed import Any
 
 
-def deliver(
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and send whatever falls due.")] = False,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, max=MOST, help="Send at most so many.")] = None,
-    pipeline: Annotated[str | None, typer.Option("--pipeline", metavar="NAME", help="Of this pipeline only.")] = None,
-    channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="To this channel only.")] = None,
-    log: LogFile = None,
-    json: Json = False,
-    quiet: Quiet = False,
+def run(args: list[str]) -> int | None:
+    """Run `deliver` as cron does, with -q, --json and --log alone; None where there are others, which Typer reads."""
+    given: dict[str, Any] = {}
+    rest = iter(args)
+    for word in rest:
+        if word in _SWITCHES:
+            given[_SWITCHES[word]] = True
+        elif word == "--log" and (file := next(rest, "-"))[:1] != "-":
+            given["log"] = file
+        else:
+            return None
+    return send(**given)
+
+
+_SWITCHES = {"--json": "json", "--quiet": "quiet", "-q": "quiet"}
+
+
+def send(
+    watch: bool = False,
+    limit: int | None = None,
+    pipeline: str | None = None,
+    channel: str | None = None,
+    log: str | None = None,
+    json: bool = False,
+    quiet: bool = False,
 ) -> int:
-    """Send everything that is due, once: retries, and what could not be sent before; runs that failed are run again.
-
-    What may or may not have arrived is looked up in the channel's history.
-    """
+    """Send what is due, and tell of it; return the exit code."""
     from contextlib import closing
 
     from ..engine import flow
@@ -34,7 +45,6 @@ def deliver(
     from ..system.errors import IngestlayerError
     from ..system.log import Log
     from . import note_unheard, settings
-    from .deliveries import check_known
     from .show import drawing, note_unsent
 
     progress = Progress("delivery", quiet or json, many="deliveries")
@@ -97,8 +107,11 @@ def deliver(
     first = opened(Runtime(_project(quiet), show=drawing(json or quiet)))
     with closing(Watch(first, renewed, troubled, after)) as rounds:
         runtime, wanted = rounds.runtime, Wanted(pipeline=pipeline, target=channel)
-        if doubt := check_known(runtime, pipeline, channel):
-            note(f"warning: {doubt}", "yellow")
+        if pipeline is not None or channel is not None:
+            from .deliveries import check_known
+
+            if doubt := check_known(runtime, pipeline, channel):
+                note(f"warning: {doubt}", "yellow")
         # SIGTERM, as from systemd: the messages in hand are finished, then the process ends.
         before = signal.signal(signal.SIGTERM, lambda *_: rounds.stop())
         try:
