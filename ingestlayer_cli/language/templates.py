@@ -158,8 +158,8 @@ class Template:
         if not self._form:
             self._take_apart()
         found: list[str] = []
-        for value_of in self._holes:
-            value = value_of(scope)
+        for name, value_of in self._holes:
+            value = value_of(scope) if name is None else scope["event"].get(name)
             if type(value) is not str:
                 value = as_text(value)
             found.append(value if escape is None else escape(value))
@@ -170,7 +170,12 @@ class Template:
 
         Threads may do so at once: `_form` comes last.
         """
-        self._holes = [part for part in self._parts if not isinstance(part, str)]
+        # Fields of the event have their names: most values are such, and to call for each takes longer than to look.
+        self._holes = [
+            (_field(part), value_of)
+            for part, value_of in zip(self.parts, self._parts, strict=True)
+            if not isinstance(part, str) and not isinstance(value_of, str)
+        ]
         self._form = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in self._parts])
 
     def key(self, scope: Scope) -> str | None:
@@ -178,8 +183,8 @@ class Template:
         if not self._form:
             self._take_apart()
         found: list[str] = []
-        for value_of in self._holes:
-            value = value_of(scope)
+        for name, value_of in self._holes:
+            value = value_of(scope) if name is None else scope["event"].get(name)
             if type(value) is not str:
                 if value is None:
                     return None
@@ -201,6 +206,12 @@ def substitute(data: Any, scope: Scope) -> Any:
     if isinstance(data, dict):
         return {name: substitute(value, scope) for name, value in data.items()}
     return [substitute(value, scope) for value in data] if isinstance(data, list) else data
+
+
+def _field(part: dict[str, Any]) -> str | None:
+    """Return the name of the field of the event that a value is, and nothing beside; None for any other."""
+    kind, *path = part["node"]
+    return path[0][1] if kind == "ref" and path[0][0] == "event" and len(path[0]) == 2 and not part["filters"] else None
 
 
 def _value(part: dict[str, Any]) -> Evaluator:
