@@ -52,6 +52,11 @@ class CheckOptions(NamedTuple):
     baseline: bool = False
     wait: int = tally.WAIT
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is no run that tells all that there is to tell."""
+        return self.dry_run or self.baseline or self.only is not None
+
 
 def check(runtime: Runtime, data: dict[str, Any], options: CheckOptions | None = None) -> Document:
     """Run one compiled check.
@@ -61,11 +66,24 @@ def check(runtime: Runtime, data: dict[str, Any], options: CheckOptions | None =
     try:
         return _checked(runtime, data, options or CheckOptions())
     except AwayError as error:
-        if runtime.project.has_spool:
-            error.exit_code = Exit.WAITING
-            hint = "nothing of the source is lost: what has reached a level by then is told by the next run"
-            error.hint = f"{error.hint}; {hint}"
-        raise
+        chosen = options or CheckOptions()
+        if not runtime.project.has_spool or chosen.is_partial or data["source"] == "-":  # that is read once
+            raise
+        return _kept(runtime, data, error)
+
+
+def _kept(runtime: Runtime, data: dict[str, Any], error: AwayError) -> Document:
+    """Keep on this machine what is at a level, to be judged by the next run that reaches the store."""
+    from .kept import keep
+
+    number = keep(runtime, data)
+    rows = count_of(number, "row at a level is", "rows at a level are")
+    error.exit_code = Exit.WAITING
+    error.hint = f"{rows} kept on this machine; the next run that reaches the store judges them first; {error.hint}"
+    result = Document(check=data["name"], **error.document(), kept=number, stale=None)
+    result.update(runs=tally.no_runs(), unfinished=0, retry_at=None)
+    result.exit_codes = [error.exit_code]
+    return result
 
 
 def _checked(runtime: Runtime, data: dict[str, Any], options: CheckOptions) -> Document:
@@ -99,20 +117,26 @@ def _counted(result: Document) -> dict[str, int]:
 
 
 class _Check:
-    def __init__(self, runtime: Runtime, data: dict[str, Any], options: CheckOptions) -> None:
+    def __init__(self, runtime: Runtime, data: dict[str, Any], options: CheckOptions, at: int | None = None) -> None:
+        """`at`: when its rows were read, unless that is to be now."""
         self.runtime = runtime
         self.data = data
         self.options = options
         self.name: str = data["name"]
         self.source = f"check:{self.name}"  # of its events
-        self.now = runtime.clock.now()
+        self.now = runtime.clock.now() if at is None else at
         self.levels = Levels(data, self.now)
         self.judge = Judge(data, options.only)
         self.report = Report(data, self.judge, options.decided is not None)
+        self.earlier: list[Settled] = []  # what was told of rows that were kept
+        self.queued: list[Queued] = []  # of these
         self.admitted: dict[str, tuple[Raw, Event, str]] = {}  # the events that are foreseen, by the key of their row
 
     def run(self) -> Document:
-        source = None
+        if not self.options.is_partial:
+            from .kept import hand_over
+
+            hand_over(self.runtime, self.name, self._judge_kept)
         try:
             source = source_of(self.runtime.project.root, self.data)
             candidates = self._read(source)
@@ -123,6 +147,17 @@ class _Check:
         if self.options.decided is not None and not self.options.dry_run:
             self.options.decided(self.report.decisions())
         return result
+
+    def _judge_kept(self, at: int, rows: list[Judged]) -> None:
+        """Judge what was at a level while the store was out of reach, by what its keys hold by now."""
+        earlier = _Check(self.runtime, self.data, self.options, at)
+
+        def work(transaction: "Transaction") -> list[Settled]:
+            return [settled for row in rows if (settled := earlier._accept(transaction, row)) is not None]
+
+        done, queued = transact(self.runtime, Foreseen(), work)
+        self.earlier += [settled for settled in done if settled.state in ("emitted", "refused")]
+        self.queued.append(queued)
 
     # Reading ------------------------------------------------------------------------------------------
 
@@ -189,7 +224,7 @@ class _Check:
         (done, known_since, stale), queued = transact(self.runtime, foresee(self.runtime, events), work)
         self._note_stale(result, stale)
         again = self._run_again(result)
-        for settled in done:
+        for settled in (*self.earlier, *done):
             self.report.add(result, settled)
         if known_since is not None:
             result["problems_known_since"] = format_time(known_since)
@@ -197,8 +232,11 @@ class _Check:
         return self.report.finished(result)
 
     def _run_again(self, result: Document) -> Queued:
-        """Run again what failed of the events of this check, where that is due; return what it queued."""
-        queued: list[Queued] = []
+        """Run again what failed of the events of this check, where that is due; return what it queued.
+
+        And what was queued of rows that were kept.
+        """
+        queued = [*self.queued]
         if self.runtime.store.has_unfinished():
             from ..engine.unfinished import run_due
 

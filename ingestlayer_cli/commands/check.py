@@ -50,13 +50,14 @@ def run(settings: Settings, args: list[str]) -> Exit:
             results.append(result)
             if not as_json:
                 say_result(data, result, options, quiet)
-        if options.deliver and not options.dry_run:
+        is_away = any("kept" in result for result in results)
+        if options.deliver and not options.dry_run and not is_away:
             earlier = send_due(runtime, started, runtime.clock.now() + options.wait, is_patient=True)
-        if not options.dry_run and options.only is None and runtime.project.hears_of_itself:
+        if not options.dry_run and options.only is None and not is_away and runtime.project.hears_of_itself:
             from ..operations.alerts import tell_and_send
 
             earlier.hints += tell_and_send(runtime, options.wait if options.deliver else None)
-        if quiet and not as_json:
+        if quiet and not as_json and not is_away:
             note_unsent(runtime, sum(result.get("deliveries", {}).get("shown", 0) for result in results))
         unheard = runtime.heart_faults()
     if as_json:

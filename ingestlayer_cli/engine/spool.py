@@ -30,6 +30,11 @@ def path_of(project: "Project") -> str:
     return os.path.join(project.home, FILE)
 
 
+def path_of_check(project: "Project", name: str) -> str:
+    """Return where the rows of a check are kept, which the next run of it judges."""
+    return os.path.join(project.home, "checks", f"{name}.db")
+
+
 def keep(runtime: "Runtime", events: Sequence[tuple[Event, str]], error: "AwayError") -> None:
     """Keep accepted events, each with its payload as JSON; the error where that is not wanted, or not possible."""
     if not runtime.project.has_spool:
@@ -57,6 +62,14 @@ def kept(project: "Project") -> tuple[int, int | None]:
     if is_file(project.store_path):
         return 0, None
     return open_spool(path_of(project)).count()
+
+
+def kept_of_checks(project: "Project") -> list[tuple[str, int, int | None]]:
+    """Return the checks with rows that are kept on this machine, how many, and since when."""
+    if is_file(project.store_path):
+        return []
+    found = [(name, *open_spool(path_of_check(project, name)).count()) for name in project.checks]
+    return [(name, rows, since) for name, rows, since in found if rows]
 
 
 def hand_over(runtime: "Runtime") -> int:

@@ -28,7 +28,10 @@ class Away:
         self._patch = monkeypatch
         self._address = os.environ["DATABASE_URL"]
         assert emit(posting, 0)["status"] == "accepted"
-        monkeypatch.setenv("DATABASE_URL", re.sub(r":\d+/", ":1/", self._address))
+        self.go()
+
+    def go(self) -> None:
+        self._patch.setenv("DATABASE_URL", re.sub(r":\d+/", ":1/", self._address))
 
     def back(self) -> None:
         self._patch.setenv("DATABASE_URL", self._address)
@@ -85,11 +88,36 @@ def test_status_counts_what_is_kept(away: Away) -> None:
     assert "1 event is kept on this machine" in here(away.posting.root, "status").out
 
 
-def test_a_check_tells_later_what_it_could_not_judge(away: Away, slack: SlackStandin) -> None:
+def checked(away: Away, used: int) -> Result:
+    away.posting.write("usage.csv", f"customer_id,metric,limit,used,plan\nc7,seats,100,{used},alerts\n")
+    return here(away.posting.root, "check", "--json")
+
+
+@pytest.fixture
+def checks(away: Away) -> Away:
     settings = (away.posting.root / "ingestlayer.toml").read_text()
     away.posting.write("ingestlayer.toml", settings + CHECK)
-    away.posting.write("usage.csv", "customer_id,metric,limit,used,plan\nc7,seats,100,120,alerts\n")
-    assert here(away.posting.root, "check").code == 75
-    away.back()
-    assert here(away.posting.root, "check").code == 0
+    return away
+
+
+def test_what_reached_a_level_meanwhile_is_told_though_it_has_fallen_since(checks: Away, slack: SlackStandin) -> None:
+    for _ in range(2):
+        kept = checked(checks, 120)
+        assert (kept.code, kept.json["checks"][0]["kept"]) == (75, 1)
+    assert "kept on this machine" in kept.json["checks"][0]["error"]["hint"]
+    assert "1 row at a level is kept on this machine for the check quota" in here(checks.posting.root, "status").out
+    checks.back()
+    told = checked(checks, 20)
+    assert (told.code, told.json["checks"][0]["emitted"]) == (0, 1)
+    assert checked(checks, 120).json["checks"][0]["emitted"] == 0
+    assert posted(slack) == ["c0", "c7"]
+
+
+def test_a_level_that_was_known_before_is_not_told_again(checks: Away, slack: SlackStandin) -> None:
+    checks.back()
+    assert checked(checks, 120).json["checks"][0]["emitted"] == 1
+    checks.go()
+    assert checked(checks, 130).code == 75
+    checks.back()
+    assert checked(checks, 130).json["checks"][0]["emitted"] == 0
     assert posted(slack) == ["c0", "c7"]

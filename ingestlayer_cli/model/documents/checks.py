@@ -104,10 +104,11 @@ class StaleDocument(TypedDict):
 
 
 class FailedCheckDocument(TypedDict):
-    """A check whose source failed."""
+    """A check whose source failed, or whose store is out of reach."""
 
     check: str
     error: Failing
+    kept: NotRequired[int]  # rows at a level that are kept on this machine: the store is out of reach
     stale: StaleDocument | None
     runs: RunCounts
     unfinished: int

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...engine.records import DELIVERS, MACHINES
 from ...engine.refusing import RULES
-from ...engine.spool import kept
+from ...engine.spool import kept, kept_of_checks
 from ...project import Project
 from ...store.opening import is_file
 from ...system.clock import DAY, MINUTE, format_time
@@ -67,6 +67,16 @@ def _kept(project: Project) -> Iterator[Symptom]:
             since=since,
             hint=hint,
             command="ingestlayer deliver",
+        )
+    for name, rows, at in kept_of_checks(project):
+        those = count_of(rows, "row at a level is", "rows at a level are")
+        words = f"{those} kept on this machine for the check {name}"
+        yield trouble(
+            *("store", "warning", "events_kept", name, words),
+            why="the store was out of reach",
+            since=at,
+            hint="the next run of it that reaches the store judges what is kept",
+            command=f"ingestlayer check {name}",
         )
 
 
