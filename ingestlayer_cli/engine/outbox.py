@@ -20,24 +20,23 @@ from ..model.sending import (
     Recheck,
     Result,
 )
-from ..store.contract.sending import ARRIVED, AT_ONCE, GIVEN_UP, Attempt, Claimed, Doubtful, Wanted
+from ..store.contract.sending import ARRIVED, GIVEN_UP, Attempt, Claimed, Doubtful, Wanted
 from ..system.clock import DAY, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
 from ..system.typed import TYPE_CHECKING, NamedTuple
-from .attempts import CURVE, LONGEST, by_hand, by_look, judged, outside_hours, sent_again
+from .attempts import CURVE, LONGEST, by_hand, by_look, judged, sent_again
 from .connections import Connections, account_of
 from .in_hand import WORKERS, InHand
 
 if TYPE_CHECKING:
     from ..store.contract.protocols import Store
-    from ..store.contract.sending import Gathered
 
 LEASE = MINUTE  # milliseconds; a sending takes at most a connection's and a read's time-out
 REQUEST = 15 * SECOND  # what one request of it may take: none is begun when less of the lease is left
 WINDOW = MINUTE  # how long after it was sent a message may still turn up in the channel's history
 LOOK_AGAIN = 10_000  # between two looks of one process into a channel's history
 PATIENCE = MINUTE  # a channel that is held for longer is left to the next call
-JUDGING = 15  # seconds that the messages which are to be one are judged again for
+CHOSEN = frozenset(("hours", "digest", "recheck"))  # in the directions of what does not go as it comes
 NAP = 250  # milliseconds; the longest sleep before a stop is noticed
 LOOK = 50  # and before a channel that another process has in hand is looked at again
 FIRST = 1_000  # how long the others wait for the first answer of a connection
@@ -157,10 +156,12 @@ class Outbox:
         has waited and is not so any more.
         """
         at = self._clock.now()
-        chosen = claimed if AT_ONCE in claimed.directions else self._chosen(claimed, at, said)
-        if chosen is None:
-            return False
-        claimed = chosen
+        rate = self.connections.budget(claimed.destination, claimed.target)
+        if rate or not CHOSEN.isdisjoint(claimed.directions):
+            chosen = self._choosing(claimed, rate, at, said)
+            if chosen is None:
+                return False
+            claimed = chosen
         outgoing = self._outgoing(claimed)
         if self.connections.of(claimed.destination).is_drawn:
             self._record(claimed, self._deliver(claimed, outgoing), at, said)
@@ -169,64 +170,12 @@ class Outbox:
             in_hand.add(claimed, at, lambda: self._deliver(claimed, outgoing))
         return True
 
-    def _chosen(self, claimed: Claimed, at: int, said: Said | None) -> Claimed | None:
+    def _choosing(self, claimed: Claimed, rate: str | None, at: int, said: Said | None) -> Claimed | None:
         """Return a claimed delivery as it is sent now, maybe for others too; None where it is not."""
-        if (later := outside_hours(claimed.directions, at)) is not None:
-            self._stored.record(claimed, later, self._owner)
-            return None
-        if "recheck" in claimed.directions and (gone := self._gone(claimed, at)) is not None:
-            self._stored.record(claimed, gone, self._owner)
-            if said is not None:
-                said(claimed, gone)
-            return None
-        still = self._still(claimed, at, said)
-        if claimed.thread is None and (rate := self.connections.budget(claimed.destination, claimed.target)):
-            from .flood import within
+        from .choosing import Choosing
 
-            found = within(self._store.gathering, claimed, rate, at, self._owner, still, self._zone(claimed))
-            if isinstance(found, Attempt):
-                self._stored.record(claimed, found, self._owner)
-                return None
-            claimed = found
-        if "digest" in claimed.directions and not claimed.held_back:
-            from .gathering import gathered
-
-            claimed = gathered(self._store.gathering, claimed, at, self._owner, still)
-        return claimed
-
-    def _zone(self, claimed: Claimed) -> str:
-        return self.connections.of(claimed.destination).zone
-
-    def _gone(self, row: "Claimed | Gathered", now: int) -> Attempt | None:
-        """Judge again what has waited; return what ends it where it is not so any more."""
-        if self._recheck is None:
-            return None
-        holds, words = self._recheck(row.id, row.directions, now)
-        if holds and words:
-            self._notes[row.id] = words
-        return None if holds else Attempt(now, 0, "dropped", "dropped", False, now, words)
-
-    def _still(self, claimed: Claimed, now: int, said: Said | None) -> "Callable[[list[Gathered]], list[Gathered]]":
-        """Return what chooses, of messages that would be one with a claimed one, those that are still so.
-
-        The others are dropped. What there is no time to judge is not chosen: it is another message.
-        """
-        ends = monotonic() + JUDGING
-
-        def chosen(rows: "list[Gathered]") -> "list[Gathered]":
-            left = []
-            for row in rows:
-                if "recheck" not in row.directions:
-                    left.append(row)
-                elif monotonic() > ends:
-                    break
-                elif (gone := self._gone(row, now)) is None:
-                    left.append(row)
-                elif self._store.gathering.drop(row, gone, self._owner) and said is not None:
-                    said(claimed._replace(id=row.id), gone)
-            return left
-
-        return chosen
+        choosing = Choosing(self._store, self._owner, self._recheck, self._notes)
+        return choosing.chosen(claimed, rate, self.connections.of(claimed.destination).zone, at, said)
 
     def _over(self, sent: int, limit: int | None) -> bool:
         return self.stopped or (limit is not None and sent >= limit)
