@@ -142,18 +142,33 @@ def keep_run(
     for item in run.upserts:
         transaction.upsert(item)
     for message in run.messages:
-        due_at = max(now if due is None else next(due), run.not_before or 0)
-        if "digest" in message.directions:
-            from .gathering import goes_at
-
-            due_at = goes_at(message.directions["digest"], due_at)
-        if "hours" in message.directions:
-            from ..system.hours import opens_at
-
-            due_at = opens_at(message.directions["hours"], due_at) or due_at
+        due_at = due_of(message, max(now if due is None else next(due), run.not_before or 0))
         if held_until is not None and due_at <= now and "digest" in message.directions:
             due_at = held_until  # its window is this call: any other is longer
         transaction.add_delivery(of.id, number, _delivery(run, message, of.received_at, rate), now, due_at)
+
+
+def due_of(message: Message, earliest: int) -> int:
+    """Return when a message goes that may go from a time on: its digest, where it is the first, and its hours say."""
+    due_at = earliest
+    if "digest" in message.directions:
+        from .gathering import goes_at
+
+        due_at = goes_at(message.directions["digest"], due_at)
+    if "hours" in message.directions:
+        from ..system.hours import opens_at
+
+        due_at = opens_at(message.directions["hours"], due_at) or due_at
+    return due_at
+
+
+def digest_of(run: Run, message: Message) -> str | None:
+    """Return the name of the digest that a message waits to be in."""
+    if "digest" not in message.directions:
+        return None
+    from .gathering import name_of
+
+    return name_of(run.pipeline, message.destination, message.target, message.directions["digest"])
 
 
 def _delivery(run: Run, message: Message, at: int, rate: Rate | None) -> NewDelivery:
@@ -163,12 +178,7 @@ def _delivery(run: Run, message: Message, at: int, rate: Rate | None) -> NewDeli
         thread = NewThread(f"{run.pipeline} {message.destination} {message.target}", key, at, directions["window"])
     told = encode(directions) if directions else None
     head = (message.id, run.pipeline, message.destination, message.target, message.body)
-    digest = None
-    if "digest" in directions:
-        from .gathering import name_of
-
-        digest = name_of(run.pipeline, message.destination, message.target, directions["digest"])
-    return NewDelivery(*head, message.retry, told, thread, rate, digest)
+    return NewDelivery(*head, message.retry, told, thread, rate, digest_of(run, message))
 
 
 def window(declaration: Declaration | None) -> int:

@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..engine.accepting import digest_of, due_of
 from ..engine.attempts import outside_hours
 from ..engine.flood import most_and_window
-from ..engine.gathering import goes_at, name_of
 from ..engine.pipeline import Message, Run, is_outside
 from ..model.events import Event
-from ..system.hours import opens_at
 
 Budget = Callable[[str, str], str | None]  # of a connection's label and a target: 20/h
 
@@ -80,12 +79,8 @@ class Timetable:
     # Queueing -----------------------------------------------------------------------------------------
 
     def _add(self, message: Message, run: Run, at: int) -> None:
-        due, digest, told = max(self._now, run.not_before or 0), None, message.directions.get("digest")
-        if told is not None:
-            digest = name_of(run.pipeline, message.destination, message.target, told)
-            due = goes_at(told, due)
-        if "hours" in message.directions:
-            due = opens_at(message.directions["hours"], due) or due
+        told, digest = message.directions.get("digest"), digest_of(run, message)
+        due = due_of(message, max(self._now, run.not_before or 0))
         self._number += 1
         waiting = Waiting(self._number, message, self._now, digest, self._is_reply(message, run, at))
         if told is not None and told["window"] == 0 and due == self._now:

@@ -27,6 +27,10 @@ def _time(value: str) -> str:
     return value
 
 
+def _time_or_now(value: str) -> str:
+    return value if value == "now" else _time(value)
+
+
 def _golden(value: str) -> str:
     if not re.fullmatch(r"[^/\\:][^\\:]*\.json", value) or ".." in value.split("/"):
         raise _problem(f"{as_written(value)} is not the name of a .json file inside the project", 0)
@@ -88,6 +92,10 @@ class Expect(_Strict):
 
         [tests.expect]
         dropped_by = "throttle"
+
+        [tests.expect]
+        waits_until = "2026-11-09T09:00:00+01:00"
+        in_one = 3
     """
 
     channels: list[str] | None = Field(default=None, description="Where the messages go, all of them, in any order.")
@@ -98,6 +106,13 @@ class Expect(_Strict):
         default=None, description="The step that drops the event; or `match`, or `duplicate`."
     )
     messages: Annotated[int, Field(ge=0)] | None = Field(default=None, description="How many messages there are.")
+    waits_until: Annotated[str, AfterValidator(_time_or_now)] | None = Field(
+        default=None,
+        description="When the messages go, RFC 3339: with their digest, in their hours, after a delay; or `now`.",
+    )
+    in_one: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="How many messages the digest says that has one of these, with those of `before`."
+    )
     body: Annotated[str, AfterValidator(_golden)] | None = Field(
         default=None, description="A file that has the whole body; `test --update` writes it."
     )

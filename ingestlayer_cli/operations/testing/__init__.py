@@ -26,7 +26,7 @@ def run(runtime: Runtime, case: Case, update: bool = False) -> CaseOutcome:
     if tested.error is not None:
         return CaseOutcome(case, [Failure("run", "a run without an error", tested.error.message)], preview)
     bodies = [json.loads(message.body) for message in tested.messages]
-    failures = list(compared(case.data["expect"], tested, bodies))
+    failures = list(compared(case.data["expect"], tested, bodies, surroundings.waits(event, tested)))
     golden = None
     if name := case.data["expect"].get("body"):
         got = goldens.pretty(bodies[0] if len(bodies) == 1 else bodies)

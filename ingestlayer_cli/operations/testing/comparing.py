@@ -6,10 +6,12 @@ from typing import Any
 
 from ...engine.pipeline import Run
 from ...model import families
+from ...system.clock import format_time, parse_time
 from .cases import Failure
+from .surroundings import Waits
 
 
-def compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]]) -> Iterator[Failure]:
+def compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]], waits: Waits) -> Iterator[Failure]:
     """Yield what is not as expected. The order of channels does not count: that of destinations is no promise."""
     members = [families.member("destinations", families.kind_of(message.destination)) for message in tested.messages]
     targets = [message.target for message in tested.messages]
@@ -19,6 +21,7 @@ def compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]]) 
         yield Failure("channels", _listed(expect["channels"]), _listed(channels))
     if "messages" in expect and expect["messages"] != len(targets):
         yield Failure("messages", str(expect["messages"]), count)
+    yield from _compared_waits(expect, waits)
     if "dropped_by" in expect and expect["dropped_by"] != tested.dropped_by:
         yield Failure("dropped_by", expect["dropped_by"], _dropper(tested))
     told = list(zip(members, bodies, strict=True))
@@ -33,6 +36,17 @@ def compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]]) 
             yield Failure("not_contains", f"a message without {words}", "no message")
     if "fields" in expect:
         yield from _compared_fields(expect["fields"], [member.fields(body) for member, body in told])
+
+
+def _compared_waits(expect: dict[str, Any], waits: Waits) -> Iterator[Failure]:
+    if "waits_until" in expect:
+        words = expect["waits_until"]
+        until = waits.now if words == "now" else parse_time(words, waits.now)
+        if waits.until != [until] * max(len(waits.until), 1):
+            told = ["now" if at == waits.now else format_time(at) for at in waits.until]
+            yield Failure("waits_until", "now" if words == "now" else format_time(until), _listed(told))
+    if "in_one" in expect and expect["in_one"] not in waits.together:
+        yield Failure("in_one", str(expect["in_one"]), _listed([str(number) for number in waits.together]))
 
 
 def _dropper(tested: Run) -> str:

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...engine import accepting
 from ...engine.memory import FreshMemory
-from ...engine.pipeline import Pipeline, Run
+from ...engine.pipeline import Message, Pipeline, Run
 from ...engine.runtime import Runtime
 from ...entities.reading.cells import key_text, typed
 from ...entities.table import Row
@@ -78,6 +78,14 @@ def _cell(value: Any, kind: str | None) -> Any:
     return plain if kind is None else typed(plain, kind)
 
 
+class Waits(NamedTuple):
+    """How the messages of an event that came at a time wait: until when, and with how many in one."""
+
+    now: int
+    until: list[int]
+    together: list[int]
+
+
 class Surroundings:
     """All that one test runs in."""
 
@@ -89,6 +97,7 @@ class Surroundings:
         self._memory = FreshMemory()
         self._now = parse_time(case.data.get("now", NOW), 0)
         self._accepted: list[Event] = []
+        self._waiting: list[tuple[str | None, int]] = []  # of earlier messages: their digest, and when they go
 
     def go(self) -> tuple[Event, Run]:
         """Run the earlier events, then the tested one; its number is always 0, so that goldens stay."""
@@ -103,9 +112,28 @@ class Surroundings:
             if earlier.error is not None:
                 raise NotRun(f"before[{index}]", "a run without an error", earlier.error.message)
             self._memory.remember(earlier, event.id)
+            self._waiting += [(accepting.digest_of(earlier, each), at) for each, at in self._due(event, earlier)]
             if earlier.dropped_by != "duplicate":  # which is not accepted, and does not prolong the first one's window
                 self._accepted.append(event)
         return self._run(data.get("event", data), "event", 0)
+
+    def waits(self, event: Event, run: Run) -> Waits:
+        """Return until when each message of a run waits, and how many are one with it, of what came before, too."""
+        due, names = self._due(event, run), [accepting.digest_of(run, message) for message in run.messages]
+        together = [
+            1 if name is None else 1 + self._waiting.count((name, at)) for name, (_, at) in zip(names, due, strict=True)
+        ]
+        return Waits(event.received_at, [at for _, at in due], together)
+
+    def _due(self, event: Event, run: Run) -> list[tuple[Message, int]]:
+        """Return when each message of a run goes: with those that wait to be in one, or first of all."""
+        found = []
+        for message in run.messages:
+            name = accepting.digest_of(run, message)
+            at = accepting.due_of(message, max(event.received_at, run.not_before or 0))
+            ends = [other for of, other in self._waiting if name is not None and of == name]
+            found.append((message, min([at, *(other for other in ends if other > event.received_at)])))
+        return found
 
     def _run(self, given: dict[str, Any], what: str, number: int) -> tuple[Event, Run]:
         try:
