@@ -150,6 +150,11 @@ class Destination(Section):
         return [text for _, text in paths(body)]
 
     @classmethod
+    def lines(cls, body: dict[str, Any]) -> list[str] | None:
+        """Return the words of a message of this kind, a line each, without markup; None of a body that is none."""
+        return None
+
+    @classmethod
     def fields(cls, body: dict[str, Any]) -> dict[str, str]:
         """Return the named values in a body: of data each by its path, `payload.customer_id`."""
         return dict(paths(body))

@@ -138,3 +138,11 @@ def test_two_pipelines_that_call_the_same_one_are_told(project: Folder) -> None:
     pipeline(project, PAGER.format("112"))
     project.write("pipelines/again.toml", 'match = ["usage.over"]\n' + PAGER.format("112"))
     assert "pager 112 gets usage.over from pipelines/again.toml, too" in " ".join(project.here("validate").out.split())
+
+
+def test_a_backtest_compares_its_words_as_it_tells_them(project: Folder) -> None:
+    assert emitted(project, "--no-deliver", "--json").code == 0
+    pipeline(project, PAGER.format("$event.plan").replace("is over", "was over"))
+    told = project.here("backtest", "--diff").out
+    assert "-acme is over" in told
+    assert "+acme was over" in told

@@ -287,6 +287,12 @@ class Slack(Destination):
         return list(texts([body["blocks"], body.get("attachments", [])]))
 
     @classmethod
+    def lines(cls, body: dict[str, Any]) -> list[str] | None:
+        from .reading import lines
+
+        return lines(body)
+
+    @classmethod
     def fields(cls, body: dict[str, Any]) -> dict[str, str]:
         """Return the fields of the message's sections."""
         from .reading import fields

@@ -4,6 +4,7 @@ import html
 from collections.abc import Iterator
 
 from ...system.typed import Any
+from .mrkdwn import plain
 from .text import INERT, undated
 
 # What a reader of the message sees, and where its buttons lead.
@@ -35,3 +36,26 @@ def fields(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         for cell in block.get("fields", ()):
             name, _, value = _read(cell["text"], cell.get("type")).partition("\n")
             yield name.removeprefix("*").removesuffix("*"), value
+
+
+def lines(body: dict[str, Any]) -> list[str] | None:
+    """Return the lines of a message, without its markup; None of a body that has no blocks."""
+    blocks = body.get("blocks")
+    if isinstance(blocks, list) and all(isinstance(block, dict) and "type" in block for block in blocks):
+        return list(_words([blocks, body.get("attachments", [])]))
+    return None
+
+
+def _words(data: Any) -> Iterator[str]:
+    if isinstance(data, list):
+        for item in data:
+            yield from _words(item)
+    elif isinstance(data, dict):
+        text = data.get("text")
+        if isinstance(text, str):
+            yield from (plain(text) if data.get("type") == "mrkdwn" else text).splitlines()
+        for name, value in data.items():
+            if name in ("url", "image_url", "alt_text") and isinstance(value, str):
+                yield f"  {value}"
+            else:
+                yield from _words(value)

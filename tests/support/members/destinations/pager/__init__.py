@@ -78,6 +78,10 @@ class Pager(Destination):
         return [line.upper() for line in body["lines"]]
 
     @classmethod
+    def lines(cls, body: dict[str, Any]) -> list[str] | None:
+        return body["lines"] if body.keys() == {"lines"} else None
+
+    @classmethod
     def fields(cls, body: dict[str, Any]) -> dict[str, str]:
         return {"over": body["lines"][1]}
 
