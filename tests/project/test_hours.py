@@ -1,11 +1,13 @@
 """`[hours.NAME]` and what a destination says of it."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.system.errors import ProjectError
+from tests.support.pipe import Pipe
 
 BUSINESS = '[hours.business]\ndays = "mon-fri"\nfrom = "09:00"\nto = "18:00"\n'
 CALENDAR = """BEGIN:VCALENDAR
@@ -144,3 +146,13 @@ def test_a_webhook_has_no_other_channel(files: Files) -> None:
     files.pipeline('hours = "business"\noutside = "#oncall"\n', 'use = "webhook"\nurl = "https://x.example/"\n')
     (found,) = files.problems()
     assert 'outside must be "wait" or "drop", not "#oncall"' in found
+
+
+def test_hours_that_never_come_are_told(tmp_path: Path) -> None:
+    pipe = Pipe(tmp_path)
+    days = "\n".join(str(date.today() + timedelta(days=number)) for number in range(-8, 1200))
+    pipe.write("off.csv", f"day\n{days}\n")
+    pipe.write("ingestlayer.toml", BUSINESS.replace("\n\n", "\n") + 'holidays = "off.csv"\n')
+    pipe.steps("", destination='hours = "business"', says="x")
+    found = " ".join(pipe.found())
+    assert "hours.business never come: each of their days is a holiday" in found

@@ -27,6 +27,7 @@ def warnings(data: dict[str, Any], workspace: str, connection: Connection) -> It
         ref = dotted(named[0])
         words = f"${ref} may be null or no channel, and then the run fails: give a channel_default"
         yield Remark("channel", words, ref)
+    yield from _of_digest(data.get("digest") or {})
     if connection.name != "webhook":
         return
     words = f'with [{table_of(workspace)}] connection = "webhook"'
@@ -37,6 +38,16 @@ def warnings(data: dict[str, Any], workspace: str, connection: Connection) -> It
             yield Remark(name, f"{words} {name} is left out: an incoming webhook takes none")
     if isinstance(channel[0], str) and channel[0].startswith("@"):
         yield Remark("channel", f"{words} there are no direct messages: it goes to its channel")
+
+
+def _of_digest(table: dict[str, Any]) -> Iterator[Remark]:
+    """Look for a digest that never says what each of its messages would have said."""
+    at_least, at_most = table.get("at_least", 2), table.get("at_most", 50)
+    if at_most < at_least:
+        words = (
+            f"at_most = {at_most} is less than at_least = {at_least}: of every digest some messages are only counted"
+        )
+        yield Remark("digest", words)
 
 
 # Markdown, and what Slack has in its place: https://docs.slack.dev/messaging/formatting-message-text

@@ -6,9 +6,12 @@ from typing import Any
 
 from ...language.expressions import Node, dotted, refs
 from ...model import families
+from ...system.clock import Clock
+from ...system.hours import opens_at
 from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding
+from ..hours import compiled
 from ..match import matches
 from ..positions import Path
 from .outcomes import Domain, can_hold, domain_of, is_always_null
@@ -31,6 +34,16 @@ def of_project(facts: Facts) -> Iterator[Finding]:
             yield finding(facts.sources[FILE].place(("entities", kind)), words, "warning")
     yield from _posted_twice(facts)
     yield from _idle(facts)
+    yield from _closed_hours(facts)
+
+
+def _closed_hours(facts: Facts) -> Iterator[Finding]:
+    """Yield the hours that no day has, for years."""
+    zone = facts.settings.timezone if facts.settings else ""
+    for name, table in facts.settings.hours.items() if facts.settings else ():
+        if opens_at(compiled(name, table, zone), Clock().now()) is None:
+            words = f"hours.{name} never come: each of their days is a holiday; what waits for them goes at any time"
+            yield finding(facts.sources[FILE].place(("hours", name)), words, "warning")
 
 
 def _idle(facts: Facts) -> Iterator[Finding]:
