@@ -12,11 +12,14 @@ from ..system.clock import format_time
 from ..system.console import note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, ProjectError, UsageError, gravest
-from ..system.typed import Any
+from ..system.typed import TYPE_CHECKING, Any, cast
 from ..system.zones import moment_at
 from . import Settings
 from .arguments import PREVIEW, Arguments, parse, read_event
 from .show import note_real
+
+if TYPE_CHECKING:
+    from ..model.documents.events import PreviewDocument
 
 BUILDER = "https://app.slack.com/block-kit-builder"
 
@@ -133,7 +136,7 @@ def _say_links(result: Document) -> None:
 def _draw(project: Project, result: Document, arguments: Arguments) -> None:
     from ..render.preview import preview
 
-    drawn = preview(result, project.timezone)
+    drawn = preview(cast("PreviewDocument", result), project.timezone)
     title = f"ingestlayer preview {result['event']['type']}"
     for flag in ("--svg", "--html"):
         if arguments.on(flag):

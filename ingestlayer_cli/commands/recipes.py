@@ -1,12 +1,13 @@
 """`recipes`: what there is to start from."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from .options import Json
 
 if TYPE_CHECKING:
+    from ..model.documents.events import PreviewDocument
     from ..recipes import Recipe
 
 
@@ -61,7 +62,7 @@ def _show(name: str, json: bool) -> int:
     return 0
 
 
-def _preview(recipe: "Recipe") -> dict[str, object]:
+def _preview(recipe: "Recipe") -> "PreviewDocument":
     """Return the preview of a recipe's example, made in a folder of its own."""
     import tempfile
 
@@ -77,4 +78,4 @@ def _preview(recipe: "Recipe") -> dict[str, object]:
             declaration = runtime.project.declaration(recipe.event)
             example = (declaration.example if declaration else None) or {}
             found, _ = flow.preview(runtime, Raw(recipe.event, example, None, None, "cli"))
-    return dict(found)
+    return cast("PreviewDocument", dict(found))

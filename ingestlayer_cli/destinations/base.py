@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from ..language.conditions import Condition
 from ..language.expressions import Scope
@@ -210,7 +210,7 @@ class Destination(Section):
         raise NotImplementedError
 
 
-def in_thread(directions: dict[str, Any]) -> str:
+def in_thread(directions: Mapping[str, Any]) -> str:
     """Return in words the thread that a message with these directions belongs to."""
     updated = ", whose first message is updated" if directions.get("update") else ""
     return f"in the thread of {directions['thread']}{updated}"

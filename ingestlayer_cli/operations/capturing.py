@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..engine.given import FirstGiven, read_given
 from ..engine.pipeline import Pipeline
@@ -24,6 +24,9 @@ from . import testing
 from .making import in_toml
 from .masking import Masking
 from .testing.cases import Case, CaseOutcome
+
+if TYPE_CHECKING:
+    from ..model.documents.events import MessageDocument
 
 DEPTHS = (0, 1, 2, 4, 8, 16)  # how far back what steps remembered is followed
 MOST = 50  # events before it
@@ -148,7 +151,7 @@ class _One:
                 why = "; ".join(failure.got for failure in outcome.failures)
                 continue
             run = outcome.preview["runs"][0]
-            test["expect"] = _expected(masked, run)
+            test["expect"] = _expected(masked, run["messages"])
             failures = self._run(test).failures
             if not failures:
                 return test, masked, ""
@@ -156,7 +159,7 @@ class _One:
             words = f"then it {masked.words}, and as a test it {now.words}: {now.reason or failures[0].got}"
             why = why or words
         test, masked = self._scene(self._before(1)), self._masked(then)
-        return {**test, "expect": _expected(masked, {"messages": []})}, masked, why
+        return {**test, "expect": _expected(masked, [])}, masked, why
 
     def _masked(self, then: LedTo) -> LedTo:
         """Return where masked events go: a target may be of an event's value."""
@@ -290,15 +293,13 @@ def _left_by(given: FirstGiven) -> set[str]:
     return {id_ for id_ in ids if id_.startswith("evt_")}
 
 
-def _expected(then: LedTo, run: dict[str, Any]) -> dict[str, Any]:
+def _expected(then: LedTo, messages: "list[MessageDocument]") -> dict[str, Any]:
     """Return what a test expects: where its messages go, and of each the first words."""
     if not then.targets:
         return {"dropped_by": then.dropped_by} if then.dropped_by else {"messages": 0}
-    kinds = {
-        row["target"]: families.member("destinations", families.kind_of(row["destination"])) for row in run["messages"]
-    }
+    kinds = {row["target"]: families.member("destinations", families.kind_of(row["destination"])) for row in messages}
     channels = [target for target in then.targets if target not in kinds or kinds[target].redirectable]
     found: dict[str, Any] = {"channels": channels, "messages": len(then.targets)}
-    texts = [kinds[row["target"]].texts(row["body"]) for row in run["messages"]]
+    texts = [kinds[row["target"]].texts(row["body"]) for row in messages]
     first = dict.fromkeys(it[0] for it in texts if it and len(it[0]) <= LONGEST and "\n" not in it[0])
     return found | ({"contains": list(first)} if first else {})

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
@@ -17,13 +17,16 @@ from ..system.terminal import clean
 from ..system.zones import local
 from .message import message
 
+if TYPE_CHECKING:
+    from ..model.documents.events import EventDocument, PreviewDocument, PreviewedDocument, TracedDocument
+
 LONGEST = 400  # characters of a value
 MOST = 20  # values that a step set
 
 _MARKS = {"continue": ("✓", "green"), "drop": ("✗", "yellow"), "error": ("✗", "red")}
 
 
-def preview(result: dict[str, Any], timezone: str = "") -> list[RenderableType]:
+def preview(result: "PreviewDocument", timezone: str = "") -> list[RenderableType]:
     """Return what to print for the document of a preview; the clock of its messages is that of a zone, else UTC."""
     event = result["event"]
     head = Text.assemble((clean(event["type"]), "bold"), "  ", (event["received_at"], "dim"))
@@ -41,11 +44,11 @@ def preview(result: dict[str, Any], timezone: str = "") -> list[RenderableType]:
     return drawn
 
 
-def _time(event: dict[str, Any], timezone: str) -> str:
+def _time(event: "EventDocument", timezone: str) -> str:
     return f"{local(parse_time(event['received_at'], 0), timezone):%H:%M}"
 
 
-def _trace(run: dict[str, Any]) -> RenderableType:
+def _trace(run: "PreviewedDocument") -> RenderableType:
     """Draw a line a step and a destination: a mark, its name, and what it had to say."""
     table = Table.grid(padding=(0, 1), pad_edge=False)
     table.add_column(no_wrap=True)
@@ -86,13 +89,13 @@ class Trimmed:
             yield Segment.line()
 
 
-def _note(entry: dict[str, Any]) -> str:
+def _note(entry: "TracedDocument") -> str:
     """Return what a step says, and the earlier event on account of which it does so."""
     by = entry.get("by", "")
     return entry["note"] if not by or by in entry["note"] else f"{entry['note']} ({by} was before it)"
 
 
-def _add_outcome(table: Table, run: dict[str, Any]) -> None:
+def _add_outcome(table: Table, run: "PreviewedDocument") -> None:
     """Say what came of a run without messages, unless a step has said it."""
     if run["messages"] or run["dropped_by"] or any(entry["verdict"] == "error" for entry in run["trace"]):
         return

@@ -1,10 +1,14 @@
 """A test of a pipeline as its file has it, and what came of it."""
 
 import tomllib
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...project import Project
 from ...project.positions import Positions
+
+if TYPE_CHECKING:
+    from ...model.documents.events import PreviewDocument
+    from ...model.documents.projects import FailureDocument, TestedDocument
 
 
 class Case(NamedTuple):
@@ -34,7 +38,7 @@ class CaseOutcome(NamedTuple):
 
     case: Case
     failures: list[Failure]
-    preview: dict[str, Any] | None
+    preview: "PreviewDocument | None"
     golden: tuple[str, str] | None = None  # path and content to write
 
 
@@ -50,15 +54,19 @@ def cases(project: Project, only: str | None = None) -> list[Case]:
     return found
 
 
-def document(outcome: CaseOutcome) -> dict[str, Any]:
+def document(outcome: CaseOutcome) -> "TestedDocument":
     """Return one outcome as `--json` shows it; the preview of a failed test alone."""
     case = outcome.case
+    failures: list[FailureDocument] = [
+        {"expectation": it.expectation, "expected": it.expected, "got": it.got, "diff": "\n".join(it.diff) or None}
+        for it in outcome.failures
+    ]
     return {
         "name": case.name,
         "pipeline": case.pipeline["name"],
         "file": case.file,
         "line": case.line,
         "outcome": "failed" if outcome.failures else "passed",
-        "failures": [{**failure._asdict(), "diff": "\n".join(failure.diff) or None} for failure in outcome.failures],
+        "failures": failures,
         "preview": outcome.preview if outcome.failures else None,
     }
