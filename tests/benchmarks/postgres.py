@@ -1,9 +1,11 @@
 """A store in PostgreSQL beside one in SQLite: python -m tests.benchmarks.postgres [EVENTS]
 
-Single emits, batches, and deliveries claimed and recorded, per second, with 1, 4 and 8 processes at once. Where
-procrastinate is installed (`pip install procrastinate`), its jobs are deferred and worked on the same server.
+Single emits, batches, and deliveries claimed and recorded, per second, with 1, 4 and 8 processes at once, without their
+starts. Where procrastinate is installed (`pip install -e '.[bench]'`), as many of its jobs as there are single emits
+are deferred and worked on the same server.
 """
 
+import asyncio
 import multiprocessing
 import os
 import sys
@@ -86,35 +88,62 @@ def store(posting: Posting, name: str, events: int) -> None:
             first += number
         figures.append(measured(claims, root, events // 10 + events, processes, 0))
         emitted, batched, claimed = (f"{figure:,.0f}" for figure in figures)
-        print(f"{name:10} {processes} at once: {emitted} emits/s, {batched}/s in batches, {claimed} claims/s")
+        print(
+            f"{name:10} {processes} at once: {emitted} emits/s, {batched}/s in batches, {claimed} claims/s", flush=True
+        )
+
+
+def app_of(url: str) -> Any:
+    """Return procrastinate's application, with one task that does nothing."""
+    from procrastinate import App, PsycopgConnector
+
+    app = App(connector=PsycopgConnector(conninfo=url))
+
+    async def post(number: int) -> None:
+        """Do nothing."""
+
+    app.task(name="post")(post)
+    return app
+
+
+def deferred(url: str, first: int, number: int, ready: Any) -> None:
+    async def run() -> None:
+        app = app_of(url)
+        async with app.open_async():
+            ready.wait()
+            for at in range(first, first + number):
+                await app.tasks["post"].defer_async(number=at)
+
+    asyncio.run(run())
+
+
+def worked(url: str, first: int, number: int, ready: Any) -> None:
+    """Work until nothing is left."""
+
+    async def run() -> None:
+        app = app_of(url)
+        async with app.open_async():
+            ready.wait()
+            await app.run_worker_async(wait=False, concurrency=1)
+
+    asyncio.run(run())
 
 
 def procrastinate(url: str, jobs: int) -> None:
     if find_spec("procrastinate") is None:
-        print("procrastinate is not installed: pip install procrastinate")
+        print("procrastinate is not installed: pip install -e '.[bench]'")
         return
-    import asyncio
 
-    from procrastinate import App, PsycopgConnector  # type: ignore[import-not-found]
-
-    app = App(connector=PsycopgConnector(conninfo=url))
-
-    @app.task(name="post")  # type: ignore[untyped-decorator]
-    async def post(number: int) -> None:
-        """Do nothing."""
-
-    async def run() -> None:
+    async def make() -> None:
+        app = app_of(url)
         async with app.open_async():
             await app.schema_manager.apply_schema_async()
-            began = time.perf_counter()
-            for number in range(jobs):
-                await post.defer_async(number=number)
-            deferred = time.perf_counter()
-            await app.run_worker_async(wait=False, concurrency=1)
-            worked = time.perf_counter()
-        print(f"procrastinate: {jobs / (deferred - began):,.0f} deferred/s, {jobs / (worked - deferred):,.0f} worked/s")
 
-    asyncio.run(run())
+    asyncio.run(make())
+    for processes in PROCESSES:
+        figures = [measured(work, url, jobs, processes, 0) for work in (deferred, worked)]
+        deferrals, works = (f"{figure:,.0f}" for figure in figures)
+        print(f"procrastinate {processes} at once: {deferrals} deferred/s, {works} worked/s", flush=True)
 
 
 def main(events: int) -> None:
