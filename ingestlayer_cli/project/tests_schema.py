@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ..model import families
@@ -17,6 +17,13 @@ def _problem(words: str, offset: int | None = None) -> PydanticCustomError:
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def _rows(value: Any) -> Any:
+    rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    if wrong := [row for row in rows if not isinstance(row, dict)]:
+        raise _problem(f"rows are tables, by their keys or in a list, not {as_written(wrong[0])}", 0)
+    return value
 
 
 def _time(value: str) -> str:
@@ -133,7 +140,7 @@ class Test(_Strict):
         name = "a second one within the hour is dropped"
         event = { type = "usage.limit_reached", payload = { customer_id = "acme", limit = 100, used = 120 } }
         before = [{ from_example = "usage.limit_reached", with = { used = 100 } }]
-        entities = { customer = [{ customer_id = "acme", name = "Acme Inc" }] }
+        entities = { customer = { acme = { name = "Acme Inc" } } }
         now = "2026-11-03T09:30:00Z"
         expect = { dropped_by = "throttle" }
 
@@ -148,8 +155,9 @@ class Test(_Strict):
     event: Given | None = Field(default=None, description="The event.")
     from_example: str | None = Field(default=None, description="The declaration whose example is the event.")
     with_: Annotated[dict[str, Any], Field(alias="with", description="Fields in place of the example's.")] = {}
-    entities: dict[str, list[dict[str, Any]]] = Field(
-        default={}, description="Rows of entities by kind, in place of those of the files."
+    entities: dict[str, Annotated[dict[str, dict[str, Any]] | list[dict[str, Any]], BeforeValidator(_rows)]] = Field(
+        default={},
+        description="Rows of entities by kind, in place of those of the files: by their keys, or as a list.",
     )
     before: list[Given] = Field(default=[], description="Events that came earlier.")
     now: Annotated[str, AfterValidator(_time)] | None = Field(

@@ -161,6 +161,15 @@ def test_the_tests_of_a_recipe_that_is_added_pass_where_customers_are_others(nam
     assert Folder(tmp_path).here("test", "-q").code == 0
 
 
+def test_so_they_do_where_columns_and_the_key_have_other_names(tmp_path: Path) -> None:
+    (tmp_path / recipes.PROJECT).write_text('[entities.customer]\nfile = "accounts.csv"\nkey = "Account ID"\n')
+    (tmp_path / "accounts.csv").write_text("Account ID,Company\n1001,Other Ltd\n")
+    for name in [*NAMES, recipes.STARTER]:
+        recipes.write(name, str(tmp_path))
+    result = Folder(tmp_path).here("test", "--json")
+    assert result.code == 0, result.out
+
+
 @each
 def test_without_add_no_file_that_is_there_is_changed(name: str, tmp_path: Path) -> None:
     (tmp_path / recipes.PROJECT).write_text('[slack]\nconnection = "terminal"\n')

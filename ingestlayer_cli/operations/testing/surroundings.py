@@ -18,6 +18,8 @@ from ...system.clock import parse_time
 from ...system.errors import RejectedError, near_miss
 from .cases import Case, Failure
 
+Given = list[dict[str, Any]] | dict[str, dict[str, Any]]  # rows: as a list, or by their keys
+
 NOW = "2026-01-15T12:00:00Z"  # where a test names no time of its own
 
 
@@ -32,10 +34,10 @@ class NotRun(Exception):
 class _Outside:
     """The rows of a test before the project's own files; one that is not here, as in CI, has no row."""
 
-    def __init__(self, runtime: Runtime, given: dict[str, list[dict[str, Any]]]) -> None:
+    def __init__(self, runtime: Runtime, given: dict[str, Given]) -> None:
         self._project = runtime.outside
-        self._given = given
         self._tables = runtime.project.entities
+        self._given = {kind: _rows(rows, self._tables[kind]["key"]) for kind, rows in given.items()}
         self._root = runtime.project.root
 
     def row(self, kind: str, key: str) -> Row | None:
@@ -72,6 +74,11 @@ class _Outside:
         return self._project.secret(name)
 
 
+def _rows(given: Given, column: str) -> list[dict[str, Any]]:
+    """Return rows with their keys, which those that stand by their keys need not say: whatever the column is called."""
+    return given if isinstance(given, list) else [{column: key} | row | {column: key} for key, row in given.items()]
+
+
 def _cell(value: Any, kind: str | None) -> Any:
     """Return a value of a row as an entity file would have it: TOML's dates are texts there."""
     plain = value.isoformat() if hasattr(value, "isoformat") else value
@@ -93,7 +100,9 @@ class Surroundings:
         self._runtime = runtime
         self._case = case
         self._pipeline = Pipeline(case.pipeline, runtime.project.connections)
-        self._outside = _Outside(runtime, case.data.get("entities", {}))
+        known = runtime.project.entities
+        given = case.data.get("entities", {})
+        self._outside = _Outside(runtime, {kind: rows for kind, rows in given.items() if kind in known})
         self._memory = FreshMemory()
         self._now = parse_time(case.data.get("now", NOW), 0)
         self._accepted: list[Event] = []
@@ -103,10 +112,14 @@ class Surroundings:
         """Run the earlier events, then the tested one; its number is always 0, so that goldens stay."""
         data = self._case.data
         known = self._runtime.project.entities
-        for kind in data.get("entities", {}):
+        for kind, rows in data.get("entities", {}).items():
             if kind not in known:
                 words = f"there is no [entities.{kind}] in ingestlayer.toml{near_miss(kind, known)}"
                 raise NotRun("entities", "rows of a kind of the project", words)
+            column = known[kind]["key"]
+            if isinstance(rows, list) and any(column not in row for row in rows):
+                words = f"a row of {kind} without it; by its key it needs none: {{ {kind} = {{ acme = {{ … }} }} }}"
+                raise NotRun("entities", f"{column} in each row, the key of [entities.{kind}]", words)
         for index, given in enumerate(data.get("before", [])):
             event, earlier = self._run(given, f"before[{index}]", index + 1)
             if earlier.error is not None:

@@ -157,6 +157,26 @@ def test_entity_rows_of_a_test_stand_in_for_the_file(tested: Folder) -> None:
     assert failures(tested) == {}
 
 
+def test_rows_that_stand_by_their_keys_need_not_say_how_the_key_is_called(tested: Folder) -> None:
+    rows = 'entities = { customer = { acme = { name = "Other" } } }'
+    write_test(tested, 'contains = ["acme, Other"]', more=rows)
+    tested.edit("pipelines/alert.toml", "$entity.customer.name is out", "$entity.customer.id, $entity.customer.name")
+    assert failures(tested) == {}
+
+
+def test_a_row_without_the_key_of_its_kind_fails_by_its_name(tested: Folder) -> None:
+    write_test(tested, "messages = 2", more='entities = { customer = [{ customer_id = "acme", name = "Other" }] }')
+    assert failures(tested)["entities"][0] == "id in each row, the key of [entities.customer]"
+
+
+@pytest.mark.parametrize("rows", ["{ acme = 3 }", "[3]", "3"])
+def test_rows_that_are_no_tables_are_one_problem(rows: str, tested: Folder) -> None:
+    write_test(tested, "messages = 2", more=f"entities = {{ customer = {rows} }}")
+    found = tested.here("validate", "--json").json["problems"]
+    words = "tests.entities.customer: rows are tables, by their keys or in a list, not 3"
+    assert [problem["problem"] for problem in found] == [words]
+
+
 def test_with_entity_rows_of_a_test_the_file_is_not_looked_at(tested: Folder) -> None:
     (tested.root / "customers.csv").unlink()
     write_test(tested, "messages = 2", more="entities = { customer = [] }")
