@@ -4,7 +4,6 @@ from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from .check import CHECK
 from .help_texts import literal
 
 HELP = {"-h", "--help"}
@@ -24,6 +23,8 @@ class CheckCommand(TyperCommand):
 
 
 def _params() -> list[Any]:
+    from .check import CHECK
+
     words = "This check; else all of them."
     name = TyperArgument(param_decls=["name"], metavar="[NAME]", required=False, help=words)
     params: list[Any] = [name]

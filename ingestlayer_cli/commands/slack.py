@@ -208,7 +208,8 @@ def channels(
 
 def _client(project: Any, workspace: str) -> Any:
     from ..operations.slack import workspaces
-    from ..operations.slack.client import Client, secret_of
+    from ..operations.slack.client import Client
+    from ..operations.slack.secret import secret_of
 
     return Client(secret_of(project, "bot", workspace).value, workspaces.api_url(project, workspace))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..checks.base import SourceError
 from ..engine.group import BusyError
 from ..operations.entities.one import UnknownEntityError
-from ..operations.slack.client import SlackError, UnreachableError
+from ..operations.slack.secret import SlackError, UnreachableError
 from ..system.errors import Exit, MachineError, ProjectError, StoreError, UsageError
 from .topics import Topic
 

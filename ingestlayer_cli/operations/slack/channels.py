@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...system.errors import near_miss
-from .client import NOT_SLACK, Client, SlackError, UnreachableError
+from .client import NOT_SLACK, Client
+from .secret import SlackError, UnreachableError
 
 
 class Channel(NamedTuple):

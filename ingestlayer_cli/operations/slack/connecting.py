@@ -11,8 +11,9 @@ from ...project import Project
 from ...store.opening import open_to_read
 from ...system.addresses import is_open
 from ...system.errors import ProjectError
-from .client import Client, Identity, SlackError, UnreachableError, check_token
+from .client import Client, Identity
 from .scopes import MAY_NOT_POST, NEEDED, PLAIN, Extra, missing
+from .secret import SlackError, UnreachableError, check_token
 from .switching import switch
 
 _ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]+", re.IGNORECASE | re.ASCII)

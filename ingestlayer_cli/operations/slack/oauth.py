@@ -12,7 +12,8 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
 
 from ...system.errors import UsageError
-from .client import Client, SlackError
+from .client import Client
+from .secret import SlackError
 
 _AGAIN = "start again with `ingestlayer slack connect --oauth`"
 

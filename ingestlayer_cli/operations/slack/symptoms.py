@@ -14,8 +14,8 @@ from ...system.errors import ProjectError
 from ...system.state import state_folder
 from ..troubles.symptoms import NOT_CONNECTED, Symptom, trouble
 from . import workspaces
-from .client import SlackError, UnreachableError
 from .scopes import NEEDED
+from .secret import SlackError, UnreachableError
 from .status import status
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from ...model.gate import Raw
 from ...project.match import matches
 from ...system.errors import Exit, ProjectError, UsageError, near_miss
 from . import workspaces
-from .client import NOT_SLACK, Client, SlackError, UnreachableError, secret_of
+from .client import NOT_SLACK, Client
+from .secret import SlackError, UnreachableError, secret_of
 
 TRIED = "slack test"  # the topic of the notes of channels that took one, and when
 MARK = "a test: `ingestlayer slack test`"

@@ -5,7 +5,8 @@ import pytest
 from ingestlayer_cli.destinations.slack.answers import Answer, classified, judged
 from ingestlayer_cli.model.sending import NotConnected, Refused, Retry, Unknown
 from ingestlayer_cli.operations.slack.channels import channels
-from ingestlayer_cli.operations.slack.client import Client, RateLimitedError, SlackError, UnreachableError
+from ingestlayer_cli.operations.slack.client import Client, RateLimitedError
+from ingestlayer_cli.operations.slack.secret import SlackError, UnreachableError
 from tests.support.person import TOKEN
 from tests.support.standin import Garbage, SlackStandin, Status
 from tests.support.standin import SlackError as Refusal

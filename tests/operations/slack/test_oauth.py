@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ingestlayer_cli.operations.slack.client import SlackError
 from ingestlayer_cli.operations.slack.oauth import Request, new_request
+from ingestlayer_cli.operations.slack.secret import SlackError
 from tests.support.person import CLIENT_ID, CLIENT_SECRET, MARK, REDIRECT, SCOPES, Person
 from tests.support.program import PROGRAM
 from tests.support.terminal import Terminal
