@@ -74,18 +74,3 @@ def test_a_description_of_a_field_is_shown_as_it_is_written(project: Folder, nam
     assert result.code == 0
     shown = HOSTILE[name].replace("\r\n", "\\n").replace("\n", "\\n").replace("\x1b", "�")
     assert words(shown) in words(result.out)
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_completes_fields_whatever_their_descriptions(project: Folder, shell: str) -> None:
-    project.declare("shop.sold", '[fields]\ncity = { type = "string", description = "of [/v1/users]" }\n')
-    env = {
-        "_INGESTLAYER_COMPLETE": f"complete_{shell}",
-        "COMP_WORDS": "ingestlayer emit shop.sold --ci",
-        "COMP_CWORD": "3",
-        "_TYPER_COMPLETE_ARGS": "ingestlayer emit shop.sold --ci",
-        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
-        "_TYPER_COMPLETE_WORD_TO_COMPLETE": "--ci",
-    }
-    result = project.run(env=env)
-    assert (result.code, "--city" in result.out, result.err) == (0, True, "")
