@@ -78,15 +78,19 @@ def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> t
 
 
 def _hint_shown(runtime: Runtime, result: Document) -> None:
-    """Tell of a duplicate, once Slack is connected, that the first was drawn on a terminal and never sent."""
+    """Tell of a duplicate that the first was but drawn on a terminal: how it is seen again, or sent once that can be."""
     from ..engine.connections import drawn_kinds
     from ..model.families import kind_of
 
     event, drawn = result["event"]["id"], drawn_kinds(runtime.project.connections)
     rows = [row for rows in runtime.store.deliveries.of_event(event, runtime.clock.now()).values() for row in rows]
-    shown = [row for row in rows if row["status"] == "shown" and kind_of(row["destination"]) not in drawn]
-    if shown and not any(row["status"] == "delivered" for row in rows):
+    shown = {kind_of(row["destination"]) for row in rows if row["status"] == "shown"}
+    if any(row["status"] == "delivered" for row in rows):
+        return
+    if not shown.issubset(drawn):
         result.hints.append(f"the first was only shown on a terminal; to send it: ingestlayer replay {event}")
+    elif shown and not result["runs"]:
+        result.hints.append("the first was drawn on the terminal then; to draw this one: preview in place of emit")
 
 
 def _log(arguments: Arguments) -> Any:

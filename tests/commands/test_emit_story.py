@@ -65,6 +65,13 @@ def test_the_same_command_again_is_a_duplicate_without_a_second_message(project:
     assert (project.count("events"), project.count("deliveries")) == (1, 1)
 
 
+def test_a_duplicate_of_what_was_but_drawn_says_how_it_is_seen_again(project: Folder) -> None:
+    project.accepted(*ACME)
+    assert "to draw this one: preview in place of emit\n" in project.emit(*ACME).err
+    assert "#alerts" in project.here("preview", "usage.limit_reached", *ACME).out
+    assert project.emit(*ACME, "-q").err == ""
+
+
 def test_a_nudge_and_a_blocking_limit_are_two_alerts(project: Folder) -> None:
     assert project.accepted(*ACME, "--used", "9000")["status"] == "accepted"
     assert project.accepted(*ACME, "--used", "10250")["status"] == "accepted"
