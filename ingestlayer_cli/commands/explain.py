@@ -78,6 +78,7 @@ def _draw(asked: str, found: "list[Topic]", topics: "list[Topic]", is_named: boo
     from ..render.explain import listed, whole
     from ..system.console import note, say
 
+    found = _once(found)
     if len(found) > WHOLE:
         for line, style in listed((topic.name, topic.summary) for topic in found):
             say(line, style)
@@ -92,6 +93,14 @@ def _draw(asked: str, found: "list[Topic]", topics: "list[Topic]", is_named: boo
     if also:
         more = f" and {len(also) - ALSO} more" if len(also) > ALSO else ""
         note(f"see also: {', '.join(also[:ALSO])}{more}")
+
+
+def _once(found: "list[Topic]") -> "list[Topic]":
+    """Leave out what says the same of another place: [alerts] has all that destinations have."""
+    said: dict[tuple[str, str], Topic] = {}
+    for topic in sorted(found, key=lambda it: it.name.startswith("alerts.")):
+        said.setdefault((topic.name.rpartition(".")[2], topic.text), topic)
+    return list(said.values())
 
 
 def _print_markdown(found: "list[Topic]", topics: "list[Topic]") -> None:

@@ -161,7 +161,11 @@ def count_of(number: int, one: str, many: str = "") -> str:
 
 def near_miss(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean "x"?)` for the closest of `known`, or nothing when none is close."""
-    from difflib import get_close_matches
+    from difflib import SequenceMatcher, get_close_matches
 
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f' (did you mean "{close[0]}"?)' if close else ""
+    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
+    if not close:
+        return ""
+    # Of those that are as close, the one that begins so: few mistype the first letter.
+    near = max(close, key=lambda it: (SequenceMatcher(None, it, word).ratio(), it[:1] == word[:1]))
+    return f' (did you mean "{near}"?)'

@@ -40,12 +40,19 @@ def test_many_of_a_name_are_a_line_each(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "near"), [("store.pth", "store.path"), ("throtle", "steps.throttle"), ("outbx", "word.outbox")]
+    ("asked", "near"), [("store.pth", "store.path"), ("throtle", "steps.throttle"), ("outbx", "word.outbox"), ("exot", "exit")]
 )
 def test_what_is_unknown_names_the_near_miss(asked: str, near: str, tmp_path: Path) -> None:
     result = ingestlayer("explain", asked, "--json", cwd=tmp_path)
     assert result.code == 2
     assert near.rpartition(".")[2] in result.error["message"].partition("did you mean")[2]
+
+
+def test_what_is_said_in_several_places_alike_is_shown_once_whole(tmp_path: Path) -> None:
+    result = ingestlayer("explain", "recheck", cwd=tmp_path)
+    assert result.out.startswith("recheck of the destination ")
+    assert result.out.count("judged again") == 1
+    assert "alerts.webhook.recheck" in result.err
 
 
 def test_as_json_a_topic_says_where_its_keys_are_told(tmp_path: Path) -> None:
