@@ -40,7 +40,8 @@ def test_many_of_a_name_are_a_line_each(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "near"), [("store.pth", "store.path"), ("throtle", "steps.throttle"), ("outbx", "word.outbox"), ("exot", "exit")]
+    ("asked", "near"),
+    [("store.pth", "store.path"), ("throtle", "steps.throttle"), ("outbx", "word.outbox"), ("exot", "exit")],
 )
 def test_what_is_unknown_names_the_near_miss(asked: str, near: str, tmp_path: Path) -> None:
     result = ingestlayer("explain", asked, "--json", cwd=tmp_path)
