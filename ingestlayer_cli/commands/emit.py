@@ -78,7 +78,7 @@ def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> t
 
 
 def _hint_shown(runtime: Runtime, result: Document) -> None:
-    """Tell of a duplicate that the first was but drawn on a terminal: how it is seen again, or sent once that can be."""
+    """Tell of a duplicate that the first was but drawn on a terminal: how it is seen, or sent once that can be."""
     from ..engine.connections import drawn_kinds
     from ..model.families import kind_of
 
