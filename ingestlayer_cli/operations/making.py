@@ -238,8 +238,8 @@ def _tests(answers: Answers) -> list[str]:
         _set("from_example", EVENT),
     ]
     if answers.owners:
-        row = {CUSTOMER: answers.customer} | ({name: "Example Ltd"} if name else {})
-        lines.append(_set("entities", {"customer": [row]}))
+        row = {name: "Example Ltd"} if name else {}
+        lines.append(_set("entities", {"customer": {answers.customer: row}}))
         expect["contains"] += ["Example Ltd"] if name else []
     lines += [
         _set("expect", expect),
@@ -263,7 +263,7 @@ def _tests(answers: Answers) -> list[str]:
             "[[tests]]",
             _set("name", "a customer whom no file knows is told of, too"),
             _set("from_example", EVENT),
-            _set("entities", {"customer": []}),
+            _set("entities", {"customer": {}}),
             _set("expect", {"channels": [answers.channel], "contains": contains}),
         ]
     return lines
@@ -309,6 +309,8 @@ def _set(name: str, value: Any, comment: str = "") -> str:
 
 def in_toml(value: Any) -> str:
     """Return a value as TOML has it, on one line."""
+    if value == {}:
+        return "{}"
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{_key(name)} = {in_toml(it)}' for name, it in value.items())} }}"
     if isinstance(value, list):

@@ -81,7 +81,7 @@ def usage_of(sample: Sample) -> Usage:
     numeric = [name for name in sample.columns if _is_numeric(sample.cells(name))]
     texts = [name for name in sample.columns if name not in numeric]
     key = _named([name for name in sample.columns if name in texts or spoken(name).endswith("id")], _KEYS)
-    key = key or _first(texts)
+    key = key or _first([name for name in texts if _named([name], _METRICS) is None])  # in whatever language
     others = [name for name in numeric if name != key]
     shares = [name for name in others if _is_share(name, sample.cells(name))]
     amounts = [name for name in others if name not in shares]

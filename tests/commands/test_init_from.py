@@ -116,6 +116,7 @@ def test_a_level_that_is_armed_again_is_told_again(exported: Path) -> None:
         ("usage.csv", "customer_id,metric,used,limit\nacme,seats,99,100\n", {"acme:seats": 0.8}),
         ("usage.csv", "sep=;\nAccount;Used;Limit\nacme;99;100\n", {"acme": 0.8}),
         ("usage.csv", "Kunde ID\tfeature\tused\tlimit\nmüller\tx\t1,5\t1,5\n", {"müller:x": 1}),
+        ("usage.csv", "Metric;Used;Limit;Kunde\nseats;9;10;acme\nseats;3;10;globex\n", {"acme:seats": 0.8}),
         ("usage.csv", "Account;Usage\nacme;85%\nglobex;12%\n", {"acme": 0.8}),
         ("usage.csv", "Account,Percent used\nacme,85\nglobex,12\n", {"acme": 0.8}),
         ("usage.csv", "Account,utilization\nacme,1.02\nglobex,0.12\n", {"acme": 1}),
@@ -242,6 +243,7 @@ def test_without_a_terminal_the_flags_are_named_and_do_it(exported: Path) -> Non
         ("customer,used,c\nacme,9,10\n", "--limit"),
         ("customer;used;limit\nacme;9.100;10.000\n", "--format"),
         ("used,limit\n9,10\n", "--key"),
+        ("metric,used,limit\nseats,9,10\n", "--key"),
     ],
 )
 def test_what_nothing_speaks_for_is_not_guessed(text: str, flag: str, tmp_path: Path) -> None:
