@@ -12,7 +12,7 @@ from ..language.templates import FILTERS
 from ..recipes import PROJECT, head
 from .proposing import CUSTOMER, ours
 
-EVENT = "quota.reached"
+EVENT, CLEARED = "quota.reached", "quota.cleared"
 CHECK = "quota"
 PERIODS = ("hour", "day", "week", "month", "quarter", "year")
 
@@ -97,7 +97,8 @@ def files(answers: Answers) -> dict[str, str]:
         PROJECT: "\n".join(
             [_head(answers), *([_entities(answers.owners)] if answers.owners else []), check_table(answers)]
         ),
-        f"events/{EVENT}.toml": _declaration(answers),
+        f"events/{EVENT}.toml": _declaration(answers, EVENT, "newly reached a level of its limit", _example(answers)),
+        f"events/{CLEARED}.toml": _declaration(answers, CLEARED, "holds a level of its limit no more", _over(answers)),
         "pipelines/quota-check.toml": _pipeline(answers),
     }
 
@@ -132,6 +133,7 @@ def check_table(answers: Answers) -> str:
         remark = 'of the calendar, in UTC: or timezone = "Europe/Berlin"'
         lines.append(_set("period", answers.period, "of the calendar there" if answers.timezone else remark))
     lines.append(_set("emit", EVENT))
+    lines.append(_set("cleared", CLEARED, "of who is over the level no more"))
     if "://" not in answers.source:
         lines.append("# An export that is not written any more is an event check.stale, for a pipeline of its own:")
         lines.append('# stale_after = "26h"')
@@ -153,14 +155,14 @@ def _entities(owners: Owners) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _declaration(answers: Answers) -> str:
-    fields, values = dict.fromkeys(answers.parts, "string"), _example(answers)
+def _declaration(answers: Answers, type_: str, what: str, values: dict[str, Any]) -> str:
+    fields = dict.fromkeys(answers.parts, "string")
     numbers = ["used", "limit"] if answers.percentage is None else ["percentage"]
     names = ":".join(f"$event.{name}" for name in [*answers.parts, numbers[0]])
     lines = [
         "#:schema ../.ingestlayer/schema/event.json",
-        _set("type", EVENT),
-        _set("description", "The usage of a customer newly reached a level of its limit."),
+        _set("type", type_),
+        _set("description", f"The usage of a customer {what}."),
         "",
         '# string number integer boolean date datetime object array; "…?" is optional.',
         "[fields]",
@@ -173,7 +175,7 @@ def _declaration(answers: Answers) -> str:
         _set("key", f"{names}:${{event.received_at | hour}}"),
         _set("window", "1h"),
         "",
-        f"# What `ingestlayer preview {EVENT}` shows.",
+        f"# What `ingestlayer preview {type_}` shows.",
         "[example]",
         *(_set(name, value) for name, value in values.items()),
     ]
@@ -184,12 +186,12 @@ def _pipeline(answers: Answers) -> str:
     name, who = _who(answers)
     subject = f" of {_told('metric')}" if answers.metric else " of the limit"
     about = {"Customer": _told(CUSTOMER)} if name else {}
-    key = ":".join([*(f"$event.{part}" for part in answers.parts), "${event.again | default(0)}"])
+    key = ":".join(f"$event.{part}" for part in answers.parts)
     once = f"once a {answers.period}" if answers.period else "once"
     lines = [
         "#:schema ../.ingestlayer/schema/pipeline.json",
-        _set("description", f"Whose usage newly reached a level of its limit, told in {answers.channel}."),
-        _set("match", [EVENT], 'exact, or "quota.*"'),
+        _set("description", f"Whose usage newly reached a level of its limit, or fell, told in {answers.channel}."),
+        _set("match", [EVENT, CLEARED], 'exact, or "quota.*"'),
         _set("status", "active", "active, paused or draft"),
         "",
     ]
@@ -202,17 +204,20 @@ def _pipeline(answers: Answers) -> str:
             "",
         ]
     lines += [
-        f"# Each level {once}, whoever reports it and how often: `check`, or a program that emits {EVENT}.",
+        f"# Each level {once}, whoever reports it and how often: `check`, or a program that emits {EVENT}. When usage",
+        "# falls, or the limit is raised, that is told, too, and the level can be reached again.",
         "[[steps]]",
         _set("use", "crossing"),
         _set("value", _dollars(answers.share)),
         _set("levels", answers.levels),
         _set("key", key),
         *([_set("period", answers.period)] if answers.period else []),
+        _set("clears", True),
         "",
         "[[destinations]]",
         _set("use", "slack"),
         _set("channel", answers.channel),
+        _set("resolved", "$crossing.level == null", "held is no level any more: the message says so, in green"),
     ]
     if answers.owners and answers.owners.owner:
         owner = f"$entity.customer.{answers.owners.ours(answers.owners.owner)}"
@@ -255,6 +260,12 @@ def _tests(answers: Answers) -> list[str]:
         _set("from_example", EVENT),
         _set("with", {"percentage": 0} if answers.percentage else {"used": 0}),
         _set("expect", {"dropped_by": "crossing"}),
+        "",
+        "[[tests]]",
+        _set("name", "when it is over, that is told"),
+        _set("before", [{"from_example": EVENT}]),
+        _set("from_example", CLEARED),
+        _set("expect", {"channels": [answers.channel], "contains": ["Resolved"]}),
     ]
     if answers.owners:
         contains = ["A customer is at" if name else f"{answers.customer} is at"]
@@ -283,6 +294,14 @@ def _example(answers: Answers) -> dict[str, Any]:
         return {**found, "used": ceil(top * 10_250), "limit": 10_000}
     share = float(f"{top * 1.025:.15g}")
     return {**found, "percentage": float(f"{share * 100:.15g}") if answers.is_of_hundred else share}
+
+
+def _over(answers: Answers) -> dict[str, Any]:
+    """Return the payload of the example of what is over: the same customer, at a quarter of the lowest level."""
+    found, low = _example(answers), answers.levels[0] / 4
+    if answers.percentage is None:
+        return {**found, "used": int(low * 10_000)}
+    return {**found, "percentage": float(f"{low * (100 if answers.is_of_hundred else 1):.15g}")}
 
 
 def _share(example: dict[str, Any], answers: Answers) -> float:

@@ -1,9 +1,17 @@
 """Projects made of recipes, connected to a Slack, and what their samples post there."""
 
 import html
+import time
 from pathlib import Path
+from typing import Any
 
 from ingestlayer_cli import recipes
+from ingestlayer_cli.engine import flow
+from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.project import load
+from ingestlayer_cli.store.contract.sending import Wanted
+from ingestlayer_cli.system.clock import DAY
+from tests.support.clock import FakeClock
 from tests.support.folder import Folder
 from tests.support.standin import Message, SlackStandin
 
@@ -33,6 +41,18 @@ def connected(root: Path, slack: SlackStandin, *names: str) -> Folder:
         f'connection = "bot"\napi_url = "{slack.url}"\npace = "0s"',
     )
     return folder
+
+
+def emitted(folder: Folder, batch: Path) -> Any:
+    """Emit a batch, and send a day later what waits to be one message with others; return the result of `emit`."""
+    result = folder.here("emit", "--batch", str(batch), "--json")
+    waiting = result.json["deliveries"]["pending"]
+    assert result.code == (65 if result.json["rejected"] else 75 if waiting else 0), result
+    if waiting:
+        clock = FakeClock(time.time_ns() // 1_000_000 + DAY)
+        with Runtime(load(str(folder.root), keep=False), clock=clock) as runtime:
+            assert not flow.deliver(runtime, Wanted())["waiting"]
+    return result.json
 
 
 def posted(slack: SlackStandin) -> dict[str, list[str]]:
