@@ -66,6 +66,15 @@ def test_the_table_and_the_line_of_the_crontab_tell_a_crossing_once(tmp_path: Pa
     assert len(shell.run("ingestlayer deliveries list --status shown").said.splitlines()) == 1
 
 
+def test_the_reminder_and_what_is_judged_again_are_valid(project: Folder) -> None:
+    _, block = below("pipelines.md", "## One message, not thousands", "toml")
+    hours = '\n[hours.business]\ndays = "mon-fri"\nfrom = "09:00"\nto = "18:00"\n'
+    project.write("ingestlayer.toml", (project.root / "ingestlayer.toml").read_text() + hours)
+    project.write("pipelines/monday.toml", f'match = ["usage.limit_reached"]\n{block}')
+    result = project.here("validate", "--strict", "--json")
+    assert (result.code, result.json["problems"]) == (0, [])
+
+
 def test_the_python_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
