@@ -341,8 +341,8 @@ STORIES: dict[str, Story] = {
         {
             "#alerts": [
                 *("Acme Inc is at 80% of seats", "Acme Inc is at 100% of seats", "Acme Inc is at 100% of storage"),
-                *("Globex GmbH is at 85% of seats", "A customer is at 90% of seats", "Umbrella & Sons is at 120% of seats"),
-                "Resolved: Umbrella & Sons is at 60% of seats",
+                *("Globex GmbH is at 85% of seats", "A customer is at 90% of seats"),
+                *("Umbrella & Sons is at 120% of seats", "Resolved: Umbrella & Sons is at 60% of seats"),
                 *("Umbrella & Sons is at 82.5% of seats", "Umbrella & Sons is at 105% of seats"),
                 *("Initech is at 81% of bytes", "Initech is at 99% of bytes"),
             ]
