@@ -15,11 +15,11 @@ from ..model.memory import Foreseen, Memory, Outside
 from ..model.sending import Judgement
 from ..project.check_table import scope_of
 from ..steps.base import Context
-from ..store.contract.reading import About, Selection
 from ..system.clock import parse_time
 from ..system.errors import IngestlayerError, StoreError
 from ..system.hours import opened_at
 from ..system.zones import moment_of, names_of, period_of
+from .newest import Newest
 from .pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Rechecking:
         self.store = store
         self._outside = outside
         self._pipelines: dict[str, _Judging] = {}
+        self._newest_of: dict[tuple[str, str], Newest] = {}
 
     def __call__(self, id_: str, directions: dict[str, Any], now: int) -> Judgement:
         """Judge a delivery again that has waited for its hours, or for others, and is to be sent for the first time."""
@@ -92,17 +93,10 @@ class Rechecking:
 
     def _newest(self, pipeline: "_Judging", event: Event) -> Event:
         """Return the newest event that is of the same thing."""
-        about = pipeline.about(event)
-        texts = [part if isinstance(part, str) else part[1] for part in about]
-        known = [
-            text for text in event.payload.values() if isinstance(text, str) and f":{text}:" in f":{':'.join(texts)}:"
-        ]
-        chosen = About((max(known, key=len),)) if known else None
-        since = event.received_at + 1
-        for stored in self.store.history.select(Selection(type=event.type, since=since, about=chosen)):
-            if pipeline.about(stored.event) == about:
-                return stored.event
-        return event
+        key = (pipeline.name, event.type)
+        if key not in self._newest_of:
+            self._newest_of[key] = Newest(self.store, pipeline.about)
+        return self._newest_of[key].of(event)
 
     # What checks found ---------------------------------------------------------------------------------
 
