@@ -29,7 +29,8 @@ def answer(shell: str, words: list[str]) -> None:
             _write("\n".join([offer.how, *found]) + "\n")
         elif shell in ("zsh", "fish"):
             offer = offered(words[:-1], words[-1])
-            pairs = (part for item in offer.items for part in (item.value, item.words))
+            items = [item for item in offer.items if shell == "zsh" or "\t" not in item.value]  # fish: a tab ends it
+            pairs = (part for item in items for part in (item.value, item.words))
             _write("".join(f"{part}\0" for part in (offer.how, *pairs)))
 
 

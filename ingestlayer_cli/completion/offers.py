@@ -48,7 +48,7 @@ class Here:
         """The project that the command line means; ProjectError where there is none."""
         from ..project.glimpse import Glimpse
 
-        return Glimpse(self.path and os.path.expanduser(self.path))
+        return Glimpse(self.path)
 
     @cached_property
     def store(self) -> "Store | None":
@@ -99,7 +99,7 @@ def offered(words: Iterable[str], start: str) -> Offer:
                 return _of_kind(kind, here)
             value = left.pop()
             if flag == "-C":
-                here.path = value
+                here.path = os.path.expanduser(os.path.expandvars(value))
         elif "commands" in node:
             if word not in node["commands"]:
                 return Offer(VALUES, [])

@@ -63,3 +63,21 @@ def test_a_line_that_makes_no_sense_is_answered_with_nothing(tmp_path: Path, wor
 
 def test_a_shell_that_is_not_known_is_answered_with_nothing(tmp_path: Path) -> None:
     assert asked(tmp_path, "em", shell="tcsh") == (0, "", "")
+
+
+def test_fish_is_not_offered_what_it_would_cut_at_a_tab(project: Folder) -> None:
+    (project.root / "customers.csv").write_text("customer_id,name\nacme\tone,A\nacme-two,B\n")
+    words = ("entities", "get", "customer", "acme")
+    assert asked(project.root, *words, shell="fish")[1].split() == ["values", "acme-two"]
+    assert asked(project.root, *words)[1].split() == ["values", "acme", "one", "acme-two"]
+
+
+@pytest.mark.parametrize("words", [("pipelines", "show", ""), ("entities", "get", "customer", "ac")])
+@pytest.mark.parametrize("path", ["~/project", "$HOME/project", "${HOME}/project"])
+def test_the_project_may_be_named_by_the_home_folder(
+    tmp_path: Path, template: Path, path: str, words: tuple[str, ...]
+) -> None:
+    shutil.copytree(template, tmp_path / "project")
+    env = {"_INGESTLAYER_COMPLETE": "zsh", "HOME": str(tmp_path)}
+    out = ingestlayer("-C", path, *words, cwd=tmp_path, env=env).out
+    assert out.split("\0")[1] in ("usage-limit-hits", "acme")

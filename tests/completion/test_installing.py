@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.completion import SHELLS, Shell, linked
 from tests.support.folder import USAGE, Folder
-from tests.support.program import ingestlayer
+from tests.support.program import PROGRAM, ingestlayer
 
 # A customer's key, and what is typed of it.
 ODD = {
@@ -56,6 +56,15 @@ def test_the_first_tab_and_all_after_it_complete_a_program_that_is_called_by_a_p
         "@customers.csv",
         "#alerts",
     ]
+
+
+def test_a_path_with_blanks_or_a_variable_completes_however_it_is_quoted(shell: Shell) -> None:
+    tools = shell.home / "my tools"
+    tools.mkdir()
+    (tools / "ingestlayer").symlink_to(PROGRAM)
+    ways = ("~/my\\ tools/ingestlayer", "'../home/my tools/ingestlayer'", '"$HOME/my tools/ingestlayer"')
+    typed = [f"{way} pipelines show usa" for way in ways]
+    assert [words[-1] for words in shell.typed(*typed)] == ["usage-limit-hits"] * len(ways)
 
 
 def test_what_is_inserted_means_the_value_and_does_nothing(shell: Shell) -> None:

@@ -1,10 +1,15 @@
 # Completion of ingestlayer for bash. The program says what may stand at the cursor, quoted as it must be typed.
 
 _ingestlayer() {
-    local program=$1 how each
-    case $program in
-        '~/'*) program=$HOME/${program#'~/'} ;;
-    esac
+    local program=$1 how each named='^[$][{]?([A-Za-z_][A-Za-z0-9_]*)[}]?(/.*)$'
+    # As it is typed: with blanks in it, a home's `~`, a variable at its start.
+    program=${program//[\\\"\']/}
+    if [[ $program == '~/'* ]]; then
+        program=$HOME/${program#'~/'}
+    elif [[ $program =~ $named ]]; then
+        each=${BASH_REMATCH[1]}
+        program=${!each:-}${BASH_REMATCH[2]}
+    fi
     type -P -- "$program" > /dev/null || program=ingestlayer
     COMPREPLY=()
     {
@@ -30,4 +35,5 @@ _ingestlayer() {
     esac
 }
 
-complete -o default -F _ingestlayer ingestlayer
+# By the end of a path in quotes, too.
+complete -o default -F _ingestlayer ingestlayer "ingestlayer'" 'ingestlayer"'

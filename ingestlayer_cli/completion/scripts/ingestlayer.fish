@@ -5,6 +5,9 @@ function __ingestlayer_offered
     set -l current (commandline -ct)
     set -l start (string unescape -- $current; or string trim --left --chars='"\'' -- $current)
     set -l program (string replace -r '^~/' "$HOME/" -- $words[1])
+    if set -l parts (string match -r '^\$(\w+)(/.*)' -- $program)
+        set program $$parts[2]$parts[3]
+    end
     type -q -- $program; or set program ingestlayer
     set -l found (_INGESTLAYER_COMPLETE=fish $program $words[2..-1] "$start" 2>/dev/null </dev/null | string split0)
     switch "$found[1]"

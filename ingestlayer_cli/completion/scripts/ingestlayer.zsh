@@ -4,7 +4,12 @@
 _ingestlayer() {
     local program=${(Q)words[1]} how value told
     local -a found values
-    [[ $program == '~/'* ]] && program=$HOME/${program#'~/'}
+    local -a match mbegin mend
+    if [[ $program == '~/'* ]]; then
+        program=$HOME/${program#'~/'}
+    elif [[ $program =~ '^[$][{]?([A-Za-z_][A-Za-z0-9_]*)[}]?(/.*)$' ]]; then
+        program=${(P)match[1]}$match[2]
+    fi
     whence -p -- "$program" > /dev/null || program=ingestlayer
     found=("${(@0)$(_INGESTLAYER_COMPLETE=zsh "$program" "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2> /dev/null < /dev/null)}")
     how=$found[1]
@@ -24,5 +29,5 @@ if [[ $funcstack[1] == _ingestlayer ]]; then
     _ingestlayer "$@"  # loaded by the first Tab, which waits for it
 else
     (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
-    compdef _ingestlayer ingestlayer
+    compdef _ingestlayer ingestlayer "ingestlayer'" 'ingestlayer"'  # a path in quotes ends so
 fi
