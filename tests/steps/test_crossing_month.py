@@ -1,5 +1,9 @@
-"""Weeks of noise of many customers: alerts, clears and reminders are those of the reference."""
+"""Weeks of noise of many customers: alerts, clears and reminders are those of the reference.
 
+MONTH_CUSTOMERS and MONTH_HOURS make it longer: 1000 and 720 are a month of a company's.
+"""
+
+import os
 import random
 from fractions import Fraction
 from pathlib import Path
@@ -27,7 +31,8 @@ RULE = Crossing((Fraction(8, 10), Fraction(9, 10), Fraction(1)), Fraction(5, 100
 
 
 def test_alerts_clears_and_reminders_are_those_of_the_reference(tmp_path: Path) -> None:
-    customers, hours, chance = 40, 72, random.Random(7)
+    customers, hours = int(os.environ.get("MONTH_CUSTOMERS", "40")), int(os.environ.get("MONTH_HOURS", "72"))
+    chance = random.Random(7)
     pipe = Pipe(tmp_path)
     pipe.steps(STEP, says=SAYS)
     memory, expected = CrossingMemory(RULE, Wall("UTC", Hours((0,), 0, 60))), list[str]()
