@@ -145,6 +145,9 @@ def keep_run(
         due_at = due_of(message, max(now if due is None else next(due), run.not_before or 0))
         if held_until is not None and due_at <= now and "digest" in message.directions:
             due_at = held_until  # its window is this call: any other is longer
+            from ..system.processes import identity
+
+            message.directions["digest"]["held_by"] = identity()  # no one waits for it that has vanished
         transaction.add_delivery(of.id, number, _delivery(run, message, of.received_at, rate), now, due_at)
 
 

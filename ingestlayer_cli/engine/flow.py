@@ -215,9 +215,12 @@ def deliver(
         if said is not None:
             said(row, attempt)
 
+    from ..system.processes import vanished
+
     result = Document()
     _hand_over(runtime)
     failed = _finish(runtime, wanted, ran)
+    runtime.store.gathering.let_go(vanished, runtime.clock.now())
     runtime.outbox.reconcile(wanted, heard)
     sent = runtime.outbox.send(wanted, runtime.clock.now(), until, heard, limit)
     waiting = runtime.store.outbox.still_waiting(wanted)

@@ -47,7 +47,8 @@ class Newest:
             self._since, self._mark = first.received_at, self._history.mark()
             for it in self._history.select(Selection(type=first.type, since=self._since), newest_first=False):
                 self._note(it.event)
-        for self._mark, it in self._history.accepted_after(Selection(type=first.type), self._mark):
+        for mark, it in self._history.accepted_after(Selection(type=first.type), self._mark):
+            self._mark = mark
             self._note(it.event)
 
     def _note(self, event: Event) -> None:

@@ -1,5 +1,7 @@
 """One message for many: every event is in exactly one, whoever sends it, whatever dies."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -188,6 +190,23 @@ def test_what_one_batch_finds_is_one_message_though_others_deliver_meanwhile(gat
     assert [lines[0] for lines in gathering.said] == ["3 messages: alert"]
     gathering.emit("d")  # one alone is a run of its own
     assert len(gathering.said) == 2
+
+
+def test_what_a_killed_batch_found_is_one_message_of_the_next_delivery(gathering: Gathering) -> None:
+    gathering.pipeline('[destinations.digest]\nwindow = "run"\n')
+
+    def chunks() -> Iterator[list[Line]]:
+        for number in range(2):
+            yield [Line(number + 1, Raw("usage", {"customer_id": f"c{number}", "used": number}), None, b"")]
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if (child := os.fork()) == 0:
+        with Runtime(load(str(gathering.bench.root), keep=False), clock=gathering.clock) as runtime:
+            flow.emit_batch(runtime, chunks())
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    gathering.deliver(1)
+    assert [lines[0] for lines in gathering.said] == ["2 messages: alert"]
 
 
 def test_a_digest_that_fails_is_retried_as_it_was(gathering: Gathering) -> None:

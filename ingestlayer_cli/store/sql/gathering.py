@@ -1,7 +1,7 @@
 """Deliveries that one message says together."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ...system.clock import HOUR
@@ -108,6 +108,20 @@ class SqlGathering:
                 f"UPDATE deliveries SET due_at = ? WHERE {held} AND seq BETWEEN ? AND ?",
                 [(now, now, until, *ends) for ends in spans(queued)],
             )
+
+    def let_go(self, is_gone: Callable[[str], bool], now: int) -> int:
+        rows = self._rows(
+            f"SELECT id, directions FROM deliveries WHERE {_OF_RUNS} AND due_at > ? AND carried_by IS NULL", now
+        )
+        holders = {id_: (told_in(directions) or {}).get("digest", {}).get("held_by") for id_, directions in rows}
+        gone = {holder for holder in set(holders.values()) if holder is not None and is_gone(holder)}
+        ids = [id_ for id_, holder in holders.items() if holder in gone]
+        if ids:
+            with self._store.transaction() as transaction:
+                transaction.connection.executemany(
+                    f"UPDATE deliveries SET due_at = ? WHERE id = ? AND {_IDLE}", [(now, id_) for id_ in ids]
+                )
+        return len(ids)
 
     def drop(self, row: Gathered, attempt: Attempt, owner: str) -> bool:
         return settle_where(self._store, _IDLE, (), row.id, attempt, owner)

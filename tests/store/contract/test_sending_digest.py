@@ -1,5 +1,7 @@
 """Messages that wait to be one."""
 
+import json
+
 from ingestlayer_cli.store.contract.accepting import NewDelivery
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.contract.reading import DeliverySelection
@@ -119,6 +121,19 @@ def test_what_one_call_found_is_held_until_it_is_released(store: Store, other: S
     store.gathering.release(queued, 20, 499)
     assert claim(other, 20) is None
     store.gathering.release(queued, 20, 500)
+    first = claimed(other, 20)
+    assert (first.id, [item.id for item in other.gathering.gather(first, 20, 10)]) == ("a", ["b"])
+
+
+def test_what_a_call_held_that_has_vanished_is_let_go(store: Store, other: Store) -> None:
+    with store.transaction() as transaction:
+        add(transaction, event("evt_1"), 10)
+        transaction.add_run("evt_1", run(), 10)
+        for id_, holder in (("a", "gone"), ("b", "gone"), ("c", "alive")):
+            told = json.dumps({"digest": {"held_by": holder}})
+            message = NewDelivery(id_, "p", "slack", "#a", "{}", directions=told, digest="run/k")
+            transaction.add_delivery("evt_1", 1, message, 10, 500)
+    assert [other.gathering.let_go("gone".__eq__, 20) for _ in range(2)] == [2, 0]
     first = claimed(other, 20)
     assert (first.id, [item.id for item in other.gathering.gather(first, 20, 10)]) == ("a", ["b"])
 

@@ -38,6 +38,9 @@ class StoredGathering(Protocol):
     def release(self, queued: Queued, now: int, until: int) -> None:
         """Let go now what of some deliveries was held until a time at most, so that one call's would be one message."""
 
+    def let_go(self, is_gone: Callable[[str], bool], now: int) -> int:
+        """Let go now what was held so by processes that are gone; return how much that is."""
+
     def drop(self, row: Gathered, attempt: Attempt, owner: str) -> bool:
         """Record that a delivery which nobody has in hand is not sent any more; False when it was taken up."""
 
