@@ -1,7 +1,10 @@
 """Runs that overlap: one alert, and what a later run has read is not undone by an earlier one."""
 
+import os
 import threading
 from pathlib import Path
+
+import pytest
 
 from ingestlayer_cli.checks.run import CheckOptions, check
 from ingestlayer_cli.engine.runtime import Runtime
@@ -11,13 +14,22 @@ from tests.support.program import start
 MORE = [(f"c{number}", 1, 100) for number in range(999)]
 
 
-def test_eight_runs_at_once_are_one_alert_each(checked: Checked) -> None:
-    checked.csv(*((f"c{number}", 9, 10) for number in range(50)))
-    running = [start("check", "-q", "--no-deliver", cwd=checked.root) for _ in range(8)]
+@pytest.fixture(params=["sqlite", "postgres"])
+def checked_on(request: pytest.FixtureRequest, checked: Checked) -> Checked:
+    """The project of a check, with its store in each engine."""
+    if request.param == "postgres":
+        place = str(request.getfixturevalue("postgres"))
+        checked.share(os.environ["DATABASE_URL"], place.partition("#")[2])
+    return checked
+
+
+def test_sixteen_runs_at_once_are_one_alert_each(checked_on: Checked) -> None:
+    checked_on.csv(*((f"c{number}", 9, 10) for number in range(50)))
+    running = [start("check", "-q", "--no-deliver", cwd=checked_on.root) for _ in range(16)]
     for process in running:
         _, complaints = process.communicate(timeout=100)
         assert (process.returncode, complaints) == (0, b"")
-    assert len(checked.keys) == len(set(checked.keys)) == 50
+    assert len(checked_on.keys) == len(set(checked_on.keys)) == 50
 
 
 def test_a_run_that_was_overtaken_does_not_arm_again_what_the_later_one_told(tmp_path: Path) -> None:

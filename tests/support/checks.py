@@ -70,7 +70,9 @@ class Checked:
         self.write("events/usage.limit.toml", EVENT)
         self.write("pipelines/alerts.toml", PIPELINE.format(type="usage.limit"))
         self._project: Project | None = None
-        self.tables(table() if tables is None else tables)
+        self._shared = ("", "")  # the address of a database, and the schema in it; else the store is a file
+        self._tables = table() if tables is None else tables
+        self.tables(self._tables)
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
@@ -79,7 +81,15 @@ class Checked:
         self._project = None
 
     def tables(self, text: str) -> None:
-        self.write("ingestlayer.toml", text)
+        self._tables = text
+        schema = self._shared[1]
+        store = f'\n[store]\nurl = "env:DATABASE_URL"\nschema = "{schema}"\n' if schema else ""
+        self.write("ingestlayer.toml", text + store)
+
+    def share(self, address: str, schema: str) -> None:
+        """Put the store into a schema of a PostgreSQL database."""
+        self._shared = (address, schema)
+        self.tables(self._tables)
 
     def csv(self, *rows: Sequence[Any], columns: str = "customer_id,used,limit", name: str = "usage.csv") -> None:
         lines = [columns, *(",".join(map(str, row)) for row in rows)]
@@ -105,6 +115,12 @@ class Checked:
         return [(row["key"], row["level"]) for row in result["crossed"]]
 
     def select(self, sql: str, *values: Any) -> list[Any]:
+        address, schema = self._shared
+        if address:
+            import psycopg
+
+            with psycopg.connect(address, options=f"-c search_path={schema}") as shared:
+                return shared.execute(sql.replace("?", "%s").encode(), values).fetchall()
         store = self.root / ".ingestlayer" / "store.db"
         if not store.exists():
             return []

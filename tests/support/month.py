@@ -1,17 +1,19 @@
 """A month of hourly checks under a clock of its own, with processes that are killed, against a model of the rule.
 
-    python -m tests.support.month [CUSTOMERS [HOURS [KILLS [ZONE]]]]     # 1000 720 200 UTC: the whole month
+    python -m tests.support.month [CUSTOMERS [HOURS [KILLS [ZONE]]]] [--postgres]    # 1000 720 200 UTC: the whole month
 
 The model is written from the words of docs/checks.md, not from the code: exact fractions, one table of what is held.
 What it says must be told, when, must be exactly what the store has. Shared with `test_month.py`.
 """
 
+import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.support.checks import EVENT, HOUR, Checked, table
+from tests.support.postgres import server
 
 START = datetime(2026, 11, 22, tzinfo=UTC)  # the first of December is in it
 METRICS = ("seats", "api-calls", "storage")
@@ -213,10 +216,15 @@ def main() -> None:
     if sys.argv[1:2] == ["--worker"]:
         work(Path(sys.argv[2]))
         return
-    words = sys.argv[1:] + ["1000", "720", "200", "UTC"][len(sys.argv) - 1 :]
+    given = [word for word in sys.argv[1:] if word != "--postgres"]
+    words = given + ["1000", "720", "200", "UTC"][len(given) :]
     customers, hours, kills = map(int, words[:3])
-    with tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         campaign = Campaign(Path(folder) / "project", customers, hours, kills, words[3])
+        if "--postgres" in sys.argv:
+            os.environ["DATABASE_URL"] = stack.enter_context(server()).url
+            campaign.bench.share(os.environ["DATABASE_URL"], "month")
         began = time.monotonic()
         campaign.run()
         took = time.monotonic() - began
