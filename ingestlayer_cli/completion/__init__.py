@@ -18,6 +18,7 @@ def answer(shell: str, words: list[str]) -> None:
     """
     with suppress(Exception):
         _end_in_time()
+        from ..system.console import safe
         from .offers import offered
 
         if shell == "bash":
@@ -30,7 +31,7 @@ def answer(shell: str, words: list[str]) -> None:
         elif shell in ("zsh", "fish"):
             offer = offered(words[:-1], words[-1])
             items = [item for item in offer.items if shell == "zsh" or "\t" not in item.value]  # fish: a tab ends it
-            pairs = (part for item in items for part in (item.value, item.words))
+            pairs = (part for item in items for part in (item.value, safe(item.words)))
             _write("".join(f"{part}\0" for part in (offer.how, *pairs)))
 
 

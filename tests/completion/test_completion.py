@@ -81,3 +81,9 @@ def test_the_project_may_be_named_by_the_home_folder(
     env = {"_INGESTLAYER_COMPLETE": "zsh", "HOME": str(tmp_path)}
     out = ingestlayer("-C", path, *words, cwd=tmp_path, env=env).out
     assert out.split("\0")[1] in ("usage-limit-hits", "acme")
+
+
+def test_words_on_what_is_offered_do_not_act_on_the_terminal(project: Folder) -> None:
+    project.declare("user.seen", 'description = "red \\u001b[31m \\u001b]0;title\\u0007\\nline"')
+    _, out, _ = asked(project.root, "emit", "user.s")
+    assert "user.seen red \ufffd[31m \ufffd]0;title\ufffd\\nline " in out
