@@ -220,7 +220,7 @@ def ref_path(name: str, start: int, bare: bool = False, own: Own = tuple) -> lis
         if not name.startswith("$"):
             raise ExpressionError(f"{name!r} is no value: write text in quotes, a ref as $event.…", start)
         roots = (*ROOTS[:2], *owned, *ROOTS[2:4])  # in the order in which a run gives them values
-        full = [dotted(["$" + root, *path[1:]]) for root in roots]
+        full = [dotted(["$" + root, *path[1:]]) for root in (*roots, *ROOTS[4:])]
         hint = near_miss(name, full) or f": it starts with one of {', '.join('$' + r for r in roots)}"
         raise ExpressionError(f"unknown ref {name}{hint}", start)
     if not (bare or name.startswith("$")):

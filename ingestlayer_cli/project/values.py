@@ -64,7 +64,12 @@ def _minutes(value: Any) -> int:
 
 def _window(value: Any) -> int:
     """Read `15m`, or `run`."""
-    return 0 if value == "run" else _duration(value)
+    try:
+        return 0 if value == "run" else _duration(value)
+    except PydanticCustomError:
+        if isinstance(value, str) and (near := near_miss(value, ["run"])):
+            raise problem(f"{as_written(value)} is no window: write a duration, like 15m, or run{near}", 0) from None
+        raise
 
 
 def _parse_expression(text: str) -> Any:

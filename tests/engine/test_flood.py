@@ -208,7 +208,7 @@ def test_a_flood_of_thousands_by_several_processes_one_of_them_killed(posting_on
         ('{ "#alerts" = "1.5/h" }', "is no budget"),
         ('{ "#alerts" = "0/h" }', "is no budget"),
         ('{ "two words" = "2/h" }', "is not a channel or a person"),
-        ('{ "#alrets" = "2/h" }', 'no destination posts to "#alrets" (did you mean "alerts"?)'),
+        ('{ "#alrets" = "2/h" }', 'no destination posts to "#alrets" (did you mean "#alerts"?)'),
         ('{ "#sales" = "2/h" }', 'no destination posts to "#sales"'),
     ],
 )

@@ -291,6 +291,7 @@ def test_hostile_values_are_data_in_a_line(gathering: Gathering) -> None:
         ("[destinations.digest]\n", "a digest is of a `window`"),
         ('[destinations.digest]\nwindow = "15m"\nat = "09:00"\n', "a digest is of a `window`"),
         ('[destinations.digest]\nwindow = "15"\n', "is not a duration"),
+        ('[destinations.digest]\nwindow = "rum"\n', '(did you mean "run"?)'),
         ('[destinations.digest]\nat = "9 am"\n', "must be a time in quotes"),
         (DIGEST + "at_least = 5\nat_most = 3\n", "at_most = 3 is less than at_least = 5"),
         (DIGEST + "at_most = 0\n", "`at_most` is 1 or more"),

@@ -254,6 +254,7 @@ def test_a_filter_follows_the_whole_expression() -> None:
         ("a ${event.name", 14, "expected '|' or '}', found the end"),
         ("a ${event.name and", 18, "expected a value, found the end"),
         ("${evnt.name}", 2, "'evnt.name' is no value: write text in quotes, a ref as $event.…"),
+        ("$digst.count", 0, 'unknown ref $digst.count (did you mean "$digest.count"?); a dollar sign itself is $$'),
         ("${$evnt.name}", 2, 'unknown ref $evnt.name (did you mean "$event.name"?)'),
         ("${name}", 2, "'name' is no value: write text in quotes, a ref as $event.…"),
         ("x ${event.a | upcase}", 14, "unknown filter upcase: there are " + ", ".join(FILTERS)),

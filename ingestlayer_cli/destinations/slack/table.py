@@ -102,6 +102,7 @@ def idle_budgets(table: dict[str, Any], used: list[dict[str, Any]]) -> Iterator[
     tables = [((), table), *((("workspaces", name), inner) for name, inner in table["workspaces"].items())]
     for path, budgets in ((path, inner.get("budget") or {}) for path, inner in tables):
         for channel in budgets:
-            near = near_miss(channel.removeprefix("#"), named - {""})
+            sign = "#" if channel.startswith("#") else ""
+            near = near_miss(channel, [sign + name for name in named - {""}])
             if channel.removeprefix("#") not in named and (near or not is_open):
                 yield (*path, "budget", channel), f'no destination posts to "{channel}"{near}'
