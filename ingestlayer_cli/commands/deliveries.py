@@ -129,6 +129,11 @@ def retry(
             words = f"{replaced['id']} is superseded by {replaced['superseded_by']}, and not sent again"
             raise UsageError(words, f"ingestlayer deliveries show {replaced['superseded_by']}")
         chosen = [row for row in chosen if not row["superseded_by"]]
+        told = _told_elsewhere(runtime, chosen, bool(ids))
+        if ids and told:
+            words = f"{told[0]['id']} is one message with what a replay has sent: sent again, it would be told twice"
+            raise UsageError(words, f"ingestlayer replay {told[0]['event']}")
+        chosen = [row for row in chosen if row not in told]
         if delivered := [row["id"] for row in chosen if row["status"] == "delivered"]:
             raise UsageError(f"{delivered[0]} is delivered and is not sent again")
         runtime.outbox.expire()  # what a killed process had in hand is free
@@ -140,9 +145,23 @@ def retry(
         say(f"{count:,} due again")
         if count < len(chosen):
             note(f"{len(chosen) - count:,} not: they are being sent at this moment")
+        if told:
+            note(
+                f"{len(told):,} not: they are one message with what a replay has sent; ingestlayer replay --status dead"
+            )
         if count:
             note("to send them now: ingestlayer deliver")
     return 0
+
+
+def _told_elsewhere(runtime: Any, rows: list[Any], are_named: bool) -> list[Any]:
+    """Return those that one message says together with what a replay has sent for itself since."""
+    from ..store.contract.reading import DeliverySelection
+
+    carriers = {row["carried_by"] or (row["id"] if are_named else None) for row in rows} - {None}
+    find = runtime.store.deliveries.find
+    mixed = {it for it in carriers if any(row["superseded_by"] for row in find(DeliverySelection(digest=it), None))}
+    return [row for row in rows if row["id"] in mixed or row["carried_by"] in mixed]
 
 
 @app.command()

@@ -276,6 +276,27 @@ def test_a_dead_digest_is_dead_for_all_and_one_retry_sends_it(gathering: Gatheri
     assert gathering.statuses == ["delivered"] * 2
 
 
+def test_of_a_dead_digest_of_which_one_was_replayed_the_others_are_replayed_too_and_nothing_is_told_twice(
+    gathering: Gathering,
+) -> None:
+    gathering.slack.channels["alerts"].archived = True
+    gathering.emit("a", "b", "c")
+    gathering.deliver(15)
+    gathering.slack.channels["alerts"].archived = False
+    (_,), (second,), (third,) = gathering.rows("SELECT id FROM events ORDER BY seq")
+    assert "error" not in gathering.bench.run("replay", second, "--yes", "--no-deliver", "--json").json
+    ((other,),) = gathering.rows(
+        f"SELECT id FROM deliveries WHERE event = (SELECT seq FROM events WHERE id = '{third}')"
+    )
+    refused = gathering.bench.run("deliveries", "retry", other, "--json")
+    assert (refused.code, refused.error["hint"]) == (2, f"ingestlayer replay {third}")
+    assert gathering.bench.run("deliveries", "retry", "--status", "dead", "--json").json == {"retrying": 0}
+    assert "error" not in gathering.bench.run("replay", "--status", "dead", "--yes", "--no-deliver", "--json").json
+    gathering.deliver(200)  # the replay was on the clock of the machine
+    said = "\n".join(line for lines in gathering.said for line in lines)
+    assert [said.count(f"{name} is at") for name in "abc"] == [1, 1, 1]
+
+
 def test_hostile_values_are_data_in_a_line(gathering: Gathering) -> None:
     gathering.pipeline(DIGEST + 'line = "$event.customer_id"\n')
     gathering.emit("<!channel> *b* <https://x.example|y>", "ok")

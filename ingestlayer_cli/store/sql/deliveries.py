@@ -162,7 +162,9 @@ class SqlDeliveries:
             return transaction.connection.executemany(
                 "UPDATE deliveries SET status = 'retrying', attempts = 0, due_at = ?, settled_at = NULL, hint = NULL"
                 " WHERE id = coalesce((SELECT carried_by FROM deliveries WHERE id = ?), ?)"
-                " AND status <> 'delivered' AND superseded_by IS NULL AND lease_until IS NULL",
+                " AND status <> 'delivered' AND superseded_by IS NULL AND lease_until IS NULL AND NOT EXISTS"
+                " (SELECT 1 FROM deliveries said WHERE said.carried_by = deliveries.id"
+                " AND said.superseded_by IS NOT NULL)",
                 rows,
             ).rowcount
 

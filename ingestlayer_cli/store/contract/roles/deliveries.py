@@ -53,7 +53,9 @@ class Deliveries(Protocol):
         """Return what became of the last delivery to a target that is settled."""
 
     def retry(self, ids: list[str], now: int, at_once: bool = False) -> int:
-        """Make deliveries due again, with all their attempts before them; return how many. None that is superseded.
+        """Make deliveries due again, with all their attempts before them; return how many.
+
+        None that is superseded, nor one that says what is: that would be told twice.
 
         Those that are to go `at_once` wait for no hours, no digest and no budget.
 
