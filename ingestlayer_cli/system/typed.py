@@ -8,7 +8,7 @@ import sys
 
 TYPE_CHECKING = False
 
-if TYPE_CHECKING:
+if TYPE_CHECKING or sys.version_info >= (3, 14):  # which keeps the annotations of a class in another way
     from typing import Annotated as Annotated
     from typing import Any as Any
     from typing import BinaryIO as BinaryIO
@@ -105,6 +105,3 @@ else:
 
     class NamedTuple(metaclass=_Names):
         """A tuple whose fields have names."""
-
-    if sys.version_info >= (3, 14):  # a class keeps its annotations in another way
-        pass
