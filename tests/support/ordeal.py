@@ -149,7 +149,8 @@ class Ordeal:
     # The rounds ---------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Do all rounds."""
+        """Do all rounds, on a store that has an event: of none there is nothing to send again, which is answered 2."""
+        self._ended(self.start(["emit", TYPE, "--data", json.dumps(payload(0, CHANNELS[0])), "--no-deliver", "--json"]))
         threads = [threading.Thread(target=self._work) for _ in range(WORKERS)]
         for thread in threads:
             thread.start()
