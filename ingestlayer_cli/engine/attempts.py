@@ -1,10 +1,14 @@
 """What an attempt makes of its delivery: a destination's word, or what a look into its history has told."""
 
+from collections.abc import Callable
+
 from ..model.sending import NotConnected, Refused, Result, Retry, Sent, Unknown
 from ..store.contract.sending import Attempt, Claimed, Doubtful
 from ..system.clock import HOUR, MINUTE, SECOND
 from ..system.errors import count_of
 from ..system.typed import Any
+
+Said = Callable[[Claimed | Doubtful, Attempt], None]
 
 CURVE = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR)  # after the first, second, … failed attempt; then dead
 JITTER = 0.1

@@ -4,16 +4,14 @@ from collections.abc import Callable
 from time import monotonic
 
 from ..model.sending import Recheck
-from ..store.contract.sending import AT_ONCE, Attempt, Claimed, Doubtful, Gathered
+from ..store.contract.sending import AT_ONCE, Attempt, Claimed, Gathered
 from ..system.typed import TYPE_CHECKING
-from .attempts import outside_hours
+from .attempts import Said, outside_hours
 
 if TYPE_CHECKING:
     from ..store.contract.protocols import Store
 
 JUDGING = 15  # seconds that the messages which are to be one are judged again for
-
-Said = Callable[[Claimed | Doubtful, Attempt], None]
 
 
 class Choosing:

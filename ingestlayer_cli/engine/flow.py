@@ -38,7 +38,7 @@ from .tally import WAIT, add_trouble, nothing_accepted, run_again, send_due, sen
 if TYPE_CHECKING:
     from ..store.contract.roles.transaction import Transaction
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
-    from .outbox import Said
+    from .attempts import Said
     from .unfinished import Again
 
 

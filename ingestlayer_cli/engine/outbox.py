@@ -24,7 +24,7 @@ from ..store.contract.sending import ARRIVED, GIVEN_UP, Attempt, Claimed, Doubtf
 from ..system.clock import DAY, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
 from ..system.typed import TYPE_CHECKING, NamedTuple
-from .attempts import CURVE, LONGEST, by_hand, by_look, judged, sent_again
+from .attempts import CURVE, LONGEST, Said, by_hand, by_look, judged, sent_again
 from .connections import Connections, account_of
 from .in_hand import WORKERS, InHand
 
@@ -40,8 +40,6 @@ CHOSEN = frozenset(("hours", "digest", "recheck"))  # in the directions of what 
 NAP = 250  # milliseconds; the longest sleep before a stop is noticed
 LOOK = 50  # and before a channel that another process has in hand is looked at again
 FIRST = 1_000  # how long the others wait for the first answer of a connection
-
-Said = Callable[[Claimed | Doubtful, Attempt], None]
 
 
 class Errand(NamedTuple):

@@ -17,7 +17,7 @@ from .runtime import Runtime
 
 if TYPE_CHECKING:
     from ..store.contract.sending import Attempt, Claimed, Doubtful
-    from .outbox import Said
+    from .attempts import Said
     from .unfinished import Again
 
 WAIT = 10_000  # milliseconds that a call waits for what it queued

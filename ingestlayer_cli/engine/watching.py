@@ -13,7 +13,7 @@ from .runtime import Runtime
 
 if TYPE_CHECKING:
     from ..store.contract.sending import Wanted
-    from .outbox import Said
+    from .attempts import Said
     from .unfinished import Again
 
 ROUND = 2_000  # milliseconds that a round waits for channels

@@ -25,7 +25,7 @@ from .troubles import checks, outbox, stores
 from .troubles.symptoms import Symptom, guarded
 
 if TYPE_CHECKING:
-    from ..engine.outbox import Said
+    from ..engine.attempts import Said
     from ..store.contract.protocols import Store
     from ..store.contract.roles.transaction import Transaction
 
