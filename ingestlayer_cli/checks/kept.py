@@ -8,9 +8,12 @@ from collections.abc import Callable
 from itertools import groupby
 
 from ..engine.spool import path_of_check
+from ..engine.tally import no_runs
 from ..model.events import Event, encode
+from ..store.contract.accepting import AwayError
 from ..store.opening import is_file, open_spool
-from ..system.errors import ProjectError
+from ..system.document import Document
+from ..system.errors import Exit, ProjectError, count_of
 from ..system.typed import TYPE_CHECKING, Any
 from .base import SourceError
 from .judging import Judge, Judged
@@ -21,7 +24,19 @@ if TYPE_CHECKING:
     from ..engine.runtime import Runtime
 
 
-def keep(runtime: "Runtime", data: dict[str, Any]) -> int:
+def kept_document(runtime: "Runtime", data: dict[str, Any], error: AwayError) -> Document:
+    """Keep what is at a level; return the document of a run that could do no more, because of this error."""
+    number = _keep(runtime, data)
+    rows = count_of(number, "row at a level is", "rows at a level are")
+    error.exit_code = Exit.WAITING
+    error.hint = f"{rows} kept on this machine; the next run that reaches the store judges them first; {error.hint}"
+    result = Document(check=data["name"], **error.document(), kept=number, stale=None)
+    result.update(runs=no_runs(), unfinished=0, retry_at=None)
+    result.exit_codes = [error.exit_code]
+    return result
+
+
+def _keep(runtime: "Runtime", data: dict[str, Any]) -> int:
     """Keep the rows of a source that are at a level; return how many. A row that is kept at it is not kept twice."""
     now, name = runtime.clock.now(), data["name"]
     period = Levels(data, now).start

@@ -171,3 +171,19 @@ def _known(level: float | None, since: int | None) -> dict[str, Any]:
 
 def _why(error: RejectedError) -> str:
     return "; ".join(f"{path} {problem}".strip() for path, problem in error.details) or error.message
+
+
+def unwell(result: Document) -> str | None:
+    """Return what failed of a run that has no error of its own."""
+    if result["unfinished"]:
+        return "a run of a pipeline failed"
+    refused = result.get("rejected")
+    return f"{refused:,} of its events {'was' if refused == 1 else 'were'} refused" if refused else None
+
+
+def counted(result: Document) -> dict[str, int]:
+    """Return how much was judged, and how much of it crossed a level; nothing where the source failed."""
+    if "rows" not in result:
+        return {}
+    judged = result["rows"] - result["left_out"] - result["problem_count"]
+    return {"rows": judged, "crossed": len(result["crossed"])}

@@ -10,29 +10,28 @@ from collections.abc import Callable, Iterable
 
 from ..engine import tally
 from ..engine.accepting import accept, bury_line, foresee, transact
-from ..engine.pipeline import Run
 from ..engine.records import CHECKS, Record
 from ..engine.runtime import Runtime
 from ..model.crossings import Held
 from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen, Kept
-from ..project.check_table import STALE
 from ..store.contract.accepting import AwayError, First, Queued
-from ..system.clock import DAY, format_duration, format_time
+from ..system.clock import DAY, format_time
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError, count_of, gravest
 from ..system.typed import TYPE_CHECKING, Any, NamedTuple
 from .base import Source, SourceError
 from .judging import Judge, Judged
 from .levels import Levels, Reached
-from .report import Report, Settled
-from .sources import FileSource, source_of
+from .report import Report, Settled, counted, unwell
+from .sources import check_age, source_of
 
 if TYPE_CHECKING:
     from ..store.contract.protocols import Store
     from ..store.contract.roles.transaction import Transaction
     from ..store.contract.unfinished import UnfinishedRun
+    from .stale import FailingSource, Stale
 
 Decided = Callable[[Iterable[dict[str, Any]]], None]
 
@@ -69,21 +68,9 @@ def check(runtime: Runtime, data: dict[str, Any], options: CheckOptions | None =
         chosen = options or CheckOptions()
         if not runtime.project.has_spool or chosen.is_partial or data["source"] == "-":  # that is read once
             raise
-        return _kept(runtime, data, error)
+        from .kept import kept_document
 
-
-def _kept(runtime: Runtime, data: dict[str, Any], error: AwayError) -> Document:
-    """Keep on this machine what is at a level, to be judged by the next run that reaches the store."""
-    from .kept import keep
-
-    number = keep(runtime, data)
-    rows = count_of(number, "row at a level is", "rows at a level are")
-    error.exit_code = Exit.WAITING
-    error.hint = f"{rows} kept on this machine; the next run that reaches the store judges them first; {error.hint}"
-    result = Document(check=data["name"], **error.document(), kept=number, stale=None)
-    result.update(runs=tally.no_runs(), unfinished=0, retry_at=None)
-    result.exit_codes = [error.exit_code]
-    return result
+        return kept_document(runtime, data, error)
 
 
 def _checked(runtime: Runtime, data: dict[str, Any], options: CheckOptions) -> Document:
@@ -96,24 +83,8 @@ def _checked(runtime: Runtime, data: dict[str, Any], options: CheckOptions) -> D
         failed = result.get("error") or result.get("trouble")
         # What was judged and waits to be sent is no trouble of the check's.
         is_good = failed is None and code in (Exit.OK, Exit.WAITING, Exit.DEAD)
-        record.ends(code, is_good, failed["message"] if failed else _unwell(result), **_counted(result))
+        record.ends(code, is_good, failed["message"] if failed else unwell(result), **counted(result))
     return result
-
-
-def _unwell(result: Document) -> str | None:
-    """Return what failed of a run that has no error of its own."""
-    if result["unfinished"]:
-        return "a run of a pipeline failed"
-    refused = result.get("rejected")
-    return f"{refused:,} of its events {'was' if refused == 1 else 'were'} refused" if refused else None
-
-
-def _counted(result: Document) -> dict[str, int]:
-    """Return how much was judged, and how much of it crossed a level; nothing where the source failed."""
-    if "rows" not in result:
-        return {}
-    judged = result["rows"] - result["left_out"] - result["problem_count"]
-    return {"rows": judged, "crossed": len(result["crossed"])}
 
 
 class _Check:
@@ -168,7 +139,7 @@ class _Check:
         health = self.levels.health(store)
         if store is not None:
             self.levels.begin(store.states, {run.event.id for run in self._waiting(store)})
-        self._check_age(source)
+        check_age(source, self.data["stale_after"], self.now)
         candidates = []
         for row in self.judge.rows(source, self.levels.held, self.options.progress):
             crossed = self.levels.known(row)
@@ -182,16 +153,6 @@ class _Check:
         if store is not None and self.options.only is None:
             candidates += self.levels.gone(store.states)
         return candidates
-
-    def _check_age(self, source: Source) -> None:
-        """Raise SourceError for a file that nobody writes any more: what it says is no news."""
-        stale_after = self.data["stale_after"]
-        changed = source.changed_at() if isinstance(source, FileSource) and stale_after is not None else None
-        if changed is not None and self.now - changed >= stale_after:
-            words = f"{source.name} was written last at {format_time(changed)}, over {format_duration(stale_after)} ago"
-            error = SourceError(words, "is its export running?")
-            error.since = changed
-            raise error
 
     # What was read ------------------------------------------------------------------------------------
 
@@ -214,10 +175,12 @@ class _Check:
                 self.report.add(result, settled)
             return self.report.finished(result)
 
-        def work(transaction: "Transaction") -> tuple[list[Settled], int | None, "_Stale | RejectedError | None"]:
+        failing = None if weakness is None else self._failing(weakness)
+
+        def work(transaction: "Transaction") -> tuple[list[Settled], int | None, "Stale | RejectedError | None"]:
             self.levels.health(transaction)  # another run may have read the source meanwhile
             found = [settled for row in candidates if (settled := self._accept(transaction, row)) is not None]
-            stale = None if weakness is None else self._keep_failure(transaction, weakness)
+            stale = None if failing is None else failing.keep(transaction)
             return found, self._keep_health(transaction, weakness is None) if whole else None, stale
 
         events = [event for _, event, _ in self.admitted.values()]
@@ -359,14 +322,19 @@ class _Check:
         self.report.decide("failed", why=error.message)
         if self.options.dry_run or self.options.only is not None:
             return result
-        stale, queued = transact(self.runtime, Foreseen(), lambda store: self._keep_failure(store, error))
+        stale, queued = transact(self.runtime, Foreseen(), self._failing(error).keep)
         self._note_stale(result, stale)
         if own := Queued.joined((queued, self._run_again(result))):
             self._deliver(result, own)
             del result["deliveries"]
         return result
 
-    def _note_stale(self, result: Document, stale: "_Stale | RejectedError | None") -> None:
+    def _failing(self, error: IngestlayerError) -> "FailingSource":
+        from .stale import FailingSource
+
+        return FailingSource(self.runtime, self.data, self.levels.scope, self.source, self.now, error)
+
+    def _note_stale(self, result: Document, stale: "Stale | RejectedError | None") -> None:
         if isinstance(stale, RejectedError):
             result.exit_codes.append(Exit.REJECTED)
             result.hints.append(stale.message)
@@ -375,43 +343,3 @@ class _Check:
             self.report.decide("stale", **result["stale"])
             if stale.runs is not None:
                 tally.count(result, stale.runs)
-
-    def _keep_failure(self, transaction: "Transaction", error: IngestlayerError) -> "_Stale | RejectedError | None":
-        """Remember that the source fails; return what was told of it, if it was."""
-        kept = transaction.state(self.levels.scope, "")
-        health = kept.value if kept else {}
-        # A clock that has stepped back must not let the source seem young.
-        last = min(health.get("at", self.now), health.get("failing_since", self.now), self.now)
-        since = min(last, getattr(error, "since", None) or last)
-        health = {**health, "failing_since": since}
-        if "at" in health:
-            health["at"] = min(health["at"], self.now)
-        stale_after, told = self.data["stale_after"], None
-        if stale_after is not None and self.now - since >= stale_after and not health.get("told"):
-            told = self._tell_stale(transaction, since, error)
-            health["told"] = isinstance(told, _Stale)
-        transaction.remember(Kept(self.levels.scope, "", health, self.now), "")
-        return told
-
-    def _tell_stale(self, transaction: "Transaction", since: int, error: IngestlayerError) -> "_Stale | RejectedError":
-        """Accept the event `check.stale`."""
-        payload = {"check": self.name, "since": format_time(since), "error": error.message}
-        declaration = self.runtime.project.declaration(STALE)
-        if declaration is not None:
-            payload = {name: value for name, value in payload.items() if name in declaration.fields}
-        raw = Raw(STALE, payload, f"{STALE}:{self.name}:{format_time(since)}", None, self.source)
-        try:
-            event, text = self.runtime.gate.admit(raw, self.now)
-            runs = accept(self.runtime, transaction, event, text, self.now)
-        except RejectedError as refusal:
-            bury_line(transaction, raw, encode(payload), refusal, self.now, None)
-            return refusal
-        return _Stale(since, runs.event.id, None) if isinstance(runs, First) else _Stale(since, event.id, runs)
-
-
-class _Stale(NamedTuple):
-    """The event `check.stale`; without runs, the store knew it."""
-
-    since: int
-    event: str
-    runs: list[Run] | None

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from ..entities.reading.stream import HEAD, is_young
 from ..entities.table import form_of
 from ..project.check_table import kind_of
+from ..system.clock import format_duration, format_time
 from ..system.console import stdin
 from ..system.errors import UsageError
 from ..system.typed import Any
@@ -35,6 +36,18 @@ def source_of(root: str, data: dict[str, Any]) -> Source:
 
         return Postgres(name, data["query"], data["timeout"])
     return FileSource(root, name, data["format"])
+
+
+def check_age(source: Source, stale_after: int | None, now: int) -> None:
+    """Raise SourceError for a file that nobody writes any more: what it says is no news."""
+    if stale_after is None or not isinstance(source, FileSource):
+        return
+    changed = source.changed_at()
+    if changed is not None and now - changed >= stale_after:
+        words = f"{source.name} was written last at {format_time(changed)}, over {format_duration(stale_after)} ago"
+        error = SourceError(words, "is its export running?")
+        error.since = changed
+        raise error
 
 
 class FileSource(Text):
