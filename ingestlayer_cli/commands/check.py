@@ -52,7 +52,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
                 say_result(data, result, options, quiet)
         is_away = any("kept" in result for result in results)
         if options.deliver and not options.dry_run and not is_away:
-            earlier = send_due(runtime, started, runtime.clock.now() + options.wait, is_patient=True)
+            earlier = send_due(runtime, started, runtime.clock.steady() + options.wait, is_patient=True)
         if not options.dry_run and options.only is None and not is_away and runtime.project.hears_of_itself:
             from ..operations.alerts import tell_and_send
 

@@ -55,12 +55,15 @@ class Courier:
         store = self._store
         return self._path == path and (store is None or store.is_in_place)
 
-    def send(self, wanted: Wanted, until: int, connections: Connections, judge: "Callable[[], Judging]") -> None:
+    def send(
+        self, wanted: Wanted, due_by: int, until: int, connections: Connections, judge: "Callable[[], Judging]"
+    ) -> None:
         """Send what a call queued, over the connections of its project; return when that is settled.
 
-        Or when its time is over: what is on its way then is recorded all the same.
+        Or is due later than `due_by`, or when its time is over, `until` by the steady clock: what is on its way then
+        is recorded all the same.
         """
-        waiting = _Waiting(Errand(wanted, until, until), threading.Event(), [])
+        waiting = _Waiting(Errand(wanted, due_by, until), threading.Event(), [])
         with self._lock:
             if connections.broken:
                 connections.mended()
@@ -163,6 +166,9 @@ class _Wakeful(Clock):
     def now(self) -> int:
         return self._clock.now()
 
+    def steady(self) -> int:
+        return self._clock.steady()
+
     def sleep(self, duration: int) -> None:
         self._woken.wait(duration / 1000)
 
@@ -172,5 +178,5 @@ def _joined(errands: list[Errand]) -> Errand | None:
     if not errands:
         return None
     queued = Queued.joined(errand.wanted.queued for errand in errands if errand.wanted.queued)
-    until = max(errand.due_by for errand in errands)
-    return Errand(Wanted(queued, with_older=True), until, until)
+    until = max(errand.until for errand in errands if errand.until is not None)
+    return Errand(Wanted(queued, with_older=True), max(errand.due_by for errand in errands), until)

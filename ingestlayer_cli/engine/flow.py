@@ -69,7 +69,7 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
         return _kept(runtime, event, payload, error)
     except StoreError as error:
         raise nothing_accepted(error) from error
-    until = runtime.clock.now() + wait
+    until = runtime.clock.steady() + wait
     if isinstance(runs, First):
         again, queued = run_again(runtime, [runs.event.id])
         result = _settled(runtime, runs.event, [(it.number, it.run) for it in again], queued, deliver, wait)
@@ -131,7 +131,7 @@ def emit_batch(
         _release(runtime, Queued.joined(batch.queued))
     if batch.is_away and not any(batch.queued):
         return batch.result
-    until = runtime.clock.now() + wait
+    until = runtime.clock.steady() + wait
     settle(runtime, batch.result, Queued.joined(batch.queued), deliver, wait)
     if deliver:
         batch.result.hints += send_due(runtime, started, until, is_patient=True).hints
@@ -203,8 +203,8 @@ def deliver(
 ) -> Document:
     """Run again what failed, send everything that is due, once, and settle what is unknown.
 
-    The result counts what still waits. `until`: when to leave what channels are paced for; else all of it goes. `ran`
-    is told of every run.
+    The result counts what still waits. `until`: when to leave what channels are paced for, by the steady clock; else
+    all of it goes. `ran` is told of every run.
     """
     outcomes: dict[str, int] = {}
 

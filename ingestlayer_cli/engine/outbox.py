@@ -47,8 +47,8 @@ class Errand(NamedTuple):
 
     wanted: Wanted
     due_by: int
-    until: int | None = None
-    set_back: int | None = None  # by how much the clock had been set back when these times were said; None: now
+    until: int | None = None  # by the clock that is never set
+    set_back: int | None = None  # by how much the other had been set back when `due_by` was said; None: now
 
 
 class Outbox:
@@ -93,7 +93,8 @@ class Outbox:
     ) -> int:
         """Send the wanted deliveries that are due by a time; return how many.
 
-        Paced channels are waited for up to the time `until`, or as long as none of them is held for over `PATIENCE`.
+        Paced channels are waited for `until` the steady clock is there, or as long as none of them is held for over
+        `PATIENCE`.
         A call that wants what it queued is done as soon as that is settled or due later.
         """
         self.expire()
@@ -109,10 +110,9 @@ class Outbox:
         return self._pause(errand) is None
 
     def as_of_now(self, errand: Errand) -> Errand:
-        """Return an errand with its times as they are after what the clock was set back by since they were said."""
+        """Return an errand with its time as it is after what the clock was set back by since it was said."""
         back = 0 if errand.set_back is None else self.set_back - errand.set_back
-        until = None if errand.until is None else errand.until - back
-        return errand._replace(due_by=errand.due_by - back, until=until, set_back=self.set_back)
+        return errand._replace(due_by=errand.due_by - back, set_back=self.set_back)
 
     def _send(self, ask: Callable[[], Errand | None], said: Said | None, limit: int | None) -> int:
         sent, in_hand = 0, self._in_hand
@@ -208,7 +208,7 @@ class Outbox:
         at = self._stored.next_at(wanted, now, due_by, now + LOOK)
         if at is None and wanted.with_older:
             at = now + LOOK  # all that is left is in the hand of some process, maybe of this one
-        if at is None or at > (now + PATIENCE if until is None else until):
+        if at is None or at - now > (PATIENCE if until is None else until - self._clock.steady()):
             return None
         return max(at - now, 0)
 

@@ -99,21 +99,23 @@ def send_own(runtime: Runtime, queued: Queued, wait: int, said: "Said | None" = 
 
     `said` is told of each attempt that is made here.
     """
-    connections, until = runtime.connections, runtime.clock.now() + wait
+    connections, clock = runtime.connections, runtime.clock
+    due_by, until = clock.now() + wait, clock.steady() + wait
     is_drawn = all(connections.of(label).is_drawn for label in runtime.store.outbox.destinations(queued))
     wanted = Wanted(queued, with_older=not is_drawn)
     if runtime.courier is None or is_drawn:
-        runtime.outbox.send(wanted, until, until, said)
+        runtime.outbox.send(wanted, due_by, until, said)
     else:
-        runtime.courier.send(wanted, until, connections, runtime.another)
+        runtime.courier.send(wanted, due_by, until, connections, runtime.another)
 
 
 def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = False) -> Document:
-    """Send what was due before this call started, whoever accepted it, until a time; the hints tell what went wrong.
+    """Send what was due before this call started, whoever accepted it; the hints tell what went wrong.
 
-    A patient call waits for the pace of channels, another sends what may go at once. What a terminal draws is drawn
-    by the call that accepted it, or by `deliver`. In a process that lives long one thread sends, and not this. Before
-    that, runs that failed are run again where that is due; of these that thread sends what may go at once.
+    It ends when the steady clock is at `until`. A patient call waits for the pace of channels, another sends what may
+    go at once. What a terminal draws is drawn by the call that accepted it, or by `deliver`. In a process that lives
+    long one thread sends, and not this. Before that, runs that failed are run again where that is due; of these that
+    thread sends what may go at once.
     """
     result = Document()
     try:
@@ -135,8 +137,9 @@ def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_p
     if runtime.courier is not None and queued:
         labels = runtime.store.outbox.destinations(queued)
         drawn_ones = tuple((label, "") for label in labels if of(label).is_drawn)
-        runtime.courier.send(Wanted(queued, without=drawn_ones), clock.now(), runtime.connections, runtime.another)
-    if runtime.courier is not None or clock.now() >= until:
+        own = Wanted(queued, without=drawn_ones)
+        runtime.courier.send(own, clock.now(), clock.steady(), runtime.connections, runtime.another)
+    if runtime.courier is not None or clock.steady() >= until:
         return
     is_drawn = {label: of(label).is_drawn for label in runtime.store.outbox.unfinished(due_by)}
     if all(is_drawn.values()):
@@ -149,7 +152,7 @@ def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_p
 
     # What could not be seen for a day is left to `deliver`, and to people.
     outbox.reconcile(wanted, heard, started - DAY)
-    while clock.now() < until and outbox.send(wanted, due_by, until if is_patient else clock.now(), heard):
+    while clock.steady() < until and outbox.send(wanted, due_by, until if is_patient else clock.steady(), heard):
         pass
     for id_, (target, attempt) in last.items():
         if attempt.status not in OVER:

@@ -80,10 +80,10 @@ class Watch:
         ran: "Callable[[Again], None] | None",
     ) -> Document:
         """Deliver once; that it runs is noted once a minute."""
-        now = self.runtime.clock.now()
+        now, until = self.runtime.clock.now(), self.runtime.clock.steady() + ROUND
 
         def deliver() -> Document:
-            return flow.deliver(self.runtime, wanted, said, limit, now + ROUND, ran)
+            return flow.deliver(self.runtime, wanted, said, limit, until, ran)
 
         if 0 <= now - self._noted < MINUTE:
             return deliver()

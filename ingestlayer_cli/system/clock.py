@@ -21,10 +21,15 @@ YEARS = (-62_135_596_800_000, 253_402_300_800_000)  # from year 1 until before y
 
 
 class Clock:
-    """Wall-clock time. Tests put a clock of their own in its place."""
+    """What time it is, and how much of it passes. Tests put a clock of their own in its place."""
 
     def now(self) -> int:
+        """Return what time it is. It may be set while one waits: what has an end ends by `steady`."""
         return time.time_ns() // 1_000_000
+
+    def steady(self) -> int:
+        """Return a number of milliseconds that only passing time adds to."""
+        return time.monotonic_ns() // 1_000_000
 
     def sleep(self, duration: int) -> None:
         time.sleep(duration / 1000)

@@ -4,7 +4,7 @@ import pytest
 
 from ingestlayer_cli.system.clock import DAY, HOUR
 from tests.support.clock import FakeClock
-from tests.support.posting import Posting, posted, posts
+from tests.support.posting import Posting, accept, posted, posts
 from tests.support.standin import RateLimited, SlackStandin
 
 YEAR = 365 * DAY
@@ -86,7 +86,7 @@ class SetBack(FakeClock):
 
     def sleep(self, duration: int) -> None:
         if not self.sleeps:
-            self.at -= 3 * HOUR
+            self.sets(-3 * HOUR)
         self.sleeps += 1
         super().sleep(duration)
 
@@ -101,3 +101,33 @@ def test_a_clock_that_is_set_back_meanwhile_makes_nobody_wait(
     posting.deliver(clock)
     assert posted(slack) == ["c0", "c1", "c2"]
     assert clock.sleeps < 100
+
+
+class SetBackOnce(FakeClock):
+    """Goes back by three hours after so many looks at it."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def now(self) -> int:
+        now = super().now()
+        self.looks -= 1
+        if not self.looks:
+            self.sets(-3 * HOUR)
+        return now
+
+
+def test_whenever_the_clock_is_set_back_a_call_waits_as_long_as_it_says(posting: Posting, slack: SlackStandin) -> None:
+    waited = []
+    for looks in range(1, 1_000):
+        slack.script.append(RateLimited(60))
+        clock = SetBackOnce(looks)
+        began = clock.steady()
+        with posting.runtime(clock) as runtime:
+            accept(runtime, looks, f"channel-{looks}", True, wait=2_000)
+        waited.append(clock.steady() - began)
+        if clock.looks > 0:  # it has ended before
+            break
+    assert max(waited) < 4_000
+    assert len(waited) > 10

@@ -42,6 +42,9 @@ class Stopped(FakeClock):
     def now(self) -> int:
         return self.at + (AWAY if self._has_happened() else 0)
 
+    def steady(self) -> int:
+        return self.now()
+
 
 def test_a_process_that_was_stopped_after_it_looked_somebody_up_posts_nothing(
     mentioning: Posting, slack: SlackStandin

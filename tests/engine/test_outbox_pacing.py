@@ -136,7 +136,7 @@ def test_a_429_holds_the_channel_for_other_processes_and_no_other_channel(
     posting.accept([0, 1], "alerts")
     posting.accept([2], "growth")
     with posting.runtime() as runtime:
-        runtime.outbox.send(Wanted(), runtime.clock.now(), runtime.clock.now() + 500)
+        runtime.outbox.send(Wanted(), runtime.clock.now(), runtime.clock.steady() + 500)
     asked = posts(slack)
     assert asked == 2
     other = posting.emit(3, "--wait", "300ms")

@@ -113,7 +113,7 @@ def test_retry_after_holds_the_channel_for_every_process(
     clock.sleep(299_000 - 60_000)
     for _ in range(3):
         with posting.runtime(FakeClock(clock.at)) as other:
-            other.outbox.send(Wanted(), clock.at, clock.at + 1000)
+            other.outbox.send(Wanted(), clock.at, clock.steady() + 1000)
     assert posts(slack) == 1
     clock.sleep(61_000)
     posting.deliver(clock)

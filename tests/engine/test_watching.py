@@ -93,7 +93,7 @@ class SetBack(FakeClock):
 
     def sleep(self, duration: int) -> None:
         if self.sleeps == 0:
-            self.at -= 3 * HOUR
+            self.sets(-3 * HOUR)
         if self.sleeps >= 0:
             self.sleeps += 1
         super().sleep(duration)

@@ -13,9 +13,18 @@ class FakeClock(Clock):
 
     def __init__(self, at: int | None = None) -> None:
         self.at = super().now() if at is None else at
+        self._set = 0  # by how much it was set, and did not go
 
     def now(self) -> int:
         return self.at
+
+    def steady(self) -> int:
+        return self.at - self._set
+
+    def sets(self, by: int) -> None:
+        """Somebody sets it: no time passes."""
+        self.at += by
+        self._set += by
 
     def sleep(self, duration: int) -> None:
         self.at += duration

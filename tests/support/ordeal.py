@@ -258,7 +258,7 @@ class Ordeal:
     def start(self, command: Sequence[Argument], most: int | None = None) -> "subprocess.Popen[str]":
         """Start the program under the shared clock; no file that it writes may grow beyond so many bytes."""
         # A disk that is full cuts compiled modules short, and the interpreter then cannot read them.
-        more = {"PYTHONDONTWRITEBYTECODE": "1"}
+        more = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1"}
         if self.chance.random() < 0.2:
             more["PYTHONPATH"] = self._other
         limit = None if most is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
@@ -318,7 +318,11 @@ class Ordeal:
 
     def _ended(self, process: "subprocess.Popen[str]") -> Result:
         """Wait for a process. What it has told as accepted must be stored for ever."""
-        out, err = process.communicate(timeout=PATIENCE)
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # which has it tell where it hangs
+            raise AssertionError(f"{process.args!r} hangs: {process.communicate()}") from None
         code = process.returncode
         words = f"{process.args!r} answered {code}: {out} {err}"
         assert not {word for word in ("Traceback", "defect of ours") if word in out + err}, words
