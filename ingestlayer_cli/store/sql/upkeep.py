@@ -159,12 +159,12 @@ class _Turns:
                 self._clock.sleep(PAUSE)
             self._first = False
             with self.store.alone() as transaction:
-                ends = self._clock.now() + BUSY
+                ends = self._clock.steady() + BUSY
                 while start < len(rows):
                     few = rows[start : start + FEW]
                     removed += forget(transaction.connection, few)
                     start += len(few)
-                    if self._clock.now() >= ends:
+                    if self._clock.steady() >= ends:
                         break
         return removed
 
