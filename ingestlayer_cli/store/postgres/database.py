@@ -15,7 +15,7 @@ from .fitting import fit
 from .link import PostgresLink
 from .locks import Locks, Needed
 from .schema import VERSION
-from .transaction import PostgresTransaction, commit_number
+from .transaction import OF_HASHES, PostgresTransaction, commit_number
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ PATIENCE = 5  # times that others may be in the way of a transaction before it t
 class PostgresDatabase(Base):
     """One thread at a time may use it."""
 
+    _of_hashes = OF_HASHES
     most_together = 100
     is_in_place = True  # nobody puts another one in its place
 

@@ -18,13 +18,15 @@ _PAGE = 1_000  # states that are read at once
 class Lookups:
     """Look-ups by `rows`, which a subclass has."""
 
+    _of_hashes = "events WHERE key_hash IN (SELECT value FROM json_each(?))"
+
     def rows(self, sql: str, *values: Any) -> list[Any]:
         raise NotImplementedError
 
     def look_up(self, keys: list[str]) -> LookedUp:
         as_of = self.written()  # before the look: what others write meanwhile is noticed
         found = self.rows(
-            f"SELECT {_FIRST} FROM events WHERE key_hash IN (SELECT value FROM json_each(?)) ORDER BY seq",
+            f"SELECT {_FIRST} FROM {self._of_hashes} ORDER BY seq",
             encode(sorted(map(key_hash, keys))),
         )
         return LookedUp(keys, {(row[1], row[4]): First(stored_event(row), row[6]) for row in found}, as_of)

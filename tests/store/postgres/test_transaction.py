@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.batch import NdjsonBatch
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Raw
+from ingestlayer_cli.model.memory import Kept, Remembered, Upsert
 from ingestlayer_cli.project import load
 from ingestlayer_cli.store.contract.reading import Selection
+from ingestlayer_cli.store.opening import open_to_write
 from ingestlayer_cli.store.postgres.store import PostgresStore
+from tests.store.contract import words
 from tests.support.clock import FakeClock
 from tests.support.project import write
 
@@ -164,3 +168,22 @@ def test_a_batch_asks_the_server_for_many_events_at_once(tmp_path: Path, postgre
     told = said.read_text()
     assert told.count("ReadyForQuery") < 300 / 3
     assert told.count("\tExecute\t") + told.count("\tQuery\t") < 300 / 3
+
+
+def test_what_is_looked_up_goes_through_no_table(postgres: str) -> None:
+    """Nobody has told the server yet how many events, and how many keys, there are by now."""
+    names = [f"c{number}" for number in range(3_000)]
+    with closing(open_to_write(postgres)) as store:
+        assert isinstance(store, PostgresStore)
+        with store.transaction() as transaction:
+            for name in names:
+                words.add(transaction, words.event(name, name))
+                transaction.remember(Kept("s", name, {"level": 1}, 10), name)
+                transaction.remember(Remembered("s", name, 10), name)
+                transaction.upsert(Upsert("customer", name, {"plan": "pro"}, name, 10))
+        asked = names[:100]
+        with store.transaction() as transaction:
+            transaction.look_ahead(store.look_up(asked), {"customer": asked}, {"s": asked}, {"s": asked})
+            read = transaction.rows("SELECT relname FROM pg_stat_xact_user_tables WHERE seq_tup_read > 300")
+            assert transaction.first_with_key("usage", "c7", 0)
+    assert read == []
