@@ -21,13 +21,14 @@ from .model.gate import Line, Raw
 from .project import load_beside
 from .system.document import Document
 from .system.errors import ProjectError, RejectedError
+from .system.typed import Body, Payload
 
 SOURCE = "python"
 
 
 def ingest(
     type: str,
-    payload: dict[str, Any],
+    payload: Payload,
     *,
     idempotency_key: str | None = None,
     timestamp: str | datetime | None = None,
@@ -47,7 +48,7 @@ def ingest(
 
 
 def ingest_batch(
-    events: Iterable[dict[str, Any]],
+    events: Iterable[Payload],
     *,
     type: str | None = None,
     allow_future: bool = False,
@@ -81,7 +82,7 @@ def _runtime(
         yield runtime
 
 
-def _draw(kind: str, target: str, body: dict[str, Any]) -> None:
+def _draw(kind: str, target: str, body: Body) -> None:
     """Draw on stdout what `connection = "terminal"` does not send, as `emit` does; where there is none, nowhere."""
     from .commands.show import as_drawn
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from ..project.check_table import SECRET
 from ..system.clock import PERIODS
 from ..system.errors import Exit, IngestlayerError
-from ..system.typed import Any, NamedTuple, Protocol
+from ..system.typed import NamedTuple, Protocol, TomlTable, Values
 
 EXCERPT = 200  # characters of what went wrong elsewhere
 MORE_TIME = 'give it more: timeout = "5m"'
 
 
-def remembers(data: dict[str, Any]) -> int | None:
+def remembers(data: TomlTable) -> int | None:
     """Return for how many milliseconds a check of this compiled data holds a level; None: for ever."""
     return PERIODS[data["period"]] if data["period"] else None
 
@@ -31,7 +31,7 @@ class SourceRow(NamedTuple):
     """One row: its number from 1 and its columns; or why it cannot be read."""
 
     number: int
-    values: dict[str, Any]
+    values: Values
     problem: str = ""
 
 

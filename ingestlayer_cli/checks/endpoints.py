@@ -6,7 +6,7 @@ from urllib.parse import urljoin, urlsplit
 from ..entities.reading.json_rows import Decoder
 from ..project.check_table import SECRET
 from ..system.deadline import Deadline
-from ..system.typed import Any
+from ..system.typed import Any, TomlTable
 from .base import MORE_TIME, SourceError, SourceRow, excerpt, with_secrets
 from .text import objects_in, row_of
 
@@ -20,7 +20,7 @@ class Http:
     unit = "row"
     columns: list[str] | None = None
 
-    def __init__(self, url: str, data: dict[str, Any]) -> None:
+    def __init__(self, url: str, data: TomlTable) -> None:
         self.name = _shown(url)
         self.notes: list[str] = []
         self._url = url

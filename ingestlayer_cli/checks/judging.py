@@ -10,14 +10,14 @@ from ..language.conditions import Condition, Value, divisors, show
 from ..language.expressions import Node, evaluator, refs, to_number
 from ..model.crossings import level_of
 from ..system.errors import Problem, count_of, near_miss
-from ..system.typed import Any, NamedTuple
+from ..system.typed import Any, NamedTuple, TomlTable, Values
 from .base import Source, SourceError, SourceRow
 
 SHOWN = 20  # rows that are kept because their values are the highest
 KEPT = 1_000  # problems that are kept; more are counted
 # What would not be told apart in a key of several parts, or is not printable.
 _UNSAFE = re.compile(r"[%:\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-Reader = Callable[[dict[str, Any]], Any]
+Reader = Callable[[Values], Any]
 _WORDS = {"true": True, "false": False}
 _BITS = (1 << 60) - 1  # of a mark: two of the digits that Python keeps a number in
 
@@ -30,8 +30,8 @@ class Judged(NamedTuple):
 
     number: int
     key: str
-    values: dict[str, Any]
-    numbers: dict[str, Any]
+    values: Values
+    numbers: Values
     value: Any  # int, float
     limits: list[int | float | None]
     level: float | None
@@ -51,7 +51,7 @@ class Judge:
     Memory grows by a number for each row (keys are told apart by it), and by the rows that are returned.
     """
 
-    def __init__(self, data: dict[str, Any], only: str | None = None) -> None:
+    def __init__(self, data: TomlTable, only: str | None = None) -> None:
         self.total = 0  # rows that the source has
         self.left_out = 0  # by `where`, or by `only`
         self.repeated = 0  # whose key a row above has
@@ -66,7 +66,7 @@ class Judge:
         self._operands = self._readers(dict.fromkeys(path[1] for path in refs(node)))
         self._keys = self._readers(data["key"])
         self._named = self._readers(self._columns)
-        self._format: dict[str, Any] = data["format"]
+        self._format: TomlTable = data["format"]
         self._plain = numbers_of(self._format)
         self._number = to_number if self._plain is None else self._written
         self._where = None if data["where"] is None else _Where(data["where"], self._columns, self._plain)
@@ -166,7 +166,7 @@ class Judge:
             if type(part) is str and (odd := odd_key(part)):
                 self._odd = self._odd or f"{row.number}: a key {odd}"
                 self._odd_count += 1
-        numbers: dict[str, Any] = {}
+        numbers: Values = {}
         for name, read in self._operands:
             number = numbers[name] = self._number(read(values))
             if number is None or number < 0:
@@ -201,7 +201,7 @@ class Judge:
         if len(self.problems) < KEPT:
             self.problems.append(problem)
 
-    def _why_no_key(self, values: dict[str, Any], parts: list[Any]) -> str:
+    def _why_no_key(self, values: Values, parts: list[Any]) -> str:
         lacking = [name for (name, _), part in zip(self._keys, parts, strict=True) if part in (None, "")]
         for name in lacking:
             self._note_missing(name, values)
@@ -210,7 +210,7 @@ class Judge:
         odd = next(name for (name, _), part in zip(self._keys, parts, strict=True) if not key_text(part))
         return f"{odd} is of the key, and neither a text nor a number"
 
-    def _why_no_number(self, name: str, found: Any, values: dict[str, Any]) -> str:
+    def _why_no_number(self, name: str, found: Any, values: Values) -> str:
         if found is None or found == "":
             self._note_missing(name, values)
             return f"{name} is missing"
@@ -235,13 +235,13 @@ class Judge:
         """Which setting would read the numbers that are not read; nothing when none would."""
         return self._proposal.words() if self._proposal else ""
 
-    def _why_no_value(self, numbers: dict[str, Any]) -> str:
+    def _why_no_value(self, numbers: Values) -> str:
         scope = {"row": numbers}
         if any(run(scope) == 0 for run in self._limits):
             return f"{' and '.join(_names_of_zero(self._value.node, scope)) or 'its limit'} is 0"
         return f"{self._value.of(scope)[1]} is no number"
 
-    def _note_missing(self, name: str, values: dict[str, Any]) -> None:
+    def _note_missing(self, name: str, values: Values) -> None:
         if self._columns.get(name, name).partition(".")[0] not in values:
             self._missing[name] = self._missing.get(name, 0) + 1
 
@@ -259,7 +259,7 @@ class _Where:
         kinds = _compared(node)
         self._readers = [(name, _reader(columns.get(name, name)), kinds.get(name)) for name in self.names]
 
-    def holds(self, values: dict[str, Any]) -> bool:
+    def holds(self, values: Values) -> bool:
         if self.unseen:
             self.beside = self.beside or list(values)
             self.unseen = {name: column for name, column in self.unseen.items() if not _has(values, column)}
@@ -338,7 +338,7 @@ def _reader(name: str) -> Reader:
     if "." not in name:
         return lambda values: values.get(name)
 
-    def read(values: dict[str, Any]) -> Any:
+    def read(values: Values) -> Any:
         if name in values:
             return values[name]
         found: Any = values
@@ -349,7 +349,7 @@ def _reader(name: str) -> Reader:
     return read
 
 
-def _has(values: dict[str, Any], name: str) -> bool:
+def _has(values: Values, name: str) -> bool:
     """Say whether a row has a column, by its name or inside of objects, whatever is in it."""
     found: Any = values
     for part in () if name in values else name.split("."):
@@ -359,7 +359,7 @@ def _has(values: dict[str, Any], name: str) -> bool:
     return True
 
 
-def _names_of_zero(node: Node, scope: dict[str, Any]) -> Iterator[str]:
+def _names_of_zero(node: Node, scope: Values) -> Iterator[str]:
     for divisor in divisors(node):
         if divisor[0] == "ref" and evaluator(divisor)(scope) == 0:
             yield divisor[1][1]

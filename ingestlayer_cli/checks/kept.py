@@ -14,7 +14,7 @@ from ..store.contract.accepting import AwayError
 from ..store.opening import is_file, open_spool
 from ..system.document import Document
 from ..system.errors import Exit, ProjectError, count_of
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, TomlTable
 from .base import SourceError
 from .judging import Judge, Judged
 from .levels import Levels
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..engine.runtime import Runtime
 
 
-def kept_document(runtime: "Runtime", data: dict[str, Any], error: AwayError) -> Document:
+def kept_document(runtime: "Runtime", data: TomlTable, error: AwayError) -> Document:
     """Keep what is at a level; return the document of a run that could do no more, because of this error."""
     number = _keep(runtime, data)
     rows = count_of(number, "row at a level is", "rows at a level are")
@@ -36,7 +36,7 @@ def kept_document(runtime: "Runtime", data: dict[str, Any], error: AwayError) ->
     return result
 
 
-def _keep(runtime: "Runtime", data: dict[str, Any]) -> int:
+def _keep(runtime: "Runtime", data: TomlTable) -> int:
     """Keep the rows of a source that are at a level; return how many. A row that is kept at it is not kept twice."""
     now, name = runtime.clock.now(), data["name"]
     period = Levels(data, now).start

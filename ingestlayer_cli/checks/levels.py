@@ -14,7 +14,7 @@ from ..model.gate import Raw, hashed, is_key
 from ..model.memory import Kept, Memory, State
 from ..project.check_table import CROSSED, scope_of
 from ..system.clock import MINUTE, format_time
-from ..system.typed import Any, NamedTuple
+from ..system.typed import Any, NamedTuple, TomlTable, Values
 from ..system.zones import names_of, period_of
 from .judging import Judged, mark_of
 
@@ -47,7 +47,7 @@ class Levels:
     What was held is kept as the texts of the store, until the row of its key is read: most of it does not change.
     """
 
-    def __init__(self, data: dict[str, Any], now: int) -> None:
+    def __init__(self, data: TomlTable, now: int) -> None:
         self._data = data
         self._now = now
         self.scope = scope_of(data["name"])
@@ -63,7 +63,7 @@ class Levels:
         self._read_at = _NEVER  # when a run read the source last; one of some keys alone does not count
         self._number, self._date = numbers_of(data["format"]), dates_of(data["format"])
 
-    def health(self, memory: Memory | None) -> dict[str, Any]:
+    def health(self, memory: Memory | None) -> Values:
         """Return what is kept of the source, and note when it was read last."""
         kept = memory.state(self.scope, "") if memory is not None else None
         health = kept.value if kept else {}
@@ -117,7 +117,7 @@ class Levels:
         self._first.pop(row.key, None)
         return crossed
 
-    def keep(self, key: str, value: dict[str, Any]) -> Kept:
+    def keep(self, key: str, value: Values) -> Kept:
         """Return what to keep of a key."""
         return Kept(self.scope, self.start + key, value, self._now)
 
@@ -187,7 +187,7 @@ class Levels:
 
     def _vanished(self, key: str, kept: State | None) -> Reached:
         """Return what it comes to that a key has no row any more, which is believed when two runs saw it."""
-        value: dict[str, Any] = kept.value if kept else {"held": Held().data()}
+        value: Values = kept.value if kept else {"held": Held().data()}
         known, again = Held(**value["held"]).knowing(self._data["levels"]), value.get("again", 0)
         if value != self._first[key].value:  # another run has read it meanwhile
             return Reached(known, None, None, again, None)

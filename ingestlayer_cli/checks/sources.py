@@ -10,12 +10,12 @@ from ..project.check_table import kind_of
 from ..system.clock import format_duration, format_time
 from ..system.console import stdin
 from ..system.errors import UsageError
-from ..system.typed import Any
+from ..system.typed import Any, TomlTable
 from .base import MORE_TIME, Source, SourceError, SourceRow, excerpt
 from .text import Text, guess
 
 
-def source_of(root: str, data: dict[str, Any]) -> Source:
+def source_of(root: str, data: TomlTable) -> Source:
     """Return the source of a compiled check. Paths are relative to the project's folder."""
     if data["command"]:
         return Command(root, data["command"], data["timeout"], data["format"])
@@ -53,7 +53,7 @@ def check_age(source: Source, stale_after: int | None, now: int) -> None:
 class FileSource(Text):
     """A CSV, JSON or NDJSON file."""
 
-    def __init__(self, root: str, name: str, format: dict[str, Any]) -> None:
+    def __init__(self, root: str, name: str, format: TomlTable) -> None:
         super().__init__(name, form_of(name) or "csv", format)
         self.path = os.path.join(root, name)
 
@@ -75,7 +75,7 @@ class FileSource(Text):
 class Stdin(Text):
     """CSV, NDJSON or a JSON list on stdin."""
 
-    def __init__(self, format: dict[str, Any]) -> None:
+    def __init__(self, format: TomlTable) -> None:
         super().__init__("stdin", "csv", format)
 
     def rows(self) -> Iterator[SourceRow]:
@@ -93,7 +93,7 @@ class Stdin(Text):
 class Command(Text):
     """What a command prints: CSV, NDJSON or a JSON list. It is started as it is written, without a shell."""
 
-    def __init__(self, root: str, words: list[str], timeout: int, format: dict[str, Any]) -> None:
+    def __init__(self, root: str, words: list[str], timeout: int, format: TomlTable) -> None:
         super().__init__(words[0], "csv", format)
         self._root = root
         self._words = words

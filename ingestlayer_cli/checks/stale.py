@@ -10,7 +10,7 @@ from ..project.check_table import STALE
 from ..store.contract.accepting import First
 from ..system.clock import format_time
 from ..system.errors import IngestlayerError, RejectedError
-from ..system.typed import TYPE_CHECKING, Any, NamedTuple
+from ..system.typed import TYPE_CHECKING, NamedTuple, TomlTable
 
 if TYPE_CHECKING:
     from ..store.contract.roles.transaction import Transaction
@@ -28,7 +28,7 @@ class FailingSource:
     """One failure, as of a run at `now`; it is remembered in the check's `scope`."""
 
     def __init__(
-        self, runtime: Runtime, data: dict[str, Any], scope: str, source: str, now: int, error: IngestlayerError
+        self, runtime: Runtime, data: TomlTable, scope: str, source: str, now: int, error: IngestlayerError
     ) -> None:
         self._runtime = runtime
         self._name: str = data["name"]

@@ -6,7 +6,7 @@ from io import BytesIO
 from ..entities.reading.faults import EmptyFileError, WholeFileError
 from ..entities.reading.stream import Stream
 from ..entities.table import reader_of
-from ..system.typed import Any, BinaryIO
+from ..system.typed import Any, BinaryIO, TomlTable
 from .base import SourceError, SourceRow
 
 _STARTS = {b"{": "ndjson", b"[": "json"}
@@ -16,7 +16,7 @@ _NO_LIST = "it holds a list of objects"
 class Text:
     """A source that is text. `form` is csv, ndjson or json; its reader finds the columns of a CSV."""
 
-    def __init__(self, name: str, form: str, format: dict[str, Any]) -> None:
+    def __init__(self, name: str, form: str, format: TomlTable) -> None:
         self.name = name
         self.form = form
         self.columns: list[str] | None = None

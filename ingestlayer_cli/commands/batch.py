@@ -14,7 +14,7 @@ from ..project import Project
 from ..system.console import Progress, note, say, say_json, stdin
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, UsageError, count_of, near_miss
-from ..system.typed import Any, BinaryIO
+from ..system.typed import Any, BinaryIO, TomlTable
 from .arguments import Arguments
 from .show import drawing, note_trouble, note_unsent
 
@@ -176,7 +176,7 @@ def _reader(project: Project, arguments: Arguments, name: str, file: BinaryIO) -
     raise UsageError(f"--batch {name}: a batch is a .ndjson, .jsonl or .csv file", "or say which with --format")
 
 
-def _told_format(text: str) -> tuple[str, dict[str, Any]]:
+def _told_format(text: str) -> tuple[str, TomlTable]:
     """Return what a batch is said to hold, and how it is said to be written: `csv`, settings, or both."""
     form, _, rest = (text if "=" not in text.partition(",")[0] else f",{text}").partition(",")
     if not rest:

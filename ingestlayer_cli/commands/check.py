@@ -7,7 +7,7 @@ from ..project import Project, load
 from ..system.console import Progress, note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, StoreError, UsageError, count_of, gravest, near_miss
-from ..system.typed import Any
+from ..system.typed import Any, TomlTable
 from . import Settings, note_unheard
 from .arguments import OUTPUT, Arguments, Option, parse, wait_of
 from .show import drawing, note_trouble, note_unsent
@@ -82,7 +82,7 @@ def _parsed(args: list[str]) -> Arguments:
     return arguments
 
 
-def _chosen(project: Project, name: str) -> list[dict[str, Any]]:
+def _chosen(project: Project, name: str) -> list[TomlTable]:
     """Return the check of a name, or all of them."""
     if not project.checks:
         raise UsageError(
@@ -112,7 +112,7 @@ def _options(arguments: Arguments, runtime: Runtime, progress: Progress) -> Chec
 # What is shown --------------------------------------------------------------------------------------------
 
 
-def say_result(data: dict[str, Any], result: Document, options: CheckOptions, quiet: bool) -> None:
+def say_result(data: TomlTable, result: Document, options: CheckOptions, quiet: bool) -> None:
     """Show a table on stdout, and trouble, which is all that `-q` shows and cron mails, on stderr."""
     if "error" in result:
         note(f"error: {result['check']}: {result['error']['message']}", "red")
@@ -161,7 +161,7 @@ def _say_problems(result: Document, options: CheckOptions, quiet: bool) -> None:
         note(f"warning: {name}: no row has {options.only} in its key", "yellow")
 
 
-def _say_table(data: dict[str, Any], result: Document, options: CheckOptions) -> None:
+def _say_table(data: TomlTable, result: Document, options: CheckOptions) -> None:
     from shutil import get_terminal_size
 
     width = get_terminal_size().columns

@@ -1,10 +1,11 @@
 """`entities set`: traits set by hand."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..system.errors import as_written
+from ..system.typed import Values
 from . import open_runtime
 from .entity_arguments import Id, Kind
 from .options import Json, Quiet
@@ -47,7 +48,7 @@ def set_traits(
     return 0
 
 
-def _assigned(runtime: "Runtime", kind: str, words: list[str], unset: list[str]) -> dict[str, Any]:
+def _assigned(runtime: "Runtime", kind: str, words: list[str], unset: list[str]) -> Values:
     """Return the traits that the arguments mean."""
     from ..model.gate import read_payload
     from ..operations.entities.by_hand import typed
@@ -56,7 +57,7 @@ def _assigned(runtime: "Runtime", kind: str, words: list[str], unset: list[str])
 
     if not (words or unset):
         raise UsageError("nothing to set", "write name=text, name:=json or --unset NAME")
-    values: dict[str, Any] = {}
+    values: Values = {}
     for word in words:
         if "=" not in word:
             raise UsageError(f"{as_written(word)} sets nothing", "write name=text or name:=json")

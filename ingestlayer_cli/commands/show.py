@@ -9,7 +9,7 @@ from ..model.families import kind_of, member
 from ..project import Project
 from ..system.console import note
 from ..system.document import Document
-from ..system.typed import Any
+from ..system.typed import Body
 
 _TOLD = "told", "terminal"  # the store's note that it was said
 
@@ -52,11 +52,11 @@ def note_trouble(result: Document) -> None:
         note(f"hint: {hint}", "yellow")
 
 
-def _nothing(kind: str, target: str, body: dict[str, Any]) -> None:
+def _nothing(kind: str, target: str, body: Body) -> None:
     pass
 
 
-def as_drawn(kind: str, target: str, body: dict[str, Any]) -> str:
+def as_drawn(kind: str, target: str, body: Body) -> str:
     """Return one message as it would look where it goes."""
     from ..render.message import message
     from ..render.screen import screen
@@ -67,7 +67,7 @@ def as_drawn(kind: str, target: str, body: dict[str, Any]) -> str:
     return drawn.get()
 
 
-def draw(kind: str, target: str, body: dict[str, Any]) -> None:
+def draw(kind: str, target: str, body: Body) -> None:
     """Draw one message on stdout as it would look where it goes."""
     sys.stdout.write(as_drawn(kind, target, body))
     sys.stdout.flush()

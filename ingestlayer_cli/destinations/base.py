@@ -10,7 +10,7 @@ from ..language.expressions import Scope
 from ..language.templates import as_text
 from ..model.events import OWN, Event
 from ..model.families import NO_ZONE, Duration, Section, TimeZone, WorkingHours
-from ..system.typed import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from ..system.typed import TYPE_CHECKING, Annotated, Any, Body, ClassVar, Directions, Literal, NamedTuple, TomlTable
 from ..system.zones import Moment
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Target(NamedTuple):
 class Listed(NamedTuple):
     """A message that is a line of another."""
 
-    body: dict[str, Any] | None  # None: it is only counted
-    directions: dict[str, Any]
+    body: Body | None  # None: it is only counted
+    directions: Directions
 
 
 class Connection(NamedTuple):
@@ -63,12 +63,12 @@ class Connection(NamedTuple):
     pace: int = 0  # milliseconds between two messages to one target
     is_drawn: bool = False  # on this terminal, in the order of acceptance: nothing leaves the machine
     doubt: Literal["hold", "resend"] = "hold"
-    settings: dict[str, Any] = {}
+    settings: TomlTable = {}
     budgets: dict[str, str] = {}  # how many messages there may be: 20/h, by target without its #
     zone: str = ""  # what times mean that are told of it
 
 
-Draw = Callable[[str, dict[str, Any]], None]
+Draw = Callable[[str, Body], None]
 """Draws a body for a target on this terminal."""
 
 
@@ -108,21 +108,21 @@ class Destination(Section):
         """Return where the message goes; ProjectError when that cannot be told."""
         raise NotImplementedError
 
-    def compose(self, composing: Composing) -> dict[str, Any]:
+    def compose(self, composing: Composing) -> Body:
         """Return the body that is stored and sent. Pure."""
         raise NotImplementedError
 
-    def directions(self, composing: Composing) -> dict[str, Any]:
+    def directions(self, composing: Composing) -> Directions:
         """Return what its sender needs beside the body, as plain data; `thread` is known to the outbox."""
         return {}
 
     @classmethod
-    def gathered(cls, id_: str, body: dict[str, Any], told: list[dict[str, Any]], at: int) -> dict[str, Any]:
+    def gathered(cls, id_: str, body: Body, told: list[Directions], at: int) -> Body:
         """Return the body that says many messages: that of one of them, `id_`, and `directions["digest"]` of all."""
         raise NotImplementedError
 
     @classmethod
-    def flooded(cls, id_: str, target: str, lines: list[Listed], rate: str, until: Moment | None) -> dict[str, Any]:
+    def flooded(cls, id_: str, target: str, lines: list[Listed], rate: str, until: Moment | None) -> Body:
         """Return the body that says many messages to a target, which may get so many: the first of them is `id_`.
 
         It says that no more are sent `until` a time; one alone is as it was, and says so, too.
@@ -135,32 +135,32 @@ class Destination(Section):
         return channel
 
     @classmethod
-    def remembers(cls, data: dict[str, Any]) -> int | None:
+    def remembers(cls, data: TomlTable) -> int | None:
         """Return for how long the threads of a destination of this compiled data last; None: for ever."""
         return 0
 
     @classmethod
-    def drawn(cls, body: dict[str, Any], target: str, at: str) -> Any:
+    def drawn(cls, body: Body, target: str, at: str) -> Any:
         """Return a body as it will look there, to be printed by Rich; None: as the data that it is."""
         return None
 
     @classmethod
-    def texts(cls, body: dict[str, Any]) -> list[str]:
+    def texts(cls, body: Body) -> list[str]:
         """Return what people can read of a body, in its order, for the tests of pipelines."""
         return [text for _, text in paths(body)]
 
     @classmethod
-    def lines(cls, body: dict[str, Any]) -> list[str] | None:
+    def lines(cls, body: Body) -> list[str] | None:
         """Return the words of a message of this kind, a line each, without markup; None of a body that is none."""
         return None
 
     @classmethod
-    def fields(cls, body: dict[str, Any]) -> dict[str, str]:
+    def fields(cls, body: Body) -> dict[str, str]:
         """Return the named values in a body: of data each by its path, `payload.customer_id`."""
         return dict(paths(body))
 
     @classmethod
-    def account(cls, data: dict[str, Any]) -> str:
+    def account(cls, data: TomlTable) -> str:
         """Return the name of the connection that compiled data goes over; the default one of its kind has none."""
         return ""
 
@@ -170,27 +170,27 @@ class Destination(Section):
         return None
 
     @classmethod
-    def idle(cls, table: dict[str, Any], used: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], str]]:
+    def idle(cls, table: TomlTable, used: list[TomlTable]) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield (path, words) of what in that table has no effect, `used` being all compiled data of its kind."""
         yield from ()
 
     @classmethod
-    def post(cls, data: dict[str, Any]) -> tuple[str, str] | None:
+    def post(cls, data: TomlTable) -> tuple[str, str] | None:
         """Return the key and the target of compiled data that posts to the same one whatever the event is."""
         return None
 
     @classmethod
-    def connection(cls, table: dict[str, Any], account: str) -> Connection:
+    def connection(cls, table: TomlTable, account: str) -> Connection:
         """Return a connection of this kind; `table` is that of ingestlayer.toml which is called like it."""
         return Connection()
 
     @classmethod
-    def problems(cls, data: dict[str, Any], table: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def problems(cls, data: TomlTable, table: TomlTable) -> Iterator[tuple[str, str]]:
         """Yield (key, words) of what in compiled data is wrong beside the table of ingestlayer.toml."""
         yield from ()
 
     @classmethod
-    def warnings(cls, data: dict[str, Any], connection: Connection) -> Iterator[Remark]:
+    def warnings(cls, data: TomlTable, connection: Connection) -> Iterator[Remark]:
         """Yield what is well written in compiled data and still doubtful, for `validate`."""
         yield from ()
 
@@ -200,7 +200,7 @@ class Destination(Section):
         yield from ()
 
     @classmethod
-    def writes(cls, data: dict[str, Any]) -> str | None:
+    def writes(cls, data: TomlTable) -> str | None:
         """Return the file of the project that compiled data writes to, where that is told without an event."""
         return None
 
@@ -222,11 +222,11 @@ def in_thread(directions: Mapping[str, Any]) -> str:
 _SENT = (*OWN, "payload")
 
 
-def body(composing: Composing) -> dict[str, Any]:
+def body(composing: Composing) -> Body:
     """Return what a `transform` made, else the event: `{id, type, received_at, payload}`."""
     scope = composing.scope
     data = scope["body"] if composing.transformed else {name: scope["event"][name] for name in _SENT}
-    found: dict[str, Any] = _json(data)
+    found: Body = _json(data)
     return found
 
 

@@ -6,7 +6,7 @@ from ..model.sending import NotConnected, Refused, Result, Retry, Sent, Unknown
 from ..store.contract.sending import Attempt, Claimed, Doubtful
 from ..system.clock import HOUR, MINUTE, SECOND
 from ..system.errors import count_of
-from ..system.typed import Any
+from ..system.typed import Directions
 
 Said = Callable[[Claimed | Doubtful, Attempt], None]
 
@@ -58,7 +58,7 @@ def judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
     return _retried(result, claimed, at, now)
 
 
-def outside_hours(directions: dict[str, Any], now: int) -> Attempt | None:
+def outside_hours(directions: Directions, now: int) -> Attempt | None:
     """Let a delivery wait until its hours begin, where it has some and is outside them; that is no attempt."""
     if "hours" not in directions:
         return None

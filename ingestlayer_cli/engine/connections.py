@@ -8,23 +8,23 @@ from functools import partial
 
 from ..destinations.base import Connection, Destination
 from ..model import families
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, Body, TomlTable
 
 if TYPE_CHECKING:
     from ..model.sending import NotConnected, Result, Sender
 
-Show = Callable[[str, str, dict[str, Any]], None]
+Show = Callable[[str, str, Body], None]
 """Draws the message of a kind of destination, for a target, on this terminal."""
 
 
-def draw_nothing(kind: str, target: str, body: dict[str, Any]) -> None:
+def draw_nothing(kind: str, target: str, body: Body) -> None:
     """Draw no message: nobody looks."""
 
 
 class Connections:
     """What deliveries go over. `tables` are those of ingestlayer.toml, by kind of destination."""
 
-    def __init__(self, tables: Mapping[str, dict[str, Any]], show: Show, root: str) -> None:
+    def __init__(self, tables: Mapping[str, TomlTable], show: Show, root: str) -> None:
         self._tables = tables
         self._show = show
         self._root = root  # the project's folder
@@ -84,17 +84,17 @@ class Connections:
         self._senders.clear()
 
 
-def connection(tables: Mapping[str, dict[str, Any]], label: str) -> Connection:
+def connection(tables: Mapping[str, TomlTable], label: str) -> Connection:
     """Return the connection of a label as a project's tables have it."""
     return _member(label).connection(tables.get(families.kind_of(label), {}), account_of(label))
 
 
-def drawn_kinds(tables: Mapping[str, dict[str, Any]]) -> list[str]:
+def drawn_kinds(tables: Mapping[str, TomlTable]) -> list[str]:
     """Return the kinds of destination whose messages a project draws on this terminal in place of sending them."""
     return [kind for kind in tables if connection(tables, kind).is_drawn]
 
 
-def label_of(data: dict[str, Any]) -> str:
+def label_of(data: TomlTable) -> str:
     """Return the label of the connection that a compiled destination goes over."""
     kind: str = data["use"]
     account = _member(kind).account(data)

@@ -8,7 +8,7 @@ from ..store.contract.accepting import Queued
 from ..store.contract.sending import Wanted
 from ..store.opening import open_to_write
 from ..system.clock import Clock
-from ..system.typed import TYPE_CHECKING, Any, NamedTuple, Protocol
+from ..system.typed import TYPE_CHECKING, Directions, NamedTuple, Protocol
 from .connections import Connections, draw_nothing
 from .outbox import Errand, Outbox
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     class Judging(Protocol):
         """Judges again what has waited."""
 
-        def recheck(self, id_: str, directions: dict[str, Any], now: int) -> Judgement: ...
+        def recheck(self, id_: str, directions: Directions, now: int) -> Judgement: ...
         def close(self) -> None: ...
 
 
@@ -114,7 +114,7 @@ class Courier:
         finally:
             self._end_judging()
 
-    def _recheck(self, id_: str, directions: dict[str, Any], now: int) -> "Judgement":
+    def _recheck(self, id_: str, directions: Directions, now: int) -> "Judgement":
         """Judge again a delivery that has waited, by the project of who joined last."""
         with self._lock:
             judge, connections = self._judge, self._connections

@@ -7,7 +7,7 @@ from ..model import families
 from ..model.events import encode
 from ..store.contract.sending import Attempt, Claimed
 from ..system.rates import parse_rate
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, Directions
 from ..system.zones import Moment, moment_of
 from .attempts import outside_hours
 from .gathering import KEPT, MOST, TRIES, Still
@@ -67,5 +67,5 @@ def _said(
     return claimed
 
 
-def _line(body: str | None, directions: dict[str, Any]) -> Listed:
+def _line(body: str | None, directions: Directions) -> Listed:
     return Listed(json.loads(body) if body else None, directions)

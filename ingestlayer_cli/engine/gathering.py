@@ -8,7 +8,7 @@ from ..model import families
 from ..model.events import encode
 from ..store.contract.sending import RUN, Claimed, Gathered
 from ..system.clock import MINUTE
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, Directions
 from ..system.zones import local, moment_at
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ TRIES = 5
 KEPT = ("hours", "to", "people", "instead")  # what is of the target, and not of one message
 
 
-def name_of(pipeline: str, destination: str, target: str, told: dict[str, Any]) -> str:
+def name_of(pipeline: str, destination: str, target: str, told: Directions) -> str:
     """Return what messages have in common that are one: the table by which they are gathered, the target and the key.
 
     `told` is what the directions of each say.
@@ -29,7 +29,7 @@ def name_of(pipeline: str, destination: str, target: str, told: dict[str, Any]) 
     return f"{of_run}{pipeline} {told['number']} {destination} {target} {told['key']}"
 
 
-def goes_at(told: dict[str, Any], now: int) -> int:
+def goes_at(told: Directions, now: int) -> int:
     """Return when a message goes that is the first of its digest now."""
     if told["at"] is None:
         return now + int(told["window"])

@@ -8,7 +8,7 @@ from ..model.events import Event
 from ..model.memory import UNASKED, Outside, Reacted, Seen, State, Traits, given_entity, laid_over, merged
 from ..store.contract.protocols import Store
 from ..store.contract.reading import FirstRun
-from ..system.typed import Any, NamedTuple
+from ..system.typed import NamedTuple, Values
 from .memory import FreshMemory
 from .pipeline import FailingPipeline, Pipeline, Replay, Run
 
@@ -18,7 +18,7 @@ _TIMES = ("first_seen", "last_seen")
 class FirstGiven(NamedTuple):
     """What a run was given: entities by kind and key, and what steps asked of their memory by scope and key."""
 
-    entities: dict[tuple[str, str], dict[str, Any]]
+    entities: dict[tuple[str, str], Values]
     seen: dict[tuple[str, str], Seen]
     states: dict[tuple[str, str], State]
 
@@ -126,7 +126,7 @@ class Then:
         values = {**self._of_today(kind, key, kept)[0], **given_entity(kept, self._at)[0]}
         return Row(values, 0) if values else None
 
-    def _of_today(self, kind: str, key: str, kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _of_today(self, kind: str, key: str, kept: Values) -> tuple[Values, Values]:
         """Return the values that the pipeline uses, and that are not kept of those that the run was given.
 
         Those that are, or were then, from the store come apart: they are redacted by where they are from.

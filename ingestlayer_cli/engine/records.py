@@ -9,7 +9,7 @@ from types import TracebackType
 from ..system.clock import DAY
 from ..system.errors import Exit, StoreError, in_words
 from ..system.processes import identity, machine
-from ..system.typed import TYPE_CHECKING, Any, Self
+from ..system.typed import TYPE_CHECKING, Any, Self, Values
 
 if TYPE_CHECKING:
     from .heartbeat import Heart
@@ -56,7 +56,7 @@ class Record:
             known = in_words(error)
             self.ends(known.exit_code, False, known.message)
 
-    def _write(self, told: dict[str, Any], is_good: bool | None = None) -> None:
+    def _write(self, told: Values, is_good: bool | None = None) -> None:
         with suppress(StoreError), self._runtime.store.transaction() as transaction:
             note = {**(transaction.note(*self._place) or {}), **told}
             now = self._clock.now()

@@ -11,7 +11,7 @@ from ..project.match import matches
 from ..store.opening import is_file, open_to_read, open_to_write
 from ..system.clock import Clock
 from ..system.errors import StoreError
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, Directions, TomlTable, Values
 from .connections import Connections, Show, draw_nothing
 from .outside import OutsideStore
 from .pipeline import FailingPipeline, Pipeline, broken
@@ -57,7 +57,7 @@ class Runtime:
         self.connections = connections or Connections(project.connections, show, project.root)
         self._rechecking: Rechecking | None = None
         self.held_until: int | None = None  # while many are accepted: until when at most what they find together waits
-        self._pauses: dict[str, Any] = {}
+        self._pauses: Values = {}
         self._pipelines: dict[str, list[Pipeline | FailingPipeline]] = {}
 
     @property
@@ -107,7 +107,7 @@ class Runtime:
 
         return reacted(self.store, self.connections, pipeline, events, emoji)
 
-    def heed(self, pauses: dict[str, Any]) -> None:
+    def heed(self, pauses: Values) -> None:
         """Let run what the store's notes do not say is paused; a transaction that runs anything says it anew."""
         if pauses != self._pauses:
             from ..project.pauses import heeding
@@ -121,7 +121,7 @@ class Runtime:
 
         return Outbox(self.store, self.connections, self.clock, recheck=self.recheck)
 
-    def recheck(self, id_: str, directions: dict[str, Any], now: int) -> "Judgement":
+    def recheck(self, id_: str, directions: Directions, now: int) -> "Judgement":
         """Judge again a delivery that has waited."""
         known = self._rechecking
         if known is None or known.project is not self.project or known.store is not self.store:
@@ -187,5 +187,5 @@ class Runtime:
         self.close(hurried=kind is KeyboardInterrupt)
 
 
-def _takes(row: dict[str, Any], type_: str) -> bool:
+def _takes(row: TomlTable, type_: str) -> bool:
     return row["status"] == "active" and matches(row["match"], type_)

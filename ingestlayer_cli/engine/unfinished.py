@@ -14,7 +14,7 @@ from ..project import Project
 from ..store.contract.accepting import Queued
 from ..store.contract.unfinished import UnfinishedGroup, UnfinishedRun
 from ..system.clock import format_time
-from ..system.typed import TYPE_CHECKING, Any, NamedTuple
+from ..system.typed import TYPE_CHECKING, NamedTuple, TomlTable
 from .accepting import settle_run, transact
 from .attempts import CURVE
 from .causes import Causes, pipeline_of
@@ -132,7 +132,7 @@ def _pipeline(runtime: Runtime, row: UnfinishedRun) -> "Pipeline | FailingPipeli
 class _Leaving:
     """A pipeline that was edited, and takes the type of an event no more."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    def __init__(self, data: TomlTable) -> None:
         self.name: str = data["name"]
         self.version: str = data["version"]
         self.text: str = data["text"]

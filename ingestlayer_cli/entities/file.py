@@ -5,7 +5,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from ..system.errors import ProjectError
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, TomlTable
 from .opened import OpenedFile, StaleError
 from .reading.cells import key_text
 from .source import EntitySource
@@ -38,7 +38,7 @@ class EntityFile(EntitySource):
         *,
         index_from: int = INDEX_FROM,
         columns: dict[str, str] | None = None,
-        format: dict[str, Any] | None = None,
+        format: TomlTable | None = None,
     ) -> None:
         super().__init__(kind, path, key, types, columns, format)
         self._index_path = _index_path(index_dir, kind) if index_dir is not None else None

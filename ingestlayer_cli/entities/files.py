@@ -6,7 +6,7 @@ from collections.abc import Collection
 from ..system.clock import DAY, Clock
 from ..system.errors import Problem, ProjectError, count_of
 from ..system.stamps import stamp_of
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, TomlTable
 
 if TYPE_CHECKING:
     from .file import EntityFile
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class EntityFiles:
     """The entity files of a project, by kind."""
 
-    def __init__(self, root: str, tables: dict[str, dict[str, Any]], clock: Clock, index: str | None) -> None:
+    def __init__(self, root: str, tables: dict[str, TomlTable], clock: Clock, index: str | None) -> None:
         """`tables` says of each kind its file, below `root`; side indexes are kept in the folder `index`, if any."""
         self._root = root
         self._tables = tables

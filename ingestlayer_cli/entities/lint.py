@@ -12,12 +12,12 @@ from ingestlayer_cli.entities.reading.written import Proposal
 from ingestlayer_cli.entities.table import Place, Table, entity_form
 from ingestlayer_cli.system.errors import Problem, count_of, near_miss
 
-from ..system.typed import Any, BinaryIO, NamedTuple
+from ..system.typed import Any, BinaryIO, NamedTuple, TomlTable
 
 NAMED = 1000  # problems that are named one by one; the rest is counted
 
 
-def lint_file(path: str, key: str, settings: dict[str, Any]) -> list[Problem]:
+def lint_file(path: str, key: str, settings: TomlTable) -> list[Problem]:
     """Return the problems of the entity file at `path` in their order; see `EntityFile.problems`.
 
     Raises OSError when the file cannot be read, sqlite3.Error when there is no room for a temporary file.
@@ -34,7 +34,7 @@ class _Found(NamedTuple):
 
 
 class _Lint:
-    def __init__(self, path: str, key: str, settings: dict[str, Any]) -> None:
+    def __init__(self, path: str, key: str, settings: TomlTable) -> None:
         self.name = os.path.basename(path)
         self.path = path
         self.key = key

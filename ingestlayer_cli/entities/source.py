@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..system.errors import Problem, ProjectError
 from ..system.stamps import FileStamp, stamp_in
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, TomlTable, Values
 from .table import Table, entity_form
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class EntitySource:
         key: str,
         types: dict[str, str],
         columns: dict[str, str] | None = None,
-        format: dict[str, Any] | None = None,
+        format: TomlTable | None = None,
     ) -> None:
         """Take what `[entities.KIND]` says.
 
@@ -37,7 +37,7 @@ class EntitySource:
         self.name = os.path.basename(path)
         self.key = key
         self.types = types
-        self.settings: dict[str, dict[str, Any]] = {"types": types, "columns": columns or {}, "format": format or {}}
+        self.settings: dict[str, TomlTable] = {"types": types, "columns": columns or {}, "format": format or {}}
 
     def stamp(self) -> FileStamp:
         """Return what tells the file as it is now; ProjectError where there is none."""
@@ -72,7 +72,7 @@ class EntitySource:
             found.update(dict.fromkeys(table.columns_of(record[3])))
         return [name for name in table.header or found if name]
 
-    def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def rows(self) -> Iterator[tuple[str, Values]]:
         """Yield every record as its place, `line 7` or `record 7`, and its typed columns. Raises as `records`."""
         from .index import with_progress
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from ..system.errors import ProjectError, near_miss
-from ..system.typed import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from ..system.typed import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TomlTable, Values
 from .reading.cells import TEXTS, fit, key_text, typed
 from .reading.faults import Fault, Parsed, Record, WholeFileError, visible
 from .reading.stream import Reader
@@ -24,7 +24,7 @@ FORMS = {".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"
 class Row(NamedTuple):
     """One row of an entity file."""
 
-    values: dict[str, Any]
+    values: Values
     """Every column, typed. An empty CSV cell is None; a value that does not fit its type stays as it is."""
     line: int
     """The line where the record starts, from 1 (CSV, NDJSON); the ordinal of the record, from 1 (JSON)."""
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 class Table:
     """The rows of one file. `settings` may have `types`, by which columns are read, `columns` and `format`."""
 
-    def __init__(self, form: str, key: str, settings: dict[str, Any]) -> None:
+    def __init__(self, form: str, key: str, settings: TomlTable) -> None:
         self.form = form
         self.key = key
         self.types: dict[str, str] = settings.get("types") or {}
@@ -116,7 +116,7 @@ class Table:
         at = self._key_at
         return None if at is None or at >= len(value) else key_text(value[at])
 
-    def values(self, value: Any) -> dict[str, Any]:
+    def values(self, value: Any) -> Values:
         """Return the columns of a row, typed."""
         values = self._object(value) if self.header is None else self.reader.values(value)
         for name, kind in self._typed:
@@ -186,7 +186,7 @@ class Table:
         if self.header is not None and self._key_at is None:
             raise self.without_key(self.header)
 
-    def _object(self, value: Any) -> dict[str, Any]:
+    def _object(self, value: Any) -> Values:
         """Return the object of a row of JSON; one of an object by key has it as its key column."""
         if isinstance(value, tuple):
             name, value = value
@@ -195,7 +195,7 @@ class Table:
         return self.reader.values(value)
 
 
-def reader_of(form: str, format: dict[str, Any] | None = None, names: dict[str, str] | None = None) -> Reader:
+def reader_of(form: str, format: TomlTable | None = None, names: dict[str, str] | None = None) -> Reader:
     """Return the reader of a form: csv, ndjson or json."""
     if form == "csv":
         from .reading.csv_rows import Csv

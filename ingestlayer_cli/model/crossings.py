@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ..system.typed import Any, NamedTuple
+from ..system.typed import Any, NamedTuple, Values
 from ..system.zones import names_of, period_of
 from .memory import State
 
@@ -36,7 +36,7 @@ class Held(NamedTuple):
         """When that was reached."""
         return self.reached[-1][1] if self.reached else None
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> Values:
         """Return it as plain data."""
         data = self._asdict()
         if self.told is None:

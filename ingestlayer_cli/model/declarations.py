@@ -8,7 +8,7 @@ from ..language.expressions import to_number
 from ..language.templates import Template
 from ..system.clock import parse_date_or_time, parse_rfc3339
 from ..system.errors import Problem, near_miss
-from ..system.typed import Any, NamedTuple
+from ..system.typed import Any, NamedTuple, Payload, TomlTable
 
 MAX_DEPTH = 64
 
@@ -189,7 +189,7 @@ def printable(name: Any) -> str:
 class Declaration:
     """A declaration, compiled: the check of a payload and the idempotency key."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    def __init__(self, data: TomlTable) -> None:
         self.type: str = data["type"]
         self.description: str = data["description"]
         self.fields = {row[0]: Field(*row) for row in data["fields"]}
@@ -197,7 +197,7 @@ class Declaration:
         self.key_refs: list[list[str]] = data["key_refs"]
         self.window: int = data["window"]
         self.rejects_difference: bool = data["on_difference"] == "reject"
-        self.example: dict[str, Any] | None = data["example"]
+        self.example: Payload | None = data["example"]
         self._required = [(name, _quick_check(field)) for name, field in self.fields.items() if not field.optional]
 
     @property
@@ -205,7 +205,7 @@ class Declaration:
         """Whether the time of an event is part of its key."""
         return self.key is not None and ["event", "received_at"] in self.key_refs
 
-    def problems(self, payload: dict[str, Any]) -> list[Problem]:
+    def problems(self, payload: Payload) -> list[Problem]:
         """Return every problem of a payload; none means that it fits the declaration."""
         if self._fits(payload):
             return []
@@ -224,7 +224,7 @@ class Declaration:
                 found.append(Problem(printable(name), f"is not a declared field{near}"))
         return found
 
-    def _fits(self, payload: dict[str, Any]) -> bool:
+    def _fits(self, payload: Payload) -> bool:
         """Answer the common case quickly: exactly the required fields, each of its type."""
         if len(payload) != len(self._required):
             return False

@@ -8,7 +8,7 @@ from itertools import count
 
 from ..language.expressions import Scope
 from ..system.clock import format_time
-from ..system.typed import TYPE_CHECKING, Any, NamedTuple
+from ..system.typed import TYPE_CHECKING, Any, NamedTuple, Payload
 
 if TYPE_CHECKING:
     from .documents.events import EventDocument
@@ -91,7 +91,7 @@ class Event(NamedTuple):
     received_at: int
     source: str
     key: str | None
-    payload: dict[str, Any]
+    payload: Payload
 
     def document(self) -> "EventDocument":
         """Return the event as every `--json` shows it."""

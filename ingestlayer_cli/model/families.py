@@ -10,7 +10,7 @@ from importlib import import_module
 
 from ..language.conditions import Condition, Value
 from ..language.templates import Template
-from ..system.typed import Any, NewType
+from ..system.typed import Any, NewType, TomlTable
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -24,7 +24,7 @@ Window = NewType("Window", int)
 TimeOfDay = NewType("TimeOfDay", int)
 
 # In TOML the name of a JSON file of the project; compiled its content, every text in it a template.
-JsonFile = NewType("JsonFile", list[dict[str, Any]])
+JsonFile = NewType("JsonFile", list[TomlTable])
 
 # In TOML any value; compiled every text in it a template, whose values are put in as JSON.
 Structure = NewType("Structure", object)
@@ -36,7 +36,7 @@ Secret = NewType("Secret", str)
 Actions = NewType("Actions", dict[str, str])
 
 # In TOML the name of a table of [hours]; compiled what that says: `system.hours.Hours`.
-WorkingHours = NewType("WorkingHours", dict[str, Any])
+WorkingHours = NewType("WorkingHours", TomlTable)
 
 # In TOML a zone of the IANA database; compiled the same, empty for UTC.
 TimeZone = NewType("TimeZone", str)
@@ -63,7 +63,7 @@ class Section:
             setattr(self, name, value)
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         """Check what one key alone cannot tell and return the plain data to keep; WrongKeyError otherwise."""
         return values
 
@@ -87,31 +87,31 @@ def member(family: str, kind: str) -> Any:
     return getattr(module, "".join(word.capitalize() for word in file.split("_")))
 
 
-def writes(step: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+def writes(step: TomlTable | None) -> dict[str, TomlTable]:
     """Return the traits that a compiled step writes, by the kind of entity."""
-    found: dict[str, dict[str, Any]] = member("steps", step["use"]).writes(step) if step else {}
+    found: dict[str, TomlTable] = member("steps", step["use"]).writes(step) if step else {}
     return found
 
 
-def reads(step: dict[str, Any] | None) -> str | None:
+def reads(step: TomlTable | None) -> str | None:
     """Return the kind of entity that a compiled step looks up."""
     found: str | None = member("steps", step["use"]).reads(step) if step else None
     return found
 
 
-def keeps(step: dict[str, Any] | None) -> tuple[str, Any] | None:
+def keeps(step: TomlTable | None) -> tuple[str, Any] | None:
     """Return the key and the node of the condition that a compiled step makes of an event."""
     found: tuple[str, Any] | None = member("steps", step["use"]).keeps(step) if step else None
     return found
 
 
-def body_refs(step: dict[str, Any] | None) -> list[list[str]] | None:
+def body_refs(step: TomlTable | None) -> list[list[str]] | None:
     """Return the refs of what a compiled step makes `$body` of; None: it does not."""
     found: list[list[str]] | None = member("steps", step["use"]).body_refs(step) if step else None
     return found
 
 
-def redacted(step: dict[str, Any] | None) -> dict[str, dict[str, str]]:
+def redacted(step: TomlTable | None) -> dict[str, dict[str, str]]:
     """Return what becomes of the fields that a compiled step redacts, by their paths."""
     fields: dict[str, dict[str, str]] = step.get("fields", {}) if step and member("steps", step["use"]).redacts else {}
     return fields
@@ -137,7 +137,7 @@ def thaw(data: Any) -> Any:
     return data
 
 
-def build(family: str, data: dict[str, Any]) -> Any:
+def build(family: str, data: TomlTable) -> Any:
     """Make the member that compiled data (with its `use`) describes."""
     values = thaw({name: value for name, value in data.items() if name != "use"})
     return member(family, data["use"])(**values)

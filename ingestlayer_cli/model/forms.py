@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from ..system.typed import TomlTable
+
 
 class Form:
     """A text of one form; editors are told its pattern. `words` say what it is: "an http or https address"."""
@@ -15,7 +17,7 @@ class Form:
 class Rule:
     """What else a value is to be. `check` raises ValueError, and is told the keys before it in its table, too."""
 
-    def __init__(self, check: Callable[[Any, dict[str, Any]], None]) -> None:
+    def __init__(self, check: Callable[[Any, TomlTable], None]) -> None:
         self.check = check
 
 

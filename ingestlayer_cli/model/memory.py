@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 
 from ..system.clock import format_time
-from ..system.typed import Any, NamedTuple, Protocol
+from ..system.typed import Any, NamedTuple, Protocol, Values
 
 # Takes the values of an entity, and the names of those from the store; returns those that may be kept.
-Shown = Callable[[dict[str, Any], Collection[str]], dict[str, Any]]
+Shown = Callable[[Values, Collection[str]], Values]
 
 
 class Seen(NamedTuple):
@@ -28,7 +28,7 @@ class Remembered(NamedTuple):
 class State(NamedTuple):
     """What a step knows of a key: plain data, the event that left it, and that event's `received_at`."""
 
-    value: dict[str, Any]
+    value: Values
     event_id: str
     at: int
 
@@ -38,14 +38,14 @@ class Kept(NamedTuple):
 
     scope: str
     key: str
-    value: dict[str, Any]
+    value: Values
     at: int
 
 
 class Traits(NamedTuple):
     """What the store knows of an entity: values by name, and of each where it is from and that event's time."""
 
-    values: dict[str, Any]
+    values: Values
     origins: dict[str, tuple[str, int]]
     first_seen: int
     last_seen: int
@@ -56,7 +56,7 @@ class Upsert(NamedTuple):
 
     kind: str
     key: str
-    values: dict[str, Any]
+    values: Values
     origin: str
     at: int
 
@@ -74,7 +74,7 @@ def merged(known: Traits | None, item: Upsert) -> Traits:
     )
 
 
-def laid_over(row: dict[str, Any], traits: Traits | None) -> dict[str, Any]:
+def laid_over(row: Values, traits: Traits | None) -> Values:
     """Return an entity as refs see it: the store's traits over the file's row."""
     if traits is None:
         return row.copy()
@@ -85,9 +85,7 @@ def laid_over(row: dict[str, Any], traits: Traits | None) -> dict[str, Any]:
 _TIMES = ("first_seen", "last_seen")
 
 
-def kept_entity(
-    row: dict[str, Any] | None, traits: Traits | None, names: list[str] | None, at: int, shown: Shown
-) -> dict[str, Any]:
+def kept_entity(row: Values | None, traits: Traits | None, names: list[str] | None, at: int, shown: Shown) -> Values:
     """Return, as plain data, an entity as a run on an event of a time was given it: `names` of it, None for all.
 
     What is not `shown` is left out; `given_entity` reads the rest.
@@ -96,7 +94,7 @@ def kept_entity(
         return {"values": shown({name: row.get(name) for name in names}, ())}  # the usual case
     row, values = row or {}, laid_over(row or {}, traits)
     known = traits.values if traits is not None else {}
-    found: dict[str, Any] = {"whole": True} if names is None else {}
+    found: Values = {"whole": True} if names is None else {}
     # The times are not values of their own: what the run itself learns moves them on.
     times = [name for name in _TIMES if name not in row and name not in known and (names is None or name in names)]
     names = [name for name in (values if names is None else names) if name not in times]
@@ -112,7 +110,7 @@ def kept_entity(
     return found
 
 
-def given_entity(kept: dict[str, Any], at: int) -> tuple[dict[str, Any], Traits | None]:
+def given_entity(kept: Values, at: int) -> tuple[Values, Traits | None]:
     """Return what `kept_entity` kept: what was in the file, and what the store had learned."""
     values = kept["values"]
     if "learned" not in kept:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ..system.typed import Any, NamedTuple, Protocol
+from ..system.typed import Body, Directions, NamedTuple, Protocol
 from .people import Person
 
 
@@ -74,7 +74,7 @@ class Judgement(NamedTuple):
     words: str = ""
 
 
-Recheck = Callable[[str, dict[str, Any], int], Judgement]
+Recheck = Callable[[str, Directions, int], Judgement]
 """Judges a delivery again, by its id, its directions and the time."""
 
 
@@ -85,7 +85,7 @@ class Opening(NamedTuple):
     """
 
     id: str
-    body: dict[str, Any]
+    body: Body
     may_be_kept: bool
 
 
@@ -99,8 +99,8 @@ class Outgoing(NamedTuple):
 
     id: str
     target: str
-    body: dict[str, Any]
-    directions: dict[str, Any]
+    body: Body
+    directions: Directions
     thread: Place | None = None
     people: dict[str, Person] = {}  # noqa: RUF012 - read alone
     overtaken: bool = False

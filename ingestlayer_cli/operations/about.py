@@ -3,12 +3,12 @@
 from ..model import families
 from ..project import Project
 from ..project.glimpse import Glimpse
-from ..system.typed import Any
+from ..system.typed import Any, Payload
 
 _FIELDS = ("customer_id", "customer", "account_id", "account", "user_id", "user", "email")
 
 
-def who(project: Project | Glimpse, payload: dict[str, Any], key: str | None = None) -> str:
+def who(project: Project | Glimpse, payload: Payload, key: str | None = None) -> str:
     """Return whom a payload names: by the key of an entity of the project, else by a usual field, else by its key."""
     for name in (*(table["key"] for table in project.entities.values()), *_FIELDS):
         value = payload.get(name)

@@ -20,6 +20,7 @@ from ..store.contract.protocols import Store
 from ..store.contract.reading import FirstRun
 from ..system.clock import format_time
 from ..system.errors import ProjectError, RejectedError, UsageError
+from ..system.typed import TomlTable, Values
 from . import testing
 from .making import in_toml
 from .masking import Masking
@@ -138,7 +139,7 @@ class _One:
 
     # The test -----------------------------------------------------------------------------------------
 
-    def _like(self, then: LedTo) -> tuple[dict[str, Any], LedTo, str]:
+    def _like(self, then: LedTo) -> tuple[TomlTable, LedTo, str]:
         """Return a test that comes to the same as then, as far back as that needs; else why none does."""
         why = ""
         for depth in DEPTHS:
@@ -165,21 +166,21 @@ class _One:
         """Return where masked events go: a target may be of an event's value."""
         return then._replace(targets=sorted(map(self.masking.text, then.targets)))
 
-    def _run(self, test: dict[str, Any]) -> CaseOutcome:
+    def _run(self, test: TomlTable) -> CaseOutcome:
         data = tomllib.loads("\n".join(self._lines({"name": "captured", **test})))["tests"][0]
         return testing.run(self.runtime, Case(self.row, self.file, 1, data))
 
-    def _scene(self, before: list[Event]) -> dict[str, Any]:
+    def _scene(self, before: list[Event]) -> TomlTable:
         entities = self._entities([self.event, *before])
         earlier = [self._given(event, is_earlier=True) for event in before]
         event = self._given(self.event)
         scene = {"now": format_time(self.event.received_at), "entities": entities, "before": earlier, "event": event}
         return {name: value for name, value in scene.items() if value}
 
-    def _given(self, event: Event, is_earlier: bool = False) -> dict[str, Any]:
+    def _given(self, event: Event, is_earlier: bool = False) -> TomlTable:
         declaration = self.runtime.project.declaration(event.type)
         payload = _without_nulls(self.masking.payload(event.payload, declaration))
-        found: dict[str, Any] = {"type": event.type, "payload": payload}
+        found: TomlTable = {"type": event.type, "payload": payload}
         raw = Raw(event.type, event.payload, None, format_time(event.received_at), "test")
         if event.key is not None and self.runtime.gate.admit_own(raw, event.received_at)[0].key != event.key:
             found["idempotency_key"] = self.masking.text(event.key)
@@ -204,10 +205,10 @@ class _One:
         others = [run.given for name, run in firsts.items() if name != self.pipeline]
         return read_given(own.given if own else None, others)
 
-    def _entities(self, events: list[Event]) -> dict[str, list[dict[str, Any]]]:
+    def _entities(self, events: list[Event]) -> dict[str, list[Values]]:
         """Return the rows that the runs were given; what was not kept of them, as it is today."""
         pipeline = Pipeline(self.row, self.runtime.project.connections)
-        rows: dict[str, dict[str, dict[str, Any]]] = {}
+        rows: dict[str, dict[str, Values]] = {}
         for event in events:  # the event itself first: its rows are those that count
             given = self._run_given(event.id).entities
             foreseen = Foreseen()
@@ -219,8 +220,8 @@ class _One:
                     rows.setdefault(kind, {}).setdefault(key, row)
         return {kind: [row for row in found.values() if row] for kind, found in rows.items()}
 
-    def _row(self, kind: str, key: str, kept: dict[str, Any] | None, at: int) -> dict[str, Any]:
-        values: dict[str, Any] = {}
+    def _row(self, kind: str, key: str, kept: Values | None, at: int) -> Values:
+        values: Values = {}
         if kept is not None:
             values, traits = given_entity(kept, at)
             values = {**values, **(traits.values if traits else {})}
@@ -239,8 +240,8 @@ class _One:
 
     # The file -------------------------------------------------------------------------------------------
 
-    def _tests(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = tomllib.loads(self.row["text"]).get("tests", [])
+    def _tests(self) -> list[TomlTable]:
+        found: list[TomlTable] = tomllib.loads(self.row["text"]).get("tests", [])
         return found
 
     def _named(self, name: str) -> str:
@@ -252,13 +253,13 @@ class _One:
             free = f"{name} ({number})"
         return free
 
-    def _known(self, test: dict[str, Any]) -> str | None:
+    def _known(self, test: TomlTable) -> str | None:
         """Return the name of the test that says the same already."""
         data = tomllib.loads("\n".join(self._lines(test)))["tests"][0]
         same = (it["name"] for it in self._tests() if {**it, "name": ""} == {**data, "name": ""})
         return next(same, None)
 
-    def _lines(self, test: dict[str, Any]) -> list[str]:
+    def _lines(self, test: TomlTable) -> list[str]:
         note = f"# {self.event.id}, captured" + ("; personal data is masked" if self.masking.names else "")
         lines = ["[[tests]]", note]
         for name in ("name", "now", "entities", "before", "event", "expect"):
@@ -293,13 +294,13 @@ def _left_by(given: FirstGiven) -> set[str]:
     return {id_ for id_ in ids if id_.startswith("evt_")}
 
 
-def _expected(then: LedTo, messages: "list[MessageDocument]") -> dict[str, Any]:
+def _expected(then: LedTo, messages: "list[MessageDocument]") -> TomlTable:
     """Return what a test expects: where its messages go, and of each the first words."""
     if not then.targets:
         return {"dropped_by": then.dropped_by} if then.dropped_by else {"messages": 0}
     kinds = {row["target"]: families.member("destinations", families.kind_of(row["destination"])) for row in messages}
     channels = [target for target in then.targets if target not in kinds or kinds[target].redirectable]
-    found: dict[str, Any] = {"channels": channels, "messages": len(then.targets)}
+    found: TomlTable = {"channels": channels, "messages": len(then.targets)}
     texts = [kinds[row["target"]].texts(row["body"]) for row in messages]
     first = dict.fromkeys(it[0] for it in texts if it and len(it[0]) <= LONGEST and "\n" not in it[0])
     return found | ({"contains": list(first)} if first else {})

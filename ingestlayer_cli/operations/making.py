@@ -10,6 +10,7 @@ import tomli_w
 
 from ..language.templates import FILTERS
 from ..recipes import PROJECT, head
+from ..system.typed import Payload, TomlTable, Values
 from .proposing import CUSTOMER, ours
 
 EVENT, CLEARED = "quota.reached", "quota.cleared"
@@ -21,7 +22,7 @@ class Owners(NamedTuple):
     """A file of customers: its columns for their key, their names and those who own them."""
 
     file: str
-    format: dict[str, Any]
+    format: TomlTable
     key: str
     name: str | None
     owner: str | None
@@ -49,7 +50,7 @@ class Answers(NamedTuple):
 
     source: str
     query: str | None
-    format: dict[str, Any]
+    format: TomlTable
     key: str
     metric: str | None
     used: str | None
@@ -155,7 +156,7 @@ def _entities(owners: Owners) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _declaration(answers: Answers, type_: str, what: str, values: dict[str, Any]) -> str:
+def _declaration(answers: Answers, type_: str, what: str, values: Values) -> str:
     fields = dict.fromkeys(answers.parts, "string")
     numbers = ["used", "limit"] if answers.percentage is None else ["percentage"]
     names = ":".join(f"$event.{name}" for name in [*answers.parts, numbers[0]])
@@ -236,7 +237,7 @@ def _pipeline(answers: Answers) -> str:
 def _tests(answers: Answers) -> list[str]:
     name, _ = _who(answers)
     shown = FILTERS["percent"][0](_share(_example(answers), answers))
-    expect: dict[str, Any] = {"channels": [answers.channel], "contains": [shown]}
+    expect: TomlTable = {"channels": [answers.channel], "contains": [shown]}
     lines = [
         "[[tests]]",
         _set("name", f"a level that is newly reached is told in {answers.channel}"),
@@ -286,9 +287,9 @@ def _who(answers: Answers) -> tuple[str | None, str]:
     return name, f"${{entity.customer.{name} | default('A customer')}}" if name else _told(CUSTOMER)
 
 
-def _example(answers: Answers) -> dict[str, Any]:
+def _example(answers: Answers) -> Payload:
     """Return the payload of the example: a customer of the table, a little over the highest level."""
-    found: dict[str, Any] = {CUSTOMER: answers.customer} | ({"metric": answers.kind} if answers.metric else {})
+    found: Payload = {CUSTOMER: answers.customer} | ({"metric": answers.kind} if answers.metric else {})
     top = answers.levels[-1]
     if answers.percentage is None:
         return {**found, "used": ceil(top * 10_250), "limit": 10_000}
@@ -296,7 +297,7 @@ def _example(answers: Answers) -> dict[str, Any]:
     return {**found, "percentage": float(f"{share * 100:.15g}") if answers.is_of_hundred else share}
 
 
-def _over(answers: Answers) -> dict[str, Any]:
+def _over(answers: Answers) -> Payload:
     """Return the payload of the example of what is over: the same customer, at a quarter of the lowest level."""
     found, low = _example(answers), answers.levels[0] / 4
     if answers.percentage is None:
@@ -304,7 +305,7 @@ def _over(answers: Answers) -> dict[str, Any]:
     return {**found, "percentage": float(f"{low * (100 if answers.is_of_hundred else 1):.15g}")}
 
 
-def _share(example: dict[str, Any], answers: Answers) -> float:
+def _share(example: Payload, answers: Answers) -> float:
     if answers.percentage is None:
         return float(example["used"] / example["limit"])
     return float(example["percentage"] / (100 if answers.is_of_hundred else 1))

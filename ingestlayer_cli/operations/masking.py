@@ -10,6 +10,7 @@ from ..language.templates import as_text
 from ..model import families
 from ..model.declarations import Declaration, Field
 from ..model.redaction import find, mask, rooted
+from ..system.typed import Payload, TomlTable, Values
 
 _HIDDEN = "•••"
 _SHORT = 4  # characters; a shorter value is not looked for inside of other texts
@@ -20,7 +21,7 @@ Path = tuple[str, ...]
 class Masking:
     """Masks what detectors find, and the fields that pipelines redact; what one keeps for everybody, it leaves."""
 
-    def __init__(self, pipelines: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, pipelines: Iterable[TomlTable]) -> None:
         self._hidden: set[Path] = set()
         self._kept: set[Path] = set()
         self._made: dict[str, str] = {}  # what stands in place of each text
@@ -33,12 +34,12 @@ class Masking:
                     (self._kept if set(actions.values()) == {"keep"} else self._hidden).add((root, *path))
         self._kept -= self._hidden
 
-    def payload(self, payload: dict[str, Any], declaration: Declaration | None) -> dict[str, Any]:
+    def payload(self, payload: Payload, declaration: Declaration | None) -> Payload:
         """Return a payload that its declaration admits as it did."""
         fields = declaration.fields if declaration is not None else {}
         return {name: self._value(value, ("payload", name), name, fields.get(name)) for name, value in payload.items()}
 
-    def row(self, kind: str, row: dict[str, Any]) -> dict[str, Any]:
+    def row(self, kind: str, row: Values) -> Values:
         """Return a row of an entity."""
         return {name: self._value(value, ("entity", kind, name), f"{kind}.{name}") for name, value in row.items()}
 

@@ -14,6 +14,7 @@ from ..engine.records import CHECKS, DELIVERS
 from ..engine.runtime import Runtime
 from ..project import Project
 from ..system.errors import StoreError
+from ..system.typed import Values
 from .gathering import place_of
 from .troubles import troubles
 
@@ -181,7 +182,7 @@ def _of_runs(store: "Store", project: Project) -> Iterator[Metric]:
         yield _gauge(f"deliver_{name}", words, ({}, _noted(deliver, key)))
 
 
-def _noted(note: dict[str, Any], key: str) -> float | None:
+def _noted(note: Values, key: str) -> float | None:
     value: int | None = note.get(key)
     return value if key in _COUNTS else _seconds(value)
 

@@ -2,7 +2,6 @@
 
 import os
 from contextlib import closing, suppress
-from typing import Any
 
 from ..engine.runtime import PAUSED, Runtime
 from ..project import Project
@@ -11,6 +10,7 @@ from ..store.contract.sending import Wanted
 from ..store.opening import open_to_read
 from ..system.clock import format_time
 from ..system.errors import StoreError
+from ..system.typed import Values
 
 
 def pause(runtime: Runtime, name: str, why: str | None) -> bool:
@@ -53,7 +53,7 @@ def still_sent(runtime: Runtime, name: str) -> int:
     return sum(runtime.store.outbox.still_waiting(Wanted(pipeline=name)).values())
 
 
-def _holder(project: Project, notes: dict[str, Any], name: str) -> str | None:
+def _holder(project: Project, notes: Values, name: str) -> str | None:
     """Return the name under which the pause of a pipeline is noted: its own, or that of its file before."""
     return name if name in notes else holders(project, notes).get(name)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ..entities.reading.cells import key_text
 from ..entities.reading.written import Proposal, numbers_of
 from ..language.expressions import to_number
+from ..system.typed import TomlTable, Values
 
 PARTS = 3  # what is written as a part of one is hardly ever more
 CUSTOMER = "customer_id"  # our name of the column that says whose a row is
@@ -51,7 +52,7 @@ class Sample(NamedTuple):
     """The first rows of a table, and the names of its columns."""
 
     columns: list[str]
-    rows: list[dict[str, Any]]
+    rows: list[Values]
 
     def cells(self, column: str) -> list[Any]:
         """Return what the rows have in a column, less what is empty."""
@@ -124,7 +125,7 @@ def repeated(sample: Sample, columns: Iterable[str]) -> str | None:
     return None
 
 
-def format_of(sample: Sample, columns: Iterable[str]) -> dict[str, Any]:
+def format_of(sample: Sample, columns: Iterable[str]) -> TomlTable:
     """Propose how the numbers in columns are written: the settings that read the most of their cells."""
     proposal = Proposal({})
     for text in _texts(sample, columns):
@@ -151,13 +152,13 @@ def doubtful(sample: Sample, columns: Iterable[str]) -> str | None:
     return found
 
 
-def unread(sample: Sample, column: str, format: dict[str, Any]) -> list[str]:
+def unread(sample: Sample, column: str, format: TomlTable) -> list[str]:
     """Return the cells of a column that are no numbers, as `format` has them."""
     read = reading(format)
     return [str(cell) for cell in sample.cells(column) if read(cell) is None]
 
 
-def has_unlimited(sample: Sample, limit: str, format: dict[str, Any]) -> bool:
+def has_unlimited(sample: Sample, limit: str, format: TomlTable) -> bool:
     """Say whether some rows have no limit, or 0: an empty cell, or a word for it."""
     read = reading(format)
     for row in sample.rows:
@@ -167,14 +168,14 @@ def has_unlimited(sample: Sample, limit: str, format: dict[str, Any]) -> bool:
     return False
 
 
-def is_of_hundred(sample: Sample, percentage: str, format: dict[str, Any]) -> bool:
+def is_of_hundred(sample: Sample, percentage: str, format: TomlTable) -> bool:
     """Say whether a percentage is written as 85: neither as 0.85 nor, with its sign, as 85%."""
     read = reading(format)
     values = [value for cell in sample.cells(percentage) if not _has_sign(cell) and (value := read(cell)) is not None]
     return max(values, default=0) > PARTS
 
 
-def mixed(sample: Sample, percentage: str, format: dict[str, Any]) -> tuple[str, str] | None:
+def mixed(sample: Sample, percentage: str, format: TomlTable) -> tuple[str, str] | None:
     """Return two cells of a percentage that do not go together, 85% and 90: the second would be read as 9,000 %."""
     signed = _first([str(cell) for cell in sample.cells(percentage) if _has_sign(cell)])
     bare = [cell for cell in sample.cells(percentage) if not _has_sign(cell)]
@@ -182,7 +183,7 @@ def mixed(sample: Sample, percentage: str, format: dict[str, Any]) -> tuple[str,
     return (signed, large) if signed and large else None
 
 
-def reading(format: dict[str, Any]) -> Callable[[Any], int | float | None]:
+def reading(format: TomlTable) -> Callable[[Any], int | float | None]:
     """Return what reads a cell as a number, as `format` has it."""
     plain = numbers_of(format)
 

@@ -2,7 +2,7 @@
 
 import os
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..checks.sources import source_of
 from ..entities.reading.faults import WholeFileError
@@ -10,6 +10,7 @@ from ..entities.reading.stream import SAVE_AS_UTF8, is_young
 from ..entities.table import FORMS, form_of, reader_of
 from ..project.check_table import kind_of, problem_of
 from ..system.errors import UsageError
+from ..system.typed import TomlTable, Values
 from .proposing import CUSTOMER, Sample
 
 ROWS = 10_000  # that are looked at
@@ -20,7 +21,7 @@ class Sampled(NamedTuple):
     """A sample, and the settings by which it was read that nobody gave: delimiter and encoding."""
 
     sample: Sample
-    format: dict[str, Any]
+    format: TomlTable
 
 
 class _Asked:
@@ -37,7 +38,7 @@ class _Asked:
         self.rearm = 0.0
 
 
-def sampled(source: str, query: str | None, format: dict[str, Any], folder: str = ".") -> Sampled:
+def sampled(source: str, query: str | None, format: TomlTable, folder: str = ".") -> Sampled:
     """Return the first rows of a source, that is named in a folder; UsageError where it can be none, or has no rows."""
     if kind_of(source) == "stdin":
         raise UsageError("--from needs what can be read again", "write it to a file: --from usage.csv")
@@ -45,7 +46,7 @@ def sampled(source: str, query: str | None, format: dict[str, Any], folder: str 
         raise UsageError(wrong[1].replace("`", ""), _ADDRESS if "password" in wrong[1] else "--from, and --query")
     if kind_of(source) == "file":
         return _of_file(os.path.join(folder, source), source, format)
-    data: dict[str, Any] = {"source": source, "query": query, "command": [], "format": format, "timeout": 30_000}
+    data: TomlTable = {"source": source, "query": query, "command": [], "format": format, "timeout": 30_000}
     data |= {"headers": {}, "rows": None, "next": None}
     rows = [row.values for row in islice(source_of(folder, data).rows(), ROWS) if not row.problem]
     return Sampled(_sample(rows, None, source), {})
@@ -75,7 +76,7 @@ def _path_within(place: str, path: str) -> str:
     return os.path.relpath(os.path.join(os.path.realpath(folder), name), os.path.realpath(place))
 
 
-def _of_file(path: str, name: str, format: dict[str, Any], by: str = "") -> Sampled:
+def _of_file(path: str, name: str, format: TomlTable, by: str = "") -> Sampled:
     """Return the first rows of a file; in those of a JSON object by key, that is the column `by`."""
     try:
         return _read(path, name, format, by)
@@ -87,9 +88,9 @@ class _OtherEncodingError(Exception):
     """The file is not UTF-8, and nobody has said what it is: what Windows writes is proposed."""
 
 
-def _read(path: str, name: str, format: dict[str, Any], by: str) -> Sampled:
+def _read(path: str, name: str, format: TomlTable, by: str) -> Sampled:
     reader = reader_of(form_of(path) or "csv", format)
-    rows: list[dict[str, Any]] = []
+    rows: list[Values] = []
     try:
         with open(path, "rb") as file:
             records = reader.records(file, is_young(os.fstat(file.fileno()).st_mtime_ns))
@@ -111,7 +112,7 @@ def _read(path: str, name: str, format: dict[str, Any], by: str) -> Sampled:
     return Sampled(_sample(rows, reader.columns, name), found)
 
 
-def _sample(rows: list[dict[str, Any]], columns: list[str] | None, name: str) -> Sample:
+def _sample(rows: list[Values], columns: list[str] | None, name: str) -> Sample:
     if columns is None:
         columns = list(dict.fromkeys(column for row in rows[:100] for column in row))
     if not rows:

@@ -6,13 +6,13 @@ Nothing is composed: it is counted as if `deliver` ran at every moment.
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from ..engine.accepting import digest_of, due_of
 from ..engine.attempts import outside_hours
 from ..engine.flood import most_and_window
 from ..engine.pipeline import Message, Run, is_outside
 from ..model.events import Event
+from ..system.typed import Directions
 
 Budget = Callable[[str, str], str | None]  # of a connection's label and a target: 20/h
 
@@ -24,7 +24,7 @@ class Waiting:
         self.number = number
         self.queued_at = now
         self.digest = digest
-        self.told: dict[str, Any] = message.directions
+        self.told: Directions = message.directions
         self.lane = message.destination, message.target
         self.is_reply = is_reply
         self.is_held = False  # back, for the budget of its target

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..destinations.base import Destination
 from ..model import families
 from ..system.clock import parse_duration
 from ..system.errors import UsageError
 from ..system.rates import parse_rate
+from ..system.typed import Directions, TomlTable
 
 
 class Trial(NamedTuple):
@@ -18,7 +19,7 @@ class Trial(NamedTuple):
     digest: dict[str, int] | None = None
     budgets: Mapping[str, str] = MappingProxyType({})
 
-    def of(self, data: dict[str, Any]) -> dict[str, Any]:
+    def of(self, data: TomlTable) -> TomlTable:
         """Return a compiled pipeline as it is tried."""
         if self.digest is None:
             return data
@@ -55,7 +56,7 @@ def _budget(text: str) -> tuple[str, str]:
     return channel.strip().removeprefix("#"), rate.strip()
 
 
-def _gathering(row: dict[str, Any], table: dict[str, int]) -> dict[str, Any]:
+def _gathering(row: Directions, table: dict[str, int]) -> Directions:
     """Return a compiled destination with a digest; one that has threads, or is of a kind without, as it is."""
     member = families.member("destinations", row["use"])
     if "thread" in row or member.gathered is Destination.gathered:

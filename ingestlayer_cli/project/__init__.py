@@ -11,7 +11,7 @@ from ..model.declarations import Declaration
 from ..model.events import OURS
 from ..system.errors import Problem, ProjectError
 from ..system.stamps import stamp_in
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, Any, TomlTable, Values
 from .find import FILE, HOME, files_in, find, store_place
 
 if TYPE_CHECKING:
@@ -31,18 +31,18 @@ __all__ = ["Project", "check", "find", "load", "read"]
 class Project:
     """A checked project, which does not change. Paths are absolute; times in milliseconds."""
 
-    def __init__(self, root: str, data: dict[str, Any], files: list[list[Any]] | None = None) -> None:
+    def __init__(self, root: str, data: TomlTable, files: list[list[Any]] | None = None) -> None:
         self.root = root
         self.files = files  # the stamps of all files that it was made of; None where they may change unseen
         # What ingestlayer.toml says of connections, by kind of destination.
-        self.connections: dict[str, dict[str, Any]] = data["connections"]
-        self.entities: dict[str, dict[str, Any]] = data["entities"]
-        self.pipelines: list[dict[str, Any]] = data["pipelines"]
-        self.broken: list[dict[str, Any]] = data["broken"]  # pipelines whose files are wrong: their runs fail
+        self.connections: dict[str, TomlTable] = data["connections"]
+        self.entities: dict[str, TomlTable] = data["entities"]
+        self.pipelines: list[TomlTable] = data["pipelines"]
+        self.broken: list[TomlTable] = data["broken"]  # pipelines whose files are wrong: their runs fail
         self.trouble: ProjectError | None = data.get("trouble")  # why it is but what can still be told of a project
         # Whether its connections are those of its file, else of what was kept before it broke; or of nothing.
         self.connections_of: str = data.get("connections_of", "file")
-        self.pauses: dict[str, Any] = {}  # what the store notes of pipelines that it says are paused: see `pauses`
+        self.pauses: Values = {}  # what the store notes of pipelines that it says are paused: see `pauses`
         self.lost_pauses: list[str] = []  # the names in its notes that no pipeline has, or had
         self.line_up = line_up(self.pipelines + self.broken)
         self.accepts_undeclared: bool = data["events"]["undeclared"] == "accept"
@@ -51,12 +51,10 @@ class Project:
         self.store_path = store_place(root, data["store"]["path"], data["store"]["url"], data["store"]["schema_"])
         self.has_spool: bool = data["store"]["spool"]
         self.home = os.path.join(root, HOME)
-        self.serve: dict[str, Any] = data["serve"]
-        self.sources: dict[str, dict[str, Any]] = data["sources"]
-        self._declarations: dict[str, dict[str, Any]] = data["declarations"]
-        self.checks: dict[str, dict[str, Any]] = {
-            name: {"name": name, **table} for name, table in data["checks"].items()
-        }
+        self.serve: TomlTable = data["serve"]
+        self.sources: dict[str, TomlTable] = data["sources"]
+        self._declarations: dict[str, TomlTable] = data["declarations"]
+        self.checks: dict[str, TomlTable] = {name: {"name": name, **table} for name, table in data["checks"].items()}
         self.heartbeat: str | None = data["deliver"]["heartbeat"]  # of `deliver`: the name of an address
         self._compiled: dict[str, Declaration] = {}
 
@@ -95,7 +93,7 @@ class Project:
         events = sum(bool(data["file"]) for data in self._declarations.values())
         return events, sum(name != ALERTS for name in self.names)
 
-    def _own(self, type_: str) -> dict[str, Any] | None:
+    def _own(self, type_: str) -> TomlTable | None:
         from .own import OWN
 
         return OWN.get(type_)
@@ -124,7 +122,7 @@ class Project:
         return self._compiled[type_]
 
 
-def line_up(rows: list[dict[str, Any]]) -> str:
+def line_up(rows: list[TomlTable]) -> str:
     """Return what is kept with each event: which pipelines there were."""
     names = ("name", "version", "status", "match", "paused")
     return json.dumps([{name: row[name] for name in names if name in row} for row in rows])
@@ -176,7 +174,7 @@ def edition(root: str) -> list[list[Any]]:
         return []
 
 
-def check(root: str, *, keep: bool = True) -> dict[str, Any]:
+def check(root: str, *, keep: bool = True) -> TomlTable:
     """Read and check every file of a project, whatever the cache says; returns its compiled data."""
     return read(root, keep=keep).compiled()
 
@@ -245,7 +243,7 @@ def _cached(root: str, files: list[list[Any]]) -> Project | None:
         return None
 
 
-def _last(root: str) -> dict[str, Any]:
+def _last(root: str) -> TomlTable:
     """Return the project as this code kept it last, of whatever files; nothing where it did not."""
     try:
         return dict(json.loads(_kept(root)[1]))
@@ -275,7 +273,7 @@ def _matches(root: str, files: list[list[Any]], kept: list[list[Any]]) -> bool:
     return _stamps(root, [name for name, *_ in others]) == others
 
 
-def _keep(root: str, stamps: list[list[Any]], data: dict[str, Any]) -> None:
+def _keep(root: str, stamps: list[list[Any]], data: TomlTable) -> None:
     """Write the cache in one move. A folder that cannot be written costs time, no more."""
     path = _cache_path(root)
     part = f"{path}.{os.getpid()}"

@@ -1,7 +1,7 @@
 """`[alerts]`: the short way to hear of our own troubles is a pipeline that nobody has to write."""
 
 from ..model.events import OURS
-from ..system.typed import Any
+from ..system.typed import TomlTable
 from .own import ALERTS
 from .positions import Path
 from .source import SourceFile
@@ -10,7 +10,7 @@ from .source import SourceFile
 class AlertsFile(SourceFile):
     """The file that `[alerts]` stands for. What is wrong with it is told at the places of that table."""
 
-    def __init__(self, root: str, table: dict[str, Any], settings: SourceFile) -> None:
+    def __init__(self, root: str, table: TomlTable, settings: SourceFile) -> None:
         import tomli_w
 
         self._also = table.get("also")
@@ -31,9 +31,9 @@ class AlertsFile(SourceFile):
         return self._settings.place(at, offset)
 
 
-def _pipeline(alerts: dict[str, Any]) -> dict[str, Any]:
+def _pipeline(alerts: TomlTable) -> TomlTable:
     """Return the pipeline that a table `[alerts]` stands for, as a file would have it."""
-    found: list[dict[str, Any]] = []
+    found: list[TomlTable] = []
     if (channel := alerts.get("channel")) is not None:
         place = {"use": "slack", "channel": channel.replace("$", "$$"), "thread": _THREAD, "thread_window": "90d"}
         for state, message in _MESSAGES.items():

@@ -1,14 +1,14 @@
 """What there is of a project whose settings or declarations are broken: enough for what needs its store alone."""
 
 from ..system.errors import ProjectError
-from ..system.typed import Any
+from ..system.typed import TomlTable
 from .compile import Compiler
 from .facts import Facts, settings_of
 from .find import FILE
 from .settings import project_file
 
 
-def what_there_is(root: str, last: dict[str, Any], trouble: ProjectError) -> dict[str, Any]:
+def what_there_is(root: str, last: TomlTable, trouble: ProjectError) -> TomlTable:
     """Return a project's data as far as its files tell, the rest as it was kept `last`, else the defaults."""
     try:
         facts = Compiler(root, last).read()
@@ -19,7 +19,7 @@ def what_there_is(root: str, last: dict[str, Any], trouble: ProjectError) -> dic
     return {**found, "trouble": trouble}
 
 
-def _settings(facts: Facts, last: dict[str, Any]) -> dict[str, Any]:
+def _settings(facts: Facts, last: TomlTable) -> TomlTable:
     source = facts.sources[FILE]
     if facts.settings is not None:
         return settings_of(facts.settings)
@@ -35,13 +35,13 @@ def _settings(facts: Facts, last: dict[str, Any]) -> dict[str, Any]:
     return {**found, **{name: kept[name] for name in ("connections", "connections_of")}}
 
 
-def _kept(last: dict[str, Any]) -> dict[str, Any]:
+def _kept(last: TomlTable) -> TomlTable:
     known = last or settings_of(project_file()())
     names = [name for name in known if name not in ("declarations", "pipelines", "broken")]
     return {**{name: known[name] for name in names}, "connections_of": "before" if last else ""}
 
 
-def _path(data: dict[str, Any]) -> dict[str, str]:
+def _path(data: TomlTable) -> dict[str, str]:
     """Return where the store is, as far as an unchecked file says it."""
     table = data.get("store")
     names = {"path": "path", "url": "url", "schema": "schema_"} if isinstance(table, dict) else {}

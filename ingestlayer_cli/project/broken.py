@@ -3,16 +3,17 @@
 import hashlib
 import json
 import os
-from typing import Any, get_args
+from typing import get_args
 
 from ..system.errors import Problem
+from ..system.typed import TomlTable
 from .pipeline_file import PipelineFile
 from .source import SourceFile
 
 _STATUSES = get_args(PipelineFile.model_fields["status"].annotation)
 
 
-def broken_pipeline(source: SourceFile, problems: list[Problem], last: dict[str, list[str]]) -> dict[str, Any]:
+def broken_pipeline(source: SourceFile, problems: list[Problem], last: dict[str, list[str]]) -> TomlTable:
     """Return a pipeline with its problems in place of steps and destinations.
 
     `last` has what pipelines took when they were read last.
@@ -32,7 +33,7 @@ def broken_pipeline(source: SourceFile, problems: list[Problem], last: dict[str,
     }
 
 
-def _match(source: SourceFile, data: dict[str, Any], last: list[str]) -> list[str]:
+def _match(source: SourceFile, data: TomlTable, last: list[str]) -> list[str]:
     """Return what the pipeline takes; where that cannot be told, what it took, else every type: none goes unheard."""
     match = data.get("match")
     if "match" in source.wrong or (source.data is None and match is None):

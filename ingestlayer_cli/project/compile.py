@@ -13,6 +13,7 @@ from ..model.declarations import Declaration
 from ..model.events import ENVELOPE, OURS
 from ..model.redaction import without_secrets
 from ..system.errors import Problem, near_miss
+from ..system.typed import TomlTable
 from . import checks, hours, inbound, matrix
 from . import models as schema
 from .alerts import AlertsFile
@@ -31,13 +32,13 @@ from .uses import uses
 class Compiler:
     """Reads and compiles one project; `facts` is what it knows so far."""
 
-    def __init__(self, root: str, last: dict[str, Any] | None = None) -> None:
+    def __init__(self, root: str, last: TomlTable | None = None) -> None:
         """`last` is the compiled project as it was kept last."""
         self.facts = Facts(root)
         rows = [*last.get("broken", ()), *last.get("pipelines", ())] if last else []
         self.facts.last_matches = {row["name"]: row["match"] for row in rows}
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> TomlTable:
         """Read the files and return the compiled project; ProjectError with every problem."""
         return self.read().compiled()
 
@@ -179,7 +180,7 @@ class Compiler:
             {**head, "match": checked.match, "text": source.text, "uses": uses(compiled), **compiled}
         )
 
-    def _reactions(self, source: SourceFile, compiled: dict[str, Any]) -> None:
+    def _reactions(self, source: SourceFile, compiled: TomlTable) -> None:
         """Report a step that asks who has reacted to messages where nobody can."""
         kinds = {data["use"] for data in compiled["destinations"] if data is not None}
         if any(families.member("destinations", kind).reactions for kind in kinds):
@@ -190,7 +191,7 @@ class Compiler:
                 words = f"{key} is read of messages in Slack, and no destination of this pipeline is one"
                 source.report(("steps", index, key), f"{words}: add one, or leave {key} out", 0)
 
-    def _hours(self, source: SourceFile, index: int, data: dict[str, Any]) -> None:
+    def _hours(self, source: SourceFile, index: int, data: TomlTable) -> None:
         """Put what [hours] says into a destination in place of the name."""
         settings, at = self.facts.settings, ("destinations", index)
         outside, redirectable = data.get("outside"), families.member("destinations", data["use"]).redirectable
@@ -215,7 +216,7 @@ class Compiler:
             near = near_miss(name, settings.hours) or ": it has days, from and to"
             source.report((*at, "hours"), f"there is no [hours.{name}] in {FILE}{near}", 0)
 
-    def _declared_for(self, source: SourceFile, match: list[str]) -> list[dict[str, Any]] | None:
+    def _declared_for(self, source: SourceFile, match: list[str]) -> list[TomlTable] | None:
         """Return the declarations that a pipeline may get; None when undeclared events may come too."""
         known = self.facts.known
         found = [data for type_, data in known.items() if matches(match, type_)]
@@ -229,7 +230,7 @@ class Compiler:
                 source.report(("match", index), f'no declaration matches "{pattern}"{words}', 0)
         return found or None
 
-    def _check_ref(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]] | None) -> None:
+    def _check_ref(self, source: SourceFile, at: Path, path: list[str], declared: list[TomlTable] | None) -> None:
         of_digest = at[2:3] == ("digest",) and at[3] in ("title", "text", "blocks")
         if of_digest and path[0] not in ("digest", "item"):
             source.report(at, f"${dotted(path)}: a digest is of many events: it has $digest.count and $digest.items", 0)
@@ -250,7 +251,7 @@ class Compiler:
             if path[1] not in names:
                 self._report_ref(source, at, path, f"a {path[0]} has {', '.join(names)}", names)
 
-    def _check_field(self, source: SourceFile, at: Path, path: list[str], declared: list[dict[str, Any]]) -> None:
+    def _check_field(self, source: SourceFile, at: Path, path: list[str], declared: list[TomlTable]) -> None:
         fields: dict[str, list[str]] = {}
         for declaration in declared:
             for name, kind, *_ in declaration["fields"]:
@@ -278,7 +279,7 @@ class Compiler:
         """Compile each member; None stands for one that cannot be, so that the others keep their places."""
         return [self._member(source, family, index, table) for index, table in enumerate(tables)]
 
-    def _member(self, source: SourceFile, family: str, index: int, table: Any) -> dict[str, Any] | None:
+    def _member(self, source: SourceFile, family: str, index: int, table: Any) -> TomlTable | None:
         base: Path = (family, index)
         known = families.kinds(family)
         kind = table.get("use") if isinstance(table, dict) else None

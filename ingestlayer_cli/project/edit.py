@@ -6,9 +6,9 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Iterable
-from typing import Any
 
 from ..system.errors import Problem, ProjectError
+from ..system.typed import TomlTable
 from .find import bounded, not_utf_8
 from .not_toml import why
 
@@ -26,7 +26,7 @@ def read_text(path: str, name: str) -> str:
         raise ProjectError(f"{name} is not TOML", "", [Problem(name, not_utf_8(raw, error))]) from None
 
 
-def read(path: str, name: str) -> tuple[str, dict[str, Any]]:
+def read(path: str, name: str) -> tuple[str, TomlTable]:
     """Return the text of a TOML file, line ends as they are, and its data; ProjectError names the place."""
     text = read_text(path, name)
     try:
@@ -43,12 +43,12 @@ def replaced(text: str, place: tuple[int, int], word: str) -> str:
     return text[:at] + re.sub(r"\A[^\"']*", word, text[at:])
 
 
-def told(data: dict[str, Any] | None) -> str:
+def told(data: TomlTable | None) -> str:
     """Return data as a text to compare, whatever the order of its tables' keys: no NaN is equal to another."""
     return json.dumps(data or {}, sort_keys=True, default=repr)
 
 
-def parsed(lines: Iterable[str]) -> dict[str, Any] | None:
+def parsed(lines: Iterable[str]) -> TomlTable | None:
     """Return the data of TOML text, None when it is none."""
     try:
         return tomllib.loads("".join(lines))

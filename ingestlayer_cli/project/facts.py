@@ -1,11 +1,11 @@
 """What is known of a project's files while they are checked: the compiler fills it in, the other checks read it."""
 
 from functools import cached_property
-from typing import Any
 
 from ..language.templates import in_zone
 from ..model import families
 from ..system.errors import Problem, ProjectError, count_of
+from ..system.typed import TomlTable
 from .broken import broken_pipeline
 from .own import OWN
 from .remedy import remedy
@@ -25,16 +25,16 @@ class Facts:
         self.problems: list[Problem] = []
         self.unread: list[str] = []  # pipeline files of which nothing could be read: they may write any entity
         self.settings: ProjectFile | None = None
-        self.declarations: dict[str, dict[str, Any]] = {}
-        self.pipelines: list[dict[str, Any]] = []
+        self.declarations: dict[str, TomlTable] = {}
+        self.pipelines: list[TomlTable] = []
         self.sources: dict[str, SourceFile] = {}
         # By the pipeline's name: the declarations of the events that it may get; None: undeclared ones, too.
-        self.declared: dict[str, list[dict[str, Any]] | None] = {}
+        self.declared: dict[str, list[TomlTable] | None] = {}
         self.written: set[str] = set()  # the kinds of entities that pipelines write
         self.last_matches: dict[str, list[str]] = {}  # what pipelines took when they were read last, by name
         self.undeclared_too = False  # whether events without a declaration may come
 
-    def in_zone(self, cls: type[families.Section], data: dict[str, Any]) -> dict[str, Any]:
+    def in_zone(self, cls: type[families.Section], data: TomlTable) -> TomlTable:
         """Return the compiled data of a step or destination, told its time zone: its own, else the project's."""
         own = data.get("timezone") or (self.settings.timezone if self.settings else "")
         for _, language, parts in families.language(data) if own else ():
@@ -48,14 +48,14 @@ class Facts:
         return [*(self.settings.entities if self.settings else ()), *sorted(self.written)]
 
     @property
-    def known(self) -> dict[str, dict[str, Any]]:
+    def known(self) -> dict[str, TomlTable]:
         """The declarations that there are, our own too."""
         return {**self.declarations, **OWN}
 
     @cached_property
-    def connections(self) -> dict[str, dict[str, Any]]:
+    def connections(self) -> dict[str, TomlTable]:
         """What ingestlayer.toml says of connections, by kind of destination; the defaults when it is broken."""
-        connections: dict[str, dict[str, Any]] = settings_of(self.settings or project_file()())["connections"]
+        connections: dict[str, TomlTable] = settings_of(self.settings or project_file()())["connections"]
         return connections
 
     @property
@@ -68,19 +68,19 @@ class Facts:
         """Whether nothing is wrong but with single pipelines: their own runs fail, the others go on."""
         return self.settings is not None and all(problem.path.startswith(PIPELINES) for problem in self.problems)
 
-    def compiled(self) -> dict[str, Any]:
+    def compiled(self) -> TomlTable:
         """Return the compiled project; ProjectError with every problem."""
         if self.problems:
             raise project_error(self.problems)
         return self.usable()
 
-    def usable(self) -> dict[str, Any]:
+    def usable(self) -> TomlTable:
         """Return the compiled project, broken pipelines apart; ProjectError when something else is wrong."""
         if not self.is_usable or self.settings is None:
             raise project_error(self.problems)
         return {**settings_of(self.settings), "declarations": self.declarations, **self.line_up()}
 
-    def line_up(self) -> dict[str, list[dict[str, Any]]]:
+    def line_up(self) -> dict[str, list[TomlTable]]:
         """Return the pipelines: those that can run, and the broken ones."""
         found: dict[str, list[Problem]] = {}
         for problem in self.problems:
@@ -91,7 +91,7 @@ class Facts:
         return {"pipelines": sound, "broken": rows}
 
 
-def settings_of(checked: ProjectFile) -> dict[str, Any]:
+def settings_of(checked: ProjectFile) -> TomlTable:
     """Return the tables of ingestlayer.toml, those of connections under one name."""
     # Alerts are a pipeline. Tables of destinations hold others as they are compiled, plain data, of which it warns.
     tables = checked.model_dump(exclude={"alerts"}, warnings=False)

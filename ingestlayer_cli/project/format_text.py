@@ -1,8 +1,7 @@
 """How a file is written, said on a command line: what stands between the braces of `format = { … }`."""
 
-from typing import Any
-
 from ..system.errors import Problem, UsageError
+from ..system.typed import TomlTable
 from .entity_table import FormatTable
 from .source import SourceFile
 
@@ -18,7 +17,7 @@ class _Said(SourceFile):
         return self._said
 
 
-def read_format(text: str) -> dict[str, Any]:
+def read_format(text: str) -> TomlTable:
     """Return the settings that were said; UsageError names what is wrong with them, and the near miss."""
     problems: list[Problem] = []
     said = _Said(text, problems)
@@ -26,5 +25,5 @@ def read_format(text: str) -> dict[str, Any]:
     if checked is None:
         hint = """as in ingestlayer.toml: 'delimiter = ";", thousands = ","'"""
         raise UsageError(f"--format {text} is no format: {problems[0].problem}", hint)
-    found: dict[str, Any] = checked.given()
+    found: TomlTable = checked.given()
     return found

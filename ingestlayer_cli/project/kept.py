@@ -1,14 +1,14 @@
 """A pipeline's text as the store kept it, checked against the project's declarations and settings of today."""
 
 from ..system.errors import Problem
-from ..system.typed import Any
+from ..system.typed import TomlTable
 from .compile import Compiler
 from .source import SourceFile
 
 
-def check_kept(root: str, name: str, text: str) -> dict[str, Any]:
+def check_kept(root: str, name: str, text: str) -> TomlTable:
     """Return a pipeline's compiled data; ProjectError with every problem, the places in `text`."""
-    data: dict[str, Any] = _OneKept(root, name, text).run()["pipelines"][0]
+    data: TomlTable = _OneKept(root, name, text).run()["pipelines"][0]
     return data
 
 

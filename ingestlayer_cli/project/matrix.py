@@ -7,13 +7,14 @@ from ..model import families
 from ..model.detectors import DETECTORS
 from ..model.redaction import ACTIONS, rooted
 from ..system.errors import near_miss
+from ..system.typed import TomlTable, Values
 from .facts import Facts
 from .source import SourceFile
 
 Row = dict[str, str]  # the action for each kind of destination, "*" for the others
 
 
-def check(facts: Facts, source: SourceFile, compiled: dict[str, Any], declared: list[dict[str, Any]] | None) -> None:
+def check(facts: Facts, source: SourceFile, compiled: TomlTable, declared: list[TomlTable] | None) -> None:
     """Report what the matrices of a pipeline name and is not there, and destinations that they leave open."""
     used = [data["use"] for data in compiled["destinations"] if data]
     for index, data in enumerate(compiled["steps"]):
@@ -40,7 +41,7 @@ def _open_problem(name: str, row: Row, used: list[str]) -> str | None:
     return f'{name}: says nothing of {" and ".join(unnamed)}: add {unnamed[0]} = "mask", or "*" for the others'
 
 
-def _field_problem(facts: Facts, name: str, declared: list[dict[str, Any]] | None) -> str | None:
+def _field_problem(facts: Facts, name: str, declared: list[TomlTable] | None) -> str | None:
     root, path = rooted(name)
     if not all(path):
         return f'"{name}" is neither a name nor a path of names'
@@ -66,7 +67,7 @@ def _field_problem(facts: Facts, name: str, declared: list[dict[str, Any]] | Non
 # Where values go -------------------------------------------------------------------------------------------
 
 
-def spread(pipelines: list[dict[str, Any]]) -> None:
+def spread(pipelines: list[TomlTable]) -> None:
     """Give each trait that a step makes of a redacted field what becomes of that field.
 
     An entity keeps what an earlier event told of it: by its value alone it would not be known again.
@@ -84,7 +85,7 @@ def spread(pipelines: list[dict[str, Any]]) -> None:
                     _spread(fields, steps, kind, traits)
 
 
-def _spread(fields: dict[str, Row], steps: list[Any], kind: str, traits: dict[str, Any]) -> None:
+def _spread(fields: dict[str, Row], steps: list[Any], kind: str, traits: Values) -> None:
     for trait, value in traits.items():
         rows = list(_rows_of(fields, steps, value))
         if rows:

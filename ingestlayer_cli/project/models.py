@@ -18,6 +18,7 @@ from pydantic_core import core_schema
 from ..model import families
 from ..model.forms import Form, Rule
 from ..system.clock import format_duration
+from ..system.typed import TomlTable
 from .values import ANNOTATIONS, DURATION, Matching, problem, ruled
 
 
@@ -35,14 +36,12 @@ def _forms(field: FieldInfo) -> Iterator[str]:
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    def given(self) -> dict[str, Any]:
+    def given(self) -> TomlTable:
         """Return the keys that the file has, with their checked values."""
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(cls, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> TomlTable:
         """Return the schema: of each key what it means, then what its type is like, and a default as files have it."""
         made = handler(core)
         keys = handler.resolve_ref_schema(made)["properties"]
@@ -95,8 +94,8 @@ def _checked_by(about: Form | Rule) -> Any:
     return Matching(about.pattern, about.words) if isinstance(about, Form) else ruled(about)
 
 
-def _compiled_by(cls: type[families.Section]) -> Callable[[Strict], dict[str, Any]]:
-    def check(value: Strict) -> dict[str, Any]:
+def _compiled_by(cls: type[families.Section]) -> Callable[[Strict], TomlTable]:
+    def check(value: Strict) -> TomlTable:
         try:
             return cls.compiled(value.given())
         except ValueError as error:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from copy import copy
 
-from ..system.typed import Any
+from ..system.typed import Any, TomlTable, Values
 from . import Project, line_up
 
 
-def heeding(project: Project, pauses: dict[str, Any]) -> Project:
+def heeding(project: Project, pauses: Values) -> Project:
     """Return the project with the pipelines paused that the store's notes name."""
     if not pauses:
         return project
@@ -37,7 +37,7 @@ def holders(project: Project, pauses: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _paused(row: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
+def _paused(row: TomlTable, notes: Values) -> TomlTable:
     note = notes.get(row["name"])
     if note is None or row["status"] != "active":
         return row

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError, create_model
 
 from ..system.errors import Problem, as_written, near_miss
+from ..system.typed import TomlTable
 from .find import bounded, not_utf_8
 from .positions import Path, Positions
 
@@ -30,7 +31,7 @@ class SourceFile:
         self.name = name
         self.stands_in = name  # the file that people edit
         self.problems = problems
-        self.data: dict[str, Any] | None = None
+        self.data: TomlTable | None = None
         self.text = ""
         self.others: list[str] = []  # files that this one names and that are compiled with it
         self.wrong: set[str | int] = set()  # the outermost keys that problems are about
@@ -61,7 +62,7 @@ class SourceFile:
     def read(self) -> bytes:
         return bounded(os.path.join(self.root, self.name))
 
-    def above(self) -> dict[str, Any]:
+    def above(self) -> TomlTable:
         """Return what stands above the place where a text stops being TOML, as far as it goes."""
         lines = self.text.splitlines()[: max(self._broken_at - 1, 0)]
         for end in range(len(lines), max(len(lines) - _LOOKS, 0), -1):

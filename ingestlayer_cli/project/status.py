@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ..system.errors import ProjectError
-from ..system.typed import Any
+from ..system.typed import TomlTable
 from .edit import BOM, parsed, read, replace, replaced, told
 from .positions import Positions
 
@@ -26,7 +26,7 @@ def write(path: str, name: str, status: str) -> bool:
     raise ProjectError(f"{name}: its status cannot be edited", f'write status = "{status}" above its first table')
 
 
-def _edits(text: str, status: str, data: dict[str, Any]) -> Iterator[str]:
+def _edits(text: str, status: str, data: TomlTable) -> Iterator[str]:
     """Yield candidates, the best place first."""
     positions = Positions(text)
     if "status" in data:

@@ -1,13 +1,12 @@
 """What a pipeline uses of entities: the names that its expressions and templates have refs to."""
 
-from typing import Any
-
 from ..language.expressions import refs
 from ..language.templates import template_refs
 from ..model import families
+from ..system.typed import TomlTable
 
 
-def uses(compiled: dict[str, Any]) -> dict[str, list[str] | None]:
+def uses(compiled: TomlTable) -> dict[str, list[str] | None]:
     """Return the names by the kind of entity; None stands for all of them: it is used as a whole."""
     found: dict[str, set[str] | None] = {}
     whole = False

@@ -1,17 +1,17 @@
 """The events that this tool emits itself."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from ..model.declarations import Declaration, Field
 from ..project.check_table import STALE_DECLARATION
 from ..project.own import OWN
+from ..system.typed import TomlTable
 from .topics import Topic
 
 
 def topics() -> Iterator[Topic]:
     """Yield the types of its own events, each with its fields."""
-    every: list[dict[str, Any]] = [STALE_DECLARATION, *OWN.values()]
+    every: list[TomlTable] = [STALE_DECLARATION, *OWN.values()]
     for data in every:
         found = Declaration(data)
         fields = "; ".join(map(_told, found.fields.values()))

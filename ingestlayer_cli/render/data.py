@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ..system.errors import count_of
 from ..system.terminal import WIDTH, clean
+from ..system.typed import Body
 
 LONGEST = 400  # characters of a line
 MOST = 100  # lines
@@ -19,7 +20,7 @@ def lines(body: Any) -> list[str]:
     return json.dumps(body, indent=2, ensure_ascii=False).split("\n")
 
 
-def document(body: dict[str, Any], kind: str, target: str) -> Panel:
+def document(body: Body, kind: str, target: str) -> Panel:
     """The body that a kind of destination gets at `target`; what is very long is cut visibly."""
     written = lines(body)
     shown = [line if len(line) <= LONGEST else line[: LONGEST - 1] + "…" for line in written[:MOST]]

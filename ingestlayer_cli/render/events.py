@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..system.clock import format_time
 from ..system.console import safe
+from ..system.typed import Payload
 
 if TYPE_CHECKING:
     from ..model.events import Event
@@ -67,7 +68,7 @@ def moment(at: int, now: int) -> str:
     return f"{text[5:10]} {text[11:16]}" if text[:4] == today[:4] else f"{text[:10]} "
 
 
-def fields(payload: dict[str, Any]) -> str:
+def fields(payload: Payload) -> str:
     """Return a payload in one line: `customer_id acme, used 10250`."""
     return ", ".join(f"{name} {shown(value)}" for name, value in payload.items())
 

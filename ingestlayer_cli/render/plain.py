@@ -1,12 +1,11 @@
 """A body's words, one line each: for comparing two of them."""
 
-from typing import Any
-
 from ..model import families
+from ..system.typed import Body
 from . import data
 
 
-def lines(body: dict[str, Any]) -> list[str]:
+def lines(body: Body) -> list[str]:
     """Return the lines of a message, by the kind of destination that knows it, or of a body that is none, as JSON.
 
     Ids of events and deliveries are data like any other.

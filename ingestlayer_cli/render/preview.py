@@ -14,6 +14,7 @@ from ..destinations.base import in_thread
 from ..language.expressions import dotted
 from ..system.clock import parse_time
 from ..system.terminal import clean
+from ..system.typed import Values
 from ..system.zones import local
 from .message import message
 
@@ -107,7 +108,7 @@ def _place(target: str, style: str = "") -> Text:
     return Text(" ".join(clean(target).split()), style)
 
 
-def _refs(changed: dict[str, Any]) -> Iterator[Text]:
+def _refs(changed: Values) -> Iterator[Text]:
     """Draw what a step set, a line a value, as a template may name it: `$entity.customer.mrr  1900`."""
     for name, value in changed.items():
         rows = list(value.items()) if isinstance(value, dict) else [("", value)]

@@ -14,6 +14,7 @@ from ..model.gate import Line, Raw, read_json
 from ..secrets.named import resolve
 from ..system.clock import SECOND, format_time
 from ..system.errors import ProjectError, RejectedError
+from ..system.typed import TomlTable
 from .answers import HttpError, answer, refusal, status_of
 from .door import Door, count
 from .reading import aside, body_of
@@ -48,7 +49,7 @@ async def inbound(door: Door, request: Request) -> Response:
     return _answer(table, became)
 
 
-async def _verify(table: dict[str, Any], request: Request, body: bytes, now: int) -> None:
+async def _verify(table: TomlTable, request: Request, body: bytes, now: int) -> None:
     secrets = await _secrets(table["secret"])
     try:
         verify(table, secrets, request.headers, body, now)
@@ -71,7 +72,7 @@ async def _secrets(names: list[str]) -> list[str]:
     return found
 
 
-def _line(name: str, table: dict[str, Any], request: Request, body: bytes, now: int) -> Line | Response:
+def _line(name: str, table: TomlTable, request: Request, body: bytes, now: int) -> Line | Response:
     """Return what came as a line for the writer; or the answer to what is no event."""
     try:
         data = read_json(body, "the body")
@@ -97,7 +98,7 @@ def _ignored() -> Response:
     return answer(200, {"data": {"id": None, "status": "ignored"}})
 
 
-def _answer(table: dict[str, Any], became: Became) -> Response:
+def _answer(table: TomlTable, became: Became) -> Response:
     if became.error is None or table["on_reject"] == "keep":
         return answer(202, {"data": {"id": became.id, "status": became.status}})
     told = refusal(became.error)
@@ -117,11 +118,11 @@ def _templates(data: Any) -> Any:
     return [_templates(value) for value in data] if isinstance(data, list) else data
 
 
-def _text(text: dict[str, Any], scope: Scope) -> str:
+def _text(text: TomlTable, scope: Scope) -> str:
     return Template(text["$template"]).render(scope)
 
 
-def _key(text: dict[str, Any] | None, scope: Scope) -> str | None:
+def _key(text: TomlTable | None, scope: Scope) -> str | None:
     if text is None:
         return None
     key = Template(text["$template"]).key(scope)
@@ -130,7 +131,7 @@ def _key(text: dict[str, Any] | None, scope: Scope) -> str | None:
     return key
 
 
-def _time(text: dict[str, Any] | None, scope: Scope, now: int) -> Any:
+def _time(text: TomlTable | None, scope: Scope, now: int) -> Any:
     """Return when it happened: as the source says it, in RFC 3339 or in seconds, else now."""
     value = None if text is None else Template(text["$template"]).value(scope)
     if value is None:

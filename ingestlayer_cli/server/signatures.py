@@ -8,10 +8,11 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+
+from ..system.typed import TomlTable
 
 Headers = Mapping[str, str]
-Check = Callable[[dict[str, Any], list[str], Headers, bytes, int], bool]
+Check = Callable[[TomlTable, list[str], Headers, bytes, int], bool]
 
 
 class SignatureError(Exception):
@@ -22,13 +23,13 @@ class SecretError(Exception):
     """A secret that is none of its scheme."""
 
 
-def verify(table: dict[str, Any], secrets: list[str], headers: Headers, body: bytes, now: int) -> None:
+def verify(table: TomlTable, secrets: list[str], headers: Headers, body: bytes, now: int) -> None:
     """Check a request by its source's table, by any of its secrets; SignatureError says what is wrong, no more."""
     if not _SCHEMES[table["verify"]](table, secrets, headers, body, now):
         raise SignatureError("the signature is not that of this body and secret")
 
 
-def _standard(table: dict[str, Any], secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
+def _standard(table: TomlTable, secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
     """https://www.standardwebhooks.com; Svix, which it is from, has names of its own."""
     family = "svix" if "svix-id" in headers and "webhook-id" not in headers else "webhook"
     id_, at, given = (_needed(headers, f"{family}-{name}") for name in ("id", "timestamp", "signature"))
@@ -39,7 +40,7 @@ def _standard(table: dict[str, Any], secrets: list[str], headers: Headers, body:
     return _any_same(wanted, found)
 
 
-def _stripe(table: dict[str, Any], secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
+def _stripe(table: TomlTable, secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
     """https://docs.stripe.com/webhooks/signature"""
     parts = [part.strip().partition("=") for part in _needed(headers, "stripe-signature").split(",")]
     at = next((value for name, _, value in parts if name == "t"), "")
@@ -48,7 +49,7 @@ def _stripe(table: dict[str, Any], secrets: list[str], headers: Headers, body: b
     return _any_same(wanted, [value for name, _, value in parts if name == "v1"])
 
 
-def _slack(table: dict[str, Any], secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
+def _slack(table: TomlTable, secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
     """https://docs.slack.dev/authentication/verifying-requests-from-slack"""
     at = _needed(headers, "x-slack-request-timestamp")
     _check_time(at, table, now)
@@ -56,7 +57,7 @@ def _slack(table: dict[str, Any], secrets: list[str], headers: Headers, body: by
     return _any_same(wanted, [_needed(headers, "x-slack-signature")])
 
 
-def _hmac(table: dict[str, Any], secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
+def _hmac(table: TomlTable, secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
     given = _needed(headers, table["header"].lower())
     if not given.startswith(table["prefix"]):
         return False
@@ -74,7 +75,7 @@ def _preset(header: str, encoding: str, prefix: str) -> Check:
     return lambda _, secrets, headers, body, now: _hmac(preset, secrets, headers, body, now)
 
 
-def _bearer(table: dict[str, Any], secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
+def _bearer(table: TomlTable, secrets: list[str], headers: Headers, body: bytes, now: int) -> bool:
     scheme, _, token = _needed(headers, "authorization").partition(" ")
     return scheme.lower() == "bearer" and _any_same(secrets, [token.strip()])
 
@@ -100,7 +101,7 @@ def _needed(headers: Headers, name: str) -> str:
     return value
 
 
-def _check_time(text: str, table: dict[str, Any], now: int) -> None:
+def _check_time(text: str, table: TomlTable, now: int) -> None:
     """Refuse a time that is too far from now: somebody may have kept the request."""
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
         raise SignatureError("the signature has no time")

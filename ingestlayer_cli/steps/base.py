@@ -10,7 +10,7 @@ from ..language.templates import Template
 from ..model.events import Event
 from ..model.families import Section
 from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Seen, State, Traits, Upsert, merged
-from ..system.typed import Any, ClassVar, NamedTuple, Protocol
+from ..system.typed import Any, ClassVar, NamedTuple, Protocol, TomlTable, Values
 
 Names = set[str]  # of the values in a body
 TRACE = "trace"  # the reader of what a run tells of itself
@@ -131,7 +131,7 @@ class Context:
         """The scope as the trace may show it."""
         return self.seen_by(TRACE)
 
-    def told_changes(self) -> dict[str, Any]:
+    def told_changes(self) -> Values:
         """Return what the step changed, by ref, as the trace may show it."""
         return {ref: getter(ref.split("."))(self.told) for ref in self.changed}
 
@@ -179,7 +179,7 @@ class Context:
             self.answers.append({"scope": scope, "key": key, "state": found})
         return found
 
-    def shown(self, kind: str, values: dict[str, Any], learned: Collection[str]) -> dict[str, Any]:
+    def shown(self, kind: str, values: Values, learned: Collection[str]) -> Values:
         """Return those values of an entity, some of them from the store, that the pipeline redacts for nobody."""
         if not self._redacting:
             return values
@@ -212,7 +212,7 @@ class Step(Section):
         return None
 
     @classmethod
-    def remembers(cls, data: dict[str, Any]) -> int | None:
+    def remembers(cls, data: TomlTable) -> int | None:
         """Return for how long a step of this compiled data remembers, in milliseconds; None: for ever.
 
         For ever is what it keeps under `Context.place` itself.
@@ -220,42 +220,42 @@ class Step(Section):
         return 0
 
     @classmethod
-    def lists(cls, data: dict[str, Any]) -> dict[str, list[Any]]:
+    def lists(cls, data: TomlTable) -> dict[str, list[Any]]:
         """Return by name all the values beside null that may be put, where compiled data tells them, for `validate`."""
         return {}
 
     @classmethod
-    def asks_reactions(cls, data: dict[str, Any]) -> str | None:
+    def asks_reactions(cls, data: TomlTable) -> str | None:
         """Return the key of compiled data by which it asks who has reacted to a message; None: it does not."""
         return None
 
     @classmethod
-    def reads(cls, data: dict[str, Any]) -> str | None:
+    def reads(cls, data: TomlTable) -> str | None:
         """Return the kind of entity that compiled data looks up; None: none."""
         return None
 
     @classmethod
-    def writes(cls, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    def writes(cls, data: TomlTable) -> dict[str, TomlTable]:
         """Return what compiled data writes onto entities: the traits, by kind."""
         return {}
 
     @classmethod
-    def keeps(cls, data: dict[str, Any]) -> tuple[str, Node] | None:
+    def keeps(cls, data: TomlTable) -> tuple[str, Node] | None:
         """Return the key and the node of the condition that an event must meet to go on, for `validate`."""
         return None
 
     @classmethod
-    def body_refs(cls, data: dict[str, Any]) -> list[list[str]] | None:
+    def body_refs(cls, data: TomlTable) -> list[list[str]] | None:
         """Return the refs of what compiled data makes `$body` of; None: that stays as it is."""
         return None
 
     @classmethod
-    def body_names(cls, data: dict[str, Any], names: Names | None) -> Names | None:
+    def body_names(cls, data: TomlTable, names: Names | None) -> Names | None:
         """Return the names that `$body` has afterwards; `names` are those before, None where they are not known."""
         return names
 
     @classmethod
-    def idle(cls, data: dict[str, Any], names: Names) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    def idle(cls, data: TomlTable, names: Names) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Yield (path, words) of what has no effect on a `$body` with these names."""
         yield from ()
 
@@ -270,7 +270,7 @@ class Step(Section):
         raise NotImplementedError
 
 
-def know(scope: Scope, kind: str, values: dict[str, Any], traits: Traits | None = None) -> None:
+def know(scope: Scope, kind: str, values: Values, traits: Traits | None = None) -> None:
     """Put what is known of an entity onto a scope; `traits` is what of it the store has."""
     scope["entity"][kind] = values
     scope["learned"][kind] = traits.values if traits else {}

@@ -14,7 +14,7 @@ from ..model.families import NO_ZONE, Duration, TimeZone, WrongKeyError
 from ..model.memory import Foreseen, Kept, State
 from ..system.clock import PERIODS, format_time
 from ..system.patterns import lazy
-from ..system.typed import Annotated, Any, ClassVar, Literal, NamedTuple
+from ..system.typed import Annotated, Any, ClassVar, Literal, NamedTuple, TomlTable, Values
 from ..system.zones import period_before, period_of
 from .base import Context, Drop, Step
 
@@ -28,7 +28,7 @@ class Told(NamedTuple):
     note: str
     times: int = 1
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> Values:
         """Return what is kept of it as plain data, for `again`."""
         own = (self.direction, self.level, self.before.level, self.before.since, self.times)
         return dict(zip(("direction", "level", "previous", "since", "times"), own, strict=True))
@@ -106,7 +106,7 @@ class Crossing(Step):
         self._lowest = show(self.levels[0])
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         levels = values["levels"]
         if not levels or not all(map(isfinite, levels)) or sorted(set(levels)) != levels:
             raise WrongKeyError("`levels` are numbers from the lowest to the highest, each once", "levels")
@@ -129,11 +129,11 @@ class Crossing(Step):
         return {**values, "levels": [int(level) if level.is_integer() else level for level in levels]}
 
     @classmethod
-    def remembers(cls, data: dict[str, Any]) -> int | None:
+    def remembers(cls, data: TomlTable) -> int | None:
         return PERIODS[data["period"]] if "period" in data else None
 
     @classmethod
-    def lists(cls, data: dict[str, Any]) -> dict[str, list[Any]]:
+    def lists(cls, data: TomlTable) -> dict[str, list[Any]]:
         directions = ["up", "down"] if data.get("clears") else ["up"]
         return {"level": data["levels"], "direction": directions} if "levels" in data else {}
 
@@ -224,7 +224,7 @@ class Crossing(Step):
         return None
 
     @classmethod
-    def asks_reactions(cls, data: dict[str, Any]) -> str | None:
+    def asks_reactions(cls, data: TomlTable) -> str | None:
         return "until_reaction" if data.get("until_reaction") else None
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:

@@ -8,7 +8,7 @@ from ..model.events import Event
 from ..model.families import NO_ZONE, Duration, TimeZone
 from ..model.memory import Foreseen, Remembered
 from ..system.clock import format_duration, format_time
-from ..system.typed import Annotated, Any
+from ..system.typed import Annotated, TomlTable
 from .base import Context, Drop, Step
 
 
@@ -29,7 +29,7 @@ class Dedupe(Step):
     timezone: Annotated[TimeZone, "What times in the key mean; without it the project's."] = NO_ZONE
 
     @classmethod
-    def remembers(cls, data: dict[str, Any]) -> int | None:
+    def remembers(cls, data: TomlTable) -> int | None:
         return int(data["window"])
 
     def __call__(self, context: Context) -> Drop | None:

@@ -8,7 +8,7 @@ from ..language.expressions import Scope
 from ..language.templates import Template
 from ..model.events import Event
 from ..model.memory import Foreseen, Traits, laid_over
-from ..system.typed import Annotated, Any
+from ..system.typed import Annotated, Any, TomlTable
 from .base import Context, Drop, Step, know
 
 
@@ -35,7 +35,7 @@ class EnrichEntity(Step):
     key: Annotated[Template, "Which entity."]
 
     @classmethod
-    def reads(cls, data: dict[str, Any]) -> str | None:
+    def reads(cls, data: TomlTable) -> str | None:
         return data.get("kind")
 
     def __call__(self, context: Context) -> Drop | None:

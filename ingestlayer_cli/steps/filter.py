@@ -6,7 +6,7 @@ from ..language.conditions import Condition
 from ..language.expressions import ROOTS, Node
 from ..model.families import Section, WrongKeyError, own_roots
 from ..system.errors import as_written
-from ..system.typed import Annotated, Any, Literal
+from ..system.typed import Annotated, Any, Literal, TomlTable, Values
 from .base import Context, Drop, Step
 
 
@@ -45,7 +45,7 @@ class Filter(Step):
     conditions: Annotated[list[Comparison], "Comparisons, in place of `when`."] = []
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         if ("when" in values) == bool(values.get("conditions")):
             at = ("conditions",) if "conditions" in values else ()
             raise WrongKeyError("needs either `when` or `conditions`", *at)
@@ -60,7 +60,7 @@ class Filter(Step):
         return {"when": {"$condition": node}}
 
     @classmethod
-    def keeps(cls, data: dict[str, Any]) -> tuple[str, Node]:
+    def keeps(cls, data: TomlTable) -> tuple[str, Node]:
         return "when", data["when"]["$condition"]
 
     def __call__(self, context: Context) -> Drop | None:
@@ -70,7 +70,7 @@ class Filter(Step):
         return None if holds else Drop(context.note)
 
 
-def _compared(index: int, row: dict[str, Any]) -> list[Any]:
+def _compared(index: int, row: Values) -> list[Any]:
     key = "field"
     try:
         left, key = _ref(row["field"]), "value"

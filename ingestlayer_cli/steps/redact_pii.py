@@ -13,7 +13,7 @@ from ..model.events import OWN, Event
 from ..model.families import Actions, Secret, WrongKeyError
 from ..model.memory import Foreseen, Outside
 from ..model.redaction import find, mask, rooted
-from ..system.typed import Annotated, Any, ClassVar, NamedTuple
+from ..system.typed import Annotated, Any, ClassVar, NamedTuple, Payload, TomlTable, Values
 from .base import TRACE, Context, Drop, Redaction, Step
 
 _SHORT = 4  # characters; a shorter value is not looked for in other texts
@@ -63,7 +63,7 @@ class RedactPii(Step):
         self._hashes = any("hash" in row.values() for row in rows)
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         rows = {(key, name): row for key in ("fields", "detect") for name, row in values.get(key, {}).items()}
         if not rows:
             raise ValueError('needs `fields` or `detect`, like detect = { "*" = "mask" }')
@@ -175,7 +175,7 @@ class _Reading:
         self._gather(body, self._plan.body)
         return self._seen(body, self._plan.body)
 
-    def _of_entity(self, kind: str, row: dict[str, Any], learned: dict[str, Any]) -> Any:
+    def _of_entity(self, kind: str, row: Values, learned: Values) -> Any:
         node, action = self._plan.entity.under(kind, None)
         if action not in (None, "keep"):
             self._gather(row, node, action)
@@ -249,8 +249,8 @@ class _Reading:
             return self._replaced(_text(value), action)
         return self._seen_leaf(value, detect)
 
-    def _seen_object(self, value: dict[str, Any], node: _Node, action: str | None, detect: bool) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _seen_object(self, value: Payload, node: _Node, action: str | None, detect: bool) -> Payload:
+        found: Payload = {}
         for name, inner in value.items():
             below, becomes = node.under(name, action)
             if becomes == "drop" and not below.inside:
@@ -331,7 +331,7 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else as_text(value)
 
 
-def _unlike(name: str, others: dict[str, Any]) -> str:
+def _unlike(name: str, others: Values) -> str:
     """Return a name that is not taken: two names may have one mask."""
     number, free = 1, name
     while free in others:

@@ -8,7 +8,7 @@ from ..model.events import Event
 from ..model.families import NO_ZONE, Duration, TimeZone, WrongKeyError
 from ..model.memory import Foreseen, Kept
 from ..system.clock import HOUR, UNITS, format_duration, format_time
-from ..system.typed import Annotated, Any, Literal
+from ..system.typed import Annotated, Any, Literal, TomlTable
 from ..system.zones import window_after, window_of
 from .base import Context, Drop, Step
 
@@ -43,7 +43,7 @@ class Throttle(Step):
         self._length = format_duration(self.window)
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         if values["max"] < 1:
             raise WrongKeyError("`max` is 1 or more", "max")
         if not 0 < values["window"] <= LONGEST:
@@ -52,7 +52,7 @@ class Throttle(Step):
         return values
 
     @classmethod
-    def remembers(cls, data: dict[str, Any]) -> int | None:
+    def remembers(cls, data: TomlTable) -> int | None:
         return int(data["window"]) + HOUR  # where the clock is put back
 
     def __call__(self, context: Context) -> Drop | None:

@@ -8,7 +8,7 @@ from ..language.expressions import Scope
 from ..language.templates import substitute
 from ..model.families import NO_ZONE, Structure, TimeZone, WrongKeyError, refs_in
 from ..system.errors import as_written, near_miss
-from ..system.typed import Annotated, Any
+from ..system.typed import Annotated, Any, Body, TomlTable
 from .base import Context, Drop, Names, Step
 
 
@@ -42,7 +42,7 @@ class Transform(Step):
     timezone: Annotated[TimeZone, "What times in texts mean; without it the project's."] = NO_ZONE
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         if not values:
             raise ValueError("needs `body`, `rename`, `remove` or `set`")
         body = values.get("body", {})
@@ -59,12 +59,12 @@ class Transform(Step):
         return values
 
     @classmethod
-    def body_refs(cls, data: dict[str, Any]) -> list[list[str]]:
+    def body_refs(cls, data: TomlTable) -> list[list[str]]:
         made = [data.get("body"), data.get("set")]
         return [*refs_in(made), *(["event", "payload", *name.split(".")] for name in data.get("rename", {}))]
 
     @classmethod
-    def body_names(cls, data: dict[str, Any], names: Names | None) -> Names | None:
+    def body_names(cls, data: TomlTable, names: Names | None) -> Names | None:
         if "body" in data:
             names = set(data["body"])
         if names is None:
@@ -74,7 +74,7 @@ class Transform(Step):
         return (names - set(data.get("remove", []))) | _firsts(data.get("set", {}))
 
     @classmethod
-    def idle(cls, data: dict[str, Any], names: Names) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    def idle(cls, data: TomlTable, names: Names) -> Iterator[tuple[tuple[str | int, ...], str]]:
         if "body" in data:
             return
         renamed = data.get("rename", {})
@@ -115,7 +115,7 @@ def _firsts(paths: Iterable[str]) -> Names:
     return {path.split(".")[0] for path in paths}
 
 
-def _taken(body: dict[str, Any], path: list[str]) -> tuple[dict[str, Any], Any]:
+def _taken(body: Body, path: list[str]) -> tuple[Body, Any]:
     """Return the body without the value at a path, and that value. The body that was given stays as it is."""
     name, *rest = path
     if name not in body:
@@ -129,7 +129,7 @@ def _taken(body: dict[str, Any], path: list[str]) -> tuple[dict[str, Any], Any]:
     return {**body, name: inner}, value
 
 
-def _put(body: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
+def _put(body: Body, path: list[str], value: Any) -> Body:
     """Return the body with a value at a path, making the objects on the way to it."""
     name, *rest = path
     if not rest:

@@ -8,7 +8,7 @@ from ..language.templates import Template, substitute
 from ..model.events import Event
 from ..model.families import Structure, WrongKeyError
 from ..model.memory import Foreseen, Upsert, laid_over
-from ..system.typed import Annotated, Any
+from ..system.typed import Annotated, TomlTable
 from .base import Context, Drop, Step, know
 
 
@@ -32,13 +32,13 @@ class UpsertEntity(Step):
     traits: Annotated[dict[str, Structure], "What is written onto it, by name."]
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         if not values["kind"]:
             raise WrongKeyError("`kind` is empty", "kind")
         return values
 
     @classmethod
-    def writes(cls, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    def writes(cls, data: TomlTable) -> dict[str, TomlTable]:
         kind = data.get("kind")
         return {kind: data.get("traits") or {}} if isinstance(kind, str) else {}
 

@@ -105,3 +105,11 @@ else:
 
     class NamedTuple(metaclass=_Names):
         """A tuple whose fields have names."""
+
+
+# What may hold anything, by what it is. Of all else a class says its names and their types.
+Payload = dict[str, Any]  # an event's, as its sender says it
+Values = dict[str, Any]  # of a row, an entity or a note, by their names
+TomlTable = dict[str, Any]  # of a project's files: as it is written, or checked and compiled
+Body = dict[str, Any]  # what is sent to somebody, or what they answer, in their words
+Directions = dict[str, Any]  # what a sender needs beside the body, as its destination says it

@@ -7,7 +7,7 @@ import re
 from ...language.expressions import Scope
 from ...language.templates import Template
 from ...model.families import WrongKeyError
-from ...system.typed import TYPE_CHECKING, Annotated, Any, ClassVar
+from ...system.typed import TYPE_CHECKING, Annotated, Any, Body, ClassVar, TomlTable
 from ..base import Composing, Connection, Destination, Draw, Target, body
 from .paths import problem_of, segment
 
@@ -33,7 +33,7 @@ class File(Destination):
     path: Annotated[Template, "The file, below the project's folder."]
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         parts = _ended(values["path"]["$template"])
         # A value is never empty, never dots alone, and has no slash in it.
         text = "".join(part if isinstance(part, str) else "x" for part in parts)
@@ -48,7 +48,7 @@ class File(Destination):
         return {**values, "path": {"$template": parts}}
 
     @classmethod
-    def writes(cls, data: dict[str, Any]) -> str | None:
+    def writes(cls, data: TomlTable) -> str | None:
         parts = data["path"]["$template"]
         return "".join(parts) if all(isinstance(part, str) for part in parts) else None
 
@@ -56,7 +56,7 @@ class File(Destination):
         path = self.path.render(scope, segment)
         return Target("/".join(part for part in path.split("/") if part not in ("", ".")))
 
-    def compose(self, composing: Composing) -> dict[str, Any]:
+    def compose(self, composing: Composing) -> Body:
         return body(composing)
 
     @classmethod

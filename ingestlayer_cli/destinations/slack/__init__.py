@@ -14,7 +14,7 @@ from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
 from ...system.patterns import lazy
-from ...system.typed import TYPE_CHECKING, Annotated, Any, ClassVar
+from ...system.typed import TYPE_CHECKING, Annotated, Any, Body, ClassVar, Directions, TomlTable
 from ...system.zones import Moment
 from ..base import Composing, Connection, Destination, Draw, Limit, Listed, Remark, Target
 from . import kit as kit
@@ -161,7 +161,7 @@ class Slack(Destination):
         self._digest = Digest(**values["digest"]) if values.get("digest") else None
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         if not _ICON.fullmatch(values.get("icon", ":x:")):
             words = f'icon: "{values["icon"]}" is none: write ":rotating_light:" or an https address'
             raise WrongKeyError(words, "icon")
@@ -180,7 +180,7 @@ class Slack(Destination):
         return values
 
     @classmethod
-    def remembers(cls, data: dict[str, Any]) -> int | None:
+    def remembers(cls, data: TomlTable) -> int | None:
         return int(data.get("thread_window", cls.thread_window)) if "thread" in data else 0
 
     def target(self, scope: Scope) -> Target:
@@ -200,8 +200,8 @@ class Slack(Destination):
             notes.append("in no thread: its key is null")
         return Target(channel, "; ".join(notes))
 
-    def directions(self, composing: Composing) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def directions(self, composing: Composing) -> Directions:
+        found: Directions = {}
         if self._digest is not None:
             from .digest_layout import directions
 
@@ -218,7 +218,7 @@ class Slack(Destination):
             return {name: found[name] for name in ("digest",) if name in found} | ({"missed": missed} if missed else {})
         return found
 
-    def compose(self, composing: Composing) -> dict[str, Any]:
+    def compose(self, composing: Composing) -> Body:
         event, scope = composing.event, composing.scope
         mention = mentions.line(self._owners(scope))
         body = self._message.body(composing, mention, self._is_over(scope), self.timezone)
@@ -229,9 +229,9 @@ class Slack(Destination):
         metadata = {"event_type": re.sub(r"\W", "_", event.type), "event_payload": payload}
         return {"channel": composing.target, **body, **self._looks(scope), "metadata": metadata}
 
-    def _looks(self, scope: Scope) -> dict[str, Any]:
+    def _looks(self, scope: Scope) -> Body:
         """Return who the message is said to be from, and whether links in it are drawn."""
-        found: dict[str, Any] = {}
+        found: Directions = {}
         # A name is no markup to Slack; without the signs it can be none to anybody.
         said = self.username.render(scope, texts.literal).translate(_NO_MARKUP) if self.username else ""
         name = " ".join(said.split())
@@ -250,13 +250,13 @@ class Slack(Destination):
         return mentions.owners(self.mention.render(scope)) if self.mention else ()
 
     @classmethod
-    def gathered(cls, id_: str, body: dict[str, Any], told: list[dict[str, Any]], at: int) -> dict[str, Any]:
+    def gathered(cls, id_: str, body: Body, told: list[Directions], at: int) -> Body:
         from .digest_layout import composed
 
         return cls._of_many(body, len(told), composed(id_, told[0], told, at))
 
     @classmethod
-    def flooded(cls, id_: str, target: str, lines: list[Listed], rate: str, until: Moment | None) -> dict[str, Any]:
+    def flooded(cls, id_: str, target: str, lines: list[Listed], rate: str, until: Moment | None) -> Body:
         from .flood_layout import alone, composed
 
         body = lines[0].body or {}
@@ -265,7 +265,7 @@ class Slack(Destination):
         return cls._of_many(body, len(lines), composed(id_, target, lines, rate, until))
 
     @staticmethod
-    def _of_many(body: dict[str, Any], count: int, said: dict[str, Any]) -> dict[str, Any]:
+    def _of_many(body: Body, count: int, said: Body) -> Body:
         """Return the body of the first of many messages that says all of them."""
         metadata = body.get("metadata", {})
         payload = {**metadata.get("event_payload", {}), "messages": count}
@@ -274,26 +274,26 @@ class Slack(Destination):
         return {**plain, **said, **more}
 
     @classmethod
-    def drawn(cls, body: dict[str, Any], target: str, at: str) -> Any:
+    def drawn(cls, body: Body, target: str, at: str) -> Any:
         """Return the message as Slack will show it."""
         from .drawing import message
 
         return message(body, target, at)
 
     @classmethod
-    def texts(cls, body: dict[str, Any]) -> list[str]:
+    def texts(cls, body: Body) -> list[str]:
         from .reading import texts
 
         return list(texts([body["blocks"], body.get("attachments", [])]))
 
     @classmethod
-    def lines(cls, body: dict[str, Any]) -> list[str] | None:
+    def lines(cls, body: Body) -> list[str] | None:
         from .reading import lines
 
         return lines(body)
 
     @classmethod
-    def fields(cls, body: dict[str, Any]) -> dict[str, str]:
+    def fields(cls, body: Body) -> dict[str, str]:
         """Return the fields of the message's sections."""
         from .reading import fields
 
@@ -309,7 +309,7 @@ class Slack(Destination):
         return name if name.startswith("#") or re.fullmatch(r"[CGD][A-Z0-9]{8,}", name, re.ASCII) else f"#{name}"
 
     @classmethod
-    def account(cls, data: dict[str, Any]) -> str:
+    def account(cls, data: TomlTable) -> str:
         return str(data.get("workspace", ""))
 
     @classmethod
@@ -319,30 +319,30 @@ class Slack(Destination):
         return SlackTable
 
     @classmethod
-    def idle(cls, table: dict[str, Any], used: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], str]]:
+    def idle(cls, table: TomlTable, used: list[TomlTable]) -> Iterator[tuple[tuple[str, ...], str]]:
         from .table import idle_budgets
 
         return idle_budgets(table, used)
 
     @classmethod
-    def post(cls, data: dict[str, Any]) -> tuple[str, str] | None:
+    def post(cls, data: TomlTable) -> tuple[str, str] | None:
         parts = data["channel"]["$template"]
         is_whole = bool(parts) and all(isinstance(part, str) for part in parts)
         return ("channel", f"#{''.join(parts).strip().lstrip('#')}") if is_whole else None
 
     @classmethod
-    def connection(cls, table: dict[str, Any], account: str) -> Connection:
+    def connection(cls, table: TomlTable, account: str) -> Connection:
         """Return the connection of a workspace."""
         return connection_of(table, account)
 
     @classmethod
-    def problems(cls, data: dict[str, Any], table: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def problems(cls, data: TomlTable, table: TomlTable) -> Iterator[tuple[str, str]]:
         from .remarks import problems
 
         return problems(cls.account(data), table)
 
     @classmethod
-    def warnings(cls, data: dict[str, Any], connection: Connection) -> Iterator[Remark]:
+    def warnings(cls, data: TomlTable, connection: Connection) -> Iterator[Remark]:
         from .remarks import warnings
 
         return warnings(data, cls.account(data), connection)

@@ -18,7 +18,7 @@ from ...system.addresses import shown
 from ...system.clock import HOUR
 from ...system.errors import cause
 from ...system.transport import UnsentError
-from ...system.typed import Any, Literal, NamedTuple
+from ...system.typed import Any, Body, Literal, NamedTuple
 from .directory import Trouble
 
 MAX_PAUSE = HOUR
@@ -112,7 +112,7 @@ def judged(
     headers: Mapping[str, str],
     text: str,
     secret: tuple[str, ...] = (),
-    data: dict[str, Any] | None = None,
+    data: Body | None = None,
 ) -> Answer:
     """Judge an answer of the Web API: `text` is all of it, `data` what it says in JSON."""
     said = data or {}

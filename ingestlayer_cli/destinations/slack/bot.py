@@ -16,7 +16,7 @@ from ...model.sending import (
     Unknown,
 )
 from ...system.clock import MINUTE
-from ...system.typed import Any, NamedTuple
+from ...system.typed import Body, NamedTuple
 from . import mention as mentions
 from .answers import Answer, classified, clean, lost
 from .client import Lost, Said, WebApi
@@ -113,7 +113,7 @@ class Bot:
             return result._replace(note=note, learned=known.learned)
         return result
 
-    def _post(self, outgoing: Outgoing, body: dict[str, Any]) -> Sent | Failed:
+    def _post(self, outgoing: Outgoing, body: Body) -> Sent | Failed:
         answer, note = self._call(outgoing, "chat.postMessage", body), ""
         if isinstance(answer, Failed) and answer.code == "missing_scope" and any(name in body for name in _LOOKS):
             # Slack is known to ignore them then. Where it does not, the message is worth more than its looks.
@@ -134,7 +134,7 @@ class Bot:
             return Sent(receipt, "the thread's first message is gone: Slack made this one the first")
         return Sent({**receipt, "thread_ts": body["thread_ts"]}, note)
 
-    def _look_at_first(self, outgoing: Outgoing, place: Place, body: dict[str, Any]) -> "_First | Result":
+    def _look_at_first(self, outgoing: Outgoing, place: Place, body: Body) -> "_First | Result":
         """Update the first message of a thread, or look whether it is still there.
 
         It is looked for by chat.getPermalink, which needs no scope; whatever else that answers stops no delivery.
@@ -194,14 +194,14 @@ class Bot:
         answer = self._ask("chat.getPermalink", {"channel": place.channel, "message_ts": place.ts})
         return not (isinstance(answer, Failed) and answer.code in _GONE)
 
-    def _call(self, outgoing: Outgoing, method: str, body: dict[str, Any]) -> dict[str, Any] | Failed:
+    def _call(self, outgoing: Outgoing, method: str, body: Body) -> Body | Failed:
         """Do what has an effect, unless another process may do it by now."""
         return self._told(self._api.post(method, body)) if outgoing.is_ours() else Failed("", LATE)
 
-    def _ask(self, method: str, query: dict[str, Any]) -> dict[str, Any] | Failed:
+    def _ask(self, method: str, query: Body) -> Body | Failed:
         return self._told(self._quick.get(method, query))
 
-    def _told(self, answer: Said | Answer | Lost) -> dict[str, Any] | Failed:
+    def _told(self, answer: Said | Answer | Lost) -> Body | Failed:
         if isinstance(answer, Answer):
             return Failed(answer.code, classified(answer))
         return Failed("", lost(answer.error, self._api.secret)) if isinstance(answer, Lost) else answer.data
@@ -244,7 +244,7 @@ def _passing(outgoing: Outgoing, known: Known) -> Retry | None:
     return None
 
 
-def _mentioned(outgoing: Outgoing, known: Known) -> tuple[dict[str, Any], list[str]]:
+def _mentioned(outgoing: Outgoing, known: Known) -> tuple[Body, list[str]]:
     """Return the body with those mentioned who are known by address, and what is to be noted of each."""
     composed = outgoing.directions.get("mention")
     if composed is None:

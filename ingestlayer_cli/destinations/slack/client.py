@@ -7,7 +7,7 @@ from urllib.parse import quote
 from ... import __version__
 from ...system.errors import count_of
 from ...system.transport import Reply, Transport, first_proxy
-from ...system.typed import TYPE_CHECKING, Any, NamedTuple
+from ...system.typed import TYPE_CHECKING, Body, NamedTuple
 from .answers import Answer, judged, judged_of_hook, sound
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Lost(NamedTuple):
 class Said(NamedTuple):
     """What Slack answered to what it did; the names of headers are in small letters."""
 
-    data: dict[str, Any]
+    data: Body
     headers: dict[str, str]
 
 
@@ -57,7 +57,7 @@ class WebApi:
         self._transport = Transport(QUICK if is_quick else TIMEOUT, first_proxy())
         self.secret = (token,)
 
-    def post(self, method: str, body: dict[str, Any]) -> Said | Answer | Lost:
+    def post(self, method: str, body: Body) -> Said | Answer | Lost:
         """Call a method with JSON."""
         headers = {**_HEADERS, "Authorization": f"Bearer {self._token}"}
         try:
@@ -66,17 +66,17 @@ class WebApi:
             return Lost(error)
         return _heard(reply, self.secret)
 
-    def get(self, method: str, query: dict[str, Any]) -> Said | Answer | Lost:
+    def get(self, method: str, query: Body) -> Said | Answer | Lost:
         """Call a method that reads."""
         return self._asked(lambda sdk: sdk.api_call(method, http_verb="GET", params=query))
 
     def form(
-        self, method: str, form: dict[str, Any], auth: dict[str, str] | None = None, secrets: tuple[str, ...] = ()
+        self, method: str, form: Body, auth: dict[str, str] | None = None, secrets: tuple[str, ...] = ()
     ) -> Said | Answer | Lost:
         """Call a method with a form."""
         return self._asked(lambda sdk: sdk.api_call(method, data=form, auth=auth), secrets)
 
-    def pages(self, method: str, query: dict[str, Any]) -> Iterator[Said]:
+    def pages(self, method: str, query: Body) -> Iterator[Said]:
         """Yield the pages of a method (https://docs.slack.dev/apis/web-api/pagination); FailedPageError."""
 
         def page(cursor: str) -> Said:
@@ -123,7 +123,7 @@ class IncomingWebhook:
         self._transport = Transport(TIMEOUT, first_proxy())
         self.secret = secrets_of(url)
 
-    def post(self, body: dict[str, Any]) -> Answer | Lost | None:
+    def post(self, body: Body) -> Answer | Lost | None:
         """Post a body; None when it was taken."""
         try:
             reply = self._transport.exchange("POST", self._url, _HEADERS, json.dumps(body).encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...language.conditions import Value
 from ...language.templates import Template
 from ...model.families import JsonFile, Section, TimeOfDay, Window, WrongKeyError
-from ...system.typed import Annotated, Any
+from ...system.typed import Annotated, TomlTable
 
 _HOW = 'a digest is of a `window` ("15m" from the first message on, or "run"), or goes `at` a time of day, "09:00"'
 
@@ -42,7 +42,7 @@ class Digest(Section):
     blocks: Annotated[JsonFile | None, "A file of Block Kit blocks, in place of all others."] = None
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         if ("window" in values) == ("at" in values):
             raise WrongKeyError(_HOW, *(["at"] if "at" in values else []))
         for name in ("at_least", "at_most"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ...language.templates import Template
 from ...model.families import thaw
 from ...system.errors import count_of
-from ...system.typed import Any
+from ...system.typed import Any, Body, Directions
 from ...system.zones import moment_of
 from ..base import Composing
 from . import kit as kit
@@ -17,10 +17,10 @@ LINES = 25  # of them in a section
 _ALONE = ("title", "text", "blocks")  # what says the whole
 
 
-def directions(table: Digest, composing: Composing, title: str, zone: str) -> dict[str, Any]:
+def directions(table: Digest, composing: Composing, title: str, zone: str) -> Directions:
     """Return what is needed of one message, of this title, to make it a line of a digest."""
     said = texts.said(table.line, composing.scope).strip() if table.line else texts.escape(title)
-    found: dict[str, Any] = {
+    found: Directions = {
         "key": table.key.render(composing.scope) if table.key else "",
         "line": texts.clip(said.replace("\n", " ") or composing.event.type, MAX_LINE),
         "order": table.order.of(composing.scope)[0] if table.order else None,
@@ -50,7 +50,7 @@ def listed(lines: list[str]) -> list[kit.Block]:
     return [kit.section("\n".join(points[start : start + LINES])) for start in range(0, len(points), LINES)]
 
 
-def composed(id_: str, first: dict[str, Any], told: Sequence[dict[str, Any]], at: int) -> dict[str, Any]:
+def composed(id_: str, first: Directions, told: Sequence[Directions], at: int) -> Body:
     """Return the text and the blocks of the message that says all of `told`, the oldest first."""
     ordered = sorted(told, key=lambda item: item["order"] if item["order"] is not None else float("-inf"), reverse=True)
     shown, left = ordered[: first["at_most"]], len(ordered) - first["at_most"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ...model.people import Person
 from ...model.sending import NotConnected, Outgoing, Refused, Retry, Unknown
-from ...system.typed import Any, NamedTuple
+from ...system.typed import Body, NamedTuple
 from . import mention as mentions
 
 PATIENCE = 5.0  # seconds for all look-ups of one message: its lease is not spent on them
@@ -40,7 +40,7 @@ class Known(NamedTuple):
 class Directory:
     """Looks people up; `call` makes a GET of a method with its parameters."""
 
-    def __init__(self, call: Callable[[str, dict[str, Any]], dict[str, Any] | Failed]) -> None:
+    def __init__(self, call: Callable[[str, Body], Body | Failed]) -> None:
         self._call = call
         self._asked: dict[str, Person] = {}  # users, also of messages that were not taken
 

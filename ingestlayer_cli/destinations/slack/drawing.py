@@ -20,7 +20,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ...system.terminal import WIDTH, clean
-from ...system.typed import Any
+from ...system.typed import Body
 from .mrkdwn import CODE, FENCE, LINK, MARKS, MENTION, PLAIN, QUOTE, blank, decode, emoji, inline, link
 from .text import INERT
 
@@ -54,7 +54,7 @@ def _code(source: str) -> Panel:
 # The message ----------------------------------------------------------------------------------------
 
 
-def message(body: dict[str, Any], target: str, at: str = "") -> RenderableType:
+def message(body: Body, target: str, at: str = "") -> RenderableType:
     """The body of a chat.postMessage or webhook call as it will look in `target` (at the time `at`)."""
     content = Table.grid(Column(width=3), Column(ratio=1, overflow="fold"), expand=True, padding=(0, 1, 0, 0))
     content.add_row(_Avatar(_icon(body)), Group(_author(body, at), *_content(body)))
@@ -62,7 +62,7 @@ def message(body: dict[str, Any], target: str, at: str = "") -> RenderableType:
     return Panel(content, title=title, title_align="left", border_style=_DIM, padding=(1, 1), width=WIDTH)
 
 
-def _author(body: dict[str, Any], at: str) -> Text:
+def _author(body: Body, at: str) -> Text:
     text = blank().append(clean(body.get("username")) or "ingestlayer", _BOLD)
     text.append("  ").append(" APP ", Style(reverse=True, dim=True))
     icon = clean(body.get("icon_emoji")) if not _icon(body) else ""  # one of the workspace's own
@@ -73,14 +73,14 @@ def _author(body: dict[str, Any], at: str) -> Text:
     return text
 
 
-def _icon(body: dict[str, Any]) -> str:
+def _icon(body: Body) -> str:
     """The emoji in place of the app's icon; "" when there is none that a terminal knows."""
     code = clean(body.get("icon_emoji"))
     drawn = emoji(code)
     return drawn if drawn != code and cell_len(drawn) <= 2 else ""
 
 
-def _content(body: dict[str, Any]) -> Iterator[RenderableType]:
+def _content(body: Body) -> Iterator[RenderableType]:
     """The blocks; the text only where there are none, as Slack does."""
     if blocks := _dicts(body.get("blocks")):
         yield from _stack(blocks)
@@ -91,7 +91,7 @@ def _content(body: dict[str, Any]) -> Iterator[RenderableType]:
         yield _Barred(Group(*_content(attachment)))
 
 
-def _stack(blocks: list[dict[str, Any]]) -> Iterator[RenderableType]:
+def _stack(blocks: list[Body]) -> Iterator[RenderableType]:
     """One block under the other, a blank line between them unless a header leads in."""
     gap = False
     for block in blocks:
@@ -101,7 +101,7 @@ def _stack(blocks: list[dict[str, Any]]) -> Iterator[RenderableType]:
         gap = block.get("type") != "header"
 
 
-def _dicts(value: object) -> list[dict[str, Any]]:
+def _dicts(value: object) -> list[Body]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -124,11 +124,11 @@ def _paragraphs(value: object) -> Iterator[RenderableType]:
         yield _words(value)
 
 
-def _header(block: dict[str, Any]) -> Iterator[RenderableType]:
+def _header(block: Body) -> Iterator[RenderableType]:
     yield _words(block.get("text"), _BOLD)
 
 
-def _section(block: dict[str, Any]) -> Iterator[RenderableType]:
+def _section(block: Body) -> Iterator[RenderableType]:
     yield from _paragraphs(block.get("text"))
     if fields := _dicts(block.get("fields")):
         if block.get("text"):
@@ -138,7 +138,7 @@ def _section(block: dict[str, Any]) -> Iterator[RenderableType]:
         yield from _image(accessory[0]) if accessory[0].get("type") == "image" else [_Buttons(accessory)]
 
 
-def _fields(fields: list[dict[str, Any]]) -> Table:
+def _fields(fields: list[Body]) -> Table:
     columns = [Column(ratio=1, overflow="fold") for _ in range(2)]
     grid = Table.grid(*columns, expand=True, padding=(0, 2, 0, 0))
     for first in range(0, len(fields), 2):
@@ -148,11 +148,11 @@ def _fields(fields: list[dict[str, Any]]) -> Table:
     return grid
 
 
-def _actions(block: dict[str, Any]) -> Iterator[RenderableType]:
+def _actions(block: Body) -> Iterator[RenderableType]:
     yield _Buttons(_dicts(block.get("elements")))
 
 
-def _context(block: dict[str, Any]) -> Iterator[RenderableType]:
+def _context(block: Body) -> Iterator[RenderableType]:
     parts = [
         _small_image(element) if element.get("type") == "image" else _words(element)
         for element in _dicts(block.get("elements"))
@@ -162,17 +162,17 @@ def _context(block: dict[str, Any]) -> Iterator[RenderableType]:
     yield text
 
 
-def _small_image(element: dict[str, Any]) -> Text:
+def _small_image(element: Body) -> Text:
     url = clean(element.get("image_url")).replace("\n", "")
     text = blank().append(f"[{clean(element.get('alt_text')) or 'image'}]", link(url))
     return text.append(f" {url}", link(url)) if url else text
 
 
-def _divider(block: dict[str, Any]) -> Iterator[RenderableType]:
+def _divider(block: Body) -> Iterator[RenderableType]:
     yield _Divider()
 
 
-def _image(block: dict[str, Any]) -> Iterator[RenderableType]:
+def _image(block: Body) -> Iterator[RenderableType]:
     slack_file = block.get("slack_file")
     url = clean(block.get("image_url") or (slack_file.get("url") if isinstance(slack_file, dict) else ""))
     alt = blank().append(clean(block.get("alt_text")) or "image")
@@ -181,14 +181,14 @@ def _image(block: dict[str, Any]) -> Iterator[RenderableType]:
     yield Panel(content, title=title, title_align="left", border_style=_DIM, expand=False)
 
 
-def _other(block: dict[str, Any]) -> Iterator[RenderableType]:
+def _other(block: Body) -> Iterator[RenderableType]:
     yield blank(_DIM).append(f"[{clean(block.get('type')) or 'unknown'} block]")
 
 
 # rich_text: what people type in Slack's own editor; its texts are literal ----------------------------
 
 
-def _rich_text(block: dict[str, Any]) -> Iterator[RenderableType]:
+def _rich_text(block: Body) -> Iterator[RenderableType]:
     for element in _dicts(block.get("elements")):
         match element.get("type"):
             case "rich_text_list":
@@ -201,7 +201,7 @@ def _rich_text(block: dict[str, Any]) -> Iterator[RenderableType]:
                 yield _leaves(element)
 
 
-def _list(element: dict[str, Any]) -> Iterator[RenderableType]:
+def _list(element: Body) -> Iterator[RenderableType]:
     indent = element.get("indent")
     margin = "  " * min(indent, 8) if isinstance(indent, int) else ""
     for number, item in enumerate(_dicts(element.get("elements")), start=1):
@@ -209,14 +209,14 @@ def _list(element: dict[str, Any]) -> Iterator[RenderableType]:
         yield blank().append(margin + sign).append_text(_leaves(item))
 
 
-def _leaves(element: dict[str, Any], style: Style = PLAIN) -> Text:
+def _leaves(element: Body, style: Style = PLAIN) -> Text:
     text = blank(style)
     for leaf in _dicts(element.get("elements")):
         text.append(*_leaf(leaf))
     return text
 
 
-def _leaf(leaf: dict[str, Any]) -> tuple[str, Style]:
+def _leaf(leaf: Body) -> tuple[str, Style]:
     flags = leaf.get("style")
     flags = flags if isinstance(flags, dict) else {}
     style = sum((mark for name, mark in _LEAF_MARKS.items() if flags.get(name)), start=PLAIN)
@@ -236,7 +236,7 @@ def _leaf(leaf: dict[str, Any]) -> tuple[str, Style]:
             return clean(leaf.get("text")) or clean(leaf.get("fallback")), style
 
 
-_BLOCKS: dict[str, Callable[[dict[str, Any]], Iterable[RenderableType]]] = {
+_BLOCKS: dict[str, Callable[[Body], Iterable[RenderableType]]] = {
     "header": _header,
     "section": _section,
     "actions": _actions,
@@ -290,7 +290,7 @@ class _Barred:
 class _Buttons:
     """Buttons in a row; where they have URLs, one to a line with its URL beside or beneath it."""
 
-    def __init__(self, elements: list[dict[str, Any]]) -> None:
+    def __init__(self, elements: list[Body]) -> None:
         self.buttons = [_button(element) for element in elements]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -306,7 +306,7 @@ class _Buttons:
                 yield from (label, shown)
 
 
-def _button(element: dict[str, Any]) -> tuple[Text, str]:
+def _button(element: Body) -> tuple[Text, str]:
     """`[ Open account ]` and its URL; menus and pickers show their placeholder the same way."""
     url = clean(element.get("url")).replace("\n", "")
     style = _BUTTONS.get(clean(element.get("style")), _BOLD) + link(url)

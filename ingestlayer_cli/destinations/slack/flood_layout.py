@@ -3,7 +3,7 @@
 import re
 
 from ...system.errors import count_of
-from ...system.typed import Any
+from ...system.typed import Body
 from ...system.zones import Moment
 from ..base import Listed
 from . import kit, text
@@ -12,7 +12,7 @@ from .digest_layout import MAX_LINE, listed
 _MENTION = re.compile(r"<[!@][^<>]*>")
 
 
-def composed(id_: str, target: str, lines: list[Listed], rate: str, until: Moment | None) -> dict[str, Any]:
+def composed(id_: str, target: str, lines: list[Listed], rate: str, until: Moment | None) -> Body:
     """Return the text and the blocks of the message that says all of them, the oldest first."""
     way = f"`ingestlayer deliveries list --digest {id_}`"
     title = f"{count_of(len(lines), 'message')} for {text.escape(target)}"
@@ -24,7 +24,7 @@ def composed(id_: str, target: str, lines: list[Listed], rate: str, until: Momen
     return {"text": text.clip(title, kit.MAX_FALLBACK), "blocks": kit.fit(blocks, way)}
 
 
-def alone(id_: str, target: str, body: dict[str, Any], rate: str, until: Moment | None) -> dict[str, Any]:
+def alone(id_: str, target: str, body: Body, rate: str, until: Moment | None) -> Body:
     """Return a message that says beside what it did why no more come."""
     blocks = [*body["blocks"], kit.context(_why(target, rate, until))]
     return {**body, "blocks": kit.fit(blocks, f"`ingestlayer deliveries show {id_}`")}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ...model.sending import CannotTell, Doubt, Found, Outgoing, Place
 from ...system.clock import DAY, MINUTE
-from ...system.typed import Any
+from ...system.typed import Any, Body
 from . import mention as mentions
 from .answers import DEAD_TOKEN, Answer, clean
 from .client import FailedPageError, Lost, Said, WebApi
@@ -201,7 +201,7 @@ class _Look:
             if not (isinstance(link, Answer) and link.code in _GONE):
                 self._why = "the replies of its thread cannot be seen"
 
-    def _read(self, method: str, query: dict[str, Any]) -> None:
+    def _read(self, method: str, query: Body) -> None:
         """Read messages, the newest first, until all are found."""
         if self._is_done():
             return
@@ -212,7 +212,7 @@ class _Look:
             if self._is_done():
                 return
 
-    def _look_at(self, message: dict[str, Any], channel: str) -> None:
+    def _look_at(self, message: Body, channel: str) -> None:
         ts, id_ = str(message.get("ts")), _mark(message)
         if id_ in self._marked and TS.fullmatch(ts):
             thread = message.get("thread_ts")
@@ -225,7 +225,7 @@ class _Look:
             text = _plain(message.get("text"))
             self._alike |= {id_ for id_, own in self._texts.items() if own and own == text}
 
-    def _rows(self, method: str, query: dict[str, Any], key: str) -> Iterator[dict[str, Any]]:
+    def _rows(self, method: str, query: Body, key: str) -> Iterator[Body]:
         """Yield the rows of all pages of a list."""
         page: Said | None = None
         for page in self._api.pages(method, query):
@@ -244,7 +244,7 @@ def _is_person(target: str) -> bool:
     return target.startswith("@") or bool(mentions.USER.fullmatch(target))
 
 
-def _mark(message: dict[str, Any]) -> str | None:
+def _mark(message: Body) -> str | None:
     """Return the id of the delivery that a message carries, if it does."""
     metadata = message.get("metadata")
     payload = metadata.get("event_payload") if isinstance(metadata, dict) else None

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from ...model.people import Person
 from ...system.patterns import lazy
-from ...system.typed import Any, NamedTuple
+from ...system.typed import Any, Body, Directions, NamedTuple
 from . import text as texts
 
 MOST = 5
@@ -66,13 +66,13 @@ def line(found: Sequence[Mentioned]) -> str:
     return f"cc {', '.join(owner.shown for owner in found)}" if found else ""
 
 
-def directions(found: Sequence[Mentioned]) -> dict[str, Any]:
+def directions(found: Sequence[Mentioned]) -> Directions:
     """Return what the sender needs to mention those that are known by address; nothing when there are none."""
     emails = list(dict.fromkeys(owner.email for owner in found if owner.email))
     return {"mention": [list(owner) for owner in found], "people": emails} if emails else {}
 
 
-def put_in(body: dict[str, Any], composed: list[list[Any]], users: dict[str, str]) -> tuple[dict[str, Any], bool]:
+def put_in(body: Body, composed: list[list[Any]], users: dict[str, str]) -> tuple[Body, bool]:
     """Return a body with users mentioned, by their ids, in its composed line; and whether that line is there.
 
     The line is at the end of the last section: what comes after it has no sections with a text.

@@ -6,7 +6,7 @@ from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
 from ...model.families import JsonFile, Section, WrongKeyError
 from ...system.patterns import lazy
-from ...system.typed import Annotated, Any, Literal
+from ...system.typed import Annotated, Any, Body, Literal, TomlTable
 from ...system.zones import moment_of
 from ..base import Composing
 from . import kit as kit
@@ -61,7 +61,7 @@ class SlackMessage(Section):
         self._pairs = [(texts.tidy(name, quotes=True), value) for name, value in self.fields.items()]
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         blocks = values.get("blocks")
         if blocks is not None:
             from .blocks_file import compiled
@@ -83,7 +83,7 @@ class SlackMessage(Section):
         """Return its title as plain text, empty without one."""
         return texts.undated(texts.said(self.title, scope, quotes=False).strip()) if self.title else ""
 
-    def body(self, composing: Composing, mention: str, is_over: bool, zone: str) -> dict[str, Any]:
+    def body(self, composing: Composing, mention: str, is_over: bool, zone: str) -> Body:
         """Return what it says; `mention` is the line that says whom it is for, `zone` that of its times."""
         event, scope, way = composing.event, composing.scope, f"`ingestlayer events show {composing.event.id}`"
         title = self.headline(scope)

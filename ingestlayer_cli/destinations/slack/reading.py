@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterator
 
-from ...system.typed import Any
+from ...system.typed import Any, Body
 from .mrkdwn import plain
 from .text import INERT, undated
 
@@ -30,7 +30,7 @@ def _read(text: str, kind: Any) -> str:
     return html.unescape(undated(text)) if kind == "mrkdwn" else text
 
 
-def fields(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+def fields(blocks: list[Body]) -> Iterator[tuple[str, str]]:
     """Yield the fields of a message's sections: name and value."""
     for block in blocks:
         for cell in block.get("fields", ()):
@@ -38,7 +38,7 @@ def fields(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
             yield name.removeprefix("*").removesuffix("*"), value
 
 
-def lines(body: dict[str, Any]) -> list[str] | None:
+def lines(body: Body) -> list[str] | None:
     """Return the lines of a message, without its markup; None of a body that has no blocks."""
     blocks = body.get("blocks")
     if isinstance(blocks, list) and all(isinstance(block, dict) and "type" in block for block in blocks):

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from ...language.expressions import dotted
 from ...language.templates import template_refs
 from ...system.errors import near_miss
-from ...system.typed import Any
+from ...system.typed import TomlTable
 from ..base import Connection, Remark
 from .workspaces import table_of
 
 
-def problems(workspace: str, table: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def problems(workspace: str, table: TomlTable) -> Iterator[tuple[str, str]]:
     """Look for a workspace that is not there."""
     known = table["workspaces"]
     if workspace and workspace not in known:
@@ -19,7 +19,7 @@ def problems(workspace: str, table: dict[str, Any]) -> Iterator[tuple[str, str]]
         yield "workspace", words
 
 
-def warnings(data: dict[str, Any], workspace: str, connection: Connection) -> Iterator[Remark]:
+def warnings(data: TomlTable, workspace: str, connection: Connection) -> Iterator[Remark]:
     """Look for a channel that may come out null, and for what a webhook cannot do."""
     channel = data["channel"]["$template"]
     named = template_refs(channel)
@@ -40,7 +40,7 @@ def warnings(data: dict[str, Any], workspace: str, connection: Connection) -> It
         yield Remark("channel", f"{words} there are no direct messages: it goes to its channel")
 
 
-def _of_digest(table: dict[str, Any]) -> Iterator[Remark]:
+def _of_digest(table: TomlTable) -> Iterator[Remark]:
     """Look for a digest that never says what each of its messages would have said."""
     at_least, at_most = table.get("at_least", 2), table.get("at_most", 50)
     if at_most < at_least:

@@ -6,7 +6,7 @@ from urllib.request import Request
 from slack_sdk import WebClient
 
 from ...system.transport import Reply, Transport
-from ...system.typed import Any
+from ...system.typed import Body
 
 
 class AnsweredError(Exception):
@@ -25,7 +25,7 @@ class Web(WebClient):
         super().__init__(token or None, base_url=api_url, retry_handlers=[], logger=_silent())
         self._transport = transport
 
-    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> Body:
         body = req.data if isinstance(req.data, bytes) else None
         raise AnsweredError(self._transport.exchange(req.get_method(), url, dict(req.header_items()), body))
 

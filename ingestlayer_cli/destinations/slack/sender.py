@@ -18,7 +18,7 @@ from ...model.sending import (
 )
 from ...system.addresses import is_open
 from ...system.errors import ProjectError
-from ...system.typed import TYPE_CHECKING, Any, Protocol
+from ...system.typed import TYPE_CHECKING, Any, Protocol, TomlTable
 from ..base import Draw, in_thread
 from . import credentials
 from . import kit as kit
@@ -37,7 +37,7 @@ _TOKEN = re.compile(r"[!-~]+")
 _ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]*", re.IGNORECASE | re.ASCII)
 
 
-def connect(settings: dict[str, Any], draw: Draw, root: str) -> Sender:
+def connect(settings: TomlTable, draw: Draw, root: str) -> Sender:
     """Return the sender of one workspace of a project, with the secret that the environment or `slack connect` gave."""
     connection, workspace = settings["connection"], settings["workspace"]
     if not settings["known"]:
@@ -48,7 +48,7 @@ def connect(settings: dict[str, Any], draw: Draw, root: str) -> Sender:
 class Workspace:
     """Sends with the secret as it is now: a process that lives long sees one that is given, or changed, later."""
 
-    def __init__(self, settings: dict[str, Any], root: str) -> None:
+    def __init__(self, settings: TomlTable, root: str) -> None:
         self.name: str = settings["connection"]
         self._settings = settings
         self._root = root
@@ -73,7 +73,7 @@ class Workspace:
         return credentials.stamp(self.name, self._settings["workspace"]), _connected(self._settings, self._root)
 
 
-def _connected(settings: dict[str, Any], root: str) -> "_Made":
+def _connected(settings: TomlTable, root: str) -> "_Made":
     connection, workspace = settings["connection"], settings["workspace"]
     name = credentials.variable(connection, workspace)
     try:

@@ -1,23 +1,24 @@
 """`[slack]` and `[slack.workspaces.NAME]`: how messages go to Slack. Loaded only when a file has changed."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from ...model.families import Duration, Section
 from ...model.forms import NAME, Form, Rule
 from ...system.addresses import is_open
 from ...system.errors import near_miss
 from ...system.rates import parse_rate
+from ...system.typed import TomlTable
 from .workspaces import API_URL
 
 
-def _check_private(url: str, others: dict[str, Any]) -> None:
+def _check_private(url: str, others: TomlTable) -> None:
     """Refuse an address to which a token would go in the clear; `insecure` stands before it in its table."""
     if is_open(url) and not others.get("insecure"):
         raise ValueError("http:// lets everybody on the way read the token: use https://, or say insecure = true")
 
 
-def _check_budget(value: str, others: dict[str, Any]) -> None:
+def _check_budget(value: str, others: TomlTable) -> None:
     """Check `20/h`."""
     try:
         is_whole = parse_rate(value) is not None and float(value.partition("/")[0]).is_integer()
@@ -89,7 +90,7 @@ class SlackTable(Section):
     workspaces: Annotated[dict[Annotated[str, NAME], WorkspaceTable], "Further workspaces, by name."] = {}
 
 
-def idle_budgets(table: dict[str, Any], used: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], str]]:
+def idle_budgets(table: TomlTable, used: list[TomlTable]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield each budget of a channel that no destination names, unless one takes its channel from the event."""
     named: set[str] = set()
     is_open = False

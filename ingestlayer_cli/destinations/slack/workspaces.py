@@ -1,12 +1,12 @@
 """The workspaces of Slack: the default one, which has no name, and those of `[slack.workspaces]`."""
 
-from ...system.typed import Any
+from ...system.typed import TomlTable
 from ..base import Connection
 
 API_URL = "https://slack.com/api/"
 
 
-def settings_of(slack: dict[str, Any], workspace: str) -> dict[str, Any]:
+def settings_of(slack: TomlTable, workspace: str) -> TomlTable:
     """Return the settings of a workspace: its own, else those of `[slack]`; `workspace` and `known` beside them."""
     own = slack["workspaces"].get(workspace, {})
     shared = {name: value for name, value in slack.items() if name != "workspaces"}
@@ -20,7 +20,7 @@ def table_of(workspace: str) -> str:
     return f"slack.workspaces.{workspace}" if workspace else "slack"
 
 
-def connection_of(slack: dict[str, Any], workspace: str) -> Connection:
+def connection_of(slack: TomlTable, workspace: str) -> Connection:
     """Return what the messages of a workspace go over."""
     settings = settings_of(slack, workspace)
     is_drawn = settings["connection"] == "terminal"

@@ -10,7 +10,7 @@ from ...language.templates import Template, url_text
 from ...model.families import Duration, Secret, Section, WrongKeyError
 from ...secrets.named import is_name
 from ...system.addresses import is_open, problem_of, quote, shown
-from ...system.typed import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from ...system.typed import TYPE_CHECKING, Annotated, Any, Body, ClassVar, Directions, Literal, TomlTable
 from ..base import Composing, Connection, Destination, Draw, Remark, Target, body
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Auth(Section):
     secret: Annotated[Secret | None, "The secret of the scheme."] = None
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         if values["type"] != "none" and "secret" not in values:
             words = f'auth: type = "{values["type"]}" needs a secret, like secret = "env:CRM_SECRET"'
             raise WrongKeyError(words, "type")
@@ -87,7 +87,7 @@ class Webhook(Destination):
         self._auth: dict[str, str] = values.get("auth") or {"type": "none"}
 
     @classmethod
-    def compiled(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def compiled(cls, values: TomlTable) -> TomlTable:
         auth = values.get("auth", {"type": "none"})
         if not 0 < values.get("timeout", 1) <= MAX_TIMEOUT:
             raise WrongKeyError(f"timeout is at most {MAX_TIMEOUT // 1000}s, and more than nothing", "timeout")
@@ -101,7 +101,7 @@ class Webhook(Destination):
         return {**checked, "headers": headers} if headers else checked
 
     @classmethod
-    def warnings(cls, data: dict[str, Any], connection: Connection) -> Iterator[Remark]:
+    def warnings(cls, data: TomlTable, connection: Connection) -> Iterator[Remark]:
         parts = data["url"]["$template"] if isinstance(data["url"], dict) else []
         if parts and isinstance(parts[0], str) and is_open(parts[0]):
             yield Remark("url", "http:// lets everybody on the way read what is sent, and change it: use https://")
@@ -109,11 +109,11 @@ class Webhook(Destination):
     def target(self, scope: Scope) -> Target:
         return Target(self._url if isinstance(self._url, str) else shown(url_text(self._url, scope)))
 
-    def compose(self, composing: Composing) -> dict[str, Any]:
+    def compose(self, composing: Composing) -> Body:
         return body(composing)
 
-    def directions(self, composing: Composing) -> dict[str, Any]:
-        told: dict[str, Any] = {"timeout": self.timeout, "auth": self._auth}
+    def directions(self, composing: Composing) -> Directions:
+        told: Directions = {"timeout": self.timeout, "auth": self._auth}
         if isinstance(self._url, str):
             told["named"] = self._url
         else:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ...system.errors import count_of
-from ...system.typed import Any, BinaryIO
+from ...system.typed import Any, BinaryIO, TomlTable, Values
 from .cells import composed
 from .faults import EmptyFileError, Fault, Parsed, Record, WholeFileError, visible
 from .stream import HEAD, LINE, READ, Lines, Reader, Stream
@@ -14,7 +14,7 @@ _MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 class Csv(Reader):
     """Cells with a delimiter between them, and their names in the header."""
 
-    def __init__(self, format: dict[str, Any] | None = None, names: dict[str, str] | None = None) -> None:
+    def __init__(self, format: TomlTable | None = None, names: dict[str, str] | None = None) -> None:
         super().__init__(format, names)
         self.columns: list[str] = []
         self.header_line = 0  # 0 until the header was read
@@ -81,11 +81,11 @@ class Csv(Reader):
             pass
         return [self._parsed(data) for data in records]
 
-    def values(self, value: list[str]) -> dict[str, Any]:
+    def values(self, value: list[str]) -> Values:
         """Return the columns of a row, as texts or null."""
         columns = self.columns
         cells = [cell.strip() or None for cell in value] if self.lines.is_composed else texts(value)
-        found: dict[str, Any] = dict(zip(columns, cells))  # noqa: B905 - rows may be ragged; to say so takes time
+        found: Values = dict(zip(columns, cells))  # noqa: B905 - rows may be ragged; to say so takes time
         if len(value) < len(columns):
             found = {**dict.fromkeys(columns), **found}
         if self.is_partly_named:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ...system.typed import Any, BinaryIO
+from ...system.typed import Any, BinaryIO, TomlTable, Values
 from .faults import EmptyFileError, Fault, Parsed, Record, WholeFileError, visible
 from .stream import Lines, Reader, Stream
 
@@ -33,7 +33,7 @@ class Decoder:
         name, self._repeated = self._repeated, None
         return "" if name is None else f"has the name {shown(name)} twice in one object: which of the two is meant?"
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def _object(self, pairs: list[tuple[str, Any]]) -> Values:
         found = dict(pairs)
         if len(found) != len(pairs):
             names = [name for name, _ in pairs]
@@ -44,7 +44,7 @@ class Decoder:
 class Ndjson(Reader):
     """One JSON object on each line."""
 
-    def __init__(self, format: dict[str, Any] | None = None, names: dict[str, str] | None = None) -> None:
+    def __init__(self, format: TomlTable | None = None, names: dict[str, str] | None = None) -> None:
         super().__init__(format, names)
         self.decoder = Decoder()
 
@@ -91,7 +91,7 @@ class Json(Reader):
 
     unit = "record"
 
-    def __init__(self, format: dict[str, Any] | None = None, names: dict[str, str] | None = None) -> None:
+    def __init__(self, format: TomlTable | None = None, names: dict[str, str] | None = None) -> None:
         import re
 
         super().__init__(format, names)

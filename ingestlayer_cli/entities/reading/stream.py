@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from io import BytesIO, StringIO
 from itertools import accumulate, chain
 
-from ...system.typed import Any, BinaryIO
+from ...system.typed import Any, BinaryIO, TomlTable, Values
 from .cells import is_composed
 from .faults import Fault, Parsed, Record, WholeFileError
 
@@ -269,7 +269,7 @@ class Reader:
 
     unit = "line"
 
-    def __init__(self, format: dict[str, Any] | None = None, names: dict[str, str] | None = None) -> None:
+    def __init__(self, format: TomlTable | None = None, names: dict[str, str] | None = None) -> None:
         self.format = {name: value for name, value in (format or {}).items() if value is not None}
         self.names = names or {}
         self.columns: list[str] | None = None  # of every row, once the header was read; None: each has its own
@@ -291,7 +291,7 @@ class Reader:
         """Read rows again by their bytes; ValueError where there is none."""
         raise NotImplementedError
 
-    def values(self, value: Any) -> dict[str, Any]:
+    def values(self, value: Any) -> Values:
         """Return the columns of a row."""
-        found: dict[str, Any] = value if isinstance(value, dict) else {}
+        found: Values = value if isinstance(value, dict) else {}
         return {self.names.get(name, name): it for name, it in found.items()} if self.names else found

@@ -6,7 +6,7 @@ They are never guessed. What no setting says is proposed: the setting that would
 import re
 from collections.abc import Callable
 
-from ...system.typed import Any
+from ...system.typed import Any, TomlTable
 
 Plain = Callable[[str], str | None]
 
@@ -16,7 +16,7 @@ _WAYS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (
 _DATES = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%Y%m%d")
 
 
-def numbers_of(format: dict[str, Any]) -> Plain | None:
+def numbers_of(format: TomlTable) -> Plain | None:
     """Return what writes a number of a file as JSON has it, None for a text that is none; None without a setting."""
     if not any(format.get(name) for name in ("decimal", "thousands", "currency", "percent")):
         return None
@@ -38,7 +38,7 @@ def numbers_of(format: dict[str, Any]) -> Plain | None:
     return plain
 
 
-def dates_of(format: dict[str, Any]) -> Plain | None:
+def dates_of(format: TomlTable) -> Plain | None:
     """Return what writes a date, or a time, of a file as JSON has it; any other text stays. None without a setting."""
     told: str | None = format.get("dates")
     if not told:
@@ -97,7 +97,7 @@ def _hundredth(number: str) -> str:
 class Proposal:
     """Counts which setting would read the cells of a file that its `format` does not."""
 
-    def __init__(self, format: dict[str, Any]) -> None:
+    def __init__(self, format: TomlTable) -> None:
         self._format = {name: value for name, value in format.items() if value not in (None, False)}
         self._plain = 0  # numbers that are read, and those of them that have a point
         self._pointed = 0
@@ -141,7 +141,7 @@ class Proposal:
             if dates_of({"dates": form})(text) != text:  # type: ignore[misc]  # there is a setting
                 self._forms[form] = self._forms.get(form, 0) + 1
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> TomlTable:
         """Return the settings that would read the most cells, less those that are there already."""
         return self._best()[0]
 
@@ -154,9 +154,9 @@ class Proposal:
         told = ", ".join(f"{name} = {_toml(value)}" for name, value in settings.items())
         return f"{written(told)}{also} would read {read:,} of {total:,}"
 
-    def _best(self) -> tuple[dict[str, Any], str, int, int]:
+    def _best(self) -> tuple[TomlTable, str, int, int]:
         """Return the best settings, which others would do as well, and how many cells they read of how many."""
-        parts: dict[str, Any] = {}
+        parts: TomlTable = {}
         counts, total = [], 0
         way = max((way for way in _WAYS if way in self._ways), key=self._gain, default=None)
         if way is not None and self._gain(way) > 0:

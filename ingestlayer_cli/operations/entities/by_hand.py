@@ -13,6 +13,7 @@ from ...model.memory import Traits, Upsert, merged
 from ...project import Project
 from ...system.clock import format_time
 from ...system.errors import UsageError, near_miss
+from ...system.typed import Values
 from .kinds import check_kind, file_rows
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class HandSet(NamedTuple):
     slips: list[str]
 
 
-def set_traits(runtime: Runtime, kind: str, key: str, values: dict[str, Any], unset: list[str]) -> HandSet:
+def set_traits(runtime: Runtime, kind: str, key: str, values: Values, unset: list[str]) -> HandSet:
     """Write traits by hand, and take some away; both say what pipelines saw before and see now.
 
     They win over what older events said; a later event wins over them. UsageError for a name that is not there.
@@ -79,7 +80,7 @@ def _slips(runtime: Runtime, kind: str, names: list[str]) -> list[str]:
     return [f"{name} is a new trait{near}" for name, near in missed.items() if near]
 
 
-def _seen_values(row: Row | None, traits: Traits | None) -> dict[str, Any]:
+def _seen_values(row: Row | None, traits: Traits | None) -> Values:
     return {**(row.values if row else {}), **(traits.values if traits else {})}
 
 
@@ -93,7 +94,7 @@ def _check_unset(runtime: Runtime, name: str, row: Row | None, known: Traits | N
     raise UsageError(f"the store has no {name} of {who}{near_miss(name, stored)}")
 
 
-def laid(known: Traits | None, values: dict[str, Any], origin: str, at: int) -> Traits:
+def laid(known: Traits | None, values: Values, origin: str, at: int) -> Traits:
     """Lay values over what is known. An entity is not seen by being written: that is what events do."""
     traits = merged(known, Upsert("", "", values, origin, at))
     return traits if known is None else traits._replace(first_seen=known.first_seen, last_seen=known.last_seen)

@@ -9,6 +9,7 @@ from ...entities.reading.json_rows import shown
 from ...entities.table import Table, form_of
 from ...model.declarations import unsound
 from ...system.errors import UsageError, near_miss
+from ...system.typed import TomlTable, Values
 
 
 class ImportedRow(NamedTuple):
@@ -16,7 +17,7 @@ class ImportedRow(NamedTuple):
 
     line: int
     key: str
-    values: dict[str, Any]  # typed, without nulls
+    values: Values  # typed, without nulls
 
 
 class RefusedRow(NamedTuple):
@@ -29,7 +30,7 @@ class RefusedRow(NamedTuple):
 class ImportedFile:
     """The rows of a file to import, and what is wrong with each that cannot be."""
 
-    def __init__(self, file: BinaryIO, name: str, form: str, key: str, settings: dict[str, Any]) -> None:
+    def __init__(self, file: BinaryIO, name: str, form: str, key: str, settings: TomlTable) -> None:
         """`file` can be read from its start again; `settings` is as in `[entities.KIND]`."""
         self.name = name
         self._file = file
@@ -87,7 +88,7 @@ class ImportedFile:
             words = f"{self.name}:{fault.line}:{fault.column}: {fault.words}"
             raise UsageError(words, fault.hint or "nothing was imported") from None
 
-    def _problem(self, value: Any, values: dict[str, Any], fault: Fault | None) -> str:
+    def _problem(self, value: Any, values: Values, fault: Fault | None) -> str:
         """Say what is wrong with a row, or nothing."""
         if fault is not None:
             return fault.words

@@ -1,7 +1,6 @@
 """The kinds of entities that there are, and the rows of their files."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from ...entities.file import EntityFile
 from ...entities.reading.cells import key_text
@@ -10,6 +9,7 @@ from ...project import Project
 from ...store.contract.protocols import Store
 from ...system.console import safe
 from ...system.errors import UsageError, near_miss
+from ...system.typed import Values
 
 
 def kinds(project: Project, store: Store | None) -> list[str]:
@@ -31,7 +31,7 @@ def check_kind(project: Project, store: Store | None, kind: str) -> None:
         )
 
 
-def file_rows(file: EntityFile | None) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def file_rows(file: EntityFile | None) -> Iterator[tuple[str, str, Values]]:
     """Yield place, key and values of the rows of a file that have a key."""
     for place, values in file.rows() if file else ():
         key = key_text(values.get(file.key)) if file else None

@@ -1,7 +1,7 @@
 """What is known of one entity, each trait with where it is from."""
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...engine.runtime import Runtime
 from ...entities.file import EntityFile
@@ -11,6 +11,7 @@ from ...model.memory import Traits, laid_over
 from ...store.contract.protocols import Store
 from ...system.clock import format_time
 from ...system.errors import Exit, IngestlayerError, near_miss
+from ...system.typed import Values
 from .kinds import check_kind, file_rows, kinds
 
 if TYPE_CHECKING:
@@ -47,11 +48,11 @@ def get(runtime: Runtime, store: Store | None, kind: str, key: str) -> "EntityDo
     }
 
 
-def _names(values: dict[str, Any], traits: Traits | None) -> list[str]:
+def _names(values: Values, traits: Traits | None) -> list[str]:
     return list({**values, **(traits.values if traits else {})})
 
 
-def _trait(name: str, values: dict[str, Any], traits: Traits | None, place: str) -> "TraitDocument":
+def _trait(name: str, values: Values, traits: Traits | None, place: str) -> "TraitDocument":
     """Return a trait with its origin; `over` is what the file says where the store overrides it."""
     if traits is None or name not in traits.values:
         return {"name": name, "value": values[name], "origin": place, "at": None, "over": None}

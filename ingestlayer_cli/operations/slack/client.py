@@ -9,6 +9,7 @@ from ...destinations.slack.answers import SET_UP_REMEDIES, Answer, clean
 from ...destinations.slack.client import EndlessError, Lost, Said, WebApi, pages
 from ...system.clock import MINUTE, Clock
 from ...system.transport import UnsentError
+from ...system.typed import Body
 from .secret import SlackError, UnreachableError
 
 PAGE = 999  # items; "an integer under 1000": https://docs.slack.dev/reference/methods/conversations.list
@@ -45,13 +46,11 @@ class Client:
         listed = None if scopes is None else [scope.strip() for scope in scopes.split(",") if scope.strip()]
         return Identity(**data, scopes=listed, skew=_skew(answer.headers.get("date"), self._clock.now()))
 
-    def call(
-        self, method: str, arguments: dict[str, Any] | None = None, login: tuple[str, str] | None = None
-    ) -> dict[str, Any]:
+    def call(self, method: str, arguments: Body | None = None, login: tuple[str, str] | None = None) -> Body:
         """Call a method and return what it says; SlackError or UnreachableError otherwise."""
         return self._said(method, arguments, login).data
 
-    def _said(self, method: str, arguments: dict[str, Any] | None = None, login: tuple[str, str] | None = None) -> Said:
+    def _said(self, method: str, arguments: Body | None = None, login: tuple[str, str] | None = None) -> Said:
         """Call a method and return the answer; SlackError or UnreachableError otherwise, without any secret in it.
 
         `login` is (client id, client secret), for what an app calls as itself.
@@ -68,7 +67,7 @@ class Client:
             raise UnreachableError(clean(words, (*self._api.secret, *secrets), LONGEST), NOT_SLACK)
         return answer
 
-    def pages(self, method: str, key: str, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def pages(self, method: str, key: str, arguments: Body) -> Iterator[Body]:
         """Yield the items of all pages of a method (https://docs.slack.dev/apis/web-api/pagination)."""
         try:
             for page in pages(lambda cursor: self._patient(method, {**arguments, "cursor": cursor, "limit": PAGE})):
@@ -79,7 +78,7 @@ class Client:
         except EndlessError as error:
             raise UnreachableError(f"the answer is not Slack's: {error}", NOT_SLACK) from None
 
-    def _patient(self, method: str, arguments: dict[str, Any]) -> Said:
+    def _patient(self, method: str, arguments: Body) -> Said:
         """Call a method, waiting as Slack asks to: a long list has many pages, of which it gives about 20 a minute."""
         waited = 0
         while True:

@@ -4,11 +4,12 @@ Manifests: https://docs.slack.dev/reference/app-manifest; the link that takes on
 """
 
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from ...model import families
 from ...project import Project
+from ...system.typed import Body
 
 # Scope: what we need it for. https://docs.slack.dev/reference/scopes
 SCOPES = {
@@ -50,7 +51,7 @@ def asks_reactions(project: Project) -> bool:
     return any(families.member("steps", step["use"]).asks_reactions(step) for step in steps)
 
 
-def manifest(extra: Extra = PLAIN, redirect: str = REDIRECT, name: str = "ingestlayer") -> dict[str, Any]:
+def manifest(extra: Extra = PLAIN, redirect: str = REDIRECT, name: str = "ingestlayer") -> Body:
     """Return the app manifest to create the app from."""
     return {
         "_metadata": {"major_version": 1, "minor_version": 1},

@@ -3,12 +3,12 @@
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from ...project.edit import BOM, parsed, read, replace, replaced, told
 from ...project.find import FILE
 from ...project.positions import Path, Positions
 from ...system.errors import ProjectError
+from ...system.typed import TomlTable
 
 
 def switch(root: str, connection: str, workspace: str = "") -> bool:
@@ -32,13 +32,13 @@ def switch(root: str, connection: str, workspace: str = "") -> bool:
     raise ProjectError(f"{FILE}: its connection cannot be edited", words)
 
 
-def _at(data: dict[str, Any], table: Path) -> dict[str, Any]:
+def _at(data: TomlTable, table: Path) -> TomlTable:
     for name in table:
         data = data.get(str(name)) or {}
     return data
 
 
-def _with(data: dict[str, Any], table: Path, connection: str) -> dict[str, Any]:
+def _with(data: TomlTable, table: Path, connection: str) -> TomlTable:
     if not table:
         return {**data, "connection": connection}
     name = str(table[0])

@@ -1,11 +1,11 @@
 """The Slack workspaces of a project; the default one has no name."""
 
 import re
-from typing import Any
 
 from ...destinations.slack.workspaces import settings_of
 from ...project import Project
 from ...system.errors import UsageError, as_written, near_miss
+from ...system.typed import TomlTable
 
 
 def named(project: Project) -> list[str]:
@@ -13,7 +13,7 @@ def named(project: Project) -> list[str]:
     return list(project.connections["slack"]["workspaces"])
 
 
-def settings(project: Project, workspace: str) -> dict[str, Any]:
+def settings(project: Project, workspace: str) -> TomlTable:
     """Return the settings of a workspace: its own, else those of `[slack]`."""
     return settings_of(project.connections["slack"], workspace)
 
@@ -28,7 +28,7 @@ def is_insecure(project: Project, workspace: str) -> bool:
     return bool(_settings_or_shared(project, workspace)["insecure"])
 
 
-def _settings_or_shared(project: Project, workspace: str) -> dict[str, Any]:
+def _settings_or_shared(project: Project, workspace: str) -> TomlTable:
     return settings(project, workspace if workspace in named(project) else "")
 
 

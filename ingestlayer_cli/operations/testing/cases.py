@@ -1,10 +1,11 @@
 """A test of a pipeline as its file has it, and what came of it."""
 
 import tomllib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...project import Project
 from ...project.positions import Positions
+from ...system.typed import TomlTable
 
 if TYPE_CHECKING:
     from ...model.documents.events import PreviewDocument
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 class Case(NamedTuple):
     """One test as its file has it. `line` is where it stands in `file`."""
 
-    pipeline: dict[str, Any]
+    pipeline: TomlTable
     file: str
     line: int
-    data: dict[str, Any]
+    data: TomlTable
 
     @property
     def name(self) -> str:

@@ -2,16 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from ...engine.pipeline import Run
 from ...model import families
 from ...system.clock import format_time, parse_time
+from ...system.typed import Body, TomlTable
 from .cases import Failure
 from .surroundings import Waits
 
 
-def compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]], waits: Waits) -> Iterator[Failure]:
+def compared(expect: TomlTable, tested: Run, bodies: list[Body], waits: Waits) -> Iterator[Failure]:
     """Yield what is not as expected. The order of channels does not count: that of destinations is no promise."""
     members = [families.member("destinations", families.kind_of(message.destination)) for message in tested.messages]
     targets = [message.target for message in tested.messages]
@@ -38,7 +38,7 @@ def compared(expect: dict[str, Any], tested: Run, bodies: list[dict[str, Any]], 
         yield from _compared_fields(expect["fields"], [member.fields(body) for member, body in told])
 
 
-def _compared_waits(expect: dict[str, Any], waits: Waits) -> Iterator[Failure]:
+def _compared_waits(expect: TomlTable, waits: Waits) -> Iterator[Failure]:
     if "waits_until" in expect:
         words = expect["waits_until"]
         until = waits.now if words == "now" else parse_time(words, waits.now)

@@ -16,9 +16,10 @@ from ...model.memory import UNASKED, Reacted
 from ...project.match import matches
 from ...system.clock import parse_time
 from ...system.errors import RejectedError, near_miss
+from ...system.typed import Payload, TomlTable, Values
 from .cases import Case, Failure
 
-Given = list[dict[str, Any]] | dict[str, dict[str, Any]]  # rows: as a list, or by their keys
+Given = list[Values] | dict[str, Values]  # rows: as a list, or by their keys
 
 NOW = "2026-01-15T12:00:00Z"  # where a test names no time of its own
 
@@ -74,7 +75,7 @@ class _Outside:
         return self._project.secret(name)
 
 
-def _rows(given: Given, column: str) -> list[dict[str, Any]]:
+def _rows(given: Given, column: str) -> list[Values]:
     """Return rows with their keys, which those that stand by their keys need not say: whatever the column is called."""
     return given if isinstance(given, list) else [{column: key} | row | {column: key} for key, row in given.items()]
 
@@ -148,7 +149,7 @@ class Surroundings:
             found.append((message, min([at, *(other for other in ends if other > event.received_at)])))
         return found
 
-    def _run(self, given: dict[str, Any], what: str, number: int) -> tuple[Event, Run]:
+    def _run(self, given: TomlTable, what: str, number: int) -> tuple[Event, Run]:
         try:
             event = self._admitted(given, what, number)
             first = self._first(event)
@@ -164,7 +165,7 @@ class Surroundings:
             return event, self._stopped("match", f"the pipeline does not match {event.type}")
         return event, self._pipeline.run(event, self._outside, self._memory, with_sets=True)
 
-    def _admitted(self, given: dict[str, Any], what: str, number: int) -> Event:
+    def _admitted(self, given: TomlTable, what: str, number: int) -> Event:
         raw = Raw(
             given["type"] if "type" in given else given["from_example"],
             given.get("payload", {}) if "type" in given else self._example(given, what),
@@ -175,7 +176,7 @@ class Surroundings:
         event, _ = self._runtime.gate.admit_own(raw, self._now)
         return event._replace(id=f"evt_{number:026}")
 
-    def _example(self, given: dict[str, Any], what: str) -> dict[str, Any]:
+    def _example(self, given: TomlTable, what: str) -> Payload:
         type_, project = given["from_example"], self._runtime.project
         declaration = project.declaration(type_)
         if declaration is None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ...engine.records import CHECKS
 from ...project import Project
@@ -10,6 +10,7 @@ from ...project.check_table import kind_of, scope_of
 from ...system.clock import MINUTE, format_duration
 from ...system.errors import Exit
 from ...system.processes import vanished
+from ...system.typed import TomlTable, Values
 from .symptoms import OLD, Symptom, age, minute, trouble
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ def checks(project: Project, store: "Store | None", now: int) -> Iterator[Sympto
 class _CheckLook:
     """A look at one check: at what its last run noted, and at what is kept of its source's health."""
 
-    def __init__(
-        self, project: Project, data: dict[str, Any], note: dict[str, Any], health: dict[str, Any], now: int
-    ) -> None:
+    def __init__(self, project: Project, data: TomlTable, note: Values, health: Values, now: int) -> None:
         self.name: str = data["name"]
         self.data = data
         self.note = note

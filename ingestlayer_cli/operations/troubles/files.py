@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from ...project import Project
 from ...project.find import FILE
 from ...system.clock import parse_time
 from ...system.errors import count_of
+from ...system.typed import Values
 from .symptoms import OLD, Symptom, age, trouble
 
 
@@ -48,7 +48,7 @@ def _has_file(project: Project) -> bool:
     return os.path.exists(os.path.join(project.root, FILE))
 
 
-def _paused(name: str, note: dict[str, Any] | None) -> Symptom:
+def _paused(name: str, note: Values | None) -> Symptom:
     """Return that a pipeline is paused; `note` is of one that the store has, and no file."""
     words, command = f"the pipeline {name} is paused: it posts nothing", f"ingestlayer pipelines resume {name}"
     since, why = None, ""

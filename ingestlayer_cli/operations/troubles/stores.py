@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...engine.records import DELIVERS, MACHINES
 from ...engine.refusing import RULES
@@ -14,6 +14,7 @@ from ...store.opening import is_file
 from ...system.clock import DAY, MINUTE, format_time
 from ...system.errors import count_of
 from ...system.mounts import network_type
+from ...system.typed import TomlTable
 from .symptoms import Symptom, size, trouble
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def machines(project: Project, store: "Store", now: int) -> Iterator[Symptom]:
         yield trouble("store", "warning", "network_store", project.store_path, words, hint=hint)
 
 
-def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def _overlap(one: TomlTable, other: TomlTable) -> bool:
     return bool(one["first_at"] <= other["last_at"] and other["first_at"] <= one["last_at"])
 
 

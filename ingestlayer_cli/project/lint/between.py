@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any
 
 from ...language.expressions import Node, dotted, refs
 from ...model import families
 from ...system.clock import Clock
 from ...system.hours import opens_at
+from ...system.typed import TomlTable
 from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding
@@ -55,7 +55,7 @@ def _idle(facts: Facts) -> Iterator[Finding]:
             yield finding(facts.sources[FILE].place((kind, *path)), words, "warning")
 
 
-def key_fields(facts: Facts, declaration: dict[str, Any]) -> Iterator[Finding]:
+def key_fields(facts: Facts, declaration: TomlTable) -> Iterator[Finding]:
     """Yield the optional fields without which the declared idempotency key is null, and an id that is no field."""
     source, domain = facts.sources[declaration["file"]], domain_of(declaration)
     at: Path = ("idempotency", "key")
@@ -84,7 +84,7 @@ def _without(domain: Domain, missing: list[str]) -> Domain:
 
 def _posted_twice(facts: Facts) -> Iterator[Finding]:
     """Yield each destination whose target gets the same events from an active pipeline before it."""
-    posts: dict[tuple[str, str, str, str], list[tuple[dict[str, Any], int]]] = {}
+    posts: dict[tuple[str, str, str, str], list[tuple[TomlTable, int]]] = {}
     for pipeline in facts.pipelines:
         for index, data in enumerate(pipeline["destinations"] if pipeline["status"] == "active" else ()):
             member = families.member("destinations", data["use"])
@@ -104,13 +104,13 @@ def _posted_twice(facts: Facts) -> Iterator[Finding]:
                 yield finding(place, words, "warning")
 
 
-def _conditions(pipeline: dict[str, Any], index: int) -> list[Node]:
+def _conditions(pipeline: TomlTable, index: int) -> list[Node]:
     data = pipeline["destinations"][index]
     own = [data["when"]["$condition"]] if "when" in data else []
     return [kept[1] for step in pipeline["steps"] if (kept := families.keeps(step)) is not None] + own
 
 
-def _both(facts: Facts, first: dict[str, Any], second: dict[str, Any], nodes: list[Node]) -> str | None:
+def _both(facts: Facts, first: TomlTable, second: TomlTable, nodes: list[Node]) -> str | None:
     """Return an event type that both pipelines may post, or None."""
     for type_, declaration in facts.declarations.items():
         if (

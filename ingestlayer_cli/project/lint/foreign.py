@@ -6,6 +6,7 @@ from typing import Any
 
 from ...language.expressions import ROOTS
 from ...model import families
+from ...system.typed import TomlTable
 from ..facts import Facts
 from ..findings import Finding, finding
 from ..positions import Path
@@ -17,7 +18,7 @@ _BRACES = re.compile(
 )
 
 
-def of_pipeline(facts: Facts, pipeline: dict[str, Any]) -> Iterator[Finding]:
+def of_pipeline(facts: Facts, pipeline: TomlTable) -> Iterator[Finding]:
     """Yield what is foreign in the texts of a pipeline that is otherwise sound."""
     source = facts.sources[f"pipelines/{pipeline['name']}.toml"]
     data = source.data or {}
@@ -26,7 +27,7 @@ def of_pipeline(facts: Facts, pipeline: dict[str, Any]) -> Iterator[Finding]:
             yield finding(source.place(path, offset), words, "warning")
 
 
-def of_declaration(facts: Facts, declaration: dict[str, Any]) -> Iterator[Finding]:
+def of_declaration(facts: Facts, declaration: TomlTable) -> Iterator[Finding]:
     """Yield the same of the key of a declaration."""
     source = facts.sources[declaration["file"]]
     at: Path = ("idempotency", "key")
@@ -49,7 +50,7 @@ def _of_braces(text: str) -> Iterator[tuple[int, str]]:
         yield found.start(), f"{found[0]} is no value here, and stands as it is: write ${{{ref}{filters}}}"
 
 
-def _of_member(data: dict[str, Any], path: Path, text: str) -> Iterator[tuple[int, str]]:
+def _of_member(data: TomlTable, path: Path, text: str) -> Iterator[tuple[int, str]]:
     """Ask a destination what would be strange of its own texts."""
     if path[0] == "destinations" and len(path) > 2:
         yield from families.member("destinations", data["destinations"][path[1]]["use"]).strange(path[2:], text)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 from ...entities.file import EntityFile
 from ...language.templates import template_refs
@@ -11,6 +10,7 @@ from ...model import families
 from ...model.declarations import Field
 from ...model.redaction import without_secrets
 from ...system.errors import ProjectError
+from ...system.typed import TomlTable
 from .. import read
 from ..facts import Facts
 from ..find import FILE
@@ -119,7 +119,7 @@ class _Inspection:
                 words = words.replace(self.facts.root + os.sep, "")
                 yield finding(self.facts.sources[FILE].place(("entities", kind, "file"), 0), words)
 
-    def _lengths(self, pipeline: dict[str, Any]) -> Iterator[Finding]:
+    def _lengths(self, pipeline: TomlTable) -> Iterator[Finding]:
         """Yield the texts of messages that can get longer than their destination takes."""
         source = self.facts.sources[f"pipelines/{pipeline['name']}.toml"]
         declared = self.facts.declared.get(pipeline["name"]) or [{"fields": []}]

@@ -13,6 +13,7 @@ from ...language.expressions import Node, Scope, dotted, refs
 from ...language.templates import Template, as_text
 from ...model.declarations import Field
 from ...system.errors import ProjectError
+from ...system.typed import Values
 
 MAX_CASES = 1_000
 _MOST_ESCAPED = 12  # a character beyond 16 bits in a URL: %F0%9F%98%80
@@ -47,7 +48,7 @@ class Columns:
         self._wanted = wanted
         self._found: dict[tuple[str, Measure], dict[str, int]] = {}
 
-    def rows(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def rows(self, kind: str) -> Iterator[tuple[str, Values]]:
         """Yield place and values of every row; none of a file that cannot be read."""
         try:
             yield from self._files[kind].rows()

@@ -14,6 +14,7 @@ from ...language.expressions import COMPARISONS, Node, evaluator, kleene, moment
 from ...model import families
 from ...model.declarations import Field
 from ...model.events import HEAD
+from ...system.typed import TomlTable, Values
 
 MAX_CASES = 3_000  # looked at one by one; where there are more, less is told apart
 
@@ -41,7 +42,7 @@ Domain = Callable[[list[str]], "list[Any] | UnknownValue"]
 Own = Mapping[str, Mapping[str, list[Any] | UnknownValue]]
 
 
-def domain_of(declaration: dict[str, Any] | None, own: Own = MappingProxyType({})) -> Domain:
+def domain_of(declaration: TomlTable | None, own: Own = MappingProxyType({})) -> Domain:
     """Return what the refs may be for events of a compiled declaration; None stands for undeclared events.
 
     `own` is what the pipeline's steps put.
@@ -66,7 +67,7 @@ def domain_of(declaration: dict[str, Any] | None, own: Own = MappingProxyType({}
     return domain
 
 
-def own_of(steps: list[dict[str, Any]]) -> Own:
+def own_of(steps: list[TomlTable]) -> Own:
     """Return what the steps of a pipeline put under roots of their own."""
     found: dict[str, dict[str, list[Any] | UnknownValue]] = {}
     for step in steps:
@@ -160,7 +161,7 @@ def _atom(node: Node) -> tuple[str, bool]:
     return json.dumps([name, left, right]), kind in (">=", "<=", "!=")
 
 
-def _value(node: Node, known: dict[tuple[str, ...], Any], held: dict[str, Any]) -> Any:
+def _value(node: Node, known: dict[tuple[str, ...], Any], held: Values) -> Any:
     kind = node[0]
     if kind == "lit":
         return node[1]
@@ -187,7 +188,7 @@ def _value(node: Node, known: dict[tuple[str, ...], Any], held: dict[str, Any]) 
     return NUMBER if _is_number(left) and _is_number(right) and not is_zero else None
 
 
-def _comparison(node: Node, left: Any, right: Any, held: dict[str, Any]) -> Any:
+def _comparison(node: Node, left: Any, right: Any, held: Values) -> Any:
     kind = node[0]
     if kind in ("<", "<=", ">", ">=") and not (
         (_is_number(left) and _is_number(right)) or (_is_moment(left) and _is_moment(right))

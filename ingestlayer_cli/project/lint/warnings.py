@@ -10,6 +10,7 @@ from ...language.expressions import ROOTS, Node, dotted, equal, evaluator, refs
 from ...language.templates import template_refs
 from ...model import families
 from ...system.errors import near_miss
+from ...system.typed import TomlTable
 from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, Severity, finding
@@ -27,7 +28,7 @@ Columns = Callable[[str], list[str] | None]
 class PipelineChecks:
     """The checks of one pipeline by itself. `columns` returns those of a kind's file; None: not known."""
 
-    def __init__(self, facts: Facts, pipeline: dict[str, Any], columns: Columns) -> None:
+    def __init__(self, facts: Facts, pipeline: TomlTable, columns: Columns) -> None:
         self.pipeline = pipeline
         self.columns = columns
         self.source: SourceFile = facts.sources[f"pipelines/{pipeline['name']}.toml"]
@@ -225,12 +226,12 @@ class PipelineChecks:
         return "can only be null" if is_null else "can never hold"
 
 
-def enriches(step: dict[str, Any] | None) -> str | None:
+def enriches(step: TomlTable | None) -> str | None:
     """Return the kind of entity that a step puts onto $entity."""
     return families.reads(step) or next(iter(families.writes(step)), None)
 
 
-def _is(step: dict[str, Any] | None, kind: str) -> bool:
+def _is(step: TomlTable | None, kind: str) -> bool:
     return step is not None and step.get("use") == kind
 
 
@@ -244,7 +245,7 @@ def _traits(facts: Facts) -> dict[str, set[str]]:
     return found
 
 
-def _bodies(facts: Facts, pipeline: dict[str, Any]) -> list[set[str] | None]:
+def _bodies(facts: Facts, pipeline: TomlTable) -> list[set[str] | None]:
     """Return the names that `$body` has before each step and after the last one; None where they are not known."""
     declared = facts.declared.get(pipeline["name"])
     names = None if declared is None else {row[0] for data in declared for row in data["fields"]}
@@ -255,7 +256,7 @@ def _bodies(facts: Facts, pipeline: dict[str, Any]) -> list[set[str] | None]:
     return found
 
 
-def domains_of(facts: Facts, pipeline: dict[str, Any]) -> list[Domain]:
+def domains_of(facts: Facts, pipeline: TomlTable) -> list[Domain]:
     """Return what refs may be, for each declaration that a pipeline may get."""
     declared = facts.declared.get(pipeline["name"])
     own = own_of(pipeline["steps"]) if None not in pipeline["steps"] else {}
