@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 from ..engine.runtime import Runtime
 from ..store.contract.protocols import Store
 from ..store.contract.reading import About, Selection
-from ..system.errors import IngestlayerError
+from ..system.errors import IngestlayerError, near_miss
 from .entities.kinds import kinds
 from .entities.many import listed
 from .held import held_of
 
 MOST = 10  # entities that a word may mean
 LOOKED = 100  # refusals that are looked at
+NEAR = 1_000  # events, and entities of a kind, among which one is looked for that is called like a word
 
 
 class Meant(NamedTuple):
@@ -55,6 +56,22 @@ def is_known(runtime: Runtime, store: Store, about: About) -> bool:
     """Say whether anything stored is about it."""
     found = next(store.history.select(Selection(about=about), limit=1), None)
     return found is not None or bool(refusals(store, about, 1)) or bool(held_of(runtime.project, store, about))
+
+
+def near(runtime: Runtime, store: Store, word: str) -> str:
+    """Return ` (did you mean "x"?)` for what is called like a word that nothing is; or nothing."""
+    known = {key for kind in kinds(runtime.project, store) for key in _keys(runtime, store, kind)}
+    for item in store.history.select(Selection(), limit=NEAR):
+        texts = (item.event.key, *item.event.payload.values())
+        known |= {text for text in texts if isinstance(text, str)}
+    return near_miss(word, known)
+
+
+def _keys(runtime: Runtime, store: Store, kind: str) -> list[str]:
+    try:
+        return [row["id"] for row in islice(listed(runtime, store, kind), NEAR)]
+    except IngestlayerError:
+        return []  # its file cannot be read
 
 
 def refusals(store: Store, about: About, most: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from ..store.contract.protocols import Store
 from ..store.contract.reading import Selection, Stored
 from ..system.document import Document
 from ..system.errors import UsageError
-from .finding import Meant, meant, refusals
+from .finding import Meant, meant, near, refusals
 from .held import known_to_checks
 from .why import Foretell, refused, remedies, tell
 
@@ -26,7 +26,7 @@ def story_of(runtime: Runtime, store: Store, word: str, foretell: Foretell, most
     checks = known_to_checks(runtime, store, found.about)
     is_known = any(row["held"] or row["rows"] or row["problems"] for row in checks)
     if not (events or refusal or is_known):
-        raise _unknown(found, checks)
+        raise _unknown(found, checks, "" if found.entities else near(runtime, store, word))
     if not events and not is_known and (only := refused(store, word)):
         return only
     if len(events) == 1 and not refusal and not is_known:
@@ -40,8 +40,8 @@ def story_of(runtime: Runtime, store: Store, word: str, foretell: Foretell, most
     return result
 
 
-def _unknown(found: Meant, checks: list[dict[str, Any]]) -> UsageError:
-    words = f"nothing that is stored is called {found.word}: no event, no delivery, no idempotency key, nothing refused"
+def _unknown(found: Meant, checks: list[dict[str, Any]], like: str) -> UsageError:
+    words = f"nothing that is stored is called {found.word}{like}: no event, no delivery, no idempotency key, nothing refused"
     if found.entities:
         words = f"{found.note()}: nothing that is stored is about it"
     if failing := [f"check {row['check']}: {row['error']}" for row in checks if row["error"]]:

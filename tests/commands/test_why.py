@@ -582,7 +582,8 @@ def test_what_cannot_be_answered_is_said(bench: Bench, arguments: tuple[str, ...
 
 def test_a_word_that_is_stored_nowhere(bench: Bench) -> None:
     emit(bench)
-    assert "nothing that is stored is called globex" in refused(bench, "globex")["message"]
+    assert "nothing that is stored is called globex: no event" in refused(bench, "globex")["message"]
+    assert 'is called amce (did you mean "acme"?): no event' in refused(bench, "amce")["message"]
 
 
 def test_the_start_of_several_ids_lists_them(bench: Bench) -> None:
