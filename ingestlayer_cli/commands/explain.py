@@ -25,13 +25,13 @@ Asked = Annotated[
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown; without TOPIC the whole reference.")]
 
 
-def explain(topic: Asked = None, markdown: Markdown = False, json: Json = False) -> int:
+def explain(context: typer.Context, topic: Asked = None, markdown: Markdown = False, json: Json = False) -> int:
     """Explain what may stand in the project's files, and what is printed: every key, step, status, exit code, word.
 
     ingestlayer explain checks.NAME.rearm
     """
     from ..reference import every, named
-    from ..system.console import say_json
+    from ..system.console import note, say_json
     from ..system.errors import UsageError
 
     if markdown and json:
@@ -48,6 +48,8 @@ def explain(topic: Asked = None, markdown: Markdown = False, json: Json = False)
         _overview(topics)
     else:
         _draw(asked, found, topics, bool(exact))
+        if asked in getattr(context.find_root().command, "commands", ()):
+            note(f"of the command: ingestlayer {asked} --help")
     return 0
 
 

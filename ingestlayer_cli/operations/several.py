@@ -41,7 +41,8 @@ def story_of(runtime: Runtime, store: Store, word: str, foretell: Foretell, most
 
 
 def _unknown(found: Meant, checks: list[dict[str, Any]], like: str) -> UsageError:
-    words = f"nothing that is stored is called {found.word}{like}: no event, no delivery, no idempotency key, nothing refused"
+    words = f"nothing that is stored is called {found.word}{like}"
+    words += ": no event, no delivery, no idempotency key, nothing refused"
     if found.entities:
         words = f"{found.note()}: nothing that is stored is about it"
     if failing := [f"check {row['check']}: {row['error']}" for row in checks if row["error"]]:

@@ -34,6 +34,11 @@ def test_without_a_topic_there_is_all_that_may_be_asked_for(tmp_path: Path) -> N
     assert "ingestlayer explain TOPIC" in result.err
 
 
+def test_of_a_command_its_help_is_named(tmp_path: Path) -> None:
+    assert ingestlayer("explain", "emit", cwd=tmp_path).err.endswith("of the command: ingestlayer emit --help\n")
+    assert "--help" not in ingestlayer("explain", "dedupe", cwd=tmp_path).err
+
+
 def test_many_of_a_name_are_a_line_each(tmp_path: Path) -> None:
     out = ingestlayer("explain", "key", cwd=tmp_path).out
     assert "steps.throttle.key What is counted together." in [" ".join(line.split()) for line in out.splitlines()]
