@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from ..project.check_table import SECRET
 from ..system.clock import PERIODS
 from ..system.errors import Exit, IngestlayerError
-from ..system.typed import NamedTuple, Protocol, TomlTable, Values
+from ..system.typed import TYPE_CHECKING, NamedTuple, Protocol, TomlTable, Values
+
+if TYPE_CHECKING:
+    from ..model.documents.checks import Unit
 
 EXCERPT = 200  # characters of what went wrong elsewhere
 MORE_TIME = 'give it more: timeout = "5m"'
@@ -43,7 +46,7 @@ class Source(Protocol):
         """What errors call it."""
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> "Unit":
         """What its rows are counted in: `line` or `row`."""
 
     @property

@@ -8,8 +8,11 @@ from ..entities.reading.faults import visible
 from ..project.check_table import SECRET
 from ..system.addresses import without_password
 from ..system.errors import ProjectError
-from ..system.typed import Any
+from ..system.typed import TYPE_CHECKING, Any
 from .base import MORE_TIME, SourceError, SourceRow, excerpt, with_secrets
+
+if TYPE_CHECKING:
+    from ..model.documents.checks import Unit
 
 CHUNK = 1_000  # rows that a database server sends at once
 
@@ -17,7 +20,7 @@ CHUNK = 1_000  # rows that a database server sends at once
 class Sqlite:
     """A query on a SQLite file, opened for reading alone."""
 
-    unit = "row"
+    unit: "Unit" = "row"
 
     def __init__(self, root: str, path: str, query: str, timeout: int) -> None:
         self.name = path
@@ -56,7 +59,7 @@ class Postgres:
     `address` is postgresql://…, or names a secret that is one.
     """
 
-    unit = "row"
+    unit: "Unit" = "row"
     name = "PostgreSQL"
 
     def __init__(self, address: str, query: str, timeout: int) -> None:

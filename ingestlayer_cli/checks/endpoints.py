@@ -6,9 +6,12 @@ from urllib.parse import urljoin, urlsplit
 from ..entities.reading.json_rows import Decoder
 from ..project.check_table import SECRET
 from ..system.deadline import Deadline
-from ..system.typed import Any, TomlTable
+from ..system.typed import TYPE_CHECKING, Any, TomlTable
 from .base import MORE_TIME, SourceError, SourceRow, excerpt, with_secrets
 from .text import objects_in, row_of
+
+if TYPE_CHECKING:
+    from ..model.documents.checks import Unit
 
 MAX_PAGES = 10_000
 MAX_PAGE = 256 << 20  # bytes
@@ -17,7 +20,7 @@ MAX_PAGE = 256 << 20  # bytes
 class Http:
     """JSON over HTTPS; `next` names the field with the address of the next page, `rows` the one with the rows."""
 
-    unit = "row"
+    unit: "Unit" = "row"
     columns: list[str] | None = None
 
     def __init__(self, url: str, data: TomlTable) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from itertools import groupby
 
 from ..engine.spool import path_of_check
-from ..engine.tally import no_runs
 from ..model.events import Event, encode
 from ..store.contract.accepting import AwayError
 from ..store.opening import is_file, open_spool
@@ -18,21 +17,22 @@ from ..system.typed import TYPE_CHECKING, TomlTable
 from .base import SourceError
 from .judging import Judge, Judged
 from .levels import Levels
+from .report import failed_document
 from .sources import source_of
 
 if TYPE_CHECKING:
     from ..engine.runtime import Runtime
+    from ..model.documents.checks import FailedCheckDocument
 
 
-def kept_document(runtime: "Runtime", data: TomlTable, error: AwayError) -> Document:
+def kept_document(runtime: "Runtime", data: TomlTable, error: AwayError) -> "Document[FailedCheckDocument]":
     """Keep what is at a level; return the document of a run that could do no more, because of this error."""
     number = _keep(runtime, data)
     rows = count_of(number, "row at a level is", "rows at a level are")
     error.exit_code = Exit.WAITING
     error.hint = f"{rows} kept on this machine; the next run that reaches the store judges them first; {error.hint}"
-    result = Document(check=data["name"], **error.document(), kept=number, stale=None)
-    result.update(runs=no_runs(), unfinished=0, retry_at=None)
-    result.exit_codes = [error.exit_code]
+    result = failed_document(data["name"], error)
+    result.told["kept"] = number
     return result
 
 

@@ -4,15 +4,24 @@ from collections.abc import Container, Iterator, Sequence
 
 from ..engine import tally
 from ..engine.pipeline import Run
-from ..store.contract.sending import COUNTED
 from ..system.clock import format_time
 from ..system.document import Document
-from ..system.errors import RejectedError
-from ..system.typed import Any, NamedTuple
+from ..system.errors import IngestlayerError, RejectedError
+from ..system.typed import TYPE_CHECKING, Any, Literal, NamedTuple, TomlTable, Values, cast
 from .base import Source
 from .judging import Judge, Judged
 from .levels import Reached
 from .packed import Packed
+
+if TYPE_CHECKING:
+    from ..model.documents.checks import (
+        BadRowDocument,
+        CheckDocument,
+        CheckedDocument,
+        FailedCheckDocument,
+        RefusedRowDocument,
+        RowState,
+    )
 
 
 class Settled(NamedTuple):
@@ -23,7 +32,7 @@ class Settled(NamedTuple):
 
     row: Judged
     crossed: Reached
-    state: str
+    state: 'RowState | Literal["duplicate"]'
     event: str | None = None
     runs: Sequence[Run] = ()
     error: RejectedError | None = None
@@ -32,8 +41,8 @@ class Settled(NamedTuple):
 class Report:
     """Gathers what is told. Only what is committed is told."""
 
-    def __init__(self, data: dict[str, Any], judge: Judge, is_logged: bool) -> None:
-        self._decisions: list[dict[str, Any]] = []  # where there is a log of them
+    def __init__(self, data: TomlTable, judge: Judge, is_logged: bool) -> None:
+        self._decisions: list[Values] = []  # where there is a log of them
         self.waiting: Container[str] = ()  # the events that wait for a run that failed
         self._name: str = data["name"]
         self._emit: str = data["emit"]
@@ -43,7 +52,7 @@ class Report:
         self._known = 0  # rows that were known as they were read, and for the log key, value, level and since when
         self._known_rows = Packed()
         self._known_at: int | None = None  # before which decision they are told, once the source was read
-        self._states: dict[str, str] = {}  # what became of the others that are at a level, by key
+        self._states: dict[str, RowState] = {}  # what became of the others that are at a level, by key
 
     def know(self, row: Judged, crossed: Reached) -> None:
         """Note a row that is at a level, is known, and changes nothing."""
@@ -51,7 +60,7 @@ class Report:
         if self._is_logged:
             self._known_rows.add((row.key, row.value, crossed.before.level, crossed.before.since))
 
-    def begun(self, source: Source, period: str | None) -> Document:
+    def begun(self, source: Source, period: str | None) -> "Document[CheckedDocument]":
         """Return the document of a source that was read."""
         judge = self._judge
         problems = [{source.unit: number, "key": key, "problem": words} for number, key, words in judge.problems]
@@ -59,32 +68,33 @@ class Report:
             self.decide("problem", **row)
         self._known_at = len(self._decisions)
         found = filter(None, (judge.proposal, judge.odd_keys(source.unit)))
-        told = [*source.notes, *(f"{source.name}: {words}" for words in found)]
-        notes = {"notes": told} if told else {}
-        return Document(
-            check=self._name,
-            period=period,
-            unit=source.unit,
-            rows=judge.total,
-            left_out=judge.left_out,
-            crossed=[],
-            cleared=[],
-            known=self._known,
-            emitted=0,
-            rejected=0,
-            rejects=[],
-            runs=tally.no_runs(),
-            unfinished=0,
-            retry_at=None,
-            deliveries=dict.fromkeys(COUNTED, 0),
-            problems=problems,
-            problem_count=judge.problem_count,
-            problems_known_since=None,
-            highest=[],
-            **notes,
-        )
+        notes = [*source.notes, *(f"{source.name}: {words}" for words in found)]
+        told: CheckedDocument = {
+            "check": self._name,
+            "period": period,
+            "unit": source.unit,
+            "rows": judge.total,
+            "left_out": judge.left_out,
+            "crossed": [],
+            "cleared": [],
+            "known": self._known,
+            "emitted": 0,
+            "rejected": 0,
+            "rejects": [],
+            "runs": tally.no_runs(),
+            "unfinished": 0,
+            "retry_at": None,
+            "deliveries": tally.no_deliveries(),
+            "problems": cast("list[BadRowDocument]", problems),
+            "problem_count": judge.problem_count,
+            "problems_known_since": None,
+            "highest": [],
+        }
+        if notes:
+            told["notes"] = notes
+        return Document(told)
 
-    def add(self, result: Document, settled: Settled) -> None:
+    def add(self, result: "Document[CheckedDocument]", settled: Settled) -> None:
         """Tell of one row."""
         row, crossed, state, event, runs, error = settled
         self._states[row.key] = "known" if state == "duplicate" else state
@@ -97,32 +107,55 @@ class Report:
             # The store knows the event, though not what was held: it was told.
             self._decide("duplicate", row, level=crossed.level, event=event)
         elif crossed.fallen is not None and state != "refused":
-            self._clear(result, row, crossed, event)
+            self._clear(result.told, row, crossed, event)
         elif state != "refused":
+            self._cross(result.told, row, crossed, event)
             told = {"level": crossed.level, "previous": crossed.before.level, "event": event}
-            result["crossed"].append({"key": row.key, "value": row.value, **told, "why": self._judge.words(row)})
             self._decide("taken" if state == "taken" else "crossed", row, **told)
-        result["known"] += state in ("known", "duplicate")
-        result["emitted"] += state == "emitted"
+        result.told["known"] += state in ("known", "duplicate")
+        result.told["emitted"] += state == "emitted"
         if error is not None:
             self._refused(result, settled, error)
         tally.count(result, runs)
 
-    def _clear(self, result: Document, row: Judged, crossed: Reached, event: str | None) -> None:
+    def _cross(self, result: "CheckedDocument", row: Judged, crossed: Reached, event: str | None) -> None:
+        """Tell that a level is newly reached."""
+        result["crossed"].append(
+            {
+                "key": row.key,
+                "value": row.value,
+                "level": cast("float", crossed.level),
+                "previous": crossed.before.level,
+                "event": event,
+                "why": self._judge.words(row),
+            }
+        )
+
+    def _clear(self, result: "CheckedDocument", row: Judged, crossed: Reached, event: str | None) -> None:
         """Tell that a level is held no more."""
         self._states[row.key] = "cleared"
-        told = {"level": crossed.still, "previous": crossed.fallen and crossed.fallen.level, "event": event}
-        result["cleared"].append({"key": row.key, "value": row.value, **told, "why": self._judge.words(row)})
-        self._decide("cleared", row, **told)
+        level, previous = crossed.still, cast("float", crossed.fallen and crossed.fallen.level)
+        result["cleared"].append(
+            {
+                "key": row.key,
+                "value": row.value,
+                "level": level,
+                "previous": previous,
+                "event": event,
+                "why": self._judge.words(row),
+            }
+        )
+        self._decide("cleared", row, level=level, previous=previous, event=event)
 
-    def _refused(self, result: Document, settled: Settled, error: RejectedError) -> None:
+    def _refused(self, result: "Document[CheckedDocument]", settled: Settled, error: RejectedError) -> None:
         row, type_ = settled.row, self._emit if settled.crossed.fallen is None else self._cleared
-        result["rejected"] += 1
+        told = result.told
+        told["rejected"] += 1
         if error.exit_code not in result.exit_codes:
             result.exit_codes.append(error.exit_code)
-        if len(result["rejects"]) < 100:
-            words = self.refusal(row, type_, error)
-            result["rejects"].append({result.unit: row.number, "kind": error.kind, "message": words})
+        if len(told["rejects"]) < 100:
+            reject = {told["unit"]: row.number, "kind": error.kind, "message": self.refusal(row, type_, error)}
+            told["rejects"].append(cast("RefusedRowDocument", reject))
         self._states[row.key] = "refused"
         self._decide("refused", row, why=_why(error))
 
@@ -130,18 +163,26 @@ class Report:
         """Say why the event of a row is refused."""
         return f"{row.key}: {type_} is refused: {_why(error)}"
 
-    def finished(self, result: Document) -> Document:
+    def finished(self, result: "Document[CheckedDocument]") -> "Document[CheckedDocument]":
         """Close the document of a source that was read."""
-        result["crossed"].sort(key=lambda row: -row["value"])
+        told = result.told
+        told["crossed"].sort(key=lambda row: -row["value"])
         for row in self._judge.highest:
-            known = "below" if row.level is None else "known"
-            told = {"key": row.key, "value": row.value, "level": row.level, "state": self._states.get(row.key, known)}
-            result["highest"].append({**told, "why": self._judge.words(row)})
+            state = self._states.get(row.key, "below" if row.level is None else "known")
+            told["highest"].append(
+                {
+                    "key": row.key,
+                    "value": row.value,
+                    "level": row.level,
+                    "state": state,
+                    "why": self._judge.words(row),
+                }
+            )
         counts = {name: result[name] for name in ("rows", "left_out", "emitted", "known", "rejected")}
-        self.decide("checked", **counts, problems=result["problem_count"])
+        self.decide("checked", **counts, problems=told["problem_count"])
         return result
 
-    def decisions(self) -> Iterator[dict[str, Any]]:
+    def decisions(self) -> Iterator[Values]:
         """Yield what was decided: hundreds of thousands may be known, of which each is made as it is written."""
         at = self._known_at
         yield from self._decisions[:at]
@@ -157,15 +198,15 @@ class Report:
     def _decide(self, decision: str, row: Judged, **details: Any) -> None:
         self.decide(decision, **_of(row), **details)
 
-    def _line(self, decision: str, details: dict[str, Any]) -> dict[str, Any]:
+    def _line(self, decision: str, details: Values) -> Values:
         return {"check": self._name, "decision": decision, **details}
 
 
-def _of(row: Judged) -> dict[str, Any]:
+def _of(row: Judged) -> Values:
     return {"key": row.key, "value": row.value}
 
 
-def _known(level: float | None, since: int | None) -> dict[str, Any]:
+def _known(level: float | None, since: int | None) -> Values:
     return {"level": level, "since": None if since is None else format_time(since)}
 
 
@@ -173,7 +214,22 @@ def _why(error: RejectedError) -> str:
     return "; ".join(f"{path} {problem}".strip() for path, problem in error.details) or error.message
 
 
-def unwell(result: Document) -> str | None:
+def failed_document(name: str, error: IngestlayerError) -> "Document[FailedCheckDocument]":
+    """Return the document of a check whose source, or whose store, failed."""
+    told: FailedCheckDocument = {
+        "check": name,
+        "error": error.document()["error"],
+        "stale": None,
+        "runs": tally.no_runs(),
+        "unfinished": 0,
+        "retry_at": None,
+    }
+    result = Document(told)
+    result.exit_codes = [error.exit_code]
+    return result
+
+
+def unwell(result: "CheckDocument") -> str | None:
     """Return what failed of a run that has no error of its own."""
     if result["unfinished"]:
         return "a run of a pipeline failed"
@@ -181,7 +237,7 @@ def unwell(result: Document) -> str | None:
     return f"{refused:,} of its events {'was' if refused == 1 else 'were'} refused" if refused else None
 
 
-def counted(result: Document) -> dict[str, int]:
+def counted(result: "CheckDocument") -> dict[str, int]:
     """Return how much was judged, and how much of it crossed a level; nothing where the source failed."""
     if "rows" not in result:
         return {}

@@ -20,20 +20,22 @@ from ..store.contract.accepting import AwayError, First, Queued
 from ..system.clock import DAY, format_time
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError, count_of, gravest
-from ..system.typed import TYPE_CHECKING, Any, NamedTuple
+from ..system.typed import TYPE_CHECKING, NamedTuple, TomlTable, Values, cast
 from .base import Source, SourceError
 from .judging import Judge, Judged
 from .levels import Levels, Reached
-from .report import Report, Settled, counted, unwell
+from .report import Report, Settled, counted, failed_document, unwell
 from .sources import check_age, source_of
 
 if TYPE_CHECKING:
+    from ..model.documents.checks import CheckDocument, CheckedDocument, FailedCheckDocument, StaleDocument
+    from ..model.documents.events import SettledDocument
     from ..store.contract.protocols import Store
     from ..store.contract.roles.transaction import Transaction
     from ..store.contract.unfinished import UnfinishedRun
     from .stale import FailingSource, Stale
 
-Decided = Callable[[Iterable[dict[str, Any]]], None]
+Decided = Callable[[Iterable[Values]], None]
 
 
 class CheckOptions(NamedTuple):
@@ -57,7 +59,7 @@ class CheckOptions(NamedTuple):
         return self.dry_run or self.baseline or self.only is not None
 
 
-def check(runtime: Runtime, data: dict[str, Any], options: CheckOptions | None = None) -> Document:
+def check(runtime: Runtime, data: TomlTable, options: CheckOptions | None = None) -> "Document[CheckDocument]":
     """Run one compiled check.
 
     Where its source fails, or is empty where it was not, the result has `error` and nothing of it is believed.
@@ -73,22 +75,22 @@ def check(runtime: Runtime, data: dict[str, Any], options: CheckOptions | None =
         return kept_document(runtime, data, error)
 
 
-def _checked(runtime: Runtime, data: dict[str, Any], options: CheckOptions) -> Document:
+def _checked(runtime: Runtime, data: TomlTable, options: CheckOptions) -> "Document[CheckDocument]":
     run = _Check(runtime, data, options)
     if run.options.dry_run or run.options.only is not None:
         return run.run()
     with Record(runtime, CHECKS, run.name, runtime.heart(data["heartbeat"])) as record:
         result = run.run()
         code = gravest(result.exit_codes)
-        failed = result.get("error") or result.get("trouble")
+        failed = result.told.get("error") or result.told.get("trouble")
         # What was judged and waits to be sent is no trouble of the check's.
         is_good = failed is None and code in (Exit.OK, Exit.WAITING, Exit.DEAD)
-        record.ends(code, is_good, failed["message"] if failed else unwell(result), **counted(result))
+        record.ends(code, is_good, failed["message"] if failed else unwell(result.told), **counted(result.told))
     return result
 
 
 class _Check:
-    def __init__(self, runtime: Runtime, data: dict[str, Any], options: CheckOptions, at: int | None = None) -> None:
+    def __init__(self, runtime: Runtime, data: TomlTable, options: CheckOptions, at: int | None = None) -> None:
         """`at`: when its rows were read, unless that is to be now."""
         self.runtime = runtime
         self.data = data
@@ -103,7 +105,7 @@ class _Check:
         self.queued: list[Queued] = []  # of these
         self.admitted: dict[str, tuple[Raw, Event, str]] = {}  # the events that are foreseen, by the key of their row
 
-    def run(self) -> Document:
+    def run(self) -> "Document[CheckDocument]":
         if not self.options.is_partial:
             from .kept import hand_over
 
@@ -112,7 +114,7 @@ class _Check:
             source = source_of(self.runtime.project.root, self.data)
             candidates = self._read(source)
         except (SourceError, ProjectError) as error:
-            result = self._failed(error)
+            result: Document[CheckDocument] = self._failed(error)
         else:
             result = self._judged(source, candidates)
         if self.options.decided is not None and not self.options.dry_run:
@@ -156,13 +158,13 @@ class _Check:
 
     # What was read ------------------------------------------------------------------------------------
 
-    def _judged(self, source: Source, candidates: list[Judged]) -> Document:
+    def _judged(self, source: Source, candidates: list[Judged]) -> "Document[CheckedDocument]":
         result = self.report.begun(source, self.levels.period)
         # What can be judged is told, however little that is; the source is no healthy one.
         whole = self.options.only is None
         weakness = self.judge.weakness(source, self.data["min_judged"]) if whole else None
         if weakness is not None:
-            result.update(weakness.document(), stale=None)
+            result.told["error"], result.told["stale"] = weakness.document()["error"], None
             result.exit_codes.append(weakness.exit_code)
             self.report.decide("failed", why=weakness.message)
         if self.options.dry_run:
@@ -190,11 +192,11 @@ class _Check:
         for settled in (*self.earlier, *done):
             self.report.add(result, settled)
         if known_since is not None:
-            result["problems_known_since"] = format_time(known_since)
+            result.told["problems_known_since"] = format_time(known_since)
         self._deliver(result, Queued.joined((queued, again)))
         return self.report.finished(result)
 
-    def _run_again(self, result: Document) -> Queued:
+    def _run_again(self, result: "Document[CheckDocument]") -> Queued:
         """Run again what failed of the events of this check, where that is due; return what it queued.
 
         And what was queued of rows that were kept.
@@ -209,15 +211,15 @@ class _Check:
         self._note_waiting(result, self.runtime.store)
         return Queued.joined(queued)
 
-    def _note_waiting(self, result: Document, store: "Store | None") -> None:
+    def _note_waiting(self, result: "Document[CheckDocument]", store: "Store | None") -> None:
         """Tell how many events of this check wait for a run that failed: they are known, and nobody was told."""
         waiting = self._waiting(store)
         if not waiting:
             return
         self.report.waiting = {run.event.id for run in waiting}
         times = [run.retry_at for run in waiting if run.retry_at is not None]
-        result["unfinished"] = len(self.report.waiting)
-        result["retry_at"] = format_time(min(times)) if times else None
+        result.told["unfinished"] = len(self.report.waiting)
+        result.told["retry_at"] = format_time(min(times)) if times else None
         result.exit_codes += [Exit.CONFIG] if Exit.CONFIG not in result.exit_codes else []
 
     def _waiting(self, store: "Store | None") -> "list[UnfinishedRun]":
@@ -291,7 +293,7 @@ class _Check:
     def _keep_health(self, transaction: "Transaction", is_healthy: bool) -> int | None:
         """Remember how the source is; return since when its bad rows are known. After a day they are news again."""
         kept = transaction.state(self.levels.scope, "")
-        health: dict[str, Any] = {"rows": self.judge.total, "at": self.now}
+        health: Values = {"rows": self.judge.total, "at": self.now}
         if not is_healthy and kept is not None:
             health = kept.value
         known_since = None
@@ -305,7 +307,7 @@ class _Check:
         transaction.remember(Kept(self.levels.scope, "", health, self.now), "")
         return known_since
 
-    def _deliver(self, result: Document, queued: Queued) -> None:
+    def _deliver(self, result: "Document[SettledDocument]", queued: Queued) -> None:
         tally.settle(self.runtime, result, queued, self.options.deliver, self.options.wait)
         if self.options.deliver and queued and "trouble" not in result:
             result.hints += [hint for state in self.runtime.store.outbox.states(queued) if (hint := state["hint"])]
@@ -313,19 +315,16 @@ class _Check:
 
     # A source that fails ------------------------------------------------------------------------------
 
-    def _failed(self, error: IngestlayerError) -> Document:
+    def _failed(self, error: IngestlayerError) -> "Document[FailedCheckDocument]":
         """Remember since when the source fails, and emit `check.stale` once when that is too long."""
-        result = Document(
-            check=self.name, **error.document(), stale=None, runs=tally.no_runs(), unfinished=0, retry_at=None
-        )
-        result.exit_codes = [error.exit_code]
+        result = failed_document(self.name, error)
         self.report.decide("failed", why=error.message)
         if self.options.dry_run or self.options.only is not None:
             return result
         stale, queued = transact(self.runtime, Foreseen(), self._failing(error).keep)
         self._note_stale(result, stale)
         if own := Queued.joined((queued, self._run_again(result))):
-            self._deliver(result, own)
+            self._deliver(cast("Document[SettledDocument]", result), own)
             del result["deliveries"]
         return result
 
@@ -334,12 +333,13 @@ class _Check:
 
         return FailingSource(self.runtime, self.data, self.levels.scope, self.source, self.now, error)
 
-    def _note_stale(self, result: Document, stale: "Stale | RejectedError | None") -> None:
+    def _note_stale(self, result: "Document[CheckDocument]", stale: "Stale | RejectedError | None") -> None:
         if isinstance(stale, RejectedError):
             result.exit_codes.append(Exit.REJECTED)
             result.hints.append(stale.message)
         elif stale is not None:
-            result["stale"] = {"since": format_time(stale.since), "event": stale.event}
-            self.report.decide("stale", **result["stale"])
+            told: StaleDocument = {"since": format_time(stale.since), "event": stale.event}
+            result.told["stale"] = told
+            self.report.decide("stale", **told)
             if stale.runs is not None:
                 tally.count(result, stale.runs)

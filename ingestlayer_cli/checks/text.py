@@ -6,8 +6,11 @@ from io import BytesIO
 from ..entities.reading.faults import EmptyFileError, WholeFileError
 from ..entities.reading.stream import Stream
 from ..entities.table import reader_of
-from ..system.typed import Any, BinaryIO, TomlTable
+from ..system.typed import TYPE_CHECKING, Any, BinaryIO, TomlTable
 from .base import SourceError, SourceRow
+
+if TYPE_CHECKING:
+    from ..model.documents.checks import Unit
 
 _STARTS = {b"{": "ndjson", b"[": "json"}
 _NO_LIST = "it holds a list of objects"
@@ -24,7 +27,7 @@ class Text:
         self._format = format
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> "Unit":
         return "row" if self.form == "json" else "line"
 
     def rows_in(self, file: BinaryIO, is_young: bool = False) -> Iterator[SourceRow]:

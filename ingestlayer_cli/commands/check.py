@@ -1,5 +1,6 @@
 """`check`: compare usage with limits, and emit what newly reached a level. Made for cron, which starts it often."""
 
+from ..checks.report import failed_document
 from ..checks.run import CheckOptions, check
 from ..engine.runtime import Runtime
 from ..engine.tally import send_due
@@ -7,10 +8,13 @@ from ..project import Project, load
 from ..system.console import Progress, note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, StoreError, UsageError, count_of, gravest, near_miss
-from ..system.typed import Any, TomlTable
+from ..system.typed import TYPE_CHECKING, TomlTable
 from . import Settings, note_unheard
 from .arguments import OUTPUT, Arguments, Option, parse, wait_of
 from .show import drawing, note_trouble, note_unsent
+
+if TYPE_CHECKING:
+    from ..model.documents.checks import CheckDocument, CheckedDocument, RowState, ShownRowDocument
 
 CHECK = [
     Option("--dry-run", "", "Show what would be emitted; write nothing, send nothing."),
@@ -33,7 +37,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
     chosen = _chosen(project, arguments.type)
     as_json, quiet = arguments.on("--json"), arguments.on("--quiet")
     progress = Progress("row", quiet or as_json)
-    results: list[Document] = []
+    results: list[Document[CheckDocument]] = []
     earlier = Document()
     with Runtime(project, show=drawing(as_json or quiet)) as runtime:
         options = _options(arguments, runtime, progress)
@@ -44,8 +48,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
             except StoreError as error:
                 if not results:
                     raise
-                result = Document(check=data["name"], **error.document(), stale=None)
-                result.exit_codes = [error.exit_code]
+                result = failed_document(data["name"], error)
             progress.end()
             results.append(result)
             if not as_json:
@@ -58,7 +61,7 @@ def run(settings: Settings, args: list[str]) -> Exit:
 
             earlier.hints += tell_and_send(runtime, options.wait if options.deliver else None)
         if quiet and not as_json and not is_away:
-            note_unsent(runtime, sum(result.get("deliveries", {}).get("shown", 0) for result in results))
+            note_unsent(runtime, sum(_drawn(result.told) for result in results))
         unheard = runtime.heart_faults()
     if as_json:
         say_json({"checks": results})
@@ -67,6 +70,10 @@ def run(settings: Settings, args: list[str]) -> Exit:
     if not (as_json or quiet):
         note_unheard(unheard)
     return gravest(code for result in (*results, earlier) for code in result.exit_codes)
+
+
+def _drawn(result: "CheckDocument") -> int:
+    return result["deliveries"].get("shown", 0) if "deliveries" in result else 0
 
 
 def _parsed(args: list[str]) -> Arguments:
@@ -112,14 +119,15 @@ def _options(arguments: Arguments, runtime: Runtime, progress: Progress) -> Chec
 # What is shown --------------------------------------------------------------------------------------------
 
 
-def say_result(data: TomlTable, result: Document, options: CheckOptions, quiet: bool) -> None:
+def say_result(data: TomlTable, document: "Document[CheckDocument]", options: CheckOptions, quiet: bool) -> None:
     """Show a table on stdout, and trouble, which is all that `-q` shows and cron mails, on stderr."""
+    result = document.told
     if "error" in result:
         note(f"error: {result['check']}: {result['error']['message']}", "red")
         if result["error"]["hint"]:
             note(f"hint: {result['error']['hint']}", "yellow")
-        if result["stale"] is not None:
-            note(f"{result['check']} says nothing since {result['stale']['since']}: check.stale is emitted", "yellow")
+        if (stale := result["stale"]) is not None:
+            note(f"{result['check']} says nothing since {stale['since']}: check.stale is emitted", "yellow")
     if "rows" in result:
         for words in result.get("notes", ()) if not quiet else ():
             note(f"note: {words}", "yellow")
@@ -130,18 +138,18 @@ def say_result(data: TomlTable, result: Document, options: CheckOptions, quiet: 
         words = "a message waits" if waiting == 1 else count_of(waiting, "message waits", "messages wait")
         when = f"at {result['retry_at']}" if result["retry_at"] else "once its pipeline has changed"
         note(f"error: {result['check']}: {words} for a run that failed; it is run again {when}", "red")
-    note_trouble(result)
+    note_trouble(document)
 
 
-def _say_problems(result: Document, options: CheckOptions, quiet: bool) -> None:
+def _say_problems(result: "CheckedDocument", options: CheckOptions, quiet: bool) -> None:
     name, unit = result["check"], result["unit"]
     # A row that stays bad is one mail a day, not one each time.
     is_known = quiet and result["problems_known_since"] is not None
     problems, count = ([], 0) if is_known else (result["problems"], result["problem_count"])
-    for row in result["rejects"][:LISTED]:
-        note(f"error: {name}: {unit} {row[unit]}: {row['message']}", "red")
-    for row in problems[:LISTED]:
-        note(f"warning: {name}: {unit} {row[unit]}: {row['problem']}", "yellow")
+    for reject in result["rejects"][:LISTED]:
+        note(f"error: {name}: {unit} {reject[unit]}: {reject['message']}", "red")
+    for bad in problems[:LISTED]:
+        note(f"warning: {name}: {unit} {bad[unit]}: {bad['problem']}", "yellow")
     hidden = max(result["rejected"] - LISTED, 0) + max(count - LISTED, 0)
     if hidden:
         note(f"… and {count_of(hidden, 'more row')}: --json lists them")
@@ -161,7 +169,7 @@ def _say_problems(result: Document, options: CheckOptions, quiet: bool) -> None:
         note(f"warning: {name}: no row has {options.only} in its key", "yellow")
 
 
-def _say_table(data: TomlTable, result: Document, options: CheckOptions) -> None:
+def _say_table(data: TomlTable, result: "CheckedDocument", options: CheckOptions) -> None:
     from shutil import get_terminal_size
 
     width = get_terminal_size().columns
@@ -185,23 +193,34 @@ def _say_table(data: TomlTable, result: Document, options: CheckOptions) -> None
     others = result["rows"] - result["left_out"] - result["problem_count"] - len(shown)
     if others > 0:
         say(f"  … and {others:,} more", "dim")
-    for row in result["cleared"][:LISTED]:
-        before = _number(row["previous"], is_ratio, exact=True)
-        now = "has no row any more" if row["value"] is None else f"fell to {_number(row['value'], is_ratio)}"
-        say(f"  {row['key']} is over {before} no more: it {now}", "green")
+    for fell in result["cleared"][:LISTED]:
+        before = _number(fell["previous"], is_ratio, exact=True)
+        now = "has no row any more" if fell["value"] is None else f"fell to {_number(fell['value'], is_ratio)}"
+        say(f"  {fell['key']} is over {before} no more: it {now}", "green")
     if len(result["cleared"]) > LISTED:
         say(f"  … and {len(result['cleared']) - LISTED:,} more that are over no more", "dim")
     say(_counts(result, options), "bold" if result["crossed"] else "")
 
 
-def _shown(result: Document) -> list[Any]:
+def _shown(result: "CheckedDocument") -> "list[ShownRowDocument]":
     """Return what crossed and what is highest, the highest first."""
-    known = {row["key"]: row for row in result["highest"]}
-    unsaid = "taken" if any(row["state"] == "taken" for row in result["highest"]) else "new"
-    others = [row for row in result["crossed"][: len(known) or 20] if row["key"] not in known]
-    rows = [*known.values(), *({**row, "state": unsaid if row["event"] is None else "emitted"} for row in others)]
     events = {row["key"]: row["event"] for row in result["crossed"]}
-    return sorted(({**row, "event": events.get(row["key"])} for row in rows), key=lambda row: -row["value"])
+    rows: list[ShownRowDocument] = [{**row, "event": events.get(row["key"])} for row in result["highest"]]
+    known = {row["key"] for row in rows}
+    unsaid: RowState = "taken" if any(row["state"] == "taken" for row in rows) else "new"
+    rows += [
+        {
+            "key": row["key"],
+            "value": row["value"],
+            "level": row["level"],
+            "state": unsaid if row["event"] is None else "emitted",
+            "why": row["why"],
+            "event": row["event"],
+        }
+        for row in result["crossed"][: len(known) or 20]
+        if row["key"] not in known
+    ]
+    return sorted(rows, key=lambda row: -row["value"])
 
 
 _STYLES = {
@@ -214,7 +233,7 @@ _STYLES = {
 }
 
 
-def _state(row: Any, is_ratio: bool, width: int) -> str:
+def _state(row: "ShownRowDocument", is_ratio: bool, width: int) -> str:
     level = "" if row["level"] is None else _number(row["level"], is_ratio, exact=True)
     if row["state"] == "emitted":
         return f"emitted at {level}" + (f" {row['event']}" if width >= 110 and row["event"] else "")
@@ -246,7 +265,7 @@ def _bar(part: float) -> str:
     return full * filled + empty * (BAR - filled)
 
 
-def _counts(result: Document, options: CheckOptions) -> str:
+def _counts(result: "CheckedDocument", options: CheckOptions) -> str:
     new = len(result["crossed"])
     unsaid = "a dry run" if options.dry_run else "known from now on" if options.baseline else ""
     words = [

@@ -1,6 +1,6 @@
 """`deliveries`: the outbox, for its operator."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,6 +8,10 @@ from ..system.errors import count_of
 from . import open_beside
 from .options import MOST, Hushed, Json
 from .selection import About
+
+if TYPE_CHECKING:
+    from ..engine.runtime import Runtime
+    from ..model.documents.deliveries import DeliveryDocument, ListedDeliveryDocument
 
 app = typer.Typer(help="The outbox: what was sent, what waits and why.", no_args_is_help=True)
 
@@ -45,10 +49,10 @@ def list_deliveries(
         if digest is not None:
             one = _one(runtime, digest)
             selection = selection._replace(digest=one["carried_by"] or one["id"])
-        found = runtime.store.deliveries.find(selection, limit)
-        count = runtime.store.deliveries.count(selection) if len(found) == limit else len(found)
+        rows = runtime.store.deliveries.find(selection, limit)
+        count = runtime.store.deliveries.count(selection) if len(rows) == limit else len(rows)
         failed = backlog(runtime.store, runtime.project, pipeline).runs if selection.open_only and not json else 0
-        found = [row | _known_by(runtime, row) for row in found]
+        found = [_known(runtime, row) for row in rows]
         wide = width()
         short = runtime.store.deliveries.shortest([row["id"] for row in found]) if wide is not None else None
         now = runtime.clock.now()
@@ -68,13 +72,13 @@ def list_deliveries(
     return 0
 
 
-def _known_by(runtime: Any, row: dict[str, Any]) -> dict[str, str]:
-    """Return what people know a delivery by: the type of its event, whom that is about, and what it says first."""
+def _known(runtime: "Runtime", row: "DeliveryDocument") -> "ListedDeliveryDocument":
+    """Return a delivery with what people know it by: its event's type, whom that is about, and what it says first."""
     from ..operations.about import title, who
 
     (event,) = runtime.store.history.events([row["event"]])
     said = title(row["destination"], runtime.store.deliveries.whole(row["id"])["body"])
-    return {"type": event.type, "who": who(runtime.project, event.payload, event.key), "title": said}
+    return {**row, "type": event.type, "who": who(runtime.project, event.payload, event.key), "title": said}
 
 
 @app.command()
@@ -213,11 +217,11 @@ def _given_up(runtime: Any, words: list[str]) -> list[str]:
     return ids
 
 
-def _one(runtime: Any, prefix: str) -> dict[str, Any]:
+def _one(runtime: "Runtime", prefix: str) -> "DeliveryDocument":
     """Return the one delivery whose id starts so."""
     from ..system.errors import UsageError
 
-    found: list[dict[str, Any]] = runtime.store.deliveries.starting(prefix)
+    found = runtime.store.deliveries.starting(prefix)
     if len(found) != 1:
         words = f"{prefix} is the start of several deliveries" if found else f"there is no delivery {prefix}"
         raise UsageError(words, "`ingestlayer deliveries list` shows those that wait")

@@ -1,6 +1,6 @@
 """`pipelines`: what there is, what it did, and stopping one for a while."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -8,6 +8,18 @@ from .options import Json
 from .pipeline_name import Name, check_name
 from .pipelines_pause import pause, resume
 from .pipelines_versions import diff, print_version, restore
+
+if TYPE_CHECKING:
+    from ..model.documents.events import RunCounts
+    from ..model.documents.pipelines import (
+        EditDocument,
+        PipelineDocument,
+        PipelinesDocument,
+        VersionDocument,
+        WholePipelineDocument,
+    )
+    from ..store.contract.reading import UsedVersion
+    from ..system.typed import TomlTable
 
 app = typer.Typer(
     help="The pipelines: what they are and did; compare and restore versions; pause and resume.", no_args_is_help=True
@@ -23,7 +35,9 @@ def list_pipelines(json: Json = False) -> int:
 
     rows = _rows(None)
     if json:
-        say_json({"pipelines": [{name: row[name] for name in row if name not in _WHOLE} for row in rows]})
+        told = [{name: value for name, value in row.items() if name not in _WHOLE} for row in rows]
+        document: PipelinesDocument = {"pipelines": cast("list[PipelineDocument]", told)}
+        say_json(document)
         return 0
     from ..render.pipelines import listed
 
@@ -64,7 +78,7 @@ app.command()(restore)
 _WHOLE = ("description", "file", "versions", "steps", "destinations", "tests")
 
 
-def _rows(only: str | None) -> list[dict[str, Any]]:
+def _rows(only: str | None) -> "list[WholePipelineDocument]":
     from ..engine.runtime import Runtime
     from ..engine.tally import no_runs
     from ..operations.versions import EDITED
@@ -92,12 +106,15 @@ def _rows(only: str | None) -> list[dict[str, Any]]:
         for data in sorted(project.pipelines + project.broken, key=lambda data: str(data["name"]))
         if only in (None, data["name"])
     ]
-    if edits := [{"version": it["version"], "kept": it["at"]} for it in edited.values() if it["pipeline"] == only]:
+    edits: list[EditDocument] = [
+        {"version": it["version"], "kept": it["at"]} for it in edited.values() if it["pipeline"] == only
+    ]
+    if edits:
         rows[0]["edits"] = sorted(edits, key=lambda it: it["kept"], reverse=True)
     return rows
 
 
-def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) -> dict[str, Any]:
+def _row(data: "TomlTable", versions: "list[UsedVersion]", days: "list[RunCounts]") -> "WholePipelineDocument":
     """Return what there is to say of a pipeline, its texts as the file has them."""
     import json
     import tomllib
@@ -107,16 +124,22 @@ def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) 
     is_broken = "problems" in data
     text = "" if is_broken else data["text"]
     written = json.loads(json.dumps(tomllib.loads(text), default=str))  # TOML has dates, JSON has not
-    known = [
+    known: list[VersionDocument] = [
         {"version": v.version, "first_used": format_time(v.first_used), "current": v.version == data["version"]}
         for v in versions
     ]
-    return {
-        **{name: data[name] for name in ("name", "status", "paused", "match", "version") if name in data},
-        **({"status": "broken"} if is_broken else {}),
+    told: WholePipelineDocument = {
+        "name": data["name"],
+        "status": "broken" if is_broken else data["status"],
+        "match": data["match"],
+        "version": data["version"],
         "since": next((version["first_used"] for version in known if version["current"]), None),
         "last_24h": days[-1],
-        "last_7d": {outcome: sum(day[outcome] for day in days) for outcome in days[-1]},
+        "last_7d": {
+            "queued": sum(day["queued"] for day in days),
+            "dropped": sum(day["dropped"] for day in days),
+            "failed": sum(day["failed"] for day in days),
+        },
         "days": days,
         "description": written.get("description", ""),
         "file": data.get("file", ""),
@@ -125,6 +148,9 @@ def _row(data: dict[str, Any], versions: list[Any], days: list[dict[str, int]]) 
         "destinations": written.get("destinations", []),
         "tests": len(written.get("tests", [])),
     }
+    if "paused" in data:
+        told["paused"] = data["paused"]
+    return told
 
 
 def _print(drawn: Any) -> None:

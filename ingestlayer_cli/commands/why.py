@@ -1,12 +1,15 @@
 """`why`: why an event, or a delivery, went or did not go where."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import open_beside
 from .options import MOST, Json
 from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
+
+if TYPE_CHECKING:
+    from ..operations.several import Story
 
 
 def why(
@@ -67,9 +70,10 @@ def why(
             raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event, or ingestlayer check")
         foretell = partial(senders, runtime, store)
         if refused:
-            told = stories.refused(store, word, type_)
-            if told is None:
+            refusal = stories.refused(store, word, type_)
+            if refusal is None:
                 raise UsageError("nothing like that was refused", "without --refused it looks among the events, too")
+            told: Story = refusal
         elif word is not None:
             named = stories.find(store, word)
             if named is not None:
@@ -81,7 +85,7 @@ def why(
     if json:
         say_json(told)
     else:
-        for line, style in story(told):
+        for line, style in story(told.told):
             say(line, style)
     return 0
 

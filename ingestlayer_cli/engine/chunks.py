@@ -7,16 +7,16 @@ from ..model.events import Event
 from ..model.gate import Line, Raw
 from ..model.memory import Foreseen
 from ..store.contract.accepting import NOTHING, AwayError, First, LookedUp, Queued
-from ..store.contract.sending import COUNTED
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, RejectedError, StoreError
 from ..system.typed import TYPE_CHECKING, NamedTuple
 from .accepting import accept, as_text, bury_line, foresee, look_ahead, look_up, transact, without_first
 from .pipeline import Run
 from .runtime import Runtime
-from .tally import add_trouble, count, no_runs, nothing_accepted, run_again
+from .tally import add_trouble, count, no_deliveries, no_runs, nothing_accepted, run_again
 
 if TYPE_CHECKING:
+    from ..model.documents.events import BatchDocument
     from ..store.contract.roles.transaction import Transaction
 
 HELD = 1.0  # seconds after which a transaction takes no further line: others wait for it
@@ -31,13 +31,19 @@ class Batch:
         self,
         runtime: Runtime,
         rejected: Callable[[Line, RejectedError], None] | None,
-        progress: Callable[[Document], None] | None,
+        progress: "Callable[[BatchDocument], None] | None",
         are_letters: bool = False,
     ) -> None:
         """`are_letters`: the lines were refused once, see `refusing.letters`; each is taken from there."""
-        self.result = Document(
-            accepted=0, duplicates=0, rejected=0, runs=no_runs(), deliveries=dict.fromkeys(COUNTED, 0), rejects=[]
-        )
+        told: BatchDocument = {
+            "accepted": 0,
+            "duplicates": 0,
+            "rejected": 0,
+            "runs": no_runs(),
+            "deliveries": no_deliveries(),
+            "rejects": [],
+        }
+        self.result = Document(told)
         self.queued: list[Queued] = []
         self._runtime = runtime
         self._rejected = rejected
@@ -57,7 +63,7 @@ class Batch:
                     self._stop(error)
                     return
         except KeyboardInterrupt as stopped:
-            stopped.add_note(f"{self._place}: {self.result['accepted']:,} accepted")
+            stopped.add_note(f"{self._place}: {self.result.told['accepted']:,} accepted")
             raise
 
     def _read(self, chunks: Iterable[list[Line]]) -> Iterator[list[Line]]:
@@ -75,7 +81,7 @@ class Batch:
         else:
             self._accept(admitted)
         if self._progress is not None:
-            self._progress(self.result)
+            self._progress(self.result.told)
 
     def _accept(self, admitted: list[tuple[Line, Admitted]]) -> None:
         try:
@@ -95,12 +101,12 @@ class Batch:
 
         events = [item for _, item in admitted if not isinstance(item, RejectedError)]
         keep(self._runtime, events, error)
-        self._away, result = error, self.result
+        self._away, result = error, self.result.told
         self._last = admitted[-1][0].number
         result["accepted"] += len(events)
         result["kept"] = result.get("kept", 0) + len(events)
-        note_kept(result, error, f"{result['kept']:,} events are accepted and {SAFE}")
-        result.exit_codes += [] if Exit.WAITING in result.exit_codes else [Exit.WAITING]
+        note_kept(self.result, error, f"{result['kept']:,} events are accepted and {SAFE}")
+        self.result.exit_codes += [] if Exit.WAITING in self.result.exit_codes else [Exit.WAITING]
         self._add(_Done([], [(line, it) for line, it in admitted if isinstance(it, RejectedError)], self._last, 0))
 
     @property
@@ -110,7 +116,7 @@ class Batch:
 
     def _add(self, done: "_Done") -> None:
         """Count what is committed."""
-        result = self.result
+        result = self.result.told
         self.queued.append(done.queued)
         firsts = []
         for outcome in done.outcomes:
@@ -119,14 +125,14 @@ class Batch:
                 firsts += [outcome.event.id] if outcome.accepted_at < self._started else []
             else:
                 result["accepted"] += 1
-                count(result, outcome)
+                count(self.result, outcome)
         for line, why in done.refused:
             _reject(result, line, why)
             if self._rejected is not None:
                 self._rejected(line, why)
         if firsts:
             again, queued = run_again(self._runtime, firsts)
-            count(result, (it.run for it in again))
+            count(self.result, (it.run for it in again))
             self.queued.append(queued)
 
     @property
@@ -216,7 +222,7 @@ def accept_line(
         return error
 
 
-def _reject(result: Document, line: Line, error: RejectedError) -> None:
+def _reject(result: "BatchDocument", line: Line, error: RejectedError) -> None:
     result["rejected"] += 1
     if len(result["rejects"]) < 100:
         result["rejects"].append({"line": line.number, "kind": error.kind, "message": error.message})

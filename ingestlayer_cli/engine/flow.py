@@ -17,7 +17,7 @@ from ..store.opening import is_file
 from ..system.clock import HOUR
 from ..system.document import Document
 from ..system.errors import Exit, RejectedError, StoreError, gravest
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING, Any, cast
 from .accepting import (
     accept,
     as_text,
@@ -31,11 +31,26 @@ from .accepting import (
     without_first,
 )
 from .memory import NoMemory
-from .pipeline import Run
+from .pipeline import Message, Run
 from .runtime import Runtime
 from .tally import WAIT, add_trouble, nothing_accepted, run_again, send_due, send_own, settle, unread
 
 if TYPE_CHECKING:
+    from ..model.documents.deliveries import RoundDocument
+    from ..model.documents.events import (
+        BatchDocument,
+        EmitDocument,
+        MessageDocument,
+        PreviewDocument,
+        PreviewedDocument,
+        QueuedDocument,
+        RunCounts,
+        RunDocument,
+        SkippedDocument,
+        StandingDocument,
+        Status,
+        TracedDocument,
+    )
     from ..store.contract.roles.transaction import Transaction
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
     from .attempts import Said
@@ -45,7 +60,7 @@ if TYPE_CHECKING:
 # Accepting ------------------------------------------------------------------------------------------------
 
 
-def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> Document:
+def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> "Document[EmitDocument]":
     """Accept one event, run its pipelines and send its messages; RejectedError when it is refused.
 
     A refused event is kept as a dead letter.
@@ -73,7 +88,7 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
     if isinstance(runs, First):
         again, queued = run_again(runtime, [runs.event.id])
         result = _settled(runtime, runs.event, [(it.number, it.run) for it in again], queued, deliver, wait)
-        result.update(status="duplicate", differs=differing(runs.event, event))
+        result.told["status"], result.told["differs"] = "duplicate", differing(runs.event, event)
     else:
         result = _settled(runtime, event, list(enumerate(runs, start=1)), queued, deliver, wait)
     if deliver:
@@ -89,7 +104,7 @@ def _hand_over(runtime: Runtime) -> None:
         hand_over(runtime)
 
 
-def _kept(runtime: Runtime, event: Event, payload: str, error: AwayError) -> Document:
+def _kept(runtime: Runtime, event: Event, payload: str, error: AwayError) -> "Document[EmitDocument]":
     """Keep an event on this machine; nothing is accepted where that cannot be."""
     from .spool import keep, kept_document
 
@@ -109,9 +124,9 @@ def emit_batch(
     deliver: bool = True,
     wait: int = WAIT,
     rejected: Callable[[Line, RejectedError], None] | None = None,
-    progress: Callable[[Document], None] | None = None,
+    progress: "Callable[[BatchDocument], None] | None" = None,
     are_letters: bool = False,
-) -> Document:
+) -> "Document[BatchDocument]":
     """Accept many events, one transaction a chunk, then send their messages.
 
     `rejected` is called for each refused line, `progress` after each chunk with the counts so far. Where accepting
@@ -149,7 +164,7 @@ def _release(runtime: Runtime, queued: Queued) -> None:
 # Previewing -----------------------------------------------------------------------------------------------
 
 
-def preview(runtime: Runtime, raw: Raw) -> tuple[Document, str | None]:
+def preview(runtime: Runtime, raw: Raw) -> "tuple[Document[PreviewDocument], str | None]":
     """Show what emit would do with an event; writes nothing, sends nothing, needs no token.
 
     The second value is the id of the event that already has its idempotency key.
@@ -163,31 +178,43 @@ def preview(runtime: Runtime, raw: Raw) -> tuple[Document, str | None]:
     return preview_event(runtime, event), first.event.id if first else None
 
 
-def preview_event(runtime: Runtime, event: Event) -> Document:
+def preview_event(runtime: Runtime, event: Event) -> "Document[PreviewDocument]":
     """Show what the pipelines as they are now would do with a (stored) event."""
     memory = runtime.stored if runtime.stored is not None else NoMemory()
     runs = [pipeline.run(event, runtime.outside, memory, with_sets=True) for pipeline in runtime.pipelines(event.type)]
-    result = Document(event=event.document(), runs=[previewed(run) for run in runs])
+    told: PreviewDocument = {"event": event.document(), "runs": [previewed(run) for run in runs]}
+    result = Document(told)
     result.exit_codes = [run.error.exit_code for run in runs if run.error]
     result.hints = [run.error.hint for run in runs if run.error and run.error.hint]
     return result
 
 
-def previewed(run: Run) -> dict[str, Any]:
+def previewed(run: Run) -> "PreviewedDocument":
     """Return a run as the document of a preview has it."""
+    trace = [{**entry, "set": changed} for entry, changed in zip(run.trace, run.sets, strict=True)]
     return {
         "pipeline": run.pipeline,
         "outcome": run.outcome,
         "dropped_by": run.dropped_by,
         "reason": run.reason,
-        "trace": [{**entry, "set": changed} for entry, changed in zip(run.trace, run.sets, strict=True)],
-        "messages": [
-            {"destination": m.destination, "target": m.target, "when": m.when, "body": json.loads(m.body)}
-            | {name: m.directions[name] for name in ("thread", "update") if name in m.directions}
-            for m in run.messages
-        ],
-        "skipped": [*run.skipped],
+        "trace": cast("list[TracedDocument]", trace),
+        "messages": [_message(message) for message in run.messages],
+        "skipped": cast("list[SkippedDocument]", [*run.skipped]),
     }
+
+
+def _message(message: Message) -> "MessageDocument":
+    told: MessageDocument = {
+        "destination": message.destination,
+        "target": message.target,
+        "when": message.when,
+        "body": json.loads(message.body),
+    }
+    if "thread" in message.directions:
+        told["thread"] = message.directions["thread"]
+    if "update" in message.directions:
+        told["update"] = message.directions["update"]
+    return told
 
 
 # Delivering -----------------------------------------------------------------------------------------------
@@ -200,7 +227,7 @@ def deliver(
     limit: int | None = None,
     until: int | None = None,
     ran: "Callable[[Again], None] | None" = None,
-) -> Document:
+) -> "Document[RoundDocument]":
     """Run again what failed, send everything that is due, once, and settle what is unknown.
 
     The result counts what still waits. `until`: when to leave what channels are paced for, by the steady clock; else
@@ -210,21 +237,23 @@ def deliver(
 
     def heard(row: "Claimed | Doubtful", attempt: "Attempt") -> None:
         outcomes[attempt.status] = outcomes.get(attempt.status, 0) + 1
-        if attempt.hint and attempt.hint not in result.hints:
-            result.hints.append(attempt.hint)
+        if attempt.hint and attempt.hint not in hints:
+            hints.append(attempt.hint)
         if said is not None:
             said(row, attempt)
 
     from ..system.processes import vanished
 
-    result = Document()
+    hints: list[str] = []
     _hand_over(runtime)
     failed = _finish(runtime, wanted, ran)
     runtime.store.gathering.let_go(vanished, runtime.clock.now())
     runtime.outbox.reconcile(wanted, heard)
     sent = runtime.outbox.send(wanted, runtime.clock.now(), until, heard, limit)
     waiting = runtime.store.outbox.still_waiting(wanted)
-    result.update(sent=sent, outcomes=outcomes, waiting=waiting, failed=failed)
+    told: RoundDocument = {"sent": sent, "outcomes": outcomes, "waiting": waiting, "failed": failed}
+    result = Document(told)
+    result.hints = hints
     result.exit_codes = [Exit.DEAD] * ("dead" in outcomes) + [Exit.WAITING] * bool(waiting)
     result.exit_codes += [Exit.CONFIG] * bool(failed)
     return result
@@ -252,7 +281,9 @@ def _finish(runtime: Runtime, wanted: "Wanted", ran: "Callable[[Again], None] | 
 _Numbered = list[tuple[int, Run]]  # runs, each with its number among those of its event
 
 
-def _settled(runtime: Runtime, event: Event, runs: _Numbered, queued: Queued, deliver: bool, wait: int) -> Document:
+def _settled(
+    runtime: Runtime, event: Event, runs: _Numbered, queued: Queued, deliver: bool, wait: int
+) -> "Document[EmitDocument]":
     """Send the messages of an event that is committed: whatever fails now, the result says what it came to."""
     troubles: list[Exception] = []
     try:
@@ -276,25 +307,33 @@ def _settled(runtime: Runtime, event: Event, runs: _Numbered, queued: Queued, de
     return result
 
 
-def _states(runtime: Runtime, queued: Queued) -> list[dict[str, Any]]:
+def _states(runtime: Runtime, queued: Queued) -> "list[StandingDocument]":
     """Return what was queued as it is now, each with the trouble that it waits for."""
     states = runtime.store.outbox.states(queued) if queued else []
     unrecorded = runtime.unrecorded
     for state in states:
         if state["id"] in unrecorded:
-            state.update(status="unknown", error="what came of sending it could not be recorded")
+            state["status"], state["error"] = "unknown", "what came of sending it could not be recorded"
         broken = runtime.connections.trouble(state["destination"], state["target"])
         if broken is not None and state["status"] == "pending" and state["error"] is None:
             # An older message of its channel met the trouble first.
-            state.update(error=broken.why, hint=broken.hint)
+            state["error"], state["hint"] = broken.why, broken.hint
     return states
 
 
-def _unread(runs: _Numbered, status: str) -> list[dict[str, Any]]:
+def _unread(runs: _Numbered, status: "Status") -> "list[StandingDocument]":
     """Return the deliveries of runs as far as they are known without the store."""
-    about = {"status": status, "attempts": 0, "error": None, "hint": None}
     return [
-        {"run": number, "id": message.id, "destination": message.destination, "target": message.target, **about}
+        {
+            "run": number,
+            "id": message.id,
+            "destination": message.destination,
+            "target": message.target,
+            "status": status,
+            "attempts": 0,
+            "error": None,
+            "hint": None,
+        }
         for number, run in runs
         for message in run.messages
     ]
@@ -304,41 +343,42 @@ def _unread(runs: _Numbered, status: str) -> list[dict[str, Any]]:
 _SHOWN = ("id", "destination", "target", "meant", "status", "attempts", "error", "next_at")
 
 
-def _accepted(event: Event, runs: _Numbered, states: list[dict[str, Any]], waits: dict[int, str | None]) -> Document:
+def _accepted(
+    event: Event, runs: _Numbered, states: "list[StandingDocument]", waits: dict[int, str | None]
+) -> "Document[EmitDocument]":
     """Return the document of an event with these runs; `waits` says when those that failed are run again."""
     failed = [run.error for _, run in runs if run.error is not None]
-    result = Document(
-        status="accepted",
-        differs=[],
-        event=event.document(),
-        runs=[
-            {
-                "pipeline": run.pipeline,
-                "version": run.version,
-                "outcome": run.outcome,
-                "dropped_by": run.dropped_by,
-                "reason": run.reason,
-                "skipped": [*run.skipped],
-                "deliveries": [
-                    {name: state[name] for name in _SHOWN if name in state}
-                    for state in states
-                    if state["run"] == number
-                ],
-            }
-            | ({"retry_at": waits.get(number)} if run.outcome == "failed" else {})
-            for number, run in runs
-        ],
-    )
+    shown = [_run(run, [state for state in states if state["run"] == number]) for number, run in runs]
+    for (number, run), told in zip(runs, shown, strict=True):
+        if run.outcome == "failed":
+            told["retry_at"] = waits.get(number)
+    document: EmitDocument = {"status": "accepted", "differs": [], "event": event.document(), "runs": shown}
+    result = Document(document)
     result.exit_codes = [error.exit_code for error in failed]
     result.hints = [error.hint for error in failed if error.hint]
     result.hints += [state["hint"] for state in states if state["hint"]]
     return result
 
 
-def exit_code(result: Document, delivering: bool = True) -> Exit:
-    """Return what the process answers for a result of emit."""
+def _run(run: Run, states: "list[StandingDocument]") -> "RunDocument":
+    known = [{**state} for state in states]
+    deliveries = [{name: state[name] for name in _SHOWN if name in state} for state in known]
+    return {
+        "pipeline": run.pipeline,
+        "version": run.version,
+        "outcome": run.outcome,
+        "dropped_by": run.dropped_by,
+        "reason": run.reason,
+        "skipped": cast("list[SkippedDocument]", [*run.skipped]),
+        "deliveries": cast("list[QueuedDocument]", deliveries),
+    }
+
+
+def exit_code(result: Document[Any], delivering: bool = True) -> Exit:
+    """Return what the process answers for a result: of one event, by its messages, too."""
     codes = list(result.exit_codes)
-    for run in result.get("runs", []) if isinstance(result.get("runs"), list) else []:
+    runs: list[RunDocument] | RunCounts = result.told.get("runs", [])
+    for run in runs if isinstance(runs, list) else []:
         statuses = {delivery["status"] for delivery in run["deliveries"]}
         if "dead" in statuses:
             codes.append(Exit.DEAD)

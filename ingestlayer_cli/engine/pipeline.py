@@ -11,8 +11,11 @@ from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Upsert, 
 from ..steps.base import Context, Step
 from ..system.clock import format_duration
 from ..system.errors import IngestlayerError, Problem, ProjectError
-from ..system.typed import Any, NamedTuple
+from ..system.typed import TYPE_CHECKING, Any, NamedTuple
 from .connections import connection, label_of
+
+if TYPE_CHECKING:
+    from ..model.documents.events import RunOutcome
 
 
 class Message(NamedTuple):
@@ -36,7 +39,7 @@ class Run(NamedTuple):
 
     pipeline: str
     version: str
-    outcome: str  # queued dropped failed
+    outcome: "RunOutcome"
     dropped_by: str | None = None
     reason: str | None = None
     trace: Sequence[dict[str, str]] = ()

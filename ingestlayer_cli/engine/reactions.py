@@ -6,9 +6,10 @@ from ..destinations.base import Destination
 from ..model import families
 from ..model.memory import Reacted
 from ..model.sending import CannotTell, Place, Reacting
-from ..system.typed import TYPE_CHECKING, Any, cast
+from ..system.typed import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from ..model.documents.stories import StoryDeliveryDocument
     from ..store.contract.protocols import Store
     from .connections import Connections
 
@@ -32,7 +33,7 @@ def reacted(store: "Store", connections: "Connections", pipeline: str, events: S
     return Reacted(why="; ".join(dict.fromkeys(whys)))
 
 
-def _posted(store: "Store", pipeline: str, event: str) -> list[dict[str, Any]]:
+def _posted(store: "Store", pipeline: str, event: str) -> "list[StoryDeliveryDocument]":
     """Return the deliveries of a pipeline's runs on an event that are where somebody may react."""
     runs = {run.number for run in store.runs.of_event(event) if run.pipeline == pipeline}
     rows = [row for run, rows in store.deliveries.of_event(event, 0).items() if run in runs for row in rows]
@@ -44,6 +45,7 @@ def _takes(label: str) -> bool:
     return member.reactions
 
 
-def _look(connections: "Connections", row: dict[str, Any], emoji: str) -> bool | CannotTell:
-    place = Place(row["receipt"]["channel"], row["receipt"]["ts"])
+def _look(connections: "Connections", row: "StoryDeliveryDocument", emoji: str) -> bool | CannotTell:
+    receipt = row["receipt"] or {}
+    place = Place(receipt["channel"], receipt["ts"])
     return cast(Reacting, connections.sender(row["destination"])).reacted(place, emoji)

@@ -18,11 +18,13 @@ from ..steps.base import Context
 from ..system.clock import parse_time
 from ..system.errors import IngestlayerError, StoreError
 from ..system.hours import opened_at
+from ..system.typed import Directions, TomlTable
 from ..system.zones import moment_of, names_of, period_of
 from .newest import Newest
 from .pipeline import Pipeline
 
 if TYPE_CHECKING:
+    from ..model.documents.deliveries import DeliveryDocument
     from ..project import Project
     from ..store.contract.protocols import Store
     from .outside import OutsideStore
@@ -48,7 +50,7 @@ class Rechecking:
         self._pipelines: dict[str, _Judging] = {}
         self._newest_of: dict[tuple[str, str], Newest] = {}
 
-    def __call__(self, id_: str, directions: dict[str, Any], now: int) -> Judgement:
+    def __call__(self, id_: str, directions: Directions, now: int) -> Judgement:
         """Judge a delivery again that has waited for its hours, or for others, and is to be sent for the first time."""
         row = self.store.deliveries.starting(id_)[0]
         hours, queued_at = directions["hours"], parse_time(row["queued_at"], now)
@@ -66,7 +68,7 @@ class Rechecking:
             return Judgement(True, f"it could not be judged again at {at}: a defect of ours: {type(error).__name__}")
         return Judgement(False, f"judged again at {at}: {why}") if why else _AS_IT_WAS
 
-    def _why_not(self, row: dict[str, Any], salt: int) -> str:
+    def _why_not(self, row: "DeliveryDocument", salt: int) -> str:
         pipeline, outside = self._pipeline(row["pipeline"]), self._outside
         waiting = self.store.history.events([row["event"]])[0]
         if why := self._why_not_by_check(waiting):
@@ -130,7 +132,7 @@ class Rechecking:
                 return ids[:1]
         return []
 
-    def _found_by(self, event: Event) -> tuple[dict[str, Any], str, float, bool] | None:
+    def _found_by(self, event: Event) -> tuple[TomlTable, str, float, bool] | None:
         """Return the check that an event is of, where it keeps its key, the level, and whether that is over.
 
         As `checks.levels` writes the key of an event.
@@ -149,7 +151,7 @@ class Rechecking:
             return None
         return data, f"{read[4]} {read[1]}", float(read[3]), bool(read[2])
 
-    def _why_not_over(self, ends: list[str], row: dict[str, Any]) -> str:
+    def _why_not_over(self, ends: list[str], row: "DeliveryDocument") -> str:
         """Return why it is not told that something is over: nobody was told of it."""
         store, pipeline = self.store, row["pipeline"]
         told = [one for id_ in ends for one in store.runs.outcomes(id_) if one.pipeline == pipeline and one.target]
@@ -161,7 +163,7 @@ class Rechecking:
 class _Judging(Pipeline):
     """A pipeline that judges again what it let through."""
 
-    def __init__(self, data: dict[str, Any], tables: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, data: TomlTable, tables: dict[str, TomlTable]) -> None:
         super().__init__(data, tables)
         members = [*(step for _, _, step in self._steps), *(destination for *_, destination in self._destinations)]
         conditions = [value for member in members for value in vars(member).values() if isinstance(value, Condition)]

@@ -17,6 +17,7 @@ from ..system.typed import TYPE_CHECKING
 from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact, without_first
 
 if TYPE_CHECKING:
+    from ..model.documents.events import EmitDocument, TroubledDocument
     from ..project import Project
     from ..store.contract.accepting import AwayError
     from ..store.contract.roles.transaction import Transaction
@@ -42,19 +43,20 @@ def keep(runtime: "Runtime", events: Sequence[tuple[Event, str]], error: "AwayEr
     open_spool(path_of(runtime.project)).add(events, runtime.clock.now())
 
 
-def kept_document(event: Event, error: "AwayError") -> Document:
+def kept_document(event: Event, error: "AwayError") -> "Document[EmitDocument]":
     """Return the document of an event that is kept."""
-    result = Document(status="accepted", differs=[], event=event.document(), runs=[], kept=True)
+    told: EmitDocument = {"status": "accepted", "differs": [], "event": event.document(), "runs": [], "kept": True}
+    result = Document(told)
     result.exit_codes = [Exit.WAITING]
     note_kept(result, error, f"{event.id} is accepted and {SAFE}")
     return result
 
 
-def note_kept(result: Document, error: "AwayError", hint: str) -> None:
+def note_kept(result: "Document[TroubledDocument]", error: "AwayError", hint: str) -> None:
     """Tell in a result why events are kept."""
     told: IngestlayerError = error.copy()
     told.hint = "; ".join(filter(None, (hint, error.hint)))
-    result["trouble"] = told.document()["error"]
+    result.told["trouble"] = told.document()["error"]
 
 
 def kept(project: "Project") -> tuple[int, int | None]:

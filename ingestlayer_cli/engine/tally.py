@@ -7,15 +7,16 @@ as its `trouble`.
 from collections.abc import Iterable, Iterator
 
 from ..store.contract.accepting import NOTHING, Queued
-from ..store.contract.sending import COUNTED, OVER, Wanted
+from ..store.contract.sending import OVER, Wanted
 from ..system.clock import DAY
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, in_words
-from ..system.typed import TYPE_CHECKING
+from ..system.typed import TYPE_CHECKING, Literal
 from .pipeline import Run
 from .runtime import Runtime
 
 if TYPE_CHECKING:
+    from ..model.documents.events import DeliveryCounts, RanDocument, RunCounts, SettledDocument, TroubledDocument
     from ..store.contract.sending import Attempt, Claimed, Doubtful
     from .attempts import Said
     from .unfinished import Again
@@ -26,15 +27,20 @@ HINTS = 10  # more of them nobody reads
 SAFE = "what was accepted is safe, do not emit it again: `ingestlayer deliver` sends its messages"
 
 
-def no_runs() -> dict[str, int]:
+def no_runs() -> "RunCounts":
     """Return the counts of runs by their outcome, before the first."""
     return {"queued": 0, "dropped": 0, "failed": 0}
 
 
-def count(result: Document, runs: Iterable[Run]) -> None:
+def no_deliveries() -> "DeliveryCounts":
+    """Return the counts of deliveries by their status, before the first."""
+    return {"delivered": 0, "pending": 0, "retrying": 0, "dead": 0, "unknown": 0}
+
+
+def count(result: "Document[RanDocument]", runs: Iterable[Run]) -> None:
     """Count runs that are committed. Of a failed one the result has the exit code, and a hint."""
     for run in runs:
-        result["runs"][run.outcome] += 1
+        result.told["runs"][run.outcome] += 1
         if run.error is None:
             continue
         if run.error.exit_code not in result.exit_codes:
@@ -44,7 +50,9 @@ def count(result: Document, runs: Iterable[Run]) -> None:
             result.hints.append(words)
 
 
-def settle(runtime: Runtime, result: Document, queued: Queued, deliver: bool, wait: int = WAIT) -> None:
+def settle(
+    runtime: Runtime, result: "Document[SettledDocument]", queued: Queued, deliver: bool, wait: int = WAIT
+) -> None:
     """Send what many events queued, unless it is to wait; the result says what became of it."""
     try:
         if deliver and queued:
@@ -52,14 +60,15 @@ def settle(runtime: Runtime, result: Document, queued: Queued, deliver: bool, wa
     except Exception as error:
         add_trouble(result, error)
     try:
-        result["deliveries"] = runtime.store.outbox.counts(queued)
+        result.told["deliveries"] = runtime.store.outbox.counts(queued)
     except Exception as error:
         add_trouble(result, error)
-        result["deliveries"] = {**dict.fromkeys(COUNTED, 0), unread(deliver): len(queued)}
+        result.told["deliveries"] = no_deliveries()
+        result.told["deliveries"][unread(deliver)] = len(queued)
     result.exit_codes += _codes(result, deliver)
 
 
-def unread(deliver: bool) -> str:
+def unread(deliver: bool) -> 'Literal["unknown", "pending"]':
     """Return the status of a message that cannot be read from the store any more."""
     return "unknown" if deliver else "pending"
 
@@ -69,15 +78,17 @@ def nothing_accepted(error: IngestlayerError) -> IngestlayerError:
     return _with_hint(error, "nothing was accepted: emit again")
 
 
-def add_trouble(result: Document, error: Exception, after: str = "after the commit", hint: str = SAFE) -> None:
+def add_trouble(
+    result: "Document[TroubledDocument]", error: Exception, after: str = "after the commit", hint: str = SAFE
+) -> None:
     """Tell in a result what failed once some of it was committed; the first that did."""
     known = in_words(error)
     code = known.exit_code if known.exit_code == Exit.DEFECT else Exit.WAITING
     if code not in result.exit_codes:
         result.exit_codes.append(code)
     if "trouble" not in result:
-        result["trouble"] = _with_hint(known, hint).document()["error"]
-        result["trouble"]["message"] = f"{after}: {known.message}"
+        result.told["trouble"] = _with_hint(known, hint).document()["error"]
+        result.told["trouble"]["message"] = f"{after}: {known.message}"
 
 
 def _with_hint(error: IngestlayerError, hint: str) -> IngestlayerError:
@@ -160,11 +171,11 @@ def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_p
             result.hints.append(f"{id_} to {target}, which had waited, is {attempt.status}: {attempt.error}")
 
 
-def _codes(result: Document, deliver: bool) -> Iterator[Exit]:
+def _codes(result: "Document[SettledDocument]", deliver: bool) -> Iterator[Exit]:
     """Yield the exit codes that the counts of events and their deliveries call for."""
     if result.get("rejected"):
         yield Exit.REJECTED
-    deliveries = result["deliveries"]
+    deliveries = result.told["deliveries"]
     if deliveries["dead"]:
         yield Exit.DEAD
     if deliver and (deliveries["pending"] or deliveries["retrying"] or deliveries["unknown"]):

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..engine.given import PastMemory
 from ..engine.pipeline import FailingPipeline, Pipeline, Run
 from ..engine.runtime import Runtime
+from ..engine.tally import no_runs
 from ..model.events import Event
 from ..project.match import matches
 from ..store.contract.protocols import Store
@@ -17,6 +18,10 @@ from ..system.document import Document
 from ..system.errors import UsageError, near_miss
 from .timetable import Timetable
 from .trial import Trial
+
+if TYPE_CHECKING:
+    from ..model.documents.events import RunOutcome
+    from ..model.documents.past import BacktestDocument, ChangeDocument, SideDocument
 
 CHUNK = 500  # events whose past is read at once
 
@@ -30,13 +35,13 @@ class Side(NamedTuple):
     `in_others` are the targets of those messages that another one said.
     """
 
-    outcome: str
+    outcome: 'RunOutcome | Literal[""]'
     reason: str
     targets: list[str]
     bodies: list[str]
     in_others: Sequence[str] = ()
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> "SideDocument":
         return {"outcome": self.outcome or None, "reason": self.reason, "targets": self.targets}
 
 
@@ -54,7 +59,7 @@ class Pair(NamedTuple):
         failed = (self.before.outcome == "failed", self.after.outcome == "failed")
         return failed[0] != failed[1] or sorted(self.before.targets) != sorted(self.after.targets)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> "ChangeDocument":
         """Return the pair as `--json` shows it."""
         return {
             "event": self.event.id,
@@ -77,7 +82,7 @@ def backtest(
     each: Callable[[Pair], None] | None = None,
     by_time: bool = False,
     trial: Trial = NO_TRIAL,
-) -> Document:
+) -> "Document[BacktestDocument]":
     """Compare, event by event; nothing is written or sent.
 
     Messages are counted as they would go out, on the events' times: a digest once, and what a channel's budget makes
@@ -88,30 +93,31 @@ def backtest(
     today, and nothing remembered from before the first. `each` is told of every pair; with `bodies` both sides have
     their messages.
     """
-    result = Document(
-        events=0,
-        messages={"before": {}, "after": {}},
-        runs={side: {"queued": 0, "dropped": 0, "failed": 0} for side in ("before", "after")},
-        changed=0,
-        changes=[],
-        today={},
-        sending={},
-    )
+    told: BacktestDocument = {
+        "events": 0,
+        "messages": {"before": {}, "after": {}},
+        "runs": {"before": no_runs(), "after": no_runs()},
+        "changed": 0,
+        "changes": [],
+        "today": {},
+        "sending": {"sent": 0, "waited": 0, "dropped": 0, "collapsed": 0},
+    }
     tester = _Tester(runtime, store, pipeline, bodies, by_time, trial)
     chosen: Iterator[Stored] = iter(())
     if store is not None:
         chosen = store.history.select(selection, newest_first=False, looked=progress, as_accepted=not by_time)
     while store is not None and (chunk := list(islice(chosen, CHUNK))):
         for pairs in tester.test(store, chunk):
-            result["events"] += 1
+            told["events"] += 1
             for pair in pairs:
-                _count(result, pair, limit)
+                _count(told, pair, limit)
                 if each is not None:
                     each(pair)
     tester.timetable.end()
-    result["messages"]["after"].update(sorted(tester.timetable.sent.items()))
-    result["sending"].update(tester.timetable.counts())
-    result["today"].update(tester.today)
+    told["messages"]["after"].update(sorted(tester.timetable.sent.items()))
+    told["sending"] = tester.timetable.counts()
+    told["today"].update(tester.today)
+    result = Document(told)
     result.hints += tester.hints
     return result
 
@@ -218,10 +224,10 @@ def _with(side: Side, skipped: Iterable[dict[str, str]]) -> str:
     return "; ".join(reason + [f"not {row['target']}: {row['reason']}" for row in skipped])
 
 
-def _count(result: Document, pair: Pair, limit: int) -> None:
-    for name, side in (("before", pair.before), ("after", pair.after)):
+def _count(result: "BacktestDocument", pair: Pair, limit: int) -> None:
+    for counted, side in ((result["runs"]["before"], pair.before), (result["runs"]["after"], pair.after)):
         if side.outcome:
-            result["runs"][name][side.outcome] += 1
+            counted[side.outcome] += 1
     went, counts = Counter(pair.before.targets), result["messages"]["before"]
     went.subtract(pair.before.in_others)
     for target, count in went.items():

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..engine.runtime import Runtime
 from ..store.contract.protocols import Store
@@ -12,6 +12,9 @@ from ..system.errors import IngestlayerError, near_miss
 from .entities.kinds import kinds
 from .entities.many import listed
 from .held import held_of
+
+if TYPE_CHECKING:
+    from ..model.documents.stories import MeantDocument, RefusalDocument
 
 MOST = 10  # entities that a word may mean
 LOOKED = 100  # refusals that are looked at
@@ -23,7 +26,7 @@ class Meant(NamedTuple):
 
     word: str
     about: About
-    entities: list[dict[str, Any]]
+    entities: "list[MeantDocument]"
 
     def note(self) -> str:
         """Say what was understood; nothing where that is the word itself."""
@@ -74,7 +77,7 @@ def _keys(runtime: Runtime, store: Store, kind: str) -> list[str]:
         return []  # its file cannot be read
 
 
-def refusals(store: Store, about: About, most: int) -> list[dict[str, Any]]:
+def refusals(store: Store, about: About, most: int) -> "list[RefusalDocument]":
     """Return what was refused and is about it, the newest first."""
     found = [row for text in about.texts for row in store.refusals.about(text, LOOKED)]
     if about.whole:
@@ -83,8 +86,8 @@ def refusals(store: Store, about: About, most: int) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: str(row["at"]), reverse=True)[:most]
 
 
-def _entities(runtime: Runtime, store: Store, word: str) -> list[dict[str, Any]]:
-    found = []
+def _entities(runtime: Runtime, store: Store, word: str) -> "list[MeantDocument]":
+    found: list[MeantDocument] = []
     for kind in kinds(runtime.project, store):
         try:
             rows = islice(listed(runtime, store, kind, word), MOST)

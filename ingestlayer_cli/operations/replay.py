@@ -8,7 +8,7 @@ what is done is what was shown.
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from os import urandom
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ..engine import tally
 from ..engine.accepting import keep_run, transact
@@ -24,11 +24,14 @@ from ..store.contract.accepting import Queued, Rate
 from ..store.contract.protocols import Store
 from ..store.contract.reading import Selection
 from ..store.contract.roles.transaction import Transaction
-from ..store.contract.sending import COUNTED, Wanted
+from ..store.contract.sending import Wanted
 from ..system.clock import parse_time
 from ..system.document import Document
 from ..system.errors import Problem, RejectedError, UsageError, count_of
 from .player import Played, Player, ReplayOptions
+
+if TYPE_CHECKING:
+    from ..model.documents.past import ReplayDocument
 
 CHUNK = 500  # events of a transaction
 
@@ -120,7 +123,7 @@ def plan(
     sending: Sending = SEND,
     progress: Progress | None = None,
     each: Callable[[Event, Run], None] | None = None,
-) -> Document:
+) -> "Document[ReplayDocument]":
     """Count what a replay of these events would do; nothing is written. `each` is told of every run."""
     now = runtime.clock.now()
     counts = _Counts()
@@ -135,7 +138,7 @@ def plan(
             if each is not None and played.run is not None:
                 each(played.event, played.run)
         if progress is not None:
-            progress(counts.result["events"])
+            progress(counts.result.told["events"])
     counts.name_waiting(runtime, store, sending, now)
     return counts.result
 
@@ -146,7 +149,7 @@ def replay(
     options: ReplayOptions,
     sending: Sending = SEND,
     progress: Progress | None = None,
-) -> Document:
+) -> "Document[ReplayDocument]":
     """Run events again, queue their messages and send them, with those that wait already; these are due now.
 
     Each transaction holds some hundred events: one that is interrupted leaves whole events behind, and the next
@@ -161,11 +164,11 @@ def replay(
                 counts.add(played)
             queued.append(own)
             if progress is not None:
-                progress(counts.result["events"])
+                progress(counts.result.told["events"])
     except Exception as error:
-        if not counts.result["events"]:
+        if not counts.result.told["events"]:
             raise
-        after = f"stopped after {count_of(counts.result['events'], 'event')}"
+        after = f"stopped after {count_of(counts.result.told['events'], 'event')}"
         hint = "replay the same ones again: what their destinations took is left out"
         tally.add_trouble(counts.result, error, after, hint)
     counts.name_waiting(runtime, runtime.store, sending, now, Queued.joined(queued))
@@ -228,24 +231,24 @@ class _Counts:
     """What a replay comes to, as `--json` shows it."""
 
     def __init__(self) -> None:
-        deliveries = dict.fromkeys(COUNTED, 0)
-        self.result = Document(
-            events=0,
-            messages={},
-            waiting={},
-            unknown=0,
-            skipped=0,
-            today={},
-            runs=tally.no_runs(),
-            deliveries=deliveries,
-        )
+        told: ReplayDocument = {
+            "events": 0,
+            "messages": {},
+            "waiting": {},
+            "unknown": 0,
+            "skipped": 0,
+            "today": {},
+            "runs": tally.no_runs(),
+            "deliveries": tally.no_deliveries(),
+        }
+        self.result = Document(told)
         self.waiting: list[Queued] = []  # the deliveries that are not queued again
         self._replaced: list[Queued] = []  # and those that something is queued in place of
         self._places: set[tuple[str, str]] = set()  # where messages are queued, or wait
 
     def add(self, played: Played) -> None:
         """Count one run."""
-        result, run = self.result, played.run
+        result, run = self.result.told, played.run
         result["events"] += played.first
         result["skipped"] += played.skipped
         result["unknown"] += played.unknown
@@ -256,7 +259,7 @@ class _Counts:
             result["today"][name] = result["today"].get(name, 0) + 1
         if run is None or not played.kept:
             return
-        tally.count(result, [run])
+        tally.count(self.result, [run])
         for message in run.messages:
             result["messages"][message.target] = result["messages"].get(message.target, 0) + 1
 
@@ -264,7 +267,7 @@ class _Counts:
         """Count runs that had failed, and are done."""
         tally.count(self.result, (it.run for it in again))
         for message in (message for it in again for message in it.run.messages):
-            self.result["messages"][message.target] = self.result["messages"].get(message.target, 0) + 1
+            self.result.told["messages"][message.target] = self.result.told["messages"].get(message.target, 0) + 1
             self._places.add((message.destination, message.target))
 
     def name_waiting(
@@ -277,5 +280,5 @@ class _Counts:
         of = runtime.connections.of
         is_sent = sending.deliver and not all(of(destination).is_drawn for destination, _ in self._places)
         own, replaced = Queued.joined(self.waiting), Queued.joined(self._replaced)
-        than, places = queued if self.result["messages"] else own, self._places if is_sent else ()
-        self.result["waiting"] = store.outbox.waiting(own, places, than, replaced, now + sending.wait)
+        than, places = queued if self.result.told["messages"] else own, self._places if is_sent else ()
+        self.result.told["waiting"] = store.outbox.waiting(own, places, than, replaced, now + sending.wait)

@@ -1,7 +1,7 @@
 """The story of somebody: all that was accepted, all that was refused, and what the checks know, the newest first."""
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..engine.runtime import Runtime
 from ..store.contract.protocols import Store
@@ -12,10 +12,27 @@ from .finding import Meant, meant, near, refusals
 from .held import known_to_checks
 from .why import Foretell, refused, remedies, tell
 
-_KEPT = ("id", "target", "meant", "status", "error", "next_at")  # of a delivery
+if TYPE_CHECKING:
+    from ..model.documents.events import WentDocument
+    from ..model.documents.stories import (
+        CauseDocument,
+        FoundDeliveryDocument,
+        FoundDocument,
+        FoundEventDocument,
+        FoundRefusalDocument,
+        FoundRunDocument,
+        KnowingDocument,
+        RefusalDocument,
+        RefusedDocument,
+        StoredRunDocument,
+        StoryDeliveryDocument,
+        StoryDocument,
+    )
+
+    Story = Document[StoryDocument] | Document[RefusedDocument] | Document[FoundDocument]
 
 
-def story_of(runtime: Runtime, store: Store, word: str, foretell: Foretell, most: int) -> Document:
+def story_of(runtime: Runtime, store: Store, word: str, foretell: Foretell, most: int) -> "Story":
     """Return what is known of a word that names no single event: `most` events and refusals, or all of the only one.
 
     UsageError when nothing is.
@@ -31,16 +48,23 @@ def story_of(runtime: Runtime, store: Store, word: str, foretell: Foretell, most
         return only
     if len(events) == 1 and not refusal and not is_known:
         return tell(store, runtime.project, events[0], now, {"text": word}, foretell)
-    told = [_accepted(runtime, store, item, now) for item in events]
-    told += [{"status": "refused", "at": row["at"], "refused": row} for row in refusal]
+    told: list[FoundEventDocument | FoundRefusalDocument] = [_accepted(runtime, store, item, now) for item in events]
+    told += [_refused(row) for row in refusal]
     told.sort(key=lambda row: str(row["at"]), reverse=True)
-    result = Document(status="found", word=word, meant=found.entities, found=told[:most], more=len(told) > most)
-    result.update(checks=checks, summary=_summary(told, checks))
-    result["hints"] = _hints(runtime, store, found, told, checks, foretell)
-    return result
+    document: FoundDocument = {
+        "status": "found",
+        "word": word,
+        "meant": found.entities,
+        "found": told[:most],
+        "more": len(told) > most,
+        "checks": checks,
+        "summary": _summary(told, checks),
+        "hints": _hints(runtime, store, found, told, checks, foretell),
+    }
+    return Document(document)
 
 
-def _unknown(found: Meant, checks: list[dict[str, Any]], like: str) -> UsageError:
+def _unknown(found: Meant, checks: "list[KnowingDocument]", like: str) -> UsageError:
     words = f"nothing that is stored is called {found.word}{like}"
     words += ": no event, no delivery, no idempotency key, nothing refused"
     if found.entities:
@@ -51,32 +75,60 @@ def _unknown(found: Meant, checks: list[dict[str, Any]], like: str) -> UsageErro
     return UsageError(words, hint)
 
 
-def _accepted(runtime: Runtime, store: Store, item: Stored, now: int) -> dict[str, Any]:
+def _accepted(runtime: Runtime, store: Store, item: Stored, now: int) -> "FoundEventDocument":
     """Return an event and what became of it, in a few words for each pipeline."""
-    story = tell(store, runtime.project, item, now)
-    runs = []
-    for row in story["pipelines"]:
-        for run in row["runs"]:
-            places = run["destinations"]
-            sent = [place["delivery"] for place in places if place["delivery"] is not None]
-            told = {name: run[name] for name in ("outcome", "dropped_by", "reason")}
-            last = run["steps"][-1] if run["steps"] else {}
-            told |= {name: last[name] for name in ("by", "came_to") if run["outcome"] == "dropped" and name in last}
-            passed = [f"not {place['target']}: {place['note']}" for place in places if not place["chosen"]]
-            told["skipped"] = passed
-            told["deliveries"] = [{name: it[name] for name in _KEPT if name in it} for it in sent]
-            runs.append({"pipeline": row["pipeline"], **told})
-    idle = [
-        {"pipeline": row["pipeline"], "why": row["why_not"]}
-        for row in story["pipelines"]
-        if row["matches"] and not row["ran"]
-    ]
-    accepted = {"status": "accepted", "at": story["accepted"]["at"], "event": story["event"]}
-    duplicates = story["accepted"]["duplicates"]
-    return {**accepted, "duplicates": duplicates, "summary": story["summary"], "runs": runs, "did_not_run": idle}
+    story = tell(store, runtime.project, item, now).told
+    rows = story["pipelines"]
+    return {
+        "status": "accepted",
+        "at": story["accepted"]["at"],
+        "event": story["event"],
+        "duplicates": story["accepted"]["duplicates"],
+        "summary": story["summary"],
+        "runs": [_run(row["pipeline"], run) for row in rows for run in row["runs"]],
+        "did_not_run": [
+            {"pipeline": row["pipeline"], "why": row["why_not"] or ""}
+            for row in rows
+            if row["matches"] and not row["ran"]
+        ],
+    }
 
 
-def _summary(told: list[dict[str, Any]], checks: list[dict[str, Any]]) -> str:
+def _run(pipeline: str, run: "StoredRunDocument") -> "FoundRunDocument":
+    places = run["destinations"]
+    return {
+        "pipeline": pipeline,
+        "outcome": run["outcome"],
+        "dropped_by": run["dropped_by"],
+        "reason": run["reason"],
+        **_cause(run),
+        "skipped": [f"not {place['target']}: {place['note']}" for place in places if not place["chosen"]],
+        "deliveries": [_delivery(place["delivery"]) for place in places if place["delivery"] is not None],
+    }
+
+
+def _cause(run: "StoredRunDocument") -> "CauseDocument":
+    told: CauseDocument = {}
+    for step in run["steps"][-1:] if run["outcome"] == "dropped" else ():
+        if "by" in step:
+            told["by"] = step["by"]
+        if "came_to" in step:
+            told["came_to"] = step["came_to"]
+    return told
+
+
+def _delivery(row: "StoryDeliveryDocument") -> "FoundDeliveryDocument":
+    went: WentDocument = {"target": row["target"]}
+    if "meant" in row:
+        went["meant"] = row["meant"]
+    return {"id": row["id"], **went, "status": row["status"], "error": row["error"], "next_at": row["next_at"]}
+
+
+def _refused(row: "RefusalDocument") -> "FoundRefusalDocument":
+    return {"status": "refused", "at": row["at"], "refused": row}
+
+
+def _summary(told: "list[FoundEventDocument | FoundRefusalDocument]", checks: "list[KnowingDocument]") -> str:
     """Return what came of the newest."""
     if not told:
         return "no event of it was accepted or refused" + (": see what the checks know" if checks else "")
@@ -88,24 +140,24 @@ def _hints(
     runtime: Runtime,
     store: Store,
     found: Meant,
-    told: list[dict[str, Any]],
-    checks: list[dict[str, Any]],
+    told: "list[FoundEventDocument | FoundRefusalDocument]",
+    checks: "list[KnowingDocument]",
     foretell: Foretell,
 ) -> list[str]:
     """Return what helps with the newest, and where there is more."""
-    hints = []
+    hints: list[str] = []
     for row in told[:1]:
         if row["status"] == "refused":
             hints += remedies(row["refused"])
         else:
             (item,) = store.history.starting(row["event"]["id"], 1)
-            hints += tell(store, runtime.project, item, runtime.clock.now(), None, foretell)["hints"]
+            hints += tell(store, runtime.project, item, runtime.clock.now(), None, foretell).told["hints"]
     for row in told:
         if row["status"] == "accepted":
             hints.append(f"the whole story of one: ingestlayer why {row['event']['id']}")
             break
-    for row in checks:
-        if row["rows"] or not row["looked"]:
+    for known in checks:
+        if known["rows"] or not known["looked"]:
             key = shlex.quote(found.about.texts[-1])
-            hints.append(f"what its source says now: ingestlayer check {row['check']} --only {key} --dry-run")
+            hints.append(f"what its source says now: ingestlayer check {known['check']} --only {key} --dry-run")
     return list(dict.fromkeys(hints))

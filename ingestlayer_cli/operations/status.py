@@ -136,13 +136,12 @@ def _recent(store: "Store | None", now: int) -> RecentDocument:
     return {"accepted": it.accepted, "repeated": it.repeated, "unmatched": it.unmatched, "refused": it.refused}
 
 
-def _pipelines(project: Project, days: dict[str, list[dict[str, int]]]) -> list[LinedUpDocument]:
+def _pipelines(project: Project, days: dict[str, list[RunCounts]]) -> list[LinedUpDocument]:
     found: list[LinedUpDocument] = []
     for row in sorted(project.pipelines + project.broken, key=lambda row: str(row["name"])):
         (ran,) = days.get(row["name"], [no_runs()])
-        counts: RunCounts = {"queued": ran["queued"], "dropped": ran["dropped"], "failed": ran["failed"]}
         status: LinedUp = "broken" if row in project.broken else row["status"]
-        found.append({"name": row["name"], "status": status, "match": row["match"], "last_24h": counts})
+        found.append({"name": row["name"], "status": status, "match": row["match"], "last_24h": ran})
     return found
 
 

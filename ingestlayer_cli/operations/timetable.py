@@ -12,7 +12,10 @@ from ..engine.attempts import outside_hours
 from ..engine.flood import most_and_window
 from ..engine.pipeline import Message, Run, is_outside
 from ..model.events import Event
-from ..system.typed import Directions
+from ..system.typed import TYPE_CHECKING, Directions
+
+if TYPE_CHECKING:
+    from ..model.documents.past import SendingDocument
 
 Budget = Callable[[str, str], str | None]  # of a connection's label and a target: 20/h
 
@@ -67,7 +70,7 @@ class Timetable:
         self._end_run(self._now)
         self._go(None)
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> "SendingDocument":
         """Return how many messages go, and what becomes of the others."""
         return {
             "sent": self.sent.total(),

@@ -1,7 +1,7 @@
 """Why an event went, or did not go, where: the story told from what is stored, nothing of it worked out anew."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from ..engine.unfinished import retry_times, when
 from ..model.events import Event
@@ -13,15 +13,30 @@ from ..store.contract.sending import OVER, place_of
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import UsageError
+from ..system.typed import Values
 from .came_to import STATES, came_to, states, utc
 from .naming import named
+
+if TYPE_CHECKING:
+    from ..model.documents.stories import (
+        AcceptedDocument,
+        AskedDocument,
+        PlaceDocument,
+        RefusalDocument,
+        RefusedDocument,
+        StoredRunDocument,
+        StoryDeliveryDocument,
+        StoryDocument,
+        StoryPipelineDocument,
+        ToldStepDocument,
+    )
 
 WAITING = ("pending", "retrying")
 # Returns of pipelines, which may be paused, those that would send something for an event now.
 Foretell = Callable[[Event, list[str]], set[str]]
 
 
-def find(store: Store, word: str) -> tuple[Stored, dict[str, str] | None] | None:
+def find(store: Store, word: str) -> "tuple[Stored, AskedDocument | None] | None":
     """Return the event that a word names and how it does: by its id, a delivery's, the start of one, @last, @-2, or
     an idempotency key. None where the word is none of these.
     """
@@ -46,9 +61,9 @@ def tell(
     project: Project,
     item: Stored,
     now: int,
-    asked: dict[str, str] | None = None,
+    asked: "AskedDocument | None" = None,
     foretell: Foretell = lambda event, names: set(),
-) -> Document:
+) -> "Document[StoryDocument]":
     """Tell the story of a stored event: its acceptance, every pipeline, every message and its attempts.
 
     What the pipelines would do now is asked of `foretell`, and only for what can be done about it.
@@ -56,7 +71,7 @@ def tell(
     event = item.event
     others = [other.event.id for other in store.history.with_key(event.key)] if event.key is not None else []
     last = item.last_duplicate_at
-    accepted = {
+    accepted: AcceptedDocument = {
         "at": format_time(item.accepted_at),
         "duplicates": item.duplicates,
         "last_duplicate_at": None if last is None else format_time(last),
@@ -65,27 +80,27 @@ def tell(
     }
     lined = store.runs.line_up(event.id)
     pipelines = _pipelines(event.type, lined, _runs(store, project, event.id, now))
-    result = Document(
-        status="accepted",
-        asked=asked,
-        event=event.document(),
-        accepted=accepted,
-        line_up_kept=lined is not None,
-        pipelines=pipelines,
-    )
-    result["summary"] = _summary(pipelines)
     idle = {data["name"] for data in (*project.pipelines, *project.broken) if data["status"] != "active"}
-    result["hints"] = list(dict.fromkeys(_hints(event, pipelines, idle, foretell, format_time(now))))
-    return result
+    told: StoryDocument = {
+        "status": "accepted",
+        "asked": asked,
+        "event": event.document(),
+        "accepted": accepted,
+        "line_up_kept": lined is not None,
+        "pipelines": pipelines,
+        "summary": _summary(pipelines),
+        "hints": list(dict.fromkeys(_hints(event, pipelines, idle, foretell, format_time(now)))),
+    }
+    return Document(told)
 
 
-def _runs(store: Store, project: Project, event_id: str, now: int) -> dict[str, list[dict[str, Any]]]:
+def _runs(store: Store, project: Project, event_id: str, now: int) -> "dict[str, list[StoredRunDocument]]":
     """Return the runs of an event by their pipeline, as the story has them."""
     sent = store.deliveries.of_event(event_id, now)
     waiting = retry_times(store, project, event_id)
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[StoredRunDocument]] = {}
     for run in store.runs.of_event(event_id):
-        told = {
+        told: StoredRunDocument = {
             "number": run.number,
             "version": run.version,
             "replayed_at": None if run.replayed_at is None else format_time(run.replayed_at),
@@ -101,50 +116,74 @@ def _runs(store: Store, project: Project, event_id: str, now: int) -> dict[str, 
     return found
 
 
-def _step(store: Store, pipeline: str, entry: dict[str, Any]) -> dict[str, Any]:
+def _step(store: Store, pipeline: str, entry: Values) -> "ToldStepDocument":
     """Return what a step did; where an earlier event is the reason, with what this pipeline made of that one."""
-    if "by" not in entry:
-        return entry
-    outcomes = [row for row in store.runs.outcomes(entry["by"]) if row.pipeline == pipeline]
-    return {**entry, "came_to": came_to(outcomes) if outcomes else "it is not stored any more"}
+    told = cast("ToldStepDocument", {**entry})
+    if "by" in told:
+        outcomes = [row for row in store.runs.outcomes(told["by"]) if row.pipeline == pipeline]
+        told["came_to"] = came_to(outcomes) if outcomes else "it is not stored any more"
+    return told
 
 
-def _destinations(trace: list[dict[str, Any]], sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _destinations(trace: list[Values], sent: "list[StoryDeliveryDocument]") -> "list[PlaceDocument]":
     """Return what was decided on each destination; a chosen one with its delivery."""
     left = list(sent)
     found = []
     for entry in trace:
         if "destination" not in entry:
             continue
-        told = {"destination": entry["destination"], "target": entry["target"]}
+        label, target = entry["destination"], entry["target"]
         if "reason" in entry:
-            found.append({**told, "chosen": False, "note": entry["reason"], "delivery": None})
+            found.append(_place(label, target, False, entry["reason"], None))
             continue
-        delivery = next((row for row in left if row.get("meant", row["target"]) == entry["target"]), None)
+        delivery = next((row for row in left if row.get("meant", row["target"]) == target), None)
         if delivery is not None:
             left.remove(delivery)
-        found.append({**told, "chosen": True, "note": entry.get("note", ""), "delivery": delivery})
-    return found + [
-        {"destination": row["destination"], "target": row["target"], "chosen": True, "note": "", "delivery": row}
-        for row in left
-    ]
+        found.append(_place(label, target, True, entry.get("note", ""), delivery))
+    return found + [_place(row["destination"], row["target"], True, "", row) for row in left]
 
 
-def _pipelines(type_: str, lined: list[Lined] | None, runs: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _place(
+    label: str, target: str, chosen: bool, note: str, delivery: "StoryDeliveryDocument | None"
+) -> "PlaceDocument":
+    return {"destination": label, "target": target, "chosen": chosen, "note": note, "delivery": delivery}
+
+
+def _pipelines(
+    type_: str, lined: list[Lined] | None, runs: "dict[str, list[StoredRunDocument]]"
+) -> "list[StoryPipelineDocument]":
     """Return every pipeline that there was, with its runs or why it had none; those that ran come first."""
-    found: list[dict[str, Any]] = []
+    found: list[StoryPipelineDocument] = []
     for row in lined or []:
         own = runs.pop(row.name, [])
         fits = matches(row.match, type_)
         ran = any(run["replayed_at"] is None for run in own)
-        why = None if ran else _why_not(row, type_, fits)
-        told = {"pipeline": row.name, "version": row.version, "status": row.status, "match": row.match}
-        found.append({**told, "matches": fits, "ran": ran, "why_not": why, "runs": own})
+        found.append(
+            {
+                "pipeline": row.name,
+                "version": row.version,
+                "status": row.status,
+                "match": row.match,
+                "matches": fits,
+                "ran": ran,
+                "why_not": None if ran else _why_not(row, type_, fits),
+                "runs": own,
+            }
+        )
     for name, own in runs.items():
         ran = any(run["replayed_at"] is None for run in own)
-        why = "there was no such pipeline when the event came" if lined is not None and not ran else None
-        gone: dict[str, Any] = {"pipeline": name, "version": own[0]["version"], "status": None, "match": None}
-        found.append({**gone, "matches": None, "ran": ran, "why_not": why, "runs": own})
+        found.append(
+            {
+                "pipeline": name,
+                "version": own[0]["version"],
+                "status": None,
+                "match": None,
+                "matches": None,
+                "ran": ran,
+                "why_not": None if lined is None or ran else "there was no such pipeline when the event came",
+                "runs": own,
+            }
+        )
     return sorted(found, key=lambda row: not row["runs"])
 
 
@@ -160,16 +199,17 @@ def _why_not(row: Lined, type_: str, fits: bool) -> str:
     return "matches, but its run is not kept"
 
 
-def _deliveries(pipelines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _deliveries(pipelines: "list[StoryPipelineDocument]") -> "list[StoryDeliveryDocument]":
     places = (place for row in pipelines for run in row["runs"] for place in run["destinations"])
     return [place["delivery"] for place in places if place["delivery"] is not None]
 
 
-def _summary(pipelines: list[dict[str, Any]]) -> str:
+def _summary(pipelines: "list[StoryPipelineDocument]") -> str:
     """Return the end of the story in one line."""
     sent = _deliveries(pipelines)
     parts = states((place_of(row), row["status"]) for row in sent)
-    later = [row["next_at"] for row in sent if row["status"] in WAITING and not row["due"] and not row["in_hand_of"]]
+    waiting = [row for row in sent if row["status"] in WAITING and not row["due"] and not row["in_hand_of"]]
+    later = [at for row in waiting if (at := row["next_at"])]
     if later and parts[-1].startswith(STATES["pending"]):
         parts[-1] += f" until {utc(min(later))}"
     runs = [(row["pipeline"], run) for row in pipelines for run in row["runs"]]
@@ -187,13 +227,15 @@ def _summary(pipelines: list[dict[str, Any]]) -> str:
     return "nothing was sent: no pipeline took it"
 
 
-def _failed(name: str, run: dict[str, Any]) -> str:
+def _failed(name: str, run: "StoredRunDocument") -> str:
     if "retry_at" not in run:
         return f"{name} failed"
     return f"{name} failed, and is run again {when(run['retry_at'])}"
 
 
-def _hints(event: Event, pipelines: list[dict[str, Any]], idle: set[str], foretell: Foretell, now: str) -> list[str]:
+def _hints(
+    event: Event, pipelines: "list[StoryPipelineDocument]", idle: set[str], foretell: Foretell, now: str
+) -> list[str]:
     """Return what a person can do next, and what helps; `idle` are the pipelines that are not active now."""
     sent = [row for row in _deliveries(pipelines) if not row["superseded_by"]]
     hints = [row["hint"] for row in sent if row["status"] not in OVER and row["hint"]]
@@ -211,13 +253,13 @@ def _hints(event: Event, pipelines: list[dict[str, Any]], idle: set[str], forete
     return hints if sent or waits else hints + _hints_of_nothing(event, pipelines, idle, foretell)
 
 
-def _hints_of_waiting(waiting: list[dict[str, Any]], now: str) -> list[str]:
+def _hints_of_waiting(waiting: "list[StoryDeliveryDocument]", now: str) -> list[str]:
     """Return what makes messages go, or says when they do; where an older one of its thread is before one, of that."""
     hints = [f"it waits for {row['before']['id']}: {hint}" for row in waiting if (hint := _cause(row))]
     first = [row["before"] if row["waits_for"] else row for row in waiting]
     if any((row["next_at"] or now) <= now for row in first):
         hints.append("to send what is due: ingestlayer deliver")
-    if early := {row["id"]: row["next_at"] for row in first if (row["next_at"] or now) > now}:
+    if early := {row["id"]: at for row in first if (at := row["next_at"] or now) > now}:
         hints.append(f"from {utc(min(early.values()))} on it is sent with: ingestlayer deliver")
         # What was not tried yet is put off by its hours, a digest or a budget, which a retry alone would do again.
         waits = {row["id"] for row in first if row["status"] == "pending"}
@@ -228,14 +270,16 @@ def _hints_of_waiting(waiting: list[dict[str, Any]], now: str) -> list[str]:
     return hints
 
 
-def _cause(row: dict[str, Any]) -> str:
+def _cause(row: "StoryDeliveryDocument") -> str:
     """Return what helps the older message that a delivery is behind; nothing where that helps itself as well."""
-    before = row.get("before") or {"hint": None, "error": None}
-    hint: str = before["hint"] or before["error"] or ""
+    before = row.get("before")
+    hint = (before and (before["hint"] or before["error"])) or ""
     return "" if hint in (row["hint"], row["error"]) else hint
 
 
-def _hints_of_nothing(event: Event, pipelines: list[dict[str, Any]], idle: set[str], foretell: Foretell) -> list[str]:
+def _hints_of_nothing(
+    event: Event, pipelines: "list[StoryPipelineDocument]", idle: set[str], foretell: Foretell
+) -> list[str]:
     """Return what can be done where nothing was sent. To run it again is no remedy where it would end the same."""
     names = [row["pipeline"] for row in pipelines if row["matches"] and not row["runs"] and row["pipeline"] in idle]
     would = foretell(event, names)
@@ -250,16 +294,17 @@ def _hints_of_nothing(event: Event, pipelines: list[dict[str, Any]], idle: set[s
 # One that was refused --------------------------------------------------------------------------------------
 
 
-def refused(store: Store, word: str | None = None, type_: str | None = None) -> Document | None:
+def refused(store: Store, word: str | None = None, type_: str | None = None) -> "Document[RefusedDocument] | None":
     """Tell of the newest refusal: of all, of a type, or in which a word stands; None when there is none."""
     found = store.refusals.newest(word, type_)
     if found is None:
         return None
     letter, others = found
-    return Document(status="refused", refused=letter, others=others, hints=remedies(letter))
+    told: RefusedDocument = {"status": "refused", "refused": letter, "others": others, "hints": remedies(letter)}
+    return Document(told)
 
 
-def remedies(letter: dict[str, Any]) -> list[str]:
+def remedies(letter: "RefusalDocument") -> list[str]:
     """Return what can be done about a refusal."""
     hint = _REMEDIES.get(letter["kind"], "").format(type=letter["type"])
     hints = [hint] if hint else []

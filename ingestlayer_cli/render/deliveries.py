@@ -1,16 +1,19 @@
 """Deliveries as lines of a table that fits its place."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..store.contract.sending import place_of
 from ..system.clock import parse_time
 from .events import cells, columns, cut, cut_end, moment
 
+if TYPE_CHECKING:
+    from ..model.documents.deliveries import ListedDeliveryDocument
+
 MOST_PLACE = 20
 WIDE = 140  # columns that have room for all of it in one line
 
 
-def table(rows: list[dict[str, Any]], short: list[str] | None, now: int, wide: int | None) -> list[str]:
+def table(rows: "list[ListedDeliveryDocument]", short: list[str] | None, now: int, wide: int | None) -> list[str]:
     """Return a line for each delivery; where the place is small with a shortened id, and one more for why it waits."""
     if wide is None or short is None:
         return [_whole(row) for row in rows]
@@ -36,11 +39,11 @@ def table(rows: list[dict[str, Any]], short: list[str] | None, now: int, wide: i
     return lines
 
 
-def _whole(row: dict[str, Any]) -> str:
+def _whole(row: "ListedDeliveryDocument") -> str:
     return "  ".join(filter(None, [_head(row), row["pipeline"], cut(row["who"], None), cut(row["title"], None)]))
 
 
-def _head(row: dict[str, Any]) -> str:
+def _head(row: "ListedDeliveryDocument") -> str:
     parts = [
         row["id"],
         row["queued_at"],
@@ -52,7 +55,7 @@ def _head(row: dict[str, Any]) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _due(row: dict[str, Any]) -> str:
+def _due(row: "ListedDeliveryDocument") -> str:
     if row["in_hand_of"]:
         return f"in hand of {row['in_hand_of']}"
     return f"next {row['next_at']}" if row["next_at"] else ""

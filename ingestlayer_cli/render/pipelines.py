@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -10,13 +10,18 @@ from rich.text import Text
 from rich.tree import Tree
 
 from ..system.terminal import clean
+from ..system.typed import TomlTable
+
+if TYPE_CHECKING:
+    from ..model.documents.events import RunOutcome
+    from ..model.documents.pipelines import WholePipelineDocument
 
 _STATUSES = {"active": "green", "paused": "yellow", "draft": "dim", "broken": "red"}
-_OUTCOMES = {"queued": "green", "dropped": "dim", "failed": "red"}
+_OUTCOMES: "dict[RunOutcome, str]" = {"queued": "green", "dropped": "dim", "failed": "red"}
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def listed(rows: Iterable[dict[str, Any]]) -> Iterator[RenderableType]:
+def listed(rows: "Iterable[WholePipelineDocument]") -> Iterator[RenderableType]:
     """Yield the pipelines of a list, a few lines each."""
     for index, row in enumerate(rows):
         if index:
@@ -28,7 +33,7 @@ def listed(rows: Iterable[dict[str, Any]]) -> Iterator[RenderableType]:
         yield from _counts(row)
 
 
-def shown(row: dict[str, Any]) -> Iterator[RenderableType]:
+def shown(row: "WholePipelineDocument") -> Iterator[RenderableType]:
     """Yield one pipeline whole."""
     yield _head(row)
     yield from _paused(row)
@@ -50,11 +55,11 @@ def shown(row: dict[str, Any]) -> Iterator[RenderableType]:
         yield _indented(Text(f"{edit['version']}  an edit that never ran, kept {_minute(edit['kept'])}", "dim"))
 
 
-def _head(row: dict[str, Any]) -> Text:
+def _head(row: "WholePipelineDocument") -> Text:
     return Text.assemble((_one_line(row["name"]), "bold"), "  ", (row["status"], _STATUSES[row["status"]]))
 
 
-def _paused(row: dict[str, Any]) -> Iterator[RenderableType]:
+def _paused(row: "WholePipelineDocument") -> Iterator[RenderableType]:
     if (note := row.get("paused")) is not None:
         why = f": {_one_line(note['why'])}" if note["why"] else ""
         yield _indented(Text(f"by {_one_line(note['by'])} at {_minute(note['at'])}{why}", "yellow", overflow="fold"))
@@ -64,7 +69,7 @@ def _matches(match: list[str]) -> Text:
     return Text(_one_line(f"matches {', '.join(match) or 'every type'}"), overflow="fold")
 
 
-def _since(row: dict[str, Any]) -> str:
+def _since(row: "WholePipelineDocument") -> str:
     used = f"since {_minute(row['since'])}" if row["since"] else "not used yet"
     return f"version {row['version']} {used}"
 
@@ -73,7 +78,7 @@ def _minute(time: str) -> str:
     return f"{time[:10]} {time[11:16]} UTC"
 
 
-def _counts(row: dict[str, Any]) -> Iterator[RenderableType]:
+def _counts(row: "WholePipelineDocument") -> Iterator[RenderableType]:
     counts = {"24 h": row["last_24h"], " 7 d": row["last_7d"]}
     widths = {name: max(len(f"{count[name]:,}") for count in counts.values()) for name in _OUTCOMES}
     for span, count in counts.items():
@@ -81,7 +86,7 @@ def _counts(row: dict[str, Any]) -> Iterator[RenderableType]:
         for name, style in _OUTCOMES.items():
             line.append(f"  {count[name]:>{widths[name]},} {name}", style if count[name] else "dim")
         if span == " 7 d":
-            line.append(f"   {sparkline([sum(day.values()) for day in row['days']])}")
+            line.append(f"   {sparkline([sum(day[name] for name in _OUTCOMES) for day in row['days']])}")
         yield _indented(line)
 
 
@@ -91,7 +96,7 @@ def sparkline(counts: list[int]) -> str:
     return "".join(_BARS[(count * len(_BARS) - 1) // most] if count else "·" for count in counts)
 
 
-def _tree(row: dict[str, Any]) -> Tree:
+def _tree(row: "WholePipelineDocument") -> Tree:
     """Draw match → steps → conditions → destinations, the texts as their author wrote them."""
     tree = Tree(_matches(row["match"]))
     at = tree
@@ -105,7 +110,7 @@ def _tree(row: dict[str, Any]) -> Tree:
     return tree
 
 
-def _destination(table: dict[str, Any]) -> Text:
+def _destination(table: TomlTable) -> Text:
     message = table.get("message") or {}
     said = message.get("title") or message.get("text") or message.get("blocks") if isinstance(message, dict) else ""
     line = Text.assemble((_one_line(str(table["use"])), "bold"), " ", _one_line(_target(table)))
@@ -116,14 +121,14 @@ def _destination(table: dict[str, Any]) -> Text:
     return line
 
 
-def _target(table: dict[str, Any]) -> str:
+def _target(table: TomlTable) -> str:
     """Return where a destination sends to, as its author wrote it; of an address without its query."""
     if "url" in table:
         return str(table["url"]).partition("?")[0]
     return str(table.get("channel", table.get("path", "")))
 
 
-def _step(table: dict[str, Any]) -> Text:
+def _step(table: TomlTable) -> Text:
     """Draw a step: its kind, and its keys a line each."""
     line = Text.assemble((_one_line(str(table["use"])), "bold"))
     for name, value in table.items():

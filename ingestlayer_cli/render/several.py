@@ -1,17 +1,26 @@
 """The story of somebody, which `several.story_of` returned, as lines of plain text: (text, style)."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..operations.came_to import utc
 from ..store.contract.sending import place_of
 from .events import fields
 from .wrapping import STATES, Line, one_line, times, wrapped
 
+if TYPE_CHECKING:
+    from ..model.documents.stories import (
+        FoundDocument,
+        FoundEventDocument,
+        FoundRunDocument,
+        KnowingDocument,
+        RefusalDocument,
+    )
+
 _WORST = ("dead", "unknown", "retrying", "pending", "delivered", "shown", "dropped")
 
 
-def found(told: dict[str, Any]) -> Iterator[Line]:
+def found(told: "FoundDocument") -> Iterator[Line]:
     """Yield what the checks know, and then all that was accepted or refused, the newest first."""
     accepted = sum(row["status"] == "accepted" for row in told["found"])
     more = ", and more before" if told["more"] else ""
@@ -20,16 +29,16 @@ def found(told: dict[str, Any]) -> Iterator[Line]:
     for row in told["meant"]:
         yield from wrapped("  ", f"{row['kind']} {row['key']}: {', '.join(row['from'])}", "dim")
     yield from wrapped("= ", told["summary"])
-    for row in told["checks"]:
+    for known in told["checks"]:
         yield "", ""
-        yield from _known(row)
-    for row in told["found"]:
+        yield from _known(known)
+    for item in told["found"]:
         yield "", ""
-        yield from _event(row) if row["status"] == "accepted" else _refusal(row["refused"])
+        yield from _event(item) if item["status"] == "accepted" else _refusal(item["refused"])
     yield "", ""
 
 
-def _refusal(letter: dict[str, Any]) -> Iterator[Line]:
+def _refusal(letter: "RefusalDocument") -> Iterator[Line]:
     name = letter["type"] or "an event without a type"
     yield from wrapped(
         "✗ ", f"{utc(letter['at'])}  {name} refused by the rule {letter['kind']}, from {letter['source']}"
@@ -38,7 +47,7 @@ def _refusal(letter: dict[str, Any]) -> Iterator[Line]:
     yield from wrapped("  ", f"what came: {letter['raw']}", "dim")
 
 
-def _event(row: dict[str, Any]) -> Iterator[Line]:
+def _event(row: "FoundEventDocument") -> Iterator[Line]:
     event = row["event"]
     statuses = [it["status"] for run in row["runs"] for it in run["deliveries"]]
     statuses += ["dead" for run in row["runs"] if run["outcome"] == "failed"]
@@ -55,7 +64,7 @@ def _event(row: dict[str, Any]) -> Iterator[Line]:
         yield "  – no pipeline took it", ""
 
 
-def _run(run: dict[str, Any]) -> Iterator[Line]:
+def _run(run: "FoundRunDocument") -> Iterator[Line]:
     for it in run["deliveries"]:
         mark, style = STATES.get(it["status"], ("?", ""))
         words = f"{run['pipeline']}: {place_of(it)} {it['status']}" + (f": {it['error']}" if it["error"] else "")
@@ -71,7 +80,7 @@ def _run(run: dict[str, Any]) -> Iterator[Line]:
         yield from wrapped("  – ", f"{run['pipeline']}: {words}", "dim")
 
 
-def _known(row: dict[str, Any]) -> Iterator[Line]:
+def _known(row: "KnowingDocument") -> Iterator[Line]:
     """Yield what a check knows of somebody."""
     read = f", read {utc(row['read_at'])}: {row['rows_read']:,} rows" if row["read_at"] else ", never read"
     yield from wrapped("", f"check {row['check']}  {row['source']}{read}", "bold")

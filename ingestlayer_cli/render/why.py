@@ -1,7 +1,7 @@
 """The story of `why` as lines of plain text: (text, style). Values are data; they come in one line, safe."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..destinations.base import in_thread
 from ..engine.unfinished import when
@@ -10,6 +10,16 @@ from ..store.contract.sending import place_of
 from .events import cells, fields
 from .several import found
 from .wrapping import STATES, Line, one_line, times, wrapped
+
+if TYPE_CHECKING:
+    from ..model.documents.stories import (
+        FoundDocument,
+        PlaceDocument,
+        RefusedDocument,
+        StoredRunDocument,
+        StoryDeliveryDocument,
+        StoryDocument,
+    )
 
 MOST = 30  # pipelines that had nothing to do with the event
 _VERDICTS = {"continue": "✓", "drop": "✗", "error": "✗"}
@@ -31,10 +41,14 @@ _OUTCOMES = {
 }
 
 
-def story(told: dict[str, Any]) -> Iterator[Line]:
+def story(told: "StoryDocument | RefusedDocument | FoundDocument") -> Iterator[Line]:
     """Yield the lines of a story that `why.tell`, `why.refused` or `several.story_of` returned."""
-    tellers = {"accepted": _accepted, "refused": _refused, "found": found}
-    yield from tellers[told["status"]](told)
+    if told["status"] == "accepted":
+        yield from _accepted(told)
+    elif told["status"] == "refused":
+        yield from _refused(told)
+    else:
+        yield from found(told)
     for hint in told["hints"]:
         words, colon, command = hint.partition(": ingestlayer ")
         yield from wrapped("next: ", words + colon[:1], "yellow")
@@ -42,7 +56,7 @@ def story(told: dict[str, Any]) -> Iterator[Line]:
             yield f"      ingestlayer {one_line(command)}", "yellow"
 
 
-def _accepted(told: dict[str, Any]) -> Iterator[Line]:
+def _accepted(told: "StoryDocument") -> Iterator[Line]:
     event, accepted = told["event"], told["accepted"]
     yield f"{event['type']}  {event['id']}", "bold"
     yield from wrapped("  ", fields(event["payload"]), "dim")
@@ -54,7 +68,7 @@ def _accepted(told: dict[str, Any]) -> Iterator[Line]:
     yield from wrapped("✓ ", words)
     if event["idempotency_key"] is not None:
         yield from wrapped("  ", f"idempotency key {event['idempotency_key']}")
-    if accepted["duplicates"]:
+    if accepted["duplicates"] and accepted["last_duplicate_at"]:
         last = utc(accepted["last_duplicate_at"])
         words = f"its key came again {times(accepted['duplicates'])}, last {last}: duplicates, nothing sent"
         yield from wrapped("– ", words)
@@ -67,8 +81,8 @@ def _accepted(told: dict[str, Any]) -> Iterator[Line]:
     yield "", ""
 
 
-def _pipelines(told: dict[str, Any]) -> Iterator[Line]:
-    asked = (told["asked"] or {}).get("delivery")
+def _pipelines(told: "StoryDocument") -> Iterator[Line]:
+    asked = told["asked"].get("delivery") if told["asked"] else None
     idle = []
     for row in told["pipelines"]:
         if not row["ran"]:
@@ -87,7 +101,7 @@ def _pipelines(told: dict[str, Any]) -> Iterator[Line]:
         yield from wrapped("  ", "which other pipelines there were was not kept when this event was accepted", "dim")
 
 
-def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line]:
+def _run(pipeline: str, run: "StoredRunDocument", asked: str | None) -> Iterator[Line]:
     again = f", replayed {utc(run['replayed_at'])}" if run["replayed_at"] else ""
     yield f"{pipeline}  version {run['version'][:12]}{again}", "bold"
     names = [entry["step"] for entry in run["steps"]] + [_place(place) for place in run["destinations"]]
@@ -113,7 +127,7 @@ def _run(pipeline: str, run: dict[str, Any], asked: str | None) -> Iterator[Line
         yield from wrapped("  … ", f"it is run again {when(run['retry_at'])}", "yellow")
 
 
-def _delivery(row: dict[str, Any], asked: str | None) -> Iterator[Line]:
+def _delivery(row: "StoryDeliveryDocument", asked: str | None) -> Iterator[Line]:
     mark, style = STATES.get(row["status"], ("?", ""))
     words = f"{row['status']}  {row['id']}" + ("  (the one asked for)" if row["id"] == asked else "")
     yield from wrapped(f"    {mark} ", words, style)
@@ -128,7 +142,7 @@ def _delivery(row: dict[str, Any], asked: str | None) -> Iterator[Line]:
         yield from wrapped("      ", words, indent=2)
 
 
-def _next(row: dict[str, Any]) -> Iterator[str]:
+def _next(row: "StoryDeliveryDocument") -> Iterator[str]:
     """Yield what will come of a delivery that is not settled."""
     if row["carried_by"]:
         yield f"{row['carried_by']} says it, with others: ingestlayer deliveries list --digest {row['carried_by']}"
@@ -149,7 +163,7 @@ def _next(row: dict[str, Any]) -> Iterator[str]:
         yield row["error"]
 
 
-def _cause(row: dict[str, Any]) -> str:
+def _cause(row: "StoryDeliveryDocument") -> str:
     """Return why the older message waits that a delivery is behind."""
     before = row["before"]
     name = "" if before["id"] == row["waits_for"] else f", the first {before['id']}"
@@ -159,7 +173,7 @@ def _cause(row: dict[str, Any]) -> str:
     return f"{name}: {before['error']}{when}"
 
 
-def _refused(told: dict[str, Any]) -> Iterator[Line]:
+def _refused(told: "RefusedDocument") -> Iterator[Line]:
     letter = told["refused"]
     place = f", line {letter['line']:,} of a batch" if letter["line"] is not None else ""
     yield f"{letter['type'] or 'an event without a type'}  refused", "bold"
@@ -180,5 +194,5 @@ def _row(mark: str, name: str, column: int, words: str, style: str = "") -> Iter
     return wrapped(f"  {mark} {name}{' ' * (column - cells(name))}  ", words, style)
 
 
-def _place(place: dict[str, Any]) -> str:
+def _place(place: "PlaceDocument") -> str:
     return one_line(place_of(place["delivery"] or place))

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from .stamps import Stamped
-from .typed import Any, NamedTuple, Self
+from .typed import TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from .error_document import ErrorDocument, ProblemDocument
 
 
 class Exit(IntEnum):
@@ -62,11 +65,10 @@ class IngestlayerError(Exception):
         vars(copied).update(vars(self), details=[*self.details])
         return copied
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> "ErrorDocument":
         """Return the error as the JSON document that every command prints with `--json`."""
-        details = [{"path": path, "problem": problem} for path, problem in self.details]
-        error = {"kind": self.kind, "message": self.message, "hint": self.hint, "details": details}
-        return {"error": error}
+        details: list[ProblemDocument] = [{"path": path, "problem": problem} for path, problem in self.details]
+        return {"error": {"kind": self.kind, "message": self.message, "hint": self.hint, "details": details}}
 
 
 class UsageError(IngestlayerError):

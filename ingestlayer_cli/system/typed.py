@@ -13,6 +13,7 @@ if TYPE_CHECKING or sys.version_info >= (3, 14):  # which keeps the annotations 
     from typing import Any as Any
     from typing import BinaryIO as BinaryIO
     from typing import ClassVar as ClassVar
+    from typing import Generic as Generic
     from typing import Literal as Literal
     from typing import NamedTuple as NamedTuple
     from typing import NewType as NewType
@@ -49,7 +50,15 @@ else:
 
             return Union[self, other]  # noqa: UP007
 
-    def TypeVar(_):
+    class Generic:
+        """A class that says of what it is."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, _):
+            return cls
+
+    def TypeVar(_, **__):
         return object
 
     class _Record(tuple):

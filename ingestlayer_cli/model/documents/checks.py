@@ -1,11 +1,12 @@
 """The documents of `check`."""
 
-from typing import Literal, NotRequired
+from typing import Literal, NotRequired, final
 
 from typing_extensions import TypedDict
 
 from .events import DeliveryCounts, Failing, RunCounts
 
+Unit = Literal["line", "record", "row"]
 RowState = Literal["new", "emitted", "known", "unfinished", "taken", "refused", "cleared", "below"]
 
 
@@ -44,6 +45,12 @@ class HighestDocument(TypedDict):
     why: str
 
 
+class ShownRowDocument(HighestDocument):
+    """A row as the table on a terminal has it, with the event of its crossing. No command prints it so."""
+
+    event: str | None
+
+
 class RefusedRowDocument(TypedDict):
     """A row whose event was refused, by the number that its source counts in."""
 
@@ -64,6 +71,7 @@ class BadRowDocument(TypedDict):
     problem: str
 
 
+@final
 class CheckedDocument(TypedDict):
     """A check whose source could be read.
 
@@ -73,7 +81,7 @@ class CheckedDocument(TypedDict):
 
     check: str
     period: str | None
-    unit: Literal["line", "record", "row"]
+    unit: Unit
     rows: int
     left_out: int
     crossed: list[CrossedDocument]
@@ -103,6 +111,7 @@ class StaleDocument(TypedDict):
     event: str
 
 
+@final
 class FailedCheckDocument(TypedDict):
     """A check whose source failed, or whose store is out of reach."""
 
@@ -116,7 +125,10 @@ class FailedCheckDocument(TypedDict):
     trouble: NotRequired[Failing]
 
 
+CheckDocument = CheckedDocument | FailedCheckDocument
+
+
 class ChecksDocument(TypedDict):
     """`check`."""
 
-    checks: list[CheckedDocument | FailedCheckDocument]
+    checks: list[CheckDocument]

@@ -1,21 +1,17 @@
 """Documents of the outbox."""
 
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-from .events import RunOutcome, Status
+from .events import RunOutcome, Status, WentDocument
 
 
-class DeliveryDocument(TypedDict):
-    """A delivery."""
+class StandingDeliveryDocument(WentDocument):
+    """How a delivery stands, beside what it is of."""
 
     id: str
-    event: str
-    pipeline: str
     destination: str
-    target: str
-    meant: NotRequired[str]  # what the pipeline names, where it went elsewhere
     status: Status
     attempts: int
     queued_at: str
@@ -27,6 +23,13 @@ class DeliveryDocument(TypedDict):
     in_hand_of: str | None
     superseded_by: str | None
     carried_by: str | None
+
+
+class DeliveryDocument(StandingDeliveryDocument):
+    """A delivery."""
+
+    event: str
+    pipeline: str
 
 
 class ListedDeliveryDocument(DeliveryDocument):
@@ -47,13 +50,18 @@ class AttemptDocument(TypedDict):
     process: str
 
 
-class WholeDeliveryDocument(DeliveryDocument):
-    """`deliveries show`."""
+class TriedDocument(TypedDict):
+    """A delivery's thread, and every attempt to send it."""
 
     thread: str | None
     update: bool
     waits_for: str | None
     attempts_made: list[AttemptDocument]
+
+
+class WholeDeliveryDocument(DeliveryDocument, TriedDocument):
+    """`deliveries show`."""
+
     body: Any
 
 
@@ -70,13 +78,11 @@ class SettleDocument(TypedDict):
     status: Literal["delivered", "dead"]
 
 
-class SentDocument(TypedDict):
+class SentDocument(WentDocument):
     """A line of `deliver`: one attempt, or what was found out of a doubtful one."""
 
     id: str
     destination: str
-    target: str
-    meant: NotRequired[str]  # what the pipeline names, where it went elsewhere
     outcome: str
     status: Status
     error: str | None
@@ -91,3 +97,12 @@ class AgainDocument(TypedDict):
     outcome: RunOutcome
     reason: str | None
     retry_at: str | None
+
+
+class RoundDocument(TypedDict):
+    """What one round of `deliver` comes to; no command prints it so. What waits and what was sent is by status."""
+
+    sent: int
+    outcomes: dict[str, int]
+    waiting: dict[str, int]
+    failed: int

@@ -4,6 +4,10 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from ...system.error_document import ErrorDocument as ErrorDocument
+from ...system.error_document import Failing as Failing
+from ...system.error_document import ProblemDocument as ProblemDocument
+
 RunOutcome = Literal["queued", "dropped", "failed"]
 Status = Literal["pending", "retrying", "delivered", "dead", "unknown", "shown", "dropped"]
 
@@ -19,28 +23,6 @@ class EventDocument(TypedDict):
     payload: dict[str, Any]
 
 
-class ProblemDocument(TypedDict):
-    """One thing that is wrong, and where."""
-
-    path: str
-    problem: str
-
-
-class Failing(TypedDict):
-    """What an error says."""
-
-    kind: str
-    message: str
-    hint: str
-    details: list[ProblemDocument]
-
-
-class ErrorDocument(TypedDict):
-    """An error, of any command."""
-
-    error: Failing
-
-
 # emit -----------------------------------------------------------------------------------------------------
 
 
@@ -52,17 +34,29 @@ class SkippedDocument(TypedDict):
     reason: str
 
 
-class QueuedDocument(TypedDict):
+class WentDocument(TypedDict):
+    """Where a message went."""
+
+    target: str
+    meant: NotRequired[str]  # what the pipeline names, where it went elsewhere
+
+
+class QueuedDocument(WentDocument):
     """A message of a run, and how far it came."""
 
     id: str
     destination: str
-    target: str
-    meant: NotRequired[str]  # what the pipeline names, where it went elsewhere
     status: Status
     attempts: int
     error: str | None
     next_at: NotRequired[str]  # when it goes, where it is delayed
+
+
+class StandingDocument(QueuedDocument):
+    """One as the store has it now: of which run of its event it is, and what helps. No command prints it so."""
+
+    run: int
+    hint: str | None
 
 
 class RunDocument(TypedDict):
@@ -110,6 +104,24 @@ class DeliveryCounts(TypedDict):
     unknown: int
     shown: NotRequired[int]
     dropped: NotRequired[int]
+
+
+class TroubledDocument(TypedDict):
+    """What every document has of which something may fail once some of it is committed."""
+
+    trouble: NotRequired[Failing]
+
+
+class RanDocument(TypedDict):
+    """What every document has that counts runs."""
+
+    runs: RunCounts
+
+
+class SettledDocument(RanDocument, TroubledDocument):
+    """What every document has that counts what became of many messages."""
+
+    deliveries: DeliveryCounts
 
 
 class RejectDocument(TypedDict):

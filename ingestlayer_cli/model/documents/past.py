@@ -68,10 +68,20 @@ class SendingDocument(TypedDict):
     collapsed: int
 
 
+class TextDiffDocument(TypedDict):
+    """A message whose text changes, as a unified diff."""
+
+    event: str
+    pipeline: str
+    target: str
+    diff: list[str]
+
+
 class BacktestDocument(TypedDict):
     """`backtest`; the first of `changes`. `today` is of both documents: see there.
 
-    Of `messages` a digest is one; `sending` is of those that would go now.
+    Of `messages` a digest is one; `sending` is of those that would go now. With `--diff` also how many `texts` change,
+    and the first of them.
     """
 
     events: int
@@ -81,3 +91,5 @@ class BacktestDocument(TypedDict):
     changed: int
     changes: list[ChangeDocument]
     today: dict[str, int]
+    texts: NotRequired[int]
+    diffs: NotRequired[list[TextDiffDocument]]

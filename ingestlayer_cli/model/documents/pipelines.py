@@ -7,6 +7,8 @@ from typing_extensions import TypedDict
 from .events import RunCounts
 from .status import LinedUp
 
+Table = dict[str, Any]  # of its file, as it is written there
+
 
 class PausedDocument(TypedDict):
     """Who paused a pipeline in the store, when and why."""
@@ -61,8 +63,8 @@ class WholePipelineDocument(PipelineDocument):
     file: str
     versions: list[VersionDocument]
     edits: NotRequired[list[EditDocument]]
-    steps: list[dict[str, Any]]
-    destinations: list[dict[str, Any]]
+    steps: list[Table]
+    destinations: list[Table]
     tests: int
 
 

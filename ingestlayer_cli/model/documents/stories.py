@@ -1,12 +1,12 @@
 """The documents of `why`."""
 
-from typing import Any, Literal, NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from .checks import HighestDocument
-from .deliveries import AttemptDocument
-from .events import EventDocument, ProblemDocument, RunOutcome, Status, StepDocument
+from .deliveries import StandingDeliveryDocument, TriedDocument
+from .events import EventDocument, ProblemDocument, RunOutcome, Status, StepDocument, WentDocument
 
 
 class RefusalDocument(TypedDict):
@@ -43,31 +43,12 @@ class BeforeDocument(TypedDict):
     hint: str | None
 
 
-class StoryDeliveryDocument(TypedDict):
+class StoryDeliveryDocument(StandingDeliveryDocument, TriedDocument):
     """A delivery in the story of its event; `behind` counts the older ones that wait in its channel.
 
     `before` is the one that it waits for in its thread, else the oldest of these.
     """
 
-    id: str
-    destination: str
-    target: str
-    meant: NotRequired[str]  # what the pipeline names, where it went elsewhere
-    status: Status
-    attempts: int
-    queued_at: str
-    next_at: str | None
-    settled_at: str | None
-    error: str | None
-    hint: str | None
-    receipt: dict[str, Any] | None
-    in_hand_of: str | None
-    superseded_by: str | None
-    carried_by: str | None
-    thread: str | None
-    update: bool
-    waits_for: str | None
-    attempts_made: list[AttemptDocument]
     held_until: str | None
     due: bool
     behind: int
@@ -151,26 +132,29 @@ class RefusedDocument(TypedDict):
 MeantDocument = TypedDict("MeantDocument", {"kind": str, "key": str, "from": list[str]})
 
 
-class FoundDeliveryDocument(TypedDict):
+class FoundDeliveryDocument(WentDocument):
     """A delivery in the story of somebody."""
 
     id: str
-    target: str
-    meant: NotRequired[str]
     status: Status
     error: str | None
     next_at: str | None
 
 
-class FoundRunDocument(TypedDict):
-    """A run in the story of somebody; `by` and `came_to` as in that of an event."""
+class CauseDocument(TypedDict):
+    """The earlier event on account of which a step dropped this one, and what became of that."""
+
+    by: NotRequired[str]
+    came_to: NotRequired[str]
+
+
+class FoundRunDocument(CauseDocument):
+    """A run in the story of somebody."""
 
     pipeline: str
     outcome: RunOutcome
     dropped_by: str | None
     reason: str | None
-    by: NotRequired[str]
-    came_to: NotRequired[str]
     skipped: list[str]
     deliveries: list[FoundDeliveryDocument]
 
@@ -202,14 +186,19 @@ class FoundRefusalDocument(TypedDict):
     refused: RefusalDocument
 
 
-class HeldDocument(TypedDict):
-    """A level that a check holds, since when, and what became of the event that told it; null: none did."""
+class LevelDocument(TypedDict):
+    """A level that a check holds, since when, and the event that told it; null: none did."""
 
     key: str
     period: str | None
     level: int | float
     since: str
     event: str | None
+
+
+class HeldDocument(LevelDocument):
+    """A level that a check holds, and what became of the event that told it."""
+
     came_to: str
 
 
@@ -221,8 +210,17 @@ class ProblemRowDocument(TypedDict):
     problem: str
 
 
-class KnowingDocument(TypedDict):
-    """What a check knows of somebody; its rows are those of the source as it is now, where that was `looked` at."""
+class LookedDocument(TypedDict):
+    """The rows of a source as it is now, where that was `looked` at."""
+
+    looked: bool
+    rows: list[HighestDocument]
+    problems: list[ProblemRowDocument]
+    error: str | None
+
+
+class KnowingDocument(LookedDocument):
+    """What a check knows of somebody."""
 
     check: str
     source: str
@@ -230,10 +228,6 @@ class KnowingDocument(TypedDict):
     read_at: str | None
     failing_since: str | None
     held: list[HeldDocument]
-    looked: bool
-    rows: list[HighestDocument]
-    problems: list[ProblemRowDocument]
-    error: str | None
 
 
 class FoundDocument(TypedDict):

@@ -1,13 +1,14 @@
 """By how much this machine's clock differs from Slack's, told by the last messages: nobody is asked."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...store.contract.reading import DeliverySelection
 from ...system.clock import DAY, MINUTE, parse_time
 from ..troubles.symptoms import Symptom, age, minute, trouble
 
 if TYPE_CHECKING:
+    from ...model.documents.deliveries import DeliveryDocument
     from ...store.contract.protocols import Store
 
 NEWEST = 10  # deliveries that are looked at
@@ -31,7 +32,7 @@ def skew(store: "Store", now: int) -> Iterator[Symptom]:
         return
 
 
-def _sent(store: "Store", row: dict[str, Any]) -> tuple[int, int] | None:
+def _sent(store: "Store", row: "DeliveryDocument") -> tuple[int, int] | None:
     """Return when a message was sent, here and by Slack's clock; None where that is not told."""
     ts = (row["receipt"] or {}).get("ts")
     if row["status"] != "delivered" or not row["destination"].startswith("slack") or not ts:

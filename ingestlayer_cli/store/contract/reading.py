@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 from ...language.conditions import Condition
 from ...model.events import Event
-from ...system.typed import Any, NamedTuple, NewType
+from ...system.typed import TYPE_CHECKING, NamedTuple, NewType, Values
 from .accepting import Queued
 from .sending import STATUSES
+
+if TYPE_CHECKING:
+    from ...model.documents.events import RunOutcome
 
 EVENT_STATUSES = (*STATUSES, "failed")  # and of a run that sent nothing, `dropped` among them
 
@@ -177,7 +180,7 @@ class FirstRun(NamedTuple):
     number: int
     version: str
     given: str | None
-    outcome: str
+    outcome: "RunOutcome"
     reason: str | None
     targets: list[str]
     bodies: list[str]
@@ -207,8 +210,8 @@ class StoredRun(NamedTuple):
     number: int
     pipeline: str
     version: str
-    outcome: str
+    outcome: "RunOutcome"
     dropped_by: str | None
     reason: str | None
-    trace: list[dict[str, Any]]
+    trace: list[Values]
     replayed_at: int | None

@@ -1,8 +1,13 @@
 """What waits to be sent: the values of the outbox. Times in milliseconds."""
 
+from collections.abc import Mapping
+
 from ...model.people import Person
-from ...system.typed import Any, NamedTuple
+from ...system.typed import TYPE_CHECKING, Any, Directions, NamedTuple, Values
 from .accepting import Queued
+
+if TYPE_CHECKING:
+    from ...model.documents.events import WentDocument
 
 COUNTED = ("delivered", "pending", "retrying", "dead", "unknown")  # what counts of deliveries always tell
 STATUSES = (*COUNTED, "shown", "dropped")  # of a delivery; what is shown was drawn on a terminal, and left no machine
@@ -25,7 +30,7 @@ class Claimed(NamedTuple):
     claimed_at: int
     lease_until: int
     retry: list[int] | None  # the pauses of its destination, in milliseconds
-    directions: dict[str, Any]  # what its sender needs beside the body
+    directions: Directions  # what its sender needs beside the body
     thread: tuple[str, str] | None  # channel and ts of the first message of its thread, once that is delivered
     overtaken: bool  # whether a newer message of its thread is delivered
     # Of one that is the first to edit that first message: its id, its body, and whether some attempt was made before.
@@ -38,7 +43,7 @@ class Gathered(NamedTuple):
 
     id: str
     event: str  # its id
-    directions: dict[str, Any]
+    directions: Directions
     body: str | None = None  # where it was asked for
 
 
@@ -92,17 +97,17 @@ class Doubtful(NamedTuple):
     noticed_at: int  # when nothing more could come of it
     retry: list[int] | None
     body: str
-    directions: dict[str, Any]
+    directions: Directions
     thread: tuple[str, str] | None
 
 
-def went(target: str, receipt: dict[str, Any] | None) -> dict[str, str]:
+def went(target: str, receipt: Values | None) -> "WentDocument":
     """Return the `target` to which a delivery went; where its pipeline names another, that is what was `meant`."""
     place = (receipt or {}).get("target", target)
     return {"target": place} if place == target else {"target": place, "meant": target}
 
 
-def place_of(delivery: dict[str, Any]) -> str:
+def place_of(delivery: Mapping[str, Any]) -> str:
     """Return in words where a delivery as `--json` shows it went."""
     meant = f" (meant for {delivery['meant']})" if "meant" in delivery else ""
     return f"{delivery['target']}{meant}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...system.typed import TYPE_CHECKING, Any
+from ...system.typed import TYPE_CHECKING, Directions
 from ..contract.sending import Claimed
 from ..sql.gathering import SqlGathering
 
@@ -20,5 +20,5 @@ class PostgresGathering(SqlGathering):
     def hold_back(self, claimed: Claimed, now: int, until: int, why: str) -> None:
         self._repeated(lambda: super(PostgresGathering, self).hold_back(claimed, now, until, why))
 
-    def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
+    def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: Directions, owner: str) -> bool:
         return self._repeated(lambda: super(PostgresGathering, self).carry(claimed, ids, body, directions, owner))

@@ -3,7 +3,7 @@
 import json
 
 from ...system.clock import format_time
-from ...system.typed import TYPE_CHECKING, Any
+from ...system.typed import TYPE_CHECKING, Any, cast
 from ..contract.reading import DeliverySelection, LastSettled, NotArrived, PutOff
 from ..contract.sending import AT_ONCE, GIVEN_UP, OVER, STATUSES, Attempt, went
 from .about import about_event, stands_in
@@ -14,6 +14,8 @@ from .outbox import HELD_BACK
 from .short import shortest
 
 if TYPE_CHECKING:
+    from ...model.documents.deliveries import AttemptDocument, DeliveryDocument, WholeDeliveryDocument
+    from ...model.documents.stories import StoryDeliveryDocument
     from .link import Link
 
 _COLUMNS = (
@@ -28,7 +30,7 @@ _OLDER = (  # what waits in the lane of a delivery `d`, and was queued before it
 )
 _OPEN = [status for status in STATUSES if status not in OVER]
 _BY_STATUS = "d.status <> 'delivered'"  # so that there is an index for it
-_BEFORE = ("id", "event", "status", "next_at", "error", "hint")
+_OF_THE_EVENT = ("body", "event", "pipeline")  # what its story says itself
 # Directions are JSON: in a text of it, a quotation mark has a backslash before it.
 _PUT_OFF_FOR = (
     f"CASE WHEN d.digest = {HELD_BACK} THEN 'budget' WHEN d.digest IS NOT NULL THEN 'digest'"
@@ -44,7 +46,7 @@ class SqlDeliveries:
         self._store = store
         self._rows = store.rows
 
-    def find(self, selection: DeliverySelection, limit: int | None) -> list[dict[str, Any]]:
+    def find(self, selection: DeliverySelection, limit: int | None) -> "list[DeliveryDocument]":
         where, values = _where(selection)
         rows = self._rows(
             f"SELECT {_COLUMNS}{_FROM} WHERE {where} ORDER BY d.seq DESC LIMIT ?",
@@ -64,14 +66,14 @@ class SqlDeliveries:
     def channels(self) -> list[str]:
         return [name.partition(" ")[2].removeprefix("#") for (name,) in self._rows("SELECT name FROM lanes")]
 
-    def starting(self, prefix: str) -> list[dict[str, Any]]:
+    def starting(self, prefix: str) -> "list[DeliveryDocument]":
         rows = self._rows(f"SELECT {_COLUMNS}{_FROM} WHERE d.id >= ? AND d.id < ? LIMIT 2", prefix, prefix + "\uffff")
         return [_document(row) for row in rows]
 
     def shortest(self, ids: list[str]) -> list[str]:
         return shortest(self._rows, "deliveries", ids)
 
-    def whole(self, id_: str) -> dict[str, Any]:
+    def whole(self, id_: str) -> "WholeDeliveryDocument":
         seq, body, directions, before = self._rows(
             "SELECT d.seq, d.body, d.directions, (SELECT p.id FROM deliveries p INDEXED BY deliveries_in_thread"
             " WHERE p.thread = d.thread AND p.thread IS NOT NULL AND p.seq < d.seq"
@@ -80,11 +82,10 @@ class SqlDeliveries:
             id_,
         )[0]
         told = json.loads(directions) if directions else {}
-        threaded = {"thread": told.get("thread"), "update": told.get("update", False), "waits_for": before}
         rows = self._rows(
             "SELECT at, took, outcome, error, process FROM attempts WHERE delivery = ? ORDER BY number", seq
         )
-        attempts = [
+        attempts: list[AttemptDocument] = [
             {
                 "at": format_time(at),
                 "took_ms": took,
@@ -94,9 +95,16 @@ class SqlDeliveries:
             }
             for at, took, outcome, error, process in rows
         ]
-        return {**self.starting(id_)[0], **threaded, "attempts_made": attempts, "body": json.loads(body)}
+        return {
+            **self.starting(id_)[0],
+            "thread": told.get("thread"),
+            "update": told.get("update", False),
+            "waits_for": before,
+            "attempts_made": attempts,
+            "body": json.loads(body),
+        }
 
-    def of_event(self, event_id: str, now: int) -> dict[int, list[dict[str, Any]]]:
+    def of_event(self, event_id: str, now: int) -> "dict[int, list[StoryDeliveryDocument]]":
         rows = self._rows(
             "SELECT d.id, d.run, CASE WHEN l.free_at > max(d.due_at, ?) THEN l.free_at END,"
             f" max(d.due_at, l.free_at) <= ?, (SELECT count(*){_OLDER}), (SELECT w.id{_OLDER} ORDER BY w.seq LIMIT 1)"
@@ -104,17 +112,24 @@ class SqlDeliveries:
             " WHERE e.id = ? ORDER BY d.seq",
             *(now, now, event_id),
         )
-        found: dict[int, list[dict[str, Any]]] = {}
+        found: dict[int, list[StoryDeliveryDocument]] = {}
         for id_, run, free_at, due, behind, oldest in rows:
-            document = self.whole(id_)
-            del document["body"], document["event"], document["pipeline"]
+            whole = {name: value for name, value in self.whole(id_).items() if name not in _OF_THE_EVENT}
+            document = cast("StoryDeliveryDocument", whole)
             waits = document["status"] in ("pending", "retrying")
             document["held_until"] = format_time(free_at) if waits and free_at is not None else None
             document["due"] = waits and bool(due)
             document["behind"] = behind if waits else 0
             if waits and (before := document["waits_for"] or oldest):
                 found_before = self.starting(before)[0]
-                document["before"] = {name: found_before[name] for name in _BEFORE}
+                document["before"] = {
+                    "id": found_before["id"],
+                    "event": found_before["event"],
+                    "status": found_before["status"],
+                    "next_at": found_before["next_at"],
+                    "error": found_before["error"],
+                    "hint": found_before["hint"],
+                }
             found.setdefault(run, []).append(document)
         return found
 
@@ -215,7 +230,7 @@ def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
     return " AND ".join(terms), values
 
 
-def _document(row: Any) -> dict[str, Any]:
+def _document(row: Any) -> "DeliveryDocument":
     _, id_, event, pipeline, destination, target, status, attempts, queued, due, *last = row
     error, hint, settled, receipt, by, superseded_by, carried_by = last
     told = json.loads(receipt) if receipt else None

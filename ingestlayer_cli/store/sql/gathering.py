@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ...system.clock import HOUR
-from ...system.typed import Any
+from ...system.typed import Any, Directions
 from ..contract.accepting import Queued
 from ..contract.sending import AT_ONCE, RUN, Attempt, Claimed, Gathered
 from .base import Base
@@ -79,7 +79,7 @@ class SqlGathering:
                 (until, why, *_beside(claimed, now)),
             )
 
-    def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
+    def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: Directions, owner: str) -> bool:
         with suppress(_TakenError), self._store.transaction() as transaction:
             done = transaction.connection.executemany(
                 f"UPDATE deliveries SET carried_by = ?, due_at = ? WHERE id = ? AND {_IDLE}",

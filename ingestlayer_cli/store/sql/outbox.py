@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 
 from ...model.people import Person
 from ...system.clock import format_time
-from ...system.typed import Any
+from ...system.typed import TYPE_CHECKING, Any, cast
 from ..contract.accepting import NOTHING, Queued
 from ..contract.sending import ARRIVED, COUNTED, OVER, Attempt, Claimed, Leased, Wanted, went
 from .base import Base
@@ -26,6 +26,9 @@ from .wanted import (
     of_rate,
     own_values,
 )
+
+if TYPE_CHECKING:
+    from ...model.documents.events import DeliveryCounts, StandingDocument
 
 _LEARN = (
     "INSERT INTO people (workspace, email, user, why, at) VALUES (?,?,?,?,?) ON CONFLICT (workspace, email)"
@@ -217,24 +220,24 @@ class SqlOutbox:
         )
         return {row[0]: Person(*row) for row in rows}
 
-    def states(self, queued: Queued) -> list[dict[str, Any]]:
+    def states(self, queued: Queued) -> "list[StandingDocument]":
         names = ("run", "id", "destination", "target", "status", "attempts", "error", "hint")
         later = "CASE WHEN status = 'pending' AND due_at > queued_at THEN due_at END"
         select = f"SELECT receipt, {later}, {', '.join(names)} FROM deliveries WHERE seq BETWEEN ? AND ? ORDER BY seq"
         found = []
         for receipt, at, *row in (row for ends in spans(queued) for row in self._rows(select, *ends)):
             state = dict(zip(names, row, strict=True))
-            state |= went(state["target"], told_in(receipt))
+            state |= {**went(state["target"], told_in(receipt))}
             found.append(state if at is None else state | {"next_at": format_time(at)})
-        return found
+        return cast("list[StandingDocument]", found)
 
-    def counts(self, queued: Queued) -> dict[str, int]:
+    def counts(self, queued: Queued) -> "DeliveryCounts":
         found = dict.fromkeys(COUNTED, 0)
         select = "SELECT status, count(*) FROM deliveries WHERE seq BETWEEN ? AND ? GROUP BY status"
         for ends in spans(queued):
             for status, count in self._rows(select, *ends):
                 found[status] = found.get(status, 0) + count
-        return found
+        return cast("DeliveryCounts", found)
 
     def still_waiting(self, wanted: Wanted) -> dict[str, int]:
         terms, values = filters(wanted)

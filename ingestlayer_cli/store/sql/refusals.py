@@ -4,9 +4,12 @@ import json
 from collections.abc import Sequence
 
 from ...system.clock import format_time
-from ...system.typed import Any
+from ...system.typed import TYPE_CHECKING, Any
 from .about import stands_in
 from .base import Base
+
+if TYPE_CHECKING:
+    from ...model.documents.stories import RefusalDocument
 
 _LETTER = "SELECT at, kind, type, source, line, message, details, raw FROM dead_letters"
 
@@ -17,7 +20,7 @@ class SqlRefusals:
     def __init__(self, store: Base) -> None:
         self._rows = store.rows
 
-    def newest(self, word: str | None, type_: str | None = None) -> tuple[dict[str, Any], int] | None:
+    def newest(self, word: str | None, type_: str | None = None) -> "tuple[RefusalDocument, int] | None":
         terms, values = ["TRUE"], []
         if type_ is not None:
             terms.append("type = ?")
@@ -32,7 +35,9 @@ class SqlRefusals:
         count = self._rows(f"SELECT count(*) FROM dead_letters WHERE {where}", *values)[0][0]
         return _document(rows[0]), count - 1
 
-    def about(self, text: str, most: int, type_: str | None = None, source: str | None = None) -> list[dict[str, Any]]:
+    def about(
+        self, text: str, most: int, type_: str | None = None, source: str | None = None
+    ) -> "list[RefusalDocument]":
         where, values = stands_in("type raw message", text)
         if type_ is not None:
             start = type_.removesuffix("*") if type_.endswith(".*") else None
@@ -44,7 +49,7 @@ class SqlRefusals:
         rows = self._rows(f"{_LETTER} WHERE {where} ORDER BY seq DESC LIMIT ?", *values, most)
         return [_document(row) for row in rows]
 
-    def conflicts(self, event_id: str) -> list[dict[str, Any]]:
+    def conflicts(self, event_id: str) -> "list[RefusalDocument]":
         rows = self._rows(
             f"{_LETTER} WHERE kind = 'conflict' AND substr(message, 1, ?) = ? ORDER BY seq DESC LIMIT 100",
             *(len(event_id), event_id),
@@ -59,7 +64,7 @@ class SqlRefusals:
         )
 
 
-def _document(row: Sequence[Any]) -> dict[str, Any]:
+def _document(row: Sequence[Any]) -> "RefusalDocument":
     at, kind, type_, source, line, message, details, raw = row
     return {
         "at": format_time(at),

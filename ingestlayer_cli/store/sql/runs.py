@@ -4,11 +4,15 @@ import json
 from collections.abc import Sequence
 
 from ...system.clock import DAY
+from ...system.typed import TYPE_CHECKING
 from ..contract.accepting import NOTHING, Queued
 from ..contract.reading import FirstRun, Lined, Outcome, Past, StoredRun, UsedVersion, Version
 from ..contract.sending import went
 from .base import Base
 from .queued import span
+
+if TYPE_CHECKING:
+    from ...model.documents.events import RunCounts
 
 # Ids are looked up in their order, so that what hangs on each event comes in the order of its own key, unsorted.
 _CHOSEN = "e.id IN (SELECT value FROM json_each(?))"
@@ -163,14 +167,14 @@ class SqlRuns:
         )
         return str(rows[0][0]) if rows else None
 
-    def days(self, now: int, days: int) -> dict[str, list[dict[str, int]]]:
+    def days(self, now: int, days: int) -> "dict[str, list[RunCounts]]":
         start = now - days * DAY
         rows = self._rows(
             f"SELECT v.pipeline, r.outcome, (e.received_at - ? - 1) / ?, count(*) {_RUNS}"
             " WHERE e.received_at > ? AND e.received_at <= ? AND r.replayed_at IS NULL GROUP BY 1, 2, 3",
             *(start, DAY, start, now),
         )
-        found: dict[str, list[dict[str, int]]] = {}
+        found: dict[str, list[RunCounts]] = {}
         for pipeline, outcome, day, count in rows:
             if pipeline not in found:
                 found[pipeline] = [{"queued": 0, "dropped": 0, "failed": 0} for _ in range(days)]

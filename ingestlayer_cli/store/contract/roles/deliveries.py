@@ -1,14 +1,18 @@
 """Deliveries for who looks at them."""
 
-from ....system.typed import Any, Protocol
+from ....system.typed import TYPE_CHECKING, Protocol
 from ..reading import DeliverySelection, LastSettled, NotArrived, PutOff
 from ..sending import Attempt
+
+if TYPE_CHECKING:
+    from ....model.documents.deliveries import DeliveryDocument, WholeDeliveryDocument
+    from ....model.documents.stories import StoryDeliveryDocument
 
 
 class Deliveries(Protocol):
     """Deliveries as their operator reads them, newest first, and the operator's word on them."""
 
-    def find(self, selection: DeliverySelection, limit: int | None) -> list[dict[str, Any]]:
+    def find(self, selection: DeliverySelection, limit: int | None) -> "list[DeliveryDocument]":
         """Return deliveries, newest first, as `--json` shows them."""
 
     def count(self, selection: DeliverySelection) -> int:
@@ -20,19 +24,19 @@ class Deliveries(Protocol):
     def channels(self) -> list[str]:
         """Return where anything was ever to go, without #."""
 
-    def starting(self, prefix: str) -> list[dict[str, Any]]:
+    def starting(self, prefix: str) -> "list[DeliveryDocument]":
         """Return the deliveries whose id starts so, two at most."""
 
     def shortest(self, ids: list[str]) -> list[str]:
         """Return of each delivery's id the shortest start that no other one has, some fourteen characters."""
 
-    def whole(self, id_: str) -> dict[str, Any]:
+    def whole(self, id_: str) -> "WholeDeliveryDocument":
         """Return one delivery with its attempts and its body.
 
         `thread` is the key of its thread, `waits_for` the delivery of it that must be settled before, if any.
         """
 
-    def of_event(self, event_id: str, now: int) -> dict[int, list[dict[str, Any]]]:
+    def of_event(self, event_id: str, now: int) -> "dict[int, list[StoryDeliveryDocument]]":
         """Return the deliveries of an event by the number of their run, each with its attempts.
 
         `held_until` is when its channel may be used again, `behind` how many older ones wait in that channel, `due`

@@ -3,10 +3,14 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from ....model.events import Event
-from ....system.typed import Any, Protocol
+from ....system.typed import TYPE_CHECKING, Payload, Protocol
 from ..accepting import Queued
 from ..reading import FirstRun, Lined, Looked, Mark, Outcome, Past, Selection, Stored, StoredRun, UsedVersion, Version
 from ..unfinished import UnfinishedGroup, UnfinishedRun
+
+if TYPE_CHECKING:
+    from ....model.documents.events import RunCounts
+    from ....model.documents.stories import RefusalDocument
 
 
 class StoredHistory(Protocol):
@@ -48,7 +52,7 @@ class StoredHistory(Protocol):
     def with_key(self, key: str) -> list[Stored]:
         """Return the events with an idempotency key, the newest first; a hundred at most."""
 
-    def same(self, type_: str, key: str | None, received_at: int | None, payload: dict[str, Any]) -> list[str]:
+    def same(self, type_: str, key: str | None, received_at: int | None, payload: Payload) -> list[str]:
         """Return the ids of the events that an envelope describes, the newest first."""
 
     def in_order(self, ids: Collection[str], as_accepted: bool = False) -> list[str]:
@@ -103,7 +107,7 @@ class Runs(Protocol):
     def last_version(self, pipeline: str) -> str | None:
         """Return the version that the latest event ran under of those that ran a pipeline."""
 
-    def days(self, now: int, days: int) -> dict[str, list[dict[str, int]]]:
+    def days(self, now: int, days: int) -> "dict[str, list[RunCounts]]":
         """Return for each pipeline its runs by outcome on each of the last days, the oldest first.
 
         A day is 24 hours, the last one ends now; an event counts where its `received_at` is. Replays are left out.
@@ -138,19 +142,21 @@ class StoredUnfinished(Protocol):
 class Refusals(Protocol):
     """What was refused, as `--json` shows it."""
 
-    def newest(self, word: str | None, type_: str | None = None) -> tuple[dict[str, Any], int] | None:
+    def newest(self, word: str | None, type_: str | None = None) -> "tuple[RefusalDocument, int] | None":
         """Return the newest refusal whose type is a word, or in which it stands, and how many others there are.
 
         Without a word: the newest of all, or of a type.
         """
 
-    def about(self, text: str, most: int, type_: str | None = None, source: str | None = None) -> list[dict[str, Any]]:
+    def about(
+        self, text: str, most: int, type_: str | None = None, source: str | None = None
+    ) -> "list[RefusalDocument]":
         """Return what was refused and has a text in its type, in what came or in its reason, the newest first.
 
         Whatever its case; an empty one stands in all. Of a type, exact or `usage.*`, and from a source, if given.
         """
 
-    def conflicts(self, event_id: str) -> list[dict[str, Any]]:
+    def conflicts(self, event_id: str) -> "list[RefusalDocument]":
         """Return the events that were refused because this one has their key, the newest first."""
 
     def of_rule(self, rule: str, type_: str | None, after: int, limit: int) -> list[tuple[int, str, str]]:

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Collection, Sequence
 
 from ....model.people import Person
-from ....system.typed import Any, Protocol
+from ....system.typed import TYPE_CHECKING, Directions, Protocol
 from ..accepting import Queued
 from ..sending import Attempt, Claimed, Doubtful, Gathered, Leased, Wanted
+
+if TYPE_CHECKING:
+    from ....model.documents.events import DeliveryCounts, StandingDocument
 
 
 class StoredGathering(Protocol):
@@ -29,7 +32,7 @@ class StoredGathering(Protocol):
     def hold_back(self, claimed: Claimed, now: int, until: int, why: str) -> None:
         """Let all that is `beside` a claimed delivery wait until a time for its target's budget, and mark both so."""
 
-    def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: dict[str, Any], owner: str) -> bool:
+    def carry(self, claimed: Claimed, ids: Sequence[str], body: str, directions: Directions, owner: str) -> bool:
         """Let the message of a claimed delivery say what others would; what becomes of it becomes of them.
 
         False, and nothing is changed, when one of them was taken up otherwise, or the claim has run out.
@@ -109,10 +112,10 @@ class StoredOutbox(Protocol):
     def people(self, workspace: str, emails: list[str]) -> dict[str, Person]:
         """Return what a workspace said of these e-mail addresses."""
 
-    def states(self, queued: Queued) -> list[dict[str, Any]]:
+    def states(self, queued: Queued) -> "list[StandingDocument]":
         """Return deliveries as `--json` shows them, with `run` and `hint` beside; of one that is delayed, `next_at`."""
 
-    def counts(self, queued: Queued) -> dict[str, int]:
+    def counts(self, queued: Queued) -> "DeliveryCounts":
         """Count deliveries by status; what is shown only where something is."""
 
     def still_waiting(self, wanted: Wanted) -> dict[str, int]:
