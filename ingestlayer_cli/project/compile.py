@@ -291,7 +291,7 @@ class Compiler:
             source.report((*base, "use"), f'unknown {family[:-1]} "{kind}"{listed}', 0)
             return None
         cls = families.member(family, kind)
-        model = schema.section_model(cls, use=(str, ...))
+        model = schema.member_model(cls)
         checked = source.check(model, table, base)
         if checked is None:
             part = source.sound_part(model, table)

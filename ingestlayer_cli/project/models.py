@@ -1,6 +1,7 @@
 """What may stand in a project's files, as pydantic models. Loaded only when a file has changed."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import (
@@ -71,6 +72,12 @@ def section_model(cls: type[families.Section], **more: Any) -> type[Strict]:
             told = Field(description=meaning, examples=examples or None)
             keys[name] = (Annotated[_in_files(inner), *checks, told], getattr(cls, name, ...))
     return create_model(cls.__name__, __base__=Strict, __doc__=cls.__doc__, **keys)
+
+
+@cache
+def member_model(cls: type[families.Section]) -> type[Strict]:
+    """Return the model of a step or a destination in a file, once for all files that use it: it takes long to make."""
+    return section_model(cls, use=(str, ...))
 
 
 def _in_files(annotation: Any) -> Any:

@@ -12,6 +12,7 @@ from ingestlayer_cli.model import families
 from ingestlayer_cli.project import load
 from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.project.jsonschema import KINDS, schema_of
+from ingestlayer_cli.project.models import member_model
 from ingestlayer_cli.system.errors import Exit, ProjectError
 from tests.support.project import DESTINATION, SOUND, problems, write
 
@@ -23,6 +24,14 @@ DURATION = "is not a duration: write a number and a unit, like 30s 5m 1h 24h 7d"
 def test_a_sound_project_compiles(tmp_path: Path) -> None:
     data = Compiler(str(write(tmp_path, {}))).run()
     assert (list(data["declarations"]), [row["name"] for row in data["pipelines"]]) == (["usage"], ["alert"])
+
+
+def test_what_a_member_may_hold_is_worked_out_once_however_many_pipelines_have_it(tmp_path: Path) -> None:
+    """It takes longer than all else of a pipeline's file."""
+    member_model.cache_clear()
+    write(tmp_path, {f"pipelines/p{number}.toml": DESTINATION * 2 for number in range(10)})
+    assert len(Compiler(str(tmp_path)).run()["pipelines"]) == 11
+    assert member_model.cache_info().misses == 1
 
 
 def test_the_error_counts_the_problems_and_says_what_to_do(tmp_path: Path) -> None:
