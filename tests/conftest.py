@@ -5,6 +5,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,27 @@ from tests.support.standin import SlackStandin
 from tests.support.sweep import leaks
 from tests.support.tested import make
 
+TESTS = Path(__file__).parent
+
 
 def pytest_configure() -> None:
     """Let Ctrl-C reach what the tests start: a shell's background job, and so its children, would ignore it."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker begin with the files of its own share: what it makes of them is kept, and not made by the others.
+
+    In a fresh copy of the tree, to make it takes three times as long as to load it.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None or session.config.args != session.config.getini("testpaths"):
+        return
+    files = sorted(TESTS.rglob("test_*.py"))
+    for file in files[int(worker.removeprefix("gw")) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]:
+        import_module(".".join(file.relative_to(TESTS.parent).with_suffix("").parts))
 
 
 def pytest_xdist_auto_num_workers() -> int:
