@@ -1,8 +1,10 @@
 """A store in PostgreSQL beside one in SQLite: python -m tests.benchmarks.postgres [EVENTS]
 
 Single emits, batches, and deliveries claimed and recorded, per second, with 1, 4 and 8 processes at once, without their
-starts. Where procrastinate is installed (`pip install -e '.[bench]'`), as many of its jobs as there are single emits
-are deferred and worked on the same server.
+starts. Then what a batch costs with 1 and 4 writers: the CPU of clients and of the server an event, which says how they
+grow where there are more cores, and the share of the time in a transaction in which others were waited for.
+Where procrastinate is installed (`pip install -e '.[bench]'`), as many of its jobs as there are single emits are
+deferred and worked on the same server.
 """
 
 import asyncio
@@ -22,10 +24,13 @@ from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.project import load
 from ingestlayer_cli.store.contract.sending import Attempt, Wanted
 from ingestlayer_cli.store.opening import open_to_write
-from tests.support.postgres import server
+from tests.benchmarks.accounts import account
+from tests.support.postgres import Server, server
 from tests.support.posting import Posting, accept, envelope
 
 PROCESSES = (1, 4, 8)
+WRITERS = (1, 4)
+ENOUGH = 16_000  # events: what a process and its connection cost once is little beside them
 CHANNELS = 40
 Work = Callable[[str, int, int, Any], None]
 
@@ -57,12 +62,31 @@ def claims(root: str, first: int, number: int, ready: Any) -> None:
     store.close()
 
 
-def measured(work: Work, root: str, events: int, processes: int, first: int) -> float:
-    """Return how many events a second several processes did together."""
+class Start:
+    """Where a process waits for the others, and begins to count the CPU that it uses."""
+
+    def __init__(self, barrier: Any) -> None:
+        self._barrier = barrier
+        self.used = 0.0
+
+    def wait(self) -> None:
+        self._barrier.wait()
+        self.used = time.process_time()
+
+
+def counted(work: Work, root: str, first: int, number: int, barrier: Any, used: Any) -> None:
+    start = Start(barrier)
+    work(root, first, number, start)
+    used.put(time.process_time() - start.used)
+
+
+def measured(work: Work, root: str, events: int, processes: int, first: int) -> tuple[float, float]:
+    """Return how many events a second several processes did together, and the seconds of CPU that they used."""
     context = multiprocessing.get_context("spawn")
-    ready, each = context.Barrier(processes + 1), events // processes
+    ready, used, each = context.Barrier(processes + 1), context.Queue(), events // processes
     running = [
-        context.Process(target=work, args=(root, first + number * each, each, ready)) for number in range(processes)
+        context.Process(target=counted, args=(work, root, first + number * each, each, ready, used))
+        for number in range(processes)
     ]
     for process in running:
         process.start()
@@ -73,23 +97,47 @@ def measured(work: Work, root: str, events: int, processes: int, first: int) -> 
     took = time.perf_counter() - began
     if any(process.exitcode for process in running):
         raise SystemExit(f"{work.__name__} failed")
-    return each * processes / took
+    return each * processes / took, sum(used.get() for _ in running)
 
 
-def store(posting: Posting, name: str, events: int) -> None:
+def lines(posting: Posting, first: int, number: int, processes: int) -> None:
+    """Write the batch of each process."""
+    for start in range(first, first + number, number // processes):
+        events = (envelope(at, f"c{at % CHANNELS}") for at in range(start, start + number // processes))
+        posting.batch(events, f"{start}.ndjson")
+
+
+def store(posting: Posting, name: str, events: int) -> int:
+    """Measure a store; return how many events it has then."""
     root, first = str(posting.root), 0
     for processes in PROCESSES:
         figures = []
         for work, number in ((emits, events // 10), (batches, events)):
-            for start in range(first, first + number, number // processes):
-                lines = (envelope(at, f"c{at % CHANNELS}") for at in range(start, start + number // processes))
-                posting.batch(lines, f"{start}.ndjson")
-            figures.append(measured(work, root, number, processes, first))
+            lines(posting, first, number, processes)
+            figures.append(measured(work, root, number, processes, first)[0])
             first += number
-        figures.append(measured(claims, root, events // 10 + events, processes, 0))
+        figures.append(measured(claims, root, events // 10 + events, processes, 0)[0])
         emitted, batched, claimed = (f"{figure:,.0f}" for figure in figures)
         print(
             f"{name:10} {processes} at once: {emitted} emits/s, {batched}/s in batches, {claimed} claims/s", flush=True
+        )
+    return first
+
+
+def costs(posting: Posting, own: Server, events: int, first: int) -> None:
+    """Tell what an event of a batch costs, with one writer and with several."""
+    events = max(events, ENOUGH)
+    for processes in WRITERS:
+        lines(posting, first, events, processes)
+        with account(own) as taken:
+            rate, used = measured(batches, str(posting.root), events, processes, first)
+        first += events
+        of_clients, of_server = (f"{cpu / events * 1_000_000:,.0f}" for cpu in (used, taken.cpu))
+        print(
+            f"batch with {processes} writers: {rate:,.0f}/s; CPU an event: {of_clients} µs of clients,"
+            f" {of_server} µs of the server; waited in a transaction: {taken.share('Lock'):.1%} for others' locks,"
+            f" {taken.share('LWLock', 'BufferPin'):.1%} for others' pages, {taken.share('IO'):.1%} for the disk",
+            flush=True,
         )
 
 
@@ -141,7 +189,7 @@ def procrastinate(url: str, jobs: int) -> None:
 
     asyncio.run(make())
     for processes in PROCESSES:
-        figures = [measured(work, url, jobs, processes, 0) for work in (deferred, worked)]
+        figures = [measured(work, url, jobs, processes, 0)[0] for work in (deferred, worked)]
         deferrals, works = (f"{figure:,.0f}" for figure in figures)
         print(f"procrastinate {processes} at once: {deferrals} deferred/s, {works} worked/s", flush=True)
 
@@ -152,7 +200,7 @@ def main(events: int) -> None:
         store(Posting(Path(folder) / "sqlite"), "SQLite", events)
         shared = Posting(Path(folder) / "postgres")
         shared.share(own.url, "bench")
-        store(shared, "PostgreSQL", events)
+        costs(shared, own, events, store(shared, "PostgreSQL", events))
         procrastinate(own.url, events // 10)
 
 
