@@ -15,7 +15,7 @@ from .fitting import fit
 from .link import PostgresLink
 from .locks import Locks, Needed
 from .schema import VERSION
-from .transaction import OF_HASHES, PostgresTransaction, commit_number
+from .transaction import OF_HASHES, PostgresTransaction
 
 T = TypeVar("T")
 
@@ -63,13 +63,11 @@ class PostgresDatabase(Base):
                 versions, numbers = ChainMap({}, self.versions), ChainMap({}, self.numbers)
                 transaction = PostgresTransaction(self.link, versions, numbers, locks)
                 yield transaction
-                with self.link.pipeline():
-                    transaction.flush()
-                self._commit(transaction)
+                self._commit(transaction, locks)
         except BaseException as error:
             self._repeats = self._repeats + 1 if isinstance(error, RepeatError) else 0
             self._needed, self._needs_all = locks.needed, locks.needs_all or self._repeats > PATIENCE
-            self._roll_back()
+            self.link.roll_back()
             raise
         else:
             self._repeats = 0
@@ -83,31 +81,48 @@ class PostgresDatabase(Base):
         return self.transaction()
 
     def _begin(self, locks: Locks) -> None:
+        """Begin with the first statement: a transaction that says nothing is none."""
         how = "pg_advisory_xact_lock" if locks.has_all else "pg_advisory_xact_lock_shared"
-        version = self.link.ask(f"BEGIN; SELECT {how}({locks.all}); SELECT version FROM store")
-        if version != VERSION:  # another program has brought it to one that this one does not know
-            raise StoreError(f"the store {self.link.address.label} is of version {version} now", "try again")
+        own = f"SELECT {how}({locks.all}), pg_advisory_xact_lock({locks.own})"
+        self.link.open(("BEGIN", own, "SELECT version FROM store"), self._check_version)
 
-    def _commit(self, transaction: PostgresTransaction) -> None:
-        """Commit; where the connection is lost by it, ask what became of it, and never guess."""
-        event = transaction.first_event
-        number = None if event else self.link.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()[0]
+    def _check_version(self, found: Any) -> None:
+        if found != VERSION:  # another program has brought it to one that this one does not know
+            raise StoreError(f"the store {self.link.address.label} is of version {found} now", "try again")
+
+    def _commit(self, transaction: PostgresTransaction, locks: Locks) -> None:
+        """Write what was gathered, and commit; where the connection is lost by it, ask what became of it.
+
+        It is never guessed. What has an event is committed with what is written last: by that, it is told.
+        """
+        link, number, is_said = self.link, None, False
         try:
-            self.link.run("COMMIT")
+            transaction.flush()
+            if link.skip_opening():
+                return
+            event = transaction.first_event
+            if event is None:
+                number = link.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()[0]
+            link.hear()
+            is_said = True
+            link.run("COMMIT")
+            link.leave()
         except Exception as error:
-            if not self.link.is_away(error):
+            if not is_said or not link.is_away(error):
                 raise
             self._is_asking = True  # where nobody answers it may be committed: it is not simply done again
-            self.link.renew()
+            link.renew()
+            self._wait_for(locks)
             if not (self._is_there(event) if event else self._is_committed(number)):
-                raise RepeatError(
-                    f"the connection to the store {self.link.address.label} was lost", "try again"
-                ) from None
+                raise RepeatError(f"the connection to the store {link.address.label} was lost", "try again") from None
+
+    def _wait_for(self, locks: Locks) -> None:
+        """Wait until a transaction has ended, whatever the server has still heard of it."""
+        self.link.execute("SELECT pg_advisory_lock(?::bigint)", (locks.own,))
+        self.link.execute("SELECT pg_advisory_unlock_all()")
 
     def _is_there(self, event: str) -> bool:
         """Say whether an event was committed, once its transaction has ended."""
-        self.link.execute("SELECT pg_advisory_lock(?::bigint)", (commit_number(self.link.address.schema, event),))
-        self.link.execute("SELECT pg_advisory_unlock_all()")
         return bool(self.link.execute("SELECT 1 FROM events WHERE id = ?", (event,)).fetchone())
 
     def _is_committed(self, number: str | None) -> bool:
@@ -125,13 +140,6 @@ class PostgresDatabase(Base):
                 return bool(said == "committed")
             sleep(0.05)
         return True
-
-    def _roll_back(self) -> None:
-        if not self.link.is_lost:
-            try:
-                self.link.run("ROLLBACK")
-            except Exception:
-                self.link.close()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -175,7 +183,7 @@ class PostgresDatabase(Base):
             yield
         finally:
             self._is_inside = False
-            self._roll_back()
+            self.link.roll_back()
 
     def has_unfinished(self) -> bool:
         return bool(self.rows("SELECT EXISTS (SELECT 1 FROM unfinished)")[0][0])

@@ -1,8 +1,8 @@
 """A connection to PostgreSQL, spoken to as SQLite is, and made anew where the server was away for a moment."""
 
 import re
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from time import monotonic_ns, sleep
 
@@ -39,6 +39,10 @@ class PostgresLink:
         self._patience: float = BUSY
         self.room = 0  # for locks, of the server
         self.offset = 0  # of the database's clock to `monotonic_ns`, in milliseconds
+        self._opening: tuple[Sequence[str], Callable[[Any], None]] | None = None
+        self._unheard: tuple[Any, Callable[[Any], None]] | None = None
+        self._pipeline: AbstractContextManager[Any] | None = None
+        self._sync: Callable[[], None]
         self._connection: psycopg.Connection[Any] = self._connect()
 
     @property
@@ -48,7 +52,7 @@ class PostgresLink:
 
     def renew(self) -> None:
         """Connect anew, to a server that may be just starting."""
-        self._connection.close()
+        self.close()
         ends = monotonic_ns() + int(min(PATIENCE, self._patience) * 1_000_000_000)
         while True:
             try:
@@ -60,6 +64,7 @@ class PostgresLink:
             sleep(0.1)
 
     def close(self) -> None:
+        self._opening = self._unheard = self._pipeline = None
         self._connection.close()
 
     def wait_at_most(self, seconds: float) -> None:
@@ -70,35 +75,78 @@ class PostgresLink:
 
     def execute(self, sql: str, values: Any = (), /) -> Any:
         said, lists = spoken(sql)
-        return self._connection.execute(said.encode(), bound(values, lists))
+        self._start()
+        cursor = self._connection.execute(said.encode(), bound(values, lists))
+        return cursor if self._pipeline is None else _Sent(self, cursor)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any:
         said, lists = spoken(sql)
-        cursor = self._connection.cursor()
         given = [bound(row, lists) for row in rows]
-        if given:
-            cursor.executemany(said.encode(), given)
-        return cursor if given else _NONE
-
-    def ask(self, script: str) -> Any:
-        """Run SQL of several statements at once, without values; return what the last one found."""
-        cursor = self._connection.execute(script.encode())
-        while cursor.nextset():
-            pass
-        found = cursor.fetchone()
-        return found[0] if found else None
+        if not given:
+            return _NONE
+        self._start()
+        cursor = self._connection.cursor()
+        cursor.executemany(said.encode(), given)
+        return cursor if self._pipeline is None else _Sent(self, cursor)
 
     def listen(self, file: int) -> None:
         """Write what is said from now on, and what is answered, to an open file: for who looks at it."""
         self._connection.pgconn.trace(file)
 
-    def pipeline(self) -> AbstractContextManager[Any]:
-        """Send statements without waiting for the answer of each, inside a `with`."""
-        return self._connection.pipeline()
-
     def run(self, script: str) -> None:
         """Run SQL of several statements, without values, as it is."""
         self._connection.execute(script.encode())
+
+    # A transaction: no statement is waited for but by who reads its answer -------------------------------------------
+
+    def open(self, scripts: Sequence[str], heard: Callable[[Any], None]) -> None:
+        """Begin with the statement that comes next, by others before it; `heard` is told what the last of them found.
+
+        From there on what is said is sent, and is waited for when an answer is read.
+        """
+        self._opening = scripts, heard
+
+    def skip_opening(self) -> bool:
+        """Say nothing, where nothing was said; False when something was."""
+        opening, self._opening = self._opening, None
+        return opening is not None
+
+    def _start(self) -> None:
+        if self._opening is not None:
+            (scripts, heard), self._opening = self._opening, None
+            self._pipeline = self._connection.pipeline()
+            self._sync = self._pipeline.__enter__().sync
+            cursors = [self._connection.execute(script.encode()) for script in scripts]
+            self._unheard = cursors[-1], heard
+
+    def hear(self) -> None:
+        """Wait for the answers to what the transaction began by, once."""
+        if self._unheard is not None:
+            (cursor, heard), self._unheard = self._unheard, None
+            heard((cursor.fetchone() or (None,))[0])
+
+    def sync(self) -> None:
+        """Wait for all answers."""
+        self._sync()
+
+    def leave(self) -> None:
+        """Wait for all answers; what is said from now on is waited for each."""
+        pipeline, self._pipeline, self._unheard = self._pipeline, None, None
+        if pipeline is not None:
+            pipeline.__exit__(None, None, None)
+
+    def roll_back(self) -> None:
+        """Undo what was said, if anything was; where that fails there is no connection any more."""
+        if self.skip_opening() or self.is_lost:
+            return
+        try:
+            with suppress(Exception):  # it is known: for that it is undone
+                self.leave()
+            self.run("ROLLBACK")
+        except Exception:
+            self.close()
+
+    # Its beginning --------------------------------------------------------------------------------------------------
 
     def _connect(self) -> "psycopg.Connection[Any]":
         driver = _driver()
@@ -152,6 +200,31 @@ class PostgresLink:
     def is_away(self, error: Any) -> bool:
         """Say whether the connection is lost by an error."""
         return self._connection.closed or is_away(error)
+
+
+class _Sent:
+    """A statement of a transaction: it is waited for by who reads what it found."""
+
+    def __init__(self, link: PostgresLink, cursor: Any) -> None:
+        self._link = link
+        self._cursor = cursor
+
+    @property
+    def rowcount(self) -> int:
+        self._link.sync()
+        self._link.hear()
+        return int(self._cursor.rowcount)
+
+    def fetchone(self) -> Any:
+        self._link.hear()
+        return self._cursor.fetchone()
+
+    def fetchall(self) -> list[Any]:
+        self._link.hear()
+        return list(self._cursor.fetchall())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.fetchall())
 
 
 class _Nothing:

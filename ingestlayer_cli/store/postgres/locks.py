@@ -7,6 +7,7 @@ share. Out of order nobody waits: the transaction is done again, and begins with
 
 from collections.abc import Collection
 from hashlib import blake2b
+from os import urandom
 
 from ...system.typed import TYPE_CHECKING, Any
 from ..contract.accepting import RepeatError
@@ -46,6 +47,8 @@ class Locks:
         self._may_repeat = may_repeat
         self._begin_with = begin_with
         self.has_all = has_all
+        # Held from its start to its end: who lost the connection when it was to be committed waits for that.
+        self.own = int.from_bytes(urandom(8), "big") >> 2
         self._held: Needed = {}
         self._names: set[tuple[str, ...]] = set()  # of what is held alone
         self._read: set[tuple[str, ...]] = set()
@@ -76,8 +79,8 @@ class Locks:
         if len(held) + len(wanted) > self._link.room // SHARE:
             self._want_all(wanted)
         elif not held or min(wanted) > max(held):
-            self._take(_TAKE, wanted)
-        elif not self._take(_TRY, wanted):
+            self._take(wanted)
+        elif not self._say(_TRY, wanted).fetchone()[0]:
             self._want(wanted)
         held.update(wanted)
 
@@ -92,11 +95,15 @@ class Locks:
         if self._may_repeat:
             self.needed = self._held | wanted
             raise RepeatError("others hold what the transaction looks at", "try again")
-        self._take(_TAKE, wanted)
+        self._take(wanted)
 
-    def _take(self, sql: str, wanted: Needed) -> Any:
+    def _take(self, wanted: Needed) -> None:
+        """Wait until they are held: nothing that is said after it is heard before, so that nobody waits here."""
+        self._say(_TAKE, wanted)
+
+    def _say(self, sql: str, wanted: Needed) -> Any:
         numbers = sorted(wanted)
-        return self._link.execute(sql, (array(numbers), array([wanted[it] for it in numbers]))).fetchall()[-1][0]
+        return self._link.execute(sql, (array(numbers), array([wanted[it] for it in numbers])))
 
     @property
     def all(self) -> int:

@@ -243,13 +243,11 @@ class PostgresTransaction(SqlTransaction):
         if not blocks:
             return [], []
         execute, class_ = self.connection.execute, class_of(self._schema)
-        # Readers go no further than the lowest number that a transaction which goes on may have; and who lost the
-        # connection at the end waits until that has ended.
+        # Readers go no further than the lowest number that a transaction which goes on may have.
         execute(
             "SELECT pg_advisory_xact_lock_shared(?::int,"
-            " (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM blocks)::int),"
-            " pg_advisory_xact_lock(?::bigint)",
-            (class_, commit_number(self._schema, self.first_event or "")),
+            " (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM blocks)::int)",
+            (class_,),
         )
         taken = execute("SELECT nextval('blocks') FROM generate_series(1, ?)", (blocks,)).fetchall()
         numbers = [block * BLOCK + at for (block,) in taken for at in range(BLOCK)]
@@ -275,11 +273,6 @@ def _fitting(places: Keys) -> Keys:
 def class_of(schema: str) -> int:
     """Return the class of the locks that tell which blocks of numbers are in use."""
     return number_of("blocks", schema) & 0x7FFFFFFF
-
-
-def commit_number(schema: str, event_id: str) -> int:
-    """Return the number of the lock that a transaction holds from before its commit on, by its first event."""
-    return number_of("commit", schema, event_id)
 
 
 def _spans(rows: list[tuple[Any, ...]]) -> Iterator[Queued]:

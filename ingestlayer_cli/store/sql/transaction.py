@@ -212,19 +212,24 @@ class SqlTransaction(Lookups):
     # Memory of steps ----------------------------------------------------------------------------------
 
     def look_ahead(self, looked_up: LookedUp | None, traits: Keys, states: Keys, seen: Keys) -> None:
+        # All of it is asked before an answer is read: a server may be far away.
+        of_traits = self._asked(TRAITS, "entities", "kind", traits)
+        of_states = self._asked(STATE, "states", "scope", states)
+        of_seen = self._asked("at", "memory", "scope", seen)
         if looked_up and looked_up.keys:
             self._know(looked_up)
-        for kind, keys in _printable(traits):
-            found = {
-                row[0]: stored_traits(row[1:]) for row in self._stored_under(TRAITS, "entities", "kind", kind, keys)
-            }
+        for kind, keys, rows in of_traits:
+            found = {row[0]: stored_traits(row[1:]) for row in rows}
             self._stored_traits.update({(kind, key): found.get(key) for key in keys})
-        for scope, keys in _printable(states):
-            held = {row[0]: stored_state(row[1:]) for row in self._stored_under(STATE, "states", "scope", scope, keys)}
+        for scope, keys, rows in of_states:
+            held = {row[0]: stored_state(row[1:]) for row in rows}
             self._stored_states.update({(scope, key): held.get(key) for key in keys})
-        for scope, keys in _printable(seen):
-            known = {row[0] for row in self._stored_under("at", "memory", "scope", scope, keys)}
+        for scope, keys, rows in of_seen:
+            known = {row[0] for row in rows}
             self._unseen.update({(scope, key) for key in keys if key not in known})
+
+    def _asked(self, columns: str, table: str, of: str, places: Keys) -> "list[tuple[str, list[str], Cursor]]":
+        return [(name, keys, self._stored_under(columns, table, of, name, keys)) for name, keys in _printable(places)]
 
     def _stored_under(self, columns: str, table: str, of: str, name: str, keys: list[str]) -> "Cursor":
         return self.connection.execute(

@@ -2,17 +2,22 @@
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
 from ingestlayer_cli.store.contract.reading import Selection
 from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.store.opening import open_to_write
+from ingestlayer_cli.store.postgres.address import Address
+from ingestlayer_cli.store.postgres.link import PostgresLink
 from ingestlayer_cli.store.postgres.store import PostgresStore
 from ingestlayer_cli.system.errors import StoreError
 from tests.store.contract.words import accept, arrived, claim, event, message, queue
 from tests.support.postgres import Cut
+from tests.support.program import wait_until
 
 Cutting = Callable[[bool], PostgresStore]
 
@@ -46,6 +51,27 @@ def test_an_event_whose_commit_was_cut_is_stored_once(cut: Cutting, after: bool)
     store = cut(after)
     store.repeated(lambda: accept(store, event("evt_1", "k")))
     assert [item.event.id for item in store.history.select(Selection())] == ["evt_1"]
+
+
+def test_a_commit_that_goes_on_when_its_connection_is_cut_is_waited_for(cut: Cutting, postgres: str) -> None:
+    """The server has heard all of it, and others are in its way: by what is there meanwhile nothing can be told."""
+    open_to_write(postgres).close()
+    others, looking = PostgresLink(Address.of(postgres)), PostgresLink(Address.of(postgres))
+    with closing(others), closing(looking), closing(cut(True)) as store:
+        others.run("BEGIN")
+        others.run("LOCK TABLE deliveries IN SHARE MODE")
+        accepting = threading.Thread(target=store.repeated, args=(lambda: queue(store, "evt_1", message("dlv_1")),))
+        accepting.start()
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity a, pg_stat_activity b"
+            " WHERE ?::int = ANY(pg_blocking_pids(a.pid)) AND a.pid = ANY(pg_blocking_pids(b.pid))"
+        )
+        pid = others.execute("SELECT pg_backend_pid()").fetchone()[0]
+        wait_until(lambda: looking.execute(waiting, (pid,)).fetchone()[0])
+        others.run("COMMIT")
+        accepting.join()
+        assert [item.event.id for item in store.history.select(Selection())] == ["evt_1"]
+        assert store.outbox.still_waiting(Wanted()) == {"pending": 1}
 
 
 @pytest.mark.parametrize("after", [False, True])
