@@ -1,6 +1,6 @@
 """`backtest`: what the pipelines as they are now would have sent."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,6 +8,10 @@ from ..system.errors import count_of
 from . import open_runtime
 from .options import MOST, Clock, Json, Quiet, say_today
 from .selection import Since, Source, Status, Type, Until, Where, selection
+
+if TYPE_CHECKING:
+    from ..model.documents.past import BacktestDocument, SendingDocument, SideDocument, TextDiffDocument
+    from ..operations.backtest import Pair
 
 
 def backtest(
@@ -61,13 +65,13 @@ def backtest(
         result = run(runtime, runtime.stored, chosen, pipeline, diff, limit, progress.at, looked, by_time, trial)
     progress.end()
     if diff:
-        result.update(texts=texts.changed, diffs=texts.diffs)
-    posts = sum(result["messages"]["after"].values())
+        result.told["texts"], result.told["diffs"] = texts.changed, texts.diffs
+    posts = sum(result.told["messages"]["after"].values())
     too_many = max_posts is not None and posts > max_posts
     if json:
         say_json(result)
     elif not quiet:
-        _say(result)
+        _say(result.told)
     for hint in [] if json else result.hints:
         note(f"warning: {hint}", "yellow")
     if too_many and not json:
@@ -81,9 +85,9 @@ class _Texts:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.changed = 0
-        self.diffs: list[dict[str, Any]] = []
+        self.diffs: list[TextDiffDocument] = []
 
-    def see(self, pair: Any) -> None:
+    def see(self, pair: "Pair") -> None:
         import json
         from collections import Counter
         from difflib import unified_diff
@@ -104,11 +108,12 @@ class _Texts:
                 self.changed += 1
                 if len(self.diffs) < self._limit:
                     text = list(unified_diff(old, new, "sent", "now", lineterm="", n=1))
-                    row = {"event": pair.event.id, "pipeline": pair.pipeline, "target": place[0], "diff": text}
-                    self.diffs.append(row)
+                    self.diffs.append(
+                        {"event": pair.event.id, "pipeline": pair.pipeline, "target": place[0], "diff": text}
+                    )
 
 
-def _say(result: Any) -> None:
+def _say(result: "BacktestDocument") -> None:
     from ..system.console import say
 
     before, after = result["messages"]["before"], result["messages"]["after"]
@@ -126,15 +131,15 @@ def _say(result: Any) -> None:
     say(count_of(result["changed"], "outcome changes", "outcomes change"))
     for change in result["changes"]:
         say(f"  {change['event']} {change['type']} {change['received_at']} {change['pipeline']}")
-        for sign, name in (("-", "before"), ("+", "after")):
-            say(f"    {sign} {_words(change[name])}", "red" if sign == "-" else "green")
+        say(f"    - {_words(change['before'])}", "red")
+        say(f"    + {_words(change['after'])}", "green")
     if result["changed"] > len(result["changes"]):
         say(f"  … and {result['changed'] - len(result['changes']):,} more: --limit shows them", "dim")
     if "diffs" in result:
         _say_diffs(result)
 
 
-def _sending(counts: Any) -> str:
+def _sending(counts: "SendingDocument") -> str:
     """Say what becomes of messages that do not go at once, each for itself."""
     words = []
     if counts["collapsed"]:
@@ -147,12 +152,12 @@ def _sending(counts: Any) -> str:
     return "; ".join(words)
 
 
-def _words(side: Any) -> str:
+def _words(side: "SideDocument") -> str:
     told = ", ".join(side["targets"]) or side["outcome"] or "nothing"
     return f"{told}: {side['reason']}" if side["reason"] else told
 
 
-def _say_diffs(result: Any) -> None:
+def _say_diffs(result: "BacktestDocument") -> None:
     from ..system.console import say
 
     say(count_of(result["texts"], "text changes", "texts change"))

@@ -12,11 +12,14 @@ from ..engine.runtime import Runtime
 from ..model.gate import Line
 from ..project import Project
 from ..system.console import Progress, note, say, say_json, stdin
-from ..system.document import Document
 from ..system.errors import Exit, RejectedError, UsageError, count_of, near_miss
-from ..system.typed import Any, BinaryIO, TomlTable
+from ..system.typed import TYPE_CHECKING, Any, BinaryIO, TomlTable
 from .arguments import Arguments
 from .show import drawing, note_trouble, note_unsent
+
+if TYPE_CHECKING:
+    from ..model.documents.events import BatchDocument
+
 
 Rejected = Callable[[Line, RejectedError], None]
 Reader = NdjsonBatch | CsvBatch | JsonBatch
@@ -55,18 +58,18 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
             lambda so_far: progress.at(so_far["accepted"] + so_far["duplicates"] + so_far["rejected"]),
         )
         if quiet and not as_json:
-            note_unsent(runtime, result["deliveries"].get("shown", 0))
+            note_unsent(runtime, result.told["deliveries"].get("shown", 0))
     progress.end()
-    _add_notes(result, reader)
+    _add_notes(result.told, reader)
     if log is not None:
         counts = {name: result[name] for name in ("accepted", "duplicates", "rejected", "runs", "deliveries")}
         log.add("batch", file=name, **counts)
     if as_json:
         say_json(result)
     elif not quiet:
-        say_batch(result)
+        say_batch(result.told)
     if not as_json:
-        _note_rejects(name, result)
+        _note_rejects(name, result.told)
         note_trouble(result)
     return flow.exit_code(result, deliver)
 
@@ -82,16 +85,16 @@ def _rehearse(project: Project, arguments: Arguments, progress: Progress) -> Exi
         runtime.gate.allows_future = arguments.on("--allow-future")
         result = rehearse(runtime, chunks, lambda so_far: progress.at(so_far["accepted"] + so_far["rejected"]))
     progress.end()
-    _add_notes(result, reader)
+    _add_notes(result.told, reader)
     if as_json:
         say_json(result)
     elif not quiet:
-        say_batch(result)
-        for target, number in sorted(result["messages"].items()):
+        say_batch(result.told)
+        for target, number in sorted(result.told["messages"].items()):
             say(f"    {number:,} to {target}")
         note("a dry run: nothing is accepted, nothing is sent", "yellow")
     if not as_json:
-        _note_rejects(arguments.options["--batch"], result)
+        _note_rejects(arguments.options["--batch"], result.told)
     return flow.exit_code(result, False)
 
 
@@ -108,9 +111,9 @@ def opened(
     return chunks, _logging(log, _rejects(stack, arguments, file)), reader
 
 
-def _add_notes(result: Document, reader: Reader) -> None:
+def _add_notes(result: "BatchDocument", reader: Reader) -> None:
     """Tell what was settled by the looks of the file, and the setting that would read what was not read."""
-    if notes := [*reader.notes, *filter(None, [result["rejected"] and reader.proposal])]:
+    if notes := [*reader.notes, *filter(None, [reader.proposal if result["rejected"] else ""])]:
         result["notes"] = notes
 
 
@@ -197,16 +200,16 @@ def _rejects(stack: ExitStack, arguments: Arguments, batch: BinaryIO) -> Rejecte
     return Rejects(stack, path, batch)
 
 
-def say_batch(result: Document) -> None:
+def say_batch(result: "BatchDocument") -> None:
     """Say the counts of a batch."""
     duplicates = count_of(result["duplicates"], "duplicate")
     say(f"{result['accepted']:,} accepted, {duplicates}, {result['rejected']:,} rejected", "bold")
-    for title in ("runs", "deliveries"):
-        words = ", ".join(f"{count:,} {name}" for name, count in result[title].items() if count)
+    for title, counts in (("runs", {**result["runs"]}), ("deliveries", {**result["deliveries"]})):
+        words = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         say(f"  {title}: {words or 'none'}")
 
 
-def _note_rejects(name: str, result: Document) -> None:
+def _note_rejects(name: str, result: "BatchDocument") -> None:
     for reject in result["rejects"][:10]:
         note(f"{name}:{reject['line']}: {reject['kind']}: {reject['message']}", "red")
     if result["rejected"] > 10:

@@ -7,7 +7,7 @@ import typer
 from .options import Hushed, Json
 
 if TYPE_CHECKING:
-    from ..model.documents.projects import CapturedDocument
+    from ..model.documents.projects import CapturedDocument, CaptureDocument
     from ..operations.capturing import Captured
     from ..store.contract.protocols import Store
 
@@ -41,7 +41,8 @@ def capture(
         store = cast("Store", runtime.stored)  # an event of it was found
         done = capturing.capture(runtime, store, item.event, pipeline, name, not dry_run, anyway)
     if json:
-        say_json({"event": item.event.id, "tests": [_document(it) for it in done]})
+        document: CaptureDocument = {"event": item.event.id, "tests": [_document(it) for it in done]}
+        say_json(document)
     else:
         for it in done:
             _say(it, dry_run)

@@ -14,7 +14,7 @@ from .arguments import OUTPUT, Arguments, Option, parse, wait_of
 from .show import drawing, note_trouble, note_unsent
 
 if TYPE_CHECKING:
-    from ..model.documents.checks import CheckDocument, CheckedDocument, RowState, ShownRowDocument
+    from ..model.documents.checks import CheckDocument, CheckedDocument, ChecksDocument, RowState, ShownRowDocument
 
 CHECK = [
     Option("--dry-run", "", "Show what would be emitted; write nothing, send nothing."),
@@ -64,7 +64,8 @@ def run(settings: Settings, args: list[str]) -> Exit:
             note_unsent(runtime, sum(_drawn(result.told) for result in results))
         unheard = runtime.heart_faults()
     if as_json:
-        say_json({"checks": results})
+        document: ChecksDocument = {"checks": [result.told for result in results]}
+        say_json(document)
     for words in () if as_json else earlier.hints:
         note(f"warning: {words}", "yellow")
     if not (as_json or quiet):

@@ -3,7 +3,12 @@
 import signal
 
 from ..system.errors import count_of
-from ..system.typed import Any
+from ..system.typed import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..engine.unfinished import Again
+    from ..model.documents.deliveries import AgainDocument, SentDocument
+    from ..store.contract.sending import Attempt, Claimed, Doubtful
 
 
 def run(args: list[str]) -> int | None:
@@ -52,7 +57,7 @@ def send(
     hints: set[str] = set()
     decisions = None if log is None else Log(log, "deliver")
 
-    def said(row: Any, attempt: Any) -> None:
+    def said(row: "Claimed | Doubtful", attempt: "Attempt") -> None:
         nonlocal count
         count += 1
         progress.end()
@@ -70,7 +75,7 @@ def send(
             note(f"hint: {attempt.hint}", "yellow")
         progress.at(count)
 
-    def ran(again: Any) -> None:
+    def ran(again: "Again") -> None:
         nonlocal count
         count += 1
         progress.end()
@@ -81,7 +86,7 @@ def send(
             say_json_line(told)
         elif again.run.outcome == "failed":
             note(_run_words(told), "red")
-            hint = again.run.error.hint
+            hint = again.run.error.hint if again.run.error else ""
             if hint and hint not in hints:
                 hints.add(hint)
                 note(f"hint: {hint}", "yellow")
@@ -122,10 +127,10 @@ def send(
                 after(runtime)
         finally:
             signal.signal(signal.SIGTERM, before)
-        stopped, waiting, failed = rounds.stopped, result["waiting"], result["failed"]
+        stopped, waiting, failed = rounds.stopped, result.told["waiting"], result.told["failed"]
         soonest = _soonest(rounds.runtime, wanted) if waiting and not (json or quiet) else ""
         if quiet and not json:
-            note_unsent(rounds.runtime, result["outcomes"].get("shown", 0))
+            note_unsent(rounds.runtime, result.told["outcomes"].get("shown", 0))
         unheard = rounds.runtime.heart_faults()
     progress.end()
     if not json and not quiet:
@@ -167,32 +172,37 @@ def _soonest(runtime: Any, wanted: Any) -> str:
     return f", the next at {format_time(at)}" if at is not None and at > runtime.clock.now() else ""
 
 
-def _told(again: Any) -> dict[str, Any]:
+def _told(again: "Again") -> "AgainDocument":
     """Return what came of a run that was run again, as `--json` and the log have it."""
     from ..system.clock import format_time
 
     run = again.run
-    told = {"event": again.event.id, "pipeline": run.pipeline, "outcome": run.outcome, "reason": run.reason}
-    return told | {"retry_at": None if again.retry_at is None else format_time(again.retry_at)}
+    return {
+        "event": again.event.id,
+        "pipeline": run.pipeline,
+        "outcome": run.outcome,
+        "reason": run.reason,
+        "retry_at": None if again.retry_at is None else format_time(again.retry_at),
+    }
 
 
-def _run_words(told: dict[str, Any]) -> str:
+def _run_words(told: "AgainDocument") -> str:
     words = f"{told['pipeline']} {told['outcome']} {told['event']}, run again"
     words += f": {told['reason']}" if told["reason"] else ""
     return words + (f"; next at {told['retry_at']}" if told["retry_at"] else "")
 
 
-def _next_at(attempt: Any) -> str | None:
+def _next_at(attempt: "Attempt") -> str | None:
     from ..system.clock import format_time
 
     return format_time(max(attempt.due_at, attempt.lane_free_at)) if attempt.status == "retrying" else None
 
 
-def _say_json(row: Any, attempt: Any) -> None:
+def _say_json(row: "Claimed | Doubtful", attempt: "Attempt") -> None:
     from ..store.contract.sending import ARRIVED, went
     from ..system.console import say_json_line
 
-    document = {
+    document: SentDocument = {
         "id": row.id,
         "destination": row.destination,
         **went(row.target, attempt.receipt),
@@ -204,7 +214,7 @@ def _say_json(row: Any, attempt: Any) -> None:
     say_json_line(document)
 
 
-def _words(row: Any, attempt: Any) -> tuple[str, str]:
+def _words(row: "Claimed | Doubtful", attempt: "Attempt") -> tuple[str, str]:
     """Return a line for people, and its style."""
     from ..store.contract.sending import place_of, went
 

@@ -1,6 +1,6 @@
 """`deliveries`: the outbox, for its operator."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,7 +11,7 @@ from .selection import About
 
 if TYPE_CHECKING:
     from ..engine.runtime import Runtime
-    from ..model.documents.deliveries import DeliveryDocument, ListedDeliveryDocument
+    from ..model.documents.deliveries import DeliveryDocument, ListedDeliveryDocument, RetryDocument, SettleDocument
 
 app = typer.Typer(help="The outbox: what was sent, what waits and why.", no_args_is_help=True)
 
@@ -144,7 +144,8 @@ def retry(
         now = runtime.clock.now()
         count = runtime.store.deliveries.retry([row["id"] for row in chosen], now, at_once)
     if json:
-        say_json({"retrying": count})
+        document: RetryDocument = {"retrying": count}
+        say_json(document)
     else:
         say(f"{count:,} due again")
         if count < len(chosen):
@@ -192,12 +193,13 @@ def settle(
         if settled := [row["id"] for row in chosen if row["status"] in ("delivered",)]:
             raise UsageError(f"{settled[0]} is delivered already")
         runtime.outbox.expire()  # what a killed process had in hand is free
-        status = "delivered" if delivered else "dead"
+        status: Literal["delivered", "dead"] = "delivered" if delivered else "dead"
         settled = [*_given_up(runtime, events), *(it["id"] for it in chosen if runtime.outbox.settle(it["id"], status))]
         if busy := [row["id"] for row in chosen if row["id"] not in settled]:
             raise UsageError(f"{busy[0]} is being sent at this moment", "look at it again when that is done")
     if json:
-        say_json({"settled": settled, "status": status})
+        document: SettleDocument = {"settled": settled, "status": status}
+        say_json(document)
     else:
         say(f"{len(settled):,} {status}")
     return 0

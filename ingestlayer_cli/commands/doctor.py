@@ -1,6 +1,11 @@
 """`doctor`: what is wrong with a set-up."""
 
+from typing import TYPE_CHECKING
+
 from .options import Json, Quiet
+
+if TYPE_CHECKING:
+    from ..model.documents.projects import DoctorDocument
 
 
 def doctor(json: Json = False, quiet: Quiet = False) -> int:
@@ -21,5 +26,6 @@ def doctor(json: Json = False, quiet: Quiet = False) -> int:
         if not json and (finding.mark == "problem" or not quiet):
             line(finding.mark, finding.told, finding.hint)
     if json:
-        say_json({"findings": [finding.document() for finding in found]})
+        document: DoctorDocument = {"findings": [finding.document() for finding in found]}
+        say_json(document)
     return Exit.FOUND if any(finding.mark == "problem" for finding in found) else Exit.OK

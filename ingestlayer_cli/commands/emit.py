@@ -10,10 +10,13 @@ from ..project import Project, load
 from ..system.console import note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, ProjectError, RejectedError, UsageError
-from ..system.typed import Any
+from ..system.typed import TYPE_CHECKING, Any, Values
 from . import Settings
 from .arguments import EMIT, Arguments, parse, read_event, wait_of
 from .show import drawing, note_real, note_trouble, note_unsent
+
+if TYPE_CHECKING:
+    from ..model.documents.events import EmitDocument, RunDocument
 
 
 def run(settings: Settings, args: list[str]) -> Exit:
@@ -46,20 +49,20 @@ def run(settings: Settings, args: list[str]) -> Exit:
             log.add("refused", type=arguments.type, kind=error.kind, why=error.message)
         raise
     if log is not None:
-        log.add(**_decision(result))
+        log.add(**_decision(result.told))
     if as_json:
         say_json(result)
     elif quiet:
-        _say_trouble(result)
+        _say_trouble(result.told)
     else:
-        _say(project, result)
-        _note_broken(project, result)
+        _say(project, result.told)
+        _note_broken(project, result.told)
     if not as_json:
         note_trouble(result)
     return flow.exit_code(result, deliver)
 
 
-def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> tuple[Document, Project]:
+def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> "tuple[Document[EmitDocument], Project]":
     """Return the result, and the project as it ran."""
     silent = arguments.on("--json") or arguments.on("--quiet")
     with Runtime(project, show=drawing(silent)) as runtime:
@@ -70,26 +73,30 @@ def _emit(project: Project, arguments: Arguments, deliver: bool, wait: int) -> t
             bury(runtime, Raw(arguments.type, None), error.text, error)
             raise
         result = flow.emit(runtime, raw, deliver, wait)
-        if result["status"] == "duplicate" and not silent:
+        if result.told["status"] == "duplicate" and not silent:
             _hint_shown(runtime, result)
         if arguments.on("--quiet") and not arguments.on("--json"):
-            note_unsent(runtime, sum(row["status"] == "shown" for run in result["runs"] for row in run["deliveries"]))
+            note_unsent(runtime, _shown(result.told))
         return result, runtime.project
 
 
-def _hint_shown(runtime: Runtime, result: Document) -> None:
+def _shown(result: "EmitDocument") -> int:
+    return sum(row["status"] == "shown" for run in result["runs"] for row in run["deliveries"])
+
+
+def _hint_shown(runtime: Runtime, result: "Document[EmitDocument]") -> None:
     """Tell of a duplicate that the first was but drawn on a terminal: how it is seen, or sent once that can be."""
     from ..engine.connections import drawn_kinds
     from ..model.families import kind_of
 
-    event, drawn = result["event"]["id"], drawn_kinds(runtime.project.connections)
+    event, drawn = result.told["event"]["id"], drawn_kinds(runtime.project.connections)
     rows = [row for rows in runtime.store.deliveries.of_event(event, runtime.clock.now()).values() for row in rows]
     shown = {kind_of(row["destination"]) for row in rows if row["status"] == "shown"}
     if any(row["status"] == "delivered" for row in rows):
         return
     if not shown.issubset(drawn):
         result.hints.append(f"the first was only shown on a terminal; to send it: ingestlayer replay {event}")
-    elif shown and not result["runs"]:
+    elif shown and not result.told["runs"]:
         result.hints.append("the first was drawn on the terminal then; to draw this one: preview in place of emit")
 
 
@@ -102,19 +109,26 @@ def _log(arguments: Arguments) -> Any:
     return Log(arguments.options["--log"], "emit")
 
 
-def _decision(result: Document) -> dict[str, Any]:
+def _decision(result: "EmitDocument") -> Values:
     """Return what was decided on an event, as the log has it."""
     event = result["event"]
     told = {"event": event["id"], "type": event["type"], "key": event["idempotency_key"]}
     runs = [
-        {name: run[name] for name in ("pipeline", "outcome", "dropped_by", "reason")}
-        | {"deliveries": [{name: row[name] for name in ("id", "target", "status")} for row in run["deliveries"]]}
+        {
+            "pipeline": run["pipeline"],
+            "outcome": run["outcome"],
+            "dropped_by": run["dropped_by"],
+            "reason": run["reason"],
+            "deliveries": [
+                {"id": row["id"], "target": row["target"], "status": row["status"]} for row in run["deliveries"]
+            ],
+        }
         for run in result["runs"]
     ]
     return {"decision": result["status"], **told, "runs": runs}
 
 
-def _say(project: Project, result: Document) -> None:
+def _say(project: Project, result: "EmitDocument") -> None:
     from ..store.contract.sending import place_of
 
     event = result["event"]
@@ -145,7 +159,7 @@ def _say(project: Project, result: Document) -> None:
     sys.stdout.flush()
 
 
-def _note_broken(project: Project, result: Document) -> None:
+def _note_broken(project: Project, result: "EmitDocument") -> None:
     """Say all that is wrong with the files of the pipelines whose runs failed by them."""
     failed = {run["pipeline"] for run in result["runs"] if run["outcome"] == "failed"}
     for row in project.broken:
@@ -155,7 +169,7 @@ def _note_broken(project: Project, result: Document) -> None:
                 note(f"  {path}: {problem}")
 
 
-def _say_trouble(result: Document) -> None:
+def _say_trouble(result: "EmitDocument") -> None:
     """Say on stderr what went wrong after the event was accepted: all that `-q` prints."""
     for run in result["runs"]:
         if run["outcome"] == "failed":
@@ -165,7 +179,7 @@ def _say_trouble(result: Document) -> None:
                 note(f"error: {delivery['target']} {delivery['status']}: {delivery['error']}", "red")
 
 
-def _why(run: dict[str, Any]) -> str:
+def _why(run: "RunDocument") -> str:
     """Return why a run sends nothing; of a failed one, when it is run again."""
     if run["outcome"] != "failed":
         return str(run["reason"])

@@ -1,6 +1,6 @@
 """`events`: the stored events."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -8,6 +8,19 @@ from ..system.errors import count_of
 from . import open_beside
 from .options import MOST, Json, Quiet
 from .selection import About, Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
+
+if TYPE_CHECKING:
+    from ..engine.runtime import Runtime
+    from ..model.documents.events import (
+        ExportDocument,
+        OutcomeDocument,
+        PassedOverDocument,
+        ShownDocument,
+        TailedDocument,
+    )
+    from ..store.contract.protocols import Store
+    from ..store.contract.reading import Stored
+
 
 app = typer.Typer(help="The stored events.", no_args_is_help=True)
 
@@ -88,7 +101,7 @@ def show(
 
     with open_beside(keep=False) as runtime:
         store = runtime.stored
-        document: dict[str, Any] = {**named(store, id_).event.document()}
+        document = cast("ShownDocument", named(store, id_).event.document())
         if store is not None and (waiting := told_of(store, runtime.project, document["id"])):
             document["unfinished"] = waiting
     if json:
@@ -120,7 +133,8 @@ def tail(
         store = runtime.stored
         last = store.history.mark() if store else None
         found = list(store.history.select(chosen, limit=count)) if store and count else []
-        _say_with_outcomes(runtime, store, found[::-1], json)
+        if store is not None:
+            _say_with_outcomes(runtime, store, found[::-1], json)
         if follow:
             _follow(runtime, chosen, last, json)
     return 0
@@ -164,7 +178,8 @@ def export(
         count = _write(file, found if type_ is not None else _not_ours(found))
     progress.end()
     if json and file != "-":
-        say_json({"exported": count, "file": file})
+        document: ExportDocument = {"exported": count, "file": file}
+        say_json(document)
     elif not quiet:
         note(count_of(count, "event") + (f" written to {file}" if file != "-" else ""))
     return 0
@@ -242,26 +257,31 @@ def _is_new(store: Any, item: Any) -> bool:
     return any(outcome.status == "pending" and not outcome.attempts for outcome in store.runs.outcomes(item.event.id))
 
 
-def _say_with_outcomes(runtime: Any, store: Any, found: Any, json: bool) -> None:
+def _say_with_outcomes(runtime: "Runtime", store: "Store", found: "list[Stored]", json: bool) -> None:
     import sys
 
     from ..system.console import say, say_json_line
 
     if json:
         for item in found:
-            outcomes = [outcome._asdict() for outcome in store.runs.outcomes(item.event.id)]
-            document = {**item.event.document(), "outcomes": outcomes}
-            say_json_line(document | {"skipped": _skipped(store, item.event.id)})
+            outcomes = [cast("OutcomeDocument", it._asdict()) for it in store.runs.outcomes(item.event.id)]
+            document: TailedDocument = {
+                **item.event.document(),
+                "outcomes": outcomes,
+                "skipped": _skipped(store, item.event.id),
+            }
+            say_json_line(document)
         return
     for line in _lines(runtime, store, found):
         say(line)
     sys.stdout.flush()
 
 
-def _skipped(store: Any, event_id: str) -> list[dict[str, str]]:
+def _skipped(store: "Store", event_id: str) -> "list[PassedOverDocument]":
     """Return the destinations that the runs of an event passed over, with the values of what did not hold."""
     runs = store.runs.of_event(event_id)
-    return [{"pipeline": run.pipeline, **entry} for run in runs for entry in run.trace if "reason" in entry]
+    passed = [{"pipeline": run.pipeline, **entry} for run in runs for entry in run.trace if "reason" in entry]
+    return cast("list[PassedOverDocument]", passed)
 
 
 def _lines(runtime: Any, store: Any, found: Any) -> list[str]:

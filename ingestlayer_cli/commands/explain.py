@@ -8,6 +8,7 @@ import typer
 from .options import Json
 
 if TYPE_CHECKING:
+    from ..model.documents.reference import ExplainDocument
     from ..reference import Topic
 
 WHOLE = 3  # topics that are shown whole; of more a line each
@@ -41,7 +42,8 @@ def explain(context: typer.Context, topic: Asked = None, markdown: Markdown = Fa
     exact = named(topics, asked) if asked else []
     found = (exact or _searched(topics, asked)) if asked else topics
     if json:
-        say_json({"topic": asked or None, "topics": [it.document() for it in found]})
+        document: ExplainDocument = {"topic": asked or None, "topics": [it.document() for it in found]}
+        say_json(document)
     elif markdown:
         _print_markdown(found if asked else [it for it in found if it.kind not in ("page", "section")], topics)
     elif not asked:

@@ -1,12 +1,16 @@
 """`init`: a small working project to start from."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..recipes import STARTER
 from ..system.errors import UsageError, count_of
 from .options import Hushed, Json
+
+if TYPE_CHECKING:
+    from ..model.documents.projects import InitDocument
+
 
 TRY = "ingestlayer emit usage.limit_reached --customer acme --metric api-calls --limit 10000 --used 10250 --plan pro"
 
@@ -102,7 +106,14 @@ def init(
     written = write(recipe, place, service, add)
     refresh(place)
     if json:
-        say_json({"directory": place, "recipe": recipe, **written._asdict()})
+        document: InitDocument = {
+            "directory": place,
+            "recipe": recipe,
+            "created": written.created,
+            "kept": written.kept,
+            "changed": written.changed,
+        }
+        say_json(document)
         return 0
     for name in written.created:
         say(f"created {name}", "green")

@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..operations import making, proposing, sampling
 from ..operations.making import Answers, Owners
@@ -12,6 +12,14 @@ from ..system.console import is_attended, note, say, say_json
 from ..system.errors import Exit, UsageError, gravest, near_miss
 from ..system.zones import zone
 from .asking import ask
+
+if TYPE_CHECKING:
+    from ..checks.run import CheckOptions
+    from ..model.documents.checks import CheckDocument
+    from ..model.documents.projects import InitFromDocument
+    from ..system.document import Document
+    from ..system.typed import TomlTable
+
 
 T = TypeVar("T")
 NONE = "none"  # the answer that there is none
@@ -56,9 +64,16 @@ def run(place: str, given: Typed, is_yes: bool, as_json: bool) -> Exit:
     refresh(place)
     if as_json:
         result, _, _ = _dry_run(place)
-        lines = crontab(place, given.source)
-        settled = questions.settled
-        say_json({"directory": place, **written._asdict(), "answers": settled, "check": result, "crontab": lines})
+        document: InitFromDocument = {
+            "directory": place,
+            "created": written.created,
+            "kept": written.kept,
+            "changed": written.changed,
+            "answers": questions.settled,
+            "check": result.told,
+            "crontab": crontab(place, given.source),
+        }
+        say_json(document)
         return gravest(result.exit_codes)
     for name in written.created:
         say(f"created {name}", "green")
@@ -90,7 +105,7 @@ def _show(place: str, source: str, again: str) -> Exit:
     return gravest(result.exit_codes)
 
 
-def _dry_run(place: str) -> tuple[Any, dict[str, Any], Any]:
+def _dry_run(place: str) -> "tuple[Document[CheckDocument], TomlTable, CheckOptions]":
     from ..checks.run import CheckOptions, check
     from ..engine.runtime import Runtime
     from ..project import load

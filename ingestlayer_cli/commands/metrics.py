@@ -1,10 +1,13 @@
 """`metrics`: how the project is, in numbers for Prometheus."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import Json, Quiet
+
+if TYPE_CHECKING:
+    from ..model.documents.metrics import MetricsDocument
 
 
 def metrics(
@@ -32,7 +35,8 @@ def metrics(
         with written_whole(out) as file:
             file.write(exposition(found))
     if json:
-        say_json({"metrics": [metric.document() for metric in found]})
+        document: MetricsDocument = {"metrics": [metric.document() for metric in found]}
+        say_json(document)
     elif out is None:
         _say(exposition(found))
     if failure is not None:

@@ -1,13 +1,17 @@
 """`pipelines pause` and `pipelines resume`."""
 
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..system.errors import count_of
 from .options import Hushed, Json
 from .pipeline_name import Name, check_has_file, check_name
+
+if TYPE_CHECKING:
+    from ..model.documents.pipelines import PauseDocument
+
 
 Why = Annotated[str | None, typer.Option("--why", metavar="TEXT", help="Why: it is shown wherever the pause is.")]
 InFile = Annotated[
@@ -62,7 +66,7 @@ def resume(name: Name, in_file: InFile = False, json: Json = False, hushed: Hush
         changed = (not in_file and pausing.resume(runtime, name)) or edited
         left = in_file and name in runtime.project.pauses
     if json:
-        return _say_json(name, "paused" if left else said if said == "draft" else "active", changed, file)
+        return _say_json(name, "paused" if left else "draft" if said == "draft" else "active", changed, file)
     if not os.path.exists(path):
         say(f"the pause of {name}, which is no pipeline any more, is forgotten")
         return 0
@@ -129,8 +133,9 @@ def _refuse_why(file: str) -> None:
     raise UsageError("--why is kept in the store: it does not go with --in-file", f"write it as a comment into {file}")
 
 
-def _say_json(name: str, status: str, changed: bool, file: str) -> int:
+def _say_json(name: str, status: Literal["active", "paused", "draft"], changed: bool, file: str) -> int:
     from ..system.console import say_json
 
-    say_json({"pipeline": name, "status": status, "changed": changed, "file": file})
+    document: PauseDocument = {"pipeline": name, "status": status, "changed": changed, "file": file}
+    say_json(document)
     return 0

@@ -1,12 +1,16 @@
 """`pipelines diff`, `pipelines restore` and `pipelines show --version`: the versions that the store has."""
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import Hushed, Json
 from .pipeline_name import Name, check_has_file, check_name
+
+if TYPE_CHECKING:
+    from ..model.documents.pipelines import DiffDocument, PipelineVersionDocument, RestoreDocument
+
 
 Wanted = Annotated[str, typer.Argument(metavar="VERSION", help="The version, or the start of its name.")]
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -31,8 +35,14 @@ def diff(
     lines = versions.diff(known, file)
     is_same = known.text == file.text and file.is_there
     if json:
-        told = {"pipeline": name, "file": file.name, "version": known.version, "changed": not is_same}
-        say_json({**told, "diff": "\n".join(lines)})
+        told: DiffDocument = {
+            "pipeline": name,
+            "file": file.name,
+            "version": known.version,
+            "changed": not is_same,
+            "diff": "\n".join(lines),
+        }
+        say_json(told)
         return 0
     for line in lines:
         say(line, "bold" if line.startswith(("+++", "---")) else _STYLES.get(line[:1], ""))
@@ -63,7 +73,13 @@ def restore(
     file, known = planned.file, planned.version
     kept = planned.edits if done else None
     if json:
-        told = {"pipeline": name, "file": file.name, "version": known.version, "changed": done, "kept": kept}
+        told: RestoreDocument = {
+            "pipeline": name,
+            "file": file.name,
+            "version": known.version,
+            "changed": done,
+            "kept": kept,
+        }
         say_json(told)
         return 0
     if not planned.changes:
@@ -87,8 +103,14 @@ def print_version(name: str, version: str, json: bool) -> int:
     with _runtime() as runtime:
         known = versions.chosen(_store(runtime, name), name, version)
     if json:
-        told = {"name": name, "version": known.version, "file": f"pipelines/{name}.toml"}
-        say_json({**told, "first_used": known.first_used or None, "text": known.text})
+        told: PipelineVersionDocument = {
+            "name": name,
+            "version": known.version,
+            "file": f"pipelines/{name}.toml",
+            "first_used": known.first_used or None,
+            "text": known.text,
+        }
+        say_json(told)
         return 0
     note(f"{name} {known.words}", "dim")
     for line in known.text.splitlines():

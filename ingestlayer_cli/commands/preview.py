@@ -12,14 +12,14 @@ from ..system.clock import format_time
 from ..system.console import note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, ProjectError, UsageError, gravest
-from ..system.typed import TYPE_CHECKING, Any, cast
+from ..system.typed import TYPE_CHECKING
 from ..system.zones import moment_at
 from . import Settings
 from .arguments import PREVIEW, Arguments, parse, read_event
 from .show import note_real
 
 if TYPE_CHECKING:
-    from ..model.documents.events import PreviewDocument
+    from ..model.documents.events import MessageDocument, PreviewDocument
 
 BUILDER = "https://app.slack.com/block-kit-builder"
 
@@ -38,13 +38,13 @@ def show(project: Project, arguments: Arguments) -> Exit:
     if arguments.on("--json"):
         say_json(result)
     elif arguments.on("--blocks"):
-        _say_blocks(result)
+        _say_blocks(result.told)
     elif arguments.on("--link"):
-        _say_links(result)
+        _say_links(result.told)
     else:
-        _draw(project, result, arguments)
+        _draw(project, result.told, arguments)
         if not arguments.on("--quiet"):
-            note_real(project, [message["destination"] for message in _messages(result)], "emit sends it")
+            note_real(project, [message["destination"] for message in _messages(result.told)], "emit sends it")
     if twin and not arguments.on("--quiet"):
         note(
             f"note: {twin} already took this idempotency key: emit would answer duplicate and send nothing",
@@ -55,7 +55,7 @@ def show(project: Project, arguments: Arguments) -> Exit:
     return gravest(result.exit_codes)
 
 
-def _previewed(runtime: Runtime, arguments: Arguments) -> tuple[Document, str | None]:
+def _previewed(runtime: Runtime, arguments: Arguments) -> "tuple[Document[PreviewDocument], str | None]":
     """Return the preview, and the id of the event that already has its key."""
     at = _at(runtime.project, arguments.options["--at"]) if arguments.on("--at") else None
     if arguments.on("--event"):
@@ -104,11 +104,11 @@ def _raw(project: Project, arguments: Arguments) -> Raw:
     return raw._replace(payload=declaration.example)
 
 
-def _messages(result: Document) -> list[dict[str, Any]]:
+def _messages(result: "PreviewDocument") -> "list[MessageDocument]":
     return [message for run in result["runs"] for message in run["messages"]]
 
 
-def _of_blocks(result: Document, flag: str) -> list[dict[str, Any]]:
+def _of_blocks(result: "PreviewDocument", flag: str) -> "list[MessageDocument]":
     """Return the messages that have blocks; say so when none has."""
     messages = _messages(result)
     kinds = {kind for kind in families.kinds("destinations") if families.member("destinations", kind).block_kit}
@@ -119,13 +119,13 @@ def _of_blocks(result: Document, flag: str) -> list[dict[str, Any]]:
     return found
 
 
-def _say_blocks(result: Document) -> None:
+def _say_blocks(result: "PreviewDocument") -> None:
     """Print {"blocks": […]} as the Block Kit Builder takes it; a list when there are several messages."""
     found = [{"blocks": message["body"]["blocks"]} for message in _of_blocks(result, "--blocks")]
     say_json(found[0] if len(found) == 1 else found)
 
 
-def _say_links(result: Document) -> None:
+def _say_links(result: "PreviewDocument") -> None:
     from urllib.parse import quote
 
     for message in _of_blocks(result, "--link"):
@@ -133,10 +133,10 @@ def _say_links(result: Document) -> None:
         say(f"{BUILDER}#{quote(blocks)}")
 
 
-def _draw(project: Project, result: Document, arguments: Arguments) -> None:
+def _draw(project: Project, result: "PreviewDocument", arguments: Arguments) -> None:
     from ..render.preview import preview
 
-    drawn = preview(cast("PreviewDocument", result), project.timezone)
+    drawn = preview(result, project.timezone)
     title = f"ingestlayer preview {result['event']['type']}"
     for flag in ("--svg", "--html"):
         if arguments.on(flag):

@@ -8,6 +8,7 @@ from .options import Json
 
 if TYPE_CHECKING:
     from ..model.documents.events import PreviewDocument
+    from ..model.documents.projects import RecipePreviewDocument, RecipesDocument
     from ..recipes import Recipe
 
 
@@ -22,7 +23,8 @@ def recipes(
         return _show(name, json)
     found = [library.about(each) for each in library.names()]
     if json:
-        say_json({"recipes": [recipe.document() for recipe in found]})
+        document: RecipesDocument = {"recipes": [recipe.document() for recipe in found]}
+        say_json(document)
         return 0
     width = max(len(recipe.name) for recipe in found)
     for recipe in found:
@@ -39,7 +41,8 @@ def _show(name: str, json: bool) -> int:
     recipe = library.about(name)
     preview = _preview(recipe)
     if json:
-        say_json({**recipe.document(), "preview": preview})
+        document: RecipePreviewDocument = {**recipe.document(), "preview": preview}
+        say_json(document)
         return 0
     import textwrap
     from shutil import get_terminal_size

@@ -1,6 +1,6 @@
 """`replay`: send stored events again."""
 
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -9,6 +9,9 @@ from .grouped import grouped
 from .options import Clock, Json, Quiet, say_today
 from .planned import Doing, asked, check_count
 from .selection import Since, Status, Type, Until, Where, selection
+
+if TYPE_CHECKING:
+    from ..model.documents.past import ReplayDocument
 
 
 class Chosen(NamedTuple):
@@ -99,11 +102,11 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
         result = plan(runtime, store, ids, options, sending, progress.at)
         progress.end()
         if not quiet and not json:
-            _say_plan(result, sending.deliver, doing.dry_run)
-        check_count(doing.expect, result["events"])
+            _say_plan(result.told, sending.deliver, doing.dry_run)
+        check_count(doing.expect, result.told["events"])
         if not doing.dry_run and ids:
-            waiting = sum(result["messages"].values()) + sum(result["waiting"].values())
-            if not doing.yes and not asked(waiting, result["events"]):
+            waiting = sum(result.told["messages"].values()) + sum(result.told["waiting"].values())
+            if not doing.yes and not asked(waiting, result.told["events"]):
                 note("nothing was sent")
                 return Exit.INTERRUPTED
             progress = Progress("event", quiet)
@@ -112,7 +115,7 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
     if json:
         say_json(result)
     elif not quiet and not doing.dry_run and ids:
-        _say_result(result)
+        _say_result(result.told)
     if not json:
         note_trouble(result)
     return exit_code(result)
@@ -216,7 +219,7 @@ def _named(store: Any, chosen: Chosen) -> set[str] | None:
     return None
 
 
-def _say_plan(result: Any, deliver: bool, dry_run: bool) -> None:
+def _say_plan(result: "ReplayDocument", deliver: bool, dry_run: bool) -> None:
     from ..system.console import say
 
     runs = ", ".join(f"{count:,} {name}" for name, count in result["runs"].items() if count)
@@ -239,7 +242,7 @@ def _say_plan(result: Any, deliver: bool, dry_run: bool) -> None:
     say(f"  runs: {runs or 'none'}", "dim")
 
 
-def _say_result(result: Any) -> None:
+def _say_result(result: "ReplayDocument") -> None:
     from ..system.console import note, say
 
     words = ", ".join(f"{count:,} {name}" for name, count in result["deliveries"].items() if count)

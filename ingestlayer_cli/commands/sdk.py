@@ -1,13 +1,14 @@
 """`sdk`: typed clients made from the declarations."""
 
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from .options import Hushed, Json
 
 if TYPE_CHECKING:
+    from ..model.documents.projects import SdkDocument
     from ..sdk.folder import ClientFiles
 
 app = typer.Typer(help="Typed clients for other programs, made from the declarations.", no_args_is_help=True)
@@ -75,7 +76,10 @@ def openapi(
     return 0
 
 
-def _made(language: str, out: str, check: bool, json: bool) -> int:
+Language = Literal["typescript", "python", "openapi"]
+
+
+def _made(language: Language, out: str, check: bool, json: bool) -> int:
     from importlib import import_module
 
     from ..project import load
@@ -86,14 +90,29 @@ def _made(language: str, out: str, check: bool, json: bool) -> int:
     return _kept(language, out, files, len(project.types), check, json)
 
 
-def _kept(language: str, out: str, files: dict[str, str], events: int, check: bool, json: bool) -> int:
+def _kept(
+    language: Language,
+    out: str,
+    files: dict[str, str],
+    events: int,
+    check: bool,
+    json: bool,
+) -> int:
     from ..sdk.folder import keep
     from ..system.console import say_json
     from ..system.errors import Exit
 
     found = keep(out, files, is_to_be_written=not check)
     if json:
-        say_json({"language": language, "directory": out, "events": events, **found._asdict()})
+        document: SdkDocument = {
+            "language": language,
+            "directory": out,
+            "events": events,
+            "written": found.written,
+            "current": found.current,
+            "stale": found.stale,
+        }
+        say_json(document)
     else:
         _say(language, out, found)
     return Exit.FOUND if found.stale else Exit.OK

@@ -9,7 +9,11 @@ from ..model.families import kind_of, member
 from ..project import Project
 from ..system.console import note
 from ..system.document import Document
-from ..system.typed import Body
+from ..system.typed import TYPE_CHECKING, Body
+
+if TYPE_CHECKING:
+    from ..model.documents.events import TroubledDocument
+
 
 _TOLD = "told", "terminal"  # the store's note that it was said
 
@@ -42,10 +46,10 @@ def note_unsent(runtime: Runtime, shown: int) -> None:
         note("hint: to send them: ingestlayer slack connect (this is said once)", "yellow")
 
 
-def note_trouble(result: Document) -> None:
+def note_trouble(result: "Document[TroubledDocument]") -> None:
     """Say what failed once something was committed, and the hints of a result: all on stderr."""
     hints = list(result.hints)
-    if trouble := result.get("trouble"):
+    if trouble := result.told.get("trouble"):
         note(f"error: {trouble['message']}", "red")
         hints.append(trouble["hint"])
     for hint in dict.fromkeys(hints):

@@ -1,10 +1,14 @@
 """`slack`: connect a workspace, and look at the connection."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import Json, Quiet
+
+if TYPE_CHECKING:
+    from ..model.documents.slack import ConnectDocument, DisconnectDocument, SlackStatusDocument
+
 
 app = typer.Typer(help="Connect a Slack workspace, and look at the connection.", no_args_is_help=True)
 
@@ -88,7 +92,10 @@ def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
 
     shown = shown_of(project, done.workspace)
     if json:
-        say_json({**done.document(), **({"shown": shown} if shown else {})})
+        document: ConnectDocument = done.document()
+        if shown:
+            document["shown"] = shown
+        say_json(document)
     elif not quiet:
         who = done.identity
         say(f"connected to {who.team} as @{who.user}" if who else "connected by an incoming webhook", "green")
@@ -137,7 +144,8 @@ def disconnect(workspace: Workspace = "", json: Json = False, quiet: Quiet = Fal
     project = _project(workspace)
     done = connecting.disconnect(project.root, workspaces.api_url(project, workspace), workspace)
     if json:
-        say_json({"removed": done.removed, "revoked": done.revoked, "error": done.why or None})
+        document: DisconnectDocument = {"removed": done.removed, "revoked": done.revoked, "error": done.why or None}
+        say_json(document)
     elif not quiet and not done.removed:
         say("there was no secret to forget")
     elif not quiet:
@@ -167,7 +175,8 @@ def status(workspace: Workspace = "", json: Json = False, quiet: Quiet = False) 
     names = [workspace] if workspace else ["", *workspaces.named(project)]
     found = [look(project, name) for name in names]
     if json:
-        say_json({"workspaces": found})
+        document: SlackStatusDocument = {"workspaces": found}
+        say_json(document)
     else:
         draw(found, quiet)
     bad = any(row["problems"] or any(it["mark"] == "problem" for it in row["channels"]) for row in found)

@@ -1,12 +1,17 @@
 """`store`: upkeep of the store."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..system.errors import count_of
 from . import open_beside
 from .options import Hushed, Json
+
+if TYPE_CHECKING:
+    from ..model.documents.copying import ScriptDocument
+    from ..model.documents.projects import PruneDocument, VacuumDocument
+
 
 app = typer.Typer(help="The store: what it holds, forgetting what is old.", no_args_is_help=True)
 
@@ -92,7 +97,8 @@ def prune(
         removed = upkeep.prune(runtime, kept, progress.at)
         progress.end()
     if json:
-        say_json({"removed": removed})
+        document: PruneDocument = {"removed": removed}
+        say_json(document)
     else:
         say(f"{count_of(removed, 'event')} removed")
     return 0
@@ -106,7 +112,8 @@ def vacuum(json: Json = False, hushed: Hushed = False) -> int:
     with open_beside() as runtime:
         before, after = runtime.store.upkeep.vacuum()
     if json:
-        say_json({"bytes_before": before, "bytes_after": after})
+        document: VacuumDocument = {"bytes_before": before, "bytes_after": after}
+        say_json(document)
     else:
         say(f"{count_of(before, 'byte')} before, {after:,} after")
     return 0
@@ -141,7 +148,8 @@ def _say_schema(json: bool) -> int:
 
     script = schema_of(load_beside(settings.project, keep=False).store_path)
     if json:
-        say_json({"sql": script})
+        document: ScriptDocument = {"sql": script}
+        say_json(document)
     else:
         say(script.rstrip())
     return 0

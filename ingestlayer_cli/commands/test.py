@@ -1,10 +1,13 @@
 """`test`: the tests that pipelines carry."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import Json, Quiet
+
+if TYPE_CHECKING:
+    from ..model.documents.projects import TestsDocument
 
 
 def run(
@@ -47,8 +50,14 @@ def run(
     failures = sum(bool(outcome.failures) for outcome in outcomes)
     counts = {"passed": len(outcomes) - failures, "failed": failures}
     if json:
-        tests = [document(outcome) for outcome in outcomes]
-        say_json({**counts, "seconds": round(sum(seconds), 3), "updated": written, "tests": tests})
+        told: TestsDocument = {
+            "passed": counts["passed"],
+            "failed": counts["failed"],
+            "seconds": round(sum(seconds), 3),
+            "updated": written,
+            "tests": [document(outcome) for outcome in outcomes],
+        }
+        say_json(told)
         return Exit.FOUND if failures else Exit.OK
     _draw(outcomes, quiet)
     if not outcomes:

@@ -1,12 +1,17 @@
 """`validate`: every problem of a project's files."""
 
 import os
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..system.errors import count_of
 from .options import Json, Quiet
+
+if TYPE_CHECKING:
+    from ..model.documents.projects import FindingDocument, ValidateDocument
+    from ..project.findings import Finding
+
 
 Files = Annotated[
     list[str] | None,
@@ -92,16 +97,17 @@ def _projects(files: list[str]) -> list[str]:
     return list(found)
 
 
-def _say_json(found: dict[str, list[Any]], is_of_files: bool) -> None:
+def _say_json(found: "dict[str, list[Finding]]", is_of_files: bool) -> None:
     from ..project.find import from_here
     from ..system.console import say_json
 
-    rows = [
-        {**({"project": from_here(root)} if is_of_files else {}), **finding.document()}
+    rows: list[FindingDocument] = [
+        {"project": from_here(root), **finding.document()} if is_of_files else finding.document()
         for root, findings in found.items()
         for finding in findings
     ]
-    say_json({"problems": rows})
+    document: ValidateDocument = {"problems": rows}
+    say_json(document)
 
 
 def _say_commands(found: dict[str, list[Any]]) -> None:
@@ -115,7 +121,7 @@ def _say_commands(found: dict[str, list[Any]]) -> None:
             say(workflow_command(finding, os.path.relpath(os.path.join(root, finding.file), top)))
 
 
-def _say(found: dict[str, list[Any]], is_of_files: bool) -> None:
+def _say(found: "dict[str, list[Finding]]", is_of_files: bool) -> None:
     from ..project.find import from_here
     from ..system.console import note
 

@@ -6,7 +6,11 @@ from ..model.sending import NotConnected, Refused, Result, Retry, Sent, Unknown
 from ..store.contract.sending import Attempt, Claimed, Doubtful
 from ..system.clock import HOUR, MINUTE, SECOND
 from ..system.errors import count_of
-from ..system.typed import Directions
+from ..system.typed import TYPE_CHECKING, Directions
+
+if TYPE_CHECKING:
+    from ..model.documents.events import Status
+
 
 Said = Callable[[Claimed | Doubtful, Attempt], None]
 
@@ -46,14 +50,14 @@ def judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
     took = now - at
     if isinstance(result, Sent):
         note, receipt = result.note or None, result.receipt
-        came = ("shown", "shown") if result.is_shown else ("sent", "delivered")
+        came: tuple[str, Status] = ("shown", "shown") if result.is_shown else ("sent", "delivered")
         return Attempt(at, took, *came, True, now, note, receipt=receipt, learned=result.learned)
     if isinstance(result, Refused):
         return Attempt(at, took, "refused", "dead", True, now, result.why, result.hint)
     if isinstance(result, Unknown):
         return Attempt(at, took, "unknown", "unknown", True, now, result.why, by_look(claimed.id, claimed.target))
     if isinstance(result, NotConnected):
-        status = "retrying" if claimed.attempts else "pending"
+        status: Status = "retrying" if claimed.attempts else "pending"
         return Attempt(at, took, "not-connected", status, False, claimed.due_at, result.why, result.hint)
     return _retried(result, claimed, at, now)
 

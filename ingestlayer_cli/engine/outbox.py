@@ -29,6 +29,7 @@ from .connections import Connections, account_of
 from .in_hand import WORKERS, InHand
 
 if TYPE_CHECKING:
+    from ..model.documents.events import Status
     from ..store.contract.protocols import Store
 
 LEASE = MINUTE  # milliseconds; a sending takes at most a connection's and a read's time-out
@@ -264,7 +265,7 @@ class Outbox:
 
     # What a person says ------------------------------------------------------------------------------
 
-    def settle(self, id_: str, status: str) -> bool:
+    def settle(self, id_: str, status: "Status") -> bool:
         """Record the operator's word, delivered or dead; False when it is delivered already, or being sent."""
         now, why = self._clock.now(), None if status == "delivered" else GIVEN_UP
         return self._deliveries.settle(id_, Attempt(now, 0, "settled", status, False, now, why), self._owner)

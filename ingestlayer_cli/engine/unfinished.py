@@ -23,6 +23,7 @@ from .pipeline import FailingPipeline, Pipeline, Run
 from .runtime import PAUSED, Runtime
 
 if TYPE_CHECKING:
+    from ..model.documents.events import WaitingDocument
     from ..store.contract.protocols import Store
     from ..store.contract.roles.transaction import Transaction
 
@@ -174,7 +175,7 @@ def retry_times(store: "Store", project: Project, event_id: str) -> dict[int, st
     return {run.number: _retry_at(causes, run) for run in store.unfinished.of_events([event_id])}
 
 
-def told_of(store: "Store", project: Project, event_id: str) -> list[dict[str, str | None]]:
+def told_of(store: "Store", project: Project, event_id: str) -> "list[WaitingDocument]":
     """Return the unfinished runs of an event as `--json` shows them."""
     causes = Causes(project)
     return [

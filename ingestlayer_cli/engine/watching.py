@@ -12,9 +12,12 @@ from .renewing import Renewing
 from .runtime import Runtime
 
 if TYPE_CHECKING:
+    from ..model.documents.deliveries import RoundDocument
     from ..store.contract.sending import Wanted
     from .attempts import Said
     from .unfinished import Again
+
+    Round = Document[RoundDocument]
 
 ROUND = 2_000  # milliseconds that a round waits for channels
 POLL = 500  # between two rounds
@@ -58,11 +61,11 @@ class Watch:
         said: "Said | None" = None,
         limit: int | None = None,
         ran: "Callable[[Again], None] | None" = None,
-    ) -> Document:
+    ) -> "Round":
         """Deliver until it is stopped, or so many are sent."""
         while True:
             result = self._round(wanted, said, limit, ran)
-            limit = None if limit is None else limit - result["sent"]
+            limit = None if limit is None else limit - result.told["sent"]
             if self.stopped or limit == 0:
                 return result
             connections, pause = self.runtime.connections, POLL
@@ -78,11 +81,11 @@ class Watch:
         said: "Said | None",
         limit: int | None,
         ran: "Callable[[Again], None] | None",
-    ) -> Document:
+    ) -> "Round":
         """Deliver once; that it runs is noted once a minute."""
         now, until = self.runtime.clock.now(), self.runtime.clock.steady() + ROUND
 
-        def deliver() -> Document:
+        def deliver() -> "Round":
             return flow.deliver(self.runtime, wanted, said, limit, until, ran)
 
         if 0 <= now - self._noted < MINUTE:
@@ -124,16 +127,16 @@ def opened(runtime: Runtime) -> Runtime:
     return runtime
 
 
-def deliver_noted(runtime: Runtime, wanted: "Wanted", deliver: Callable[[], Document]) -> Document:
+def deliver_noted(runtime: Runtime, wanted: "Wanted", deliver: "Callable[[], Round]") -> "Round":
     """Return what a round of `deliver` comes to, and note it, unless some of what waits was left aside."""
     if wanted.pipeline is not None or wanted.target is not None:
         return deliver()
     with Record(runtime, DELIVERS, heart=runtime.heart(runtime.project.heartbeat)) as record:
         result = deliver()
         why = runtime.connections.why_broken()
-        if why is None and result["failed"]:
+        if why is None and result.told["failed"]:
             why = "a run of a pipeline failed"
         last = runtime.store.upkeep.latest()  # of a clock that was ahead, if it is: that it was met is known then
         ahead = last if last is not None and last > runtime.clock.now() else None
-        record.ends(flow.exit_code(result), why is None, why, sent=result["sent"], ahead=ahead)
+        record.ends(flow.exit_code(result), why is None, why, sent=result.told["sent"], ahead=ahead)
     return result

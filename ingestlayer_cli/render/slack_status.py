@@ -1,10 +1,14 @@
 """How a project stands with its workspaces, in words."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..operations.slack.scopes import NEEDED, REACTIONS, RECONCILE, SCOPES
 from ..system.console import say
+
+if TYPE_CHECKING:
+    from ..model.documents.slack import WorkspaceDocument
+
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
 
@@ -17,7 +21,7 @@ def line(mark: str, words: str, hint: str = "") -> None:
         say(f"  → {hint}", "dim")
 
 
-def draw(found: list[dict[str, Any]], quiet: bool = False) -> None:
+def draw(found: "list[WorkspaceDocument]", quiet: bool = False) -> None:
     """Print the state of each workspace; `quiet`: its problems alone."""
     for number, row in enumerate(found):
         if len(found) > 1 and not quiet:
@@ -29,7 +33,7 @@ def draw(found: list[dict[str, Any]], quiet: bool = False) -> None:
                 line(mark, words, hint)
 
 
-def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _lines(row: "WorkspaceDocument") -> Iterator[tuple[str, str, str]]:
     """Yield (mark, words, remedy)."""
     if row["connection"] == "terminal":
         yield "warning", 'connection = "terminal": messages are drawn here, not sent', "ingestlayer slack connect"
@@ -42,8 +46,9 @@ def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "ok", "an incoming webhook: messages go to its own channel", ""
     for problem in row["problems"]:
         yield "problem", problem["problem"], problem["hint"]
-    for scope, use in (SCOPES | RECONCILE | REACTIONS).items() if row["scopes"] is not None else ():
-        if scope in row["scopes"]:
+    scopes = row["scopes"]
+    for scope, use in (SCOPES | RECONCILE | REACTIONS).items() if scopes is not None else ():
+        if scope in (scopes or ()):
             yield "ok", f"{scope:17} {use}", ""
         elif scope in row["missing_scopes"] and scope != NEEDED:  # that one is among the problems
             yield "warning", f"{scope:17} missing: cannot {use}", "add it under OAuth & Permissions, install again"

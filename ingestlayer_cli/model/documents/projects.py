@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 from .checks import CheckedDocument, FailedCheckDocument
 from .events import PreviewDocument
 
+Schema = dict[str, Any]  # of JSON, or a part of it
 Mark = Literal["ok", "warning", "problem"]
 
 
@@ -159,8 +160,8 @@ class OpenApiDocument(TypedDict):
     openapi: str
     info: dict[str, str]
     servers: list[dict[str, str]]
-    paths: dict[str, Any]
-    components: dict[str, Any]
+    paths: dict[str, Schema]
+    components: dict[str, Schema]
 
 
 class SdkDocument(TypedDict):
@@ -174,7 +175,15 @@ class SdkDocument(TypedDict):
     stale: list[str]
 
 
-class StoreDocument(TypedDict):
+class StoredDocument(TypedDict):
+    """What a store holds."""
+
+    rows: dict[str, int]
+    deliveries: dict[str, int]
+    oldest_waiting: str | None
+
+
+class StoreDocument(StoredDocument):
     """`store info`; `integrity` is "ok", or what is wrong."""
 
     path: str
@@ -182,9 +191,6 @@ class StoreDocument(TypedDict):
     bytes: int
     free_bytes: int
     wal_bytes: int
-    rows: dict[str, int]
-    deliveries: dict[str, int]
-    oldest_waiting: str | None
     integrity: str | list[str]
 
 

@@ -81,14 +81,19 @@ class ChannelDocument(TypedDict):
     is_archived: bool
 
 
-class TrialDocument(TypedDict):
+class PostedDocument(TypedDict):
+    """Where a message was posted, as far as is told."""
+
+    ts: str | None
+    permalink: str | None
+
+
+class TrialDocument(PostedDocument):
     """`slack test`."""
 
     pipeline: str
     channel: str
     connection: Literal["bot", "webhook"]
-    ts: str | None
-    permalink: str | None
 
 
 ManifestDocument = dict[str, Any]  # of an app, as Slack defines it

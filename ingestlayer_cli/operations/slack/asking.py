@@ -1,7 +1,7 @@
 """What Slack says of a workspace: who the token is, what it may do, how the channels are."""
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...destinations.slack.credentials import Secret
 from ...project import Project
@@ -12,10 +12,14 @@ from .client import Client, Identity
 from .scopes import MAY_NOT_POST, NEEDED, Extra, asks_reactions, missing
 from .trial import TRIED
 
+if TYPE_CHECKING:
+    from ...model.documents.slack import WorkspaceDocument
+
+
 SKEW = 300  # seconds by which clocks may differ before signatures and the history look-up suffer
 
 
-def ask(project: Project, workspace: str, secret: Secret, result: dict[str, Any], names: dict[str, list[str]]) -> None:
+def ask(project: Project, secret: Secret, result: "WorkspaceDocument", names: dict[str, list[str]]) -> None:
     """Tell what Slack says into the state of a workspace; `names`: its channels, each with the pipelines."""
     client = Client(secret.value, result["api_url"])
     identity = client.identity()
@@ -29,8 +33,9 @@ def ask(project: Project, workspace: str, secret: Secret, result: dict[str, Any]
             standings[name] = found if is_seen else _taken(project, name) or found
     for name, pipelines in names.items():
         it = standings[name] or Standing("warning", "cannot be told without the scope channels:read")
-        row = {"channel": name, "pipelines": pipelines, "mark": it.mark, "standing": it.words, "hint": it.hint}
-        result["channels"].append(row)
+        result["channels"].append(
+            {"channel": name, "pipelines": pipelines, "mark": it.mark, "standing": it.words, "hint": it.hint}
+        )
 
 
 def _untold(name: str) -> Standing | None:
@@ -65,8 +70,8 @@ def _private(at: int) -> Standing:
     return Standing("ok", f"private; it took a message at {format_time(at)[:16].replace('T', ' ')} UTC")
 
 
-def _tell(project: Project, identity: Identity, result: dict[str, Any]) -> None:
-    result.update(team=identity.team, bot=identity.user, scopes=identity.scopes)
+def _tell(project: Project, identity: Identity, result: "WorkspaceDocument") -> None:
+    result["team"], result["bot"], result["scopes"] = identity.team, identity.user, identity.scopes
     if identity.scopes is not None:
         result["missing_scopes"] = missing(identity.scopes, Extra(reactions=asks_reactions(project)))
     if NEEDED in result["missing_scopes"]:

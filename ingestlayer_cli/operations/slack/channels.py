@@ -1,11 +1,16 @@
 """The channels of a workspace, and how those that pipelines name stand."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...system.errors import near_miss
+from ...system.typed import Body
 from .client import NOT_SLACK, Client
 from .secret import SlackError, UnreachableError
+
+if TYPE_CHECKING:
+    from ...model.documents.projects import Mark
+    from ...model.documents.slack import ChannelDocument
 
 
 class Channel(NamedTuple):
@@ -17,8 +22,15 @@ class Channel(NamedTuple):
     is_member: bool
     is_archived: bool
 
-    def document(self) -> dict[str, Any]:
-        return self._asdict()
+    def document(self) -> "ChannelDocument":
+        """Return it as `slack channels --json` prints it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "is_private": self.is_private,
+            "is_member": self.is_member,
+            "is_archived": self.is_archived,
+        }
 
 
 def channels(client: Client, search: str | None = None) -> Iterator[Channel]:
@@ -38,7 +50,7 @@ def channels(client: Client, search: str | None = None) -> Iterator[Channel]:
             yield channel
 
 
-def _rows(client: Client) -> Iterator[dict[str, Any]]:
+def _rows(client: Client) -> Iterator[Body]:
     """Yield public and private channels; without groups:read the private ones are not listed."""
     try:
         yield from client.pages("conversations.list", "channels", {"types": "public_channel,private_channel"})
@@ -51,7 +63,7 @@ def _rows(client: Client) -> Iterator[dict[str, Any]]:
 class Standing(NamedTuple):
     """How a channel that a pipeline names stands. `mark` is ok, warning or problem."""
 
-    mark: str
+    mark: "Mark"
     words: str
     hint: str = ""
 

@@ -2,7 +2,7 @@
 
 import re
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ...destinations.slack import credentials
 from ...destinations.slack.answers import DEAD_TOKEN
@@ -16,20 +16,24 @@ from .scopes import MAY_NOT_POST, NEEDED, PLAIN, Extra, missing
 from .secret import SlackError, UnreachableError, check_token
 from .switching import switch
 
+if TYPE_CHECKING:
+    from ...model.documents.slack import ConnectDocument
+
+
 _ADDRESS = re.compile(r"https?://[\w.-]+(:\d+)?/[!-~]+", re.IGNORECASE | re.ASCII)
 
 
 class Connected(NamedTuple):
     """What a connection came to. `identity` is None for a webhook."""
 
-    connection: str
+    connection: Literal["bot", "webhook"]
     workspace: str
     where: str
     identity: Identity | None
     missing: dict[str, str]
     switched: bool
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> "ConnectDocument":
         """Return it as `slack connect --json` prints it."""
         who = self.identity
         return {

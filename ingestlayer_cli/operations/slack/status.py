@@ -1,20 +1,24 @@
 """How a project stands with its workspaces: who the bot is, what it may do, and where each pipeline would post."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...project import Project
 from ...system.errors import IngestlayerError
+from ...system.typed import TomlTable
 from . import workspaces
 from .secret import secret_of
 
+if TYPE_CHECKING:
+    from ...model.documents.slack import WorkspaceDocument
 
-def status(project: Project, workspace: str = "", is_asked: bool = True) -> dict[str, Any]:
+
+def status(project: Project, workspace: str = "", is_asked: bool = True) -> "WorkspaceDocument":
     """Return the state of one workspace of a project, as Slack says it, or as far as is known without asking.
 
     `problems` are [{kind, problem, hint}].
     """
     settings = workspaces.settings(project, workspace)
-    result: dict[str, Any] = {
+    result: WorkspaceDocument = {
         "workspace": workspace or None,
         "connection": settings["connection"],
         "api_url": settings["api_url"],
@@ -36,14 +40,14 @@ def status(project: Project, workspace: str = "", is_asked: bool = True) -> dict
     return result
 
 
-def _look(project: Project, workspace: str, settings: dict[str, Any], result: dict[str, Any], is_asked: bool) -> None:
+def _look(project: Project, workspace: str, settings: TomlTable, result: "WorkspaceDocument", is_asked: bool) -> None:
     secret = secret_of(project, settings["connection"], workspace)
     result["secret"] = secret.where
     if settings["connection"] == "webhook" or not is_asked:
         return
     from .asking import ask
 
-    ask(project, workspace, secret, result, posted_to(project, workspace))
+    ask(project, secret, result, posted_to(project, workspace))
 
 
 def posted_to(project: Project, workspace: str = "") -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """A pipeline's example message, posted to try a connection out. It is stored that its channel took it, and no more."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 from ...engine.memory import NoMemory
 from ...engine.pipeline import Message, Pipeline, Replay
@@ -11,22 +11,27 @@ from ...model.families import kind_of
 from ...model.gate import Raw
 from ...project.match import matches
 from ...system.errors import Exit, ProjectError, UsageError, near_miss
+from ...system.typed import Body, TomlTable
 from . import workspaces
 from .client import NOT_SLACK, Client
 from .secret import SlackError, UnreachableError, secret_of
+
+if TYPE_CHECKING:
+    from ...model.documents.slack import PostedDocument, TrialDocument
+
 
 TRIED = "slack test"  # the topic of the notes of channels that took one, and when
 MARK = "a test: `ingestlayer slack test`"
 
 
-def post(runtime: Runtime, channel: str, pipeline: str | None, workspace: str = "") -> dict[str, Any]:
+def post(runtime: Runtime, channel: str, pipeline: str | None, workspace: str = "") -> "TrialDocument":
     """Post the example of a pipeline to a channel; return {pipeline, channel, ts, permalink}.
 
     Raises SlackError: with exit code 1, something was found, when Slack refuses it.
     """
     project = runtime.project
     settings = workspaces.settings(project, workspace)
-    connection = "webhook" if settings["connection"] == "webhook" else "bot"
+    connection: Literal["bot", "webhook"] = "webhook" if settings["connection"] == "webhook" else "bot"
     name, message = _example(runtime, channel, pipeline, connection)
     secret = secret_of(project, connection, workspace)
     body = json.loads(message.body)
@@ -46,7 +51,7 @@ def post(runtime: Runtime, channel: str, pipeline: str | None, workspace: str = 
     return {"pipeline": name, "channel": channel, "connection": connection, **place}
 
 
-def _post(token: str, settings: dict[str, Any], channel: str, body: dict[str, Any]) -> dict[str, Any]:
+def _post(token: str, settings: TomlTable, channel: str, body: Body) -> "PostedDocument":
     client = Client(token, settings["api_url"])
     try:
         answer = client.call("chat.postMessage", {**body, "channel": channel})
@@ -64,7 +69,7 @@ def _post(token: str, settings: dict[str, Any], channel: str, body: dict[str, An
     return {"ts": ts, "permalink": link}
 
 
-def _hook(url: str, body: dict[str, Any]) -> dict[str, Any]:
+def _hook(url: str, body: Body) -> "PostedDocument":
     from ...destinations.slack.sender import WebhookSender
     from ...model.sending import Outgoing, Retry, Sent
 

@@ -7,7 +7,7 @@ from ...system.typed import TYPE_CHECKING, Any, Directions, NamedTuple, Values
 from .accepting import Queued
 
 if TYPE_CHECKING:
-    from ...model.documents.events import WentDocument
+    from ...model.documents.events import Status, WentDocument
 
 COUNTED = ("delivered", "pending", "retrying", "dead", "unknown")  # what counts of deliveries always tell
 STATUSES = (*COUNTED, "shown", "dropped")  # of a delivery; what is shown was drawn on a terminal, and left no machine
@@ -64,7 +64,7 @@ class Attempt(NamedTuple):
     at: int
     took: int
     outcome: str  # sent shown retry refused unknown not-connected found resend held waits dropped
-    status: str
+    status: "Status"
     counts: bool
     due_at: int
     error: str | None = None

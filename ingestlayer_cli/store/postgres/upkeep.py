@@ -1,11 +1,12 @@
 """Upkeep of a store in PostgreSQL."""
 
-from ...system.typed import TYPE_CHECKING, Any
+from ...system.typed import TYPE_CHECKING
 from ..contract.reading import Size
 from ..sql.upkeep import SqlUpkeep
 from .schema import VERSION
 
 if TYPE_CHECKING:
+    from ...model.documents.projects import StoreDocument
     from .database import PostgresDatabase
 
 _SIZE = (
@@ -21,7 +22,7 @@ class PostgresUpkeep(SqlUpkeep):
         super().__init__(store)
         self._database = store
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> "StoreDocument":
         faults = self.faults()
         return {
             "path": self._database.link.address.label,

@@ -10,6 +10,7 @@ from ..contract.reading import Looked, Recent, Totals
 from .base import Base
 
 if TYPE_CHECKING:
+    from ...model.documents.projects import StoredDocument
     from .link import Link
 
 CHUNK = 5_000  # rows that are looked for at once
@@ -32,7 +33,7 @@ class SqlUpkeep:
     def __init__(self, store: Base) -> None:
         self._store = store
 
-    def held(self) -> dict[str, Any]:
+    def held(self) -> "StoredDocument":
         """Return what `info` tells of the rows: counts, and the oldest that waits."""
         rows = self._store.rows
         oldest = self._one(f"SELECT min(queued_at) FROM deliveries WHERE {_OPEN}")

@@ -2,11 +2,14 @@
 
 import os
 
-from ...system.typed import Any
+from ...system.typed import TYPE_CHECKING
 from ..contract.reading import Size
 from ..sql.upkeep import SqlUpkeep
 from .connection import Database, errors
 from .schema import VERSION
+
+if TYPE_CHECKING:
+    from ...model.documents.projects import StoreDocument
 
 
 class SqliteUpkeep(SqlUpkeep):
@@ -16,7 +19,7 @@ class SqliteUpkeep(SqlUpkeep):
         super().__init__(store)
         self._file = store
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> "StoreDocument":
         size = self.size()
         check = [row[0] for row in self._file.rows("PRAGMA integrity_check(10)")]
         return {

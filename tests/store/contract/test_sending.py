@@ -172,8 +172,8 @@ def test_what_did_not_arrive_is_told_by_target_and_status(store: Store, other: S
     queue(store, "evt_1", message("dlv_1"), message("dlv_2"), now=10)
     queue(store, "evt_2", message("dlv_3", "#b"), message("dlv_4", "#c"), message("dlv_5", "#c"), now=20)
     store.outbox.record(claimed(store), failed(at=30, due_at=500)._replace(lane_free_at=600), "me")
-    for id_, status in (("dlv_4", "dead"), ("dlv_5", "shown")):
-        assert store.deliveries.settle(id_, failed(at=40, status=status), "me")
+    assert store.deliveries.settle("dlv_4", failed(at=40, status="dead"), "me")
+    assert store.deliveries.settle("dlv_5", failed(at=40, status="shown"), "me")
     found = {(row.target, row.status): row for row in other.deliveries.not_arrived(15)}
     assert {place: (row.number, row.since, row.late, row.next_at) for place, row in found.items()} == {
         ("#a", "retrying"): (1, 10, 0, 600),

@@ -1,5 +1,6 @@
 """What the contract's tests write and ask, in few words."""
 
+from ingestlayer_cli.model.documents.events import Status
 from ingestlayer_cli.model.events import Event, encode
 from ingestlayer_cli.store.contract.accepting import NewDelivery, NewRun, NewThread, Queued
 from ingestlayer_cli.store.contract.protocols import Store
@@ -51,5 +52,5 @@ def arrived(at: int = 21, ts: str = "1.1") -> Attempt:
     return Attempt(at, 1, "sent", "delivered", True, at, receipt={"channel": "C1", "ts": ts})
 
 
-def failed(at: int = 21, due_at: int = 50, status: str = "retrying") -> Attempt:
+def failed(at: int = 21, due_at: int = 50, status: Status = "retrying") -> Attempt:
     return Attempt(at, 1, "retry", status, True, due_at, "no", "again")

@@ -5,15 +5,18 @@ from contextlib import AbstractContextManager
 
 from ....model.events import Event
 from ....system.clock import Clock
-from ....system.typed import Any, Protocol
+from ....system.typed import TYPE_CHECKING, Any, Protocol
 from ..copying import Copied
 from ..reading import Looked, Recent, Size, Totals
+
+if TYPE_CHECKING:
+    from ....model.documents.projects import StoreDocument
 
 
 class Upkeep(Protocol):
     """What the store holds, forgetting what is old, giving space back."""
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> "StoreDocument":
         """Return counts, sizes in bytes, the oldest that waits, the schema's version and the engine's own check."""
 
     def totals(self) -> Totals:
