@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .engine import flow
 from .engine.batch import chunked, raw_event
@@ -23,6 +23,10 @@ from .system.document import Document
 from .system.errors import ProjectError, RejectedError
 from .system.typed import Body, Payload
 
+if TYPE_CHECKING:
+    from .model.documents.events import BatchDocument, EmitDocument
+
+
 SOURCE = "python"
 
 
@@ -34,7 +38,7 @@ def ingest(
     timestamp: str | datetime | None = None,
     allow_future: bool = False,
     project: str | os.PathLike[str] | None = None,
-) -> Document:
+) -> "Document[EmitDocument]":
     """Accept one event, run its pipelines and send its messages, as `ingestlayer emit` does.
 
     `timestamp` is when it happened: RFC 3339, `2h ago`, or a datetime with a time zone; one that is beyond tomorrow
@@ -53,7 +57,7 @@ def ingest_batch(
     type: str | None = None,
     allow_future: bool = False,
     project: str | os.PathLike[str] | None = None,
-) -> Document:
+) -> "Document[BatchDocument]":
     """Accept many events, in transactions of 1,000, as `ingestlayer emit --batch` does.
 
     An event is {"type", "payload", "idempotency_key"?, "timestamp"?}, or a payload when `type` is given. A refused

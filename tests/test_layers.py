@@ -213,3 +213,27 @@ def test_a_class_name_stands_once() -> None:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_what_is_printed_as_json_is_made_as_its_type() -> None:
+    """A mapping that is written where it is printed has none, and nobody sees a wrong key of it."""
+    found = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+            if called in ("say_json", "say_json_line", "Document") and isinstance(node, ast.Call):
+                found += [f"{path.name}:{it.lineno}" for it in node.args if isinstance(it, ast.Dict | ast.BinOp)]
+    assert found == []
+
+
+BARE = re.compile(r"\bDocument\b(?!\[)")
+
+
+def test_a_result_says_which_document_it_is() -> None:
+    bare = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            types = [node.annotation] if isinstance(node, ast.arg | ast.AnnAssign) else []
+            types += [node.returns] if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
+            bare += [f"{path.name}:{it.lineno}" for it in types if it and BARE.search(ast.unparse(it))]
+    assert bare == []

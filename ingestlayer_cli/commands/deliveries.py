@@ -159,7 +159,7 @@ def retry(
     return 0
 
 
-def _told_elsewhere(runtime: Any, rows: list[Any], are_named: bool) -> list[Any]:
+def _told_elsewhere(runtime: "Runtime", rows: "list[DeliveryDocument]", are_named: bool) -> "list[DeliveryDocument]":
     """Return those that one message says together with what a replay has sent for itself since."""
     from ..store.contract.reading import DeliverySelection
 

@@ -1,11 +1,15 @@
 """`keys`: who may send to `serve`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import open_beside
 from .options import Hushed, Json
+
+if TYPE_CHECKING:
+    from ..model.documents.keys import KeysDocument, NewKeyDocument
+
 
 app = typer.Typer(help="Keys: who may send to `serve`.", no_args_is_help=True)
 
@@ -38,7 +42,8 @@ def create(
             note(f"note: --types: no declared event is {pattern}", "yellow")
         document = keys.document(key, runtime.clock.now())
     if json:
-        say_json({**document, "key": token})
+        made: NewKeyDocument = {**document, "key": token}
+        say_json(made)
     else:
         say(token)
         note(f"this is all that is ever shown of it: {name}, for {', '.join(patterns)}{_until(document['expires_at'])}")
@@ -55,7 +60,8 @@ def list_keys(json: Json = False) -> int:
         now = runtime.clock.now()
         found = [keys.document(key, now) for key in (runtime.stored.keys.every() if runtime.stored else [])]
     if json:
-        say_json({"keys": found})
+        listed: KeysDocument = {"keys": found}
+        say_json(listed)
         return 0
     for document in found:
         used = f"last used {document['last_used_at']}" if document["last_used_at"] else "never used"

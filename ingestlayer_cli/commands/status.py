@@ -1,10 +1,14 @@
 """`status`: how the project stands, on one screen."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import Json, Quiet
+
+if TYPE_CHECKING:
+    from ..model.documents.status import StatusDocument
+
 
 SECONDS = 2  # between two looks of --watch
 
@@ -33,14 +37,14 @@ def status(
     return code_of(document)
 
 
-def code_of(document: Any) -> int:
+def code_of(document: "StatusDocument") -> int:
     """Return the exit code of how a project stands."""
     from ..system.errors import Exit
 
     return Exit.FOUND if document["state"] == "trouble" else Exit.OK
 
 
-def show(document: Any, quiet: bool = False) -> None:
+def show(document: "StatusDocument", quiet: bool = False) -> None:
     """Print the page; `quiet`: its problems alone."""
     from shutil import get_terminal_size
 

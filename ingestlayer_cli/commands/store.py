@@ -9,7 +9,7 @@ from . import open_beside
 from .options import Hushed, Json
 
 if TYPE_CHECKING:
-    from ..model.documents.copying import ScriptDocument
+    from ..model.documents.copying import ComparedDocument, CopyDocument, ScriptDocument
     from ..model.documents.projects import PruneDocument, VacuumDocument
 
 
@@ -168,7 +168,7 @@ def _compare(place: str, in_schema: str, json: bool) -> int:
     return _answer(result)
 
 
-def _say_compared(result: Any) -> None:
+def _say_compared(result: "ComparedDocument | CopyDocument") -> None:
     from ..system.console import say
 
     for name, it in result["tables"].items():
@@ -176,7 +176,7 @@ def _say_compared(result: Any) -> None:
         say(f"{mark} {name:18} {it['here']:>12,} {it['there']:>12,}", style)
 
 
-def _answer(result: Any) -> int:
+def _answer(result: "ComparedDocument | CopyDocument") -> int:
     from ..system.errors import Exit
 
     return Exit.OK if result["same"] else Exit.FOUND

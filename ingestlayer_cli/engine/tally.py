@@ -11,7 +11,7 @@ from ..store.contract.sending import OVER, Wanted
 from ..system.clock import DAY
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, in_words
-from ..system.typed import TYPE_CHECKING, Literal
+from ..system.typed import TYPE_CHECKING, Any, Literal
 from .pipeline import Run
 from .runtime import Runtime
 
@@ -120,7 +120,7 @@ def send_own(runtime: Runtime, queued: Queued, wait: int, said: "Said | None" = 
         runtime.courier.send(wanted, due_by, until, connections, runtime.another)
 
 
-def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = False) -> Document:
+def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = False) -> Document[Any]:
     """Send what was due before this call started, whoever accepted it; the hints tell what went wrong.
 
     It ends when the steady clock is at `until`. A patient call waits for the pace of channels, another sends what may
@@ -138,7 +138,7 @@ def send_due(runtime: Runtime, started: int, until: int, is_patient: bool = Fals
     return result
 
 
-def _send_due(runtime: Runtime, result: Document, started: int, until: int, is_patient: bool) -> None:
+def _send_due(runtime: Runtime, result: Document[Any], started: int, until: int, is_patient: bool) -> None:
     clock, of, due_by = runtime.clock, runtime.connections.of, started - 1
     queued = NOTHING
     if runtime.store.has_unfinished():
