@@ -60,6 +60,19 @@ def test_an_event_is_kept_and_handed_over_before_the_next(away: Away, slack: Sla
     assert here(away.posting.root, "deliver").code == 0
 
 
+def test_an_event_for_a_server_that_only_reads_is_kept(
+    shared_posting: Posting, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emit(shared_posting, 0)
+    address = os.environ["DATABASE_URL"]
+    monkeypatch.setenv("DATABASE_URL", f"{address}?options=-c%20default_transaction_read_only%3Don")
+    kept = emit(shared_posting, 1, 75)
+    assert "takes nothing: cannot execute" in kept["trouble"]["message"]  # type: ignore[index]
+    monkeypatch.setenv("DATABASE_URL", address)
+    assert here(shared_posting.root, "deliver").code == 0
+    assert posted(slack) == ["c0", "c1"]
+
+
 def test_its_key_is_judged_when_it_is_handed_over(away: Away, slack: SlackStandin) -> None:
     assert emit(away.posting, 1, 75, key="key-0")["status"] == "accepted"
     away.back()

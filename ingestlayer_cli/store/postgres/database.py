@@ -11,6 +11,7 @@ from ...system.typed import Any, TypeVar
 from ..contract.accepting import AwayError, RepeatError
 from ..sql.base import Base
 from .clock import DatabaseClock
+from .errors import ReadOnlyError
 from .fitting import fit
 from .link import PostgresLink
 from .locks import Locks, Needed
@@ -147,6 +148,9 @@ class PostgresDatabase(Base):
         try:
             with self.link.errors():
                 yield
+        except ReadOnlyError:
+            self.link.close()  # the next one may lead to another server
+            raise
         except AwayError as error:
             if self._is_asking:
                 raise

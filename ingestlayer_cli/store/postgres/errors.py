@@ -11,17 +11,24 @@ from .address import Address
 
 # Of others who were in the way: a serialization that failed, a deadlock, no room for locks.
 _IN_THE_WAY = ("40001", "40P01", "53200")
-# The server is going down, coming up, or has no connection left; 25006: it is a standby now.
-_AWAY = ("57P01", "57P02", "57P03", "53300", "25006", "08")
+# The server is going down, coming up, or has no connection left; the connection was idle, or in a transaction, for long.
+_AWAY = ("57P01", "57P02", "57P03", "57P05", "25P03", "53300", "08")
+_READ_ONLY = "25006"  # a standby, or a user who only reads
 
 _STATES = [
     ("42501", "may not be written by its user", "give the user the rights, or let who has them run what"
      " `ingestlayer store info --schema` prints"),
     ("28", "refuses its user", "look at the user and the password: they are in {url}, PGPASSWORD, or a service file"),
+    ("3F000", "may not be written by its user", "give the user the rights on the schema: `ingestlayer store info"
+     " --schema` prints them"),
     ("3D000", "does not exist", "make the database, or look at its name in {url}"),
     ("53100", "has no room: the disk is full", "free some space on the server"),
     ("42P01", "has not the tables of this program", "`ingestlayer store info --schema` prints the SQL that makes them"),
 ]  # fmt: skip
+
+
+class ReadOnlyError(AwayError):
+    """What is asked for is done by another server, or by none: doing it again here would not end."""
 
 
 @contextmanager
@@ -48,6 +55,9 @@ def _in_words(error: Any, address: Address, conninfo: str, patience: float) -> S
     if state == "55P03":
         hint = "look for a process that is stuck; then try again"
         return StoreError(f"{store} is held by another process for over {patience:g} s", hint)
+    if state == _READ_ONLY:
+        hint = f"is it a standby, or default_transaction_read_only on? Its address is in {address.url}"
+        return ReadOnlyError(f"{store} takes nothing: {said}", hint)
     for start, words, hint in _STATES:
         if state.startswith(start) or (start == "28" and not state and "password" in said):
             return StoreError(f"{store} {words}: {said}", hint.format(url=address.url))

@@ -21,8 +21,9 @@ CONNECT = 5  # seconds for one server to answer
 PATIENCE = 15  # seconds that a server which was there is waited for: it may be restarted
 BUSY = 60  # seconds that a lock is waited for
 # A process that was stopped in the middle of a transaction holds others up no longer than this. Rows that change often
-# are thought to be many more than they are: what is planned for them would be compiled for seconds.
-_SETTINGS = f"-c idle_in_transaction_session_timeout={2 * BUSY}s -c TimeZone=UTC -c jit=off"
+# are thought to be many more than they are: what is planned for them would be compiled for seconds. What is waited for
+# is the program's to say, and not its user's: a copy, or a lock, may take longer than a page of some other program.
+_SETTINGS = f"-c idle_in_transaction_session_timeout={2 * BUSY}s -c statement_timeout=0 -c TimeZone=UTC -c jit=off"
 _HELLO = (
     "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),"
     " current_setting('synchronous_commit'), current_setting('max_locks_per_transaction')::int"
@@ -242,6 +243,9 @@ def _driver() -> Any:
         from ...system.extras import to_install
 
         raise ProjectError("a store in PostgreSQL needs the package psycopg", to_install("postgres")) from None
+    from logging import NullHandler, getLogger
+
+    getLogger("psycopg").addHandler(NullHandler())  # what goes wrong is said once, and without where the server is
     return psycopg
 
 
