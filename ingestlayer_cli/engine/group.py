@@ -44,12 +44,16 @@ class Became(NamedTuple):
 
 
 class Brought:
-    """What one caller brings: it is accepted together. `answers` are there once it is durable, else the `error`."""
+    """What one caller brings: it is accepted together. `answers` are there once it is durable, else the `error`.
 
-    __slots__ = ("answers", "error", "lines")
+    `admitted` is what came of its lines at the gate, when they were last to be accepted.
+    """
+
+    __slots__ = ("admitted", "answers", "error", "lines")
 
     def __init__(self, lines: list[Line]) -> None:
         self.lines = lines
+        self.admitted: list[tuple[Line, Admitted]] = []
         self.answers: list[Became] = []
         self.error: Exception | None = None
 
@@ -172,21 +176,29 @@ class Writer:
             self._put_back(group[done:])
 
     def _keep(self, group: list[Brought], error: AwayError) -> None:
-        """Keep what callers brought on this machine until the store is in reach."""
+        """Keep what callers brought on this machine until the store is in reach.
+
+        Under the ids that it has: it may be committed, and nobody heard of it.
+        """
         from .spool import keep
 
         runtime = self._renewing.runtime
-        now = runtime.clock.now()
         runtime.gate.allows_future = False
-        items = [[admit_line(runtime, line, now) for line in brought.lines] for brought in group]
+        self._admit(runtime, [brought for brought in group if not brought.admitted])
+        items = [item for brought in group for _, item in brought.admitted]
         try:
-            keep(runtime, [it for found in items for it in found if not isinstance(it, RejectedError)], error)
+            keep(runtime, [it for it in items if not isinstance(it, RejectedError)], error)
         except StoreError as failure:
             self._fail(group, failure)
             return
-        for brought, found in zip(group, items, strict=True):
-            brought.answers = [_kept(item) for item in found]
+        for brought in group:
+            brought.answers = [_kept(item) for _, item in brought.admitted]
         self._answered(group)
+
+    def _admit(self, runtime: Runtime, group: list[Brought]) -> None:
+        now = runtime.clock.now()
+        for brought in group:
+            brought.admitted = [(line, admit_line(runtime, line, now)) for line in brought.lines]
 
     def _fail(self, group: list[Brought], error: Exception) -> None:
         for brought in group:
@@ -207,8 +219,8 @@ class Writer:
 
             if hand_over(runtime):
                 self._queued()
-        now = runtime.clock.now()
-        admitted = [[(line, admit_line(runtime, line, now)) for line in brought.lines] for brought in group]
+        self._admit(runtime, group)
+        now, admitted = runtime.clock.now(), [brought.admitted for brought in group]
         looked_up, foreseen = look_out(runtime, (item for lines in admitted for _, item in lines), now)
 
         def work(transaction: "Transaction") -> list[list[Became]]:

@@ -1,9 +1,11 @@
 """Group commit: what comes together is written together, and each caller has an answer of its own."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -15,6 +17,8 @@ from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.project import load
 from ingestlayer_cli.system.errors import StoreError
 from tests.support.folder import PAYLOAD, USAGE, Folder
+from tests.support.postgres import Cut
+from tests.support.posting import Posting
 from tests.support.program import wait_until
 
 
@@ -181,3 +185,24 @@ def test_what_fails_after_the_commit_is_not_done_again(desk: Desk) -> None:
     desk.writer.close()
     assert desk.folder.count("events") == 3
     assert [str(trouble) for trouble in desk.troubles] == ["nobody listens"]
+
+
+def test_what_is_kept_since_nobody_heard_of_its_commit_is_stored_once(
+    shared_posting: Posting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "PATIENCE", 0.05)
+    shared_posting.write("events/plain.toml", 'type = "plain"\n[fields]\n')
+    shared_posting.accept([0])  # the store is made
+    address = urlsplit(os.environ["DATABASE_URL"])
+    way = Cut(address.port or 0, after=True, lasts=True)
+    monkeypatch.setenv("DATABASE_URL", urlunsplit(address._replace(netloc=f"postgres@127.0.0.1:{way.port}")))
+    desk = Desk(Folder(shared_posting.root))
+    without_key = desk.writer.bring([line(1)._replace(raw=Raw("plain", {}))])
+    desk.writer.start()
+    desk.wait(without_key)
+    way.lasts = False
+    desk.wait(desk.bring(2))  # what is kept comes first
+    desk.writer.close()
+    way.close()
+    assert without_key.answers[0].status == "accepted"
+    assert len(shared_posting.ids) == 3

@@ -171,11 +171,15 @@ def _free_port() -> int:
 
 
 class Cut:
-    """A way to a server that is cut, once, when a client says COMMIT: before the server hears it, or after."""
+    """A way to a server that is cut, once, when a client says COMMIT: before the server hears it, or after.
 
-    def __init__(self, port: int, after: bool) -> None:
+    Where it `lasts`, nobody gets through from then on, until that is taken back.
+    """
+
+    def __init__(self, port: int, after: bool, lasts: bool = False) -> None:
         self._port = port
         self._after = after
+        self.lasts = lasts
         self.is_cut = False
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -193,6 +197,9 @@ class Cut:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
+                if self.is_cut and self.lasts:
+                    client.close()
+                    continue
                 server_ = socket.create_connection(("127.0.0.1", self._port))
                 for one, other, is_client in ((client, server_, True), (server_, client, False)):
                     self._threads.append(threading.Thread(target=self._pass, args=(one, other, is_client)))

@@ -11,7 +11,7 @@ from .address import Address
 
 # Of others who were in the way: a serialization that failed, a deadlock, no room for locks.
 _IN_THE_WAY = ("40001", "40P01", "53200")
-# The server is going down, coming up, or has no connection left; the connection was idle, or in a transaction, for long.
+# The server is going down, coming up, or has no connection left; or the connection did nothing for too long.
 _AWAY = ("57P01", "57P02", "57P03", "57P05", "25P03", "53300", "08")
 _READ_ONLY = "25006"  # a standby, or a user who only reads
 
