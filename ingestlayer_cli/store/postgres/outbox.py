@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ...system.typed import TYPE_CHECKING, Any
 from ..contract.sending import Attempt, Claimed, Wanted
-from ..sql.outbox import SqlOutbox
+from ..sql.outbox import CLAIMED, SqlOutbox
 from ..sql.wanted import first_due
 
 if TYPE_CHECKING:
@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 # Joined by its number, what is settled would be gone through in search of it.
 _FIRST = "CROSS JOIN LATERAL ({first}) d"
 
+_TAKE = (
+    "WITH it (seq, lane) AS ({first} FOR UPDATE OF l SKIP LOCKED), d AS (UPDATE deliveries SET lease_by = ?,"
+    " lease_until = ? FROM it WHERE deliveries.seq = it.seq AND rate IS NULL AND lease_until IS NULL"
+    " AND status IN ('pending', 'retrying') AND due_at <= ? RETURNING deliveries.*)"
+    f" SELECT {CLAIMED} FROM it LEFT JOIN d ON TRUE"
+)
+
 
 class PostgresOutbox(SqlOutbox):
     """See `contract.roles.outbox.StoredOutbox`."""
@@ -20,6 +27,15 @@ class PostgresOutbox(SqlOutbox):
     def __init__(self, store: "PostgresDatabase") -> None:
         super().__init__(store)
         self._repeated = store.repeated
+
+    def _taken(self, execute: Any, wanted: Wanted, now: int, until: int, owner: str) -> Any:
+        """Lock a target that nobody else has in hand, and lease what is first in it, by one statement.
+
+        It is looked again where somebody was quicker since the statement began, and for what goes at a rate.
+        """
+        first, values = first_due(wanted, now, beside=_FIRST)
+        row = execute(_TAKE.format(first=first), [*values, owner, until, now]).fetchone()
+        return row if row is None or row[0] is not None else super()._taken(execute, wanted, now, until, owner)
 
     def _first(self, execute: Any, wanted: Wanted, now: int) -> tuple[int, int] | None:
         """Lock a target that nobody else has in hand, and look again what is first in it."""

@@ -4,7 +4,8 @@ from ...system.typed import Any
 from ..contract.sending import Attempt, Doubtful, Leased, Wanted
 from .base import Base
 from .names import lane_name
-from .outbox import RATE_OF, keep_attempt, place_of, settle, told_in
+from .outbox import RATE_OF, place_of, told_in
+from .settling import keep_attempt, settle
 from .wanted import OWN, filters, own_values
 
 
@@ -18,13 +19,8 @@ class SqlDoubts:
     def abandon(self, row: Leased, attempt: Attempt) -> None:
         with self._store.transaction() as transaction:
             execute = transaction.connection.execute
-            lost = execute(
-                "UPDATE deliveries SET lease_by = NULL, lease_until = NULL"
-                " WHERE id = ? AND lease_by = ? AND lease_until = ?",
-                (row.id, row.lease_by, row.lease_until),
-            ).rowcount
-            if lost:
-                settle(execute, row.id, attempt)
+            leased = "lease_by = ? AND lease_until = ?"
+            if settle(execute, row.id, attempt, leased, (row.lease_by, row.lease_until)):
                 keep_attempt(execute, row.id, attempt, row.lease_by)
                 lane = lane_name(row.destination, row.target)
                 execute("UPDATE lanes SET busy_until = NULL WHERE name = ? AND busy_until = ?", (lane, row.lease_until))
@@ -65,8 +61,7 @@ def settle_where(store: Base, term: str, values: tuple[Any, ...], id_: str, atte
     """Record what became of a delivery of which a term over `d` holds; say whether it did."""
     with store.transaction() as transaction:
         execute = transaction.connection.execute
-        holds = execute(f"SELECT 1 FROM deliveries d WHERE {term} AND id = ?", (*values, id_)).fetchone()
+        holds = settle(execute, id_, attempt, term, values)
         if holds:
-            settle(execute, id_, attempt)
             keep_attempt(execute, id_, attempt, owner)
         return bool(holds)

@@ -7,10 +7,11 @@ from ...model.people import Person
 from ...system.clock import format_time
 from ...system.typed import TYPE_CHECKING, Any, cast
 from ..contract.accepting import NOTHING, Queued
-from ..contract.sending import ARRIVED, COUNTED, OVER, Attempt, Claimed, Leased, Wanted, went
+from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Leased, Wanted, went
 from .base import Base
 from .names import lane_name
 from .queued import spans
+from .settling import OVERTAKEN, keep_attempt, settle
 from .wanted import (
     BEFORE_IN_THREAD,
     NOT_WITHOUT,
@@ -38,22 +39,23 @@ HELD_BACK = "('budget ' || d.lane)"  # the digest of what waits for its target's
 RATE_OF = "seq = (SELECT rate FROM deliveries WHERE id = ?)"
 _UNSENT = ("waits", "dropped")  # of an attempt: nothing was posted, so that the next message need not wait for its pace
 
-# Whether of the thread of a delivery `d` one of a newer event is delivered: what is sent late, by hand or by a replay,
-# must not put the first message back.
-_OVERTAKEN = (
-    "EXISTS (SELECT 1 FROM threads h JOIN deliveries n ON n.seq = h.newest JOIN events newer ON newer.seq = n.event"
-    " JOIN events own ON own.seq = d.event"
-    " WHERE h.seq = d.thread AND (newer.received_at, n.seq) > (own.received_at, d.seq))"
-)
-
 # The thread `t` of a delivery `d`, once the place of its first message is known.
 _ITS_THREAD = "t.seq = d.thread AND t.ts IS NOT NULL"
 
-# Whether of a delivery's attempts the last is what `abandon` noted of a claim: by whom, and when.
-_ABANDONED_LAST = (
-    "EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = deliveries.seq AND a.number ="
-    " (SELECT max(number) FROM attempts b WHERE b.delivery = deliveries.seq)"
-    " AND a.outcome = 'unknown' AND a.process = ? AND a.at = ?)"
+# What is told of a delivery `d` that is claimed, but for its thread.
+CLAIMED = (
+    f"d.seq, d.lane, d.thread, d.rate, coalesce(d.digest = {HELD_BACK}, FALSE),"
+    " d.id, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry, d.directions"
+)
+_PLACE = f"SELECT t.channel, t.ts, {OVERTAKEN} FROM deliveries d LEFT JOIN threads t ON {_ITS_THREAD} WHERE d.seq = ?"
+
+# Whether a delivery `d` is in somebody's hand by his claim; and whether it was taken out of it, and is still his: the
+# last of its attempts is what `abandon` noted of the claim, or what he sent has arrived.
+_LEASED = "lease_by = ? AND lease_until = ?"
+_LET_GO = (
+    "lease_by IS NULL AND ((status = 'unknown' AND EXISTS (SELECT 1 FROM attempts a WHERE a.delivery = d.seq"
+    " AND a.number = (SELECT max(number) FROM attempts b WHERE b.delivery = d.seq)"
+    " AND a.outcome = 'unknown' AND a.process = ? AND a.at = ?)) OR (? AND status <> 'delivered'))"
 )
 
 
@@ -71,30 +73,34 @@ class SqlOutbox:
         """Its cost depends on the number of lanes, not of deliveries: settled ones are not in the index."""
         with self._store.transaction() as transaction:
             execute = transaction.connection.execute
-            found = self._first(execute, wanted, now)
-            if found is None:
-                return None
-            seq, lane = found
-            id_, destination, target, body, attempts, due_at, retry, directions, *place, overtaken, held_back = execute(
-                "SELECT d.id, d.destination, d.target, d.body, d.attempts, d.due_at, d.retry, d.directions, t.channel,"
-                f" t.ts, {_OVERTAKEN}, coalesce(d.digest = {HELD_BACK}, FALSE) FROM deliveries d"
-                f" LEFT JOIN threads t ON {_ITS_THREAD} WHERE d.seq = ?",
-                (seq,),
-            ).fetchone()
-            told = told_in(directions) or {}
-            opening = None
-            if told.get("update") and place_of(*place):
-                from .opening import opening_of
-
-                opening = opening_of(execute, seq)
             until = now + lease
-            execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, seq))
+            row = self._taken(execute, wanted, now, until, owner)
+            if row is None:
+                return None
+            seq, lane, thread, rate, held_back, id_, destination, target, body, attempts, due_at, retry, told = row
             free_at = now + pace(destination)
             execute("UPDATE lanes SET free_at = ?, busy_until = ? WHERE seq = ?", (free_at, until, lane))
-            execute(f"UPDATE rates SET free_at = ? + pace, busy_until = ? WHERE {RATE_OF}", (now, until, id_))
+            if rate is not None:
+                execute("UPDATE rates SET free_at = ? + pace, busy_until = ? WHERE seq = ?", (now, until, rate))
+            directions, place, overtaken, opening = told_in(told) or {}, None, False, None
+            if thread is not None:
+                *there, overtaken = execute(_PLACE, (seq,)).fetchone()
+                place = place_of(*there)
+                if directions.get("update") and place:
+                    from .opening import opening_of
+
+                    opening = opening_of(execute, seq)
             head = (id_, destination, target, body, attempts, due_at, now, until)
-            more = (told_in(retry), told, place_of(*place), bool(overtaken), opening, bool(held_back))
-            return Claimed(*head, *more)
+            return Claimed(*head, told_in(retry), directions, place, bool(overtaken), opening, bool(held_back))
+
+    def _taken(self, execute: Any, wanted: Wanted, now: int, until: int, owner: str) -> Any:
+        """Lease what goes first until a time; return it as `CLAIMED` says."""
+        found = self._first(execute, wanted, now)
+        if found is None:
+            return None
+        row = execute(f"SELECT {CLAIMED} FROM deliveries d WHERE d.seq = ?", found[:1]).fetchone()
+        execute("UPDATE deliveries SET lease_by = ?, lease_until = ? WHERE seq = ?", (owner, until, found[0]))
+        return row
 
     def _first(self, execute: Any, wanted: Wanted, now: int) -> tuple[int, int] | None:
         """Return the numbers of the delivery that goes first and of its lane, which nobody else takes meanwhile."""
@@ -176,14 +182,9 @@ class SqlOutbox:
         arrived = attempt.status in ARRIVED
         with self._store.transaction() as transaction:
             execute = transaction.connection.execute
-            ours = execute(
-                "UPDATE deliveries SET lease_by = NULL, lease_until = NULL WHERE id = ? AND ((lease_by = ? AND"
-                f" lease_until = ?) OR (lease_by IS NULL AND ((status = 'unknown' AND {_ABANDONED_LAST})"
-                " OR (? AND status <> 'delivered'))))",
-                (claimed.id, owner, claimed.lease_until, owner, claimed.claimed_at, arrived),
-            ).rowcount
-            if ours:
-                settle(execute, claimed.id, attempt)
+            ours = settle(execute, claimed.id, attempt, _LEASED, (owner, claimed.lease_until)) or settle(
+                execute, claimed.id, attempt, _LET_GO, (owner, claimed.claimed_at, arrived)
+            )
             execute(
                 "UPDATE lanes SET busy_until = nullif(busy_until, ?), "
                 " free_at = CASE WHEN ? THEN ? ELSE max(free_at, ?) END, channel = coalesce(?, channel) WHERE name = ?",
@@ -196,11 +197,12 @@ class SqlOutbox:
                     lane_name(claimed.destination, claimed.target),
                 ),
             )
-            execute(
-                "UPDATE rates SET busy_until = nullif(busy_until, ?), free_at = max(free_at, ? + pace)"
-                f" WHERE {RATE_OF}",
-                (claimed.lease_until, attempt.at + attempt.took, claimed.id),
-            )
+            if ours is None or ours[1] is not None:
+                execute(
+                    "UPDATE rates SET busy_until = nullif(busy_until, ?), free_at = max(free_at, ? + pace)"
+                    f" WHERE {RATE_OF}",
+                    (claimed.lease_until, attempt.at + attempt.took, claimed.id),
+                )
             keep_attempt(execute, claimed.id, attempt, owner)
             workspace = claimed.destination.partition("/")[2]
             learned = [(workspace, *person) for person in attempt.learned]
@@ -282,53 +284,3 @@ def place_of(channel: str | None, ts: str | None) -> tuple[str, str] | None:
 
 def told_in(text: Any) -> Any:
     return json.loads(text) if text else None
-
-
-def _told(attempt: Attempt) -> tuple[str | None, str | None]:
-    """Return the error and the hint that a delivery has by now."""
-    return None if attempt.status in ARRIVED else attempt.error, attempt.hint
-
-
-def settle(execute: Any, id_: str, attempt: Attempt) -> None:
-    settled = attempt.at + attempt.took if attempt.status in (*OVER, "dead") else None
-    receipt = json.dumps(attempt.receipt) if attempt.receipt else None
-    execute(
-        "UPDATE deliveries SET status = ?, due_at = ?, attempts = attempts + ?, error = ?, hint = ?,"
-        " receipt = coalesce(?, receipt), settled_at = ? WHERE id = ?",
-        (
-            attempt.status,
-            attempt.due_at,
-            int(attempt.counts),
-            *_told(attempt),
-            receipt,
-            settled,
-            id_,
-        ),
-    )
-    if settled is not None:
-        execute(
-            "UPDATE deliveries SET status = ?, error = ?, hint = ?, receipt = ?, settled_at = ? WHERE carried_by = ?"
-            " AND status IN ('pending', 'retrying', 'dead')",
-            (attempt.status, *_told(attempt), receipt, settled, id_),
-        )
-    if attempt.status in ARRIVED:
-        execute(
-            "UPDATE threads SET newest = d.seq FROM deliveries d"
-            f" WHERE d.id = ? AND threads.seq = d.thread AND NOT {_OVERTAKEN}",
-            (id_,),
-        )
-    if attempt.receipt and attempt.receipt.get("ts") and "thread_ts" not in attempt.receipt:
-        # It is the first message of its thread now, and what that says is of its event.
-        execute(
-            "UPDATE threads SET channel = ?, ts = ?, newest = d.seq FROM deliveries d"
-            " WHERE d.id = ? AND threads.seq = d.thread",
-            (attempt.receipt["channel"], attempt.receipt["ts"], id_),
-        )
-
-
-def keep_attempt(execute: Any, id_: str, attempt: Attempt, owner: str) -> None:
-    execute(
-        "INSERT INTO attempts SELECT d.seq, 1 + coalesce((SELECT max(number) FROM attempts WHERE delivery = d.seq), 0),"
-        " ?, ?, ?, ?, ? FROM deliveries d WHERE d.id = ?",
-        (attempt.at, attempt.took, attempt.outcome, attempt.error, owner, id_),
-    )
