@@ -3,11 +3,14 @@
 Enrich from a file of a million customers, crossing, dedupe, two destinations; 1 event in 50 is at a level and ends in
 a message. Each event is of another customer, in no order: the worst there is for look-ups. Beside it a bare loop that
 decodes and inserts, and the script that somebody would write in an afternoon: the file in a dict, no traces, no ids, no
-checks. The peak memory is that of a tenth of the events and that of all of them.
+checks. The peak memory is that of a tenth of the events and that of all of them: of the processes of a batch together,
+each page that they share counted once, as looked at ten times a second.
 """
 
 import json
 import os
+import re
+import select
 import sqlite3
 import sys
 import time
@@ -95,11 +98,34 @@ def run(command: list[str]) -> tuple[float, float]:
     null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     started = time.perf_counter()
     pid = os.posix_spawn(command[0], command, os.environ, file_actions=null)
-    _, status, usage = os.wait4(pid, 0)
+    peak, ended = 0, False
+    while not ended:
+        peak = max(peak, memory(pid))
+        ended = exits(pid, 0.1)
     took = time.perf_counter() - started
+    _, status = os.waitpid(pid, 0)
     if status:
         raise SystemExit(f"{command} answered {os.waitstatus_to_exitcode(status)}")
-    return took, usage.ru_maxrss / 1024
+    return took, peak / 1024
+
+
+def exits(pid: int, seconds: float) -> bool:
+    """Say whether a process ends within a time."""
+    process = os.pidfd_open(pid)
+    try:
+        return bool(select.select([process], [], [], seconds)[0])
+    finally:
+        os.close(process)
+
+
+def memory(pid: int) -> int:
+    """Return the memory of a process and its children, in kB; none of one that has ended."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        found = re.search(r"^Pss: *(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1] if found else 0) + sum(memory(int(child)) for child in children)
 
 
 def emit(project: Path, events: Path) -> tuple[float, float]:
