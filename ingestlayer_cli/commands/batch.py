@@ -8,6 +8,7 @@ from io import BufferedReader
 
 from ..engine import flow
 from ..engine.batch import CsvBatch, JsonBatch, NdjsonBatch
+from ..engine.feeding import Feed, ReadBatch
 from ..engine.runtime import Runtime
 from ..model.gate import Line
 from ..project import Project
@@ -49,9 +50,10 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
         chunks, rejected, reader = opened(stack, project, arguments, log)
         runtime = stack.enter_context(Runtime(project, show=drawing(as_json or quiet)))
         runtime.gate.allows_future = arguments.on("--allow-future")
+        feed = stack.enter_context(Feed(runtime, chunks, reader))
         result = flow.emit_batch(
             runtime,
-            chunks,
+            feed.chunks(),
             deliver,
             wait,
             rejected,
@@ -60,7 +62,7 @@ def run_batch(project: Project, arguments: Arguments, deliver: bool, wait: int) 
         if quiet and not as_json:
             note_unsent(runtime, result.told["deliveries"].get("shown", 0))
     progress.end()
-    _add_notes(result.told, reader)
+    _add_notes(result.told, feed)
     if log is not None:
         counts = {name: result[name] for name in ("accepted", "duplicates", "rejected", "runs", "deliveries")}
         log.add("batch", file=name, **counts)
@@ -111,7 +113,7 @@ def opened(
     return chunks, _logging(log, _rejects(stack, arguments, file)), reader
 
 
-def _add_notes(result: "BatchDocument", reader: Reader) -> None:
+def _add_notes(result: "BatchDocument", reader: ReadBatch) -> None:
     """Tell what was settled by the looks of the file, and the setting that would read what was not read."""
     if notes := [*reader.notes, *filter(None, [reader.proposal if result["rejected"] else ""])]:
         result["notes"] = notes

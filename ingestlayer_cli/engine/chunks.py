@@ -24,6 +24,16 @@ HELD = 1.0  # seconds after which a transaction takes no further line: others wa
 Admitted = tuple[Event, str] | RejectedError
 
 
+class Fed(NamedTuple):
+    """Lines that have passed the gate, and what accepting all of them will look up, where that is known already."""
+
+    admitted: list[tuple[Line, Admitted]]
+    foreseen: Foreseen | None = None
+
+
+Chunk = list[Line] | Fed
+
+
 class Batch:
     """The chunks of a batch, and what they come to."""
 
@@ -53,7 +63,7 @@ class Batch:
         self._away: AwayError | None = None
         self._last = 0  # the number of the last line that is committed
 
-    def accept(self, chunks: Iterable[list[Line]]) -> None:
+    def accept(self, chunks: Iterable[Chunk]) -> None:
         """Accept them; what reading them raises that is none of ours is the caller's."""
         try:
             for chunk in self._read(chunks):
@@ -66,29 +76,29 @@ class Batch:
             stopped.add_note(f"{self._place}: {self.result.told['accepted']:,} accepted")
             raise
 
-    def _read(self, chunks: Iterable[list[Line]]) -> Iterator[list[Line]]:
+    def _read(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         try:
             yield from chunks
         except IngestlayerError as error:
             self._stop(error)
 
-    def _take(self, chunk: list[Line]) -> None:
+    def _take(self, chunk: Chunk) -> None:
         # The gate is pure: what it takes long for does not hold the store.
-        now = self._runtime.clock.now()
-        admitted = [(line, admit_line(self._runtime, line, now)) for line in chunk]
+        fed = chunk if isinstance(chunk, Fed) else Fed(admit_lines(self._runtime, chunk))
         if self._away is not None:  # in their order
-            self._keep(admitted, self._away)
+            self._keep(fed.admitted, self._away)
         else:
-            self._accept(admitted)
+            self._accept(*fed)
         if self._progress is not None:
             self._progress(self.result.told)
 
-    def _accept(self, admitted: list[tuple[Line, Admitted]]) -> None:
+    def _accept(self, admitted: list[tuple[Line, Admitted]], foreseen: Foreseen | None) -> None:
         try:
             most = self._runtime.store.most_together
             while admitted:
-                done = _accept_some(self._runtime, admitted[:most], self._are_letters)
-                self._last, admitted = done.last, admitted[done.number :]
+                foreseen = foreseen if len(admitted) <= most else None
+                done = _accept_some(self._runtime, admitted[:most], self._are_letters, foreseen)
+                self._last, admitted, foreseen = done.last, admitted[done.number :], None
                 self._add(done)
         except AwayError as error:
             if self._are_letters:  # they are where they were
@@ -160,10 +170,12 @@ class _Done(NamedTuple):
     queued: Queued = NOTHING
 
 
-def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, Admitted]], are_letters: bool) -> _Done:
+def _accept_some(
+    runtime: Runtime, admitted: Sequence[tuple[Line, Admitted]], are_letters: bool, foreseen: Foreseen | None
+) -> _Done:
     """Accept lines in one transaction: all of them, or as many as it may hold the store for."""
     now = runtime.clock.now()
-    looked_up, foreseen = look_out(runtime, (item for _, item in admitted), now)
+    looked_up, foreseen = look_out(runtime, (item for _, item in admitted), now, foreseen)
 
     def work(transaction: "Transaction") -> _Done:
         until = monotonic() + HELD
@@ -191,6 +203,12 @@ def _accept_some(runtime: Runtime, admitted: Sequence[tuple[Line, Admitted]], ar
     return done._replace(queued=queued)
 
 
+def admit_lines(runtime: Runtime, lines: Iterable[Line]) -> list[tuple[Line, Admitted]]:
+    """Return lines as they pass the gate now."""
+    now = runtime.clock.now()
+    return [(line, admit_line(runtime, line, now)) for line in lines]
+
+
 def admit_line(runtime: Runtime, line: Line, now: int) -> Admitted:
     """Return the event of a line with its payload as JSON, or why it is none."""
     try:
@@ -201,10 +219,14 @@ def admit_line(runtime: Runtime, line: Line, now: int) -> Admitted:
         return error
 
 
-def look_out(runtime: Runtime, items: Iterable[Admitted], now: int) -> tuple[LookedUp, Foreseen]:
-    """Return what accepting these will look up, in the store and outside of it."""
+def look_out(
+    runtime: Runtime, items: Iterable[Admitted], now: int, foreseen: Foreseen | None = None
+) -> tuple[LookedUp, Foreseen]:
+    """Return what accepting these will look up, in the store and outside of it; `foreseen` if none is a duplicate."""
     events = [item[0] for item in items if not isinstance(item, RejectedError)]
     looked_up = look_up(runtime, events)
+    if foreseen is not None and not looked_up.firsts:
+        return looked_up, foreseen
     return looked_up, foresee(runtime, without_first(runtime, events, looked_up, now))
 
 
@@ -217,9 +239,17 @@ def accept_line(
             raise item
         return accept(runtime, transaction, *item, now)
     except RejectedError as error:
+        raw = line.raw
+        if raw is None:
+            raw = Raw("", None) if isinstance(item, RejectedError) else _raw_of(item[0])
         text = line.text.decode("utf-8", "backslashreplace") or (as_text(line.raw) if line.raw else "")
-        bury_line(transaction, line.raw or Raw("", None), text, error, now, number, line.lasting)
+        bury_line(transaction, raw, text, error, now, number, line.lasting)
         return error
+
+
+def _raw_of(event: Event) -> Raw:
+    """Return what an event was, of a line that was fed without it."""
+    return Raw(event.type, event.payload, event.key, None, event.source)
 
 
 def _reject(result: "BatchDocument", line: Line, error: RejectedError) -> None:

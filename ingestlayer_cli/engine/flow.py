@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ..store.contract.roles.transaction import Transaction
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
     from .attempts import Said
+    from .chunks import Chunk
     from .unfinished import Again
 
 
@@ -120,7 +121,7 @@ def _kept(runtime: Runtime, event: Event, payload: str, error: AwayError) -> "Do
 
 def emit_batch(
     runtime: Runtime,
-    chunks: Iterable[list[Line]],
+    chunks: "Iterable[Chunk]",
     deliver: bool = True,
     wait: int = WAIT,
     rejected: Callable[[Line, RejectedError], None] | None = None,
@@ -128,6 +129,8 @@ def emit_batch(
     are_letters: bool = False,
 ) -> "Document[BatchDocument]":
     """Accept many events, one transaction a chunk, then send their messages.
+
+    A long batch from the command line is fed by a process beside this one: see `feeding`.
 
     `rejected` is called for each refused line, `progress` after each chunk with the counts so far. Where accepting
     fails after the first chunk, the result tells how far it came. `are_letters`: see `refusing.letters`.

@@ -1,10 +1,11 @@
 """`EntityFile`: find one row of a file by its key, and see the file change."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
 from ..system.errors import ProjectError
+from ..system.stamps import FileStamp
 from ..system.typed import TYPE_CHECKING, TomlTable
 from .opened import OpenedFile, StaleError
 from .reading.cells import key_text
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 INDEX_FROM = 256 * 1024  # bytes; a smaller file is kept in memory
 MISSES = 100  # keys of a large file that were not found, and for which others like them are looked up
-ROWS_KEPT = 10_000  # rows that were looked up; one more, and they are forgotten
+ROWS_KEPT = 10_000  # rows that were looked up, unless told otherwise; one more, and they are forgotten
 
 
 class EntityFile(EntitySource):
@@ -45,6 +46,7 @@ class EntityFile(EntitySource):
         self._index_from = index_from
         self._opened: OpenedFile | None = None  # the file as it was looked at last
         self._rows: dict[str, Row | Fault | None] = {}  # those of it that were looked up last
+        self._most = ROWS_KEPT
         self._alike: dict[str, str] | None = None  # its keys by what people see of them
         self._misses = 0  # for how many keys of a large file others like them were looked for
 
@@ -76,19 +78,46 @@ class EntityFile(EntitySource):
         """
         with suppress(StaleError, ProjectError, OSError):
             opened = self._as_it_is()
-            if opened.places is None or opened.error:
-                return {}
             texts = {key: key_text(key) for key in keys}
-            asked = [text for text in dict.fromkeys(texts.values()) if text and text.isprintable()]
-            wanted = [text for text in asked if text not in self._rows]
-            if len(self._rows) + len(wanted) > ROWS_KEPT:
-                self._rows.clear()
-                wanted = asked
-            if wanted:
-                self._rows.update(opened.read(wanted))
+            self._read(opened, texts.values())
             found = [(key, self._rows.get(text)) for key, text in texts.items() if text]
             return {key: row for key, row in found if isinstance(row, Row)}
         return {}
+
+    def read_new(self, keys: Collection[str]) -> tuple[FileStamp, dict[str, Row | None]] | None:
+        """Read those of many rows that are not kept, for `take` in another process; None where none can be had."""
+        with suppress(StaleError, ProjectError, OSError):
+            opened = self._as_it_is()
+            read = self._read(opened, map(key_text, keys))
+            return opened.stamp, {key: row for key, row in read.items() if row is None or isinstance(row, Row)}
+        return None
+
+    def keep_at_most(self, most: int) -> None:
+        """Keep so many rows that were looked up, from none on: a process that `take`s keeps what its feeder does."""
+        self._most = most
+        self._rows.clear()
+
+    def take(self, stamp: FileStamp, rows: Mapping[str, Row | None]) -> None:
+        """Keep rows that were read elsewhere, of the file as it was looked at here; else they are read when wanted."""
+        opened = self._opened
+        if opened is None or opened.stamp != stamp or not opened.is_settled or opened.error:
+            return
+        if len(self._rows) + len(rows) > self._most:
+            self._rows.clear()
+        self._rows.update(rows)
+
+    def _read(self, opened: OpenedFile, keys: Iterable[str | None]) -> "dict[str, Row | Fault | None]":
+        """Read and keep the rows of keys that are not kept yet; return these."""
+        if opened.places is None or opened.error:
+            return {}
+        asked = [key for key in dict.fromkeys(keys) if key and key.isprintable()]
+        wanted = [key for key in asked if key not in self._rows]
+        if wanted and len(self._rows) + len(wanted) > self._most:
+            self._rows.clear()
+            wanted = asked
+        read = opened.read(wanted) if wanted else {}
+        self._rows.update(read)
+        return read
 
     def near_key(self, key: str) -> str:
         """Return a key that people may take for one that `get` has not found; empty for none.
@@ -129,7 +158,7 @@ class EntityFile(EntitySource):
         if opened.error:
             raise opened.error.copy()
         if key not in self._rows:
-            if len(self._rows) >= ROWS_KEPT:
+            if len(self._rows) >= self._most:
                 self._rows.clear()
             self._rows[key] = opened.read_one(key)
         row = self._rows[key]

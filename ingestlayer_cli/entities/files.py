@@ -1,7 +1,7 @@
 """The entity files of a project, opened when one is asked for."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from ..system.clock import DAY, Clock
 from ..system.errors import Problem, ProjectError, count_of
@@ -9,6 +9,7 @@ from ..system.stamps import stamp_of
 from ..system.typed import TYPE_CHECKING, TomlTable
 
 if TYPE_CHECKING:
+    from ..system.stamps import FileStamp
     from .file import EntityFile
     from .table import Row
 
@@ -27,6 +28,7 @@ class EntityFiles:
         self._looked: set[str] = set()  # the kinds whose file was looked at since `refresh`
         # Of these: why the file, or its row of a key, cannot be used.
         self._unusable: dict[tuple[str, str | None], ProjectError] = {}
+        self._most: int | None = None  # rows of a file that are kept, where that was told
         self.sealed = False  # while the store is held: whoever asks for a file now would keep others waiting for it
 
     def get(self, kind: str, key: str) -> "Row | None":
@@ -72,6 +74,23 @@ class EntityFiles:
         file = self.file(kind)
         return file.look_up(keys) if file and not self._unusable else {}
 
+    def keep_at_most(self, most: int) -> None:
+        """Keep so many rows of each file, from none on."""
+        self._most = most
+        for file in self._files.values():
+            file.keep_at_most(most)
+
+    def read_new(self, kind: str, keys: Collection[str]) -> "tuple[FileStamp, dict[str, Row | None]] | None":
+        """Read the rows that are not kept yet, for `take` in another process; None where none can be had."""
+        file = self.file(kind)
+        return file.read_new(keys) if file else None
+
+    def take(self, kind: str, stamp: "FileStamp", rows: "Mapping[str, Row | None]") -> None:
+        """Keep rows that another process has read of a file of this stamp: they count while the file has it."""
+        file = self.file(kind)
+        if file:
+            file.take(stamp, rows)
+
     def refresh(self) -> None:
         """Look again whether a file has changed."""
         self._names.clear()
@@ -112,7 +131,9 @@ class EntityFiles:
 
             path = os.path.join(self._root, table["file"])
             settings = {name: table[name] for name in ("types", "columns", "format")}
-            self._files[kind] = EntityFile(kind, path, table["key"], index_dir=self._index, **settings)
+            file = self._files[kind] = EntityFile(kind, path, table["key"], index_dir=self._index, **settings)
+            if self._most is not None:
+                file.keep_at_most(self._most)
         return self._files[kind]
 
     def close(self) -> None:

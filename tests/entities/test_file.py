@@ -479,3 +479,38 @@ def test_for_a_key_that_is_not_there_one_is_told_that_looks_the_same(
     with EntityFile("customer", path, "customer_id", {}, str(tmp_path / "i"), index_from=index_from) as file:
         assert file.get(key) is None
         assert file.near_key(key) == like
+
+
+# Rows that another process has read -----------------------------------------------------------------------
+
+
+def test_rows_that_were_read_elsewhere_count_while_the_file_is_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", CSV)
+    with (
+        EntityFile("customer", path, "customer_id", {}, None) as feeder,
+        EntityFile("customer", path, "customer_id", {}, None) as file,
+    ):
+        read = feeder.read_new(["acme", "zz"])
+        assert read is not None
+        stamp, rows = read
+        assert (rows["acme"], rows["zz"]) == (Row({"customer_id": "acme", "name": "Acme", "mrr": "499"}, 2), None)
+        assert feeder.read_new(["acme", "globex"]) == (stamp, {"globex": feeder.get("globex")})
+        marked = {"acme": Row({"customer_id": "acme"}, 7)}
+        file.take(stamp, marked)  # it was never looked at
+        assert file.look_up(["acme"]) == {"acme": rows["acme"]}
+        file.take(stamp, marked)
+        assert file.look_up(["acme"]) == marked
+        write(tmp_path, "c.csv", CSV.replace("499", "500"))
+        assert file.look_up(["acme"])["acme"].values["mrr"] == "500"
+        file.take(stamp, marked)  # of the file as it was
+        assert file.look_up(["acme"])["acme"].values["mrr"] == "500"
+
+
+def test_no_more_rows_are_kept_than_are_wanted_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", CSV)
+    with EntityFile("customer", path, "customer_id", {}, None) as file:
+        file.keep_at_most(1)
+        assert [*file.look_up(["acme", "globex"])] == ["acme", "globex"]
+        assert file.read_new(["acme", "globex"]) == (file.stamp(), {})
+        assert [*file.look_up(["acme", "nobody"])] == ["acme"]
+        assert file.read_new(["globex"]) == (file.stamp(), {"globex": file.get("globex")})
