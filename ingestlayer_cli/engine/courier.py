@@ -92,7 +92,7 @@ class Courier:
             try:
                 with closing(open_to_write(self._path)) as store:
                     self._store = store
-                    clock = _Wakeful(store.clock(Clock()), self._woken)
+                    clock = Wakeful(store.clock(Clock()), self._woken)
                     nobody = Connections({}, draw_nothing, "")
                     self._serve(Outbox(store, nobody, clock, shared=True, recheck=self._recheck))
             except BaseException as error:
@@ -156,8 +156,8 @@ class Courier:
             one.over.set()
 
 
-class _Wakeful(Clock):
-    """Sleeps until somebody joins."""
+class Wakeful(Clock):
+    """A clock whose sleep ends as soon as it is woken."""
 
     def __init__(self, clock: Clock, woken: threading.Event) -> None:
         self._clock = clock
@@ -170,7 +170,8 @@ class _Wakeful(Clock):
         return self._clock.steady()
 
     def sleep(self, duration: int) -> None:
-        self._woken.wait(duration / 1000)
+        if self._woken.wait(duration / 1000):
+            self._woken.clear()
 
 
 def _joined(errands: list[Errand]) -> Errand | None:

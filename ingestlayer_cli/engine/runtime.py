@@ -3,6 +3,7 @@
 from collections.abc import Collection, Container
 from contextlib import suppress
 from functools import cached_property
+from time import monotonic
 
 from ..entities.files import EntityFiles
 from ..model.gate import Gate
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 PAUSED = "paused"  # the topic of the store's notes on pipelines that are paused, by name
 
+SAME = 1.0  # seconds for which a database that was out of reach is taken to be so
 HURRIED = 0.5  # seconds that a process which is to end stays for its heartbeats
 
 
@@ -49,7 +51,9 @@ class Runtime:
     ) -> None:
         self.filed = project  # as its files say it
         self.project = project  # as it runs: `heed`
-        self._given_clock = clock
+        self._clock = clock or (Clock() if is_file(project.store_path) else None)
+        self._away: StoreError | None = None  # why the database was not reached for its time,
+        self._away_at = 0.0  # and when, by the clock that is never set
         self._keeps = keep
         self.entities = EntityFiles(project.root, project.entities, clock or Clock(), project.home if keep else None)
         self.outside = OutsideStore(self.entities, self._stored, self._reacted)
@@ -65,20 +69,44 @@ class Runtime:
         """Whether the files of the project are as it read them, and the store is the one that it opened."""
         return is_current(self.project) and self.store.is_in_place
 
-    @cached_property
+    @property
     def clock(self) -> Clock:
-        """What time it is: by the database where several machines share it, else by this machine."""
-        own = self._given_clock or Clock()
-        if self._given_clock is not None or is_file(self.project.store_path):
-            return own
-        try:
-            store = self.store if self._keeps else self.stored
-        except StoreError:  # whoever needs it says so
-            return own
-        return own if store is None else store.clock(own)
+        """What time it is: by the database where several machines share it, else by this machine.
+
+        It is by this machine, too, for as long as the database is out of reach.
+        """
+        if self._clock is not None:
+            return self._clock
+        store = self.__dict__.get("store") or self.__dict__.get("stored")
+        if store is None and not self._was_away_just_now:
+            try:
+                store = self.store if self._keeps else self.stored
+            except StoreError as error:  # whoever needs it says so
+                self._away, self._away_at = error, monotonic()
+        if store is None:
+            return Clock()
+        self.clock = store.clock(Clock())
+        return self.clock
+
+    @clock.setter
+    def clock(self, clock: Clock) -> None:
+        self._clock = clock
+
+    @property
+    def known_clock(self) -> Clock | None:
+        """The clock, where nothing has to be opened for it: other threads may ask."""
+        return self._clock
+
+    @property
+    def _was_away_just_now(self) -> bool:
+        """Whether asking again would take the same time for the same answer."""
+        return bool(self._away_at) and monotonic() - self._away_at < SAME
 
     @cached_property
     def store(self) -> "Store":
+        away, self._away = self._away, None
+        if away is not None and self._was_away_just_now:
+            raise away
         store = open_to_write(self.project.store_path)
         self.heed(store.notes(PAUSED))
         return store

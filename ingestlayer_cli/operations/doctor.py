@@ -49,7 +49,7 @@ def examine(path: str | None, clock: Clock) -> Iterator[Symptom]:
         yield from _integrity(project, store)
         if project.trouble is None:
             yield from guarded("files", _lint(root))
-        yield from look(project, store, clock.now(), is_asked=True)
+        yield from look(project, store, (clock if store is None else store.clock(clock)).now(), is_asked=True)
     except StoreError as error:
         yield from look(project, error, clock.now(), is_asked=True)
     finally:

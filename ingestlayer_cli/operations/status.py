@@ -43,7 +43,7 @@ def status(path: str | None, clock: Clock) -> StatusDocument:
     with Runtime(load_beside(path, keep=False), clock, keep=False) as runtime:
         try:
             store = runtime.stored
-            return _document(runtime.project, store, clock.now())
+            return _document(runtime.project, store, (clock if store is None else store.clock(clock)).now())
         except StoreError as error:
             return _document(runtime.project, None, clock.now(), error)
 

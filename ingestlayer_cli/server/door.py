@@ -35,7 +35,7 @@ class Door:
         self.is_stopping = False
         self.in_hand = 0  # requests that are not answered yet
         self._held = 0  # bytes of their bodies
-        self.clock = Clock()
+        self._clock = Clock()
         self._keys = Keys(self._note_use)
         self._aside = ThreadPoolExecutor(1, "ingestlayer-keys")  # what it uses is for one thread
         self._buckets = Buckets()
@@ -56,6 +56,11 @@ class Door:
         """The project as the writer works with it; it looks for edited files before each transaction."""
         return self._renewing.runtime.project
 
+    def now(self) -> int:
+        """Return what time it is: as the store says, or said when it was last in reach."""
+        self._clock = self._renewing.runtime.known_clock or self._clock
+        return self._clock.now()
+
     # Who may send, and how often --------------------------------------------------------------------------
 
     async def key(self, request: Request) -> ApiKey | None:
@@ -64,7 +69,7 @@ class Door:
         if self.is_open:
             return None
         place = self.project.store_path
-        look = partial(self._keys.of_header, request.headers.get("authorization", ""), place, self.clock.now())
+        look = partial(self._keys.of_header, request.headers.get("authorization", ""), place, self.now())
         # A file answers at once; a database may be far, or away.
         key = look() if is_file(place) else await self._loop.run_in_executor(self._aside, look)
         request.scope["facts"]["key"] = key.name

@@ -38,7 +38,7 @@ async def inbound(door: Door, request: Request) -> Response:
             415, "media_type", "the body must be JSON: set the content type of the hook to application/json"
         )
     body = await body_of(door, request)
-    now = door.clock.now()
+    now = door.now()
     await _verify(table, request, body, now)
     door.take(f"source {name}")  # what others send in its name is not counted
     line = await aside(body, _line, name, table, request, body, now)

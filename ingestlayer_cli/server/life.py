@@ -18,7 +18,6 @@ from ..engine.renewing import Renewing
 from ..engine.runtime import Runtime
 from ..project import load
 from ..store.opening import is_file
-from ..system.clock import Clock
 from ..system.errors import MachineError, UsageError
 from .app import Application
 from .crew import Crew
@@ -92,7 +91,9 @@ class Life:
     def _alone(self, config: uvicorn.Config, listening: socket.socket, begun: Callable[[], None]) -> bool:
         """Serve in this process."""
         try:
-            renewing = Renewing(Runtime(load(self._path)), lambda: Runtime(load(self._path).sound()), self._troubled)
+            runtime = Runtime(load(self._path))
+            runtime.clock  # noqa: B018 (a database is asked: the first request may be one whose time is judged)
+            renewing = Renewing(runtime, lambda: Runtime(load(self._path).sound()), self._troubled)
             return asyncio.run(self._serve(config, listening, renewing, begun))
         finally:
             self._output.close()
@@ -199,8 +200,8 @@ class Life:
         name = f"[{host}]" if ":" in host else host
         return f"{'https' if self._options.certfile else 'http'}://{name}:{port}"
 
-    def _opened(self, clock: Clock) -> Runtime:
-        return Runtime(load(self._path), clock, show=self._show)
+    def _opened(self) -> Runtime:
+        return Runtime(load(self._path), show=self._show)
 
     def _log(self, facts: dict[str, object]) -> None:
         if not self._options.is_quiet:

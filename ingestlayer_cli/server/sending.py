@@ -4,37 +4,23 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 
+from ..engine.courier import Wakeful
 from ..engine.runtime import Runtime
 from ..engine.watching import Watch
 from ..operations.alerts import tell_and_send
 from ..store.contract.sending import Wanted
-from ..system.clock import Clock
 from ..system.errors import IngestlayerError, in_words
 
 PAUSE = 2.0  # seconds after a round that failed: the store is out of reach, maybe
 
 
-class Wakeful(Clock):
-    """Sleeps until it is woken."""
-
-    def __init__(self) -> None:
-        self._woken = threading.Event()
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    def sleep(self, duration: int) -> None:
-        if self._woken.wait(duration / 1000):
-            self._woken.clear()
-
-
 class Worker:
-    """A thread that sends what is due, until it is stopped. `opened` makes its runtime, with this clock."""
+    """A thread that sends what is due, until it is stopped. `opened` makes its runtime."""
 
-    def __init__(self, opened: Callable[[Clock], Runtime], troubled: Callable[[Exception], None]) -> None:
+    def __init__(self, opened: Callable[[], Runtime], troubled: Callable[[Exception], None]) -> None:
         self._opened = opened
         self._troubled = troubled
-        self._clock = Wakeful()
+        self._woken = threading.Event()
         self._watch: Watch | None = None
         self._is_stopping = threading.Event()
         self._told = ""
@@ -45,14 +31,14 @@ class Worker:
 
     def wake(self) -> None:
         """Say that there is something to send."""
-        self._clock.wake()
+        self._woken.set()
 
     def stop(self) -> None:
         """Finish the messages in hand, and end."""
         self._is_stopping.set()
         if self._watch is not None:
             self._watch.stop()
-        self._clock.wake()
+        self._woken.set()
 
     def is_done(self) -> bool:
         return not self._thread.is_alive()
@@ -71,7 +57,11 @@ class Worker:
                 self._told = ""
 
     def _open(self) -> Runtime:
-        return self._opened(self._clock)
+        """Return a runtime whose sleep ends when there is something to send; its times are the store's."""
+        runtime = self._opened()
+        runtime.store  # noqa: B018 (it is opened first: what time it is, a database says)
+        runtime.clock = Wakeful(runtime.clock, self._woken)
+        return runtime
 
     def _after(self, runtime: Runtime) -> None:
         """Tell of our own troubles; their messages go in the next round."""

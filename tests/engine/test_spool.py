@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+from ingestlayer_cli.engine import runtime
+from ingestlayer_cli.store.contract.accepting import AwayError
+from ingestlayer_cli.store.postgres.clock import DatabaseClock
 from tests.support.posting import TYPE, Posting, envelope, payload, posted
 from tests.support.program import Result, here
 from tests.support.standin import SlackStandin
@@ -134,3 +137,15 @@ def test_a_level_that_was_known_before_is_not_told_again(checks: Away, slack: Sl
     checks.back()
     assert checked(checks, 130).json["checks"][0]["emitted"] == 0
     assert posted(slack) == ["c0", "c7"]
+
+
+def test_a_process_that_began_while_it_was_away_has_its_time_once_it_is_back(
+    away: Away, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with away.posting.runtime() as one:
+        assert not isinstance(one.clock, DatabaseClock)
+        with pytest.raises(AwayError):
+            one.store  # noqa: B018
+        away.back()
+        monkeypatch.setattr(runtime, "SAME", 0.0)
+        assert isinstance(one.clock, DatabaseClock)

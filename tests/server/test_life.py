@@ -1,5 +1,6 @@
 """The life of `serve`: what it delivers, what is edited meanwhile, and its end."""
 
+import hmac
 import json
 import resource
 import shutil
@@ -7,17 +8,23 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.support import ROOT
 from tests.support.folder import ACME, USAGE, Folder
 from tests.support.posting import Posting, payload, posted
 from tests.support.program import PATIENCE, PROGRAM, environment, wait_until
 from tests.support.serving import Serving, status, usage
-from tests.support.standin import SlackError, SlackStandin
+from tests.support.skewed import SharedClock
+from tests.support.standin import RateLimited, SlackError, SlackStandin
 
 HEAD = b"\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
@@ -30,6 +37,38 @@ def test_what_it_accepts_it_delivers(posting: Posting, slack: SlackStandin) -> N
         serving.post([{"type": USAGE, "payload": payload(2)}])
         wait_until(lambda: posted(slack) == ["c1", "c2"])
     assert posting.statuses() == {"delivered": 2}
+
+
+STRIPE = """
+[sources.stripe]
+verify = "stripe"
+secret = "env:APP_SECRET"
+type = "plain"
+"""
+
+
+def test_a_host_whose_clock_is_wrong_has_the_time_of_the_database(
+    shared_posting: Posting, slack: SlackStandin, tmp_path: Path
+) -> None:
+    """It sends nothing early, a key is good for as long as was said, and what is signed now is of now."""
+    slack.script.append(RateLimited(600))
+    shared_posting.emit(0, "--wait", "0s")
+    settings = shared_posting.root / "ingestlayer.toml"
+    settings.write_text(settings.read_text() + STRIPE)
+    shared_posting.write("events/plain.toml", 'type = "plain"\n[fields]\n')
+    key = shared_posting.run("keys", "create", "shop", "--expires", "30m").out.strip()
+    clock = SharedClock(tmp_path / "clock")
+    clock.set(wrong=3600)
+    skewed = (sys.executable, str(ROOT / "tests" / "support" / "skewed.py"), str(clock.path))
+    environment_ = shared_posting.environment({"APP_SECRET": "s3cret"})
+    with Serving(Folder(shared_posting.root), env=environment_, program=skewed) as serving:
+        at = int(time.time())
+        sign = hmac.new(b"s3cret", f"{at}.{{}}".encode(), sha256).hexdigest()
+        headers = {"Stripe-Signature": f"t={at},v1={sign}", "Content-Type": "application/json"}
+        assert serving.client.post("/in/stripe", content="{}", headers=headers).status_code == 202
+        assert serving.post([{"type": USAGE, "payload": payload(1, "growth")}], key).status_code == 202
+        wait_until(lambda: posted(slack) == ["c1"])
+    assert shared_posting.statuses() == {"delivered": 1, "retrying": 1}
 
 
 def test_what_is_wrong_with_itself_it_tells(posting: Posting, slack: SlackStandin) -> None:

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPResponse
 from types import TracebackType
 from typing import Any, Self
@@ -20,9 +20,15 @@ from tests.support.program import PATIENCE, PROGRAM, environment, wait_until
 class Serving:
     """The HTTP door of a project, on a free port; left at the end of a `with`, well unless it was killed."""
 
-    def __init__(self, folder: Folder, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = (PROGRAM,),
+    ) -> None:
         self.folder = folder
-        command = [PROGRAM, "serve", "--port", "0", *arguments]
+        command = [*program, "serve", "--port", "0", *arguments]
         streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen(command, cwd=folder.root, env=environment(env), **streams)
         self.said: list[str] = []
