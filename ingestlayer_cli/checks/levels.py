@@ -151,7 +151,15 @@ class Levels:
             kept_on = {"fell": falls, "refused": refused if after == before else None, "silent": silent}
             own = {name: found for name, found in kept_on.items() if found is not None}
             state = self.keep(row.key, {"held": after.data(), "again": again, **own})
-        return Reached(held, None if fallen else level, state, again, refused, fallen, after.level)
+        return Reached(
+            held,
+            level=None if fallen else level,
+            state=state,
+            again=again,
+            refused=refused,
+            fallen=fallen,
+            still=after.level,
+        )
 
     def _to_clear(self, known: Held, after: Held) -> Held | None:
         """Return what was held, when less is held now and that is to be told."""
@@ -183,20 +191,26 @@ class Levels:
             if key and self.held.get(mark_of(key)) == text and (value := self._parsed(text))["held"]["reached"]:
                 self._first[key] = State(value, "", 0)
                 parts = zip(self._data["key"], map(unquote, key.split(":")), strict=True)
-                yield Judged(0, key, dict(parts), {}, None, [], None)
+                yield Judged(0, key, dict(parts), numbers={}, value=None, limits=[], level=None)
 
     def _vanished(self, key: str, kept: State | None) -> Reached:
         """Return what it comes to that a key has no row any more, which is believed when two runs saw it."""
         value: Values = kept.value if kept else {"held": Held().data()}
         known, again = Held(**value["held"]).knowing(self._data["levels"]), value.get("again", 0)
         if value != self._first[key].value:  # another run has read it meanwhile
-            return Reached(known, None, None, again, None)
+            return Reached(known, level=None, state=None, again=again, refused=None)
         if "gone" not in value:
-            return Reached(known, None, self.keep(key, {**value, "gone": True}), again, value.get("refused"))
+            return Reached(
+                known,
+                level=None,
+                state=self.keep(key, {**value, "gone": True}),
+                again=again,
+                refused=value.get("refused"),
+            )
         after = Held((), known.limits, max(self._now, known.at))
         fallen = known if "silent" not in value else None
         state = self.keep(key, {"held": after.data(), "again": again + 1})
-        return Reached(after, None, state, again + 1, value.get("refused"), fallen)
+        return Reached(after, level=None, state=state, again=again + 1, refused=value.get("refused"), fallen=fallen)
 
     def event(self, row: Judged, crossed: Reached, declaration: Declaration | None) -> Raw:
         """Return the event of a row: what its declaration has of the row's columns, and of the crossing."""

@@ -331,7 +331,9 @@ class _Check:
     def _failing(self, error: IngestlayerError) -> "FailingSource":
         from .stale import FailingSource
 
-        return FailingSource(self.runtime, self.data, self.levels.scope, self.source, self.now, error)
+        return FailingSource(
+            self.runtime, self.data, scope=self.levels.scope, source=self.source, now=self.now, error=error
+        )
 
     def _note_stale(self, result: "Document[CheckDocument]", stale: "Stale | RejectedError | None") -> None:
         if isinstance(stale, RejectedError):

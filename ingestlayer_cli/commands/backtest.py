@@ -62,7 +62,18 @@ def backtest(
         chosen = selection(runtime, **filters)
         looked = texts.see if diff else None
         by_time = clock == "event"
-        result = run(runtime, runtime.stored, chosen, pipeline, diff, limit, progress.at, looked, by_time, trial)
+        result = run(
+            runtime,
+            runtime.stored,
+            chosen,
+            pipeline=pipeline,
+            bodies=diff,
+            limit=limit,
+            progress=progress.at,
+            each=looked,
+            by_time=by_time,
+            trial=trial,
+        )
     progress.end()
     if diff:
         result.told["texts"], result.told["diffs"] = texts.changed, texts.diffs

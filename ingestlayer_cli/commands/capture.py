@@ -39,7 +39,7 @@ def capture(
     with open_runtime(keep=False) as runtime:
         item = named(runtime.stored, event)
         store = cast("Store", runtime.stored)  # an event of it was found
-        done = capturing.capture(runtime, store, item.event, pipeline, name, not dry_run, anyway)
+        done = capturing.capture(runtime, store, item.event, only=pipeline, name=name, write=not dry_run, anyway=anyway)
     if json:
         document: CaptureDocument = {"event": item.event.id, "tests": [_document(it) for it in done]}
         say_json(document)

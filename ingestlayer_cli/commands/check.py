@@ -114,7 +114,15 @@ def _options(arguments: Arguments, runtime: Runtime, progress: Progress) -> Chec
         decided = Log(arguments.options["--log"], "check", runtime.clock).add_all
     only, deliver = arguments.options.get("--only"), not arguments.on("--no-deliver")
     baseline, wait = arguments.on("--baseline"), wait_of(arguments)
-    return CheckOptions(arguments.on("--dry-run"), only, deliver, decided, progress.at, baseline, wait)
+    return CheckOptions(
+        dry_run=arguments.on("--dry-run"),
+        only=only,
+        deliver=deliver,
+        decided=decided,
+        progress=progress.at,
+        baseline=baseline,
+        wait=wait,
+    )
 
 
 # What is shown --------------------------------------------------------------------------------------------

@@ -21,4 +21,4 @@ def deliver(
 
     What may or may not have arrived is looked up in the channel's history.
     """
-    return send(watch, limit, pipeline, channel, log, json, quiet)
+    return send(watch=watch, limit=limit, pipeline=pipeline, channel=channel, log=log, json=json, quiet=quiet)

@@ -83,13 +83,13 @@ def replay(chosen: Chosen, way: Way, doing: Doing, json: Json = False, quiet: Qu
         return take(chosen.type_, doing, sending, json, quiet)
     project = load(settings.project, keep=not doing.dry_run)
     options = ReplayOptions(
-        chosen.pipeline,
-        way.original,
-        way.again,
-        _channel(project, way.channel),
-        _interval(project, way.rate),
-        not way.quiet_mark,
-        way.clock == "event",
+        pipeline=chosen.pipeline,
+        original=way.original,
+        again=way.again,
+        channel=_channel(project, way.channel),
+        interval=_interval(project, way.rate),
+        mark=not way.quiet_mark,
+        by_time=way.clock == "event",
     )
     with Runtime(project, show=drawing(json or quiet), keep=not doing.dry_run) as runtime:
         store = runtime.stored

@@ -47,7 +47,16 @@ def selection(
     _check_type(runtime, store, type_)
     _check_pipeline(runtime, store, pipeline)
     _check_status(status)
-    return Selection(type_, after, before, source, key, pipeline, status, _condition(runtime, where, type_))
+    return Selection(
+        type=type_,
+        since=after,
+        until=before,
+        source=source,
+        key=key,
+        pipeline=pipeline,
+        status=status,
+        where=_condition(runtime, where, type_),
+    )
 
 
 def _time(runtime: Any, flag: str, text: str | None) -> int | None:

@@ -60,7 +60,17 @@ def serve(
         from ..system.extras import to_install
 
         raise UsageError("serve needs starlette and uvicorn", to_install("serve")) from None
-    options = Options(host, port, is_open, not no_deliver, forwarded, certfile, keyfile, quiet, workers)
+    options = Options(
+        host=host,
+        port=port,
+        is_open=is_open,
+        deliver=not no_deliver,
+        forwarded=forwarded,
+        certfile=certfile,
+        keyfile=keyfile,
+        is_quiet=quiet,
+        workers=workers,
+    )
     output = Output(sys.stdout.fileno())
 
     def said(words: str) -> None:

@@ -23,8 +23,8 @@ def sent_again(row: Doubtful, why: str, now: int) -> Attempt:
     """Send a delivery again that did not arrive, unless its attempts are used up."""
     if row.attempts > len(CURVE if row.retry is None else row.retry):
         why = f"{why}; given up after {count_of(row.attempts, 'attempt')}"
-        return Attempt(now, 0, "given-up", "dead", False, now, why, once_mended(row.id))
-    return Attempt(now, 0, "resend", "retrying", False, now, f"{why}: it is sent again")
+        return Attempt(now, 0, "given-up", "dead", counts=False, due_at=now, error=why, hint=once_mended(row.id))
+    return Attempt(now, 0, "resend", "retrying", counts=False, due_at=now, error=f"{why}: it is sent again")
 
 
 def once_mended(id_: str) -> str:
@@ -53,12 +53,23 @@ def judged(result: Result, claimed: Claimed, at: int, now: int) -> Attempt:
         came: tuple[str, Status] = ("shown", "shown") if result.is_shown else ("sent", "delivered")
         return Attempt(at, took, *came, True, now, note, receipt=receipt, learned=result.learned)
     if isinstance(result, Refused):
-        return Attempt(at, took, "refused", "dead", True, now, result.why, result.hint)
+        return Attempt(at, took, "refused", "dead", counts=True, due_at=now, error=result.why, hint=result.hint)
     if isinstance(result, Unknown):
-        return Attempt(at, took, "unknown", "unknown", True, now, result.why, by_look(claimed.id, claimed.target))
+        return Attempt(
+            at,
+            took,
+            "unknown",
+            "unknown",
+            counts=True,
+            due_at=now,
+            error=result.why,
+            hint=by_look(claimed.id, claimed.target),
+        )
     if isinstance(result, NotConnected):
         status: Status = "retrying" if claimed.attempts else "pending"
-        return Attempt(at, took, "not-connected", status, False, claimed.due_at, result.why, result.hint)
+        return Attempt(
+            at, took, "not-connected", status, counts=False, due_at=claimed.due_at, error=result.why, hint=result.hint
+        )
     return _retried(result, claimed, at, now)
 
 
@@ -74,7 +85,7 @@ def outside_hours(directions: Directions, now: int) -> Attempt | None:
     if opens is None or opens == now:
         return None
     why = f"outside the hours {hours['name']}: it goes at {moment_of(opens, hours['timezone'])}"
-    return Attempt(now, 0, "waits", "pending", False, opens, why)
+    return Attempt(now, 0, "waits", "pending", counts=False, due_at=opens, error=why)
 
 
 def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
@@ -88,8 +99,17 @@ def _retried(result: Retry, claimed: Claimed, at: int, now: int) -> Attempt:
     if claimed.attempts >= len(curve):
         why = f"{result.why}; given up after {count_of(claimed.attempts + 1, 'attempt')}"
         hint = "; ".join(filter(None, (result.hint, once_mended(claimed.id))))
-        return Attempt(at, took, "retry", "dead", True, now, why, hint)
+        return Attempt(at, took, "retry", "dead", counts=True, due_at=now, error=why, hint=hint)
     import random
 
     pause = curve[claimed.attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
-    return Attempt(at, took, "retry", "retrying", True, now + round(pause), result.why, result.hint or None)
+    return Attempt(
+        at,
+        took,
+        "retry",
+        "retrying",
+        counts=True,
+        due_at=now + round(pause),
+        error=result.why,
+        hint=result.hint or None,
+    )

@@ -60,7 +60,7 @@ class Choosing:
         holds, words = self._recheck(row.id, row.directions, now)
         if holds and words:
             self._notes[row.id] = words
-        return None if holds else Attempt(now, 0, "dropped", "dropped", False, now, words)
+        return None if holds else Attempt(now, 0, "dropped", "dropped", counts=False, due_at=now, error=words)
 
     def _still(self, claimed: Claimed, now: int, said: Said | None) -> "Callable[[list[Gathered]], list[Gathered]]":
         """Return what chooses, of messages that would be one with a claimed one, those that are still so.

@@ -34,7 +34,7 @@ def within(
         until = posted[-most] + window
         why = f"the budget of {claimed.target}, {rate}, is used up: it goes with others at {moment_of(until, zone)}"
         stored.hold_back(claimed, now, until, why)
-        return Attempt(now, 0, "waits", "pending", False, until, why)
+        return Attempt(now, 0, "waits", "pending", counts=False, due_at=until, error=why)
     is_last = len(posted) == most - 1
     if not is_last and not claimed.held_back:
         return claimed

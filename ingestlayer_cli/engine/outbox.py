@@ -268,7 +268,9 @@ class Outbox:
     def settle(self, id_: str, status: "Status") -> bool:
         """Record the operator's word, delivered or dead; False when it is delivered already, or being sent."""
         now, why = self._clock.now(), None if status == "delivered" else GIVEN_UP
-        return self._deliveries.settle(id_, Attempt(now, 0, "settled", status, False, now, why), self._owner)
+        return self._deliveries.settle(
+            id_, Attempt(now, 0, "settled", status, counts=False, due_at=now, error=why), self._owner
+        )
 
     # What may or may not have arrived -----------------------------------------------------------------
 
@@ -282,7 +284,16 @@ class Outbox:
                 claimed_at = _believed(row.lease_until - LEASE, now)
                 why = "the process that was sending it vanished"
                 hint = by_look(row.id, row.target)
-                gone = Attempt(claimed_at, max(now - claimed_at, 0), "unknown", "unknown", True, now, why, hint)
+                gone = Attempt(
+                    claimed_at,
+                    max(now - claimed_at, 0),
+                    "unknown",
+                    "unknown",
+                    counts=True,
+                    due_at=now,
+                    error=why,
+                    hint=hint,
+                )
                 self._store.doubts.abandon(row, gone)
 
     def reconcile(self, wanted: Wanted, said: Said | None = None, since: int | None = None) -> None:
@@ -312,7 +323,9 @@ class Outbox:
             if isinstance(found, CannotTell):
                 attempt = self._undecided(row, found, now)
             elif isinstance(found, Found) and row.id in found.receipts:
-                attempt = Attempt(now, 0, "found", "delivered", False, now, receipt=found.receipts[row.id])
+                attempt = Attempt(
+                    now, 0, "found", "delivered", counts=False, due_at=now, receipt=found.receipts[row.id]
+                )
             elif isinstance(found, Harmless):
                 attempt = sent_again(row, found.why, now)
             elif row.id in found.unseen:
@@ -337,7 +350,7 @@ class Outbox:
         if self.connections.of(row.destination).doubt == "resend" and not look.passes:
             return sent_again(row, f'{look.why}; on_unknown = "resend"', now)
         why = f"it may or may not have arrived: {look.why}" + ("; it is looked for again" if look.passes else "")
-        return Attempt(now, 0, "held", "unknown", False, now, why, by_hand(row.id, row.target))
+        return Attempt(now, 0, "held", "unknown", counts=False, due_at=now, error=why, hint=by_hand(row.id, row.target))
 
 
 def _believed(at: int, now: int) -> int:

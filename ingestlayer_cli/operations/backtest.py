@@ -102,7 +102,7 @@ def backtest(
         "today": {},
         "sending": {"sent": 0, "waited": 0, "dropped": 0, "collapsed": 0},
     }
-    tester = _Tester(runtime, store, pipeline, bodies, by_time, trial)
+    tester = _Tester(runtime, store, only=pipeline, bodies=bodies, by_time=by_time, trial=trial)
     chosen: Iterator[Stored] = iter(())
     if store is not None:
         chosen = store.history.select(selection, newest_first=False, looked=progress, as_accepted=not by_time)

@@ -71,7 +71,7 @@ def capture(
     if not firsts:
         raise UsageError(f"no pipeline ran on {event.id}: it led to nothing", f"ingestlayer why {event.id}")
     return [
-        _captured(runtime, store, event, pipeline, firsts, name, write, anyway)
+        _captured(runtime, store, event, pipeline, firsts=firsts, name=name, write=write, anyway=anyway)
         for pipeline in firsts
         if only in (None, pipeline)
     ]

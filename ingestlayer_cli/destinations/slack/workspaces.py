@@ -28,4 +28,12 @@ def connection_of(slack: TomlTable, workspace: str) -> Connection:
     named = {} if is_drawn else settings["budget"]
     zone = settings.pop("timezone", "")
     budgets = {target.removeprefix("#"): rate for target, rate in named.items()}
-    return Connection(settings["connection"], pace, is_drawn, settings["on_unknown"], settings, budgets, zone)
+    return Connection(
+        name=settings["connection"],
+        pace=pace,
+        is_drawn=is_drawn,
+        doubt=settings["on_unknown"],
+        settings=settings,
+        budgets=budgets,
+        zone=zone,
+    )

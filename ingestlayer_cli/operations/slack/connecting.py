@@ -57,7 +57,14 @@ def with_token(root: str, token: str, api_url: str, workspace: str = "", extra: 
         hint = f"add {NEEDED} under OAuth & Permissions of the app, install it again, and copy the new token"
         raise SlackError(MAY_NOT_POST, hint, "missing_scope")
     where = credentials.keep(root, "bot", workspace, token).where
-    return Connected("bot", workspace, where, identity, lacking, _switched(root, "bot", workspace))
+    return Connected(
+        connection="bot",
+        workspace=workspace,
+        where=where,
+        identity=identity,
+        missing=lacking,
+        switched=_switched(root, "bot", workspace),
+    )
 
 
 def with_webhook(root: str, url: str, workspace: str = "", insecure: bool = False) -> Connected:
@@ -73,7 +80,14 @@ def with_webhook(root: str, url: str, workspace: str = "", insecure: bool = Fals
         hint = f"give https://…, or say insecure = true in [{table_of(workspace)}]"
         raise SlackError("the address leads over a network without encryption", hint)
     where = credentials.keep(root, "webhook", workspace, url).where
-    return Connected("webhook", workspace, where, None, {}, _switched(root, "webhook", workspace))
+    return Connected(
+        connection="webhook",
+        workspace=workspace,
+        where=where,
+        identity=None,
+        missing={},
+        switched=_switched(root, "webhook", workspace),
+    )
 
 
 def shown_of(project: Project, workspace: str = "") -> int:

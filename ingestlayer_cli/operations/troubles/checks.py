@@ -84,18 +84,18 @@ class _CheckLook:
         troubles = list(self._troubles(next_at))
         return CheckStanding(
             self.name,
-            self._health(troubles),
-            every,
-            self.last_run,
-            self.last_good,
-            next_at,
-            note.get("took"),
-            note.get("exit"),
-            note.get("rows"),
-            note.get("crossed"),
-            self.said,
-            self._age(),
-            troubles,
+            health=self._health(troubles),
+            every=every,
+            last_run=self.last_run,
+            last_good=self.last_good,
+            next_at=next_at,
+            took=note.get("took"),
+            exit=note.get("exit"),
+            rows=note.get("rows"),
+            crossed=note.get("crossed"),
+            source=self.said,
+            source_age=self._age(),
+            troubles=troubles,
         )
 
     def _health(self, troubles: list[Symptom]) -> Health:

@@ -69,7 +69,18 @@ def trouble(
 ) -> Symptom:
     """Make a trouble; a hint that is not given is what is done by hand, and then typed."""
     told = hint or "; then: ".join(filter(None, (by_hand, command)))
-    return Symptom(check, mark, words, told, kind, subject, since, why, by_hand, command)
+    return Symptom(
+        check,
+        mark,
+        words,
+        hint=told,
+        kind=kind,
+        subject=subject,
+        since=since,
+        why=why,
+        by_hand=by_hand,
+        command=command,
+    )
 
 
 def guarded(check: str, looks: Iterable[Symptom]) -> Iterator[Symptom]:

@@ -126,7 +126,9 @@ class SqlRuns:
             chosen,
         ):
             version, given, outcome, reason = told
-            found[id_][pipeline] = by_run[id_, number] = FirstRun(number, version, given, outcome, reason, [], [], [])
+            found[id_][pipeline] = by_run[id_, number] = FirstRun(
+                number, version, given, outcome, reason, targets=[], bodies=[], in_others=[]
+            )
         body = "d.body" if bodies else "''"
         for id_, number, target, text, by in self._rows(
             f"SELECT e.id, d.run, d.target, {body}, d.carried_by {_DELIVERIES} WHERE {_CHOSEN} ORDER BY e.id, d.seq",

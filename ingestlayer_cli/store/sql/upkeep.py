@@ -54,7 +54,14 @@ class SqlUpkeep:
             "SELECT count(*), min(at), max(seq) FROM dead_letters WHERE at >= ?", since
         )[0]
         words = self._store.rows("SELECT message FROM dead_letters WHERE seq = ?", last) if refused else []
-        return Recent(accepted, repeated, unmatched, refused, first, words[0][0] if words else None)
+        return Recent(
+            accepted=accepted,
+            repeated=repeated,
+            unmatched=unmatched,
+            refused=refused,
+            refused_since=first,
+            refusal=words[0][0] if words else None,
+        )
 
     def totals(self) -> Totals:
         rows = self._store.rows
