@@ -5,20 +5,19 @@ from collections.abc import Callable, Container, Iterable, Iterator
 
 from ..entities.reading.cells import key_text, odd_key
 from ..entities.reading.faults import visible
-from ..entities.reading.written import Plain, Proposal, numbers_of
-from ..language.conditions import Condition, Value, divisors, show
-from ..language.expressions import Node, evaluator, refs, to_number
+from ..entities.reading.written import Proposal, numbers_of
+from ..language.conditions import Value, divisors, show
+from ..language.expressions import evaluator, refs, to_number
 from ..model.crossings import level_of
-from ..system.errors import Problem, count_of, near_miss
+from ..system.errors import Problem, count_of
 from ..system.typed import Any, NamedTuple, TomlTable, Values
 from .base import Source, SourceError, SourceRow
+from .columns import Reader, Where, column_reader, flattened, names_of_zero, no_column
 
 SHOWN = 20  # rows that are kept because their values are the highest
 KEPT = 1_000  # problems that are kept; more are counted
 # What would not be told apart in a key of several parts, or is not printable.
 _UNSAFE = re.compile(r"[%:\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-Reader = Callable[[Values], Any]
-_WORDS = {"true": True, "false": False}
 _BITS = (1 << 60) - 1  # of a mark: two of the digits that Python keeps a number in
 
 
@@ -57,7 +56,7 @@ class Judge:
         self.repeated = 0  # whose key a row above has
         self.problems: list[BadRow] = []
         self.problem_count = 0
-        node = _flat(data["value"])
+        node = flattened(data["value"])
         self._columns: dict[str, str] = data["columns"]
         self._levels: list[float] = data["levels"]
         self._value = Value(node)
@@ -69,7 +68,7 @@ class Judge:
         self._format: TomlTable = data["format"]
         self._plain = numbers_of(self._format)
         self._number = to_number if self._plain is None else self._written
-        self._where = None if data["where"] is None else _Where(data["where"], self._columns, self._plain)
+        self._where = None if data["where"] is None else Where(data["where"], self._columns, self._plain)
         self._proposal: Proposal | None = None
         self._only = only
         self._odd = ""  # the first key that is hardly what was meant, and how many there are
@@ -79,8 +78,8 @@ class Judge:
         self._highest: list[tuple[int | float, int, Judged]] = []
         self._floor: float = float("-inf")
 
-    def _readers(self, names: Iterable[str]) -> list[tuple[str, "Reader"]]:
-        return [(name, _reader(self._columns.get(name, name))) for name in names]
+    def _readers(self, names: Iterable[str]) -> list[tuple[str, Reader]]:
+        return [(name, column_reader(self._columns.get(name, name))) for name in names]
 
     @property
     def highest(self) -> list[Judged]:
@@ -114,10 +113,10 @@ class Judge:
             self._check_columns(source)
         for name, count in self._missing.items():
             if count == self.total - self.left_out:
-                raise _no_column(source, name, self._columns.get(name, name), None)
+                raise no_column(source, name, self._columns.get(name, name), None)
         if self._where is not None and self.total:
             for name in self._where.unseen:  # a condition of nothing holds for nobody, or for everybody
-                raise _no_column(source, name, self._columns.get(name, name), self._where.beside)
+                raise no_column(source, name, self._columns.get(name, name), self._where.beside)
 
     def weakness(self, source: Source, least: float) -> SourceError | None:
         """Say what is wrong with a source of whose rows none can be judged, or less than this share."""
@@ -143,7 +142,7 @@ class Judge:
         for name in wanted:
             column = self._columns.get(name, name)
             if column not in source.columns and column.partition(".")[0] not in source.columns:
-                raise _no_column(source, name, column, source.columns)
+                raise no_column(source, name, column, source.columns)
 
     def _row(self, row: SourceRow, held: Container[int]) -> Judged | BadRow | None:
         values = row.values
@@ -238,63 +237,12 @@ class Judge:
     def _why_no_value(self, numbers: Values) -> str:
         scope = {"row": numbers}
         if any(run(scope) == 0 for run in self._limits):
-            return f"{' and '.join(_names_of_zero(self._value.node, scope)) or 'its limit'} is 0"
+            return f"{' and '.join(names_of_zero(self._value.node, scope)) or 'its limit'} is 0"
         return f"{self._value.of(scope)[1]} is no number"
 
     def _note_missing(self, name: str, values: Values) -> None:
         if self._columns.get(name, name).partition(".")[0] not in values:
             self._missing[name] = self._missing.get(name, 0) + 1
-
-
-class _Where:
-    """The condition of a check. A CSV has texts only: what is compared with a number or a truth is read as one."""
-
-    def __init__(self, node: Node, columns: dict[str, str], plain: Plain | None) -> None:
-        self._plain = plain
-        node = _flat(node)
-        self.names = list(dict.fromkeys(path[1] for path in refs(node)))
-        self.unseen = {name: columns.get(name, name) for name in self.names}  # those that no row has had so far
-        self.beside: list[str] = []  # the columns of the first row
-        self._condition = Condition(node)
-        kinds = _compared(node)
-        self._readers = [(name, _reader(columns.get(name, name)), kinds.get(name)) for name in self.names]
-
-    def holds(self, values: Values) -> bool:
-        if self.unseen:
-            self.beside = self.beside or list(values)
-            self.unseen = {name: column for name, column in self.unseen.items() if not _has(values, column)}
-        scope = {name: _read_as(self._written(read(values)), kind) for name, read, kind in self._readers}
-        return self._condition.holds({"row": scope})
-
-    def _written(self, value: Any) -> Any:
-        """Return a number that is written as the source's `format` says; anything else as it is."""
-        if self._plain is None or not isinstance(value, str):
-            return value
-        plain = self._plain(value)
-        return value if plain is None else plain
-
-
-def _compared(node: Node) -> dict[str, type]:
-    """Return the columns that are compared for equality with literals that are no texts, and what those are."""
-    found: dict[str, type] = {}
-    if node[0] in ("==", "!=", "in"):
-        for one, other in ((node[1], node[2]), (node[2], node[1])):
-            literals = other[1] if other[0] == "list" else [other]
-            kinds = {type(item[1]) for item in literals if item[0] == "lit" and item[1] is not None}
-            if one[0] == "ref" and kinds and str not in kinds:
-                found[one[1][1]] = bool if kinds == {bool} else float
-    for child in node[1:] if node[0] not in ("lit", "ref", "list") else ():
-        found |= _compared(child)
-    return found
-
-
-def _read_as(value: Any, kind: type | None) -> Any:
-    if kind is None or not isinstance(value, str):
-        return value
-    if kind is bool:
-        return _WORDS.get(value.lower(), value)
-    number = to_number(value)
-    return value if number is None else number
 
 
 def mark_of(key: str) -> int:
@@ -320,53 +268,3 @@ def _trimmed(part: Any) -> Any:
 
 def _escaped(found: "re.Match[str]") -> str:
     return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
-
-
-def _flat(node: Node) -> Node:
-    """Return a node in which every column has one name: `usage.total` is read before the expression runs."""
-    if node[0] == "ref":
-        return ["ref", ["row", ".".join(node[1][1:])]]
-    if node[0] == "lit":
-        return node
-    children = node[1] if node[0] == "list" else node[1:]
-    flat = [_flat(child) for child in children]
-    return ["list", flat] if node[0] == "list" else [node[0], *flat]
-
-
-def _reader(name: str) -> Reader:
-    """Return what reads a column: by its name, or inside of objects by a dotted one."""
-    if "." not in name:
-        return lambda values: values.get(name)
-
-    def read(values: Values) -> Any:
-        if name in values:
-            return values[name]
-        found: Any = values
-        for part in name.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        return found
-
-    return read
-
-
-def _has(values: Values, name: str) -> bool:
-    """Say whether a row has a column, by its name or inside of objects, whatever is in it."""
-    found: Any = values
-    for part in () if name in values else name.split("."):
-        if not isinstance(found, dict) or part not in found:
-            return False
-        found = found[part]
-    return True
-
-
-def _names_of_zero(node: Node, scope: Values) -> Iterator[str]:
-    for divisor in divisors(node):
-        if divisor[0] == "ref" and evaluator(divisor)(scope) == 0:
-            yield divisor[1][1]
-
-
-def _no_column(source: Source, name: str, column: str, columns: list[str] | None) -> SourceError:
-    near = near_miss(column, columns or ())
-    hint = f"its columns: {', '.join(map(visible, columns[:20]))}" if columns else ""
-    remedy = f'map it: columns = {{ {name} = "…" }}'
-    return SourceError(f"{source.name} has no column {column}{visible(near)}", f"{remedy}; {hint}" if hint else remedy)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..operations import making, proposing, sampling
+from ..operations.crontab import crontab
 from ..operations.making import Answers, Owners
 from ..project.format_text import read_format
 from ..system.console import is_attended, note, say, say_json
@@ -115,22 +116,6 @@ def _dry_run(place: str) -> "tuple[Document[CheckDocument], TomlTable, CheckOpti
     with Runtime(load(place, keep=False), keep=False, show=drawing(True)) as runtime:
         data = runtime.project.checks[making.CHECK]
         return check(runtime, data, options), data, options
-
-
-def crontab(place: str, source: str) -> list[str]:
-    """Return the lines of a crontab, with the whole paths: cron has nothing of a shell."""
-    import shutil
-    import sys
-
-    program = sys.argv[0] if os.path.basename(sys.argv[0]) == "ingestlayer" else shutil.which("ingestlayer")
-    words = [os.path.abspath(program)] if program else [sys.executable, "-m", "ingestlayer_cli"]
-    root = os.path.realpath(place)
-    command = shlex.join([*words, "-C", root])
-    log = f"--log {shlex.quote(os.path.join(root, '.ingestlayer', 'check.log'))}"
-    lines = [f"7 * * * *    {command} check -q {log}", f"*/5 * * * *  {command} deliver -q {log}"]
-    lines.append(f"30 4 * * 0   {command} store prune -q")
-    secret = [f"{source.removeprefix('env:')}=postgresql://…"] if source.startswith("env:") else []
-    return secret + [line.replace("%", "\\%") for line in lines]  # a bare one ends cron's line
 
 
 def _refuse_what_is_there(place: str) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 
 from ..language.conditions import Condition
-from ..language.expressions import Scope
+from ..language.expressions import ROOTS, Scope
 from ..language.templates import as_text
 from ..model.events import OWN, Event
 from ..model.families import NO_ZONE, Duration, Section, TimeZone, WorkingHours
@@ -228,6 +228,12 @@ def body(composing: Composing) -> Body:
     data = scope["body"] if composing.transformed else {name: scope["event"][name] for name in _SENT}
     found: Body = _json(data)
     return found
+
+
+def is_over(scope: Scope) -> bool:
+    """Say whether a step has put onto the scope, under a root of its own, that what the event tells is over."""
+    own = (value for root, value in scope.items() if root not in (*ROOTS, "learned"))
+    return any(value.get("direction") == "down" for value in own)
 
 
 def paths(data: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ..model.sending import NotConnected, Refused, Result, Retry, Sent, Unknown
-from ..store.contract.sending import Attempt, Claimed, Doubtful
+from ..store.contract.sending import GIVEN_UP, Attempt, Claimed, Doubtful, Leased
 from ..system.clock import HOUR, MINUTE, SECOND
 from ..system.errors import count_of
 from ..system.typed import TYPE_CHECKING, Directions
@@ -25,6 +25,29 @@ def sent_again(row: Doubtful, why: str, now: int) -> Attempt:
         why = f"{why}; given up after {count_of(row.attempts, 'attempt')}"
         return Attempt(now, 0, "given-up", "dead", counts=False, due_at=now, error=why, hint=once_mended(row.id))
     return Attempt(now, 0, "resend", "retrying", counts=False, due_at=now, error=f"{why}: it is sent again")
+
+
+def held(row: Doubtful, why: str, now: int) -> Attempt:
+    """Leave what may or may not have arrived as it is."""
+    return Attempt(now, 0, "held", "unknown", counts=False, due_at=now, error=why, hint=by_hand(row.id, row.target))
+
+
+def found_there(receipt: dict[str, str], now: int) -> Attempt:
+    """Take as delivered what a look has found."""
+    return Attempt(now, 0, "found", "delivered", counts=False, due_at=now, receipt=receipt)
+
+
+def vanished_with(row: Leased, claimed_at: int, now: int) -> Attempt:
+    """Say of what a process had in hand that vanished that it may or may not have arrived."""
+    why, hint = "the process that was sending it vanished", by_look(row.id, row.target)
+    took = max(now - claimed_at, 0)
+    return Attempt(claimed_at, took, "unknown", "unknown", counts=True, due_at=now, error=why, hint=hint)
+
+
+def settled_by_hand(status: "Status", now: int) -> Attempt:
+    """Take the operator's word."""
+    why = None if status == "delivered" else GIVEN_UP
+    return Attempt(now, 0, "settled", status, counts=False, due_at=now, error=why)
 
 
 def once_mended(id_: str) -> str:

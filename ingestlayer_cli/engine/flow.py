@@ -33,7 +33,20 @@ from .accepting import (
 from .memory import NoMemory
 from .pipeline import Message, Run
 from .runtime import Runtime
-from .tally import WAIT, add_trouble, nothing_accepted, run_again, send_due, send_own, settle, unread
+from .tally import (
+    WAIT,
+    Numbered,
+    accepted,
+    add_trouble,
+    nothing_accepted,
+    run_again,
+    send_due,
+    send_own,
+    settle,
+    states_of,
+    unread,
+    unread_of,
+)
 
 if TYPE_CHECKING:
     from ..model.documents.deliveries import RoundDocument
@@ -43,12 +56,9 @@ if TYPE_CHECKING:
         MessageDocument,
         PreviewDocument,
         PreviewedDocument,
-        QueuedDocument,
         RunCounts,
         RunDocument,
         SkippedDocument,
-        StandingDocument,
-        Status,
         TracedDocument,
     )
     from ..store.contract.roles.transaction import Transaction
@@ -281,11 +291,8 @@ def _finish(runtime: Runtime, wanted: "Wanted", ran: "Callable[[Again], None] | 
 # Results --------------------------------------------------------------------------------------------------
 
 
-_Numbered = list[tuple[int, Run]]  # runs, each with its number among those of its event
-
-
 def _settled(
-    runtime: Runtime, event: Event, runs: _Numbered, queued: Queued, deliver: bool, wait: int
+    runtime: Runtime, event: Event, runs: Numbered, queued: Queued, deliver: bool, wait: int
 ) -> "Document[EmitDocument]":
     """Send the messages of an event that is committed: whatever fails now, the result says what it came to."""
     troubles: list[Exception] = []
@@ -296,85 +303,18 @@ def _settled(
         troubles.append(error)
     waits: dict[int, str | None] = {}
     try:
-        states = _states(runtime, queued)
+        states = states_of(runtime, queued)
         if any(run.outcome == "failed" for _, run in runs):
             from .unfinished import retry_times
 
             waits = retry_times(runtime.store, runtime.project, event.id)
     except Exception as error:
         troubles.append(error)
-        states = _unread(runs, unread(deliver))
-    result = _accepted(event, runs, states, waits)
+        states = unread_of(runs, unread(deliver))
+    result = accepted(event, runs, states, waits)
     for trouble in troubles:
         add_trouble(result, trouble, f"after {event.id} was accepted")
     return result
-
-
-def _states(runtime: Runtime, queued: Queued) -> "list[StandingDocument]":
-    """Return what was queued as it is now, each with the trouble that it waits for."""
-    states = runtime.store.outbox.states(queued) if queued else []
-    unrecorded = runtime.unrecorded
-    for state in states:
-        if state["id"] in unrecorded:
-            state["status"], state["error"] = "unknown", "what came of sending it could not be recorded"
-        broken = runtime.connections.trouble(state["destination"], state["target"])
-        if broken is not None and state["status"] == "pending" and state["error"] is None:
-            # An older message of its channel met the trouble first.
-            state["error"], state["hint"] = broken.why, broken.hint
-    return states
-
-
-def _unread(runs: _Numbered, status: "Status") -> "list[StandingDocument]":
-    """Return the deliveries of runs as far as they are known without the store."""
-    return [
-        {
-            "run": number,
-            "id": message.id,
-            "destination": message.destination,
-            "target": message.target,
-            "status": status,
-            "attempts": 0,
-            "error": None,
-            "hint": None,
-        }
-        for number, run in runs
-        for message in run.messages
-    ]
-
-
-# `meant` only where it is another target, `next_at` only of one that is delayed.
-_SHOWN = ("id", "destination", "target", "meant", "status", "attempts", "error", "next_at")
-
-
-def _accepted(
-    event: Event, runs: _Numbered, states: "list[StandingDocument]", waits: dict[int, str | None]
-) -> "Document[EmitDocument]":
-    """Return the document of an event with these runs; `waits` says when those that failed are run again."""
-    failed = [run.error for _, run in runs if run.error is not None]
-    shown = [_run(run, [state for state in states if state["run"] == number]) for number, run in runs]
-    for (number, run), told in zip(runs, shown, strict=True):
-        if run.outcome == "failed":
-            told["retry_at"] = waits.get(number)
-    document: EmitDocument = {"status": "accepted", "differs": [], "event": event.document(), "runs": shown}
-    result = Document(document)
-    result.exit_codes = [error.exit_code for error in failed]
-    result.hints = [error.hint for error in failed if error.hint]
-    result.hints += [state["hint"] for state in states if state["hint"]]
-    return result
-
-
-def _run(run: Run, states: "list[StandingDocument]") -> "RunDocument":
-    known = [{**state} for state in states]
-    deliveries = [{name: state[name] for name in _SHOWN if name in state} for state in known]
-    return {
-        "pipeline": run.pipeline,
-        "version": run.version,
-        "outcome": run.outcome,
-        "dropped_by": run.dropped_by,
-        "reason": run.reason,
-        "skipped": cast("list[SkippedDocument]", [*run.skipped]),
-        "deliveries": cast("list[QueuedDocument]", deliveries),
-    }
 
 
 def exit_code(result: Document[Any], delivering: bool = True) -> Exit:

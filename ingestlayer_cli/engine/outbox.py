@@ -20,11 +20,12 @@ from ..model.sending import (
     Recheck,
     Result,
 )
-from ..store.contract.sending import ARRIVED, GIVEN_UP, Attempt, Claimed, Doubtful, Wanted
+from ..store.contract.sending import ARRIVED, Attempt, Claimed, Doubtful, Wanted
 from ..system.clock import DAY, MINUTE, SECOND, Clock
 from ..system.processes import identity, vanished
 from ..system.typed import TYPE_CHECKING, NamedTuple
-from .attempts import CURVE, LONGEST, Said, by_hand, by_look, judged, sent_again
+from . import attempts
+from .attempts import CURVE, LONGEST, Said, judged, sent_again
 from .connections import Connections, account_of
 from .in_hand import WORKERS, InHand
 
@@ -267,10 +268,7 @@ class Outbox:
 
     def settle(self, id_: str, status: "Status") -> bool:
         """Record the operator's word, delivered or dead; False when it is delivered already, or being sent."""
-        now, why = self._clock.now(), None if status == "delivered" else GIVEN_UP
-        return self._deliveries.settle(
-            id_, Attempt(now, 0, "settled", status, counts=False, due_at=now, error=why), self._owner
-        )
+        return self._deliveries.settle(id_, attempts.settled_by_hand(status, self._clock.now()), self._owner)
 
     # What may or may not have arrived -----------------------------------------------------------------
 
@@ -282,19 +280,7 @@ class Outbox:
             if not now < row.lease_until <= now + 2 * LEASE or vanished(row.lease_by):
                 # It was sent, if it was, after it was claimed: the history is looked through from there on.
                 claimed_at = _believed(row.lease_until - LEASE, now)
-                why = "the process that was sending it vanished"
-                hint = by_look(row.id, row.target)
-                gone = Attempt(
-                    claimed_at,
-                    max(now - claimed_at, 0),
-                    "unknown",
-                    "unknown",
-                    counts=True,
-                    due_at=now,
-                    error=why,
-                    hint=hint,
-                )
-                self._store.doubts.abandon(row, gone)
+                self._store.doubts.abandon(row, attempts.vanished_with(row, claimed_at, now))
 
     def reconcile(self, wanted: Wanted, said: Said | None = None, since: int | None = None) -> None:
         """Settle what is `unknown`: by the channel's history where it can be read, else as `on_unknown` says.
@@ -323,9 +309,7 @@ class Outbox:
             if isinstance(found, CannotTell):
                 attempt = self._undecided(row, found, now)
             elif isinstance(found, Found) and row.id in found.receipts:
-                attempt = Attempt(
-                    now, 0, "found", "delivered", counts=False, due_at=now, receipt=found.receipts[row.id]
-                )
+                attempt = attempts.found_there(found.receipts[row.id], now)
             elif isinstance(found, Harmless):
                 attempt = sent_again(row, found.why, now)
             elif row.id in found.unseen:
@@ -350,7 +334,7 @@ class Outbox:
         if self.connections.of(row.destination).doubt == "resend" and not look.passes:
             return sent_again(row, f'{look.why}; on_unknown = "resend"', now)
         why = f"it may or may not have arrived: {look.why}" + ("; it is looked for again" if look.passes else "")
-        return Attempt(now, 0, "held", "unknown", counts=False, due_at=now, error=why, hint=by_hand(row.id, row.target))
+        return attempts.held(row, why, now)
 
 
 def _believed(at: int, now: int) -> int:

@@ -6,17 +6,30 @@ as its `trouble`.
 
 from collections.abc import Iterable, Iterator
 
+from ..model.events import Event
 from ..store.contract.accepting import NOTHING, Queued
 from ..store.contract.sending import OVER, Wanted
 from ..system.clock import DAY
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, in_words
-from ..system.typed import TYPE_CHECKING, Any, Literal
+from ..system.typed import TYPE_CHECKING, Any, Literal, cast
 from .pipeline import Run
 from .runtime import Runtime
 
 if TYPE_CHECKING:
-    from ..model.documents.events import DeliveryCounts, RanDocument, RunCounts, SettledDocument, TroubledDocument
+    from ..model.documents.events import (
+        DeliveryCounts,
+        EmitDocument,
+        QueuedDocument,
+        RanDocument,
+        RunCounts,
+        RunDocument,
+        SettledDocument,
+        SkippedDocument,
+        StandingDocument,
+        Status,
+        TroubledDocument,
+    )
     from ..store.contract.sending import Attempt, Claimed, Doubtful
     from .attempts import Said
     from .unfinished import Again
@@ -180,3 +193,76 @@ def _codes(result: "Document[SettledDocument]", deliver: bool) -> Iterator[Exit]
         yield Exit.DEAD
     if deliver and (deliveries["pending"] or deliveries["retrying"] or deliveries["unknown"]):
         yield Exit.WAITING
+
+
+# One event -------------------------------------------------------------------------------------------------
+
+
+Numbered = list[tuple[int, Run]]  # runs, each with its number among those of its event
+
+
+def states_of(runtime: Runtime, queued: Queued) -> "list[StandingDocument]":
+    """Return what was queued as it is now, each with the trouble that it waits for."""
+    states = runtime.store.outbox.states(queued) if queued else []
+    unrecorded = runtime.unrecorded
+    for state in states:
+        if state["id"] in unrecorded:
+            state["status"], state["error"] = "unknown", "what came of sending it could not be recorded"
+        broken = runtime.connections.trouble(state["destination"], state["target"])
+        if broken is not None and state["status"] == "pending" and state["error"] is None:
+            # An older message of its channel met the trouble first.
+            state["error"], state["hint"] = broken.why, broken.hint
+    return states
+
+
+def unread_of(runs: Numbered, status: "Status") -> "list[StandingDocument]":
+    """Return the deliveries of runs as far as they are known without the store."""
+    return [
+        {
+            "run": number,
+            "id": message.id,
+            "destination": message.destination,
+            "target": message.target,
+            "status": status,
+            "attempts": 0,
+            "error": None,
+            "hint": None,
+        }
+        for number, run in runs
+        for message in run.messages
+    ]
+
+
+# `meant` only where it is another target, `next_at` only of one that is delayed.
+_SHOWN = ("id", "destination", "target", "meant", "status", "attempts", "error", "next_at")
+
+
+def accepted(
+    event: Event, runs: Numbered, states: "list[StandingDocument]", waits: dict[int, str | None]
+) -> "Document[EmitDocument]":
+    """Return the document of an event with these runs; `waits` says when those that failed are run again."""
+    failed = [run.error for _, run in runs if run.error is not None]
+    shown = [_run(run, [state for state in states if state["run"] == number]) for number, run in runs]
+    for (number, run), told in zip(runs, shown, strict=True):
+        if run.outcome == "failed":
+            told["retry_at"] = waits.get(number)
+    document: EmitDocument = {"status": "accepted", "differs": [], "event": event.document(), "runs": shown}
+    result = Document(document)
+    result.exit_codes = [error.exit_code for error in failed]
+    result.hints = [error.hint for error in failed if error.hint]
+    result.hints += [state["hint"] for state in states if state["hint"]]
+    return result
+
+
+def _run(run: Run, states: "list[StandingDocument]") -> "RunDocument":
+    known = [{**state} for state in states]
+    deliveries = [{name: state[name] for name in _SHOWN if name in state} for state in known]
+    return {
+        "pipeline": run.pipeline,
+        "version": run.version,
+        "outcome": run.outcome,
+        "dropped_by": run.dropped_by,
+        "reason": run.reason,
+        "skipped": cast("list[SkippedDocument]", [*run.skipped]),
+        "deliveries": cast("list[QueuedDocument]", deliveries),
+    }

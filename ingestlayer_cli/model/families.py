@@ -117,6 +117,11 @@ def redacted(step: TomlTable | None) -> dict[str, dict[str, str]]:
     return fields
 
 
+def kind_that(does: str) -> str:
+    """Return the kind of step that `looks_up` entities, or `saves` them."""
+    return next(kind for kind in kinds("steps") if getattr(member("steps", kind), does))
+
+
 def own_roots() -> dict[str, str]:
     """Return the roots of refs that steps put on the scope, each with the kind of step that does."""
     return {root: kind for kind in kinds("steps") for root in member("steps", kind).puts}

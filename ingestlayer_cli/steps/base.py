@@ -195,9 +195,12 @@ class Step(Section):
     """One step of a pipeline; calling it continues (None) or ends the run (`Drop`)."""
 
     redacts: ClassVar[bool] = False  # whether it has a `redaction`, of what its keys `fields` and `detect` say
+    looks_up: ClassVar[bool] = False  # whether it puts an entity onto `$entity`
+    saves: ClassVar[bool] = False  # whether it writes onto entities
     measures: ClassVar[bool] = False  # whether two events of one key, of `about`, measure the same thing
     # The objects that it puts on the scope under roots of its own, each with the types of its values by their names:
     # `number`, `integer`, `boolean`, `date`, `datetime`, `string`. Any of them may be null.
+    # A `direction` that is `down` says that what the event tells is over.
     puts: ClassVar[dict[str, dict[str, str]]] = {}
 
     def __call__(self, context: Context) -> Drop | None:

@@ -8,7 +8,7 @@ from ..language.expressions import Scope
 from ..language.templates import Template
 from ..model.events import Event
 from ..model.memory import Foreseen, Traits, laid_over
-from ..system.typed import Annotated, Any, TomlTable
+from ..system.typed import Annotated, Any, ClassVar, TomlTable
 from .base import Context, Drop, Step, know
 
 
@@ -30,6 +30,8 @@ class EnrichEntity(Step):
         key = "customer_id"
         types = { mrr = "number", renewal = "date" }
     """
+
+    looks_up: ClassVar[bool] = True
 
     kind: Annotated[str, "The KIND of [entities.KIND], and of $entity.KIND."]
     key: Annotated[Template, "Which entity."]

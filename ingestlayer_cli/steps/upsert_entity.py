@@ -8,7 +8,7 @@ from ..language.templates import Template, substitute
 from ..model.events import Event
 from ..model.families import Structure, WrongKeyError
 from ..model.memory import Foreseen, Upsert, laid_over
-from ..system.typed import Annotated, TomlTable
+from ..system.typed import Annotated, ClassVar, TomlTable
 from .base import Context, Drop, Step, know
 
 
@@ -26,6 +26,8 @@ class UpsertEntity(Step):
     written (by `received_at`) stays. `first_seen` and `last_seen` are the times of the first and the last event.
     Traits are kept also when a later step drops the event, but not when the run fails.
     """
+
+    saves: ClassVar[bool] = True
 
     kind: Annotated[str, "The KIND of $entity.KIND."]
     external_id: Annotated[Template, "Which entity."]

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli.commands import init_from
 from tests.support.folder import Folder
 from tests.support.program import PROGRAM, Result, environment, here, ingestlayer
 from tests.support.terminal import Terminal
@@ -378,13 +377,3 @@ def test_a_source_is_named_as_the_project_finds_it(exported: Path) -> None:
     assert source("c", str(exported / "usage.csv")) == str(exported / "usage.csv")
     os.symlink(exported / "usage.csv", exported / "latest.csv")
     assert source("d", "latest.csv") == "../latest.csv"
-
-
-def test_cron_has_the_secret_named_that_a_shell_has(tmp_path: Path) -> None:
-    first, *_ = init_from.crontab(str(tmp_path), "env:DATABASE_URL")
-    assert first == "DATABASE_URL=postgresql://…"
-
-
-def test_a_path_is_one_word_of_the_shell_and_no_end_of_a_line_of_cron(tmp_path: Path) -> None:
-    line, *_ = init_from.crontab(str(tmp_path / "100% us"), "usage.csv")
-    assert f"-C '{tmp_path}/100\\% us' check" in line

@@ -16,12 +16,12 @@ from ...system.errors import ProjectError, UsageError
 from ...system.patterns import lazy
 from ...system.typed import TYPE_CHECKING, Annotated, Any, Body, ClassVar, Directions, TomlTable
 from ...system.zones import Moment
-from ..base import Composing, Connection, Destination, Draw, Limit, Listed, Remark, Target
+from ..base import Composing, Connection, Destination, Draw, Limit, Listed, Remark, Target, is_over
 from . import kit as kit
 from . import mention as mentions
 from . import text as texts
 from .digest import Digest
-from .message import SlackMessage
+from .message import SlackMessage, looks
 from .workspaces import connection_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ _PERSON = lazy(rf"@({mentions.EMAIL.pattern}|{mentions.USER.pattern})", re.ASCII
 _TOKEN = lazy(r"xox[a-z][-.]|xapp-")
 _LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
 _ICON = lazy(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
-_NO_MARKUP = str.maketrans("<>", "‹›")
 
 
 def _written(value: str) -> int:
@@ -227,51 +226,32 @@ class Slack(Destination):
         # Slack drops metadata whose event_type is not of letters, digits and underscores.
         payload = {"event_id": event.id, "event_type": event.type, "delivery_id": composing.delivery_id}
         metadata = {"event_type": re.sub(r"\W", "_", event.type), "event_payload": payload}
-        return {"channel": composing.target, **body, **self._looks(scope), "metadata": metadata}
-
-    def _looks(self, scope: Scope) -> Body:
-        """Return who the message is said to be from, and whether links in it are drawn."""
-        found: Directions = {}
-        # A name is no markup to Slack; without the signs it can be none to anybody.
-        said = self.username.render(scope, texts.literal).translate(_NO_MARKUP) if self.username else ""
-        name = " ".join(said.split())
-        if name:
-            found["username"] = texts.clip(name, kit.MAX_NAME, markup=False)
-        if self.icon is not None:
-            found["icon_emoji" if self.icon.startswith(":") else "icon_url"] = self.icon
-        return found if self.unfurl is None else {**found, "unfurl_links": self.unfurl, "unfurl_media": self.unfurl}
+        told = looks(self.username, self.icon, self.unfurl, scope)
+        return {"channel": composing.target, **body, **told, "metadata": metadata}
 
     def _is_over(self, scope: Scope) -> bool:
         if self.resolved is not None:
             return self.resolved.holds(scope)
-        return bool(scope.get("crossing", {}).get("direction") == "down")
+        return is_over(scope)
 
     def _owners(self, scope: Scope) -> tuple[mentions.Mentioned, ...]:
         return mentions.owners(self.mention.render(scope)) if self.mention else ()
 
     @classmethod
     def gathered(cls, id_: str, body: Body, told: list[Directions], at: int) -> Body:
-        from .digest_layout import composed
+        from .digest_layout import composed, of_many
 
-        return cls._of_many(body, len(told), composed(id_, told[0], told, at))
+        return of_many(body, len(told), composed(id_, told[0], told, at))
 
     @classmethod
     def flooded(cls, id_: str, target: str, lines: list[Listed], rate: str, until: Moment | None) -> Body:
+        from .digest_layout import of_many
         from .flood_layout import alone, composed
 
         body = lines[0].body or {}
         if len(lines) == 1:
             return alone(id_, target, body, rate, until)
-        return cls._of_many(body, len(lines), composed(id_, target, lines, rate, until))
-
-    @staticmethod
-    def _of_many(body: Body, count: int, said: Body) -> Body:
-        """Return the body of the first of many messages that says all of them."""
-        metadata = body.get("metadata", {})
-        payload = {**metadata.get("event_payload", {}), "messages": count}
-        more = {"metadata": {**metadata, "event_payload": payload}} if metadata else {}
-        plain = {name: value for name, value in body.items() if name != "attachments"}
-        return {**plain, **said, **more}
+        return of_many(body, len(lines), composed(id_, target, lines, rate, until))
 
     @classmethod
     def drawn(cls, body: Body, target: str, at: str) -> Any:

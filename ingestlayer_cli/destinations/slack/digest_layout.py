@@ -69,3 +69,12 @@ def composed(id_: str, first: Directions, told: Sequence[Directions], at: int) -
     where = f"{texts.escape(first['pipeline'])} · {count_of(len(items), 'message')} in one"
     blocks.append(kit.context(f"{where} · {texts.dated(moment_of(at, first['zone']))} · {id_}"))
     return {"text": texts.clip(title, kit.MAX_FALLBACK), "blocks": kit.fit(blocks, way)}
+
+
+def of_many(body: Body, count: int, said: Body) -> Body:
+    """Return the body of the first of many messages that says all of them."""
+    metadata = body.get("metadata", {})
+    payload = {**metadata.get("event_payload", {}), "messages": count}
+    more = {"metadata": {**metadata, "event_payload": payload}} if metadata else {}
+    plain = {name: value for name, value in body.items() if name != "attachments"}
+    return {**plain, **said, **more}

@@ -15,6 +15,7 @@ from . import text as texts
 _LONG = 250
 _COLOR = lazy(r"good|warning|danger|#[0-9a-fA-F]{6}")
 _GOOD = "good"
+_NO_MARKUP = str.maketrans("<>", "‹›")
 
 
 class Button(Section):
@@ -148,3 +149,16 @@ class SlackMessage(Section):
             else:
                 notes.append(kit.no_button(label, problem))
         return found, notes
+
+
+def looks(username: Template | None, icon: str | None, unfurl: bool | None, scope: Scope) -> Body:
+    """Return who a message is said to be from, and whether links in it are drawn."""
+    found: Body = {}
+    # A name is no markup to Slack; without the signs it can be none to anybody.
+    said = username.render(scope, texts.literal).translate(_NO_MARKUP) if username else ""
+    name = " ".join(said.split())
+    if name:
+        found["username"] = texts.clip(name, kit.MAX_NAME, markup=False)
+    if icon is not None:
+        found["icon_emoji" if icon.startswith(":") else "icon_url"] = icon
+    return found if unfurl is None else {**found, "unfurl_links": unfurl, "unfurl_media": unfurl}

@@ -30,7 +30,8 @@ def of_project(facts: Facts) -> Iterator[Finding]:
     used = {enriches(step) for pipeline in facts.pipelines for step in pipeline["steps"]}
     for kind in facts.settings.entities if facts.settings else ():
         if kind not in used:
-            words = f'no pipeline looks up "{kind}": `use = "enrich.entity"` with kind = "{kind}" does'
+            use = families.kind_that("looks_up")
+            words = f'no pipeline looks up "{kind}": `use = "{use}"` with kind = "{kind}" does'
             yield finding(facts.sources[FILE].place(("entities", kind)), words, "warning")
     yield from _posted_twice(facts)
     yield from _idle(facts)

@@ -82,7 +82,9 @@ class PipelineChecks:
     def _entity_ref(self, at: Path, path: list[str]) -> None:
         text, kind = dotted(path), path[1]
         offset = self.source.offset_of(at, text)
-        self._only_after(at, path, [enriches(step) == kind for step in self.pipeline["steps"]], "enrich.entity", kind)
+        self._only_after(
+            at, path, [enriches(step) == kind for step in self.pipeline["steps"]], families.kind_that("looks_up"), kind
+        )
         traits = [*self.traits.get(kind, ()), *SEEN]
         if len(path) < 3 or path[2] in traits:
             return
@@ -113,7 +115,8 @@ class PipelineChecks:
     def _use(self) -> None:
         """Warn of a pipeline that nothing comes of."""
         if not self.pipeline["destinations"] and not any(map(families.writes, self.pipeline["steps"])):
-            words = "it neither sends nor writes anything: it has no [[destinations]], and no step upsert.entity"
+            step = families.kind_that("saves")
+            words = f"it neither sends nor writes anything: it has no [[destinations]], and no step {step}"
             self.note(("match",), words, None, "warning")
 
     def _steps(self) -> None:
