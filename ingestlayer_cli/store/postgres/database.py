@@ -13,7 +13,7 @@ from ..sql.base import Base
 from .clock import DatabaseClock
 from .errors import ReadOnlyError
 from .fitting import fit
-from .link import PostgresLink
+from .link import VERSION_OF, PostgresLink
 from .locks import Locks, Needed
 from .schema import VERSION
 from .transaction import OF_HASHES, PostgresTransaction
@@ -85,7 +85,7 @@ class PostgresDatabase(Base):
         """Begin with the first statement: a transaction that says nothing is none."""
         how = "pg_advisory_xact_lock" if locks.has_all else "pg_advisory_xact_lock_shared"
         own = f"SELECT {how}({locks.all}), pg_advisory_xact_lock({locks.own})"
-        self.link.open(("BEGIN", own, "SELECT version FROM store"), self._check_version)
+        self.link.open(("BEGIN", own, VERSION_OF), self._check_version)
 
     def _check_version(self, found: Any) -> None:
         if found != VERSION:  # another program has brought it to one that this one does not know

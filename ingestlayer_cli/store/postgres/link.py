@@ -24,6 +24,7 @@ BUSY = 60  # seconds that a lock is waited for
 # are thought to be many more than they are: what is planned for them would be compiled for seconds. What is waited for
 # is the program's to say, and not its user's: a copy, or a lock, may take longer than a page of some other program.
 _SETTINGS = f"-c idle_in_transaction_session_timeout={2 * BUSY}s -c statement_timeout=0 -c TimeZone=UTC -c jit=off"
+VERSION_OF = "SELECT version FROM store"
 _HELLO = (
     "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),"
     " current_setting('synchronous_commit'), current_setting('max_locks_per_transaction')::int"
@@ -38,6 +39,7 @@ class PostgresLink:
         self.address = address
         self.conninfo = address.conninfo()
         self._patience: float = BUSY
+        self.version = 0  # of the store, as it was when it was connected to; 0 where there is none
         self.room = 0  # for locks, of the server
         self.offset = 0  # of the database's clock to `monotonic_ns`, in milliseconds
         self._opening: tuple[Sequence[str], Callable[[Any], None]] | None = None
@@ -182,9 +184,13 @@ class PostgresLink:
 
     def _greet(self, connection: "psycopg.Connection[Any]") -> None:
         _understand(connection)
-        sent = monotonic_ns()
-        found = connection.execute(_HELLO).fetchone() or (0, "", "", 0, 0)
-        version, encoding, synchronous, self.room, now = found
+        from psycopg.errors import UndefinedTable
+
+        sent, self.version = monotonic_ns(), 0
+        with suppress(UndefinedTable), connection.pipeline():
+            asked, told = connection.execute(_HELLO), connection.execute(VERSION_OF.encode())
+            self.version = int((told.fetchone() or (0,))[0])
+        version, encoding, synchronous, self.room, now = asked.fetchone() or (0, "", "", 0, 0)
         self.offset = now - (sent + monotonic_ns()) // 2_000_000
         if version < OLDEST:
             raise StoreError(f"PostgreSQL {version // 10_000} is too old", "the store needs PostgreSQL 13 or newer")

@@ -8,7 +8,7 @@ from .address import Address
 from .database import PostgresDatabase
 from .link import PostgresLink
 from .schema import VERSION
-from .version import version_of
+from .version import known
 
 if TYPE_CHECKING:
     from .copying import PostgresCopying
@@ -63,7 +63,7 @@ def open_to_write(place: str) -> PostgresStore:
     """Open a store, making or migrating it when needed; StoreError says what is in the way."""
     link = PostgresLink(Address.of(place))
     try:
-        if version_of(link) != VERSION:
+        if known(link, link.version) != VERSION:
             from .migrating import migrate
 
             migrate(link)
@@ -77,7 +77,7 @@ def open_to_read(place: str) -> PostgresStore | None:
     """Open an existing store for reading alone; None when there is none."""
     link = PostgresLink(Address.of(place))
     try:
-        version = version_of(link)
+        version = known(link, link.version)
     except BaseException:
         link.close()
         raise

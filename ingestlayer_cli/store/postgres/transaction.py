@@ -30,6 +30,13 @@ OF_HASHES = (
 _FIRST = 1 << 62  # of the numbers that rows have until the end
 _LANE, _THREAD, _RATE = 7, 14, 15  # their places in a row of deliveries
 
+_NAMES = {"lanes": "name", "line_ups": "pipelines"}  # tables of names: their columns
+_NAMED = {
+    **{table: f"SELECT {name}, seq FROM {table} WHERE {name} = ANY(?)" for table, name in _NAMES.items()},
+    "pipeline_versions": "SELECT pipeline, version, seq FROM pipeline_versions"
+    " WHERE (pipeline, version) IN (SELECT * FROM unnest(?::text[], ?::text[]))",
+}
+
 
 class _Later(NamedTuple):
     """A row that is looked for, or made, at the end: of a table, by its values."""
@@ -204,14 +211,35 @@ class PostgresTransaction(SqlTransaction):
         laters: dict[str, list[_Later]] = {}
         for later in sorted(set(self._laters())):
             laters.setdefault(later.table, []).append(later)
-        found: dict[Any, int] = {}
-        for table, of in laters.items():  # in their order
+        found: dict[Any, int] = self._there(laters)
+        for table, all_of in laters.items():  # in their order
+            of = [later for later in all_of if later not in found]
+            if not of:
+                continue
             if table == "threads":
                 found |= made_threads(self.connection, {later: self._threads[later] for later in of})
             elif table == "lanes":
                 found |= self._lanes(of)
             else:
                 found |= {later: self._made_one(later) for later in of}
+        return found
+
+    def _there(self, laters: "dict[str, list[_Later]]") -> dict[Any, int]:
+        """Return the numbers of what is named and there already, as it mostly is, asked at once."""
+        asked = []
+        for table in _NAMED.keys() & laters.keys():
+            names = [later.values if table == "pipeline_versions" else later.values[1:] for later in laters[table]]
+            arrays = [array(cells) for cells in zip(*names, strict=True)]
+            asked.append((table, self.connection.execute(_NAMED[table], arrays)))
+        found: dict[Any, int] = {}
+        for table, cursor in asked:
+            for *names, number in cursor.fetchall():
+                if table == "pipeline_versions":
+                    pipeline, version = names
+                    self._known_versions[pipeline, version] = found[_Later(table, (pipeline, version))] = number
+                else:
+                    self._known_numbers[table, names[0]] = number
+                    found[_Later(table, (_NAMES[table], names[0]))] = number
         return found
 
     def _laters(self) -> Iterator[_Later]:

@@ -1,7 +1,7 @@
 """Which version a store is of."""
 
 from ...system.errors import StoreError
-from .link import PostgresLink
+from .link import VERSION_OF, PostgresLink
 from .schema import VERSION
 
 
@@ -10,7 +10,11 @@ def version_of(link: PostgresLink) -> int:
     with link.errors():
         if not link.execute("SELECT to_regclass(?) IS NOT NULL", ("store",)).fetchone()[0]:
             return 0
-        version = int(link.execute("SELECT version FROM store").fetchone()[0])
+        return known(link, int(link.execute(VERSION_OF).fetchone()[0]))
+
+
+def known(link: PostgresLink, version: int) -> int:
+    """Return a version; StoreError when it is newer than us."""
     if version > VERSION:
         raise StoreError(
             f"the store {link.address.label} is of version {version}, this program knows {VERSION}",
