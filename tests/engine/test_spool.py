@@ -8,7 +8,9 @@ import pytest
 
 from ingestlayer_cli.engine import runtime
 from ingestlayer_cli.store.contract.accepting import AwayError
+from ingestlayer_cli.store.opening import open_spool
 from ingestlayer_cli.store.postgres.clock import DatabaseClock
+from ingestlayer_cli.store.sqlite import spool as sqlite_spool
 from tests.support.posting import TYPE, Posting, envelope, payload, posted
 from tests.support.program import Result, here
 from tests.support.standin import SlackStandin
@@ -97,6 +99,24 @@ def test_who_wants_no_spool_hears_that_nothing_is_accepted(away: Away) -> None:
     text = (away.posting.root / "ingestlayer.toml").read_text()
     away.posting.write("ingestlayer.toml", text + "spool = false\n")
     assert "nothing was accepted" in str(emit(away.posting, 1, 78)["error"])
+
+
+def test_while_one_hands_over_to_a_database_that_does_not_answer_others_keep(
+    away: Away, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_spool, "PATIENCE", 0.1)
+    emit(away.posting, 1, 75)
+    spool = open_spool(str(away.posting.root / ".ingestlayer" / "spool.db"))
+    with spool.taken(100) as taken:
+        assert len(taken) == 1
+        emit(away.posting, 2, 75)
+        away.back()
+        assert emit(away.posting, 3, 75)["kept"] is True
+        away.go()
+    assert spool.count()[0] == 2
+    away.back()
+    assert here(away.posting.root, "deliver").code == 0
+    assert posted(slack) == ["c0", "c2", "c3"]
 
 
 def test_status_counts_what_is_kept(away: Away) -> None:

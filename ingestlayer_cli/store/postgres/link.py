@@ -25,6 +25,9 @@ BUSY = 60  # seconds that a lock is waited for
 # is the program's to say, and not its user's: a copy, or a lock, may take longer than a page of some other program.
 _SETTINGS = f"-c idle_in_transaction_session_timeout={2 * BUSY}s -c statement_timeout=0 -c TimeZone=UTC -c jit=off"
 VERSION_OF = "SELECT version FROM store"
+# A way that lets nothing through any more, as a firewall's that forgot an idle connection, is one that is lost: without
+# these it would be waited for a quarter of an hour.
+_SILENCE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 _HELLO = (
     "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),"
     " current_setting('synchronous_commit'), current_setting('max_locks_per_transaction')::int"
@@ -176,7 +179,7 @@ class PostgresLink:
         except ProgrammingError:
             words = f"{self.address.url} is no address of a PostgreSQL database"
             raise StoreError(words, "write it as libpq has it: postgresql://USER@HOST/DATABASE") from None
-        defaults = {"connect_timeout": CONNECT, "application_name": "ingestlayer"}
+        defaults = {"connect_timeout": CONNECT, "application_name": "ingestlayer", **_SILENCE}
         path = re.sub(r"([\\ ])", r"\\\1", quoted(self.address.schema))
         settings = f"{_SETTINGS} -c lock_timeout={int(self._patience * 1000)} -c search_path={path}"
         options = f"{said.get('options') or ''} {settings}"

@@ -4,8 +4,10 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from time import monotonic, sleep
 
 from ...model.events import Event
+from ..contract.accepting import AwayError
 from ..sql.lookups import stored_event
 from .connection import errors
 
@@ -38,13 +40,36 @@ class SqliteSpool:
 
     @contextmanager
     def taken(self, most: int) -> Iterator[list[tuple[Event, str]]]:
-        """Yield the first events that are kept; without an error inside they are forgotten at its end."""
+        """Yield the first events that are kept; without an error inside they are forgotten at its end.
+
+        Others may keep more meanwhile: whoever takes them may wait for long, for a database that does not answer.
+        """
         select = f"SELECT id, type, received_at, source, key, payload, seq FROM kept ORDER BY seq LIMIT {most}"
-        with self._opened() as connection:
-            rows = connection.execute(select).fetchall()
+        with self._alone():
+            with self._opened() as connection:
+                rows = connection.execute(select).fetchall()
             yield [(stored_event(row), row[5]) for row in rows]
             if rows:
-                connection.execute("DELETE FROM kept WHERE seq <= ?", (rows[-1][6],))
+                with self._opened() as connection:
+                    connection.execute("DELETE FROM kept WHERE seq <= ?", (rows[-1][6],))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only one that takes events, of this process and others."""
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        ends = monotonic() + PATIENCE
+        with open(f"{self.path}.lock", "a") as file:
+            while True:
+                try:
+                    flock(file, LOCK_EX | LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if monotonic() > ends:
+                        words = f"another process hands over what is kept in {self.path}, for over {PATIENCE} s"
+                        raise AwayError(words, "look for a process that is stuck") from None
+                sleep(0.02)
+            yield
 
     def count(self) -> tuple[int, int | None]:
         if not os.path.exists(self.path):

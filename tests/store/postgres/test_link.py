@@ -2,12 +2,15 @@
 
 import os
 import re
+from contextlib import closing
 
 import pytest
 
 from ingestlayer_cli.model.memory import Kept
 from ingestlayer_cli.store.contract.accepting import AwayError
 from ingestlayer_cli.store.opening import open_to_read, open_to_write
+from ingestlayer_cli.store.postgres.address import Address
+from ingestlayer_cli.store.postgres.link import PostgresLink
 from ingestlayer_cli.store.postgres.store import PostgresStore
 from ingestlayer_cli.system.clock import Clock
 from ingestlayer_cli.system.errors import StoreError
@@ -32,6 +35,16 @@ def test_no_statement_is_compiled_for_longer_than_it_runs(postgres: str) -> None
     assert isinstance(store, PostgresStore)
     assert store.rows("SHOW jit") == [("off",)]
     store.close()
+
+
+@pytest.mark.parametrize(("more", "timeout"), [("", "30000"), ("?tcp_user_timeout=5000", "5000")])
+def test_a_way_that_has_fallen_silent_is_lost_before_long(
+    postgres: str, monkeypatch: pytest.MonkeyPatch, more: str, timeout: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", os.environ["DATABASE_URL"] + more)
+    with closing(PostgresLink(Address.of(postgres))) as link:
+        parameters = link._connection.info.get_parameters()
+    assert (parameters["keepalives_idle"], parameters["tcp_user_timeout"]) == ("30", timeout)
 
 
 def test_texts_with_nul_are_what_they_were(postgres: str) -> None:

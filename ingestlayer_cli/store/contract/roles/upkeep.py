@@ -95,7 +95,7 @@ class Spool(Protocol):
     def taken(self, most: int) -> AbstractContextManager[list[tuple[Event, str]]]:
         """Return the first events in a `with`, which forgets them unless there is an error inside.
 
-        Nobody else takes them meanwhile.
+        Nobody else takes them meanwhile; AwayError where another one does so for too long.
         """
 
     def count(self) -> tuple[int, int | None]:
