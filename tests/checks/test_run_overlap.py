@@ -9,7 +9,7 @@ import pytest
 from ingestlayer_cli.checks.run import CheckOptions, check
 from ingestlayer_cli.engine.runtime import Runtime
 from tests.support.checks import Checked, table
-from tests.support.program import start
+from tests.support.program import environment, ran_at_once
 
 MORE = [(f"c{number}", 1, 100) for number in range(999)]
 
@@ -25,10 +25,8 @@ def checked_on(request: pytest.FixtureRequest, checked: Checked) -> Checked:
 
 def test_sixteen_runs_at_once_are_one_alert_each(checked_on: Checked) -> None:
     checked_on.csv(*((f"c{number}", 9, 10) for number in range(50)))
-    running = [start("check", "-q", "--no-deliver", cwd=checked_on.root) for _ in range(16)]
-    for process in running:
-        _, complaints = process.communicate(timeout=100)
-        assert (process.returncode, complaints) == (0, b"")
+    results = ran_at_once([("check", "-q", "--no-deliver")] * 16, checked_on.root, environment())
+    assert [(result.code, result.err) for result in results] == [(0, "")] * 16
     assert len(checked_on.keys) == len(set(checked_on.keys)) == 50
 
 

@@ -1,7 +1,6 @@
 """Idempotency keys: what is a duplicate, what a conflict, what a new event."""
 
 import json
-from typing import Any
 
 from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
@@ -10,7 +9,7 @@ from ingestlayer_cli.project import load
 from ingestlayer_cli.store.sql.names import key_hash
 from tests.support.clock import FakeClock
 from tests.support.folder import ACME, PAYLOAD, USAGE, Folder
-from tests.support.program import start
+from tests.support.program import environment, ran_at_once
 
 SHORT = '[fields]\nname = "string"\n[idempotency]\nkey = "$event.name"\nwindow = "1s"\n'
 
@@ -102,22 +101,18 @@ def test_the_window_runs_on_the_wall_clock_whatever_the_timestamp(project: Folde
 
 
 def test_twenty_processes_with_one_key_make_one_event_and_one_message(project: Folder) -> None:
-    racing = [start("emit", USAGE, *ACME, "--json", cwd=project.root) for _ in range(20)]
-    documents: list[Any] = []
-    for process in racing:
-        out, err = process.communicate(timeout=100)
-        assert (process.returncode, err) == (0, b"")
-        documents.append(json.loads(out))
+    results = ran_at_once([("emit", USAGE, *ACME, "--json")] * 20, project.root, environment())
+    assert {(result.code, result.err) for result in results} == {(0, "")}
+    documents = [result.json for result in results]
     assert sorted(document["status"] for document in documents) == ["accepted"] + ["duplicate"] * 19
     assert len({document["event"]["id"] for document in documents}) == 1
     assert (project.count("events"), project.count("deliveries"), project.count("attempts")) == (1, 1, 1)
 
 
 def test_twenty_processes_with_keys_of_their_own_make_twenty_events(project: Folder) -> None:
-    racing = [start("emit", USAGE, *ACME, "--key", str(n), "-q", cwd=project.root) for n in range(20)]
-    for process in racing:
-        process.communicate(timeout=100)
-    assert {process.returncode for process in racing} <= {0, 75}  # a message may be in another's hand
+    commands = [("emit", USAGE, *ACME, "--key", str(n), "-q") for n in range(20)]
+    results = ran_at_once(commands, project.root, environment())
+    assert {result.code for result in results} <= {0, 75}  # a message may be in another's hand
     assert (project.count("events"), project.count("deliveries")) == (20, 20)
     assert project.run("deliver", "-q").code == 0
     assert project.rows("SELECT DISTINCT status, attempts FROM deliveries") == [("shown", 1)]

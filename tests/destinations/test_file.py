@@ -21,7 +21,7 @@ from ingestlayer_cli.destinations.file.sender import Files
 from ingestlayer_cli.model.events import encode
 from ingestlayer_cli.model.sending import Doubt, Found, Outgoing, Refused, Retry, Sent
 from tests.support.bench import Bench
-from tests.support.program import wait_until
+from tests.support.program import environment, ran_at_once, wait_until
 
 PATH = "alerts/all.ndjson"
 
@@ -394,10 +394,7 @@ def test_a_writer_that_is_killed_spoils_no_line_of_another(
 
 
 def test_eight_emits_at_once_write_eight_lines(filing: Bench) -> None:
-    command = [sys.executable, "-m", "ingestlayer_cli", "-C", str(filing.root), "emit", "a.b"]
-    running = [subprocess.Popen([*command, f"n={number}"], stdout=-1) for number in range(8)]
-    for process in running:
-        process.communicate(timeout=100)
-    assert [process.returncode for process in running] == [0] * 8
+    commands = [("emit", "a.b", f"n={number}") for number in range(8)]
+    assert [result.code for result in ran_at_once(commands, filing.root, environment())] == [0] * 8
     numbers = [json.loads(line)["payload"]["n"] for line in lines(filing.root)]
     assert sorted(numbers) == [str(number) for number in range(8)]

@@ -1,13 +1,16 @@
-"""The cache of the compiled project: right after every edit, and no pydantic while nothing was edited.
+"""The cache of the compiled project: right after every edit, and nothing is compiled while nothing was edited.
 
 Each load is a process of its own, as it is for a user.
 """
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +18,28 @@ import pytest
 
 import ingestlayer_cli
 from ingestlayer_cli.project import load
+from tests.support.program import PATIENCE
 from tests.support.project import DESTINATION, SOUND, age, write
 
-LOAD = """
-import json, sys
+# Each line that it reads is a project; it is loaded by a fork, which has of ours what a start loads before that.
+LOADER = """
+import json, os, sys
+import pydantic  # which takes longest
 from ingestlayer_cli.system.errors import IngestlayerError
 from ingestlayer_cli.project import load
-try:
-    project = load(sys.argv[1], keep=sys.argv[2] == "keep")
-    said = {"pipelines": project.pipelines, "types": project.types, "retention": project.retention}
-except IngestlayerError as error:
-    said = error.document()
-print(json.dumps({**said, "compiled": "pydantic" in sys.modules}))
+for line in sys.stdin:
+    if child := os.fork():
+        os.waitpid(child, 0)
+        continue
+    root, keep = json.loads(line)
+    os.chdir(root)
+    try:
+        project = load(root, keep=keep == "keep")
+        said = {"pipelines": project.pipelines, "types": project.types, "retention": project.retention}
+    except IngestlayerError as error:
+        said = error.document()
+    print(json.dumps({**said, "compiled": "ingestlayer_cli.project.compile" in sys.modules}), flush=True)
+    os._exit(0)
 """
 PACKAGE = Path(ingestlayer_cli.__file__).parent
 FILES = [*SOUND, "b.json"]
@@ -45,14 +58,48 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+class Loader:
+    """A process that loads projects by the program, or by a copy of its code."""
+
+    def __init__(self, code: Path | None = None) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", LOADER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=code,  # where Python looks first
+            text=True,
+        )
+
+    def load(self, root: Path, keep: str) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([str(root), keep]) + "\n")
+        self._process.stdin.flush()
+        said: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return said
+
+    def close(self) -> None:
+        self._process.communicate(timeout=PATIENCE)
+
+
+@functools.cache
+def loader() -> Loader:
+    return Loader()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_loader_ends() -> Iterator[None]:
+    yield
+    loader().close()
+
+
 def loaded(root: Path, keep: str = "keep", code: Path | None = None) -> dict[str, Any]:
-    """Load a project by the program, or by a copy of its code."""
-    command = [sys.executable, "-c", LOAD, str(root), keep]
-    more = {"PYTHONPATH": str(code)} if code else {}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root, env={**os.environ, **more})
-    assert done.stderr == ""
-    said: dict[str, Any] = json.loads(done.stdout)
-    return said
+    """Load a project in a process of its own."""
+    if code is None:
+        return loader().load(root, keep)
+    with closing(Loader(code)) as other:
+        return other.load(root, keep)
 
 
 def cache(root: Path) -> Path:

@@ -20,7 +20,7 @@ from ingestlayer_cli.store.contract.sending import Attempt, Claimed, Doubtful, W
 from ingestlayer_cli.system.clock import Clock
 from ingestlayer_cli.system.document import Document
 from tests.support import ROOT
-from tests.support.program import LONG_AGO, PROGRAM, Argument, Result, environment, finished, here, ran
+from tests.support.program import LONG_AGO, PROGRAM, Argument, Result, environment, here, ran, ran_at_once
 from tests.support.standin import SlackStandin
 
 TOKEN = "xoxb-test"
@@ -118,9 +118,7 @@ class Posting:
         return ran(arguments, self.root, b"", self.environment(env))
 
     def run_at_once(self, commands: Sequence[Sequence[Argument]]) -> list[Result]:
-        """Start all of them, then wait for each."""
-        running = [self.start(*command) for command in commands]
-        return [finished(process) for process in running]
+        return ran_at_once(commands, self.root, self.environment())
 
     def emit(self, number: int = 0, *arguments: Argument, channel: str = "alerts", **more: Any) -> Result:
         """Run `emit --json` with one event."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from io import StringIO
@@ -94,6 +95,13 @@ def ran(arguments: Sequence[Argument], cwd: Path, stdin: bytes, env: Mapping[str
     result = Result(code, out.decode(), err.decode())
     assert "Traceback" not in result.err, result.err
     return result
+
+
+def ran_at_once(commands: Sequence[Sequence[Argument]], cwd: Path, env: Mapping[str, str]) -> list[Result]:
+    """Run the program for each of these, all of them at once; return what each did."""
+    _mother()  # one for all
+    with ThreadPoolExecutor(len(commands)) as pool:
+        return list(pool.map(lambda command: ran(command, cwd, b"", env), commands))
 
 
 @cache
