@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,11 +44,17 @@ def room_of(path: Path) -> str:
     return "doors" if first in DOORS else first
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return what a module is made of."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imported(path: Path) -> set[tuple[int, str]]:
     """Return (line, room) of every import of our own; `from . import __version__` is of no room."""
     found = set()
     inside = parts_of(path) if path.name == "__init__.py" else parts_of(path)[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names = [name.name.split(".") for name in node.names if name.name.startswith("ingestlayer_cli.")]
             found |= {(node.lineno, parts[1]) for parts in names}
@@ -77,12 +84,16 @@ def test_a_module_imports_only_what_is_below_it(path: Path) -> None:
     assert upward == []
 
 
+KNOWN = {parts_of(other) for other in MODULES}
+
+
+@cache
 def modules_imported(path: Path) -> set[str]:
     """Return our own modules that a module imports anywhere in it; of `from package import name` the submodule."""
     inside = parts_of(path) if path.name == "__init__.py" else parts_of(path)[:-1]
-    known = {parts_of(other) for other in MODULES}
+    known = KNOWN
     found: set[tuple[str, ...]] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names = [tuple(name.name.split(".")) for name in node.names]
             found |= {name[1:] for name in names if name[0] == "ingestlayer_cli"}
@@ -136,7 +147,7 @@ def test_every_room_has_a_rank_and_every_rank_a_room() -> None:
 def test_the_families_do_not_know_each_others_members() -> None:
     for path in [*(PACKAGE / "steps").glob("*.py"), *(PACKAGE / "destinations").glob("*.py")]:
         allowed = {"base", *(other.stem for other in path.parent.glob("_*.py"))}
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.ImportFrom) and node.level == 1:
                 names = {node.module} if node.module else {name.name for name in node.names}
                 assert names <= allowed, f"{path.name}:{node.lineno}"
@@ -153,7 +164,7 @@ SQL = re.compile(r"\b(SELECT .* FROM|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE
 def test_sql_is_written_by_the_store_and_by_the_side_index_alone() -> None:
     speakers = set()
     for path in MODULES:
-        texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+        texts = [node.value for node in nodes(path) if isinstance(node, ast.Constant)]
         if any(isinstance(text, str) and SQL.search(text) for text in texts):
             speakers.add("/".join(parts_of(path)[:-1]) or path.stem)
     assert speakers == {"store/sql", "store/sqlite", "store/postgres", "entities"}
@@ -173,7 +184,7 @@ def test_outside_the_store_its_doors_and_its_contract_alone_are_known() -> None:
 def test_time_is_told_by_the_clock_alone() -> None:
     callers = set()
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute) and ast.unparse(node) in (
                 "time.time",
                 "datetime.now",
@@ -197,7 +208,7 @@ def test_no_destination_is_asked_for_by_its_name() -> None:
     found = []
     for path in MODULES:
         room = ".".join(parts_of(path))
-        for node in ast.walk(ast.parse(path.read_text())) if not room.startswith(SLACKS) else ():
+        for node in nodes(path) if not room.startswith(SLACKS) else ():
             if isinstance(node, ast.Compare):
                 asked = [node.left, *node.comparators]
             else:
@@ -209,7 +220,7 @@ def test_no_destination_is_asked_for_by_its_name() -> None:
 def test_a_class_name_stands_once() -> None:
     places: dict[str, list[str]] = {}
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
     assert {name: found for name, found in places.items() if len(found) > 1} == {}

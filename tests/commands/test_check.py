@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checks import DAY, EVENT, Checked, table
-from tests.support.program import Result, start
+from tests.support.program import Result, start, wait_until
 from tests.support.startup import HEAVY, loaded
 
 
@@ -193,10 +193,7 @@ def test_ctrl_c_ends_the_command_of_a_source_and_writes_nothing(tmp_path: Path) 
     )
     checked = Checked(tmp_path, table(f"command = {words}"))
     process = start("check", cwd=tmp_path)
-    ends = time.monotonic() + 20
-    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
     process.send_signal(signal.SIGINT)
     _, complaints = process.communicate(timeout=100)
     assert (process.returncode, b"interrupted" in complaints) == (130, True)

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from ingestlayer_cli.api import ingest
 from tests.support.folder import Folder
+from tests.support.program import wait_until
 from tests.support.tested import tree
 
 USAGE = {"customer": "acme", "used": 120, "limit": 100}
@@ -202,8 +202,7 @@ def test_no_event_that_is_accepted_after_a_pause_runs(tested: Folder) -> None:
 
     thread = threading.Thread(target=emit)
     thread.start()
-    while not ran:
-        time.sleep(0.01)
+    wait_until(lambda: ran)
     assert tested.run("pipelines", "pause", "alert").code == 0
     thread.join()
     assert ran == sorted(ran, reverse=True)

@@ -89,13 +89,19 @@ class Model:
 # Usage ----------------------------------------------------------------------------------------------------
 
 
-def month_of_usage(customers: int, hours: int, chance: random.Random) -> Iterator[Usage]:
+def runs_of(hours: int, apart: int) -> list[int]:
+    """Return the hours at which the check runs, `apart` but where the month ends in every zone: there, each."""
+    border = (datetime(2026, 12, 1, tzinfo=UTC) - START) // timedelta(hours=1)
+    return [hour for hour in range(hours) if hour % apart == 0 or abs(hour - border) < 15]
+
+
+def month_of_usage(customers: int, hours: list[int], chance: random.Random) -> Iterator[Usage]:
     """Yield the usage of each hour: it grows with the month, jumps about, loses rows, and gets other limits."""
     keys = [(f"customer-{number}", metric) for number in range(customers) for metric in METRICS]
     limits = {key: chance.choice((10, 100, 997, 10_000)) for key in keys}
     pace = {key: chance.choice((0.0, 0.3, 0.7, 0.85, 1.0, 1.3)) * chance.uniform(0.9, 1.1) for key in keys}
     noise = {key: chance.choice((0, 0.01, 0.08, 0.3)) for key in keys}
-    for hour in range(hours):
+    for hour in hours:
         moment = START + timedelta(hours=hour)
         passed = (moment.day - 1 + moment.hour / 24) / 30
         usage: Usage = {}
@@ -166,22 +172,27 @@ def work(root: Path) -> None:
 
 
 class Campaign:
-    """A month of a check. `told` is what the store has in the end, `expected` what the model says."""
+    """A month of a check, that runs every `apart` hours.
 
-    def __init__(self, root: Path, customers: int, hours: int, kills: int, zone: str = "UTC", seed: int = 7) -> None:
+    `told` is what the store has in the end, `expected` what the model says.
+    """
+
+    def __init__(
+        self, root: Path, customers: int, hours: int, kills: int, zone: str = "UTC", seed: int = 7, apart: int = 1
+    ) -> None:
         self.bench = Checked(root, f'timezone = "{zone}"\n{TABLE}')
         self.bench.write("events/usage.cleared.toml", EVENT.replace("usage.limit", "usage.cleared"))
-        self.hours = hours
+        self.hours = runs_of(hours, apart)
         self.kills = kills
         self.model = Model(zone)
-        self._usage = month_of_usage(customers, hours, random.Random(seed))
+        self._usage = month_of_usage(customers, self.hours, random.Random(seed))
         self._random = random.Random(seed + 1)
 
     def run(self) -> None:
-        killed_in = set(self._random.sample(range(self.hours), min(self.kills, self.hours)))
+        killed_in = set(self._random.sample(self.hours, min(self.kills, len(self.hours))))
         worker = Worker(self.bench.root)
         took = 0.05  # seconds of a run, as it shows
-        for hour, usage in enumerate(self._usage):
+        for hour, usage in zip(self.hours, self._usage, strict=True):
             self.bench.csv(*((*key, *row) for key, row in usage.items()), columns="customer_id,metric,used,limit")
             if hour in killed_in:
                 worker.killed_at(hour, self._random.uniform(0, 1.1 * took))
