@@ -65,6 +65,9 @@ def _check(source: "Store", target: "Store", now: int) -> None:
         if not source.history.events([newest.event.id]):
             hint = "what is accepted there is not here: they can no longer be made the same"
             raise StoreError(f"the store {target.path} is in use already: it has {newest.event.id}", hint)
+        if id_ := target.copying.sent_apart(source.copying):
+            hint = "what came of it there is not here: copied again, it would be sent twice"
+            raise StoreError(f"the store {target.path} is in use already: it has sent {id_}", hint)
     with target.transaction() as transaction:
         transaction.write_note(MARK, "from", {"store": source.path}, now)
 

@@ -71,6 +71,18 @@ def test_a_store_that_is_in_use_is_not_written_over(posting: Posting, postgres: 
     assert "is in use already" in copy(posting, postgres, code=78)["error"]["message"]
 
 
+def test_a_copy_that_has_sent_what_waited_is_not_written_over(
+    posting: Posting, postgres: str, slack: SlackStandin
+) -> None:
+    posting.stored(2, deliver=False)
+    copy(posting, postgres)
+    switch(posting, postgres)
+    assert here(posting.root, "deliver").code == 0
+    posting.settings()
+    assert "is in use already: it has sent dlv_" in copy(posting, postgres, code=78)["error"]["message"]
+    assert len(slack.messages) == 2
+
+
 def test_a_store_of_others_is_not_written_over(posting: Posting, postgres: str) -> None:
     switch(posting, postgres)
     emit(posting, 9)

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from hashlib import blake2b
 
-from ...system.typed import Any, NamedTuple
+from ...system.typed import TYPE_CHECKING, Any, NamedTuple
 from ..contract.copying import Copied
 from .base import Base
+
+if TYPE_CHECKING:
+    from ..contract.roles.upkeep import Copying
 
 PAGE = 2_000  # rows that are compared, and written, at once
 MARK = "copy"  # the topic of the note by which a copy is known
@@ -90,6 +93,17 @@ class SqlCopying:
             transaction.connection.execute(f"DELETE FROM {table}{where}", values)
             insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
             transaction.connection.executemany(insert, rows)
+
+    def sent_apart(self, source: "Copying") -> str | None:
+        last = None
+        for rows in self.pages("attempts"):
+            there = {(delivery, number) for delivery, number, *_ in source.page("attempts", last, rows[-1])}
+            for delivery, number, *_ in rows:
+                if (delivery, number) not in there:
+                    for _, id_, *_ in source.page("deliveries", (delivery - 1,), (delivery,)):  # it is not forgotten
+                        return str(id_)
+            last = rows[-1]
+        return None
 
     def sums(self) -> dict[str, Copied]:
         return {table: self._sum(table) for table in TABLES}

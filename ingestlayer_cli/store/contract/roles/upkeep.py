@@ -79,6 +79,9 @@ class Copying(Protocol):
     ) -> None:
         """Put rows in the place of all that are after one and up to another, in one transaction."""
 
+    def sent_apart(self, source: "Copying") -> str | None:
+        """Return the id of a delivery that this copy of a store tried to send, or settled, and the store did not."""
+
     def sums(self) -> dict[str, Copied]:
         """Return the count and the checksum of each table."""
 
