@@ -30,7 +30,7 @@ class Where:
     def holds(self, values: Values) -> bool:
         if self.unseen:
             self.beside = self.beside or list(values)
-            self.unseen = {name: column for name, column in self.unseen.items() if not has_column(values, column)}
+            self.unseen = {name: column for name, column in self.unseen.items() if not _has(values, column)}
         scope = {name: _read_as(self._written(read(values)), kind) for name, read, kind in self._readers}
         return self._condition.holds({"row": scope})
 
@@ -92,7 +92,7 @@ def column_reader(name: str) -> Reader:
     return read
 
 
-def has_column(values: Values, name: str) -> bool:
+def _has(values: Values, name: str) -> bool:
     """Say whether a row has a column, by its name or inside of objects, whatever is in it."""
     found: Any = values
     for part in () if name in values else name.split("."):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand
 
-from .help_texts import literal
+from .options import of_table
 
 HELP = {"-h", "--help"}
 
@@ -27,11 +27,4 @@ def _params() -> list[Any]:
 
     words = "This check; else all of them."
     name = TyperArgument(param_decls=["name"], metavar="[NAME]", required=False, help=words)
-    params: list[Any] = [name]
-    for option in CHECK:
-        names = [option.flag, option.short] if option.short else [option.flag]
-        if option.metavar:
-            params.append(TyperOption(param_decls=names, metavar=option.metavar, help=literal(option.help)))
-        else:
-            params.append(TyperOption(param_decls=names, is_flag=True, default=False, help=literal(option.help)))
-    return params
+    return [name, *of_table(CHECK)]

@@ -11,6 +11,7 @@ from ..system.terminal import line
 from . import settings
 from .arguments import EMIT, PREVIEW
 from .help_texts import literal
+from .options import of_table
 
 HELP = {"-h", "--help"}
 _TABLES = {"emit": EMIT, "preview": PREVIEW}
@@ -52,13 +53,7 @@ def _params(command: str, args: list[str], project: Project | None) -> list[Any]
         ),
     ]
     params += [_field_option(field, type_) for field in fields.values() if option_name(field.name) not in own]
-    for option in _TABLES[command]:
-        names = [option.flag, option.short] if option.short else [option.flag]
-        if option.metavar:
-            params.append(TyperOption(param_decls=names, metavar=option.metavar, help=literal(option.help)))
-        else:
-            params.append(TyperOption(param_decls=names, is_flag=True, default=False, help=literal(option.help)))
-    return params
+    return params + of_table(_TABLES[command])
 
 
 def _project(path: str | None) -> Project | None:

@@ -6,8 +6,9 @@ import typer
 
 from ..system.errors import count_of
 from . import open_beside
+from .grouped import grouped
 from .options import MOST, Json, Quiet
-from .selection import About, Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
+from .selection import About, Filters, Source, Type, Where, selection
 
 if TYPE_CHECKING:
     from ..engine.runtime import Runtime
@@ -29,16 +30,10 @@ PATIENCE = 4  # looks that an event which is just being sent is waited for
 
 
 @app.command("list")
+@grouped
 def list_events(
+    filters: Filters,
     word: About = None,
-    type_: Type = None,
-    since: Since = None,
-    until: Until = None,
-    source: Source = None,
-    key: Key = None,
-    where: Where = None,
-    pipeline: Pipeline = None,
-    status: Status = None,
     refused: Annotated[bool, typer.Option("--refused", help="What was not accepted, and why.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="At most so many.")] = 20,
     json: Json = False,
@@ -47,7 +42,7 @@ def list_events(
     if refused:
         from .events_refused import list_refused
 
-        return list_refused(word, type_, source, limit, json, others=(since, until, key, where, pipeline, status))
+        return list_refused(word, filters, limit, json)
     from shlex import quote
 
     from ..operations.finding import about, refusals
@@ -55,17 +50,7 @@ def list_events(
 
     progress = Progress("event looked at", many="events looked at")
     with open_beside(keep=False) as runtime:
-        chosen = selection(
-            runtime,
-            type_=type_,
-            since=since,
-            until=until,
-            source=source,
-            key=key,
-            where=where,
-            pipeline=pipeline,
-            status=status,
-        )
+        chosen = selection(runtime, **filters._asdict())
         store = runtime.stored
         chosen = chosen._replace(about=about(runtime, store, word, note))
         found = list(store.history.select(chosen, limit=limit + 1, looked=progress.at)) if store else []
@@ -141,16 +126,10 @@ def tail(
 
 
 @app.command()
+@grouped
 def export(
+    filters: Filters,
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="Where to; stdout unless given.")] = "-",
-    type_: Type = None,
-    since: Since = None,
-    until: Until = None,
-    source: Source = None,
-    key: Key = None,
-    where: Where = None,
-    pipeline: Pipeline = None,
-    status: Status = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
@@ -162,20 +141,10 @@ def export(
 
     progress = Progress("event", quiet)
     with open_beside(keep=False) as runtime:
-        chosen = selection(
-            runtime,
-            type_=type_,
-            since=since,
-            until=until,
-            source=source,
-            key=key,
-            where=where,
-            pipeline=pipeline,
-            status=status,
-        )
+        chosen = selection(runtime, **filters._asdict())
         store = runtime.stored
         found = store.history.select(chosen, newest_first=False, looked=progress.at) if store else iter(())
-        count = _write(file, found if type_ is not None else _not_ours(found))
+        count = _write(file, found if filters.type_ is not None else _not_ours(found))
     progress.end()
     if json and file != "-":
         document: ExportDocument = {"exported": count, "file": file}

@@ -3,19 +3,18 @@
 from ..system.console import note, say, say_json_line, while_read
 from ..system.errors import UsageError
 from . import open_beside
+from .selection import Filters
 
 
-def list_refused(
-    word: str | None, type_: str | None, source: str | None, limit: int, json: bool, others: tuple[str | None, ...]
-) -> int:
+def list_refused(word: str | None, filters: Filters, limit: int, json: bool) -> int:
     """List dead letters, the newest first: their type, source and reason."""
     from ..render.events import cut_end, moment, width
 
-    if any(other is not None for other in others):
+    if filters.said.keys() - {"type_", "source"}:
         raise UsageError("--refused goes with WORD, --type, --source and --limit alone", "what was refused has no more")
     with open_beside(keep=False) as runtime:
         store, now = runtime.stored, runtime.clock.now()
-        found = store.refusals.about(word or "", limit + 1, type_, source) if store else []
+        found = store.refusals.about(word or "", limit + 1, filters.type_, filters.source) if store else []
     if json:
         for letter in while_read(found[:limit]):
             say_json_line(letter)

@@ -1,6 +1,6 @@
 """Which stored events: the options that several commands share, and their reading."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -24,6 +24,24 @@ Status = Annotated[
         help="With a delivery pending, retrying, delivered, dead, unknown or shown, or anything dropped or failed.",
     ),
 ]
+
+
+class Filters(NamedTuple):
+    """What events are to be like."""
+
+    type_: Type = None
+    since: Since = None
+    until: Until = None
+    source: Source = None
+    key: Key = None
+    where: Where = None
+    pipeline: Pipeline = None
+    status: Status = None
+
+    @property
+    def said(self) -> dict[str, str]:
+        """Those that are asked for, by their names."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 def selection(

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import open_beside
+from .grouped import grouped
 from .options import MOST, Json
-from .selection import Key, Pipeline, Since, Source, Status, Type, Until, Where, selection
+from .selection import Filters, selection
 
 if TYPE_CHECKING:
     from ..operations.several import Story
 
 
+@grouped
 def why(
+    filters: Filters,
     word: Annotated[
         str | None,
         typer.Argument(
@@ -22,14 +25,6 @@ def why(
         ),
     ] = None,
     refused: Annotated[bool, typer.Option("--refused", help="Look among what was refused alone.")] = False,
-    type_: Type = None,
-    since: Since = None,
-    until: Until = None,
-    source: Source = None,
-    key: Key = None,
-    where: Where = None,
-    pipeline: Pipeline = None,
-    status: Status = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="Of somebody, so much at most.")] = 10,
     json: Json = False,
 ) -> int:
@@ -46,17 +41,7 @@ def why(
     from ..system.console import say, say_json
     from ..system.errors import UsageError
 
-    given = {
-        "type_": type_,
-        "since": since,
-        "until": until,
-        "source": source,
-        "key": key,
-        "where": where,
-        "pipeline": pipeline,
-        "status": status,
-    }
-    options = {name: value for name, value in given.items() if value is not None}
+    options = filters.said
     example = "ingestlayer why @last, or ingestlayer why --where '$event.used > 100'"
     if word is not None and options:
         raise UsageError("name an event by its id or by options, not by both", example)
@@ -70,7 +55,7 @@ def why(
             raise UsageError("nothing is stored yet", "ingestlayer emit stores the first event, or ingestlayer check")
         foretell = partial(senders, runtime, store)
         if refused:
-            refusal = stories.refused(store, word, type_)
+            refusal = stories.refused(store, word, filters.type_)
             if refusal is None:
                 raise UsageError("nothing like that was refused", "without --refused it looks among the events, too")
             told: Story = refusal
