@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 @grouped
 def why(
-    filters: Filters,
     word: Annotated[
         str | None,
         typer.Argument(
@@ -25,6 +24,8 @@ def why(
         ),
     ] = None,
     refused: Annotated[bool, typer.Option("--refused", help="Look among what was refused alone.")] = False,
+    *,
+    filters: Filters,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="Of somebody, so much at most.")] = 10,
     json: Json = False,
 ) -> int:
