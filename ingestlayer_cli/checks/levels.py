@@ -1,7 +1,7 @@
 """What the keys of a check hold in a period, what a row of its source newly reaches, and the event of that."""
 
 import json
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import lru_cache
 from math import inf
 from urllib.parse import unquote
@@ -11,7 +11,7 @@ from ..entities.reading.written import dates_of, numbers_of
 from ..model.crossings import Held, is_of, kept_of
 from ..model.declarations import Declaration, Field
 from ..model.gate import Raw, hashed, is_key
-from ..model.memory import Kept, Memory, State
+from ..model.memory import Foreseen, Kept, Memory, State
 from ..project.check_table import CROSSED, scope_of
 from ..system.clock import MINUTE, format_time
 from ..system.typed import Any, NamedTuple, TomlTable, Values
@@ -76,6 +76,11 @@ class Levels:
             return memory.state(self.scope, self.start + key)
         own = self._data["period"], self._data["timezone"]
         return kept_of(memory.state, self.scope, self._now, *own, key)
+
+    def foresee(self, rows: Iterable[Judged], foreseen: Foreseen) -> Foreseen:
+        """Add what is looked up of rows, and of the source."""
+        foreseen.states[self.scope].update([""], *([f"{name} {row.key}" for name in self._names] for row in rows))
+        return foreseen
 
     def begin(self, states: States, waiting: Container[str]) -> None:
         """Note what every key holds, and which of the events that wait is its last."""

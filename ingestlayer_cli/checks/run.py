@@ -9,7 +9,7 @@ from binascii import crc32
 from collections.abc import Callable, Iterable
 
 from ..engine import tally
-from ..engine.accepting import accept, bury_line, foresee, transact
+from ..engine.accepting import accept, bury_line, foresee, look_ahead, look_up, transact
 from ..engine.records import CHECKS, Record
 from ..engine.runtime import Runtime
 from ..model.crossings import Held
@@ -124,8 +124,10 @@ class _Check:
     def _judge_kept(self, at: int, rows: list[Judged]) -> None:
         """Judge what was at a level while the store was out of reach, by what its keys hold by now."""
         earlier = _Check(self.runtime, self.data, self.options, at)
+        ahead = earlier.levels.foresee(rows, Foreseen())
 
         def work(transaction: "Transaction") -> list[Settled]:
+            look_ahead(transaction, None, ahead)
             return [settled for row in rows if (settled := earlier._accept(transaction, row)) is not None]
 
         done, queued = transact(self.runtime, Foreseen(), work)
@@ -178,15 +180,17 @@ class _Check:
             return self.report.finished(result)
 
         failing = None if weakness is None else self._failing(weakness)
+        looked_up = look_up(self.runtime, events := [event for _, event, _ in self.admitted.values()])
+        ahead = self.levels.foresee(candidates, foresee(self.runtime, events))
 
         def work(transaction: "Transaction") -> tuple[list[Settled], int | None, "Stale | RejectedError | None"]:
+            look_ahead(transaction, looked_up, ahead)
             self.levels.health(transaction)  # another run may have read the source meanwhile
             found = [settled for row in candidates if (settled := self._accept(transaction, row)) is not None]
             stale = None if failing is None else failing.keep(transaction)
             return found, self._keep_health(transaction, weakness is None) if whole else None, stale
 
-        events = [event for _, event, _ in self.admitted.values()]
-        (done, known_since, stale), queued = transact(self.runtime, foresee(self.runtime, events), work)
+        (done, known_since, stale), queued = transact(self.runtime, ahead, work)
         self._note_stale(result, stale)
         again = self._run_again(result)
         for settled in (*self.earlier, *done):
@@ -337,8 +341,7 @@ class _Check:
 
     def _note_stale(self, result: "Document[CheckDocument]", stale: "Stale | RejectedError | None") -> None:
         if isinstance(stale, RejectedError):
-            result.exit_codes.append(Exit.REJECTED)
-            result.hints.append(stale.message)
+            result.exit_codes, result.hints = [*result.exit_codes, Exit.REJECTED], [*result.hints, stale.message]
         elif stale is not None:
             told: StaleDocument = {"since": format_time(stale.since), "event": stale.event}
             result.told["stale"] = told

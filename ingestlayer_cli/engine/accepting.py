@@ -112,7 +112,7 @@ def transact(runtime: Runtime, foreseen: Foreseen, work: "Callable[[Transaction]
             continue  # others were in the way: nothing of it is done
 
 
-def look_ahead(transaction: "Transaction", looked_up: LookedUp, foreseen: Foreseen) -> None:
+def look_ahead(transaction: "Transaction", looked_up: LookedUp | None, foreseen: Foreseen) -> None:
     """Read at once what accepting many events will look up one by one."""
     transaction.look_ahead(looked_up, foreseen.rows, foreseen.states, foreseen.seen)
 

@@ -1,11 +1,15 @@
 """Every command over a store in PostgreSQL."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+from ingestlayer_cli.checks.run import CheckOptions
+from ingestlayer_cli.checks.run import check as run_check
 from tests.support.posting import TYPE, Posting, envelope, payload
 from tests.support.program import Result, here
 from tests.support.standin import SlackStandin
+from tests.support.wire import Wire
 
 CHECK = """
 [checks.quota]
@@ -90,6 +94,18 @@ def test_a_check_tells_a_level_once(shared_posting: Posting, slack: SlackStandin
     found = [told(shared_posting, "check", "quota") for _ in range(2)]
     assert [len(one["checks"][0]["crossed"]) for one in found] == [1, 0]
     assert len(slack.messages) == 1
+
+
+def test_a_check_locks_its_rows_and_looks_at_them_at_once(shared_posting: Posting, tmp_path: Path) -> None:
+    settings = shared_posting.root / "ingestlayer.toml"
+    shared_posting.write("ingestlayer.toml", settings.read_text() + CHECK)
+    rows = [f"c{number},seats,100,{80 + number % 30},alerts" for number in range(300)]
+    shared_posting.write("usage.csv", "\n".join(["customer_id,metric,limit,used,plan", *rows]))
+    options = CheckOptions(deliver=False)
+    with shared_posting.runtime() as runtime, Wire(runtime.store, tmp_path / "said") as wire:
+        said = wire.of(lambda: run_check(runtime, runtime.project.checks["quota"], options))
+        assert said.statements < 60, said
+    assert shared_posting.statuses() == {"pending": 100}
 
 
 def test_what_is_known_of_customers_is_set_and_told(shared_posting: Posting) -> None:
