@@ -6,7 +6,17 @@ from ..model.declarations import Declaration
 from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen
-from ..store.contract.accepting import First, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate, RepeatError
+from ..store.contract.accepting import (
+    First,
+    LookedUp,
+    NewDeadLetter,
+    NewDelivery,
+    NewRun,
+    NewThread,
+    Queued,
+    Rate,
+    RepeatError,
+)
 from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError, StoreError
 from ..system.typed import TYPE_CHECKING, TypeVar
@@ -235,7 +245,8 @@ def bury_line(
     kind = LASTING if is_lasting and error.kind in _WAITING else error.kind
     details = [{"path": path, "problem": _sound(problem)} for path, problem in error.details]
     type_, source, message = (_sound(str(part))[:1000] for part in (raw.type, raw.source, error.message))
-    transaction.add_dead_letter(now, kind, type_, source, line, message, details, _sound(text))
+    letter = NewDeadLetter(now, kind, type_, source, line, message, details, raw=_sound(text))
+    transaction.add_dead_letter(letter)
 
 
 def as_text(raw: Raw) -> str:

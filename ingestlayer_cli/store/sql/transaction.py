@@ -10,7 +10,7 @@ from itertools import count
 from ...model.events import Event, encode
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
 from ...system.typed import TYPE_CHECKING, Any
-from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate
+from ..contract.accepting import First, Keys, LookedUp, NewDeadLetter, NewDelivery, NewRun, NewThread, Queued, Rate
 from .lookups import STATE, TRAITS, Lookups, stored_state, stored_traits
 from .names import key_hash, lane_name
 from .queued import span
@@ -108,20 +108,10 @@ class SqlTransaction(Lookups):
         count, _ = self._duplicates.get(event_id, (0, 0))
         self._duplicates[event_id] = count + 1, now
 
-    def add_dead_letter(
-        self,
-        at: int,
-        kind: str,
-        type_: str,
-        source: str,
-        line: int | None,
-        message: str,
-        details: list[dict[str, str]],
-        raw: str,
-    ) -> None:
+    def add_dead_letter(self, letter: NewDeadLetter) -> None:
         self.connection.execute(
             "INSERT INTO dead_letters (at, kind, type, source, line, message, details, raw) VALUES (?,?,?,?,?,?,?,?)",
-            (at, kind, type_, source, line, message, encode(details), raw),
+            (*letter[:6], encode(letter.details), letter.raw),
         )
 
     # Runs ---------------------------------------------------------------------------------------------

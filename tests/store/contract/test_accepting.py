@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from ingestlayer_cli.model.memory import Kept, Remembered, Seen, State, Traits, Upsert
+from ingestlayer_cli.store.contract.accepting import NewDeadLetter
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.contract.reading import Selection
 from ingestlayer_cli.store.contract.sending import Wanted
@@ -175,7 +176,9 @@ def test_what_is_looked_up_ahead_is_what_is_stored(store: Store) -> None:
 def test_of_a_refusal_the_newest_is_told(store: Store) -> None:
     for number in (1, 2):
         with store.transaction() as transaction:
-            transaction.add_dead_letter(number, "schema", "usage", "cli", None, f"no {number}", [], '{"a": "b"}')
+            transaction.add_dead_letter(
+                NewDeadLetter(number, "schema", "usage", "cli", None, f"no {number}", [], '{"a": "b"}')
+            )
     found = store.refusals.newest(None)
     assert found is not None
     assert (found[0]["message"], found[1]) == ("no 2", 1)
@@ -185,7 +188,7 @@ def test_of_a_refusal_the_newest_is_told(store: Store) -> None:
 def test_what_one_rule_refused_is_read_in_its_order_and_taken_once(store: Store, other: Store) -> None:
     with store.transaction() as transaction:
         for number, (rule, type_) in enumerate((("project", "a"), ("schema", "a"), ("project", "b"), ("project", "a"))):
-            transaction.add_dead_letter(number, rule, type_, "cli", None, "no", [], f"text {number}")
+            transaction.add_dead_letter(NewDeadLetter(number, rule, type_, "cli", None, "no", [], f"text {number}"))
     found = store.refusals.of_rule("project", None, 0, 2)
     assert [(source, text) for _, source, text in found] == [("cli", "text 0"), ("cli", "text 2")]
     assert [row[2] for row in store.refusals.of_rule("project", None, found[-1][0], 2)] == ["text 3"]

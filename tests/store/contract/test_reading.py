@@ -4,6 +4,7 @@ from typing import Any
 
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.model.memory import Remembered, Traits
+from ingestlayer_cli.store.contract.accepting import NewDeadLetter
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.contract.reading import About, DeliverySelection, Selection
 from tests.support.clock import FakeClock
@@ -67,7 +68,7 @@ def test_what_became_of_the_events_of_late_is_counted(store: Store, other: Store
     with store.transaction() as transaction:
         transaction.add_duplicate("evt_2", 40)
         for at, words in ((5, "old"), (30, "first"), (40, "second")):
-            transaction.add_dead_letter(at, "schema", "usage", "cli", None, words, [], "{}")
+            transaction.add_dead_letter(NewDeadLetter(at, "schema", "usage", "cli", None, words, [], "{}"))
     assert other.upkeep.recent(20) == (2, 1, 1, 2, 30, "second")
     assert other.upkeep.recent(99) == (0, 0, 0, 0, None, None)
 
@@ -194,7 +195,7 @@ def test_what_is_there_is_counted_by_what_it_is(store: Store) -> None:
     with store.transaction() as transaction:
         transaction.add_run("evt_2", run(outcome="dropped", pipeline="q"), 30)
         transaction.add_run("evt_3", run(pipeline="q"), 30)
-        transaction.add_dead_letter(40, "schema", "usage", "cli", None, "no", [], "{}")
+        transaction.add_dead_letter(NewDeadLetter(40, "schema", "usage", "cli", None, "no", [], "{}"))
     found = store.upkeep.totals()
     assert found.events == {"usage": 2, "usage.a": 1}
     assert found.runs == {("p", "queued"): 1, ("q", "dropped"): 1, ("q", "queued"): 1}
@@ -273,7 +274,7 @@ def test_deliveries_are_found_by_their_event_and_by_what_they_say(store: Store) 
 def test_refusals_are_found_by_any_text(store: Store) -> None:
     with store.transaction() as transaction:
         for number, raw in enumerate(('{"id": "Acme"}', "nonsense of globex", '{"id": "acme\\"s"}')):
-            transaction.add_dead_letter(number, "json", "usage", "cli", None, "no JSON", [], raw)
+            transaction.add_dead_letter(NewDeadLetter(number, "json", "usage", "cli", None, "no JSON", [], raw))
     assert [row["raw"] for row in store.refusals.about("acme", 9)] == ['{"id": "acme\\"s"}', '{"id": "Acme"}']
     assert [row["raw"] for row in store.refusals.about('acme"s', 9)] == ['{"id": "acme\\"s"}']
     assert len(store.refusals.about("usage", 2)) == 2

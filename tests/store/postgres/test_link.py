@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from ingestlayer_cli.model.memory import Kept
-from ingestlayer_cli.store.contract.accepting import AwayError
+from ingestlayer_cli.store.contract.accepting import AwayError, NewDeadLetter
 from ingestlayer_cli.store.opening import open_to_read, open_to_write
 from ingestlayer_cli.store.postgres.address import Address
 from ingestlayer_cli.store.postgres.link import PostgresLink
@@ -51,7 +51,7 @@ def test_texts_with_nul_are_what_they_were(postgres: str) -> None:
     store = open_to_write(postgres)
     with store.transaction() as transaction:
         transaction.remember(Kept("s", "a\0b\1c", {"x": "\0"}, 1), "evt_1")
-        transaction.add_dead_letter(1, "json", "u\0", "cli", None, "no\0", [], "\0raw")
+        transaction.add_dead_letter(NewDeadLetter(1, "json", "u\0", "cli", None, "no\0", [], "\0raw"))
     assert [row[0] for row in store.states("s", "")] == ["a\0b\1c"]
     found = store.refusals.newest(None)
     assert found is not None

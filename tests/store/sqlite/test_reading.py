@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestlayer_cli.store.contract.accepting import NewDeadLetter
 from ingestlayer_cli.store.sqlite.reading import open_to_read
 from ingestlayer_cli.store.sqlite.store import SqliteStore, open_to_write
 from ingestlayer_cli.system.errors import StoreError
@@ -33,7 +34,7 @@ def path(tmp_path: Path) -> str:
 def bury(store: SqliteStore, count: int = 1) -> None:
     with store.transaction() as transaction:
         for _ in range(count):
-            transaction.add_dead_letter(1, "json", "a.b", "cli", None, "no", [], "x" * 1000)
+            transaction.add_dead_letter(NewDeadLetter(1, "json", "a.b", "cli", None, "no", [], "x" * 1000))
 
 
 def reader(path: str) -> SqliteStore:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ....model.events import Event
 from ....model.memory import Kept, Memory, Remembered, Traits, Upsert
 from ....system.typed import Any, Protocol
-from ..accepting import First, Keys, LookedUp, NewDelivery, NewRun, Queued, Rate
+from ..accepting import First, Keys, LookedUp, NewDeadLetter, NewDelivery, NewRun, Queued, Rate
 
 
 class Earlier(Protocol):
@@ -57,17 +57,7 @@ class Transaction(Memory, Protocol):
     def add_duplicate(self, event_id: str, now: int) -> None:
         """Count one more event that came with the key of a first one."""
 
-    def add_dead_letter(
-        self,
-        at: int,
-        kind: str,
-        type_: str,
-        source: str,
-        line: int | None,
-        message: str,
-        details: list[dict[str, str]],
-        raw: str,
-    ) -> None:
+    def add_dead_letter(self, letter: NewDeadLetter) -> None:
         """Keep what was refused."""
 
     def add_run(self, event_id: str, run: NewRun, now: int) -> None:
