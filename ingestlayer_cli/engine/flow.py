@@ -31,7 +31,7 @@ from .accepting import (
     without_first,
 )
 from .memory import NoMemory
-from .pipeline import Message, Run
+from .pipeline import Message, Run, entry_document
 from .runtime import Runtime
 from .tally import (
     WAIT,
@@ -204,7 +204,7 @@ def preview_event(runtime: Runtime, event: Event) -> "Document[PreviewDocument]"
 
 def previewed(run: Run) -> "PreviewedDocument":
     """Return a run as the document of a preview has it."""
-    trace = [{**entry, "set": changed} for entry, changed in zip(run.trace, run.sets, strict=True)]
+    trace = [{**entry_document(entry), "set": changed} for entry, changed in zip(run.trace, run.sets, strict=True)]
     return {
         "pipeline": run.pipeline,
         "outcome": run.outcome,

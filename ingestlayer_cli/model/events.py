@@ -33,6 +33,7 @@ def _encoder(ascii: bool) -> Callable[[Any], str]:
 
 encode = _encoder(ascii=False)
 encode_ascii = _encoder(ascii=True)  # of what may be no Unicode: half a character is escaped
+quoted = json.encoder.encode_basestring  # of a text, as `encode` does it
 received_text = lru_cache(maxsize=64)(format_time)
 
 

@@ -196,6 +196,6 @@ class Surroundings:
         return next((other for other in reversed(held) if after < other.received_at <= event.received_at), None)
 
     def _stopped(self, by: str, why: str) -> Run:
-        trace = [{"step": by, "verdict": "drop", "note": why}]
+        trace = [(by, "drop", why, "")]
         name, version = self._pipeline.name, self._pipeline.version
         return Run(name, version, "dropped", dropped_by=by, reason=why, trace=trace, sets=[{}])
