@@ -146,9 +146,8 @@ def keep_run(
     the rate that all of them go at.
     """
     replayed_at, given = (None, run.given) if due is None else (now, None)
-    pipeline, version, outcome, dropped_by, reason, *_ = run
-    kept = NewRun(number, pipeline, version, text, outcome, dropped_by, reason, run.stored_trace(), replayed_at, given)
-    transaction.add_run(of.id, kept, now)
+    head, ended = (number, run.pipeline, run.version, text), (run.outcome, run.dropped_by, run.reason)
+    transaction.add_run(of.id, NewRun(*head, *ended, run.stored_trace(), replayed_at, given), now)
     for item in run.upserts:
         transaction.upsert(item)
     for message in run.messages:

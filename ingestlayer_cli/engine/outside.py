@@ -49,10 +49,12 @@ class OutsideStore:
         """Return a row of a kind's file, or None."""
         if not self._files.sealed:
             return self._files.get(kind, key)
-        if key not in self._rows.get(kind, ()):
+        try:
+            found = self._rows[kind][key]
+        except KeyError:
             self._missing.rows[kind].add(key)
-            raise NotReadError
-        return _raised(self._rows[kind][key])
+            raise NotReadError from None
+        return _raised(found) if isinstance(found, Exception) else found
 
     def near_key(self, kind: str, key: str) -> str:
         """Return a key that people may take for one of which nothing is known; empty for none."""
@@ -64,10 +66,12 @@ class OutsideStore:
         """Return the name of a kind's file; empty for a kind that only the store knows."""
         if not self._files.sealed:
             return self._files.name(kind)
-        if kind not in self._names:
+        try:
+            found = self._names[kind]
+        except KeyError:
             self._missing.rows[kind].update()
-            raise NotReadError
-        return _raised(self._names[kind])
+            raise NotReadError from None
+        return _raised(found) if isinstance(found, Exception) else found
 
     def secret(self, name: str) -> str:
         """Return the secret that `env:NAME` or `keyring:NAME` names; each is asked for once until `forget_secrets`."""

@@ -149,9 +149,7 @@ class Pipeline:
         except Exception as error:
             return self._failed(context, error, kind, trace, sets)
 
-    def _composed(
-        self, context: Context, trace: list[Entry], sets: list[dict[str, Any]], replay: Replay | None
-    ) -> Run:
+    def _composed(self, context: Context, trace: list[Entry], sets: list[dict[str, Any]], replay: Replay | None) -> Run:
         messages: list[Message] = []
         skipped: list[dict[str, str]] = []
         event, mark = context.event, replay.mark if replay else ""
