@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from ..entities.reading.stream import HEAD, is_young
 from ..entities.table import form_of
-from ..project.check_table import kind_of
+from ..project.check_table import source_kind
 from ..system.clock import format_duration, format_time
 from ..system.console import stdin
 from ..system.errors import UsageError
@@ -20,7 +20,7 @@ def source_of(root: str, data: TomlTable) -> Source:
     if data["command"]:
         return Command(root, data["command"], data["timeout"], data["format"])
     name: str = data["source"]
-    kind = kind_of(name)
+    kind = source_kind(name)
     if kind == "stdin":
         return Stdin(data["format"])
     if kind == "http":

@@ -71,12 +71,12 @@ def connect(
 
 def _project(workspace: str = "", may_be_new: bool = False) -> Any:
     from ..operations.pausing import as_it_runs
-    from ..operations.slack.workspaces import check
+    from ..operations.slack.workspaces import check_known
     from ..project import load
     from . import settings
 
     project = as_it_runs(load(settings.project, keep=False))
-    check(project, workspace, may_be_new)
+    check_known(project, workspace, may_be_new)
     return project
 
 

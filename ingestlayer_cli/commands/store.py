@@ -127,7 +127,7 @@ def copy(to: To, in_schema: SchemaName = _SCHEMA, json: Json = False, hushed: Hu
 
     with open_beside() as runtime:
         progress = Progress("rows", json)
-        result = copying.copy(runtime, copying.place_of(runtime, to, in_schema), progress.at)
+        result = copying.copy(runtime, copying.place_named(runtime, to, in_schema), progress.at)
         progress.end()
     if json:
         say_json(result)
@@ -142,11 +142,11 @@ def copy(to: To, in_schema: SchemaName = _SCHEMA, json: Json = False, hushed: Hu
 
 def _say_schema(json: bool) -> int:
     from ..project import load_beside
-    from ..store.opening import schema_of
+    from ..store.opening import script_of
     from ..system.console import say, say_json
     from . import settings
 
-    script = schema_of(load_beside(settings.project, keep=False).store_path)
+    script = script_of(load_beside(settings.project, keep=False).store_path)
     if json:
         document: ScriptDocument = {"sql": script}
         say_json(document)
@@ -160,7 +160,7 @@ def _compare(place: str, in_schema: str, json: bool) -> int:
     from ..system.console import say_json
 
     with open_beside(keep=False) as runtime:
-        result = copying.compare(runtime, copying.place_of(runtime, place, in_schema))
+        result = copying.compare(runtime, copying.place_named(runtime, place, in_schema))
     if json:
         say_json(result)
     else:

@@ -22,7 +22,7 @@ _PASSWORD = re.compile(r"//[^/@]*:[^/@]*@|password")
 MARK = "copy"  # topic of the note that the store which is copied to has
 
 
-def place_of(runtime: "Runtime", word: str, schema: str) -> str:
+def place_named(runtime: "Runtime", word: str, schema: str) -> str:
     """Return the place that a word names: a path, or where a database is."""
     place = os.path.join(os.getcwd(), word) if is_file(word) else f"{word}#{schema}"
     if place == runtime.project.store_path:

@@ -13,7 +13,7 @@ STATUS = "ingestlayer status"
 _URL = re.compile(r"(https?://[^/?#]*).*", re.DOTALL)
 
 
-def place_of(target: str) -> str:
+def area_of(target: str) -> str:
     """Return where a target is: of people, and of the paths of addresses, there may be as many as customers."""
     found = _URL.fullmatch(target)
     return PEOPLE if target.startswith(PEOPLE) else found[1] if found else target
@@ -23,9 +23,9 @@ def by_place(found: list[Symptom]) -> dict[str, Symptom]:
     """Return troubles by kind and place; those of one place are one."""
     places: dict[str, list[Symptom]] = {}
     for trouble in found:
-        places.setdefault(f"{trouble.kind}:{place_of(trouble.subject)}", []).append(trouble)
+        places.setdefault(f"{trouble.kind}:{area_of(trouble.subject)}", []).append(trouble)
     return {
-        name: troubles[0] if len(troubles) == 1 else _together(troubles, place_of(troubles[0].subject))
+        name: troubles[0] if len(troubles) == 1 else _together(troubles, area_of(troubles[0].subject))
         for name, troubles in places.items()
     }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ..checks.run import CheckOptions, check
 from ..engine.runtime import Runtime
 from ..project import Project
-from ..project.check_table import kind_of, scope_of
+from ..project.check_table import scope_of, source_kind
 from ..store.contract.protocols import Store
 from ..store.contract.reading import About
 from ..system.clock import format_time
@@ -95,7 +95,7 @@ def _told(store: Store, event: str | None) -> str:
 def _now(runtime: Runtime, data: TomlTable, about: About) -> "LookedDocument":
     """Return the rows as the source has them now. Only a file is read: what else there is may take its time."""
     told: LookedDocument = {"looked": False, "rows": [], "problems": [], "error": None}
-    if data["command"] or kind_of(data["source"]) != "file":
+    if data["command"] or source_kind(data["source"]) != "file":
         return told
     for text in about.texts:
         try:

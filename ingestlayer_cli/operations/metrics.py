@@ -15,7 +15,7 @@ from ..engine.runtime import Runtime
 from ..project import Project
 from ..system.errors import StoreError
 from ..system.typed import Values
-from .gathering import place_of
+from .gathering import area_of
 from .troubles import troubles
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _of_troubles(project: Project, store: "Store | None", now: int) -> Iterator[
     wrong = troubles(project, store, now)
     marks = [({"mark": mark}, sum(it.mark == mark for it in wrong)) for mark in ("problem", "warning")]
     yield _gauge("troubles", "How much is wrong: ingestlayer status names it.", *marks)
-    each = {(it.kind, place_of(it.subject)): it.mark for it in reversed(wrong)}
+    each = {(it.kind, area_of(it.subject)): it.mark for it in reversed(wrong)}
     yield _gauge(
         "trouble",
         "What is wrong, as ingestlayer status has it.",
@@ -138,7 +138,7 @@ def _of_store(store: "Store") -> Iterator[Metric]:
     yield _gauge("runs", "Runs of pipelines on the stored events.", *runs)
     places: dict[tuple[str, str, str], int] = {}
     for (destination, target, status), count in sorted(totals.deliveries.items()):
-        place = destination, place_of(target), status  # nobody's address goes to a monitor
+        place = destination, area_of(target), status  # nobody's address goes to a monitor
         places[place] = places.get(place, 0) + count
     names = "destination", "target", "status"
     deliveries = [(dict(zip(names, place, strict=True)), count) for place, count in places.items()]

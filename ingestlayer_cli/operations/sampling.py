@@ -8,7 +8,7 @@ from ..checks.sources import source_of
 from ..entities.reading.faults import WholeFileError
 from ..entities.reading.stream import SAVE_AS_UTF8, is_young
 from ..entities.table import FORMS, form_of, reader_of
-from ..project.check_table import kind_of, problem_of
+from ..project.check_table import problem_of, source_kind
 from ..system.errors import UsageError
 from ..system.typed import TomlTable, Values
 from .proposing import CUSTOMER, Sample
@@ -40,11 +40,11 @@ class _Asked:
 
 def sampled(source: str, query: str | None, format: TomlTable, folder: str = ".") -> Sampled:
     """Return the first rows of a source, that is named in a folder; UsageError where it can be none, or has no rows."""
-    if kind_of(source) == "stdin":
+    if source_kind(source) == "stdin":
         raise UsageError("--from needs what can be read again", "write it to a file: --from usage.csv")
     if wrong := problem_of(_Asked(source, query)):
         raise UsageError(wrong[1].replace("`", ""), _ADDRESS if "password" in wrong[1] else "--from, and --query")
-    if kind_of(source) == "file":
+    if source_kind(source) == "file":
         return _of_file(os.path.join(folder, source), source, format)
     data: TomlTable = {"source": source, "query": query, "command": [], "format": format, "timeout": 30_000}
     data |= {"headers": {}, "rows": None, "next": None}
@@ -61,7 +61,7 @@ def customers_in(path: str) -> Sampled:
 
 def within(place: str, source: str) -> str:
     """Return a source that was named in the working directory as the project in a folder names it."""
-    kind = kind_of(source)
+    kind = source_kind(source)
     if kind == "sqlite" and source.startswith("sqlite:///"):
         from urllib.parse import quote, unquote
 

@@ -1,4 +1,4 @@
-"""The project as the program runs it: what `check` compiled, from the cache when no file has changed."""
+"""The project as the program runs it: what was compiled, from the cache when no file has changed."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _COMPILING = ("system", "language", "model", "project")
 _GRAIN = 50_000_000  # nanoseconds
 
 
-__all__ = ["Project", "check", "find", "load", "read"]
+__all__ = ["Project", "find", "load", "read"]
 
 
 class Project:
@@ -172,11 +172,6 @@ def edition(root: str) -> list[list[Any]]:
         return _stamps(root, _names(root))
     except ProjectError:
         return []
-
-
-def check(root: str, *, keep: bool = True) -> TomlTable:
-    """Read and check every file of a project, whatever the cache says; returns its compiled data."""
-    return read(root, keep=keep).compiled()
 
 
 def read(root: str, *, keep: bool = True) -> "Facts":

@@ -29,7 +29,7 @@ def scope_of(name: str) -> str:
     return f"check {name}"
 
 
-def kind_of(source: str) -> str:
+def source_kind(source: str) -> str:
     """Return what a source is: file, stdin, http, sqlite or postgres."""
     if source == "-":
         return "stdin"
@@ -62,7 +62,7 @@ def problem_of(table: Sourced) -> tuple[str, str] | None:
     source = table.source
     if (source is None) == (not table.command):
         return "command", "needs either `source` or `command`"
-    kind = "command" if source is None else kind_of(source)
+    kind = "command" if source is None else source_kind(source)
     if not all(map(isfinite, table.levels)) or table.levels != sorted(set(table.levels)):
         return "levels", "`levels` are numbers from the lowest to the highest, each once"
     if not isfinite(table.rearm):

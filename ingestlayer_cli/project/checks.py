@@ -13,7 +13,7 @@ def declare(facts: Facts) -> None:
         facts.declarations.setdefault(STALE, STALE_DECLARATION)
 
 
-def check(facts: Facts) -> None:
+def validate(facts: Facts) -> None:
     """Report the checks whose events no declaration would take."""
     tables = facts.settings.checks if facts.settings else {}
     for name, table in tables.items():

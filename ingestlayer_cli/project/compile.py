@@ -60,8 +60,8 @@ class Compiler:
                 broken = True  # What did not compile may declare anything: one mistake is reported once.
         checks.declare(facts)
         facts.undeclared_too = broken or (facts.settings is not None and facts.settings.events.undeclared == "accept")
-        checks.check(facts)
-        inbound.check(facts)
+        checks.validate(facts)
+        inbound.validate(facts)
         read = []
         for name in self.names("pipelines"):
             source, pipeline = self._read(name, PipelineFile)
@@ -173,7 +173,7 @@ class Compiler:
             digest = hashlib.sha256(f"{name}\n{index}\n{data['use']}".encode()).digest()
             data["salt"] = int.from_bytes(digest[:10], "big")
         self._reactions(source, compiled)
-        matrix.check(self.facts, source, compiled, declared)
+        matrix.validate(self.facts, source, compiled, declared)
         version = hashlib.sha256((source.text + json.dumps(compiled)).encode()).hexdigest()[:12]
         head = {"name": name, "file": source.stands_in, "version": version, "status": checked.status}
         self.facts.pipelines.append(

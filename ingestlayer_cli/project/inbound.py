@@ -6,7 +6,7 @@ from .facts import Facts
 from .find import FILE
 
 
-def check(facts: Facts) -> None:
+def validate(facts: Facts) -> None:
     """Report the sources whose events no declaration would take."""
     for name, table in (facts.settings.sources if facts.settings else {}).items():
         type_ = _alone(table.type["$template"])

@@ -14,7 +14,7 @@ from .source import SourceFile
 Row = dict[str, str]  # the action for each kind of destination, "*" for the others
 
 
-def check(facts: Facts, source: SourceFile, compiled: TomlTable, declared: list[TomlTable] | None) -> None:
+def validate(facts: Facts, source: SourceFile, compiled: TomlTable, declared: list[TomlTable] | None) -> None:
     """Report what the matrices of a pipeline name and is not there, and destinations that they leave open."""
     used = [data["use"] for data in compiled["destinations"] if data]
     for index, data in enumerate(compiled["steps"]):

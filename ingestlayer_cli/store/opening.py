@@ -41,7 +41,7 @@ def open_to_read(place: str) -> "Store | None":
     return reading.open_to_read(place)
 
 
-def schema_of(place: str) -> str:
+def script_of(place: str) -> str:
     """Return the SQL that makes a store, for whoever may."""
     if not is_file(place):
         from .postgres.address import Address

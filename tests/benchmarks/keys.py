@@ -21,7 +21,7 @@ from typing import Any
 from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line, Raw
-from ingestlayer_cli.project import Project, check
+from ingestlayer_cli.project import Project, read
 from ingestlayer_cli.store.sql.names import key_hash
 from ingestlayer_cli.store.sqlite.store import open_to_write
 
@@ -114,13 +114,13 @@ def fill(store: Path, rows: int, cache: int = 2_000_000) -> None:
 
 
 def make_project(root: Path) -> Project:
-    """Write and check a project with one pipeline."""
+    """Write and compile a project with one pipeline."""
     (root / "events").mkdir(parents=True)
     (root / "pipelines").mkdir()
     (root / "ingestlayer.toml").write_text("")
     (root / "events" / "usage.toml").write_text(EVENT)
     (root / "pipelines" / "keys.toml").write_text(PIPELINE)
-    return Project(str(root), check(str(root), keep=False))
+    return Project(str(root), read(str(root), keep=False).compiled())
 
 
 def raw(customer: str, number: int) -> Raw:

@@ -17,7 +17,7 @@ from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.families import kinds
 from ingestlayer_cli.model.gate import Line, Raw
-from ingestlayer_cli.project import Project, check
+from ingestlayer_cli.project import Project, read
 from tests.support.stored import database
 
 from .batch import CUSTOMERS, bare_loop, write_events
@@ -65,7 +65,7 @@ def pipeline(case: Case) -> str:
 
 
 def project(root: Path, case: Case) -> Project:
-    """Write and check a project with one pipeline."""
+    """Write and compile a project with one pipeline."""
     (root / "events").mkdir(parents=True)
     (root / "pipelines").mkdir()
     fields = "".join(f'{name} = "string"\n' for name in FIELDS)
@@ -75,7 +75,7 @@ def project(root: Path, case: Case) -> Project:
         f'type = "usage.limit_reached"\n[fields]\n{fields}limit = "number"\nused = "number"\n'
     )
     (root / "pipelines" / "one.toml").write_text(pipeline(case))
-    return Project(str(root), check(str(root), keep=False))
+    return Project(str(root), read(str(root), keep=False).compiled())
 
 
 def batches(count: int) -> list[list[Line]]:

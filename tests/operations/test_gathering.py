@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingestlayer_cli.operations.gathering import by_place, few, place_of
+from ingestlayer_cli.operations.gathering import area_of, by_place, few
 from ingestlayer_cli.operations.troubles.symptoms import Symptom, trouble
 
 
@@ -21,7 +21,7 @@ def dead(subject: str, since: int = 10, kind: str = "delivery_dead") -> Symptom:
     ],
 )
 def test_a_target_is_at_a_place(target: str, place: str) -> None:
-    assert place_of(target) == place
+    assert area_of(target) == place
 
 
 def test_those_of_one_place_are_one() -> None:

@@ -32,7 +32,7 @@ def _settings_or_shared(project: Project, workspace: str) -> TomlTable:
     return settings(project, workspace if workspace in named(project) else "")
 
 
-def check(project: Project, workspace: str, may_be_new: bool = False) -> None:
+def check_known(project: Project, workspace: str, may_be_new: bool = False) -> None:
     """Raise UsageError unless the workspace is there; a new one must not look like a misspelt one."""
     known = named(project)
     if not workspace or workspace in known:

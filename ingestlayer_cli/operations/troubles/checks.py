@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ...engine.records import CHECKS
 from ...project import Project
-from ...project.check_table import kind_of, scope_of
+from ...project.check_table import scope_of, source_kind
 from ...system.clock import MINUTE, format_duration
 from ...system.errors import Exit
 from ...system.processes import vanished
@@ -70,7 +70,7 @@ class _CheckLook:
         self.note = note
         self.now = now
         self.said: str = data["source"] or data["command"][0]
-        is_file = kind_of(self.said) == "file" and not data["command"]
+        is_file = source_kind(self.said) == "file" and not data["command"]
         self.path = os.path.join(project.root, self.said) if is_file else None
         self.failing_since: int | None = health.get("failing_since")
         # A store from before runs were noted has the health of the source alone.

@@ -29,12 +29,12 @@ WAITS = ("pending", "retrying")
 def messages(project: Project, store: "Store", now: int, but: str = "") -> Iterator[Symptom]:
     """Yield what of the outbox did not arrive, but for the events whose type starts so."""
     rows = store.deliveries.not_arrived(now - OVERDUE, but)
-    broken = {place_of(row) for row in rows if row.status in WAITS and row.outcome == "not-connected"}
+    broken = {way_of(row) for row in rows if row.status in WAITS and row.outcome == "not-connected"}
     for place in sorted(broken):
-        yield _not_connected(project, place, [row for row in rows if row.status in WAITS and place_of(row) == place])
+        yield _not_connected(project, place, [row for row in rows if row.status in WAITS and way_of(row) == place])
     idle = _why_idle(store, now)
     for row in rows:
-        if row.status in WAITS and place_of(row) not in broken:
+        if row.status in WAITS and way_of(row) not in broken:
             yield _waiting(row, idle, now)
         elif row.status == "unknown":
             yield _unknown(store, row, now)
@@ -46,7 +46,7 @@ def messages(project: Project, store: "Store", now: int, but: str = "") -> Itera
         yield Symptom("deliveries", "ok", "nothing waits")
 
 
-def place_of(row: NotArrived) -> tuple[str, str]:
+def way_of(row: NotArrived) -> tuple[str, str]:
     """Return the connection that a delivery goes over: its label, and its target where each has its own."""
     apart = families.member("destinations", families.kind_of(row.destination)).apart
     return row.destination, row.target if apart else ""

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ...project import Project
-from ...project.check_table import SECRET, kind_of
+from ...project.check_table import SECRET, source_kind
 from ...project.own import ALERTS
 from ...system.extras import to_install
 from .symptoms import Symptom, trouble
@@ -19,7 +19,7 @@ def secrets(project: Project) -> Iterator[Symptom]:
             words = f"{name}, which {' and '.join(users)} {'names' if len(users) == 1 else 'name'}, is not set"
             yield trouble("secrets", "problem", "secret_missing", name, words, hint=f"set {name}")
     for name, data in project.checks.items():
-        if kind_of(data["source"] or "") == "postgres" and find_spec("psycopg") is None:
+        if source_kind(data["source"] or "") == "postgres" and find_spec("psycopg") is None:
             words, command = f"the check {name} needs the package psycopg", to_install("postgres")
             yield trouble("secrets", "problem", "package_missing", "psycopg", words, command=command)
             break

@@ -8,7 +8,7 @@ from ...entities.reading.faults import EmptyFileError, WholeFileError
 from ...entities.table import form_of, reader_of
 from ...language.expressions import Node, refs
 from ...system.errors import near_miss
-from ..check_table import CROSSED, STALE, kind_of
+from ..check_table import CROSSED, STALE, source_kind
 from ..facts import Facts
 from ..find import FILE
 from ..findings import Finding, finding
@@ -43,7 +43,7 @@ def _heartbeat(facts: Facts, at: Path, secret: str | None) -> Iterator[Finding]:
 
 def _of_file(facts: Facts, name: str, table: CheckTable) -> Iterator[Finding]:
     """Yield what is wrong with the header of a check's CSV, and what it lacks."""
-    if table.source is None or kind_of(table.source) != "file" or form_of(table.source) != "csv":
+    if table.source is None or source_kind(table.source) != "file" or form_of(table.source) != "csv":
         return
     reader = reader_of("csv", table.format.model_dump())
     try:
@@ -65,7 +65,7 @@ def _of_file(facts: Facts, name: str, table: CheckTable) -> Iterator[Finding]:
 
 def _of_levels(facts: Facts, name: str, table: CheckTable) -> Iterator[Finding]:
     """Yield what was probably meant by levels that do not fit the rows of the file."""
-    form = form_of(table.source) if table.source and kind_of(table.source) == "file" else None
+    form = form_of(table.source) if table.source and source_kind(table.source) == "file" else None
     if form is None or table.source is None:
         return
     words = None

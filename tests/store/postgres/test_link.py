@@ -93,7 +93,7 @@ def test_a_store_that_is_not_there_is_not_made_by_a_look(postgres: str) -> None:
 def test_a_role_that_may_make_no_tables_hears_of_the_sql(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import psycopg
 
-    from ingestlayer_cli.store.opening import schema_of
+    from ingestlayer_cli.store.opening import script_of
 
     owner, schema = os.environ["DATABASE_URL"], postgres.partition("#")[2]
     role = f"r_{schema}"
@@ -103,7 +103,7 @@ def test_a_role_that_may_make_no_tables_hears_of_the_sql(postgres: str, monkeypa
     with pytest.raises(StoreError, match="may not be written by its user") as caught:
         open_to_write(postgres)
     assert "store info --schema" in caught.value.hint
-    script = schema_of(postgres)
+    script = script_of(postgres)
     grants = re.sub(r"(?m)^-- (GRANT .*) TO role;", rf"\1 TO {role};", script)
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute(grants.encode())
