@@ -15,6 +15,7 @@ from tests.support.bench import Bench
 from tests.support.checks import Checked
 from tests.support.customers import Customers
 from tests.support.folder import Folder, copied
+from tests.support.leftovers import pytest_runtest_protocol  # noqa: F401
 from tests.support.person import Person
 from tests.support.pipe import Pipe
 from tests.support.postgres import shared as shared_server
