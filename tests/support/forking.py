@@ -6,6 +6,7 @@ start itself (imports, signals, kills, encodings) starts the program's script.
 
 import atexit
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
@@ -16,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 import traceback
@@ -53,22 +55,86 @@ class Mother:
         self, program: Sequence[str], cwd: Path, stdin: bytes, env: Mapping[str, str], umask: int, timeout: float
     ) -> tuple[int, bytes, bytes]:
         """Run the program to its end; return its exit code and what it wrote."""
-        request = os.memfd_create("request")
         out, err = os.memfd_create("out"), os.memfd_create("err")
         source = _stdin(stdin)
+        try:
+            process = self.start(program, cwd, (source, out, err), env, umask)
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise AssertionError(f"{program!r} did not end in {timeout} s") from None
+            return code, _content(out), _content(err)
+        finally:
+            for file in (source, out, err):
+                os.close(file)
+
+    def start(
+        self,
+        program: Sequence[str],
+        cwd: Path,
+        streams: tuple[int, int, int],
+        env: Mapping[str, str],
+        umask: int = -1,
+        is_leader: bool = False,
+    ) -> "Forked":
+        """Start the program with these streams; as a leader, in a session of its own that the terminal controls."""
+        request = os.memfd_create("request")
         answer, reply = os.pipe()
         try:
-            what = {"program": program, "cwd": str(cwd), "env": dict(env), "umask": umask}
+            what = {"program": program, "cwd": str(cwd), "env": dict(env), "umask": umask, "leader": is_leader}
             os.write(request, json.dumps(what).encode())
-            socket.send_fds(self._socket, [b"run"], [request, source, out, err, reply])
+            socket.send_fds(self._socket, [b"run"], [request, *streams, reply])
         finally:
-            for file in (request, source, reply):
-                os.close(file)
-        try:
-            return _code(answer, program, timeout), _content(out), _content(err)
-        finally:
-            for file in (answer, out, err):
-                os.close(file)
+            os.close(request)
+            os.close(reply)
+        return Forked(program, answer)
+
+
+class Forked:
+    """A process that was forked, with what tests need of a `Popen`."""
+
+    def __init__(self, program: Sequence[str], answer: int) -> None:
+        self.returncode: int | None = None
+        self._program = program
+        self._answer = answer
+        self._said = b""  # its pid as it begins, and how it ended as soon as it is gone
+
+    @property
+    def pid(self) -> int:
+        while b"\n" not in self._said:
+            self._read(None)
+        return int(self._said.partition(b"\n")[0])
+
+    def poll(self) -> int | None:
+        while self.returncode is None and self._read(0):
+            pass
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        ends = None if timeout is None else time.monotonic() + timeout
+        while self.returncode is None:
+            if not self._read(None if ends is None else ends - time.monotonic()):
+                raise subprocess.TimeoutExpired(self._program, timeout or 0)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _read(self, seconds: float | None) -> bool:
+        """Wait for what it says next; whether anything came."""
+        if not select.select([self._answer], [], [], None if seconds is None else max(seconds, 0))[0]:
+            return False
+        if data := os.read(self._answer, 64):
+            self._said += data
+            return True
+        os.close(self._answer)
+        self.returncode = int(self._said.partition(b"\n")[2])
+        return True
 
 
 def _stdin(content: bytes) -> int:
@@ -89,54 +155,41 @@ def _content(file: int) -> bytes:
     return os.pread(file, os.fstat(file).st_size, 0)
 
 
-def _code(answer: int, program: Sequence[str], timeout: float) -> int:
-    """Wait until the process has left; it says its pid as it begins and its exit code at its end."""
-    ends = time.monotonic() + timeout
-    said = b""
-    while True:
-        ready = _wait(answer, ends - time.monotonic())
-        if not ready:
-            pid = said.partition(b"\n")[0]
-            if pid:
-                os.kill(int(pid), signal.SIGKILL)
-            raise AssertionError(f"{program!r} did not end in {timeout} s")
-        data = os.read(answer, 64)
-        if not data:
-            break
-        said += data
-    _, _, code = said.partition(b"\n")
-    assert code, f"{program!r} was killed"
-    return int(code)
-
-
-def _wait(file: int, seconds: float) -> bool:
-    return bool(select.select([file], [], [], max(seconds, 0))[0])
-
-
 # In the process that is forked ---------------------------------------------------------------------------------------
 
 
 def serve(requests: socket.socket) -> None:
     """Fork for each request, until nobody asks any more."""
     _load()
-    signal.signal(signal.SIGCHLD, _reap)
+    replies: dict[int, int] = {}  # where it is told how a process ended
+    signal.signal(signal.SIGCHLD, lambda *_: _reap(replies))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     while True:
         message, files, _, _ = socket.recv_fds(requests, 16, 5)
         if not message:
             return
-        if os.fork() == 0:
-            requests.close()
-            _be_the_program(*files)
-        for file in files:
+        *given, reply = files
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # until it is known who it is
+        child = os.fork()
+        if child == 0:
+            for file in (requests.fileno(), reply, *replies.values()):
+                os.close(file)
+            _be_the_program(*given)
+        os.write(reply, b"%d\n" % child)
+        replies[child] = reply
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        for file in given:
             os.close(file)
 
 
-def _reap(*_: object) -> None:
-    """Let no process that has ended stay: who holds a lease is asked for by its pid."""
+def _reap(replies: dict[int, int]) -> None:
+    """Let no process that has ended stay: who holds a lease is asked for by its pid. Tell how each ended."""
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            reply = replies.pop(ended[0])
+            with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+                os.write(reply, b"%d" % os.waitstatus_to_exitcode(ended[1]))
+            os.close(reply)
 
 
 def _load() -> None:
@@ -152,10 +205,9 @@ def _load() -> None:
     gc.freeze()
 
 
-def _be_the_program(request: int, stdin: int, out: int, err: int, reply: int) -> NoReturn:
+def _be_the_program(request: int, stdin: int, out: int, err: int) -> NoReturn:
     code = 1
     try:
-        os.write(reply, b"%d\n" % os.getpid())
         wanted = json.loads(_content(request))
         _become(wanted, (stdin, out, err))
         os.close(request)
@@ -166,15 +218,19 @@ def _be_the_program(request: int, stdin: int, out: int, err: int, reply: int) ->
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
-        os.write(reply, b"%d" % code)
         os._exit(code)
 
 
 def _become(wanted: Mapping[str, Any], streams: Iterable[int]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    if wanted["leader"]:
+        os.setsid()
     for number, file in enumerate(streams):
         os.dup2(file, number)
         os.close(file)
+    if wanted["leader"]:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.environ.clear()
     os.environ.update(wanted["env"])
     time.tzset()

@@ -84,8 +84,7 @@ def ingestlayer(
 def ran(arguments: Sequence[Argument], cwd: Path, stdin: bytes, env: Mapping[str, str], umask: int = -1) -> Result:
     """Run the program to its end with this environment and no other; forked where that does the same as a start."""
     program = [PROGRAM, *map(os.fsdecode, arguments)]
-    mother = _mother()
-    if mother.can(env):
+    if mother := mother_of(env):
         code, out, err = mother.run(program, cwd, stdin, env, umask, PATIENCE)
     else:
         done = subprocess.run(
@@ -99,9 +98,15 @@ def ran(arguments: Sequence[Argument], cwd: Path, stdin: bytes, env: Mapping[str
 
 def ran_at_once(commands: Sequence[Sequence[Argument]], cwd: Path, env: Mapping[str, str]) -> list[Result]:
     """Run the program for each of these, all of them at once; return what each did."""
-    _mother()  # one for all
+    mother_of(env)  # one for all
     with ThreadPoolExecutor(len(commands)) as pool:
         return list(pool.map(lambda command: ran(command, cwd, b"", env), commands))
+
+
+def mother_of(env: Mapping[str, str]) -> Mother | None:
+    """Return what forks the program, where a fork does the same as a start in this environment."""
+    mother = _mother()
+    return mother if mother.can(env) else None
 
 
 @cache

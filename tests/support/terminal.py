@@ -11,15 +11,34 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-PATIENCE = 100  # seconds; longer than anything takes on the slowest of machines
+from tests.support.forking import Forked
+from tests.support.program import PATIENCE, PROGRAM, mother_of
+
 # The first terminal that the leader of a session opens controls it: Ctrl-C and /dev/tty work.
 _LEADER = "import os, sys; os.open(os.ttyname(0), os.O_RDWR); os.execv(sys.argv[1], sys.argv[1:])"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def _started(
+    command: Sequence[str], terminal: int, cwd: Path, env: Mapping[str, str]
+) -> Forked | subprocess.Popen[bytes]:
+    """Start a command as somebody does who sits at the terminal; our own program is forked where that does the same."""
+    if command[0] == PROGRAM and (mother := mother_of(env)):
+        return mother.start(command, cwd, (terminal, terminal, terminal), env, is_leader=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", _LEADER, *command],
+        cwd=cwd,
+        env=dict(env),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
 
 
 class Terminal:
@@ -28,15 +47,7 @@ class Terminal:
     def __init__(self, *command: str, cwd: Path, env: Mapping[str, str], columns: int = 80) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _LEADER, *command],
-            cwd=cwd,
-            env=dict(env),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
+        self._process = _started(command, slave, cwd, env)
         os.close(slave)
         self._seen = ""
         self._told = 0
