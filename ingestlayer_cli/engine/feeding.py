@@ -83,7 +83,7 @@ class Feed:
     def _begin(self) -> None:
         """Fork, where the machine has room for it; else all goes on here."""
         runtime = self._runtime
-        runtime.clock.now()  # the fork takes along what it knows, and asks no database
+        clock = runtime.clock
         with suppress(OSError):
             ours, theirs = os.pipe()
             # Ctrl-C is for this process alone, which ends the other.
@@ -92,6 +92,7 @@ class Feed:
                 pid = os.fork()
                 if pid == 0:
                     os.close(ours)
+                    runtime.clock = clock  # it asks no database, not one that was out of reach either
                     _run(runtime, self._chunks, self._reader, theirs)
                 self._feeder = pid, open(ours, "rb", buffering=0)  # noqa: SIM115
                 runtime.entities.keep_at_most(CHUNK)
