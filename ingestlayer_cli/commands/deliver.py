@@ -45,6 +45,7 @@ def send(
     from ..engine.tally import WAIT
     from ..engine.watching import Watch, deliver_noted, opened
     from ..project import load
+    from ..store.contract.accepting import AwayError
     from ..store.contract.sending import Wanted, went
     from ..system.console import Progress, note, say, say_json_line
     from ..system.errors import IngestlayerError
@@ -99,7 +100,8 @@ def send(
     def troubled(error: IngestlayerError) -> None:
         progress.end()
         why = ": ".join(error.details[0]) if error.details else error.message
-        note(f"warning: {why}; it goes on with what was true before", "yellow")
+        how = "once that is back" if isinstance(error, AwayError) else "with what was true before"
+        note(f"warning: {why}; it goes on {how}", "yellow")
 
     def after(runtime: Runtime) -> None:
         """Tell of our own troubles; the messages of `--watch` go in its next round."""

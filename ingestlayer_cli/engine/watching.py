@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ..store.contract.accepting import AwayError
 from ..system.clock import MINUTE
 from ..system.document import Document
 from ..system.errors import IngestlayerError, StoreError
@@ -27,7 +28,8 @@ BROKEN = 30_000  # and when a connection is refused
 class Watch:
     """Delivers again and again until it is stopped. Opened anew by `renew` when something has changed.
 
-    While the files of the project are broken, it goes on with what they said before; `troubled` is told why, once.
+    While the files of the project are broken, it goes on with what they said before, and while a database is out of
+    reach, it tries again; `troubled` is told why, once.
     `after` is called once a minute, after a round: what it queues is sent in the next one.
     """
 
@@ -40,6 +42,8 @@ class Watch:
     ) -> None:
         self._after = after
         self._renewing = Renewing(_ready(runtime), lambda: _ready(renew()), troubled)
+        self._troubled = troubled
+        self._is_away = False  # the database, as far as it was told
         self.stopped = False
         self._noted = 0  # when it was noted last that it runs
 
@@ -64,7 +68,7 @@ class Watch:
     ) -> "Round":
         """Deliver until it is stopped, or so many are sent."""
         while True:
-            result = self._round(wanted, said, limit, ran)
+            result = self._tried(wanted, said, limit, ran)
             limit = None if limit is None else limit - result.told["sent"]
             if self.stopped or limit == 0:
                 return result
@@ -74,6 +78,25 @@ class Watch:
                 connections.mended()
             self._rest(pause)
             self._look()
+
+    def _tried(
+        self,
+        wanted: "Wanted",
+        said: "Said | None",
+        limit: int | None,
+        ran: "Callable[[Again], None] | None",
+    ) -> "Round":
+        """Return what a round comes to: to nothing while the database is out of reach."""
+        try:
+            result = self._round(wanted, said, limit, ran)
+        except AwayError as error:
+            if not self._is_away:
+                self._troubled(error)
+            self._is_away = True
+            nothing: RoundDocument = {"sent": 0, "outcomes": {}, "waiting": {}, "failed": 0}
+            return Document(nothing)
+        self._is_away = False
+        return result
 
     def _round(
         self,

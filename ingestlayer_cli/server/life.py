@@ -17,6 +17,7 @@ from ..engine.group import Writer
 from ..engine.renewing import Renewing
 from ..engine.runtime import Runtime
 from ..project import load
+from ..store.contract.accepting import AwayError
 from ..store.opening import is_file
 from ..system.errors import MachineError, UsageError
 from .app import Application
@@ -104,7 +105,13 @@ class Life:
             raise UsageError(words, "PostgreSQL takes many: [store] url in ingestlayer.toml")
 
     def _remark(self, runtime: Runtime) -> None:
-        has_keys = any(key.revoked_at is None for key in runtime.store.keys.every())
+        try:
+            has_keys = any(key.revoked_at is None for key in runtime.store.keys.every())
+        except AwayError as error:
+            if not runtime.project.has_spool:
+                raise
+            self._troubled(error)  # what comes is kept
+            return
         if not (has_keys or self._options.is_open or runtime.project.sources):
             self._said("there are no keys: `ingestlayer keys create NAME` makes one, --open needs none")
 

@@ -1,10 +1,12 @@
 """`deliver --watch` acts on what is true now, whatever was true when it started."""
 
+import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -12,10 +14,13 @@ from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.engine.watching import Watch
 from ingestlayer_cli.project import load
 from ingestlayer_cli.store.contract.sending import Wanted
+from ingestlayer_cli.store.postgres import link
 from ingestlayer_cli.system.clock import HOUR
+from ingestlayer_cli.system.errors import IngestlayerError
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting, posted
 from tests.support.program import finished, wait_until
+from tests.support.relay import Relay
 from tests.support.standin import SlackStandin
 
 
@@ -122,3 +127,28 @@ def test_a_signal_that_stops_it_opens_nothing_whenever_it_comes(posting: Posting
         watch.stop()
         assert vars(runtime) == before
         assert runtime.outbox.stopped
+
+
+def test_a_database_that_is_away_for_long_is_waited_for(
+    shared_posting: Posting, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "PATIENCE", 0.05)
+    address = urlsplit(os.environ["DATABASE_URL"])
+    troubles: list[str] = []
+    with Relay(address.port or 0) as relay:
+        monkeypatch.setenv("DATABASE_URL", urlunsplit(address._replace(netloc=f"postgres@127.0.0.1:{relay.port}")))
+        shared_posting.accept([0])
+
+        def troubled(error: IngestlayerError) -> None:
+            troubles.append(error.message)
+            relay.mend()
+
+        def renewed() -> Runtime:
+            return Runtime(load(str(shared_posting.root)))
+
+        with closing(Watch(renewed(), renewed, troubled)) as watch:
+            relay.cut()
+            assert watch.run(Wanted(), limit=1)["sent"] == 1
+    assert posted(slack) == ["c0"]
+    assert len(troubles) == 1
+    assert "is out of reach" in troubles[0]

@@ -71,6 +71,13 @@ def test_a_host_whose_clock_is_wrong_has_the_time_of_the_database(
     assert shared_posting.statuses() == {"delivered": 1, "retrying": 1}
 
 
+def test_it_begins_while_the_database_is_away_and_keeps_what_comes(shared_posting: Posting) -> None:
+    away = {"DATABASE_URL": "postgresql://postgres@127.0.0.1:1/postgres"}
+    with Serving(Folder(shared_posting.root), "--open", env=shared_posting.environment(away)) as serving:
+        assert serving.post([usage(1)]).status_code == 202
+    assert "1 event is kept on this machine" in shared_posting.here("status").out
+
+
 def test_what_is_wrong_with_itself_it_tells(posting: Posting, slack: SlackStandin) -> None:
     slack.add_channel("ops")
     posting.settings(more='[alerts]\nchannel = "#ops"\n')
