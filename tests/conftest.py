@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +29,19 @@ from tests.support.sweep import leaks
 from tests.support.tested import make
 
 TESTS = Path(__file__).parent
+# Few tests that take long. A worker takes file after file: who took one of these last would be the last by far.
+LONG = {
+    TESTS / name
+    for name in (
+        *("engine/test_flow_ordeal.py", "engine/test_gathering_model.py", "engine/test_outbox_crash.py"),
+        *("checks/test_run_month.py", "steps/test_histories.py", "engine/test_outbox_threads_model.py"),
+        *("engine/test_outbox_races.py", "engine/test_flood.py", "engine/test_resident.py"),
+        *("system/test_console.py", "engine/test_flow_look_ahead.py", "model/test_redaction_leaks.py"),
+        *("project/test_kept.py", "test_docs.py", "completion/test_installing.py"),
+        *("test_examples_deploy.py", "test_examples_cron.py", "test_readme.py"),
+        *("sdk/test_typescript_client.py", "server/test_life.py", "engine/test_outbox_waiting.py"),
+    )
+}
 
 
 def pytest_configure() -> None:
@@ -48,6 +62,12 @@ def pytest_collection(session: pytest.Session) -> None:
     files = sorted(TESTS.rglob("test_*.py"))
     for file in files[int(worker.removeprefix("gw")) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]:
         import_module(".".join(file.relative_to(TESTS.parent).with_suffix("").parts))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: those that are known to, then those of the most tests."""
+    counts = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in LONG, -counts[item.path], item.path))
 
 
 def pytest_xdist_auto_num_workers() -> int:
