@@ -27,6 +27,7 @@ OF_HASHES = (
     "(SELECT CAST(value AS TEXT)::bigint AS hash FROM json_each(?)) w"
     " CROSS JOIN LATERAL (SELECT * FROM events WHERE key_hash = w.hash OFFSET 0) e"
 )
+FEW = 4  # rows that are said each by itself
 _FIRST = 1 << 62  # of the numbers that rows have until the end
 _LANE, _THREAD, _RATE = 7, 14, 15  # their places in a row of deliveries
 
@@ -193,9 +194,13 @@ class PostgresTransaction(SqlTransaction):
         self._queued = Queued.joined(_spans(self._deliveries))
 
     def _add(self, table: str, columns: str, rows: list[tuple[Any, ...]], otherwise: str = "") -> None:
-        if rows:
+        if len(rows) > FEW:
             insert = f"INSERT INTO {table} ({columns}) {rows_of(table, columns)}{otherwise}"
             self.connection.execute(insert, [array(column) for column in zip(*rows, strict=True)])
+        elif rows:  # planned in a tenth of the time
+            marks = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+            insert = f"INSERT INTO {table} ({columns}) VALUES {marks}{otherwise}"
+            self.connection.execute(insert, [cell for row in rows for cell in row])
 
     def _add_duplicates(self, rows: list[tuple[int, int, str]]) -> None:
         if rows:
