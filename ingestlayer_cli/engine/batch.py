@@ -12,7 +12,7 @@ from ..system.errors import Problem, RejectedError, UsageError, near_miss
 from ..system.typed import Any, BinaryIO
 
 CHUNK = 1_000  # lines of a transaction at most
-CHUNK_BYTES = 4_000_000  # and how long they may be together, but for the last; read they take many times the memory
+CHUNK_BYTES = 500_000  # and how long they may be together, but for the last; read they take many times the memory
 READ = 1 << 18  # bytes read at once; a pipe gives what it has, so that a slow one is not waited for
 PATIENCE = 0.5  # seconds for which a file is waited for whose last line may still be written
 ENVELOPE = ("idempotency_key", "timestamp", "source")
