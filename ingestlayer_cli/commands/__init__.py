@@ -1,9 +1,10 @@
 """Commands: read arguments, call one function of the flow, show the result."""
 
-from ..system.typed import TYPE_CHECKING, Any
+from ..system.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..engine.runtime import Runtime
+    from ..project import Project
 
 
 class Settings:
@@ -38,7 +39,7 @@ def open_beside(keep: bool = True) -> "Runtime":
     return Runtime(project, keep=keep)
 
 
-def note_problems(project: Any) -> None:
+def note_problems(project: "Project") -> None:
     """Name on stderr what is broken of a project that is used all the same."""
     from ..system.console import note
 

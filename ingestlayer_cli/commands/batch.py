@@ -14,12 +14,13 @@ from ..model.gate import Line
 from ..project import Project
 from ..system.console import Progress, note, say, say_json, stdin
 from ..system.errors import Exit, RejectedError, UsageError, count_of, near_miss
-from ..system.typed import TYPE_CHECKING, Any, BinaryIO, TomlTable
+from ..system.typed import TYPE_CHECKING, BinaryIO, TomlTable
 from .arguments import Arguments
 from .show import drawing, note_trouble, note_unsent
 
 if TYPE_CHECKING:
     from ..model.documents.events import BatchDocument
+    from ..system.log import Log
 
 
 Rejected = Callable[[Line, RejectedError], None]
@@ -101,7 +102,7 @@ def _rehearse(project: Project, arguments: Arguments, progress: Progress) -> Exi
 
 
 def opened(
-    stack: ExitStack, project: Project, arguments: Arguments, log: Any = None
+    stack: ExitStack, project: Project, arguments: Arguments, log: "Log | None" = None
 ) -> tuple[Iterator[list[Line]], Rejected | None, Reader]:
     """Open the files of a batch; return its lines, what is told of those that are refused, and what reads it."""
     name = arguments.options["--batch"]
@@ -129,7 +130,7 @@ def _noting(chunks: Iterator[list[Line]], reader: Reader, name: str) -> Iterator
         yield chunk
 
 
-def _log(arguments: Arguments) -> Any:
+def _log(arguments: Arguments) -> "Log | None":
     if not arguments.on("--log"):
         return None
     from ..system.log import Log
@@ -137,7 +138,7 @@ def _log(arguments: Arguments) -> Any:
     return Log(arguments.options["--log"], "emit")
 
 
-def _logging(log: Any, rejected: Rejected | None) -> Rejected | None:
+def _logging(log: "Log | None", rejected: Rejected | None) -> Rejected | None:
     """Return what writes the refused lines to the log, too."""
     if log is None:
         return rejected

@@ -6,9 +6,11 @@ from ..system.errors import count_of
 from ..system.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..engine.runtime import Runtime
     from ..engine.unfinished import Again
     from ..model.documents.deliveries import AgainDocument, SentDocument
-    from ..store.contract.sending import Attempt, Claimed, Doubtful
+    from ..project import Project
+    from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
 
 
 def run(args: list[str]) -> int | None:
@@ -152,7 +154,7 @@ def send(
     return 0 if stopped else flow.exit_code(result)
 
 
-def _project(quiet: bool) -> Any:
+def _project(quiet: bool) -> "Project":
     """Return the project, whatever its files are like, as long as they say where its messages go."""
     from ..engine.connections import drawn_kinds
     from ..project import load_beside
@@ -167,7 +169,7 @@ def _project(quiet: bool) -> Any:
     return project
 
 
-def _soonest(runtime: Any, wanted: Any) -> str:
+def _soonest(runtime: "Runtime", wanted: "Wanted") -> str:
     from ..system.clock import format_time
 
     at = runtime.store.outbox.soonest(wanted)

@@ -1,6 +1,6 @@
 """`deliveries`: the outbox, for its operator."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from .selection import About
 if TYPE_CHECKING:
     from ..engine.runtime import Runtime
     from ..model.documents.deliveries import DeliveryDocument, ListedDeliveryDocument, RetryDocument, SettleDocument
+    from ..store.contract.reading import DeliverySelection
 
 app = typer.Typer(help="The outbox: what was sent, what waits and why.", no_args_is_help=True)
 
@@ -205,7 +206,7 @@ def settle(
     return 0
 
 
-def _given_up(runtime: Any, words: list[str]) -> list[str]:
+def _given_up(runtime: "Runtime", words: list[str]) -> list[str]:
     """Let failed runs of events rest; return the events' ids."""
     from ..operations.naming import named
     from ..store.contract.sending import GIVEN_UP
@@ -230,7 +231,7 @@ def _one(runtime: "Runtime", prefix: str) -> "DeliveryDocument":
     return found[0]
 
 
-def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> str | None:
+def check_known(runtime: "Runtime", pipeline: str | None, channel: str | None) -> str | None:
     """Refuse a pipeline that there is not; return a warning for a channel that nothing ever went to."""
     from ..system.errors import UsageError, near_miss
 
@@ -243,7 +244,9 @@ def check_known(runtime: Any, pipeline: str | None, channel: str | None) -> str 
     return None
 
 
-def _selection(runtime: Any, status: str | None, since: str | None, pipeline: str | None, channel: str | None) -> Any:
+def _selection(
+    runtime: "Runtime", status: str | None, since: str | None, pipeline: str | None, channel: str | None
+) -> "DeliverySelection":
     from ..store.contract.reading import DeliverySelection
     from ..store.contract.sending import STATUSES
     from ..system.clock import parse_time

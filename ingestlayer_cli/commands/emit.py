@@ -10,13 +10,14 @@ from ..project import Project, load
 from ..system.console import note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, ProjectError, RejectedError, UsageError
-from ..system.typed import TYPE_CHECKING, Any, Values
+from ..system.typed import TYPE_CHECKING, Values
 from . import Settings
 from .arguments import EMIT, Arguments, parse, read_event, wait_of
 from .show import drawing, note_real, note_trouble, note_unsent
 
 if TYPE_CHECKING:
     from ..model.documents.events import EmitDocument, RunDocument
+    from ..system.log import Log
 
 
 def run(settings: Settings, args: list[str]) -> Exit:
@@ -100,7 +101,7 @@ def _hint_shown(runtime: Runtime, result: "Document[EmitDocument]") -> None:
         result.hints.append("the first was drawn on the terminal then; to draw this one: preview in place of emit")
 
 
-def _log(arguments: Arguments) -> Any:
+def _log(arguments: Arguments) -> "Log | None":
     """Return the log that `--log` names, or None. It is loaded only then."""
     if not arguments.on("--log"):
         return None

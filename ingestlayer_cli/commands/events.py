@@ -11,6 +11,8 @@ from .options import MOST, Json, Quiet
 from .selection import About, Filters, Source, Type, Where, selection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from ..engine.runtime import Runtime
     from ..model.documents.events import (
         ExportDocument,
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
         TailedDocument,
     )
     from ..store.contract.protocols import Store
-    from ..store.contract.reading import Stored
+    from ..store.contract.reading import Selection, Stored
 
 
 app = typer.Typer(help="The stored events.", no_args_is_help=True)
@@ -154,13 +156,13 @@ def export(
     return 0
 
 
-def _not_ours(found: Any) -> Any:
+def _not_ours(found: "Iterable[Stored]") -> "Iterator[Stored]":
     from ..model.events import OURS
 
     return (item for item in found if not item.event.type.startswith(OURS))
 
 
-def _write(file: str, found: Any) -> int:
+def _write(file: str, found: "Iterable[Stored]") -> int:
     """Write envelopes to a file, whole or not at all, or to stdout; return how many."""
     import sys
 
@@ -174,7 +176,7 @@ def _write(file: str, found: Any) -> int:
         return _write_lines(stream, found)
 
 
-def _write_lines(stream: Any, found: Any) -> int:
+def _write_lines(stream: Any, found: "Iterable[Stored]") -> int:
     from ..model.events import encode
     from ..system.clock import format_time
 
@@ -187,7 +189,7 @@ def _write_lines(stream: Any, found: Any) -> int:
     return count
 
 
-def _follow(runtime: Any, chosen: Any, last: Any, json: bool) -> None:
+def _follow(runtime: "Runtime", chosen: "Selection", last: Any, json: bool) -> None:
     """Show what is accepted from now on. The store is opened anew for each look: it may have been made since."""
     from itertools import count
 
@@ -220,7 +222,7 @@ def _follow(runtime: Any, chosen: Any, last: Any, json: bool) -> None:
                 raise
 
 
-def _is_new(store: Any, item: Any) -> bool:
+def _is_new(store: "Store", item: "Stored") -> bool:
     """Say whether an event was accepted so shortly ago that nothing of it was sent yet."""
 
     return any(outcome.status == "pending" and not outcome.attempts for outcome in store.runs.outcomes(item.event.id))
@@ -253,12 +255,12 @@ def _skipped(store: "Store", event_id: str) -> "list[PassedOverDocument]":
     return cast("list[PassedOverDocument]", passed)
 
 
-def _lines(runtime: Any, store: Any, found: Any) -> list[str]:
+def _lines(runtime: "Runtime", store: "Store | None", found: "list[Stored]") -> list[str]:
     """Return the table of events; their ids are shortened where the place is small."""
     from ..operations.about import who
     from ..render.events import table, width
 
-    if not found:
+    if not found or store is None:
         return []
     wide = width()
     ids = [item.event.id for item in found]

@@ -10,6 +10,7 @@ from .options import Hushed, Json
 from .pipeline_name import Name, check_has_file, check_name
 
 if TYPE_CHECKING:
+    from ..engine.runtime import Runtime
     from ..model.documents.pipelines import PauseDocument
 
 
@@ -93,7 +94,7 @@ def _runtime() -> Any:
     return Runtime(load_beside(settings.project))
 
 
-def _noted(runtime: Any) -> list[str]:
+def _noted(runtime: "Runtime") -> list[str]:
     from ..engine.runtime import PAUSED
 
     return list(runtime.stored.notes(PAUSED)) if runtime.stored else []

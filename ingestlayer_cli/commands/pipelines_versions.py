@@ -9,7 +9,9 @@ from .options import Hushed, Json
 from .pipeline_name import Name, check_has_file, check_name
 
 if TYPE_CHECKING:
+    from ..engine.runtime import Runtime
     from ..model.documents.pipelines import DiffDocument, PipelineVersionDocument, RestoreDocument
+    from ..operations.versions import Plan
 
 
 Wanted = Annotated[str, typer.Argument(metavar="VERSION", help="The version, or the start of its name.")]
@@ -124,7 +126,7 @@ def _runtime() -> Any:
     return open_beside(keep=False)
 
 
-def _store(runtime: Any, name: str) -> Any:
+def _store(runtime: "Runtime", name: str) -> Any:
     """Return the store, which must know the pipeline, or the project must: a file may be gone."""
     from ..operations.versions import NOT_YET
     from ..system.errors import UsageError
@@ -136,7 +138,7 @@ def _store(runtime: Any, name: str) -> Any:
     return store
 
 
-def _is_wanted(planned: Any) -> bool:
+def _is_wanted(planned: "Plan") -> bool:
     """Ask where edits that never ran would be replaced, or the version does not fit the project of today."""
     from ..system.console import is_attended, note
     from ..system.errors import UsageError

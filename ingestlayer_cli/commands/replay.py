@@ -11,7 +11,11 @@ from .planned import Doing, asked, check_count
 from .selection import Since, Status, Type, Until, Where, selection
 
 if TYPE_CHECKING:
+    from ..engine.runtime import Runtime
     from ..model.documents.past import ReplayDocument
+    from ..operations.player import ReplayOptions
+    from ..project import Project
+    from ..store.contract.protocols import Store
 
 
 class Chosen(NamedTuple):
@@ -159,7 +163,7 @@ def _wait(text: str | None) -> int:
         raise UsageError(f"--wait: {error}") from None
 
 
-def _channel(project: Any, channel: str | None) -> str | None:
+def _channel(project: "Project", channel: str | None) -> str | None:
     """Return the channel that all messages go to, as their destinations name it."""
     from ..engine.connections import connection
     from ..model import families
@@ -171,7 +175,7 @@ def _channel(project: Any, channel: str | None) -> str | None:
     return channel
 
 
-def _interval(project: Any, rate: str | None) -> int:
+def _interval(project: "Project", rate: str | None) -> int:
     """Return the milliseconds between two messages; on a terminal nothing is too fast."""
     from ..engine.connections import drawn_kinds
     from ..system.errors import UsageError
@@ -186,7 +190,7 @@ def _interval(project: Any, rate: str | None) -> int:
     return 0 if drawn_kinds(project.connections) else round(1000 / per_second)
 
 
-def _ids(runtime: Any, store: Any, chosen: Chosen, options: Any, quiet: bool) -> Any:
+def _ids(runtime: "Runtime", store: "Store", chosen: Chosen, options: "ReplayOptions", quiet: bool) -> Any:
     """Return the ids of the events to replay, in the order in which they are."""
     from ..operations.replay import choose
     from ..system.console import Progress
@@ -201,7 +205,7 @@ def _ids(runtime: Any, store: Any, chosen: Chosen, options: Any, quiet: bool) ->
     return ids
 
 
-def _named(store: Any, chosen: Chosen) -> set[str] | None:
+def _named(store: "Store", chosen: Chosen) -> set[str] | None:
     """Return the ids of the events that are named; None when none is."""
     from ..operations.naming import named
     from ..operations.replay import read_file

@@ -1,8 +1,14 @@
 """Which stored events: the options that several commands share, and their reading."""
 
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+
+if TYPE_CHECKING:
+    from ..engine.runtime import Runtime
+    from ..store.contract.protocols import Store
+    from ..store.contract.reading import Selection
+
 
 About = Annotated[
     str | None, typer.Argument(metavar="[WORD]", help="A customer, a name, a part of a key, or any text in it.")
@@ -45,7 +51,7 @@ class Filters(NamedTuple):
 
 
 def selection(
-    runtime: Any,
+    runtime: "Runtime",
     *,
     type_: str | None = None,
     since: str | None = None,
@@ -55,7 +61,7 @@ def selection(
     where: str | None = None,
     pipeline: str | None = None,
     status: str | None = None,
-) -> Any:
+) -> "Selection":
     """Return the `Selection` that the options mean; UsageError names the option and the near miss."""
     from ..store.contract.reading import Selection
 
@@ -77,7 +83,7 @@ def selection(
     )
 
 
-def _time(runtime: Any, flag: str, text: str | None) -> int | None:
+def _time(runtime: "Runtime", flag: str, text: str | None) -> int | None:
     from ..system.clock import parse_time
     from ..system.errors import UsageError
 
@@ -99,7 +105,7 @@ def _check_span(after: int | None, before: int | None) -> None:
         raise UsageError(words, "--since is the earlier one")
 
 
-def _check_type(runtime: Any, store: Any, type_: str | None) -> None:
+def _check_type(runtime: "Runtime", store: "Store | None", type_: str | None) -> None:
     """Refuse a type that no event can have: neither declared nor stored; where any may come, remark on it."""
     from ..project.own import OWN
     from ..system.console import note
@@ -124,7 +130,7 @@ def _check_type(runtime: Any, store: Any, type_: str | None) -> None:
     note(f"note: {words}", "yellow")
 
 
-def _check_pipeline(runtime: Any, store: Any, pipeline: str | None) -> None:
+def _check_pipeline(runtime: "Runtime", store: "Store | None", pipeline: str | None) -> None:
     from ..system.errors import UsageError, near_miss
 
     if pipeline is None:
@@ -146,7 +152,7 @@ def _check_status(status: str | None) -> None:
         raise UsageError(f"--status {status}: there are {', '.join(EVENT_STATUSES)}{near_miss(status, EVENT_STATUSES)}")
 
 
-def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:
+def _condition(runtime: "Runtime", text: str | None, type_: str | None) -> Any:
     """Compile `--where`; the error shows the place, and a field that no declaration has is remarked on."""
     from ..language.conditions import Condition
     from ..language.expressions import dotted, refs
@@ -170,7 +176,7 @@ def _condition(runtime: Any, text: str | None, type_: str | None) -> Any:
     return Condition(node)
 
 
-def _remark_on_fields(runtime: Any, paths: list[list[str]], type_: str | None) -> None:
+def _remark_on_fields(runtime: "Runtime", paths: list[list[str]], type_: str | None) -> None:
     """Warn of fields that no declaration has: older events may have had them, but it is mostly a slip."""
     from ..model.events import ENVELOPE
     from ..project.match import matches

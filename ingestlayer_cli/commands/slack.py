@@ -8,6 +8,8 @@ from .options import Json, Quiet
 
 if TYPE_CHECKING:
     from ..model.documents.slack import ConnectDocument, DisconnectDocument, SlackStatusDocument
+    from ..operations.slack.connecting import Connected
+    from ..project import Project
 
 
 app = typer.Typer(help="Connect a Slack workspace, and look at the connection.", no_args_is_help=True)
@@ -80,7 +82,7 @@ def _project(workspace: str = "", may_be_new: bool = False) -> Any:
     return project
 
 
-def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
+def _say_connected(project: "Project", done: "Connected", json: bool, quiet: bool) -> None:
     import os
 
     from ..destinations.slack.credentials import KEYRING, variable
@@ -120,7 +122,7 @@ def _say_connected(project: Any, done: Any, json: bool, quiet: bool) -> None:
     note(f"next: ingestlayer slack test{_try(project, done.workspace)}")
 
 
-def _try(project: Any, workspace: str) -> str:
+def _try(project: "Project", workspace: str) -> str:
     """Return the arguments of a first `slack test`."""
     from ..operations.slack.status import posted_to
 
@@ -215,7 +217,7 @@ def channels(
     return 0
 
 
-def _client(project: Any, workspace: str) -> Any:
+def _client(project: "Project", workspace: str) -> Any:
     from ..operations.slack import workspaces
     from ..operations.slack.client import Client
     from ..operations.slack.secret import secret_of

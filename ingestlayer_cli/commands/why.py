@@ -10,7 +10,9 @@ from .options import MOST, Json
 from .selection import Filters, selection
 
 if TYPE_CHECKING:
+    from ..engine.runtime import Runtime
     from ..operations.several import Story
+    from ..store.contract.protocols import Store
 
 
 @grouped
@@ -76,7 +78,7 @@ def why(
     return 0
 
 
-def _last(runtime: Any, store: Any, options: dict[str, str]) -> Any:
+def _last(runtime: "Runtime", store: "Store", options: dict[str, str]) -> Any:
     """Return the newest event that fits."""
     from ..system.console import Progress
     from ..system.errors import UsageError
