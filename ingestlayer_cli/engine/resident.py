@@ -61,7 +61,7 @@ class Resident:
     def _borrowed(self, project: Project, connections: Connections) -> Runtime:
         while self._free:
             runtime = self._free.pop()
-            if runtime.filed is project and runtime.courier is self._courier and runtime.store.is_in_place:
+            if runtime.filed is project and runtime.courier is self._courier and runtime.is_in_place:
                 runtime.outside.forget_secrets()
                 return runtime
             runtime.close()

@@ -67,7 +67,13 @@ class Runtime:
     @property
     def is_current(self) -> bool:
         """Whether the files of the project are as it read them, and the store is the one that it opened."""
-        return is_current(self.project) and self.store.is_in_place
+        return is_current(self.project) and self.is_in_place
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the store is the one that it opened, if it has opened one."""
+        store: Store | None = self.__dict__.get("store")
+        return store is None or store.is_in_place
 
     @property
     def clock(self) -> Clock:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ingestlayer_cli import ingest
 from ingestlayer_cli.engine import runtime
 from ingestlayer_cli.store.contract.accepting import AwayError
 from ingestlayer_cli.store.opening import open_spool
@@ -76,6 +77,15 @@ def test_an_event_for_a_server_that_only_reads_is_kept(
     monkeypatch.setenv("DATABASE_URL", address)
     assert here(shared_posting.root, "deliver").code == 0
     assert posted(slack) == ["c0", "c1"]
+
+
+def test_a_program_that_began_while_it_was_away_keeps_every_event(away: Away, slack: SlackStandin) -> None:
+    root = str(away.posting.root)
+    for number in (1, 2):
+        assert ingest(TYPE, payload(number), idempotency_key=f"key-{number}", project=root).kept
+    away.back()
+    assert ingest(TYPE, payload(3), project=root)["status"] == "accepted"
+    assert posted(slack) == ["c0", "c1", "c2", "c3"]
 
 
 def test_its_key_is_judged_when_it_is_handed_over(away: Away, slack: SlackStandin) -> None:
