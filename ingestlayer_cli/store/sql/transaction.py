@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .link import Cursor, Link, Numbers
 
 _LANE = 7  # its place in a row of deliveries
+_NOTHING: tuple[Any, Any] = (frozenset(), {})  # looked up ahead
 
 
 class SqlTransaction(Lookups):
@@ -46,10 +47,10 @@ class SqlTransaction(Lookups):
         self._memory: dict[tuple[str, str], list[Seen]] = {}
         self._states: dict[tuple[str, str], State] = {}
         self._traits: dict[tuple[str, str], Traits] = {}
-        # What was looked up ahead; None, or in `_unseen`: the store has nothing of it.
-        self._stored_states: dict[tuple[str, str], State | None] = {}
-        self._stored_traits: dict[tuple[str, str], Traits | None] = {}
-        self._unseen: set[tuple[str, str]] = set()
+        # What was looked up ahead, by kind or scope: the keys, and what the store has of them.
+        self._traits_ahead: dict[str, tuple[set[str], dict[str, Traits]]] = {}
+        self._states_ahead: dict[str, tuple[set[str], dict[str, State]]] = {}
+        self._seen_ahead: dict[str, tuple[set[str], set[str]]] = {}
         self._next_event, self._first_delivery = self._first_numbers()
         self._next_delivery = self._first_delivery
 
@@ -209,14 +210,11 @@ class SqlTransaction(Lookups):
         if looked_up and looked_up.keys:
             self._know(looked_up)
         for kind, keys, rows in of_traits:
-            found = {row[0]: stored_traits(row[1:]) for row in rows}
-            self._stored_traits.update({(kind, key): found.get(key) for key in keys})
+            self._traits_ahead[kind] = set(keys), {row[0]: stored_traits(row[1:]) for row in rows}
         for scope, keys, rows in of_states:
-            held = {row[0]: stored_state(row[1:]) for row in rows}
-            self._stored_states.update({(scope, key): held.get(key) for key in keys})
+            self._states_ahead[scope] = set(keys), {row[0]: stored_state(row[1:]) for row in rows}
         for scope, keys, rows in of_seen:
-            known = {row[0] for row in rows}
-            self._unseen.update({(scope, key) for key in keys if key not in known})
+            self._seen_ahead[scope] = set(keys), {row[0] for row in rows}
 
     def _asked(self, columns: str, table: str, of: str, places: Keys) -> "list[tuple[str, list[str], Cursor]]":
         return [(name, keys, self._stored_under(columns, table, of, name, keys)) for name, keys in _printable(places)]
@@ -231,15 +229,14 @@ class SqlTransaction(Lookups):
         held = [seen for seen in self._memory.get((scope, key), ()) if after < seen.at < before]
         if held:
             return max(held, key=lambda seen: seen.at)
-        if (scope, key) in self._unseen:
-            return None
-        return super().seen(scope, key, after, before)
+        asked, found = self._seen_ahead.get(scope, _NOTHING)
+        return None if key in asked and key not in found else super().seen(scope, key, after, before)
 
     def state(self, scope: str, key: str) -> State | None:
-        place = (scope, key)
-        if held := self._states.get(place):
+        if held := self._states.get((scope, key)):
             return held
-        return self._stored_states[place] if place in self._stored_states else super().state(scope, key)
+        asked, found = self._states_ahead.get(scope, _NOTHING)
+        return found.get(key) if key in asked else super().state(scope, key)
 
     def remember(self, item: Remembered | Kept, event_id: str) -> None:
         if isinstance(item, Kept):
@@ -250,10 +247,10 @@ class SqlTransaction(Lookups):
     # Entities -----------------------------------------------------------------------------------------
 
     def traits(self, kind: str, key: str) -> Traits | None:
-        place = (kind, key)
-        if known := self._traits.get(place):
+        if known := self._traits.get((kind, key)):
             return known
-        return self._stored_traits[place] if place in self._stored_traits else super().traits(kind, key)
+        asked, found = self._traits_ahead.get(kind, _NOTHING)
+        return found.get(key) if key in asked else super().traits(kind, key)
 
     def upsert(self, item: Upsert) -> None:
         self._traits[item.kind, item.key] = merged(self.traits(item.kind, item.key), item)
