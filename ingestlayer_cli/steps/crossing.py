@@ -15,7 +15,7 @@ from ..model.memory import Foreseen, Kept, State
 from ..system.clock import PERIODS, format_time
 from ..system.patterns import lazy
 from ..system.typed import Annotated, Any, ClassVar, Literal, NamedTuple, TomlTable, Values
-from ..system.zones import period_before, period_of
+from ..system.zones import names_of, period_before, period_of
 from .base import Context, Drop, Step
 
 
@@ -228,8 +228,14 @@ class Crossing(Step):
         return "until_reaction" if data.get("until_reaction") else None
 
     def foresee(self, place: str, event: Event, scope: Scope, foreseen: Foreseen) -> None:
-        if key := self.key.key(scope):
-            foreseen.states[place].add(self._place(event.received_at, key))
+        if not (key := self.key.key(scope)):
+            return
+        keys, at = foreseen.states[place], event.received_at
+        keys.add(self._place(at, key))
+        if self.period is not None and self.period != "hour":  # an hour has too many names
+            keys.update([f"{name} {key}" for name in names_of(at, self.period)])
+        if self.period is not None and self.new_period == "clear":
+            keys.add(f"{period_before(at, self.period, self.timezone)} {key}")
 
     def _place(self, at: int, key: str) -> str:
         return key if self.period is None else f"{period_of(at, self.period, self.timezone)} {key}"

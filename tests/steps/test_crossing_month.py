@@ -11,6 +11,7 @@ from pathlib import Path
 from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line, Raw
+from ingestlayer_cli.store.opening import is_file
 from tests.support.pipe import Pipe
 from tests.support.reference import DAY, HOUR, Crossing, CrossingMemory, Happened, Hours, Wall
 
@@ -30,10 +31,12 @@ SAYS = "$event.customer_id $crossing.direction ${crossing.level | default('none'
 RULE = Crossing((Fraction(8, 10), Fraction(9, 10), Fraction(1)), Fraction(5, 100), True, True, True, 6 * HOUR)
 
 
-def test_alerts_clears_and_reminders_are_those_of_the_reference(tmp_path: Path) -> None:
+def test_alerts_clears_and_reminders_are_those_of_the_reference(tmp_path: Path, place: str) -> None:
     customers, hours = int(os.environ.get("MONTH_CUSTOMERS", "40")), int(os.environ.get("MONTH_HOURS", "72"))
     chance = random.Random(7)
-    pipe = Pipe(tmp_path)
+    pipe = Pipe(tmp_path / "project")
+    if not is_file(place):
+        pipe.share(place)
     pipe.steps(STEP, says=SAYS)
     memory, expected = CrossingMemory(RULE, Wall("UTC", Hours((0,), 0, 60))), list[str]()
     noise = {f"c{number}": chance.choice((0, 2, 8, 30)) for number in range(customers)}

@@ -18,6 +18,7 @@ from ingestlayer_cli.project.compile import Compiler
 from ingestlayer_cli.project.lint.inspect import inspect
 from ingestlayer_cli.store.contract.reading import Selection
 from ingestlayer_cli.store.contract.sending import Wanted
+from ingestlayer_cli.store.sql.base import Base
 from ingestlayer_cli.system.document import Document
 from tests.support.clock import FakeClock, at
 from tests.support.stored import database
@@ -33,6 +34,7 @@ tags = "array?"
 more = "object?"
 """
 ALL = Selection()
+SETTINGS = '[entities.customer]\nfile = "customers.csv"\nkey = "customer_id"\n'
 CUSTOMERS = "customer_id,name,mrr\nacme,Acme Inc,1900\nglobex,Globex GmbH,\n"
 
 
@@ -42,7 +44,7 @@ class Pipe:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.clock = FakeClock(at(START))
-        self.write("ingestlayer.toml", '[entities.customer]\nfile = "customers.csv"\nkey = "customer_id"\n')
+        self.write("ingestlayer.toml", SETTINGS)
         self.write("events/usage.toml", f'type = "usage"\n{FIELDS}')
         self.write("events/other.toml", f'type = "other"\n{FIELDS}')
         self.write("customers.csv", CUSTOMERS)
@@ -51,6 +53,11 @@ class Pipe:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+    def share(self, place: str) -> None:
+        """Put the store into a database."""
+        url, _, schema = place.partition("#")
+        self.write("ingestlayer.toml", f'{SETTINGS}[store]\nurl = "{url}"\nschema = "{schema}"\n')
 
     def steps(
         self,
@@ -156,5 +163,6 @@ class Pipe:
     def messages(self) -> list[str]:
         """Return the text of every message that was queued, in order."""
         with Runtime(self.project(), clock=self.clock) as runtime:
-            rows = database(runtime.store).rows("SELECT body FROM deliveries ORDER BY seq")
+            assert isinstance(runtime.store, Base)
+            rows = runtime.store.rows("SELECT body FROM deliveries ORDER BY seq")
         return [json.loads(body)["text"].removeprefix("Resolved: ").partition(": ")[2] for (body,) in rows]

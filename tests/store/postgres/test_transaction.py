@@ -79,6 +79,19 @@ window = "20ms"
 use = "slack"
 channel = "#c"
 """,
+    "pipelines/d.toml": """
+[[steps]]
+use = "crossing"
+value = "$event.used / 100"
+levels = [0.9]
+key = "$event.customer"
+period = "day"
+clears = true
+new_period = "clear"
+[[destinations]]
+use = "slack"
+channel = "#d"
+""",
 }
 
 
