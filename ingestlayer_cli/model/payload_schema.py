@@ -3,10 +3,10 @@
 As strict as the gate, but for what a schema cannot say: a field that is optional may also be null.
 """
 
-from ..system.typed import Any
+from ..system.typed import Schema
 from .declarations import Declaration, Field
 
-_TYPES: dict[str, dict[str, Any]] = {
+_TYPES: dict[str, Schema] = {
     "string": {"type": "string"},
     "number": {"type": "number", "format": "double"},  # a client that is made of it would take fewer bits
     "integer": {"type": "integer", "format": "int64"},
@@ -18,9 +18,9 @@ _TYPES: dict[str, dict[str, Any]] = {
 }
 
 
-def payload_schema(declaration: Declaration) -> dict[str, Any]:
+def payload_schema(declaration: Declaration) -> Schema:
     """Return the schema of a declared event's payload; it has its example, where there is one."""
-    schema: dict[str, Any] = {"type": "object"}
+    schema: Schema = {"type": "object"}
     if declaration.description:
         schema["description"] = declaration.description
     schema["properties"] = {name: _property(field) for name, field in declaration.fields.items()}
@@ -32,7 +32,7 @@ def payload_schema(declaration: Declaration) -> dict[str, Any]:
     return schema
 
 
-def _property(field: Field) -> dict[str, Any]:
+def _property(field: Field) -> Schema:
     if field.values is None:
         schema = dict(_TYPES[field.type])
         if field.optional:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ..model import families
+from ..system.typed import Schema
 from . import models as schema
 from .event_file import EventFile
 from .pipeline_file import PipelineFile
@@ -27,7 +28,7 @@ KINDS = tuple(_MODELS)
 FOLDER = os.path.join(".ingestlayer", "schema")
 
 
-def schema_of(kind: str) -> dict[str, Any]:
+def schema_of(kind: str) -> Schema:
     """Return the JSON Schema of a kind of file: project, event or pipeline."""
     made = _MODELS[kind]().model_json_schema()
     if kind == "pipeline":
@@ -39,7 +40,7 @@ def schema_of(kind: str) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_tidy(made)}
 
 
-def _member(family: str, kind: str) -> dict[str, Any]:
+def _member(family: str, kind: str) -> Schema:
     """Return the schema of a step or a destination; its own definitions stay inside it."""
     cls = families.member(family, kind)
     model = schema.section_model(cls, use=(Literal[kind], Field(description=f"Which of the {family} it is.")))

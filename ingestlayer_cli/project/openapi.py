@@ -1,10 +1,11 @@
 """The OpenAPI document (3.1) of what `serve` takes, made from the declarations: for clients in any language."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..model.gate import MAX_KEY, MAX_TYPE
 from ..model.payload_schema import payload_schema
+from ..system.typed import Schema
 from . import Project
 
 if TYPE_CHECKING:
@@ -99,12 +100,12 @@ def _ref(name: str) -> dict[str, str]:
 # Events ---------------------------------------------------------------------------------------------------
 
 
-def _event(declaration: "Declaration") -> dict[str, Any]:
+def _event(declaration: "Declaration") -> Schema:
     found = _envelope({"type": "string", "enum": [declaration.type]}, payload_schema(declaration))
     return {"description": declaration.description, **found} if declaration.description else found
 
 
-def _any_event(project: Project, types: list[str]) -> dict[str, Any]:
+def _any_event(project: Project, types: list[str]) -> Schema:
     declared = [_ref(type_) for type_ in types]
     if project.accepts_undeclared or not types:
         other = {"type": "string", "maxLength": MAX_TYPE, **({"not": {"enum": types}} if types else {})}
@@ -113,7 +114,7 @@ def _any_event(project: Project, types: list[str]) -> dict[str, Any]:
     return {"oneOf": declared, "discriminator": {"propertyName": "type", "mapping": mapping}}
 
 
-def _envelope(type_: dict[str, Any], payload: dict[str, Any]) -> dict[str, Any]:
+def _envelope(type_: Schema, payload: Schema) -> Schema:
     key = {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_KEY, "description": _KEY}
     when = {"type": ["string", "null"], "description": "When it happened: RFC 3339; else when it arrives."}
     return {
@@ -124,7 +125,7 @@ def _envelope(type_: dict[str, Any], payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _result() -> dict[str, Any]:
+def _result() -> Schema:
     return {
         "type": "object",
         "properties": {
@@ -139,7 +140,7 @@ def _result() -> dict[str, Any]:
 # Operations -----------------------------------------------------------------------------------------------
 
 
-def _ingest(names: dict[str, str]) -> dict[str, Any]:
+def _ingest(names: dict[str, str]) -> Schema:
     events = {"type": "array", "items": _ref(names["Event"]), "minItems": 1, "maxItems": MOST_EVENTS}
     results = {"type": "array", "items": _ref(names["Result"])}
     return {
@@ -151,7 +152,7 @@ def _ingest(names: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _receive(names: dict[str, str], sources: list[str]) -> dict[str, Any]:
+def _receive(names: dict[str, str], sources: list[str]) -> Schema:
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "enum": sources}}
     said = _object(id={"type": ["string", "null"]}, status={"type": "string"})
     return {
@@ -163,8 +164,8 @@ def _receive(names: dict[str, str], sources: list[str]) -> dict[str, Any]:
     }
 
 
-def _responses(words: str, data: dict[str, Any], errors: dict[int, str], names: dict[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {"202": {"description": words, "content": _json(_object(data=data))}}
+def _responses(words: str, data: Schema, errors: dict[int, str], names: dict[str, str]) -> Schema:
+    found: Schema = {"202": {"description": words, "content": _json(_object(data=data))}}
     for status, about in errors.items():
         found[str(status)] = {"description": about, "content": _json(_ref(names["Error"]))}
         if status in (429, 503):
@@ -172,17 +173,17 @@ def _responses(words: str, data: dict[str, Any], errors: dict[int, str], names: 
     return found
 
 
-def _asked(operation: str, words: str, media: str, otherwise: int | None = None) -> dict[str, Any]:
+def _asked(operation: str, words: str, media: str, otherwise: int | None = None) -> Schema:
     responses = {"200": {"description": words, "content": {media: {"schema": {}}}}}
     if otherwise is not None:
         responses[str(otherwise)] = {"description": "It is not.", "content": {media: {"schema": {}}}}
     return {"operationId": operation, "summary": words, "responses": responses}
 
 
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
+def _json(schema: Schema) -> Schema:
     return {"application/json": {"schema": schema}}
 
 
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+def _object(**properties: Schema) -> Schema:
     """Return the schema of an object that has these, all of them."""
     return {"type": "object", "properties": properties, "required": [*properties]}

@@ -8,9 +8,8 @@ from typing import Any
 from ..model import families
 from ..model.documents.reference import TopicKind
 from ..project.jsonschema import schema_of
+from ..system.typed import Schema
 from .topics import Topic
-
-Schema = dict[str, Any]
 
 _FILES = {"project": "ingestlayer.toml", "event": "events/TYPE.toml", "pipeline": "pipelines/NAME.toml"}
 _PLACEHOLDERS = {"entities": "KIND"}  # of tables that the user names; the others are NAME

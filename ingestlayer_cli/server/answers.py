@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
 from ..engine.group import BusyError
 from ..model.redaction import without_secrets
 from ..system.errors import IngestlayerError, MachineError, Problem, ProjectError, RejectedError, StoreError
+
+if TYPE_CHECKING:
+    from ..model.documents.answers import AnsweredErrorDocument
+    from ..system.error_document import ProblemDocument
+
 
 SOON = 1  # seconds after which a sender may come again, where there is too much to do
 LATER = 5  # and where something is out of reach
@@ -43,13 +48,13 @@ def answer(status: int, document: Any, headers: dict[str, str] | None = None) ->
     return Response(json.dumps(document).encode(), status, headers, "application/json")
 
 
-def told(kind: str, message: str, details: Iterable[Problem] = ()) -> dict[str, Any]:
+def told(kind: str, message: str, details: Iterable[Problem] = ()) -> "AnsweredErrorDocument":
     """Return an error as it is answered; no text of it shows a secret that is known by its shape."""
-    shown = [{"path": path, "problem": without_secrets(problem)} for path, problem in details]
+    shown: list[ProblemDocument] = [{"path": path, "problem": without_secrets(problem)} for path, problem in details]
     return {"kind": kind, "message": without_secrets(message), "details": shown}
 
 
-def refusal(error: RejectedError) -> dict[str, Any]:
+def refusal(error: RejectedError) -> "AnsweredErrorDocument":
     """Return why an event is refused."""
     return told(error.kind, error.message, error.details)
 

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..system.addresses import is_loopback
 from ..system.errors import in_words
+from ..system.typed import TomlTable, Values
 from . import asked
 from .answers import HttpError, of_error
 from .door import Door
@@ -18,7 +19,7 @@ from .ingest import ingest
 from .origins import allow, host_of, preflight
 
 Route = Callable[[Door, Request], Awaitable[Response]]
-Logged = Callable[[dict[str, Any]], None]
+Logged = Callable[[Values], None]
 LONGEST = 200  # characters of a path that are logged
 
 
@@ -91,7 +92,7 @@ class Application:
             raise HttpError(405, "method", words, headers={"Allow": allowed})
         return await route(self._door, request)
 
-    def _is_called(self, request: Request, serve: dict[str, Any]) -> bool:
+    def _is_called(self, request: Request, serve: TomlTable) -> bool:
         """Say whether a request names this machine by a name of its own: a page in a browser may have led it here."""
         host, hosts = host_of(request), serve["hosts"]
         return host in hosts or (is_loopback(host) if self._door.is_open else not hosts or is_loopback(host))

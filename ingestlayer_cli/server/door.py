@@ -15,6 +15,7 @@ from ..project import Project, is_current
 from ..store.contract.keys import ApiKey
 from ..store.opening import is_file
 from ..system.clock import Clock
+from ..system.typed import TomlTable
 from .access import Buckets, Keys
 from .answers import LATER, SOON, unavailable
 
@@ -146,7 +147,7 @@ class Door:
         self._writer.send(errand)
         return await found
 
-    async def settings(self) -> dict[str, Any]:
+    async def settings(self) -> TomlTable:
         """Return `[serve]` as the file has it now."""
         project = self.project
         return (project if is_current(project) else await self.current()).serve

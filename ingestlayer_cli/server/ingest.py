@@ -1,6 +1,6 @@
 """POST /v1/ingest: events of our own senders."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +14,10 @@ from .access import may_send
 from .answers import HttpError, answer, refusal, status_of
 from .door import Door, count
 from .reading import body_of, check_json, json_of
+
+if TYPE_CHECKING:
+    from ..model.documents.answers import AnsweredEventDocument
+
 
 SOURCE = "http"  # of events that come without a key; else the key's name
 _NAMES = ("type", "payload", "idempotencyKey", "timestamp")
@@ -79,9 +83,11 @@ def _raw(event: Any, source: str) -> Raw:
     return Raw(event["type"], event.get("payload", {}), event.get("idempotencyKey"), event.get("timestamp"), source)
 
 
-def _told(result: Became) -> dict[str, Any]:
-    told: dict[str, Any] = {"status": result.status, "id": result.id}
-    return told if result.error is None else {**told, "error": refusal(result.error)}
+def _told(result: Became) -> "AnsweredEventDocument":
+    told: AnsweredEventDocument = {"status": result.status, "id": result.id}
+    if result.error is not None:
+        told["error"] = refusal(result.error)
+    return told
 
 
 def _all_refused(errors: list[RejectedError]) -> HttpError:

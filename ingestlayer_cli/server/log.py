@@ -6,9 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from select import PIPE_BUF
-from typing import Any
 
 from ..system.clock import Clock, format_time
+from ..system.typed import Values
 
 MOST_WAITING = 10_000  # lines; more are not kept for who does not read them
 PATIENCE = 1.0  # seconds that the last lines have
@@ -38,7 +38,7 @@ class Output:
                 self._waiting.append(text)
             self._lock.notify_all()
 
-    def line(self, facts: dict[str, Any]) -> None:
+    def line(self, facts: Values) -> None:
         """Add one line of the log, with its time."""
         at = format_time(self._clock.now())
         self.add(json.dumps({"at": at, **facts}, ensure_ascii=True) + "\n")

@@ -6,18 +6,22 @@ there are too many connections the one that is idle for the longest goes. What i
 
 import asyncio
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from ..model.documents.answers import AnsweredErrorDocument
+
 
 HEAD_SECONDS = 10  # for the head of a request, from its first byte or the start of the connection
 LINGER_SECONDS = 10  # for the rest of a body that nobody wants, and for an answer to be taken
 HEAD_BYTES = 64 * 1024
 MOST_CONNECTIONS = 1_000
 
-_MALFORMED = {"kind": "http", "message": "this is no request of HTTP/1.1", "details": []}
-_FULL = {"kind": "busy", "message": "there are too many connections", "details": []}
+_MALFORMED: "AnsweredErrorDocument" = {"kind": "http", "message": "this is no request of HTTP/1.1", "details": []}
+_FULL: "AnsweredErrorDocument" = {"kind": "busy", "message": "there are too many connections", "details": []}
 
 
 class PatientProtocol(H11Protocol):
@@ -73,7 +77,7 @@ class PatientProtocol(H11Protocol):
         else:
             self.transport.close()
 
-    def _answer(self, status: bytes, error: dict[str, Any]) -> None:
+    def _answer(self, status: bytes, error: "AnsweredErrorDocument") -> None:
         """Answer without the application, and close."""
         body = json.dumps({"error": error}).encode()
         head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % (status, len(body))

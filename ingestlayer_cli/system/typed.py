@@ -121,4 +121,5 @@ Payload = dict[str, Any]  # an event's, as its sender says it
 Values = dict[str, Any]  # of a row, an entity or a note, by their names
 TomlTable = dict[str, Any]  # of a project's files: as it is written, or checked and compiled
 Body = dict[str, Any]  # what is sent to somebody, or what they answer, in their words
+Schema = dict[str, Any]  # of JSON, or a part of it
 Directions = dict[str, Any]  # what a sender needs beside the body, as its destination says it

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from ...system.typed import Schema
 from . import (
     checks,
     copying,
@@ -89,7 +90,7 @@ DOCUMENTS: dict[str, Any] = {
 
 
 @lru_cache
-def schema_of(name: str) -> dict[str, Any]:
+def schema_of(name: str) -> Schema:
     """Return the schema of a command's document, by its name in `DOCUMENTS`; names that it lacks are not allowed."""
     made = TypeAdapter(DOCUMENTS[name]).json_schema()
     for table in (made, *made.get("$defs", {}).values()):

@@ -7,7 +7,7 @@ has no time for it.
 """
 
 from ...model.memory import Memory
-from ...system.typed import TYPE_CHECKING, Any, Protocol
+from ...system.typed import TYPE_CHECKING, Any, Protocol, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ class Store(Memory, Protocol):
     def note(self, topic: str, name: str) -> Any:
         """Return a note, which is JSON; None when there is none."""
 
-    def notes(self, topic: str) -> dict[str, Any]:
+    def notes(self, topic: str) -> Values:
         """Return all notes of a topic, by name."""
 
     def close(self) -> None: ...

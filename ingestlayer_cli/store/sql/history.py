@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 
 from ...model.events import Event
-from ...system.typed import Any, cast
+from ...system.typed import Any, Payload, cast
 from ..contract.reading import Looked, Mark, Selection, Stored
 from .about import about_event
 from .base import Base
@@ -133,7 +133,7 @@ class SqlHistory:
     def _stored(self, where: str, *values: Any) -> list[Stored]:
         return [_numbered(row)[1] for row in self._rows(f"SELECT {_COLUMNS} FROM events e WHERE {where}", *values)]
 
-    def same(self, type_: str, key: str | None, received_at: int | None, payload: dict[str, Any]) -> list[str]:
+    def same(self, type_: str, key: str | None, received_at: int | None, payload: Payload) -> list[str]:
         terms: list[str] = ["type = ?"]
         values: list[Any] = [type_]
         for column, value in (("key", key), ("received_at", received_at)):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ...model.events import Event, encode
 from ...model.memory import Seen, State, Traits
-from ...system.typed import Any
+from ...system.typed import Any, Values
 from ..contract.accepting import First, LookedUp
 from .names import key_hash
 
@@ -79,7 +79,7 @@ class Lookups:
         found = self.rows("SELECT value FROM notes WHERE topic = ? AND name = ?", topic, name)
         return json.loads(found[0][0]) if found else None
 
-    def notes(self, topic: str) -> dict[str, Any]:
+    def notes(self, topic: str) -> Values:
         found = self.rows("SELECT name, value FROM notes WHERE topic = ? ORDER BY name", topic)
         return {name: json.loads(value) for name, value in found}
 

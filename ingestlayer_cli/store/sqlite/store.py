@@ -5,7 +5,7 @@ import sqlite3
 from functools import cached_property
 
 from ...system.errors import StoreError
-from ...system.typed import TYPE_CHECKING, Any
+from ...system.typed import TYPE_CHECKING, Any, Values
 from ..sql.parts import Parts
 from .connection import BUSY_SECONDS, Database, errors
 from .schema import NOTES_SINCE, VERSION
@@ -32,7 +32,7 @@ class SqliteStore(Parts, Database):
     def note(self, topic: str, name: str) -> Any:
         return super().note(topic, name) if self.version >= NOTES_SINCE else None
 
-    def notes(self, topic: str) -> dict[str, Any]:
+    def notes(self, topic: str) -> Values:
         return super().notes(topic) if self.version >= NOTES_SINCE else {}
 
 

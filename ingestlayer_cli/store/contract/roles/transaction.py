@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ....model.events import Event
 from ....model.memory import Kept, Memory, Remembered, Traits, Upsert
-from ....system.typed import Any, Protocol
+from ....system.typed import Any, Protocol, Values
 from ..accepting import First, Keys, LookedUp, NewDeadLetter, NewDelivery, NewRun, Queued, Rate
 
 
@@ -90,7 +90,7 @@ class Transaction(Memory, Protocol):
     def note(self, topic: str, name: str) -> Any:
         """Return a note; nobody else writes it before this transaction has ended."""
 
-    def notes(self, topic: str) -> dict[str, Any]:
+    def notes(self, topic: str) -> Values:
         """Return all notes of a topic as they are when this transaction reads them, by name."""
 
     def write_note(self, topic: str, name: str, value: Any, at: int) -> None:
