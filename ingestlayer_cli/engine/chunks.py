@@ -8,7 +8,7 @@ from ..model.gate import Line, Raw
 from ..model.memory import Foreseen
 from ..store.contract.accepting import NOTHING, AwayError, First, LookedUp, Queued
 from ..system.document import Document
-from ..system.errors import Exit, IngestlayerError, RejectedError, StoreError
+from ..system.errors import Exit, IngestlayerError, RejectedError, StoreError, count_of
 from ..system.typed import TYPE_CHECKING, NamedTuple
 from .accepting import accept, as_text, bury_line, foresee, look_ahead, look_up, transact, without_first
 from .pipeline import Run
@@ -62,6 +62,8 @@ class Batch:
         self._started = runtime.clock.now()
         self._away: AwayError | None = None
         self._last = 0  # the number of the last line that is committed
+        self._counted = 0, 0  # that number, and how many are accepted, as they belong together
+        self._ending: _Done | None = None  # what is being committed, or is not counted yet
 
     def accept(self, chunks: Iterable[Chunk]) -> None:
         """Accept them; what reading them raises that is none of ours is the caller's."""
@@ -73,7 +75,9 @@ class Batch:
                     self._stop(error)
                     return
         except KeyboardInterrupt as stopped:
-            stopped.add_note(f"{self._place}: {self.result.told['accepted']:,} accepted")
+            self._last, accepted = self._counted
+            more = self._ending and f"; of the next {count_of(self._ending.number, 'line')} it is not known"
+            stopped.add_note(f"{self._place}: {accepted:,} accepted{more or ''}")
             raise
 
     def _read(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
@@ -97,7 +101,7 @@ class Batch:
             most = self._runtime.store.most_together
             while admitted:
                 foreseen = foreseen if len(admitted) <= most else None
-                done = _accept_some(self._runtime, admitted[:most], self._are_letters, foreseen)
+                done = _accept_some(self._runtime, admitted[:most], self._are_letters, foreseen, self._end)
                 self._last, admitted, foreseen = done.last, admitted[done.number :], None
                 self._add(done)
         except AwayError as error:
@@ -105,19 +109,24 @@ class Batch:
                 raise
             self._keep(admitted, error)
 
+    def _end(self, done: "_Done | None") -> None:
+        """Note what is committed next."""
+        self._ending = done
+
     def _keep(self, admitted: list[tuple[Line, Admitted]], error: AwayError) -> None:
         """Keep events on this machine, as all that come after them; what is refused is told, and kept nowhere."""
         from .spool import SAFE, keep, note_kept
 
         events = [item for _, item in admitted if not isinstance(item, RejectedError)]
+        done = self._ending = _Done(admitted[-1][0].number)
+        done.number = len(admitted)
         keep(self._runtime, events, error)
         self._away, result = error, self.result.told
-        self._last = admitted[-1][0].number
+        self._last = done.last
         result["accepted"] += len(events)
         result["kept"] = result.get("kept", 0) + len(events)
         note_kept(self.result, error, f"{result['kept']:,} events are accepted and {SAFE}")
         self.result.exit_codes += [] if Exit.WAITING in self.result.exit_codes else [Exit.WAITING]
-        done = _Done(self._last)
         done.refused = [(line, item) for line, item in admitted if isinstance(item, RejectedError)]
         self._add(done)
 
@@ -135,6 +144,7 @@ class Batch:
         result["runs"]["queued"] += done.runs["queued"]
         result["runs"]["dropped"] += done.runs["dropped"]
         count(self.result, done.failed)
+        self._counted, self._ending = (self._last, result["accepted"]), None
         firsts = [first.event.id for first in done.firsts if first.accepted_at < self._started]
         for line, why in done.refused:
             _reject(result, line, why)
@@ -189,15 +199,23 @@ class _Done:
 
 
 def _accept_some(
-    runtime: Runtime, admitted: Sequence[tuple[Line, Admitted]], are_letters: bool, foreseen: Foreseen | None
+    runtime: Runtime,
+    admitted: Sequence[tuple[Line, Admitted]],
+    are_letters: bool,
+    foreseen: Foreseen | None,
+    ending: "Callable[[_Done | None], None]",
 ) -> _Done:
-    """Accept lines in one transaction: all of them, or as many as it may hold the store for."""
+    """Accept lines in one transaction: all of them, or as many as it may hold the store for.
+
+    `ending` is told what is committed next; None while nothing is.
+    """
     now = runtime.clock.now()
     looked_up, foreseen = look_out(runtime, (item for _, item in admitted), now, foreseen)
 
     def work(transaction: "Transaction") -> _Done:
         until = monotonic() + HELD
         done = _Done(0)
+        ending(None)
         look_ahead(transaction, looked_up, foreseen)
         for line, item in admitted:
             done.number, done.last = done.number + 1, line.number
@@ -213,6 +231,7 @@ def _accept_some(
                 done.add(outcome)
             if monotonic() > until:
                 break
+        ending(done)
         return done
 
     done, queued = transact(runtime, foreseen, work)

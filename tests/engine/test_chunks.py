@@ -6,8 +6,8 @@ import pytest
 
 from ingestlayer_cli.engine import chunks, flow
 from ingestlayer_cli.engine.batch import NdjsonBatch
-from ingestlayer_cli.model.gate import Line
-from tests.support.posting import Posting, envelope
+from ingestlayer_cli.model.gate import Line, Raw
+from tests.support.posting import TYPE, Posting, envelope, payload
 
 
 def test_a_transaction_whose_time_is_over_takes_no_further_line(
@@ -53,3 +53,25 @@ def test_what_their_own_iterable_raises_is_raised(posting: Posting) -> None:
 
     with posting.runtime() as runtime, pytest.raises(LookupError):
         flow.emit_batch(runtime, broken())
+
+
+def test_an_interrupt_between_the_commit_and_the_count_says_what_is_not_known(
+    posting: Posting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_by_one() -> Iterator[list[Line]]:
+        for number in (1, 2, 3):
+            yield [Line(number, Raw(TYPE, payload(number)), None, b"{}")]
+
+    add = chunks.Batch._add
+
+    def interrupted(self: chunks.Batch, done: chunks._Done) -> None:
+        if done.last == 2:
+            raise KeyboardInterrupt
+        add(self, done)
+
+    monkeypatch.setattr(chunks.Batch, "_add", interrupted)
+    with posting.runtime() as runtime, pytest.raises(KeyboardInterrupt) as caught:
+        flow.emit_batch(runtime, one_by_one())
+    assert len(posting.ids) == 2
+    words = "stopped after line 1: 1 accepted; of the next 1 line it is not known"
+    assert caught.value.__notes__ == [words]
