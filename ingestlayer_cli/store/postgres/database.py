@@ -20,6 +20,8 @@ from .transaction import OF_HASHES, PostgresTransaction
 
 T = TypeVar("T")
 
+# What a server counts begins anew when it has gone down without writing all of it.
+_LIFE = "SELECT stats_reset::text FROM pg_stat_bgwriter"
 PATIENCE = 5  # times that others may be in the way of a transaction before it takes the store for itself
 
 
@@ -37,6 +39,7 @@ class PostgresDatabase(Base):
         self.versions: dict[tuple[str, str], int] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self._is_asking = False  # what became of a commit
+        self.witness: tuple[str, tuple[Any, ...]] | None = None  # what finds that this transaction was committed
         self._is_inside = False  # a transaction
         self._needed: Needed = {}
         self._needs_all = False
@@ -75,7 +78,7 @@ class PostgresDatabase(Base):
             self.versions.update(versions.maps[0])
             self.numbers.update(numbers.maps[0])
         finally:
-            self._is_inside = False
+            self._is_inside, self.witness = False, None
 
     def alone(self) -> AbstractContextManager[PostgresTransaction]:
         self._needs_all = True
@@ -96,14 +99,14 @@ class PostgresDatabase(Base):
 
         It is never guessed. What has an event is committed with what is written last: by that, it is told.
         """
-        link, number, is_said = self.link, None, False
+        link, number, life, is_said = self.link, None, None, False
         try:
             transaction.flush()
             if link.skip_opening():
                 return
             event = transaction.first_event
-            if event is None:
-                number = link.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()[0]
+            if event is None and self.witness is None:
+                number, life = link.execute(f"SELECT pg_current_xact_id_if_assigned()::text, ({_LIFE})").fetchone()
             link.hear()
             is_said = True
             link.run("COMMIT")
@@ -114,7 +117,7 @@ class PostgresDatabase(Base):
             self._is_asking = True  # where nobody answers it may be committed: it is not simply done again
             link.renew()
             self._wait_for(locks)
-            if not (self._is_there(event) if event else self._is_committed(number)):
+            if not (self._is_there(event) if event else self._is_committed(number, life)):
                 raise RepeatError(f"the connection to the store {link.address.label} was lost", "try again") from None
 
     def _wait_for(self, locks: Locks) -> None:
@@ -126,8 +129,14 @@ class PostgresDatabase(Base):
         """Say whether an event was committed, once its transaction has ended."""
         return bool(self.link.execute("SELECT 1 FROM events WHERE id = ?", (event,)).fetchone())
 
-    def _is_committed(self, number: str | None) -> bool:
-        """Say whether a transaction without events was; one without a number has written nothing."""
+    def _is_committed(self, number: str | None, life: str | None) -> bool:
+        """Say whether a transaction without events was; one without a number has written nothing.
+
+        A server that went down gives the number of what it lost to the next one: in another `life` it tells nothing,
+        and what has no witness is done again.
+        """
+        if self.witness is not None:
+            return bool(self.link.execute(*self.witness).fetchone())
         from time import sleep
 
         from psycopg.errors import InvalidParameterValue
@@ -138,7 +147,7 @@ class PostgresDatabase(Base):
             except InvalidParameterValue:  # it is in the future: a server that went down has never heard of it
                 return False
             if said != "in progress":
-                return bool(said == "committed")
+                return bool(said == "committed") and self.link.execute(_LIFE).fetchone()[0] == life
             sleep(0.05)
         return True
 

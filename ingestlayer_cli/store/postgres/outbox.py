@@ -20,12 +20,19 @@ _TAKE = (
     f" SELECT {CLAIMED} FROM it LEFT JOIN d ON TRUE"
 )
 
+_IS_LEASED = "SELECT 1 FROM deliveries WHERE seq = ? AND lease_by = ? AND lease_until = ?"
+_IS_RECORDED = (
+    "SELECT 1 FROM attempts WHERE delivery = (SELECT seq FROM deliveries WHERE id = ?)"
+    " AND at = ? AND outcome = ? AND process = ?"
+)
+
 
 class PostgresOutbox(SqlOutbox):
     """See `contract.roles.outbox.StoredOutbox`."""
 
     def __init__(self, store: "PostgresDatabase") -> None:
         super().__init__(store)
+        self._database = store
         self._repeated = store.repeated
 
     def _taken(self, execute: Any, wanted: Wanted, now: int, until: int, owner: str) -> Any:
@@ -35,7 +42,11 @@ class PostgresOutbox(SqlOutbox):
         """
         first, values = first_due(wanted, now, beside=_FIRST)
         row = execute(_TAKE.format(first=first), [*values, owner, until, now]).fetchone()
-        return row if row is None or row[0] is not None else super()._taken(execute, wanted, now, until, owner)
+        if row is not None and row[0] is None:
+            row = super()._taken(execute, wanted, now, until, owner)
+        if row is not None:
+            self._database.witness = _IS_LEASED, (row[0], owner, until)
+        return row
 
     def _first(self, execute: Any, wanted: Wanted, now: int) -> tuple[int, int] | None:
         """Lock a target that nobody else has in hand, and look again what is first in it."""
@@ -65,7 +76,11 @@ class PostgresOutbox(SqlOutbox):
         return self._repeated(lambda: super(PostgresOutbox, self).claim(wanted, now, lease, pace, owner))
 
     def record(self, claimed: Claimed, attempt: Attempt, owner: str) -> None:
-        self._repeated(lambda: super(PostgresOutbox, self).record(claimed, attempt, owner))
+        def work() -> None:
+            self._database.witness = _IS_RECORDED, (claimed.id, attempt.at, attempt.outcome, owner)
+            super(PostgresOutbox, self).record(claimed, attempt, owner)
+
+        self._repeated(work)
 
     def set_right(self, now: int, hold: Callable[[str], int], pause: int, lease: int) -> None:
         self._repeated(lambda: super(PostgresOutbox, self).set_right(now, hold, pause, lease))
