@@ -14,7 +14,7 @@ from .clock import DatabaseClock
 from .errors import ReadOnlyError
 from .fitting import fit
 from .link import VERSION_OF, PostgresLink
-from .locks import Locks, Needed
+from .locks import SHARE, Locks, Needed
 from .schema import VERSION
 from .transaction import OF_HASHES, PostgresTransaction
 
@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 # What a server counts begins anew when it has gone down without writing all of it.
 _LIFE = "SELECT stats_reset::text FROM pg_stat_bgwriter"
+FEWEST, MOST = 100, 250  # events that are accepted together
 PATIENCE = 5  # times that others may be in the way of a transaction before it takes the store for itself
 
 
@@ -29,7 +30,6 @@ class PostgresDatabase(Base):
     """One thread at a time may use it."""
 
     _of_hashes = OF_HASHES
-    most_together = 100
     is_in_place = True  # nobody puts another one in its place
 
     def __init__(self, link: PostgresLink, version: int = VERSION) -> None:
@@ -44,6 +44,7 @@ class PostgresDatabase(Base):
         self._needed: Needed = {}
         self._needs_all = False
         self._repeats = 0  # of a transaction, in a row
+        self.most_together = FEWEST
 
     @property
     def is_outdated(self) -> bool:
@@ -75,10 +76,17 @@ class PostgresDatabase(Base):
             raise
         else:
             self._repeats = 0
+            self._learn(locks, transaction.number_of_events)
             self.versions.update(versions.maps[0])
             self.numbers.update(numbers.maps[0])
         finally:
             self._is_inside, self.witness = False, None
+
+    def _learn(self, locks: Locks, events: int) -> None:
+        """Accept as many together as will share the store with others, by the locks that these have needed."""
+        if events >= FEWEST // 2:
+            most = 0 if locks.has_all else int(0.8 * self.link.room / SHARE * events / max(locks.number, 1))
+            self.most_together = max(FEWEST, min(MOST, most))
 
     def alone(self) -> AbstractContextManager[PostgresTransaction]:
         self._needs_all = True

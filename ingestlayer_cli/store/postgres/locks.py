@@ -106,6 +106,10 @@ class Locks:
         return self._link.execute(sql, (array(numbers), array([wanted[it] for it in numbers])))
 
     @property
+    def number(self) -> int:
+        return len(self._held)
+
+    @property
     def all(self) -> int:
         """The number of the store as a whole."""
         return number_of(self._schema)

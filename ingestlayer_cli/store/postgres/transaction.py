@@ -74,6 +74,10 @@ class PostgresTransaction(SqlTransaction):
         """The id of the first event that it adds: it is there once this is committed, and only then."""
         return self._events[0][1] if self._events else None
 
+    @property
+    def number_of_events(self) -> int:
+        return len(self._events)
+
     # What is looked at ------------------------------------------------------------------------------------
 
     def first_with_key(self, type_: str, key: str, after: int) -> First | None:

@@ -8,10 +8,10 @@ import pytest
 from ingestlayer_cli.store.contract.accepting import RepeatError
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.opening import open_to_write
-from ingestlayer_cli.store.postgres.database import PATIENCE
+from ingestlayer_cli.store.postgres.database import FEWEST, MOST, PATIENCE
 from ingestlayer_cli.store.postgres.locks import SHARE, number_of
 from ingestlayer_cli.store.postgres.store import PostgresStore
-from tests.store.contract.words import accept, event
+from tests.store.contract.words import accept, add, event
 
 
 @pytest.fixture
@@ -83,3 +83,22 @@ def test_who_meets_others_again_and_again_takes_the_store_for_itself(stores: tup
         waiting.join(0.2)
         assert waiting.is_alive()
     waiting.join()
+
+
+def test_as_many_are_accepted_together_as_share_the_store_with_others(stores: tuple[Store, Store]) -> None:
+    store, _ = stores
+    assert isinstance(store, PostgresStore)
+
+    def accept_with(locks: int) -> int:
+        """Accept a hundred events that need so many locks each; return how many are accepted together then."""
+        with store.transaction() as transaction:
+            names = [f"{locks}:{number}" for number in range(100)]
+            transaction.look_ahead(None, {}, {f"s{scope}": names for scope in range(locks)}, {})
+            for name in names:
+                add(transaction, event(name))
+        return store.most_together
+
+    assert store.most_together == FEWEST
+    assert accept_with(1) == MOST
+    assert accept_with(8) < MOST
+    assert accept_with(store.link.room // SHARE // 100 + 1) == FEWEST
