@@ -173,10 +173,11 @@ def _free_port() -> int:
 class Cut:
     """A way to a server that is cut, once, when a client says COMMIT: before the server hears it, or after.
 
-    Where it `lasts`, nobody gets through from then on, until that is taken back.
+    Where it `lasts`, nobody gets through from then on, until that is taken back. `each` COMMIT may cut it.
     """
 
-    def __init__(self, port: int, after: bool, lasts: bool = False) -> None:
+    def __init__(self, port: int, after: bool, lasts: bool = False, each: bool = False) -> None:
+        self._each = each
         self._port = port
         self._after = after
         self.lasts = lasts
@@ -208,7 +209,7 @@ class Cut:
     def _pass(self, one: socket.socket, other: socket.socket, is_client: bool) -> None:
         with contextlib.suppress(OSError):
             while data := one.recv(65_536):
-                if is_client and b"COMMIT" in data and not self.is_cut:
+                if is_client and b"COMMIT" in data and (self._each or not self.is_cut):
                     self.is_cut = True
                     one.shutdown(socket.SHUT_RDWR)
                     if self._after:

@@ -24,6 +24,11 @@ T = TypeVar("T")
 _LIFE = "SELECT stats_reset::text FROM pg_stat_bgwriter"
 FEWEST, MOST = 100, 250  # events that are accepted together
 PATIENCE = 5  # times that others may be in the way of a transaction before it takes the store for itself
+LOSSES = 5  # in a row, after which the database is taken to be away
+
+
+class LostError(RepeatError):
+    """The connection was lost, and nothing of the transaction is committed."""
 
 
 class PostgresDatabase(Base):
@@ -45,6 +50,7 @@ class PostgresDatabase(Base):
         self._needs_all = False
         self._repeats = 0  # of a transaction, in a row
         self.most_together = FEWEST
+        self._losses = 0  # of its connection, in a row
 
     @property
     def is_outdated(self) -> bool:
@@ -73,9 +79,12 @@ class PostgresDatabase(Base):
             self._repeats = self._repeats + 1 if isinstance(error, RepeatError) else 0
             self._needed, self._needs_all = locks.needed, locks.needs_all or self._repeats > PATIENCE
             self.link.roll_back()
+            self._losses = self._losses + 1 if isinstance(error, LostError) else 0
+            if self._losses > LOSSES and isinstance(error, LostError):  # it may be lost by what is done
+                raise AwayError(error.message, error.hint) from None
             raise
         else:
-            self._repeats = 0
+            self._repeats = self._losses = 0
             self._learn(locks, transaction.number_of_events)
             self.versions.update(versions.maps[0])
             self.numbers.update(numbers.maps[0])
@@ -126,7 +135,7 @@ class PostgresDatabase(Base):
             link.renew()
             self._wait_for(locks)
             if not (self._is_there(event) if event else self._is_committed(number, life)):
-                raise RepeatError(f"the connection to the store {link.address.label} was lost", "try again") from None
+                raise LostError(f"the connection to the store {link.address.label} was lost", "try again") from None
 
     def _wait_for(self, locks: Locks) -> None:
         """Wait until a transaction has ended, whatever the server has still heard of it."""
@@ -171,7 +180,7 @@ class PostgresDatabase(Base):
         except AwayError as error:
             if self._is_asking:
                 raise
-            raise RepeatError(error.message, error.hint) from None
+            raise LostError(error.message, error.hint) from None
 
     def repeated(self, work: Callable[[], T]) -> T:
         """Do work that is one transaction of this store until nobody is in its way."""
@@ -182,6 +191,7 @@ class PostgresDatabase(Base):
                 continue
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
+        losses = 0
         while True:
             if self.link.is_lost and not self._is_inside:
                 self.link.renew()
@@ -190,7 +200,8 @@ class PostgresDatabase(Base):
                     found: list[Any] = self.link.execute(sql, values).fetchall()
                     return found
             except AwayError:
-                if self._is_inside or not self.link.is_lost:
+                losses += 1
+                if self._is_inside or not self.link.is_lost or losses > LOSSES:
                     raise
 
     @contextmanager

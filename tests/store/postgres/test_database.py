@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from ingestlayer_cli.store.contract.accepting import AwayError
 from ingestlayer_cli.store.contract.reading import Selection
 from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.store.opening import open_to_write
@@ -96,6 +97,17 @@ def test_a_record_whose_commit_was_cut_is_one_attempt(cut: Cutting, postgres: st
     store = cut(True)
     store.outbox.record(taken, arrived(), "me")
     assert len(store.deliveries.whole("dlv_1")["attempts_made"]) == 1
+
+
+def test_a_way_that_is_lost_by_each_commit_is_one_that_is_away(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_to_write(postgres).close()
+    port = int(re.search(r":(\d+)/", os.environ["DATABASE_URL"])[1])  # type: ignore[index]
+    with closing(Cut(port, after=False, each=True)) as way:
+        monkeypatch.setenv("DATABASE_URL", os.environ["DATABASE_URL"].replace(f":{port}/", f":{way.port}/"))
+        with closing(open_to_write(postgres)) as store:
+            assert isinstance(store, PostgresStore)
+            with pytest.raises(AwayError, match="was lost"):
+                store.repeated(lambda: accept(store, event("evt_1")))
 
 
 def test_an_id_that_is_taken_is_an_error_and_not_tried_for_ever(postgres: str) -> None:
