@@ -53,7 +53,7 @@ class Campaign:
     def _kill(self, command: list[str], posts_left: int, pause: float) -> None:
         """Kill a process a moment after some message was on its way, unless it was quicker."""
         enough = len(self.slack.requests) + posts_left
-        process = self.folder.start(*command)
+        process = self.folder.forked(*command)
         ends = time.monotonic() + 3
         while process.poll() is None and len(self.slack.requests) < enough and time.monotonic() < ends:
             time.sleep(0.001)
@@ -98,7 +98,7 @@ def test_a_deliverer_that_is_killed_again_and_again_gets_on(threaded: Posting, s
     slack.always = Slow(SLOW)
     for _ in range(8):
         before = len(slack.requests)
-        process = threaded.start("deliver", "-q")
+        process = threaded.forked("deliver", "-q")
         ends = time.monotonic() + 3
         while process.poll() is None and len(slack.requests) < before + 3 and time.monotonic() < ends:
             time.sleep(0.001)

@@ -137,6 +137,32 @@ class Forked:
         return True
 
 
+class Writing:
+    """One that was forked without an input, and what it writes; to be killed: a signal at a start meets the script."""
+
+    def __init__(self, mother: Mother, program: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+        self.args = program
+        self._files = os.memfd_create("out"), os.memfd_create("err")
+        source = _stdin(b"")
+        try:
+            self._process = mother.start(program, cwd, (source, *self._files), env)
+        finally:
+            os.close(source)
+        self.pid, self.poll, self.kill = self._process.pid, self._process.poll, self._process.kill
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Wait until it is gone; return what it wrote to stdout and stderr."""
+        self._process.wait(timeout)
+        out, err = (_content(file).decode() for file in self._files)
+        for file in self._files:
+            os.close(file)
+        return out, err
+
+
 def _stdin(content: bytes) -> int:
     """Return a pipe that holds all of it; a file when it holds more than a pipe does."""
     if len(content) > PIPE:

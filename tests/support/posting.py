@@ -20,7 +20,8 @@ from ingestlayer_cli.store.contract.sending import Attempt, Claimed, Doubtful, W
 from ingestlayer_cli.system.clock import Clock
 from ingestlayer_cli.system.document import Document
 from tests.support import ROOT
-from tests.support.program import LONG_AGO, PROGRAM, Argument, Result, environment, here, ran, ran_at_once
+from tests.support.forking import Writing
+from tests.support.program import LONG_AGO, PROGRAM, Argument, Result, environment, here, mother_of, ran, ran_at_once
 from tests.support.standin import SlackStandin
 
 TOKEN = "xoxb-test"
@@ -113,6 +114,12 @@ class Posting:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def forked(self, *arguments: Argument) -> Writing:
+        """Fork what is to be killed: most moments at which a start is are those of an interpreter."""
+        mother = mother_of(self.environment())
+        assert mother is not None
+        return Writing(mother, [PROGRAM, *map(os.fsdecode, arguments)], self.root, self.environment())
 
     def run(self, *arguments: Argument, env: Mapping[str, str] | None = None) -> Result:
         return ran(arguments, self.root, b"", self.environment(env))
