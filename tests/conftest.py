@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def pytest_collection(session: pytest.Session) -> None:
         return
     files = sorted(TESTS.rglob("test_*.py"))
     for file in files[int(worker.removeprefix("gw")) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]:
-        import_module(".".join(file.relative_to(TESTS.parent).with_suffix("").parts))
+        with suppress(Exception):  # what is wrong with a file is told as it is collected
+            import_module(".".join(file.relative_to(TESTS.parent).with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
