@@ -9,7 +9,6 @@ from ..model.memory import Foreseen
 from ..store.contract.accepting import (
     First,
     LookedUp,
-    NewDeadLetter,
     NewDelivery,
     NewRun,
     NewThread,
@@ -241,6 +240,8 @@ def bury_line(
     is_lasting: bool = False,
 ) -> None:
     """Keep a refused event as a dead letter; one that `is_lasting` may be taken once it is declared."""
+    from ..store.contract.refused import NewDeadLetter
+
     kind = LASTING if is_lasting and error.kind in _WAITING else error.kind
     details = [{"path": path, "problem": _sound(problem)} for path, problem in error.details]
     type_, source, message = (_sound(str(part))[:1000] for part in (raw.type, raw.source, error.message))

@@ -63,19 +63,6 @@ class NewDelivery(NamedTuple):
     digest: str | None = None  # what waits under the same name goes when the first of it does
 
 
-class NewDeadLetter(NamedTuple):
-    """An event that was refused, as it came, with the rule; `details` are [{path, problem}]."""
-
-    at: int
-    kind: str
-    type: str
-    source: str
-    line: int | None
-    message: str
-    details: list[dict[str, str]]
-    raw: str
-
-
 class NewRun(NamedTuple):
     """A run of a pipeline on an event, `number` among the event's runs; `text` is the pipeline's as it ran."""
 

@@ -10,12 +10,13 @@ from itertools import count
 from ...model.events import Event, encode
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merged
 from ...system.typed import TYPE_CHECKING, Any
-from ..contract.accepting import First, Keys, LookedUp, NewDeadLetter, NewDelivery, NewRun, NewThread, Queued, Rate
+from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate
 from .lookups import STATE, TRAITS, Lookups, stored_state, stored_traits
 from .names import key_hash, lane_name
 from .queued import span
 
 if TYPE_CHECKING:
+    from ..contract.refused import NewDeadLetter
     from .earlier import SqlEarlier
     from .link import Cursor, Link, Numbers
 
@@ -109,7 +110,7 @@ class SqlTransaction(Lookups):
         count, _ = self._duplicates.get(event_id, (0, 0))
         self._duplicates[event_id] = count + 1, now
 
-    def add_dead_letter(self, letter: NewDeadLetter) -> None:
+    def add_dead_letter(self, letter: "NewDeadLetter") -> None:
         self.connection.execute(
             "INSERT INTO dead_letters (at, kind, type, source, line, message, details, raw) VALUES (?,?,?,?,?,?,?,?)",
             (*letter[:6], encode(letter.details), letter.raw),

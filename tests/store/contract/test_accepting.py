@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from ingestlayer_cli.model.memory import Kept, Remembered, Seen, State, Traits, Upsert
-from ingestlayer_cli.store.contract.accepting import NewDeadLetter
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.contract.reading import Selection
+from ingestlayer_cli.store.contract.refused import NewDeadLetter
 from ingestlayer_cli.store.contract.sending import Wanted
 from ingestlayer_cli.system.errors import StoreError
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.model.memory import Remembered, Traits
-from ingestlayer_cli.store.contract.accepting import NewDeadLetter
 from ingestlayer_cli.store.contract.protocols import Store
 from ingestlayer_cli.store.contract.reading import About, DeliverySelection, Selection
+from ingestlayer_cli.store.contract.refused import NewDeadLetter
 from tests.support.clock import FakeClock
 
 from .words import accept, add, arrived, claim, event, failed, message, queue, run

@@ -7,7 +7,8 @@ from contextlib import closing
 import pytest
 
 from ingestlayer_cli.model.memory import Kept
-from ingestlayer_cli.store.contract.accepting import AwayError, NewDeadLetter
+from ingestlayer_cli.store.contract.accepting import AwayError
+from ingestlayer_cli.store.contract.refused import NewDeadLetter
 from ingestlayer_cli.store.opening import open_to_read, open_to_write
 from ingestlayer_cli.store.postgres.address import Address
 from ingestlayer_cli.store.postgres.link import PostgresLink

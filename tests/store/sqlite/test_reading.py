@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestlayer_cli.store.contract.accepting import NewDeadLetter
+from ingestlayer_cli.store.contract.refused import NewDeadLetter
 from ingestlayer_cli.store.sqlite.reading import open_to_read
 from ingestlayer_cli.store.sqlite.store import SqliteStore, open_to_write
 from ingestlayer_cli.system.errors import StoreError

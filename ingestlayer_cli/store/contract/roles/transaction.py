@@ -4,8 +4,11 @@ from collections.abc import Iterable
 
 from ....model.events import Event
 from ....model.memory import Kept, Memory, Remembered, Traits, Upsert
-from ....system.typed import Any, Protocol, Values
-from ..accepting import First, Keys, LookedUp, NewDeadLetter, NewDelivery, NewRun, Queued, Rate
+from ....system.typed import TYPE_CHECKING, Any, Protocol, Values
+from ..accepting import First, Keys, LookedUp, NewDelivery, NewRun, Queued, Rate
+
+if TYPE_CHECKING:
+    from ..refused import NewDeadLetter
 
 
 class Earlier(Protocol):
@@ -57,7 +60,7 @@ class Transaction(Memory, Protocol):
     def add_duplicate(self, event_id: str, now: int) -> None:
         """Count one more event that came with the key of a first one."""
 
-    def add_dead_letter(self, letter: NewDeadLetter) -> None:
+    def add_dead_letter(self, letter: "NewDeadLetter") -> None:
         """Keep what was refused."""
 
     def add_run(self, event_id: str, run: NewRun, now: int) -> None:
