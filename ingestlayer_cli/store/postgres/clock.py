@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class DatabaseClock(Clock):
-    """What time it is by the database, which was asked when it was connected to."""
+    """What time it is by the database, which was asked when it was connected to, and is asked now and then."""
 
     def __init__(self, link: "PostgresLink") -> None:
         self._link = link

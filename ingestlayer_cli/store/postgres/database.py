@@ -69,6 +69,7 @@ class PostgresDatabase(Base):
         self._is_inside, self._is_asking = True, False
         try:
             with self._errors():
+                self.link.keep_time()
                 self._begin(locks)
                 # Numbers that are handed out inside may not exist afterwards.
                 versions, numbers = ChainMap({}, self.versions), ChainMap({}, self.numbers)

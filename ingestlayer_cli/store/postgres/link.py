@@ -20,6 +20,7 @@ OLDEST = 130_000  # PostgreSQL 13
 CONNECT = 5  # seconds for one server to answer
 PATIENCE = 15  # seconds that a server which was there is waited for: it may be restarted
 BUSY = 60  # seconds that a lock is waited for
+AGAIN = 60  # seconds after which the database is asked for the time again
 # A process that was stopped in the middle of a transaction holds others up no longer than this. Rows that change often
 # are thought to be many more than they are: what is planned for them would be compiled for seconds. What is waited for
 # is the program's to say, and not its user's: a copy, or a lock, may take longer than a page of some other program.
@@ -33,6 +34,7 @@ _HELLO = (
     " current_setting('synchronous_commit'), current_setting('max_locks_per_transaction')::int"
     " * current_setting('max_connections')::int, (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 )
+_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
 class PostgresLink:
@@ -44,7 +46,8 @@ class PostgresLink:
         self._patience: float = BUSY
         self.version = 0  # of the store, as it was when it was connected to; 0 where there is none
         self.room = 0  # for locks, of the server
-        self.offset = 0  # of the database's clock to `monotonic_ns`, in milliseconds
+        self.offset = 0  # of the database's clock to `monotonic_ns`, in milliseconds,
+        self.measured_at = 0  # when it was measured last, by that
         self._opening: tuple[Sequence[str], Callable[[Any], None]] | None = None
         self._unheard: tuple[Any, Callable[[Any], None]] | None = None
         self._pipeline: AbstractContextManager[Any] | None = None
@@ -194,7 +197,7 @@ class PostgresLink:
             asked, told = connection.execute(_HELLO), connection.execute(VERSION_OF.encode())
             self.version = int((told.fetchone() or (0,))[0])
         version, encoding, synchronous, self.room, now = asked.fetchone() or (0, "", "", 0, 0)
-        self.offset = now - (sent + monotonic_ns()) // 2_000_000
+        self._measured(now, sent)
         if version < OLDEST:
             raise StoreError(f"PostgreSQL {version // 10_000} is too old", "the store needs PostgreSQL 13 or newer")
         if encoding != "UTF8":
@@ -202,6 +205,17 @@ class PostgresLink:
             raise StoreError(f"the store {self.address.label} is in a database of {encoding}", hint)
         if synchronous == "off":  # what is committed is never lost
             connection.execute("SET synchronous_commit TO on")
+
+    def keep_time(self) -> None:
+        """Ask for the time now and then: clocks run apart, and the database's may be set."""
+        if monotonic_ns() - self.measured_at > AGAIN * 1_000_000_000:
+            sent = monotonic_ns()
+            self._measured(self._connection.execute(_NOW).fetchone()[0], sent)  # type: ignore[index]
+
+    def _measured(self, now: int, sent: int) -> None:
+        """Note what time it was by the database, between when that was asked and when it was answered."""
+        self.measured_at = monotonic_ns()
+        self.offset = now - (sent + self.measured_at) // 2_000_000
 
     def errors(self) -> AbstractContextManager[None]:
         """Turn what psycopg says into words with a remedy."""

@@ -31,6 +31,18 @@ def test_a_host_whose_clock_is_wrong_has_the_time_of_the_database(postgres: str)
     store.close()
 
 
+def test_a_clock_that_has_run_apart_is_set_right_within_a_minute(postgres: str) -> None:
+    with closing(open_to_write(postgres)) as store:
+        assert isinstance(store, PostgresStore)
+        right = store.link.offset
+        store.link.offset -= 3_600_000
+        queue(store, "evt_1")
+        assert store.link.offset == right - 3_600_000
+        store.link.measured_at -= 61 * 1_000_000_000
+        queue(store, "evt_2")
+        assert abs(store.link.offset - right) < 60_000
+
+
 def test_no_statement_is_compiled_for_longer_than_it_runs(postgres: str) -> None:
     store = open_to_write(postgres)
     assert isinstance(store, PostgresStore)
