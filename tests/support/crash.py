@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Campaign:
         if database:
             self.folder.share(database, "crash")
         self._asking = threading.local()  # a connection to the database, of each thread
+        self._was_made = False
         self.size = SIZES[bool(database)]
         self.kills = kills
         self.history = history
@@ -225,9 +227,11 @@ class Campaign:
 
     def _is_made(self) -> bool:
         """Say whether there is a store: the first processes may be killed while they make it."""
-        if self.folder.database:
-            return bool(self._sql("SELECT to_regclass('store') IS NOT NULL")[0][0])
-        return self.folder.store.exists() and self._sql("PRAGMA user_version") != [(0,)]
+        if not self._was_made and self.folder.database:
+            self._was_made = bool(self._sql("SELECT to_regclass('store') IS NOT NULL")[0][0])
+        elif not self._was_made:
+            self._was_made = self.folder.store.exists() and self._sql("PRAGMA user_version") != [(0,)]
+        return self._was_made
 
     def _count(self, what: str) -> None:
         with self._lock:
@@ -237,13 +241,18 @@ class Campaign:
 
     def send_again(self) -> None:
         """Send every batch once more: what is already there is a duplicate."""
-        for number, batch in enumerate(self.batches):
-            stored = self._look(number)
-            self.counts["events accepted before the batches were sent again"] += stored
-            result = self.folder.run("emit", "--batch", batch, "--no-deliver", "--json")
-            assert result.code == 0, result
-            document = result.json
-            assert (document["accepted"], document["duplicates"]) == (self.size - stored, stored)
+        with ThreadPoolExecutor(WORKERS) as workers:
+            for stored in workers.map(self._send_again, range(len(self.batches))):
+                self.counts["events accepted before the batches were sent again"] += stored
+
+    def _send_again(self, number: int) -> int:
+        """Send a batch; return how much of it was there."""
+        stored = self._look(number)
+        result = self.folder.run("emit", "--batch", self.batches[number], "--no-deliver", "--json")
+        assert result.code == 0, result
+        document = result.json
+        assert (document["accepted"], document["duplicates"]) == (self.size - stored, stored)
+        return stored
 
     def deliver_all(self, rounds: int = 40) -> Result:
         """Deliver until nothing waits but what is unknown for good, the minute of reconciliation passing in between."""
