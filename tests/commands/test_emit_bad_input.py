@@ -348,7 +348,7 @@ def test_a_full_disk_loses_nothing_and_the_program_works_again_with_room(templat
 def test_a_disk_that_is_full_in_the_middle_of_a_batch_keeps_whole_transactions(template: Path, tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=3m"):
         project = copied(template, tmp_path / "disk" / "project")
-        lines = [envelope(number, payload={**PAYLOAD, "plan": "x" * 300}) for number in range(5_000)]
+        lines = [envelope(number, payload={**PAYLOAD, "plan": "x" * 1_000}) for number in range(5_000)]  # 5 MB
         batch = tmp_path / "events.ndjson"
         batch.write_text("".join(json.dumps(line) + "\n" for line in lines))
         result = project.run("emit", "--batch", batch, "--no-deliver", "--json")
