@@ -1,8 +1,11 @@
 """`deliver`: send what waits in the outbox."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from ..system.errors import count_of
+from ..store.contract.accepting import AwayError
+from ..system.errors import Exit, count_of
 from ..system.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,7 +50,6 @@ def send(
     from ..engine.tally import WAIT
     from ..engine.watching import Watch, deliver_noted, opened
     from ..project import load
-    from ..store.contract.accepting import AwayError
     from ..store.contract.sending import Wanted, went
     from ..system.console import Progress, note, say, say_json_line
     from ..system.errors import IngestlayerError
@@ -96,6 +98,9 @@ def send(
         elif not quiet:
             say(_run_words(told))
 
+    def first() -> Runtime:
+        return opened(Runtime(project, show=drawing(json or quiet)))
+
     def renewed() -> Runtime:
         return Runtime(load(settings.project), show=drawing(json or quiet))
 
@@ -113,8 +118,8 @@ def send(
             for words in tell_and_send(runtime, None if watch else WAIT, said):
                 note(f"warning: {words}", "yellow")
 
-    first = opened(Runtime(_project(quiet), show=drawing(json or quiet)))
-    with closing(Watch(first, renewed, troubled, after)) as rounds:
+    project = _project(quiet)
+    with _waiting(project), closing(Watch(first(), renewed, troubled, after)) as rounds:
         runtime, wanted = rounds.runtime, Wanted(pipeline=pipeline, target=channel)
         if pipeline is not None or channel is not None:
             from .deliveries import check_known
@@ -152,6 +157,18 @@ def send(
         if not (waiting or failed or count):
             note("nothing is due")
     return 0 if stopped else flow.exit_code(result)
+
+
+@contextmanager
+def _waiting(project: "Project") -> Iterator[None]:
+    """Say of a store that is out of reach that all waits, where what is accepted meanwhile is kept on this machine."""
+    try:
+        yield
+    except AwayError as error:
+        if project.has_spool:
+            error.exit_code = Exit.WAITING
+            error.hint = f"{error.hint}; what was accepted is safe, and goes once it is back"
+        raise
 
 
 def _project(quiet: bool) -> "Project":

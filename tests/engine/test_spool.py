@@ -109,6 +109,16 @@ def test_who_wants_no_spool_hears_that_nothing_is_accepted(away: Away) -> None:
     text = (away.posting.root / "ingestlayer.toml").read_text()
     away.posting.write("ingestlayer.toml", text + "spool = false\n")
     assert "nothing was accepted" in str(emit(away.posting, 1, 78)["error"])
+    assert here(away.posting.root, "deliver").code == 78
+
+
+def test_deliver_says_that_all_waits(away: Away) -> None:
+    emit(away.posting, 1, 75)
+    result = here(away.posting.root, "deliver", "--json")
+    assert result.code == 75
+    assert result.error["kind"] == "store"
+    assert "what was accepted is safe" in result.error["hint"]
+    assert here(away.posting.root, "deliver", "-q").code == 75
 
 
 def test_while_one_hands_over_to_a_database_that_does_not_answer_others_keep(
