@@ -8,9 +8,12 @@ from ..model.events import Event
 from ..model.memory import UNASKED, Outside, Reacted, Seen, State, Traits, given_entity, laid_over, merged
 from ..store.contract.protocols import Store
 from ..store.contract.reading import FirstRun
-from ..system.typed import NamedTuple, Values
+from ..system.typed import TYPE_CHECKING, NamedTuple, Values
 from .memory import FreshMemory
-from .pipeline import FailingPipeline, Pipeline, Replay, Run
+from .pipeline import Pipeline, Replay, Run
+
+if TYPE_CHECKING:
+    from .failing import FailingPipeline
 
 _TIMES = ("first_seen", "last_seen")
 
@@ -56,7 +59,7 @@ class PastMemory(FreshMemory):
 
     def run_again(
         self,
-        pipeline: Pipeline | FailingPipeline,
+        pipeline: "Pipeline | FailingPipeline",
         event: Event,
         outside: Outside,
         firsts: dict[str, FirstRun],

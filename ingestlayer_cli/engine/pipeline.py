@@ -10,7 +10,7 @@ from ..model.events import Event, delivery_id, encode, encode_ascii, quoted
 from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Upsert, kept_entity
 from ..steps.base import Context, Step
 from ..system.clock import format_duration
-from ..system.errors import IngestlayerError, Problem, ProjectError
+from ..system.errors import IngestlayerError
 from ..system.typed import TYPE_CHECKING, Any, NamedTuple
 from .connections import connection, label_of
 
@@ -265,38 +265,6 @@ class Pipeline:
             trace.append((kind, "error", known.message, ""))
             sets.append({})
         return Run(self.name, self.version, "failed", reason=known.message, trace=trace, sets=sets, error=known)
-
-
-class FailingPipeline:
-    """A pipeline that cannot run: each of its runs fails, and says why."""
-
-    def __init__(self, name: str, version: str, text: str, error: IngestlayerError) -> None:
-        self.uses: dict[str, list[str] | None] = {}
-        self.name = name
-        self.version = version
-        self.text = text
-        self._error = error
-
-    def foresee(self, event: Event, scope: Scope, foreseen: Foreseen) -> None:
-        """Look nothing up."""
-
-    def run(
-        self, event: Event, outside: Outside, memory: Memory, replay: Replay | None = None, with_sets: bool = False
-    ) -> Run:
-        """Return a failed run."""
-        return Run(self.name, self.version, "failed", reason=self._error.message, error=self._error)
-
-
-def broken(data: dict[str, Any]) -> FailingPipeline:
-    """Return the pipeline of a file that is wrong."""
-    from ..project.remedy import remedy
-
-    problems = [Problem(*problem) for problem in data["problems"]]
-    first, more = problems[0], len(problems) - 1
-    words = f"{first.path}: {first.problem}" + (f" (and {more} more)" if more else "")
-    error = ProjectError(words, remedy(problems), problems)
-    error.lasting = True
-    return FailingPipeline(data["name"], data["version"], data["text"], error)
 
 
 class _Connection(NamedTuple):

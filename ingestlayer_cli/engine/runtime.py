@@ -15,13 +15,14 @@ from ..system.errors import StoreError
 from ..system.typed import TYPE_CHECKING, Directions, TomlTable, Values
 from .connections import Connections, Show, draw_nothing
 from .outside import OutsideStore
-from .pipeline import FailingPipeline, Pipeline, broken
+from .pipeline import Pipeline
 
 if TYPE_CHECKING:
     from ..model.memory import Reacted
     from ..model.sending import Judgement
     from ..store.contract.protocols import Store
     from .courier import Courier
+    from .failing import FailingPipeline
     from .heartbeat import Heart, Heartbeats
     from .outbox import Outbox
     from .rechecking import Rechecking
@@ -197,8 +198,14 @@ class Runtime:
         """Return the active pipelines that match an event type, compiled; those that are broken fail."""
         if type_ not in self._pipelines:
             project = self.project
-            sound = [Pipeline(row, project.connections) for row in project.pipelines if _takes(row, type_)]
-            self._pipelines[type_] = [*sound, *(broken(row) for row in project.broken if _takes(row, type_))]
+            found: list[Pipeline | FailingPipeline] = [
+                Pipeline(row, project.connections) for row in project.pipelines if _takes(row, type_)
+            ]
+            if failing := [row for row in project.broken if _takes(row, type_)]:
+                from .failing import broken
+
+                found += map(broken, failing)
+            self._pipelines[type_] = found
         return self._pipelines[type_]
 
     def let_go(self) -> None:

@@ -19,13 +19,14 @@ from .accepting import settle_run, transact
 from .attempts import CURVE
 from .causes import Causes, pipeline_of
 from .memory import OverlaidMemory
-from .pipeline import FailingPipeline, Pipeline, Run
+from .pipeline import Pipeline, Run
 from .runtime import PAUSED, Runtime
 
 if TYPE_CHECKING:
     from ..model.documents.events import WaitingDocument
     from ..store.contract.protocols import Store
     from ..store.contract.roles.transaction import Transaction
+    from .failing import FailingPipeline
 
 CHUNK = 200  # runs of a transaction
 

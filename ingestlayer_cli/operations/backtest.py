@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ..engine.failing import FailingPipeline
 from ..engine.given import PastMemory
-from ..engine.pipeline import FailingPipeline, Pipeline, Run
+from ..engine.pipeline import Pipeline, Run
 from ..engine.runtime import Runtime
 from ..engine.tally import no_runs
 from ..model.events import Event

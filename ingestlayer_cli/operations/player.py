@@ -3,8 +3,9 @@
 from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
+from ..engine.failing import FailingPipeline
 from ..engine.given import PastMemory
-from ..engine.pipeline import FailingPipeline, Message, Pipeline, Replay, Run
+from ..engine.pipeline import Message, Pipeline, Replay, Run
 from ..engine.runtime import Runtime
 from ..model.events import Event
 from ..model.memory import Foreseen

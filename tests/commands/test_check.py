@@ -29,6 +29,21 @@ def two(tmp_path: Path) -> Checked:
     return checked
 
 
+# Several
+
+
+def test_a_check_that_loses_the_store_after_another_is_one_that_failed(tmp_path: Path) -> None:
+    code = "import glob, os; [os.remove(it) for it in glob.glob('.ingestlayer/*.db*')]; print(open('usage.csv').read())"
+    losing = table(f"command = {json.dumps([sys.executable, '-c', code])}", name="losing")
+    checked = Checked(tmp_path / "project", table(name="sound") + losing)
+    checked.csv(("acme", 9, 10))
+    result = run(checked, "--no-deliver")
+    assert result.code == 78
+    assert "losing: the store " in result.err
+    assert "was deleted, or replaced" in result.err
+    assert "1 newly reached" in result.out
+
+
 # The table
 
 

@@ -306,6 +306,7 @@ def test_replays_and_backtests(bench: Bench) -> None:
     bench.document("replay", "replay", event, "--yes")
     bench.write("pipelines/limits.toml", PIPELINE.replace("#alerts", "#limits"))
     assert bench.document("backtest", "backtest", "--since", "1d")["changes"]
+    assert bench.document("backtest", "backtest", "--since", "1d", "--diff")["changes"][0]
 
 
 # Deliveries -----------------------------------------------------------------------------------------------
