@@ -167,7 +167,7 @@ def _waiting(project: "Project") -> Iterator[None]:
     except AwayError as error:
         if project.has_spool:
             error.exit_code = Exit.WAITING
-            error.hint = f"{error.hint}; what was accepted is safe, and goes once it is back"
+            error.add_hint("what was accepted is safe, and goes once it is back")
         raise
 
 

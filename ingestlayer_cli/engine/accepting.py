@@ -6,16 +6,7 @@ from ..model.declarations import Declaration
 from ..model.events import Event, encode
 from ..model.gate import Raw
 from ..model.memory import Foreseen
-from ..store.contract.accepting import (
-    First,
-    LookedUp,
-    NewDelivery,
-    NewRun,
-    NewThread,
-    Queued,
-    Rate,
-    RepeatError,
-)
+from ..store.contract.accepting import First, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate, RepeatError
 from ..system.clock import DAY
 from ..system.errors import Problem, RejectedError, StoreError
 from ..system.typed import TYPE_CHECKING, TypeVar
@@ -223,7 +214,7 @@ def bury(runtime: Runtime, raw: Raw, text: str, error: RejectedError) -> None:
         with runtime.store.transaction() as transaction:
             bury_line(transaction, raw, text, error, runtime.clock.now(), None)
     except StoreError as failure:
-        error.hint = "; ".join(filter(None, (error.hint, f"it is not kept as a dead letter: {failure.message}")))
+        error.add_hint(f"it is not kept as a dead letter: {failure.message}")
 
 
 LASTING = "source"  # the rule of what waits for its declaration

@@ -15,7 +15,7 @@ from ..store.opening import is_file
 from ..system.errors import IngestlayerError, RejectedError, StoreError, count_of
 from ..system.typed import TYPE_CHECKING, NamedTuple
 from .accepting import look_ahead, transact
-from .chunks import HELD, Admitted, accept_line, admit_line, look_out
+from .chunks import HELD, Admitted, accept_line, admit_lines, look_out
 from .renewing import Renewing
 from .runtime import Runtime
 from .tally import run_again
@@ -196,9 +196,8 @@ class Writer:
         self._answered(group)
 
     def _admit(self, runtime: Runtime, group: list[Brought]) -> None:
-        now = runtime.clock.now()
         for brought in group:
-            brought.admitted = [(line, admit_line(runtime, line, now)) for line in brought.lines]
+            brought.admitted = admit_lines(runtime, brought.lines)
 
     def _fail(self, group: list[Brought], error: Exception) -> None:
         for brought in group:

@@ -9,7 +9,7 @@ from ..model.sending import Result
 from ..store.contract.sending import Claimed
 
 WORKERS = 8  # channels that are sent to at once
-LOOK = 1.0  # seconds after which it is looked again who is done: whoever was interrupted may have missed it
+AGAIN = 1.0  # seconds after which it is looked again who is done: whoever was interrupted may have missed it
 
 
 class _Sending:
@@ -61,7 +61,7 @@ class InHand:
             sending.work()
         yield from self._over()
         while self._sendings:
-            self._wait(LOOK)
+            self._wait(AGAIN)
             yield from self._over()
 
     def _wait(self, seconds: float) -> None:

@@ -88,7 +88,8 @@ def unread(deliver: bool) -> 'Literal["unknown", "pending"]':
 
 def nothing_accepted(error: IngestlayerError) -> IngestlayerError:
     """Say of an error that it came before the commit."""
-    return _with_hint(error, "nothing was accepted: emit again")
+    error.add_hint("nothing was accepted: emit again")
+    return error
 
 
 def add_trouble(
@@ -100,13 +101,9 @@ def add_trouble(
     if code not in result.exit_codes:
         result.exit_codes.append(code)
     if "trouble" not in result:
-        result.told["trouble"] = _with_hint(known, hint).document()["error"]
+        known.add_hint(hint)
+        result.told["trouble"] = known.document()["error"]
         result.told["trouble"]["message"] = f"{after}: {known.message}"
-
-
-def _with_hint(error: IngestlayerError, hint: str) -> IngestlayerError:
-    error.hint = "; ".join(filter(None, (error.hint, hint)))
-    return error
 
 
 def run_again(runtime: Runtime, ids: list[str], pipeline: str | None = None) -> "tuple[list[Again], Queued]":

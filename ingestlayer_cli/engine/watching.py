@@ -1,6 +1,7 @@
 """`deliver --watch`: rounds of sending, each over what is true then: files, connections, secrets, the store."""
 
 from collections.abc import Callable
+from functools import partial
 
 from ..store.contract.accepting import AwayError
 from ..system.clock import MINUTE
@@ -68,7 +69,7 @@ class Watch:
     ) -> "Round":
         """Deliver until it is stopped, or so many are sent."""
         while True:
-            result = self._tried(wanted, said, limit, ran)
+            result = self._tried(partial(self._round, wanted, said, limit, ran))
             limit = None if limit is None else limit - result.told["sent"]
             if self.stopped or limit == 0:
                 return result
@@ -79,16 +80,10 @@ class Watch:
             self._rest(pause)
             self._look()
 
-    def _tried(
-        self,
-        wanted: "Wanted",
-        said: "Said | None",
-        limit: int | None,
-        ran: "Callable[[Again], None] | None",
-    ) -> "Round":
+    def _tried(self, deliver: "Callable[[], Round]") -> "Round":
         """Return what a round comes to: to nothing while the database is out of reach."""
         try:
-            result = self._round(wanted, said, limit, ran)
+            result = deliver()
         except AwayError as error:
             if not self._is_away:
                 self._troubled(error)

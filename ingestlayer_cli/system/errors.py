@@ -65,6 +65,10 @@ class IngestlayerError(Exception):
         vars(copied).update(vars(self), details=[*self.details])
         return copied
 
+    def add_hint(self, hint: str) -> None:
+        """Say what else is to be done, or known."""
+        self.hint = "; ".join(filter(None, (self.hint, hint)))
+
     def document(self) -> "ErrorDocument":
         """Return the error as the JSON document that every command prints with `--json`."""
         details: list[ProblemDocument] = [{"path": path, "problem": problem} for path, problem in self.details]
