@@ -31,7 +31,7 @@ class Record:
         self._clock = runtime.clock
         self._place = topic, name
         self._heart = heart
-        self._started = self._clock.now()
+        self._started, self._began = self._clock.now(), self._clock.steady()
 
     def __enter__(self) -> Self:
         if self._heart is not None:
@@ -43,8 +43,8 @@ class Record:
         """Note how the run ends."""
         if self._heart is not None:
             self._heart.ends(is_good)
-        now = self._clock.now()
-        ended = {"started_at": self._started, "ended_at": now, "took": now - self._started, "exit": int(code)}
+        now, took = self._clock.now(), self._clock.steady() - self._began
+        ended = {"started_at": self._started, "ended_at": now, "took": took, "exit": int(code)}
         self._write({**ended, "error": error, **more}, is_good)
 
     def __exit__(
@@ -61,7 +61,7 @@ class Record:
             note = {**(transaction.note(*self._place) or {}), **told}
             now = self._clock.now()
             if is_good is not None:
-                note["good_at"] = now if is_good else note.get("good_at")
+                note["good_at"] = note["ended_at"] if is_good else note.get("good_at")
                 note["failing_since"] = None if is_good else note.get("failing_since") or self._started
             transaction.write_note(*self._place, note, now)
             name, known_by = machine()

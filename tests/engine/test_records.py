@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from ingestlayer_cli.engine.records import CHECKS, DELIVERS, MACHINES
+from ingestlayer_cli.engine.records import CHECKS, DELIVERS, MACHINES, Record
 from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.system.errors import Exit
 from tests.support.checks import HOUR, NOVEMBER, Checked
+from tests.support.clock import FakeClock
 from tests.support.posting import TOKEN, Posting
 from tests.support.standin import SlackStandin
 
@@ -45,6 +47,24 @@ def test_a_bad_run_keeps_when_the_last_good_one_was_and_since_when_it_fails(chec
     assert (note["good_at"], note["failing_since"], note["exit"]) == (NOVEMBER, NOVEMBER + HOUR, 75)
     assert note["started_at"] == NOVEMBER + 2 * HOUR
     assert "usage.csv" in note["error"]
+
+
+class Ticking(FakeClock):
+    """Each look at it takes a millisecond."""
+
+    def now(self) -> int:
+        self.at += 1
+        return self.at
+
+
+def test_the_last_good_run_ended_when_it_ended_and_took_what_passed(checked: Checked) -> None:
+    with Runtime(checked.project, clock := Ticking()) as runtime:
+        with Record(runtime, CHECKS, "api") as record:
+            clock.sets(-HOUR)
+            record.ends(Exit.OK, True)
+        note = runtime.store.notes(CHECKS)["api"]
+    assert note["good_at"] == note["ended_at"]
+    assert 0 <= note["took"] < 100
 
 
 def test_a_run_that_is_killed_is_noted_as_begun(checked: Checked) -> None:
