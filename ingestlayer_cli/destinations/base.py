@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from ..language.conditions import Condition
 from ..language.expressions import ROOTS, Scope
 from ..language.templates import as_text
-from ..model.events import OWN, Event
+from ..model.events import OWN, Event, encode
 from ..model.families import NO_ZONE, Duration, Section, TimeZone, WorkingHours
 from ..system.typed import TYPE_CHECKING, Annotated, Any, Body, ClassVar, Directions, Literal, NamedTuple, TomlTable
 from ..system.zones import Moment
@@ -108,8 +108,8 @@ class Destination(Section):
         """Return where the message goes; ProjectError when that cannot be told."""
         raise NotImplementedError
 
-    def compose(self, composing: Composing) -> Body:
-        """Return the body that is stored and sent. Pure."""
+    def compose(self, composing: Composing) -> str:
+        """Return the body that is stored and sent, as JSON. Pure."""
         raise NotImplementedError
 
     def directions(self, composing: Composing) -> Directions:
@@ -222,12 +222,10 @@ def in_thread(directions: Mapping[str, Any]) -> str:
 _SENT = (*OWN, "payload")
 
 
-def body(composing: Composing) -> Body:
-    """Return what a `transform` made, else the event: `{id, type, received_at, payload}`."""
+def body(composing: Composing) -> str:
+    """Return as JSON what a `transform` made, else the event: `{id, type, received_at, payload}`."""
     scope = composing.scope
-    data = scope["body"] if composing.transformed else {name: scope["event"][name] for name in _SENT}
-    found: Body = _json(data)
-    return found
+    return encode(_json(scope["body"] if composing.transformed else {name: scope["event"][name] for name in _SENT}))
 
 
 def is_over(scope: Scope) -> bool:

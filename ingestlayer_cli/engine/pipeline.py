@@ -172,7 +172,7 @@ class Pipeline:
             id_ = delivery_id(event.id, salt)
             seen = context.event_seen_by(kind)
             composing = Composing(seen, self.name, scope, target, id_, way, context.transformed, mark)
-            body, directions = encode(destination.compose(composing)), destination.directions(composing)
+            body, directions = destination.compose(composing), destination.directions(composing)
             if destination.hours is not None and destination.outside == "wait":
                 directions = {**directions, "hours": destination.hours}
                 directions |= {"recheck": own} if destination.recheck else {}

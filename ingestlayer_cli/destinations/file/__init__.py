@@ -7,7 +7,7 @@ import re
 from ...language.expressions import Scope
 from ...language.templates import Template
 from ...model.families import WrongKeyError
-from ...system.typed import TYPE_CHECKING, Annotated, Any, Body, ClassVar, TomlTable
+from ...system.typed import TYPE_CHECKING, Annotated, Any, ClassVar, TomlTable
 from ..base import Composing, Connection, Destination, Draw, Target, body
 from .paths import problem_of, segment
 
@@ -56,7 +56,7 @@ class File(Destination):
         path = self.path.render(scope, segment)
         return Target("/".join(part for part in path.split("/") if part not in ("", ".")))
 
-    def compose(self, composing: Composing) -> Body:
+    def compose(self, composing: Composing) -> str:
         return body(composing)
 
     @classmethod

@@ -17,6 +17,10 @@ from .text import ROOM_FOR_WAY, clip, size, tidy, url_problem
 
 Block = dict[str, Any]
 
+# How many texts there are below a title: lines, cells of fields, buttons by number and style, and notes at the end. A
+# text without these is no block.
+Layout = tuple[int, int, tuple[tuple[int, str | None], ...], int]
+
 MAX_BLOCKS = 50
 MAX_TEXT = 3_000
 MAX_HEADER = 150
@@ -51,22 +55,22 @@ def mrkdwn(text: str) -> Block:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
+def one_line(words: str) -> str:
+    return " ".join(words.split())
+
+
 def header(title: str) -> Block:
-    return {"type": "header", "text": plain(" ".join(title.split()))}
+    return {"type": "header", "text": plain(one_line(title))}
 
 
 def section(text: str) -> Block:
     return {"type": "section", "text": mrkdwn(text)}
 
 
-def fields(pairs: list[tuple[str, str]], way: str) -> list[Block]:
-    """Lay name/value pairs out in sections of two columns; what does not fit is counted."""
-    cells = [mrkdwn(f"*{name}*\n{value.strip() or '—'}") for name, value in pairs[:MAX_FIELDS]]
-    starts = range(0, len(cells), FIELDS_PER_SECTION)
-    blocks: list[Block] = [{"type": "section", "fields": cells[start : start + FIELDS_PER_SECTION]} for start in starts]
-    if len(pairs) > MAX_FIELDS:
-        blocks.append(context(more(len(pairs) - MAX_FIELDS, "field", way)))
-    return blocks
+def cells(pairs: list[tuple[str, str]], way: str) -> list[str]:
+    """Return the texts of name/value pairs; after as many as a message has room for, one that counts the others."""
+    found = [f"*{name}*\n{value.strip() or '—'}" for name, value in pairs[:MAX_FIELDS]]
+    return found if len(pairs) <= MAX_FIELDS else [*found, more(len(pairs) - MAX_FIELDS, "field", way)]
 
 
 def context(text: str) -> Block:
@@ -76,6 +80,22 @@ def context(text: str) -> Block:
 def button(label: str, url: str, number: int, style: str | None) -> Block:
     block: Block = {"type": "button", "text": plain(label), "url": url, "action_id": f"open-{number}"}
     return {**block, "style": style} if style else block
+
+
+def laid_out(text: Iterator[str], layout: Layout) -> list[Block]:
+    """Return the blocks of a message, whose texts are taken in their order."""
+    lines, fields, buttons, notes = layout
+    blocks = [header(next(text)), *[section(next(text)) for _ in range(lines)]]
+    shown = min(fields, MAX_FIELDS)
+    for start in range(0, shown, FIELDS_PER_SECTION):
+        row = [mrkdwn(next(text)) for _ in range(start, min(start + FIELDS_PER_SECTION, shown))]
+        blocks.append({"type": "section", "fields": row})
+    if fields > shown:
+        blocks.append(context(next(text)))
+    if buttons:
+        row = [button(next(text), next(text), number, style) for number, style in buttons]
+        blocks.append({"type": "actions", "elements": row})
+    return blocks + [context(next(text)) for _ in range(notes)]
 
 
 def without_bad_links(block: Block, notes: list[str]) -> Block | None:
@@ -242,9 +262,13 @@ def _texts(data: Any, inside: str = "") -> Iterator[tuple[Block, str, int]]:
                 yield from _texts(value, "fields" if name == "fields" else str(kind or inside))
 
 
-def is_small(title: str, said: list[str], buttons: list[Block]) -> bool:
-    """Say whether a message is so small, as nearly all are, that no limit of Slack's need be looked at."""
-    labels = [button["text"]["text"] for button in buttons]
-    if len(title) > SMALL_TITLE or any(len(label) > SMALL_LABEL for label in labels):
-        return False
-    return sum(map(len, said)) + sum(len(button["url"]) for button in buttons) <= SMALL
+def is_small(texts: list[str], labels: list[str]) -> bool:
+    """Say whether a message is so small, as nearly all are, that no limit of Slack's need be looked at.
+
+    Its texts are those of all blocks, the title the first of them; `labels` are on buttons.
+    """
+    return (
+        len(texts[0]) <= SMALL_TITLE
+        and sum(map(len, texts)) <= SMALL
+        and all(len(label) <= SMALL_LABEL for label in labels)
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
 from ...model.families import JsonFile, Section, WrongKeyError
@@ -15,6 +17,10 @@ from . import text as texts
 _LONG = 250
 _COLOR = lazy(r"good|warning|danger|#[0-9a-fA-F]{6}")
 _GOOD = "good"
+
+Blocks = list[kit.Block] | tuple[list[str], kit.Layout]
+"""The blocks of a message; of one that meets no limit, as nearly all, their texts and how they are laid out."""
+
 _NO_MARKUP = str.maketrans("<>", "‹›")
 
 
@@ -84,21 +90,28 @@ class SlackMessage(Section):
         """Return its title as plain text, empty without one."""
         return texts.undated(texts.said(self.title, scope, quotes=False).strip()) if self.title else ""
 
-    def body(self, composing: Composing, mention: str, is_over: bool, zone: str) -> Body:
-        """Return what it says; `mention` is the line that says whom it is for, `zone` that of its times."""
+    def said(self, composing: Composing, mention: str, is_over: bool, zone: str) -> tuple[str, Blocks]:
+        """Return what it says, in a notification and in its blocks.
+
+        `mention` is the line that says whom it is for, `zone` that of its times.
+        """
         event, scope, way = composing.event, composing.scope, f"`ingestlayer events show {composing.event.id}`"
         title = self.headline(scope)
         title = f"Resolved: {title or event.type}" if is_over else title
         text = texts.said(self.text, scope).strip() if self.text else ""
+        blocks: Blocks
         if self.blocks:
             blocks = self._own_blocks(composing, mention, way, is_over)
         else:
-            at = texts.dated(moment_of(event.received_at, zone))
-            where = f"{texts.escape(composing.pipeline)} · {at} · {event.id}"
+            where = f"{texts.escape(composing.pipeline)} · {_time(event.received_at // 1_000, zone)} · {event.id}"
             where += f" · {composing.mark}" if composing.mark else ""
             blocks = self._blocks(scope, title or event.type, [text, mention, where], way, is_over)
-        fallback = texts.clip(texts.undated(": ".join(filter(None, (title, text)))) or event.type, kit.MAX_FALLBACK)
-        return {"text": fallback, **kit.barred(blocks, _GOOD if is_over else self.color)}
+        both = f"{title}: {text}" if title and text else title or text
+        return texts.clip(texts.undated(both) or event.type, kit.MAX_FALLBACK), blocks
+
+    def barred(self, blocks: list[kit.Block], is_over: bool) -> Body:
+        """Return the blocks of its body with the bar of its color."""
+        return kit.barred(blocks, _GOOD if is_over else self.color)
 
     def _own_blocks(self, composing: Composing, mention: str, way: str, is_over: bool) -> list[kit.Block]:
         """Return the blocks of the author's file; a mention and the mark of a replay come after them."""
@@ -115,27 +128,31 @@ class SlackMessage(Section):
             own = [block for block in own or () if block["type"] != "actions"]
         return kit.fit([*(own or [kit.context(f"nothing to show, {way}")]), *more], way)
 
-    def _blocks(self, scope: Scope, title: str, words: list[str], way: str, is_over: bool) -> list[kit.Block]:
+    def _blocks(self, scope: Scope, title: str, words: list[str], way: str, is_over: bool) -> Blocks:
         """Return the blocks of a title and `words`: the text, the mention, and where the message comes from."""
         text, mention, where = words
         # A long text may be cut, and whom it is for must not be lost.
-        lines = [text, mention] if len(text) > _LONG else ["\n".join(filter(None, (text, mention)))]
+        lines = (
+            [text, mention] if len(text) > _LONG else [f"{text}\n{mention}" if text and mention else text or mention]
+        )
+        lines = [line for line in lines if line]
         pairs = [(name, texts.said(value, scope)) for name, value in self._pairs]
         if not (pairs or self.text):
             pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in scope["body"].items()]
-        buttons, notes = self._open(scope) if not is_over else ([], [])
+        cells = kit.cells(pairs, way)
+        buttons, links, problems = self._open(scope) if not is_over else ((), [], [])
         context = texts.said(self.context, scope).strip() if self.context else ""
-        blocks = [kit.header(title), *(kit.section(line) for line in lines if line), *kit.fields(pairs, way)]
-        if buttons:
-            blocks.append({"type": "actions", "elements": buttons})
-        blocks += [kit.context(line) for line in ("\n".join(notes), context, where) if line]
-        said = [*lines, *notes, context, where, *(words for pair in pairs for words in pair)]
-        small = kit.is_small(title, said, buttons)
-        return blocks if small else kit.fit(blocks, way)
+        notes = [line for line in ("\n".join(problems), context, where) if line]
+        found = [kit.one_line(title), *lines, *cells, *links, *notes]
+        layout = len(lines), len(cells), buttons, len(notes)
+        if kit.is_small(found, links[::2]):
+            return found, layout
+        return kit.fit(kit.laid_out(iter(found), layout), way)
 
-    def _open(self, scope: Scope) -> tuple[list[kit.Block], list[str]]:
-        """Return the buttons, and a note for each whose link Slack would refuse."""
-        found: list[kit.Block] = []
+    def _open(self, scope: Scope) -> tuple[tuple[tuple[int, str | None], ...], list[str], list[str]]:
+        """Return the buttons, the label and the link of each, and a note for each whose link Slack would refuse."""
+        found: list[tuple[int, str | None]] = []
+        links: list[str] = []
         notes = []
         room = kit.MAX_URLS
         for number, row in enumerate(self._buttons):
@@ -145,20 +162,29 @@ class SlackMessage(Section):
                 problem = "the links of this message are too long together"
             if problem is None:
                 room -= len(url)
-                found.append(kit.button(label.strip() or "—", url, number, row.style))
+                found.append((number, row.style))
+                links += label.strip() or "—", url
             else:
                 notes.append(kit.no_button(label, problem))
-        return found, notes
+        return (*found,), links, notes
 
 
-def looks(username: Template | None, icon: str | None, unfurl: bool | None, scope: Scope) -> Body:
-    """Return who a message is said to be from, and whether links in it are drawn."""
-    found: Body = {}
+@lru_cache(maxsize=64)
+def _time(seconds: int, zone: str) -> str:
+    """Return a time as each reader is shown it: thousands of events come in one second."""
+    return texts.dated(moment_of(seconds * 1_000, zone))
+
+
+def name_of(username: Template | None, scope: Scope) -> str:
+    """Return who a message is said to be from; empty for the app itself."""
     # A name is no markup to Slack; without the signs it can be none to anybody.
     said = username.render(scope, texts.literal).translate(_NO_MARKUP) if username else ""
-    name = " ".join(said.split())
-    if name:
-        found["username"] = texts.clip(name, kit.MAX_NAME, markup=False)
+    return texts.clip(kit.one_line(said), kit.MAX_NAME, markup=False)
+
+
+def looks(icon: str | None, unfurl: bool | None) -> Body:
+    """Return what a message is shown with, and whether links in it are drawn."""
+    found: Body = {}
     if icon is not None:
         found["icon_emoji" if icon.startswith(":") else "icon_url"] = icon
     return found if unfurl is None else {**found, "unfurl_links": unfurl, "unfurl_media": unfurl}

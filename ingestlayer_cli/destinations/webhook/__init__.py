@@ -10,7 +10,7 @@ from ...language.templates import Template, url_text
 from ...model.families import Duration, Secret, Section, WrongKeyError
 from ...secrets.named import is_name
 from ...system.addresses import is_open, problem_of, quote, shown
-from ...system.typed import TYPE_CHECKING, Annotated, Any, Body, ClassVar, Directions, Literal, TomlTable
+from ...system.typed import TYPE_CHECKING, Annotated, Any, ClassVar, Directions, Literal, TomlTable
 from ..base import Composing, Connection, Destination, Draw, Remark, Target, body
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Webhook(Destination):
     def target(self, scope: Scope) -> Target:
         return Target(self._url if isinstance(self._url, str) else shown(url_text(self._url, scope)))
 
-    def compose(self, composing: Composing) -> Body:
+    def compose(self, composing: Composing) -> str:
         return body(composing)
 
     def directions(self, composing: Composing) -> Directions:

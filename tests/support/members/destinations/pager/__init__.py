@@ -1,5 +1,6 @@
 """pager: a few lines on somebody's pager."""
 
+import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -64,8 +65,8 @@ class Pager(Destination):
     def target(self, scope: Scope) -> Target:
         return Target(self.number.key(scope) or "nobody")
 
-    def compose(self, composing: Composing) -> dict[str, Any]:
-        return {"lines": [self.text.render(composing.scope), composing.connection]}
+    def compose(self, composing: Composing) -> str:
+        return json.dumps({"lines": [self.text.render(composing.scope), composing.connection]})
 
     @classmethod
     def drawn(cls, body: dict[str, Any], target: str, at: str) -> Any:
