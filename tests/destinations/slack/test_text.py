@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestlayer_cli.destinations.slack.mrkdwn import inline, plain, spans
@@ -48,6 +48,7 @@ def test_a_value_is_shown_as_it_is(value: str) -> None:
     assert not re.search(r"^[ \t]*(>|&gt;)", text, re.MULTILINE)
 
 
+@settings(deadline=None)
 @given(signs)
 def test_whatever_signs_it_has(parts: list[str]) -> None:
     value = "".join(parts)
