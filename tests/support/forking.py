@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tests.support import ROOT
+from tests.support.skewed import skew
 
 # Read by the interpreter as it starts: a fork cannot have another.
 AT_START = ("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONWARNINGS", "PYTHONDEVMODE", "LC_ALL", "LC_CTYPE", "LANG")
@@ -33,17 +34,20 @@ PIPE = 65_536  # bytes that a pipe takes before somebody reads
 
 
 class Mother:
-    """The process that is forked."""
+    """The process that is forked; with a clock that others set, where there is one (see skewed.py)."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], clock: Path | None = None) -> None:
         self._env = dict(env)
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-m", "tests.support.forking", str(theirs.fileno())]
+        command += [] if clock is None else [str(clock)]
         with theirs:
             self._process = subprocess.Popen(command, cwd=ROOT, env=self._env, pass_fds=[theirs.fileno()])
-        atexit.register(self._close)
+        atexit.register(self.close)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let it end, now or with this process."""
+        atexit.unregister(self.close)
         self._socket.close()
         self._process.wait()
 
@@ -150,6 +154,7 @@ class Writing:
         finally:
             os.close(source)
         self.pid, self.poll, self.kill = self._process.pid, self._process.poll, self._process.kill
+        self.send_signal = self._process.send_signal
 
     @property
     def returncode(self) -> int | None:
@@ -288,5 +293,7 @@ def _ended(program: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[2:]:
+        skew(sys.argv[2])
     with socket.socket(fileno=int(sys.argv[1])) as asked:
         serve(asked)

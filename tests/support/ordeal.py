@@ -16,10 +16,11 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.support import ROOT
+from tests.support.forking import Mother, Writing
 from tests.support.posting import TOKEN, TYPE, Posting, payload
 from tests.support.program import PATIENCE, Argument, Result
 from tests.support.skewed import SharedClock
@@ -36,6 +37,7 @@ from tests.support.standin import (
     Status,
 )
 
+Process = subprocess.Popen[str] | Writing
 CHANNELS = ("red", "green", "blue")
 CUSTOMERS = 40
 WORKERS = 3
@@ -141,6 +143,7 @@ class Ordeal:
         # A second installation of the program: it makes the cache that both share anew.
         shutil.copytree(ROOT / "ingestlayer_cli", root / "other" / "ingestlayer_cli")
         self._other = str(root / "other")
+        self._mother = Mother(self._environment(), self.clock.path)
         self._known: dict[str, str] = {}  # every key that was seen in the store, or told as accepted, and its event
         self._emitted = 0
         self._lock = threading.Lock()
@@ -255,23 +258,31 @@ class Ordeal:
 
     # What happens to a process ------------------------------------------------------------------------
 
-    def start(self, command: Sequence[Argument], most: int | None = None) -> "subprocess.Popen[str]":
-        """Start the program under the shared clock; no file that it writes may grow beyond so many bytes."""
-        # A disk that is full cuts compiled modules short, and the interpreter then cannot read them.
-        more = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1"}
-        if self.chance.random() < 0.2:
-            more["PYTHONPATH"] = self._other
+    def start(self, command: Sequence[Argument], most: int | None = None) -> Process:
+        """Fork the program under the shared clock, or start it: of another installation, now and then."""
+        is_other = self.chance.random() < 0.1
+        if is_other or most is not None:
+            return self._started(command, self._environment({"PYTHONPATH": self._other} if is_other else {}), most)
+        return Writing(self._mother, ["ingestlayer", *map(str, command)], self.folder.root, self._environment())
+
+    def _started(self, command: Sequence[Argument], env: Mapping[str, str], most: int | None) -> Process:
+        """No file that it writes may grow beyond so many bytes."""
         limit = None if most is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
         return subprocess.Popen(
             [sys.executable, ROOT / "tests" / "support" / "skewed.py", self.clock.path, *command],
             cwd=self.folder.root,
-            env=self.folder.environment(more),
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             preexec_fn=limit,
         )
+
+    def _environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        # A disk that is full cuts compiled modules short, and the interpreter then cannot read them.
+        own = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1"}
+        return self.folder.environment({**own, **(more or {})})
 
     def _let_be(self, command: list[Argument]) -> None:
         process = self.start(command)
@@ -306,17 +317,17 @@ class Ordeal:
             process.send_signal(signal.SIGTERM)
         self._ended(process)
 
-    def _some_moment(self, process: "subprocess.Popen[str]") -> None:
+    def _some_moment(self, process: Process) -> None:
         """Wait for a moment at which it matters: any, or that of the next request to Slack."""
         sent = len(self.slack.requests) + self.chance.randrange(1, 4)
         reached: Callable[[], bool] = lambda: len(self.slack.requests) >= sent  # noqa: E731
         if self.chance.random() < 0.5:
             reached = lambda: False  # noqa: E731
-        ends = time.monotonic() + self.chance.uniform(0.1, 1)
+        ends = time.monotonic() + self.chance.uniform(0.01, 0.5)
         while process.poll() is None and time.monotonic() < ends and not reached():
             time.sleep(0.001)
 
-    def _ended(self, process: "subprocess.Popen[str]") -> Result:
+    def _ended(self, process: Process) -> Result:
         """Wait for a process. What it has told as accepted must be stored for ever."""
         try:
             out, err = process.communicate(timeout=PATIENCE)
@@ -411,4 +422,5 @@ class Ordeal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._mother.close()
         self.slack.stop()

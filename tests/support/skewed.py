@@ -33,7 +33,7 @@ class SharedClock:
         self.set(passed=self.passed / 1e9 + seconds)
 
 
-def _skew(path: str) -> None:
+def skew(path: str) -> None:
     """Put clocks in the place of Python's that follow the file."""
     with open(path, "rb") as file:
         shared = mmap.mmap(file.fileno(), _LAYOUT.size, access=mmap.ACCESS_READ)
@@ -56,7 +56,7 @@ def _skew(path: str) -> None:
 
 if __name__ == "__main__":
     del sys.path[0]  # this folder, whose modules are not the program's
-    _skew(sys.argv[1])
+    skew(sys.argv[1])
     sys.argv[:2] = ["ingestlayer"]
     from ingestlayer_cli.main import main
 
