@@ -7,7 +7,7 @@ import pytest
 from tests.support.crash import PHASES, Campaign
 from tests.support.posting import assert_each_once
 
-KILLS = 50  # and 2,000: `python -m tests.benchmarks.crash`
+KILLS = 30  # and 2,000: `python -m tests.benchmarks.crash`
 
 
 def test_after_many_kills_every_event_is_stored_once_and_every_message_posted_once(
@@ -30,7 +30,7 @@ def test_after_many_kills_every_event_is_stored_once_and_every_message_posted_on
 
 
 def test_where_the_history_cannot_be_read_what_was_in_hand_is_held_and_nothing_is_posted_twice(tmp_path: Path) -> None:
-    with Campaign(tmp_path / "project", 25, history=False) as campaign:
+    with Campaign(tmp_path / "project", 15, history=False) as campaign:
         campaign.kill_all()
         campaign.send_again()
         result = campaign.deliver_all()

@@ -139,8 +139,8 @@ class Campaign:
             self._count("killed while delivering")
 
     def _started(self, *arguments: Argument) -> "subprocess.Popen[str] | Writing":
-        """Start the script, one time in five; else it is forked, which costs a tenth."""
-        is_whole = self._random.random() < 0.2
+        """Start the script, one time in ten; else it is forked, which costs a tenth."""
+        is_whole = self._random.random() < 0.1
         return self.folder.start(*arguments) if is_whole else self.folder.forked(*arguments)
 
     def _kill_sometime(self, process: "subprocess.Popen[str] | Writing") -> bool:

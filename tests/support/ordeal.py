@@ -334,7 +334,7 @@ class Ordeal:
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGABRT)  # which has it tell where it hangs
             raise AssertionError(f"{process.args!r} hangs: {process.communicate()}") from None
-        code = process.returncode
+        code = process.wait()
         words = f"{process.args!r} answered {code}: {out} {err}"
         assert not {word for word in ("Traceback", "defect of ours") if word in out + err}, words
         if code < 0:
