@@ -83,7 +83,7 @@ def told(pipe: Pipe) -> list[Any]:
     return [sorted(map(plain, found), key=repr) for found in rows]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     steps=st.lists(st.sampled_from(list(STEPS)), min_size=1, max_size=4, unique=True),
     events=st.lists(st.tuples(EVENTS, KEYS, TIMES), min_size=12, max_size=30),

@@ -334,7 +334,8 @@ class Ordeal:
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGABRT)  # which has it tell where it hangs
             raise AssertionError(f"{process.args!r} hangs: {process.communicate()}") from None
-        code = process.wait()
+        code = process.returncode
+        assert code is not None
         words = f"{process.args!r} answered {code}: {out} {err}"
         assert not {word for word in ("Traceback", "defect of ours") if word in out + err}, words
         if code < 0:
