@@ -2,7 +2,8 @@
 
 Each of some threads calls it often, for events that queue no message, so that a call is one commit. The reference is
 that commit alone: a bare SQLite transaction that writes the same rows to a store of its own with synchronous=FULL,
-from as many threads, each time right after. Before the last round the process forks, and the child goes on.
+from as many threads, each time right after. In a round more the project's files are edited all the while; then the
+process forks, and the child goes on.
 """
 
 import json
@@ -13,8 +14,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,29 @@ def ingesting(root: Path, calls: int) -> Callable[[int], None]:
     return work
 
 
+@contextmanager
+def edited(root: Path, every: float = 0.3) -> Iterator[list[int]]:
+    """Edit files of the project all the while, each whole at once; yield the numbers of the edits so far."""
+    over = threading.Event()
+    edits: list[int] = []
+
+    def edit() -> None:
+        while not over.wait(every):
+            for name, line in (("customers.csv", f"x{len(edits)},1\n"), ("pipelines/usage.toml", f"# {len(edits)}\n")):
+                part = root / f"{name}.part"
+                part.write_text((root / name).read_text() + line)
+                os.replace(part, root / name)
+            edits.append(len(edits))
+
+    editor = threading.Thread(target=edit)
+    editor.start()
+    try:
+        yield edits
+    finally:
+        over.set()
+        editor.join()
+
+
 def committing(path: Path, calls: int, event: tuple[Any, ...], run: tuple[Any, ...]) -> Callable[[int], None]:
     """Write the rows of one call, each in a transaction."""
 
@@ -125,6 +149,9 @@ def measure(threads: int, calls: int, rounds: int = ROUNDS) -> dict[str, Any]:
             ours.append(together(threads, ingesting(root, calls // rounds)))
             theirs.append(together(threads, committing(bare, calls // rounds, event, run)))
             states.append(state())
+        with edited(root):
+            together(threads, ingesting(root, calls // rounds))
+        states.append(state())
         pid = os.fork()
         if pid == 0:
             together(threads, ingesting(root, calls // rounds))
@@ -140,7 +167,7 @@ def measure(threads: int, calls: int, rounds: int = ROUNDS) -> dict[str, Any]:
         "more_files": states[-1][0] - states[0][0],
         "more_kB": states[-1][1] - states[0][1],
         "child": child,
-        "lost": threads * (10 + (rounds + 1) * (calls // rounds)) - events,
+        "lost": threads * (10 + (rounds + 2) * (calls // rounds)) - events,
     }
 
 

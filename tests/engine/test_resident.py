@@ -1,6 +1,6 @@
 """A process that lives long: threads, forks, and files that change between two calls of `ingest()`."""
 
-import os
+import gc
 import shutil
 import subprocess
 import sys
@@ -13,7 +13,7 @@ import pytest
 
 from ingestlayer_cli import IngestError, ingest
 from ingestlayer_cli.engine.resident import resident
-from tests.benchmarks.ingest import ingesting, make, state, together
+from tests.benchmarks.ingest import edited, ingesting, make, state, together
 from tests.support import ROOT
 from tests.support.folder import PAYLOAD, USAGE, Folder
 from tests.support.posting import TOKEN
@@ -138,30 +138,28 @@ def test_a_sender_of_a_store_that_was_made_anew_sends_from_that(posting_to: Fold
 # Threads --------------------------------------------------------------------------------------------------
 
 
+def objects(root: Path) -> int:
+    """Return how many objects there are once nothing is open that the next call would open anew."""
+    shared = resident(str(root))
+    shared.rest()
+    shared.go_on()
+    gc.collect()
+    return len(gc.get_objects())
+
+
 def test_threads_lose_nothing_while_files_are_edited_and_nothing_grows(root: Path) -> None:
-    together(THREADS, ingesting(root, 5))
     files, _ = state()
-    over = threading.Event()
-
-    def edit() -> None:
-        number = 0
-        while not over.wait(0.3):
-            number += 1
-            for name, line in (("customers.csv", f"x{number},1\n"), ("pipelines/usage.toml", f"# {number}\n")):
-                part = root / f"{name}.part"
-                part.write_text((root / name).read_text() + line)
-                os.replace(part, root / name)
-
-    editor = threading.Thread(target=edit)
-    editor.start()
-    try:
-        together(THREADS, ingesting(root, 20))
-    finally:
-        over.set()
-        editor.join()
-    assert Folder(root).count("events") == THREADS * 25
+    rounds, found = 0, []
+    with edited(root, 0.05) as edits:
+        for wanted in (2, 10):
+            while len(edits) < wanted or rounds < wanted:
+                together(THREADS, ingesting(root, 2))
+                rounds += 1
+            found.append(objects(root))
+    assert state()[0] <= files + 3 * (THREADS + 1)  # a store has three files: one a thread, and the sender's own
+    assert found[1] - found[0] < 1_000  # of the eight edits between, each makes more than 500 anew
+    assert Folder(root).count("events") == THREADS * 2 * rounds
     assert Folder(root).rows("SELECT DISTINCT outcome, dropped_by FROM runs") == [("dropped", "filter")]
-    assert state()[0] <= files + 3 * THREADS  # a store has two or three
 
 
 def test_threads_share_one_sender(posting_to: Folder, slack: SlackStandin) -> None:
@@ -181,7 +179,9 @@ def test_threads_share_one_sender(posting_to: Folder, slack: SlackStandin) -> No
 
 FORKING = """
 import os, sys, threading
+from pathlib import Path
 from ingestlayer_cli import ingest
+from tests.benchmarks.ingest import edited, state
 
 def go(times):
     for _ in range(times):
@@ -195,15 +195,17 @@ def together(threads, times):
 
 go(1)
 busy, children = together(1, 50), []
-for _ in range(4):
-    pid = os.fork()
-    if not pid:
-        for thread in together(5, 1):
-            thread.join()
-        os._exit(0)
-    children.append(pid)
-print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children])
-busy[0].join()
+with edited(Path(sys.argv[1]), 0.05):
+    for _ in range(4):
+        pid = os.fork()
+        if not pid:
+            open_files = state()[0]
+            for thread in together(5, 2):
+                thread.join()
+            os._exit(state()[0] > open_files + 3 * (5 + 1))
+        children.append(pid)
+    print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children])
+    busy[0].join()
 go(1)
 """
 
@@ -212,7 +214,7 @@ def test_a_fork_in_the_middle_of_calls_is_another_process(root: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKING, str(root)]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.stderr) == ("[0, 0, 0, 0]\n", "")
-    assert Folder(root).count("events") == 1 + 50 + 4 * 5 + 1
+    assert Folder(root).count("events") == 1 + 50 + 4 * 5 * 2 + 1
     assert Folder(root).rows("PRAGMA integrity_check") == [("ok",)]
 
 
