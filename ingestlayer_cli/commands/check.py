@@ -5,6 +5,7 @@ from ..checks.run import CheckOptions, check
 from ..engine.runtime import Runtime
 from ..engine.tally import send_due
 from ..project import Project, load
+from ..store.contract.sending import OPEN
 from ..system.console import Progress, note, say, say_json
 from ..system.document import Document
 from ..system.errors import Exit, StoreError, UsageError, count_of, gravest, near_miss
@@ -170,7 +171,7 @@ def _say_problems(result: "CheckedDocument", options: CheckOptions, quiet: bool)
     if deliveries["dead"]:
         refused = count_of(deliveries["dead"], "message was", "messages were")
         note(f"error: {name}: {refused} refused: ingestlayer deliveries list", "red")
-    waiting = sum(deliveries[status] for status in ("pending", "retrying", "unknown"))
+    waiting = sum(deliveries[status] for status in OPEN)
     if waiting and options.deliver:
         words = count_of(waiting, "message still waits", "messages still wait")
         note(f"warning: {name}: {words}: ingestlayer deliver sends {'it' if waiting == 1 else 'them'}", "yellow")

@@ -247,9 +247,10 @@ def _say_plan(result: "ReplayDocument", deliver: bool, dry_run: bool) -> None:
 
 
 def _say_result(result: "ReplayDocument") -> None:
+    from ..store.contract.sending import WAITING
     from ..system.console import note, say
 
     words = ", ".join(f"{count:,} {name}" for name, count in result["deliveries"].items() if count)
     say(f"replayed {count_of(result['events'], 'event')}; deliveries: {words or 'none'}", "bold")
-    if result["deliveries"]["pending"] or result["deliveries"]["retrying"]:
+    if any(result["deliveries"][status] for status in WAITING):
         note("what waits is sent by `ingestlayer deliver --watch`")

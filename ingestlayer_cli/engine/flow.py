@@ -13,6 +13,7 @@ from contextlib import suppress
 from ..model.events import Event
 from ..model.gate import Line, Raw
 from ..store.contract.accepting import AwayError, First, Queued
+from ..store.contract.sending import OPEN
 from ..store.opening import is_file
 from ..system.clock import HOUR
 from ..system.document import Document
@@ -325,6 +326,6 @@ def exit_code(result: Document[Any], delivering: bool = True) -> Exit:
         statuses = {delivery["status"] for delivery in run["deliveries"]}
         if "dead" in statuses:
             codes.append(Exit.DEAD)
-        if delivering and statuses & {"pending", "retrying", "unknown"}:
+        if delivering and not statuses.isdisjoint(OPEN):
             codes.append(Exit.WAITING)
     return gravest(codes)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from ..model.events import Event
 from ..store.contract.accepting import NOTHING, Queued
-from ..store.contract.sending import OVER, Wanted
+from ..store.contract.sending import OPEN, OVER, Wanted
 from ..system.clock import DAY
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, in_words
@@ -188,7 +188,7 @@ def _codes(result: "Document[SettledDocument]", deliver: bool) -> Iterator[Exit]
     deliveries = result.told["deliveries"]
     if deliveries["dead"]:
         yield Exit.DEAD
-    if deliver and (deliveries["pending"] or deliveries["retrying"] or deliveries["unknown"]):
+    if deliver and any(deliveries[status] for status in OPEN):
         yield Exit.WAITING
 
 

@@ -23,6 +23,7 @@ from ..model.documents.status import (
 )
 from ..project import Project, load_beside
 from ..store.contract.reading import DeliverySelection, NotArrived, PutOff
+from ..store.contract.sending import OPEN
 from ..system.clock import DAY, Clock, format_duration, format_time
 from ..system.errors import StoreError
 from .about import title, who
@@ -162,11 +163,8 @@ def _store(store: "Store", waiting: list[NotArrived], now: int) -> StoreStanding
         "path": store.path,
         "bytes": store.upkeep.size().used,
         "machines": sorted({note["name"] for note in seen if now - note["last_at"] < DAY}),
-        "oldest_open": _time(min((row.since for row in waiting if row.status in _OPEN), default=None)),
+        "oldest_open": _time(min((row.since for row in waiting if row.status in OPEN), default=None)),
     }
-
-
-_OPEN = ("pending", "retrying", "unknown")
 
 
 def _messages(project: Project, store: "Store | None") -> list[LastMessageDocument]:

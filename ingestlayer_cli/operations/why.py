@@ -9,7 +9,7 @@ from ..project import Project
 from ..project.match import matches
 from ..store.contract.protocols import Store
 from ..store.contract.reading import Lined, Stored
-from ..store.contract.sending import OVER, place_of
+from ..store.contract.sending import OVER, WAITING, place_of
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import UsageError
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         ToldStepDocument,
     )
 
-WAITING = ("pending", "retrying")
 # Returns of pipelines, which may be paused, those that would send something for an event now.
 Foretell = Callable[[Event, list[str]], set[str]]
 

@@ -6,6 +6,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from ..operations.troubles.symptoms import age, size
+from ..store.contract.sending import OPEN
 from ..system.clock import parse_time
 from ..system.console import safe
 from ..system.errors import count_of
@@ -91,7 +92,7 @@ class _Page:
             totals[row["status"]] = totals.get(row["status"], 0) + row["count"]
         told = [f"{count:,} {status}" for status, count in totals.items()]
         told += [count_of(runs, "failed run")] if runs else []
-        open_ = bool(runs) or any(status in ("pending", "retrying", "unknown") for status in totals)
+        open_ = bool(runs) or any(status in OPEN for status in totals)
         mended = f"; to send what is due: {_whole('ingestlayer deliver')}" if open_ else ""
         for number, text in enumerate(self._wrapped(f"waiting: {', '.join(told) or 'nothing'}{mended}")):
             yield f"{'  ' if number else ''}{text}", ""

@@ -11,6 +11,7 @@ from ...engine.unfinished import when
 from ...model import families
 from ...project import Project
 from ...store.contract.reading import NotArrived
+from ...store.contract.sending import WAITING
 from ...store.contract.unfinished import UnfinishedGroup
 from ...system.clock import DAY, MINUTE, format_time
 from ...system.errors import count_of
@@ -23,18 +24,17 @@ if TYPE_CHECKING:
 OVERDUE = 15 * MINUTE  # that a message may wait once it is due
 HELD = MINUTE  # that a channel is held for is worth a word
 WEEK = 7 * DAY
-WAITS = ("pending", "retrying")
 
 
 def messages(project: Project, store: "Store", now: int, but: str = "") -> Iterator[Symptom]:
     """Yield what of the outbox did not arrive, but for the events whose type starts so."""
     rows = store.deliveries.not_arrived(now - OVERDUE, but)
-    broken = {way_of(row) for row in rows if row.status in WAITS and row.outcome == "not-connected"}
+    broken = {way_of(row) for row in rows if row.status in WAITING and row.outcome == "not-connected"}
     for place in sorted(broken):
-        yield _not_connected(project, place, [row for row in rows if row.status in WAITS and way_of(row) == place])
+        yield _not_connected(project, place, [row for row in rows if row.status in WAITING and way_of(row) == place])
     idle = _why_idle(store, now)
     for row in rows:
-        if row.status in WAITS and way_of(row) not in broken:
+        if row.status in WAITING and way_of(row) not in broken:
             yield _waiting(row, idle, now)
         elif row.status == "unknown":
             yield _unknown(store, row, now)

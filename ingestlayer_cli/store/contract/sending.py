@@ -9,7 +9,9 @@ from .accepting import Queued
 if TYPE_CHECKING:
     from ...model.documents.events import Status, WentDocument
 
-COUNTED = ("delivered", "pending", "retrying", "dead", "unknown")  # what counts of deliveries always tell
+WAITING: "tuple[Status, ...]" = ("pending", "retrying")  # the status of a delivery that is to be sent
+OPEN: "tuple[Status, ...]" = (*WAITING, "unknown")  # and of all that are work yet
+COUNTED = ("delivered", *WAITING, "dead", "unknown")  # what counts of deliveries always tell
 STATUSES = (*COUNTED, "shown", "dropped")  # of a delivery; what is shown was drawn on a terminal, and left no machine
 ARRIVED = ("delivered", "shown")  # nothing more is to be done
 OVER = (*ARRIVED, "dropped")  # nobody waits for it, and nothing went wrong

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ...system.typed import TYPE_CHECKING, Any
 from ..contract.sending import Attempt, Claimed, Wanted
+from ..sql.names import WAITS
 from ..sql.outbox import CLAIMED, SqlOutbox
 from ..sql.wanted import first_due
 
@@ -16,7 +17,7 @@ _FIRST = "CROSS JOIN LATERAL ({first}) d"
 _TAKE = (
     "WITH it (seq, lane) AS ({first} FOR UPDATE OF l SKIP LOCKED), d AS (UPDATE deliveries SET lease_by = ?,"
     " lease_until = ? FROM it WHERE deliveries.seq = it.seq AND rate IS NULL AND lease_until IS NULL"
-    " AND status IN ('pending', 'retrying') AND due_at <= ? RETURNING deliveries.*)"
+    f" AND status {WAITS} AND due_at <= ? RETURNING deliveries.*)"
     f" SELECT {CLAIMED} FROM it LEFT JOIN d ON TRUE"
 )
 

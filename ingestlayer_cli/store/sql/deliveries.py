@@ -5,11 +5,12 @@ import json
 from ...system.clock import format_time
 from ...system.typed import TYPE_CHECKING, Any, cast
 from ..contract.reading import DeliverySelection, LastSettled, NotArrived, PutOff
-from ..contract.sending import AT_ONCE, GIVEN_UP, OVER, STATUSES, Attempt, went
+from ..contract.sending import AT_ONCE, GIVEN_UP, OVER, STATUSES, WAITING, Attempt, went
 from .about import about_event, stands_in
 from .base import Base
 from .doubts import settle_where
 from .lookups import of_other_types
+from .names import IS_OPEN, WAITS
 from .outbox import HELD_BACK
 from .short import shortest
 
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "d.seq, d.id, e.id, d.pipeline, d.destination, d.target, d.status, d.attempts, d.queued_at,"
-    " CASE WHEN d.status IN ('pending', 'retrying') AND d.carried_by IS NULL THEN max(d.due_at, l.free_at) END,"
+    f" CASE WHEN d.status {WAITS} AND d.carried_by IS NULL THEN max(d.due_at, l.free_at) END,"
     " d.error, d.hint, d.settled_at, d.receipt, d.lease_by, d.superseded_by, d.carried_by"
 )
 _SINCE = "CASE WHEN status IN ('dead', 'shown') THEN settled_at ELSE queued_at END"
 _OLDER = (  # what waits in the lane of a delivery `d`, and was queued before it
     " FROM deliveries w WHERE w.lane = d.lane AND w.seq < d.seq"
-    " AND w.status IN ('pending', 'retrying') AND w.lease_until IS NULL AND w.carried_by IS NULL"
+    f" AND w.status {WAITS} AND w.lease_until IS NULL AND w.carried_by IS NULL"
 )
-_OPEN = [status for status in STATUSES if status not in OVER]
+_LISTED = [status for status in STATUSES if status not in OVER]
 _BY_STATUS = "d.status <> 'delivered'"  # so that there is an index for it
 _OF_THE_EVENT = ("body", "event", "pipeline")  # what its story says itself
 # Directions are JSON: in a text of it, a quotation mark has a backslash before it.
@@ -77,7 +78,7 @@ class SqlDeliveries:
         seq, body, directions, before = self._rows(
             "SELECT d.seq, d.body, d.directions, (SELECT p.id FROM deliveries p INDEXED BY deliveries_in_thread"
             " WHERE p.thread = d.thread AND p.thread IS NOT NULL AND p.seq < d.seq"
-            " AND p.status IN ('pending', 'retrying', 'unknown') AND d.status IN ('pending', 'retrying')"
+            f" AND p.status {IS_OPEN} AND d.status {WAITS}"
             " ORDER BY p.seq LIMIT 1) FROM deliveries d WHERE d.id = ?",
             id_,
         )[0]
@@ -116,7 +117,7 @@ class SqlDeliveries:
         for id_, run, free_at, due, behind, oldest in rows:
             whole = {name: value for name, value in self.whole(id_).items() if name not in _OF_THE_EVENT}
             document = cast("StoryDeliveryDocument", whole)
-            waits = document["status"] in ("pending", "retrying")
+            waits = document["status"] in WAITING
             document["held_until"] = format_time(free_at) if waits and free_at is not None else None
             document["due"] = waits and bool(due)
             document["behind"] = behind if waits else 0
@@ -137,12 +138,12 @@ class SqlDeliveries:
         others, values = of_other_types("deliveries.event", but)
         rows = self._rows(
             "SELECT g.destination, g.target, g.status, g.count, g.since, g.newest, g.late,"
-            " CASE WHEN g.status IN ('pending', 'retrying') THEN max(g.due_at, l.free_at) END, l.free_at,"
+            f" CASE WHEN g.status {WAITS} THEN max(g.due_at, l.free_at) END, l.free_at,"
             " d.id, d.pipeline, d.error, d.hint,"
             " (SELECT a.outcome FROM attempts a WHERE a.delivery = d.seq ORDER BY a.number DESC LIMIT 1) FROM"
             " (SELECT destination, target, lane, status, count(*) AS count, min(due_at) AS due_at,"
             f" min({_SINCE}) AS since, max({_SINCE}) AS newest,"
-            " sum(CASE WHEN status IN ('pending', 'retrying') AND due_at < ? THEN 1 ELSE 0 END) AS late,"
+            f" sum(CASE WHEN status {WAITS} AND due_at < ? THEN 1 ELSE 0 END) AS late,"
             " CASE WHEN status IN ('dead', 'shown') THEN max(seq) ELSE min(seq) END AS one"
             " FROM deliveries WHERE status <> 'delivered' AND status <> 'dropped' AND superseded_by IS NULL"
             f" AND NOT (status = 'dead' AND error = ?){others} GROUP BY destination, target, lane, status) g"
@@ -202,8 +203,8 @@ class SqlDeliveries:
 def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
     terms, values = ["TRUE"], list[Any]()
     if selection.open_only:
-        terms.append(f"d.status IN ({', '.join('?' * len(_OPEN))}) AND {_BY_STATUS} AND d.superseded_by IS NULL")
-        values += _OPEN
+        terms.append(f"d.status IN ({', '.join('?' * len(_LISTED))}) AND {_BY_STATUS} AND d.superseded_by IS NULL")
+        values += _LISTED
     if selection.status is not None and selection.status != "delivered":
         terms.append(_BY_STATUS)
     for column, value in (("status =", selection.status), ("queued_at >=", selection.since)):

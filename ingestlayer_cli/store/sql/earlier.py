@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from ...system.typed import TYPE_CHECKING
 from ..contract.accepting import Queued, Rate
+from ..contract.sending import STATUSES
+from .names import WAITS, among
 from .queued import spans
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ _SUPERSEDE = (
     " error = 'superseded by ' || ?, hint = NULL, settled_at = ?, superseded_by = ?"
     " WHERE event = ? AND pipeline = ? AND destination = ? AND superseded_by IS NULL AND lease_until IS NULL"
 )
-_NOT_DELIVERED = "('pending', 'retrying', 'unknown', 'dead', 'shown', 'dropped')"
+_NOT_DELIVERED = among(status for status in STATUSES if status != "delivered")
 
 
 class SqlEarlier:
@@ -49,7 +51,7 @@ class SqlEarlier:
             paced = None if rate is None else self._rate(rate)
             self._connection.executemany(
                 "UPDATE deliveries SET due_at = CASE status WHEN 'retrying' THEN min(due_at, ?) ELSE due_at END,"
-                " rate = coalesce(?, rate) WHERE status IN ('pending', 'retrying') AND lease_until IS NULL"
+                f" rate = coalesce(?, rate) WHERE status {WAITS} AND lease_until IS NULL"
                 " AND carried_by IS NULL AND seq BETWEEN ? AND ?",
                 [(now, paced, *ends) for ends in spans(queued)],
             )
@@ -58,6 +60,6 @@ class SqlEarlier:
         execute, event = self._connection.execute, self._event(event_id)
         for (destination, target), id_ in by.items():
             given = (id_, now, id_, event, pipeline, destination, target)
-            execute(f"{_SUPERSEDE} AND target = ? AND status IN {_NOT_DELIVERED}", given)
+            execute(f"{_SUPERSEDE} AND target = ? AND status {_NOT_DELIVERED}", given)
         for (destination, _), id_ in by.items():
             execute(f"{_SUPERSEDE} AND status = 'dead'", (id_, now, id_, event, pipeline, destination))

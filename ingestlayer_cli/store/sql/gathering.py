@@ -10,25 +10,26 @@ from ..contract.accepting import Queued
 from ..contract.sending import AT_ONCE, RUN, Attempt, Claimed, Gathered
 from .base import Base
 from .doubts import settle_where
+from .names import WAITS
 from .outbox import HELD_BACK, told_in
 from .queued import spans
-from .wanted import BEFORE_IN_THREAD
+from .wanted import before_in_thread
 
 NEVER = 253_402_300_799_000  # the end of the year 9999: what another message says is not sent itself
 
-_IDLE = "carried_by IS NULL AND lease_until IS NULL AND status IN ('pending', 'retrying')"
+_IDLE = f"carried_by IS NULL AND lease_until IS NULL AND status {WAITS}"
 
 # By the index of what waits to be one.
-_OF_RUNS = f"digest >= '{RUN}' AND digest < '{RUN[:-1]}0' AND status IN ('pending', 'retrying')"
+_OF_RUNS = f"digest >= '{RUN}' AND digest < '{RUN[:-1]}0' AND status {WAITS}"
 
 # What is due beside a claimed delivery to its target: what goes into a thread that is there is not in the channel, and
 # behind what is held up in one it waits. Values: the claimed one's id, twice, the time, the id, the time.
 _BESIDE = (
-    "d.lane = (SELECT lane FROM deliveries WHERE id = ?) AND d.id <> ? AND d.status IN ('pending', 'retrying')"
+    f"d.lane = (SELECT lane FROM deliveries WHERE id = ?) AND d.id <> ? AND d.status {WAITS}"
     " AND d.carried_by IS NULL AND d.lease_until IS NULL AND d.due_at <= ?"
     f" AND coalesce(d.directions, '') NOT LIKE '%\"{AT_ONCE}\":%'"
     " AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.seq = d.thread AND t.ts IS NOT NULL)"
-    f" AND NOT EXISTS ({BEFORE_IN_THREAD.replace('w.', 'd.')} AND p.id <> ?"
+    f" AND NOT EXISTS ({before_in_thread('d')} AND p.id <> ?"
     " AND (p.status = 'unknown' OR p.lease_until IS NOT NULL OR p.due_at > ?))"
 )
 
@@ -43,7 +44,7 @@ class SqlGathering:
     def gather(self, claimed: Claimed, now: int, most: int) -> list[Gathered]:
         rows = self._rows(
             "SELECT d.id, e.id, d.directions FROM deliveries d JOIN events e ON e.seq = d.event WHERE d.digest ="
-            " (SELECT digest FROM deliveries WHERE id = ?) AND d.id <> ? AND d.status IN ('pending', 'retrying')"
+            f" (SELECT digest FROM deliveries WHERE id = ?) AND d.id <> ? AND d.status {WAITS}"
             " AND d.carried_by IS NULL AND d.lease_until IS NULL AND d.due_at <= ? ORDER BY d.seq LIMIT ?",
             *(claimed.id, claimed.id, now, most),
         )

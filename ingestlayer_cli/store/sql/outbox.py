@@ -9,16 +9,16 @@ from ...system.typed import TYPE_CHECKING, Any, cast
 from ..contract.accepting import NOTHING, Queued
 from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Leased, Wanted, went
 from .base import Base
-from .names import lane_name
+from .names import IS_OPEN, WAITS, lane_name
 from .queued import spans
 from .settling import OVERTAKEN, keep_attempt, settle
 from .wanted import (
     BEFORE_IN_THREAD,
+    FREE,
     NOT_WITHOUT,
     OWN,
     RATE_FREE_AT,
     WAIT_IN_LANE,
-    WAITING,
     filters,
     first_due,
     fits,
@@ -125,7 +125,7 @@ class SqlOutbox:
 
     def unfinished(self, due_by: int) -> list[str]:
         rows = self._rows(
-            f"SELECT destination FROM deliveries w INDEXED BY deliveries_waiting WHERE {WAITING} AND w.due_at <= ?"
+            f"SELECT destination FROM deliveries w INDEXED BY deliveries_waiting WHERE {FREE} AND w.due_at <= ?"
             " UNION SELECT destination FROM deliveries INDEXED BY deliveries_open"
             " WHERE status = 'unknown' AND status <> 'delivered'"
             " UNION SELECT destination FROM deliveries INDEXED BY deliveries_leased WHERE lease_until IS NOT NULL",
@@ -139,7 +139,7 @@ class SqlOutbox:
         busy = self._rows("SELECT seq FROM lanes WHERE busy_until > ?", now + lease)
         waiting = self._rows(
             "SELECT w.seq, w.status, w.due_at, w.queued_at, w.retry FROM deliveries w INDEXED BY deliveries_waiting"
-            f" WHERE {WAITING} AND w.due_at > ? AND w.carried_by IS NULL",
+            f" WHERE {FREE} AND w.due_at > ? AND w.carried_by IS NULL",
             now,
         )
         due = []
@@ -166,7 +166,7 @@ class SqlOutbox:
         held_up = f"EXISTS ({BEFORE_IN_THREAD} AND (p.status = 'unknown' OR (p.due_at > ? AND p.lease_until IS NULL)))"
         rows = self._rows(
             "SELECT EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_waiting"
-            f" WHERE w.lane IN (SELECT value FROM json_each(?)) AND {WAITING} AND {OWN} AND w.due_at <= ?"
+            f" WHERE w.lane IN (SELECT value FROM json_each(?)) AND {FREE} AND {OWN} AND w.due_at <= ?"
             f" AND {NOT_WITHOUT} AND NOT {held_up})"
             " OR EXISTS (SELECT 1 FROM deliveries w INDEXED BY deliveries_leased"
             f" WHERE w.lease_until IS NOT NULL AND {OWN})",
@@ -243,7 +243,7 @@ class SqlOutbox:
 
     def still_waiting(self, wanted: Wanted) -> dict[str, int]:
         terms, values = filters(wanted)
-        where = " AND ".join(["w.status IN ('pending', 'retrying', 'unknown')", *terms])
+        where = " AND ".join([f"w.status {IS_OPEN}", *terms])
         return dict(self._rows(f"SELECT w.status, count(*) FROM deliveries w WHERE {where} GROUP BY w.status", *values))
 
     def waiting(
@@ -255,7 +255,7 @@ class SqlOutbox:
             older, values = f"w.seq <= ? AND NOT ({OWN})", [of[1], *of]
         rows = self._rows(
             "SELECT w.target, count(*) FROM deliveries w JOIN lanes l ON l.seq = w.lane"
-            f" WHERE w.status IN ('pending', 'retrying') AND ({OWN}"
+            f" WHERE w.status {WAITS} AND ({OWN}"
             f" OR (l.name IN (SELECT value FROM json_each(?)) AND {older} AND w.due_at <= ?"
             f" AND NOT ({OWN}))) GROUP BY w.target",
             *own_values(own),
@@ -268,7 +268,7 @@ class SqlOutbox:
 
     def soonest(self, wanted: Wanted) -> int | None:
         terms, values = filters(wanted)
-        where = " AND ".join([WAITING, *terms])
+        where = " AND ".join([FREE, *terms])
         rows = self._rows(
             "SELECT min(max(w.due_at, l.free_at, coalesce((SELECT free_at FROM rates WHERE seq = w.rate), 0)))"
             f" FROM deliveries w JOIN lanes l ON l.seq = w.lane WHERE {where}",

@@ -7,8 +7,9 @@ from ...system.clock import DAY
 from ...system.typed import TYPE_CHECKING
 from ..contract.accepting import NOTHING, Queued
 from ..contract.reading import FirstRun, Lined, Outcome, Past, StoredRun, UsedVersion, Version
-from ..contract.sending import went
+from ..contract.sending import OPEN, WAITING, went
 from .base import Base
+from .names import among
 from .queued import span
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _CHOSEN = "e.id IN (SELECT value FROM json_each(?))"
 _VERSION = "JOIN pipeline_versions v ON v.seq = r.version"
 _RUNS = f"FROM events e JOIN runs r ON r.event = e.seq {_VERSION}"
+_PAST = among(("delivered", *OPEN))
 _DELIVERIES = "FROM events e JOIN deliveries d ON d.event = e.seq"
 
 _Place = tuple[str, str, str]  # pipeline, destination, target
@@ -85,14 +87,14 @@ class SqlRuns:
         for id_, seq, lane, status, pipeline, destination, target, is_one_of_many in self._rows(
             "SELECT e.id, d.seq, d.lane, d.status, d.pipeline, d.destination, d.target, d.carried_by IS NOT NULL"
             f" OR EXISTS (SELECT 1 FROM deliveries c WHERE c.carried_by = d.id) {_DELIVERIES}"
-            f" WHERE {_CHOSEN} AND d.status IN ('delivered', 'pending', 'retrying', 'unknown') ORDER BY e.id, d.seq",
+            f" WHERE {_CHOSEN} AND d.status {_PAST} ORDER BY e.id, d.seq",
             chosen,
         ):
             place = pipeline, destination, target
             known, waiting = sent[id_].get(place, ("", NOTHING))
             if known == "together" or (is_one_of_many and status != "delivered"):
                 sent[id_][place] = "together", NOTHING
-            elif status in ("pending", "retrying"):
+            elif status in WAITING:
                 sent[id_][place] = "waiting", Queued.joined((waiting, span(seq, seq, [lane])))
             elif known != "waiting" and "unknown" in (status, known):
                 sent[id_][place] = "unknown", NOTHING

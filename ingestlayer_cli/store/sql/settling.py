@@ -3,7 +3,8 @@
 import json
 
 from ...system.typed import Any
-from ..contract.sending import ARRIVED, OVER, Attempt
+from ..contract.sending import ARRIVED, OVER, WAITING, Attempt
+from .names import among
 
 # Whether of the thread of a delivery `d` one of a newer event is delivered: what is sent late, by hand or by a replay,
 # must not put the first message back.
@@ -39,7 +40,7 @@ def settle(execute: Any, id_: str, attempt: Attempt, term: str, values: tuple[An
     if settled is not None:
         execute(
             "UPDATE deliveries SET status = ?, error = ?, hint = ?, receipt = ?, settled_at = ? WHERE carried_by = ?"
-            " AND status IN ('pending', 'retrying', 'dead')",
+            f" AND status {among((*WAITING, 'dead'))}",
             (attempt.status, *told, receipt, settled, id_),
         )
     if thread is not None:

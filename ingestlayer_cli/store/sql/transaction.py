@@ -12,7 +12,7 @@ from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert, merge
 from ...system.typed import TYPE_CHECKING, Any
 from ..contract.accepting import First, Keys, LookedUp, NewDelivery, NewRun, NewThread, Queued, Rate
 from .lookups import STATE, TRAITS, Lookups, stored_state, stored_traits
-from .names import key_hash, lane_name
+from .names import WAITS, key_hash, lane_name
 from .queued import span
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class SqlTransaction(Lookups):
         """Return when what waits under the name of a digest goes; else when a first one does, that is added now."""
         if digest not in self._digests:
             ((waits,),) = self.rows(
-                "SELECT min(due_at) FROM deliveries WHERE digest = ? AND status IN ('pending', 'retrying')"
+                f"SELECT min(due_at) FROM deliveries WHERE digest = ? AND status {WAITS}"
                 " AND carried_by IS NULL AND due_at > ?",
                 *(digest, now),
             )

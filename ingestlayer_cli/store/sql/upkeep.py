@@ -8,6 +8,7 @@ from ...system.clock import Clock, format_time
 from ...system.typed import TYPE_CHECKING, Any
 from ..contract.reading import Looked, Recent, Totals
 from .base import Base
+from .names import IS_OPEN
 
 if TYPE_CHECKING:
     from ...model.documents.projects import StoredDocument
@@ -24,7 +25,7 @@ TABLES = (
     *("events", "runs", "unfinished", "deliveries", "attempts", "threads", "memory", "states", "entities", "people"),
     *("dead_letters", "pipeline_versions"),
 )
-_OPEN = "status <> 'delivered' AND status IN ('pending', 'retrying', 'unknown')"  # by the index of those
+_OPEN = f"status <> 'delivered' AND status {IS_OPEN}"  # by the index of those
 
 
 class SqlUpkeep:
@@ -223,7 +224,7 @@ def _forget_threads(turns: _Turns, before: int) -> None:
     turns.delete(
         "DELETE FROM threads WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM deliveries d"
         " WHERE d.thread = threads.seq AND d.thread IS NOT NULL"
-        " AND d.status IN ('pending', 'retrying', 'unknown'))",
+        f" AND d.status {IS_OPEN})",
         [(seq,) for seq in sorted(old)],
     )
 
@@ -270,7 +271,7 @@ def _forget(connection: "Link", rows: list[tuple[int]], before: int) -> int:
     execute = connection.execute
     going = execute(
         "SELECT seq FROM events e WHERE seq BETWEEN ? AND ? AND accepted_at < ? AND NOT EXISTS"
-        " (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status IN ('pending', 'retrying', 'unknown'))"
+        f" (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.status {IS_OPEN})"
         " AND NOT EXISTS (SELECT 1 FROM unfinished u WHERE u.event = e.seq)",
         (*rows[0], *rows[-1], before),
     ).fetchall()

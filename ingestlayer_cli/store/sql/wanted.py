@@ -6,18 +6,25 @@ from ...system.clock import HOUR
 from ...system.typed import Any
 from ..contract.accepting import Queued
 from ..contract.sending import Wanted
+from .names import IS_OPEN, WAITS
 from .queued import lanes, spans
 
-WAITING = "w.status IN ('pending', 'retrying') AND w.lease_until IS NULL"
+FREE = f"w.status {WAITS} AND w.lease_until IS NULL"
 WAIT_IN_LANE = "FROM deliveries w INDEXED BY deliveries_waiting WHERE w.lane = l.seq"
 
-# A message of a thread waits for those before it: the first one's place must be known, and an older update must not
-# come after a newer one.
-BEFORE_IN_THREAD = (
-    "SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread"
-    " WHERE p.thread = w.thread AND p.thread IS NOT NULL AND p.seq < w.seq"
-    " AND p.status IN ('pending', 'retrying', 'unknown')"
-)
+
+def before_in_thread(of: str) -> str:
+    """Return SQL for what a message of a thread waits for, by the name of its row.
+
+    The first one's place must be known, and an older update must not come after a newer one.
+    """
+    return (
+        "SELECT 1 FROM deliveries p INDEXED BY deliveries_in_thread"
+        f" WHERE p.thread = {of}.thread AND p.thread IS NOT NULL AND p.seq < {of}.seq AND p.status {IS_OPEN}"
+    )
+
+
+BEFORE_IN_THREAD = before_in_thread("w")
 _FIRST_IN_THREAD = f"(w.thread IS NULL OR NOT EXISTS ({BEFORE_IN_THREAD}))"
 # The same for a sender that waits: what is in some process's hand is no obstacle for long, while its lease runs.
 _SOON_FIRST_IN_THREAD = f"(w.thread IS NULL OR NOT EXISTS ({BEFORE_IN_THREAD} AND coalesce(p.lease_until, 0) <= ?))"
@@ -75,7 +82,7 @@ def fits(wanted: Wanted, soon: int | None = None) -> tuple[str, list[Any]]:
         else:
             terms.append(OWN)
             values += own
-    return " AND ".join([WAITING, *terms]), values
+    return " AND ".join([FREE, *terms]), values
 
 
 def of_rate(now: int, look: int) -> tuple[int, ...]:
