@@ -1,5 +1,6 @@
 """The Typer app: one line per command. Loaded for everything but a plain `emit` or `preview`."""
 
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -129,6 +130,7 @@ app.add_typer(slack.app, name="slack")
 app.add_typer(store.app, name="store")
 
 
+@cache
 def command() -> Any:
-    """Return the app as the command that it is."""
+    """Return the app as the command that it is: to make it takes longer than most commands do."""
     return make_literal(typer.main.get_command(app))

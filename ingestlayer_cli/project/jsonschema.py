@@ -7,6 +7,7 @@
 import json
 import os
 from collections.abc import Callable
+from functools import cache
 from inspect import cleandoc
 from typing import Any, Literal
 
@@ -28,8 +29,9 @@ KINDS = tuple(_MODELS)
 FOLDER = os.path.join(".ingestlayer", "schema")
 
 
+@cache
 def schema_of(kind: str) -> Schema:
-    """Return the JSON Schema of a kind of file: project, event or pipeline."""
+    """Return the JSON Schema of a kind of file: project, event or pipeline; it takes long to make."""
     made = _MODELS[kind]().model_json_schema()
     if kind == "pipeline":
         for family in ("steps", "destinations"):

@@ -30,6 +30,11 @@ from tests.support.skewed import skew
 
 # Read by the interpreter as it starts: a fork cannot have another.
 AT_START = ("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONWARNINGS", "PYTHONDEVMODE", "LC_ALL", "LC_CTYPE", "LANG")
+# Imported where they are used: by the program, and by what it is made of.
+LAZILY = (
+    *("httpx", "slack_sdk.web", "slack_sdk.webhook", "sqlite3", "encodings.ascii", "encodings.utf_8_sig"),
+    *("rich.console", "rich.table", "rich.panel", "rich.markdown", "rich._emoji_codes", "typer.rich_utils"),
+)
 PIPE = 65_536  # bytes that a pipe takes before somebody reads
 
 
@@ -225,16 +230,31 @@ def _reap(replies: dict[int, int]) -> None:
 
 
 def _load() -> None:
-    """Import whatever the program may, but for what reads the environment as it is imported."""
+    """Import whatever the program may, but for what reads the environment as it is imported; make what is made once."""
     import ingestlayer_cli
 
     for module in pkgutil.walk_packages(ingestlayer_cli.__path__, "ingestlayer_cli."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for name in ("httpx", "slack_sdk.web", "slack_sdk.webhook", "rich.console", "rich.table", "rich.panel", "sqlite3"):
+    for name in LAZILY:
         importlib.import_module(name)
+    _make()
     gc.collect()
     gc.freeze()
+
+
+def _make() -> None:
+    """Make what a process makes once, of nothing but the code: it takes longer than most that is done with it."""
+    from ingestlayer_cli import app
+    from ingestlayer_cli.model import families
+    from ingestlayer_cli.project import jsonschema, models
+
+    app.command()
+    for kind in jsonschema.KINDS:
+        jsonschema.schema_of(kind)
+    for family in ("steps", "destinations"):
+        for kind in families.kinds(family):
+            models.member_model(families.member(family, kind))
 
 
 def _be_the_program(request: int, stdin: int, out: int, err: int) -> NoReturn:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ingestlayer_cli import destinations, steps
+from ingestlayer_cli.project import jsonschema
 
 HERE = Path(__file__).parent
 
@@ -16,9 +17,11 @@ def found() -> Iterator[None]:
     families = [(family, HERE / family.__name__.rpartition(".")[2]) for family in (steps, destinations)]
     for family, folder in families:
         family.__path__.append(str(folder))
+    jsonschema.schema_of.cache_clear()
     try:
         yield
     finally:
+        jsonschema.schema_of.cache_clear()
         for family, folder in families:
             family.__path__.remove(str(folder))
             for path in folder.iterdir():
