@@ -106,7 +106,7 @@ class PostgresDatabase(Base):
         """Begin with the first statement: a transaction that says nothing is none."""
         how = "pg_advisory_xact_lock" if locks.has_all else "pg_advisory_xact_lock_shared"
         own = f"SELECT {how}({locks.all}), pg_advisory_xact_lock({locks.own})"
-        self.link.open(("BEGIN", own, VERSION_OF), self._check_version)
+        self.link.open((own, VERSION_OF), self._check_version)
 
     def _check_version(self, found: Any) -> None:
         if found != VERSION:  # another program has brought it to one that this one does not know
@@ -140,8 +140,9 @@ class PostgresDatabase(Base):
 
     def _wait_for(self, locks: Locks) -> None:
         """Wait until a transaction has ended, whatever the server has still heard of it."""
-        self.link.execute("SELECT pg_advisory_lock(?::bigint)", (locks.own,))
-        self.link.execute("SELECT pg_advisory_unlock_all()")
+        self.link.begin()
+        self.link.execute("SELECT pg_advisory_xact_lock(?::bigint)", (locks.own,))
+        self.link.run("ROLLBACK")
 
     def _is_there(self, event: str) -> bool:
         """Say whether an event was committed, once its transaction has ended."""
@@ -210,7 +211,7 @@ class PostgresDatabase(Base):
         """Hold one snapshot of the database."""
         self.rows("SELECT 1")  # connected anew, where that is needed
         with self.link.errors():
-            self.link.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            self.link.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._is_inside = True
         try:
             yield

@@ -26,6 +26,12 @@ _STATES = [
     ("42P01", "has not the tables of this program", "`ingestlayer store info --schema` prints the SQL that makes them"),
 ]  # fmt: skip
 
+# What a pooler before the server refuses: no other try will do.
+_REFUSED = [
+    ("unsupported startup parameter", "take `options` out of {url} and PGOPTIONS: what is needed is set without it"),
+    ("statement pooling", "set pool_mode of its pooler to transaction, or session"),
+]
+
 
 class ReadOnlyError(AwayError):
     """What is asked for is done by another server, or by none: doing it again here would not end."""
@@ -61,6 +67,9 @@ def _in_words(error: Any, address: Address, conninfo: str, patience: float) -> S
     for start, words, hint in _STATES:
         if state.startswith(start) or (start == "28" and not state and "password" in said):
             return StoreError(f"{store} {words}: {said}", hint.format(url=address.url))
+    for part, hint in _REFUSED:
+        if part in said:
+            return StoreError(f"the pooler of {store} refuses what it is asked: {said}", hint.format(url=address.url))
     if is_away(error):
         hint = f"is the server up, and reached from here? Its address is in {address.url}"
         return AwayError(f"{store} is out of reach: {said}", hint)

@@ -24,14 +24,21 @@ AGAIN = 60  # seconds after which the database is asked for the time again
 # A process that was stopped in the middle of a transaction holds others up no longer than this. Rows that change often
 # are thought to be many more than they are: what is planned for them would be compiled for seconds. What is waited for
 # is the program's to say, and not its user's: a copy, or a lock, may take longer than a page of some other program.
-_SETTINGS = f"-c idle_in_transaction_session_timeout={2 * BUSY}s -c statement_timeout=0 -c TimeZone=UTC -c jit=off"
+_SETTINGS = {
+    "idle_in_transaction_session_timeout": f"'{2 * BUSY}s'",
+    "statement_timeout": "'0'",
+    "TimeZone": "'UTC'",
+    "jit": "'off'",
+    # What is committed is never lost.
+    "synchronous_commit": "replace(current_setting('synchronous_commit'), 'off', 'on')",
+}
 VERSION_OF = "SELECT version FROM store"
 # A way that lets nothing through any more, as a firewall's that forgot an idle connection, is one that is lost: without
 # these it would be waited for a quarter of an hour.
 _SILENCE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 _HELLO = (
     "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),"
-    " current_setting('synchronous_commit'), current_setting('max_locks_per_transaction')::int"
+    " current_setting('max_locks_per_transaction')::int"
     " * current_setting('max_connections')::int, (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 )
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -45,6 +52,8 @@ class PostgresLink:
         self.conninfo = address.conninfo()
         self._patience: float = BUSY
         self.version = 0  # of the store, as it was when it was connected to; 0 where there is none
+        # By a pooler, as PgBouncer is one, each transaction may come to another server: none remembers anything.
+        self._is_pooled = False
         self.room = 0  # for locks, of the server
         self.offset = 0  # of the database's clock to `monotonic_ns`, in milliseconds,
         self.measured_at = 0  # when it was measured last, by that
@@ -79,12 +88,17 @@ class PostgresLink:
     def wait_at_most(self, seconds: float) -> None:
         """Wait no longer than this for a lock."""
         self._patience = seconds
-        with self.errors():
-            self._connection.execute(f"SET lock_timeout TO {int(seconds * 1000)}".encode())
+        if not self._is_pooled:
+            with self.errors():
+                self._connection.execute(self._settings("FALSE").encode())
 
     def execute(self, sql: str, values: Any = (), /) -> Any:
         said, lists = spoken(sql)
         self._start()
+        if self._is_pooled and self._pipeline is None and not self._connection.pgconn.transaction_status:
+            with self._connection.pipeline():  # one transaction
+                self._connection.execute(self._settings("TRUE").encode())
+                return self._connection.execute(said.encode(), bound(values, lists))
         cursor = self._connection.execute(said.encode(), bound(values, lists))
         return cursor if self._pipeline is None else _Sent(self, cursor)
 
@@ -106,6 +120,14 @@ class PostgresLink:
         """Run SQL of several statements, without values, as it is."""
         self._connection.execute(script.encode())
 
+    def begin(self, how: str = "") -> None:
+        """Begin a transaction, each statement of which is waited for."""
+        for script in self._beginning(how):
+            self.run(script)
+
+    def _beginning(self, how: str = "") -> list[str]:
+        return [f"BEGIN {how}", *([self._settings("TRUE")] if self._is_pooled else [])]
+
     # A transaction: no statement is waited for but by who reads its answer -------------------------------------------
 
     def open(self, scripts: Sequence[str], heard: Callable[[Any], None]) -> None:
@@ -113,7 +135,7 @@ class PostgresLink:
 
         From there on what is said is sent, and is waited for when an answer is read.
         """
-        self._opening = scripts, heard
+        self._opening = [*self._beginning(), *scripts], heard
 
     def skip_opening(self) -> bool:
         """Say nothing, where nothing was said; False when something was."""
@@ -183,28 +205,37 @@ class PostgresLink:
             words = f"{self.address.url} is no address of a PostgreSQL database"
             raise StoreError(words, "write it as libpq has it: postgresql://USER@HOST/DATABASE") from None
         defaults = {"connect_timeout": CONNECT, "application_name": "ingestlayer", **_SILENCE}
-        path = re.sub(r"([\\ ])", r"\\\1", quoted(self.address.schema))
-        settings = f"{_SETTINGS} -c lock_timeout={int(self._patience * 1000)} -c search_path={path}"
-        options = f"{said.get('options') or ''} {settings}"
-        return {**{n: v for n, v in defaults.items() if n not in said}, "options": options, "client_encoding": "UTF8"}
+        return {**{n: v for n, v in defaults.items() if n not in said}, "client_encoding": "UTF8"}
+
+    def _settings(self, is_local: str) -> str:
+        """Return the statement that sets what is ours to say: it is no `options`, which poolers refuse or pass over."""
+        path = quoted(self.address.schema).replace("'", "''")
+        settings = {**_SETTINGS, "lock_timeout": f"'{int(self._patience * 1000)}'", "search_path": f"'{path}'"}
+        return "SELECT " + ", ".join(f"set_config('{name}', {it}, {is_local})" for name, it in settings.items())
 
     def _greet(self, connection: "psycopg.Connection[Any]") -> None:
         _understand(connection)
         from psycopg.errors import UndefinedTable
 
         sent, self.version = monotonic_ns(), 0
-        with suppress(UndefinedTable), connection.pipeline():
-            asked, told = connection.execute(_HELLO), connection.execute(VERSION_OF.encode())
-            self.version = int((told.fetchone() or (0,))[0])
-        version, encoding, synchronous, self.room, now = asked.fetchone() or (0, "", "", 0, 0)
+        # A pooler knows of no server's process yet, and calls it by a number of its own.
+        is_pooled = f"pg_backend_pid() <> {connection.info.backend_pid}"
+        settings = self._settings(is_pooled).encode()
+        try:
+            with connection.pipeline():
+                connection.execute(settings)
+                asked = connection.execute(f"{_HELLO}, {is_pooled}".encode())
+                told = connection.execute(VERSION_OF.encode())
+                self.version = int((told.fetchone() or (0,))[0])
+        except UndefinedTable:
+            connection.execute(settings)  # by that, they were undone
+        version, encoding, self.room, now, self._is_pooled = asked.fetchone() or (0, "", 0, 0, False)
         self._measured(now, sent)
         if version < OLDEST:
             raise StoreError(f"PostgreSQL {version // 10_000} is too old", "the store needs PostgreSQL 13 or newer")
         if encoding != "UTF8":
             hint = "make the database with ENCODING 'UTF8'"
             raise StoreError(f"the store {self.address.label} is in a database of {encoding}", hint)
-        if synchronous == "off":  # what is committed is never lost
-            connection.execute("SET synchronous_commit TO on")
 
     def keep_time(self) -> None:
         """Ask for the time now and then: clocks run apart, and the database's may be set."""

@@ -9,7 +9,7 @@ from .version import version_of
 def migrate(link: PostgresLink) -> None:
     schema = link.address.schema
     with link.errors():
-        link.run("BEGIN")
+        link.begin()
         try:
             link.execute("SELECT pg_advisory_xact_lock(?::bigint)", (number_of(schema),))
             version = version_of(link)  # another process may have been first

@@ -3,7 +3,7 @@
 from ...system.typed import TYPE_CHECKING
 from ..contract.reading import Size
 from ..sql.upkeep import SqlUpkeep
-from .schema import VERSION
+from .schema import VERSION, quoted
 
 if TYPE_CHECKING:
     from ...model.documents.projects import StoreDocument
@@ -55,5 +55,5 @@ class PostgresUpkeep(SqlUpkeep):
                 "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace ="
                 " (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('store'))"
             ):
-                link.run(f"VACUUM (ANALYZE) {table}")
+                link.run(f"VACUUM (ANALYZE) {quoted(link.address.schema)}.{table}")
         return before, self.size().used

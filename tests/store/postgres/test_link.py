@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -15,7 +16,8 @@ from ingestlayer_cli.store.postgres.link import PostgresLink
 from ingestlayer_cli.store.postgres.store import PostgresStore
 from ingestlayer_cli.system.clock import Clock
 from ingestlayer_cli.system.errors import StoreError
-from tests.store.contract.words import event, queue
+from tests.store.contract.words import claim, event, message, queue
+from tests.support.bouncer import SERVERS, Bouncer
 
 
 class WrongClock(Clock):
@@ -126,3 +128,60 @@ def test_a_role_that_may_make_no_tables_hears_of_the_sql(postgres: str, monkeypa
     store.close()
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
+
+
+# Behind a pooler ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pooled(postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a pooler, which `postgres` leads to."""
+    address = os.environ["DATABASE_URL"]
+    port = int(re.search(r":(\d+)/", address)[1])  # type: ignore[index]
+    with Bouncer(port) as bouncer:
+        monkeypatch.setenv("DATABASE_URL", address.replace(f":{port}/", f":{bouncer.port}/"))
+        yield os.environ["DATABASE_URL"]
+
+
+def test_behind_a_pooler_each_transaction_brings_what_it_needs(postgres: str, pooled: str) -> None:
+    with closing(open_to_write(postgres)) as store:
+        assert isinstance(store, PostgresStore)
+        store.wait_at_most(3)
+        assert len(queue(store, "evt_1", message("dlv_1"))) == 1
+        assert claim(store) is not None
+        for _ in range(2 * SERVERS):
+            assert store.rows("SELECT current_setting('lock_timeout'), count(*) FROM events") == [("3s", 1)]
+        with store.as_of_now():
+            assert len(store.rows("SELECT 1 FROM deliveries")) == 1
+        store.upkeep.vacuum()
+        assert store.upkeep.faults() == []
+
+
+def test_behind_a_pooler_others_find_nothing_of_what_was_set(postgres: str, pooled: str) -> None:
+    import psycopg
+
+    with closing(open_to_write(postgres)) as store:
+        assert isinstance(store, PostgresStore)
+        queue(store, "evt_1")
+        store.rows("SELECT 1 FROM events")
+    with psycopg.connect(pooled, autocommit=True, prepare_threshold=None) as others:
+        for _ in range(2 * SERVERS):
+            assert others.execute("SELECT current_setting('search_path')").fetchall() == [('"$user", public',)]
+
+
+def test_a_pooler_that_refuses_options_is_told_of(postgres: str, pooled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{pooled}?options=-c%20jit%3Doff")
+    with pytest.raises(StoreError, match="unsupported startup parameter") as caught:
+        open_to_write(postgres)
+    assert not isinstance(caught.value, AwayError)
+    assert "take `options` out of env:DATABASE_URL" in caught.value.hint
+
+
+def test_a_pooler_that_lends_a_server_for_a_statement_is_told_of(postgres: str) -> None:
+    with closing(PostgresLink(Address.of(postgres))) as link, pytest.raises(StoreError) as caught, link.errors():
+        link.run(
+            "DO $$ BEGIN RAISE 'transaction blocks not allowed in statement pooling mode' USING ERRCODE = '08P01';"
+            " END $$"
+        )
+    assert not isinstance(caught.value, AwayError)
+    assert "pool_mode" in caught.value.hint
