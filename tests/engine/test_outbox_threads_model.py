@@ -157,4 +157,4 @@ def run(examples: int, steps: int, derandomize: bool = True) -> None:
 
 def test_threads_hold_whatever_happens(monkeypatch: Any) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-test")
-    run(examples=40, steps=30)
+    run(examples=18, steps=30)
