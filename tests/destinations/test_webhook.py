@@ -119,11 +119,11 @@ JSON = st.recursive(
 def test_any_body_arrives_as_it_is_stored_and_its_signatures_hold(
     body: dict[str, Any], receiver: Receiver, receiving: Bench
 ) -> None:
-    stored = encode(body)
+    stored, requests = encode(body), Requests()
     for kind in ("hmac", "standard"):
         told = {"url": receiver.url, "timeout": 10_000, "auth": {"type": kind, "secret": "env:CRM_SECRET"}}
         outgoing = Outgoing(ID, receiver.url, json.loads(stored), told, at=int(time.time() * 1000))
-        assert isinstance(Requests().send(outgoing), Sent)
+        assert isinstance(requests.send(outgoing), Sent)
         request = receiver.requests.pop()
         assert request.content == stored.encode()
         if kind == "hmac":

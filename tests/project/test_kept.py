@@ -21,12 +21,14 @@ from ingestlayer_cli.project import load
 from tests.support.program import PATIENCE
 from tests.support.project import DESTINATION, SOUND, age, write
 
-# Each line that it reads is a project; it is loaded by a fork, which has of ours what a start loads before that.
+# Each line that it reads is a project; it is loaded by a fork, which has of ours what a start loads before that, and
+# of what compiles all but the first module: to import it is most of what a load takes.
 LOADER = """
 import json, os, sys
 import pydantic  # which takes longest
 from ingestlayer_cli.system.errors import IngestlayerError
-from ingestlayer_cli.project import load
+from ingestlayer_cli.project import load, compile
+del sys.modules["ingestlayer_cli.project.compile"]
 for line in sys.stdin:
     if child := os.fork():
         os.waitpid(child, 0)

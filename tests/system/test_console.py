@@ -204,7 +204,7 @@ COMMANDS = {
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_json_is_utf8_whatever_the_terminal_speaks(named: Folder, encoding: str, name: str) -> None:
-    plain = run(named.root, '"$@"', *COMMANDS[name])
+    plain = named.run(*COMMANDS[name])
     assert NAME in plain.out
     result = run(named.root, '"$@"', *COMMANDS[name], env=ENCODINGS[encoding])
     assert (result.code, [*map(json.loads, result.out.splitlines())]) == (

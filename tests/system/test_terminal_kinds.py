@@ -62,11 +62,13 @@ def test_what_is_no_mark_of_ours_is_question_marks_as_wide(tmp_path: Path) -> No
 @pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_command_writes_an_escape_where_none_is_wanted(told: Folder, variable: dict[str, str]) -> None:
     env = environment({"TERM": "xterm-256color", "HOME": str(told.root), **variable})
-    script = "; ".join(f"{PROGRAM} {command}" for command in COMMANDS)
-    with Terminal("/bin/sh", "-c", script, cwd=told.root, env=env) as terminal:
-        terminal.wait()
-        assert "#alerts" in terminal.raw
-        assert "\x1b" not in terminal.raw
+    raw = ""
+    for command in COMMANDS:
+        with Terminal(PROGRAM, *shlex.split(command), cwd=told.root, env=env) as terminal:
+            terminal.wait()
+            raw += terminal.raw
+    assert "#alerts" in raw
+    assert "\x1b" not in raw
 
 
 def test_a_terminal_with_colours_has_them(told: Folder) -> None:

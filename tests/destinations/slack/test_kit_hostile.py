@@ -31,9 +31,9 @@ from tests.support.standin import SlackStandin
 
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/ingestlayer.toml"))
 PROJECTS = [*EXAMPLES, *recipes.names()]
-EVENTS = int(os.environ.get("HOSTILE_EVENTS", "2000"))
-RECIPE_EVENTS = int(os.environ.get("HOSTILE_EVENTS", "250"))  # there are many recipes
-RICH_EVENTS = int(os.environ.get("HOSTILE_EVENTS", "300"))  # each takes as long as ten others
+EVENTS = int(os.environ.get("HOSTILE_EVENTS", "800"))
+RECIPE_EVENTS = int(os.environ.get("HOSTILE_EVENTS", "120"))  # there are many recipes
+RICH_EVENTS = int(os.environ.get("HOSTILE_EVENTS", "120"))  # each takes as long as ten others
 SENT = 25  # over real HTTP
 
 PIECES = [

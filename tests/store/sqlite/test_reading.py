@@ -201,7 +201,7 @@ def lines(first: int, count: int) -> bytes:
 
 def test_exports_beside_batches_have_all_that_was_committed_before_them(project: Folder) -> None:
     project.edit("pipelines/usage-limit-hits.toml", 'status = "active"', 'status = "paused"')
-    (project.root / "first.ndjson").write_bytes(lines(0, 2_000))
+    (project.root / "first.ndjson").write_bytes(lines(0, 1_000))
     assert project.run("emit", "--batch", "first.ndjson", "-q").code == 0
     ends = threading.Event()
     batches: list[Result] = []
@@ -214,7 +214,7 @@ def test_exports_beside_batches_have_all_that_was_committed_before_them(project:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(20):
+        for _ in range(12):
             before = project.count("events")
             result = project.here("events", "export", "-q")
             assert (result.code, result.err) == (0, "")
