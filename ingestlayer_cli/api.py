@@ -96,7 +96,7 @@ def _draw(kind: str, target: str, body: Body) -> None:
         sys.stdout.flush()
 
 
-def _line(number: int, event: Any, type_: str | None) -> Line:
+def _line(number: int, event: object, type_: str | None) -> Line:
     try:
         text = encode(event).encode("utf-8", "backslashreplace")
     except (TypeError, ValueError, RecursionError):
@@ -108,7 +108,7 @@ def _line(number: int, event: Any, type_: str | None) -> Line:
     return Line(number, raw._replace(timestamp=_text(raw.timestamp)), None, text)
 
 
-def _text(timestamp: Any) -> Any:
+def _text(timestamp: object) -> Any:
     return timestamp.isoformat() if isinstance(timestamp, datetime) else timestamp
 
 

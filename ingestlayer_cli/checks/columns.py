@@ -34,7 +34,7 @@ class Where:
         scope = {name: _read_as(self._written(read(values)), kind) for name, read, kind in self._readers}
         return self._condition.holds({"row": scope})
 
-    def _written(self, value: Any) -> Any:
+    def _written(self, value: object) -> Any:
         """Return a number that is written as the source's `format` says; anything else as it is."""
         if self._plain is None or not isinstance(value, str):
             return value
@@ -56,7 +56,7 @@ def _compared(node: Node) -> dict[str, type]:
     return found
 
 
-def _read_as(value: Any, kind: type | None) -> Any:
+def _read_as(value: object, kind: type | None) -> Any:
     if kind is None or not isinstance(value, str):
         return value
     if kind is bool:

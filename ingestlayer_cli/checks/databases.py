@@ -142,7 +142,7 @@ def _once(source: str, names: list[str]) -> list[str]:
     return names
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Return a value of a database as JSON has it."""
     from decimal import Decimal
 

@@ -95,7 +95,7 @@ class Http:
             raise SourceError(f"{self.name} {words}")
         return page
 
-    def _following(self, url: str, following: Any) -> str:
+    def _following(self, url: str, following: object) -> str:
         """Return the address of the next page; it gets our headers, so it must be of the same server."""
         found = urljoin(url, str(following))
         if urlsplit(found)[:2] != urlsplit(self._url)[:2]:
@@ -127,7 +127,7 @@ def _shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _inside(data: Any, path: str | None) -> Any:
+def _inside(data: object, path: str | None) -> Any:
     for name in path.split(".") if path else ():
         data = data.get(name) if isinstance(data, dict) else None
     return data

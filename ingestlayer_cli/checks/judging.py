@@ -187,7 +187,7 @@ class Judge:
                 self._floor = self._highest[-1][0]
         return judged if judged.level is not None or mark in held else None
 
-    def _written(self, found: Any) -> int | float | None:
+    def _written(self, found: object) -> int | float | None:
         """Return a number that is written as the source's `format` says."""
         if self._plain is None or not isinstance(found, str):
             return to_number(found)
@@ -209,7 +209,7 @@ class Judge:
         odd = next(name for (name, _), part in zip(self._keys, parts, strict=True) if not key_text(part))
         return f"{odd} is of the key, and neither a text nor a number"
 
-    def _why_no_number(self, name: str, found: Any, values: Values) -> str:
+    def _why_no_number(self, name: str, found: object, values: Values) -> str:
         if found is None or found == "":
             self._note_missing(name, values)
             return f"{name} is missing"
@@ -219,7 +219,7 @@ class Judge:
             return f"{name} is {show(found)}, which is no number"
         return f"{name} is negative, {show(number)}"
 
-    def _note_unread(self, found: Any) -> None:
+    def _note_unread(self, found: object) -> None:
         if isinstance(found, str):
             self._proposal = self._proposal or Proposal(self._format)
             self._proposal.unread(found)
@@ -261,7 +261,7 @@ def key_of(parts: list[Any]) -> str | None:
     return ":".join([_UNSAFE.sub(_escaped, text) for text in texts if text])
 
 
-def _trimmed(part: Any) -> Any:
+def _trimmed(part: object) -> Any:
     """Return a text of a key as it is compared, and told; anything else as it is."""
     return key_text(part) if type(part) is str else part
 

@@ -236,7 +236,7 @@ class Levels:
             key = f"{name}:{hashed(row.key)}:{end}"
         return Raw(self._data["emit" if fallen is None else "cleared"], payload, key, None, f"check:{name}")
 
-    def _fitted(self, field: Field, value: Any) -> Any:
+    def _fitted(self, field: Field, value: object) -> Any:
         """Return a value as a declared field has it; one that does not fit is left for the gate to refuse."""
         if field.type == "string" and type(value) in (int, float):
             return key_text(value)

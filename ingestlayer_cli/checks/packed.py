@@ -16,7 +16,7 @@ class Packed:
         self._pieces: list[bytes] = []
         self._packing = compressobj(_FAST)
 
-    def add(self, value: Any) -> None:
+    def add(self, value: object) -> None:
         if piece := self._packing.compress(json.dumps(value).encode() + b"\n"):
             self._pieces.append(piece)
 

@@ -7,7 +7,7 @@ from ..engine.pipeline import Run
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import IngestlayerError, RejectedError
-from ..system.typed import TYPE_CHECKING, Any, Literal, NamedTuple, TomlTable, Values, cast
+from ..system.typed import TYPE_CHECKING, Literal, NamedTuple, TomlTable, Values, cast
 from .base import Source
 from .judging import Judge, Judged
 from .levels import Reached
@@ -190,12 +190,12 @@ class Report:
             yield self._line("known", {"key": key, "value": value, **_known(level, since)})
         yield from self._decisions[at:] if at is not None else ()
 
-    def decide(self, decision: str, **details: Any) -> None:
+    def decide(self, decision: str, **details: object) -> None:
         """Add a decision that is about no row that is judged."""
         if self._is_logged:
             self._decisions.append(self._line(decision, details))
 
-    def _decide(self, decision: str, row: Judged, **details: Any) -> None:
+    def _decide(self, decision: str, row: Judged, **details: object) -> None:
         self.decide(decision, **_of(row), **details)
 
     def _line(self, decision: str, details: Values) -> Values:

@@ -66,7 +66,7 @@ def guess(head: bytes) -> str:
     return _STARTS.get(head.lstrip()[:1], "csv")
 
 
-def objects_in(data: Any, name: str, hint: str = _NO_LIST) -> list[Any]:
+def objects_in(data: object, name: str, hint: str = _NO_LIST) -> list[Any]:
     """Return the items of a JSON list; or the objects of an object by key, as an entity file may be."""
     if isinstance(data, dict) and data and all(isinstance(value, dict) for value in data.values()):
         return list(data.values())
@@ -75,6 +75,6 @@ def objects_in(data: Any, name: str, hint: str = _NO_LIST) -> list[Any]:
     return data
 
 
-def row_of(number: int, value: Any) -> SourceRow:
+def row_of(number: int, value: object) -> SourceRow:
     """Return the row that a JSON value is."""
     return SourceRow(number, value) if isinstance(value, dict) else SourceRow(number, {}, "the row is not an object")

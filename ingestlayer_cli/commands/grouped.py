@@ -20,7 +20,7 @@ def grouped(command: Callable[..., int]) -> Callable[..., int]:
             parameters.append(_option(name, parameter.default, hint))
 
     @wraps(command)
-    def called(**given: Any) -> int:
+    def called(**given: object) -> int:
         made = {name: group(**{field: given.pop(field) for field in group._fields}) for name, group in groups.items()}
         return command(**made, **given)
 
@@ -29,5 +29,5 @@ def grouped(command: Callable[..., int]) -> Callable[..., int]:
     return called
 
 
-def _option(name: str, default: Any, annotation: Any) -> inspect.Parameter:
+def _option(name: str, default: object, annotation: object) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -53,7 +53,7 @@ _IN_COMMAND = {
 }
 
 
-def words(command: Any, topics: Iterable[tuple[str, str]], statuses: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+def words(command: object, topics: Iterable[tuple[str, str]], statuses: dict[str, tuple[str, ...]]) -> dict[str, Any]:
     """Return the commands of the program, and the topics of `explain`; `statuses` by the command that takes them."""
     return {**_node(command, "", statuses), "topics": dict(topics)}
 

@@ -192,7 +192,7 @@ def _fields(here: Here) -> Offer:
     return Offer(PARTS, [Item(f"{name}=", _told(declared)) for name, declared in left])
 
 
-def _values(declared: Any) -> Kind:
+def _values(declared: object) -> Kind:
     """Return the values that a declared field may have."""
     if isinstance(declared, dict) and isinstance(declared.get("enum"), list):
         return [str(value) for value in declared["enum"]]
@@ -200,7 +200,7 @@ def _values(declared: Any) -> Kind:
     return ["true", "false"] if str(type_).rstrip("?") == "boolean" else ""
 
 
-def _told(declared: Any) -> str:
+def _told(declared: object) -> str:
     """Return what a field is, in its own words or by its type."""
     if not isinstance(declared, dict):
         return str(declared)

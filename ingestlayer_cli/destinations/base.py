@@ -234,7 +234,7 @@ def is_over(scope: Scope) -> bool:
     return any(value.get("direction") == "down" for value in own)
 
 
-def paths(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def paths(data: object, name: str = "") -> Iterator[tuple[str, str]]:
     """Yield the values inside of data, as texts, by their paths."""
     if isinstance(data, dict | list):
         for key, value in data.items() if isinstance(data, dict) else enumerate(data):
@@ -243,7 +243,7 @@ def paths(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, as_text(data)
 
 
-def _json(data: Any) -> Any:
+def _json(data: object) -> Any:
     """Return data with null for what is no number in JSON: infinity, and what is not a number."""
     if isinstance(data, dict):
         return {name: _json(value) for name, value in data.items()}

@@ -9,7 +9,7 @@ from types import TracebackType
 from ..system.clock import DAY
 from ..system.errors import Exit, StoreError, in_words
 from ..system.processes import identity, machine
-from ..system.typed import TYPE_CHECKING, Any, Self, Values
+from ..system.typed import TYPE_CHECKING, Self, Values
 
 if TYPE_CHECKING:
     from .heartbeat import Heart
@@ -39,7 +39,7 @@ class Record:
         self._write({"started_at": self._started, "process": identity()})
         return self
 
-    def ends(self, code: Exit, is_good: bool, error: str | None = None, **more: Any) -> None:
+    def ends(self, code: Exit, is_good: bool, error: str | None = None, **more: object) -> None:
         """Note how the run ends."""
         if self._heart is not None:
             self._heart.ends(is_good)

@@ -103,7 +103,7 @@ class _Lint:
         else:
             self.more += 1
 
-    def note_misfit(self, record: Record, columns: list[str], column: str, value: Any, kind: str) -> None:
+    def note_misfit(self, record: Record, columns: list[str], column: str, value: object, kind: str) -> None:
         cell = columns.index(column) if self.table.header is not None else 0
         if self.misfit is None and len(self.found) < NAMED and kind in ("number", "integer", "date"):
             self.misfit = len(self.found)

@@ -95,7 +95,7 @@ class Table:
         if others and not has_one and self.key not in others:
             raise self.without_key(others)
 
-    def _is_unreadable(self, key: str | None, value: Any) -> bool:
+    def _is_unreadable(self, key: str | None, value: object) -> bool:
         """Say whether a row that has a fault has one in its key."""
         return "\ufffd" in key if key is not None else self.header is None and not self.is_object(value)
 
@@ -103,7 +103,7 @@ class Table:
         """Read rows again by their bytes."""
         return self.reader.parse(records)
 
-    def columns_of(self, value: Any) -> list[str]:
+    def columns_of(self, value: object) -> list[str]:
         """Return the columns of one row."""
         if self.header is not None:
             return self.header
@@ -126,7 +126,7 @@ class Table:
                 values[name] = self._read(values[name], kind)
         return values
 
-    def misfits(self, value: Any) -> Iterator[tuple[str, Any, str]]:
+    def misfits(self, value: object) -> Iterator[tuple[str, Any, str]]:
         """Yield the columns of a row whose values are not of their types: name, value and type."""
         if not self.types:
             return
@@ -138,14 +138,14 @@ class Table:
             except ValueError:
                 yield name, found, kind
 
-    def _read(self, value: Any, kind: str) -> Any:
+    def _read(self, value: object, kind: str) -> Any:
         """Return a value as its type, or as it is when it does not fit: a bad cell never stops a look-up."""
         try:
             return typed(self._plain(value, kind), kind)
         except ValueError:
             return value
 
-    def _plain(self, value: Any, kind: str) -> Any:
+    def _plain(self, value: object, kind: str) -> Any:
         """Return a text as JSON has what it is written for; ValueError when it is written otherwise."""
         if self._number is None and self._date is None:
             return value
@@ -157,7 +157,7 @@ class Table:
             raise ValueError(value)
         return found
 
-    def is_object(self, value: Any) -> bool:
+    def is_object(self, value: object) -> bool:
         """Say whether a row has columns at all."""
         return self.header is not None or isinstance(value[1] if isinstance(value, tuple) else value, dict)
 
@@ -186,7 +186,7 @@ class Table:
         if self.header is not None and self._key_at is None:
             raise self.without_key(self.header)
 
-    def _object(self, value: Any) -> Values:
+    def _object(self, value: object) -> Values:
         """Return the object of a row of JSON; one of an object by key has it as its key column."""
         if isinstance(value, tuple):
             name, value = value

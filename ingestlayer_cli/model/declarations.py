@@ -15,7 +15,7 @@ MAX_DEPTH = 64
 # Values ---------------------------------------------------------------------------------------------------
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return type(value) is str and (value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value))
 
 
@@ -29,7 +29,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _reads(read: Callable[[str], Any]) -> Callable[[Any], bool]:
-    def check(value: Any) -> bool:
+    def check(value: object) -> bool:
         if not isinstance(value, str):
             return False
         try:
@@ -104,7 +104,7 @@ TYPES = {
 }
 
 
-def unsound(value: Any, path: str = "", depth: int = 0) -> Iterator[Problem]:
+def unsound(value: object, path: str = "", depth: int = 0) -> Iterator[Problem]:
     """Yield what no store or receiver could keep whole: NaN, huge numbers, lone surrogates, deep nesting."""
     if depth > MAX_DEPTH:
         yield Problem(path, f"is nested deeper than {MAX_DEPTH}")
@@ -172,7 +172,7 @@ class Field(NamedTuple):
             raise ValueError(f"must be {TYPES[self.type].words}, not {_shown(text)}") from None
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     try:
         text = json.dumps(value, ensure_ascii=not (isinstance(value, str) and value.isprintable()))
     except (TypeError, ValueError, RecursionError):  # not JSON at all, or no end to it
@@ -180,7 +180,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:79] + "…"
 
 
-def printable(name: Any) -> str:
+def printable(name: object) -> str:
     """Return the name of a field as a message may show it, whatever characters it has."""
     text = name if isinstance(name, str) and name.isprintable() else ascii(name).strip("'\"")
     return text if len(text) <= 80 else text[:79] + "…"

@@ -127,7 +127,7 @@ def own_roots() -> dict[str, str]:
     return {root: kind for kind in kinds("steps") for root in member("steps", kind).puts}
 
 
-def thaw(data: Any) -> Any:
+def thaw(data: object) -> Any:
     """Make compiled plain data runnable: conditions and templates become objects."""
     if isinstance(data, dict):
         if "$condition" in data:
@@ -148,7 +148,7 @@ def build(family: str, data: TomlTable) -> Any:
     return member(family, data["use"])(**values)
 
 
-def language(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
+def language(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
     """Yield (path, "$condition", "$value" or "$template", its plain data) for each one inside compiled data."""
     if isinstance(data, dict):
         for name, value in data.items():
@@ -161,7 +161,7 @@ def language(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tupl
             yield from language(value, (*path, index))
 
 
-def refs_in(data: Any) -> list[list[str]]:
+def refs_in(data: object) -> list[list[str]]:
     """Return the refs of every expression and template inside compiled data."""
     from ..language.expressions import refs
     from ..language.templates import template_refs

@@ -102,7 +102,7 @@ class Gate:
             raise RejectedError("size", f"the payload is larger than {MAX_PAYLOAD:,} bytes")
         return event, text
 
-    def _received_at(self, timestamp: Any, now: int) -> int:
+    def _received_at(self, timestamp: object, now: int) -> int:
         at = _received_at(timestamp, now)
         if at >= now - now % DAY + 2 * DAY and not self.allows_future:
             words = (
@@ -209,7 +209,7 @@ def _first(problems: list[Problem]) -> str:
     return first + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
 
 
-def _received_at(timestamp: Any, now: int) -> int:
+def _received_at(timestamp: object, now: int) -> int:
     try:
         if not isinstance(timestamp, str):
             raise ValueError(f"{_short(timestamp)} is not a text")
@@ -246,13 +246,13 @@ def hashed(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _check_key(key: Any) -> None:
+def _check_key(key: object) -> None:
     if not isinstance(key, str) or not is_key(key):
         hint = f"a key is 1 to {MAX_KEY} printable characters, like acme:api-calls:2026-11"
         raise RejectedError("key", f"{_short(key)} is not an idempotency key", hint)
 
 
-def _check_source(source: Any) -> None:
+def _check_source(source: object) -> None:
     if not isinstance(source, str) or len(source) > MAX_TYPE or _is_unprintable(source):
         hint = f"a source is at most {MAX_TYPE} printable characters, like billing-cron"
         raise RejectedError("schema", f"{_short(source)} is not the name of a source", hint)
@@ -289,12 +289,12 @@ def _toml_key(name: str) -> str:
     return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     names = {dict: "an object", list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
     number = "a number" if isinstance(value, int | float) else f"a value of type {type(value).__name__}"
     return names.get(type(value), number)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = as_written(value, MAX_PAYLOAD) if isinstance(value, str) else _kind(value)
     return text if len(text) <= 60 else f"{text[:40]}… ({len(text):,} characters)"

@@ -3,7 +3,7 @@
 from ..model import families
 from ..project import Project
 from ..project.glimpse import Glimpse
-from ..system.typed import Any, Payload
+from ..system.typed import Payload
 
 _FIELDS = ("customer_id", "customer", "account_id", "account", "user_id", "user", "email")
 
@@ -17,7 +17,7 @@ def who(project: Project | Glimpse, payload: Payload, key: str | None = None) ->
     return key or ""
 
 
-def title(destination: str, body: Any) -> str:
+def title(destination: str, body: object) -> str:
     """Return the first words of a message as its destination keeps it."""
     if not isinstance(body, dict):
         return ""

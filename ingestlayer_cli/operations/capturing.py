@@ -281,7 +281,7 @@ def _set(name: str, value: Any) -> Iterator[str]:
         raise ProjectError(f"{name} has a null in a list, which TOML does not have", "") from None
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: object) -> Any:
     """Return a value without the names of objects whose value is null: TOML has none, and a missing one is null."""
     if isinstance(value, dict):
         return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}

@@ -4,7 +4,7 @@ Pure: answers go in, texts come out. The recipe `quota-check` is what it makes o
 """
 
 from math import ceil
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tomli_w
 
@@ -319,7 +319,7 @@ def _told(field: str) -> str:
     return f"$event.{field}"
 
 
-def _set(name: str, value: Any, comment: str = "") -> str:
+def _set(name: str, value: object, comment: str = "") -> str:
     """Return a line of TOML, with its comment behind it or, where that makes it long, above it."""
     line = f"{name} = {in_toml(value)}"
     if not comment:
@@ -327,7 +327,7 @@ def _set(name: str, value: Any, comment: str = "") -> str:
     return f"{line:31} # {comment}" if len(line) + len(comment) < 112 else f"# {comment}\n{line}"
 
 
-def in_toml(value: Any) -> str:
+def in_toml(value: object) -> str:
     """Return a value as TOML has it, on one line."""
     if value == {}:
         return "{}"

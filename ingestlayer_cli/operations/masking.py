@@ -50,7 +50,7 @@ class Masking:
                 text = text.replace(secret, self._made[secret])
         return self._detected(text)
 
-    def _value(self, value: Any, path: Path, name: str, field: Field | None = None, hides: bool = False) -> Any:
+    def _value(self, value: object, path: Path, name: str, field: Field | None = None, hides: bool = False) -> Any:
         hides = hides or path in self._hidden
         if path in self._kept or value is None or isinstance(value, bool) or (field and field.values is not None):
             return value

@@ -187,7 +187,7 @@ def reading(format: TomlTable) -> Callable[[Any], int | float | None]:
     """Return what reads a cell as a number, as `format` has it."""
     plain = numbers_of(format)
 
-    def read(cell: Any) -> int | float | None:
+    def read(cell: object) -> int | float | None:
         return to_number(plain(cell) if plain is not None and isinstance(cell, str) else cell)
 
     return read
@@ -242,7 +242,7 @@ def _is_numeric(cells: list[Any]) -> bool:
     return _mostly([cell for cell in cells if str(cell).strip().lower() not in UNLIMITED], _is_number, share=0.5)
 
 
-def _is_number(cell: Any) -> bool:
+def _is_number(cell: object) -> bool:
     if not isinstance(cell, str):
         return to_number(cell) is not None
     if to_number(cell) is not None:
@@ -256,7 +256,7 @@ def _is_share(name: str, cells: list[Any]) -> bool:
     return _named([name], _SHARES) is not None or _mostly(cells, _has_sign)
 
 
-def _has_sign(cell: Any) -> bool:
+def _has_sign(cell: object) -> bool:
     return isinstance(cell, str) and cell.rstrip().endswith("%")
 
 

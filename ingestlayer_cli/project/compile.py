@@ -279,7 +279,7 @@ class Compiler:
         """Compile each member; None stands for one that cannot be, so that the others keep their places."""
         return [self._member(source, family, index, table) for index, table in enumerate(tables)]
 
-    def _member(self, source: SourceFile, family: str, index: int, table: Any) -> TomlTable | None:
+    def _member(self, source: SourceFile, family: str, index: int, table: object) -> TomlTable | None:
         base: Path = (family, index)
         known = families.kinds(family)
         kind = table.get("use") if isinstance(table, dict) else None

@@ -70,7 +70,7 @@ _FIELD_SCHEMA = {
 }
 
 
-def _field(value: Any) -> list[Any]:
+def _field(value: object) -> list[Any]:
     """Read `"string?"` or `{ enum = […] }` into [type, optional, enum values, description, max length]."""
     if isinstance(value, str):
         return [_field_type(value.removesuffix("?")), value.endswith("?"), None, "", None]

@@ -63,6 +63,6 @@ class Glimpse:
             return {}
 
 
-def _tables(found: Any) -> dict[str, Table]:
+def _tables(found: object) -> dict[str, Table]:
     """Return the tables inside a table, whatever else a file that nobody checked has there."""
     return {name: row for name, row in found.items() if isinstance(row, dict)} if isinstance(found, dict) else {}

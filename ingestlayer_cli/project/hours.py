@@ -19,7 +19,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EVER = 50  # years for which what comes back each year is written out
 
 
-def _days(value: Any) -> list[int]:
+def _days(value: object) -> list[int]:
     """Read `mon-fri,sun` into the numbers of its days."""
     if not isinstance(value, str):
         raise problem(f"must be days in quotes, like mon-fri or mon,wed, not {value!r}", 0)
@@ -35,7 +35,7 @@ def _days(value: Any) -> list[int]:
     return sorted(found)
 
 
-def _holidays(value: Any, info: ValidationInfo) -> list[str]:
+def _holidays(value: object, info: ValidationInfo) -> list[str]:
     """Read the dates of a file."""
     source: Any = info.context  # the file that names it
     if not isinstance(value, str) or not value.endswith((".ics", ".csv")):

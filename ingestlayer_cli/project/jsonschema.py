@@ -49,7 +49,7 @@ def _member(family: str, kind: str) -> Schema:
     return model.model_json_schema(ref_template=f"#/$defs/{family}.{kind}/$defs/{{model}}")
 
 
-def _tidy(data: Any, is_names: bool = False) -> Any:
+def _tidy(data: object, is_names: bool = False) -> Any:
     """Leave out the titles that pydantic makes of the names, null, and the indentation of docstrings."""
     if isinstance(data, list):
         return [_tidy(item) for item in data]

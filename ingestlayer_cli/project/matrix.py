@@ -92,7 +92,7 @@ def _spread(fields: dict[str, Row], steps: list[Any], kind: str, traits: Values)
             fields.setdefault(f"entity.{kind}.{trait}", _strictest(rows))
 
 
-def _rows_of(fields: dict[str, Row], steps: list[Any], value: Any) -> Iterator[Row]:
+def _rows_of(fields: dict[str, Row], steps: list[Any], value: object) -> Iterator[Row]:
     """Yield the rows of the fields that something with templates in it is made of."""
     yield from _rows_of_refs(fields, steps, families.refs_in(value))
 

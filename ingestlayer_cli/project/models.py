@@ -61,7 +61,7 @@ class Strict(BaseModel):
 _TYPING = {"Annotated": Annotated, "Any": Any, "ClassVar": ClassVar, "Literal": Literal}
 
 
-def section_model(cls: type[families.Section], **more: Any) -> type[Strict]:
+def section_model(cls: type[families.Section], **more: object) -> type[Strict]:
     """Return the pydantic model of a section: its annotations, ours replaced by what files hold."""
     keys: dict[str, Any] = dict(more)
     for name, annotation in get_type_hints(cls, localns=_TYPING, include_extras=True).items():
@@ -80,7 +80,7 @@ def member_model(cls: type[families.Section]) -> type[Strict]:
     return section_model(cls, use=(str, ...))
 
 
-def _in_files(annotation: Any) -> Any:
+def _in_files(annotation: object) -> Any:
     if annotation in ANNOTATIONS:
         return ANNOTATIONS[annotation]
     if isinstance(annotation, type) and issubclass(annotation, families.Section):

@@ -96,7 +96,7 @@ class SourceFile:
         self.wrong.update(path[:1])
         self.problems.append(Problem(self.place(path, offset), words))
 
-    def check(self, model: type[BaseModel], data: Any, base: Path = ()) -> Any:
+    def check(self, model: type[BaseModel], data: object, base: Path = ()) -> Any:
         """Validate data by a model; report every problem and return None when there is one."""
         try:
             return model.model_validate(data, context=self)
@@ -145,7 +145,7 @@ class SourceFile:
             self.report(path, f"{_at(path, base)}{words.format(**context)}{shown}", 0)
 
 
-def _has_text(value: Any) -> bool:
+def _has_text(value: object) -> bool:
     """Say whether a value may hold a secret."""
     if isinstance(value, dict | list):
         return any(_has_text(inner) for inner in (value.values() if isinstance(value, dict) else value))
@@ -170,7 +170,7 @@ _WORDS = {
 }
 
 
-def _remove(data: Any, path: tuple[str | int, ...]) -> None:
+def _remove(data: object, path: tuple[str | int, ...]) -> None:
     """Take the key of a problem out of a table; a list that holds the problem goes as a whole."""
     for part, then in pairwise(path):
         if not (isinstance(then, str) and isinstance(data, dict) and isinstance(data.get(part), dict)):
@@ -201,11 +201,11 @@ def _keys_at(model: type[BaseModel] | None, path: Path) -> list[str]:
     return [field.alias or name for name, field in inside.model_fields.items()] if inside is not None else []
 
 
-def _is_table_of(annotation: Any) -> bool:
+def _is_table_of(annotation: object) -> bool:
     return get_origin(annotation) is dict
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _model_in(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _model_in(part))), None)

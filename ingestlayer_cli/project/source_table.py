@@ -40,15 +40,15 @@ def _expression(text: str) -> Any:
     return node
 
 
-def _text(value: Any) -> dict[str, Any]:
+def _text(value: object) -> dict[str, Any]:
     return {"$template": language_of(_parsed, value, "a text")}
 
 
-def _condition(value: Any) -> dict[str, Any]:
+def _condition(value: object) -> dict[str, Any]:
     return {"$condition": language_of(_expression, value, "an expression")}
 
 
-def _structure(value: Any, path: tuple[str | int, ...] = ()) -> Any:
+def _structure(value: object, path: tuple[str | int, ...] = ()) -> Any:
     """Read a text, or a table of such, at a path below its key; what is no text stays what it is."""
     if isinstance(value, dict):
         return {name: _structure(inner, (*path, name)) for name, inner in value.items()}
@@ -62,13 +62,13 @@ def _structure(value: Any, path: tuple[str | int, ...] = ()) -> Any:
         raise problem(error.message, error.offset, path) from None
 
 
-def _payload(value: Any) -> Any:
+def _payload(value: object) -> Any:
     if not isinstance(value, str | dict):
         raise problem(f'must be a text in quotes, like "$body.data", or a table of such, not {as_written(value)}', 0)
     return _structure(value)
 
 
-def _secrets(value: Any) -> list[str]:
+def _secrets(value: object) -> list[str]:
     secrets = value if isinstance(value, list) else [value]
     if not 1 <= len(secrets) <= 2:
         raise problem("is one secret, or two while one is rotated: the new one and the old one", 0)

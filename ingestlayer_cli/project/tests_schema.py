@@ -19,7 +19,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def _rows(value: Any) -> Any:
+def _rows(value: object) -> Any:
     rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
     if wrong := [row for row in rows if not isinstance(row, dict)]:
         raise _problem(f"rows are tables, by their keys or in a list, not {as_written(wrong[0])}", 0)

@@ -11,7 +11,7 @@ from .models import Strict
 from .values import Duration, EventType, SecretName, Zone, described, language_of, problem
 
 
-def _columns_value(value: Any) -> Any:
+def _columns_value(value: object) -> Any:
     return language_of(lambda text: parse(text, columns=True), value, "an expression")
 
 

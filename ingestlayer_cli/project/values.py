@@ -34,7 +34,7 @@ def problem(message: str, offset: int | None = None, path: tuple[str | int, ...]
     return PydanticCustomError("ingestlayer", "{words}", context)
 
 
-def _duration(value: Any) -> int:
+def _duration(value: object) -> int:
     if not isinstance(value, str):
         raise problem(f"must be a duration in quotes with a unit, like 30s 5m 1h 24h 7d, not {as_written(value)}", 0)
     try:
@@ -43,7 +43,7 @@ def _duration(value: Any) -> int:
         raise problem(str(error), 0) from None
 
 
-def _zone(value: Any) -> str:
+def _zone(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise problem(f"must be a time zone in quotes, like Europe/Berlin, not {as_written(value)}", 0)
     try:
@@ -53,7 +53,7 @@ def _zone(value: Any) -> str:
     return value
 
 
-def _minutes(value: Any) -> int:
+def _minutes(value: object) -> int:
     """Read `09:30` into minutes since midnight."""
     read = re.fullmatch(r"(\d\d?):(\d\d)", value) if isinstance(value, str) else None
     minutes = int(read[1]) * 60 + int(read[2]) if read else -1
@@ -62,7 +62,7 @@ def _minutes(value: Any) -> int:
     return minutes
 
 
-def _window(value: Any) -> int:
+def _window(value: object) -> int:
     """Read `15m`, or `run`."""
     try:
         return 0 if value == "run" else _duration(value)
@@ -80,15 +80,15 @@ def _parse_template(text: str) -> Any:
     return parse_template(text, own=families.own_roots)
 
 
-def _condition(value: Any) -> dict[str, Any]:
+def _condition(value: object) -> dict[str, Any]:
     return {"$condition": language_of(_parse_expression, value, "an expression")}
 
 
-def _value(value: Any) -> dict[str, Any]:
+def _value(value: object) -> dict[str, Any]:
     return {"$value": language_of(_parse_expression, value, "an expression")}
 
 
-def secret_name(value: Any) -> str:
+def secret_name(value: object) -> str:
     if not isinstance(value, str):
         raise problem(f'must name a secret in quotes, "env:NAME" or "keyring:NAME", not {as_written(value)}', 0)
     if not re.fullmatch(r"(env|keyring):[\w./-]+", value, re.ASCII):
@@ -97,7 +97,7 @@ def secret_name(value: Any) -> str:
     return value
 
 
-def _actions(value: Any) -> dict[str, str]:
+def _actions(value: object) -> dict[str, str]:
     """Read `"mask"` or `{ slack = "mask", webhook = "keep" }` into a table; "*" stands for the other kinds."""
     if not isinstance(value, dict):
         return {"*": _action(value, "")}
@@ -111,18 +111,18 @@ def _actions(value: Any) -> dict[str, str]:
     return {kind: _action(action, f"{kind}: ") for kind, action in value.items()}
 
 
-def _action(value: Any, where: str) -> str:
+def _action(value: object, where: str) -> str:
     if value not in ACTIONS:
         known = (isinstance(value, str) and near_miss(value, ACTIONS)) or ""
         raise problem(f"{where}must be {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, not {as_written(value)}{known}", 0)
     return str(value)
 
 
-def _structure(value: Any) -> Any:
+def _structure(value: object) -> Any:
     return _texts_compiled(_plain(value), "")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Return a TOML value as JSON has it: dates and times are texts there."""
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}
@@ -131,7 +131,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _template(value: Any) -> dict[str, Any]:
+def _template(value: object) -> dict[str, Any]:
     return {"$template": language_of(_parse_template, value, "a text")}
 
 
@@ -144,7 +144,7 @@ def language_of(parse: Any, value: Any, words: str) -> Any:
         raise problem(error.message, error.offset) from None
 
 
-def _json_file(value: Any, info: ValidationInfo) -> Any:
+def _json_file(value: object, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         raise problem(f"must be the name of a JSON file, not {as_written(value)}", 0)
     source: Any = info.context  # the file that names this one
@@ -165,7 +165,7 @@ def _json_file(value: Any, info: ValidationInfo) -> Any:
     return _texts_compiled(data, value)
 
 
-def _texts_compiled(data: Any, place: str) -> Any:
+def _texts_compiled(data: object, place: str) -> Any:
     """Make every text of a JSON document that holds a dollar sign a template."""
     if isinstance(data, dict):
         for name in families.LANGUAGES:
@@ -183,7 +183,7 @@ def _texts_compiled(data: Any, place: str) -> Any:
     return data
 
 
-def described(description: str, **more: Any) -> WithJsonSchema:
+def described(description: str, **more: object) -> WithJsonSchema:
     """Return what the JSON Schema says of a text that we read ourselves."""
     return WithJsonSchema({"type": "string", "description": description, **more})
 
@@ -191,7 +191,7 @@ def described(description: str, **more: Any) -> WithJsonSchema:
 class Matching(Form):
     """A text of one form; editors are told its pattern."""
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, core: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
@@ -206,7 +206,7 @@ class Matching(Form):
 def ruled(rule: Rule) -> AfterValidator:
     """Return what checks a value by a rule."""
 
-    def check(value: Any, info: ValidationInfo) -> Any:
+    def check(value: object, info: ValidationInfo) -> Any:
         try:
             rule.check(value, info.data)
         except ValueError as error:

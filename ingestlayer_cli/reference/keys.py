@@ -167,7 +167,7 @@ def _set_in(data: Any, names: Any, key: str) -> Any:
     return next((found for found in inside if found is not None), None)
 
 
-def written(value: Any) -> str:
+def written(value: object) -> str:
     """Write a value as a file has it, in one line."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -1,7 +1,6 @@
 """A body that is data, not a message, drawn in a terminal: its JSON, indented."""
 
 import json
-from typing import Any
 
 from rich.panel import Panel
 from rich.style import Style
@@ -15,7 +14,7 @@ LONGEST = 400  # characters of a line
 MOST = 100  # lines
 
 
-def lines(body: Any) -> list[str]:
+def lines(body: object) -> list[str]:
     """Return the JSON of a body, line by line."""
     return json.dumps(body, indent=2, ensure_ascii=False).split("\n")
 

@@ -1,7 +1,7 @@
 """Entities as lines that fit their place. Plain text: a look-up is asked for often."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..system.clock import MINUTE, parse_rfc3339
 from ..system.errors import count_of
@@ -91,5 +91,5 @@ def changes(rows: "Iterable[Change]") -> Iterator[str]:
         yield f"{row['name']}  {cut(_was(row['from']), MOST_VALUE)} → {cut(_was(row['to']), MOST_VALUE)}"
 
 
-def _was(value: Any) -> str:
+def _was(value: object) -> str:
     return "-" if value is None else shown(value)

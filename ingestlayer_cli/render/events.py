@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..system.clock import format_time
 from ..system.console import safe
@@ -73,7 +73,7 @@ def fields(payload: Payload) -> str:
     return ", ".join(f"{name} {shown(value)}" for name, value in payload.items())
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Show a value as people write it; lists and objects as JSON."""
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
@@ -125,7 +125,7 @@ def _line(text: str) -> Text:
     return Text(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…", "dim", overflow="fold")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """Show a value as people write it; lists and objects as JSON."""
     if isinstance(value, str):
         return value if value else '""'

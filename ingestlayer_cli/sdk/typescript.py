@@ -6,7 +6,6 @@ ES module and CommonJS are one text with two last lines.
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from ..model.declarations import Declaration, Field
 from ..project import Project
@@ -89,7 +88,7 @@ def _name(name: str) -> str:
     return name if _IDENTIFIER.fullmatch(name) else _literal(name)
 
 
-def _literal(value: Any) -> str:
+def _literal(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
@@ -43,7 +43,7 @@ class HttpError(Exception):
         return answer(self.status, {"error": told(self.kind, self.message, self.details)}, self.headers)
 
 
-def answer(status: int, document: Any, headers: dict[str, str] | None = None) -> Response:
+def answer(status: int, document: object, headers: dict[str, str] | None = None) -> Response:
     """Return a response with a JSON document, in ASCII: whatever its texts hold."""
     return Response(json.dumps(document).encode(), status, headers, "application/json")
 

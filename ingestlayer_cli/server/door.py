@@ -162,7 +162,7 @@ class Door:
         return await self.ask(look)
 
 
-def _settle(found: "asyncio.Future[Any]", answer: Any, error: Exception | None) -> None:
+def _settle(found: "asyncio.Future[Any]", answer: object, error: Exception | None) -> None:
     if found.done():
         return
     if error is not None:

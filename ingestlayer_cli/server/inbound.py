@@ -109,7 +109,7 @@ def _answer(table: TomlTable, became: Became) -> Response:
 # The texts of a table ----------------------------------------------------------------------------------------
 
 
-def _templates(data: Any) -> Any:
+def _templates(data: object) -> Any:
     """Return compiled data with its templates ready."""
     if isinstance(data, dict):
         if "$template" in data:

@@ -47,7 +47,7 @@ class _Judged(NamedTuple):
     refused: RejectedError | None
 
 
-def _events(data: Any) -> list[Any]:
+def _events(data: object) -> list[Any]:
     shape = '{"events": [{"type": …, "payload": {…}}]}'
     if not isinstance(data, dict) or not isinstance(data.get("events"), list):
         raise HttpError(400, "schema", f"the body is not {shape}")
@@ -62,7 +62,7 @@ def _events(data: Any) -> list[Any]:
     return list(events)
 
 
-def _judged(number: int, event: Any, key: ApiKey | None) -> _Judged:
+def _judged(number: int, event: object, key: ApiKey | None) -> _Judged:
     source = key.name if key is not None else SOURCE
     try:
         raw = _raw(event, source)
@@ -75,7 +75,7 @@ def _judged(number: int, event: Any, key: ApiKey | None) -> _Judged:
     return _Judged(Line(number + 1, raw, None, b""), refused)
 
 
-def _raw(event: Any, source: str) -> Raw:
+def _raw(event: object, source: str) -> Raw:
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         raise RejectedError("schema", 'an event is {"type": …, "payload": {…}}')
     for name in event.keys() - {*_NAMES}:

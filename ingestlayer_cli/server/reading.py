@@ -61,6 +61,6 @@ async def json_of(body: bytes) -> Any:
         raise HttpError(400, error.kind, error.message) from None
 
 
-async def aside(body: bytes, work: Callable[..., Found], *arguments: Any) -> Found:
+async def aside(body: bytes, work: Callable[..., Found], *arguments: object) -> Found:
     """Do what takes as long as a body is large; beside other requests where it is."""
     return await asyncio.to_thread(work, *arguments) if len(body) > LARGE else work(*arguments)

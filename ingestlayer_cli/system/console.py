@@ -178,7 +178,7 @@ def note(text: str, style: str = "") -> None:
     sys.stderr.write((styled(text, style, sys.stderr) if style else text) + "\n")
 
 
-def as_json(document: Any, indent: int | None = None) -> str:
+def as_json(document: object, indent: int | None = None) -> str:
     """Write JSON for a reader: in its own letters, but for those that act on a terminal, which are escaped."""
     text = json.dumps(document, ensure_ascii=False, indent=indent)
     if text.isprintable():
@@ -188,13 +188,13 @@ def as_json(document: Any, indent: int | None = None) -> str:
     return escaped(text)
 
 
-def say_json(document: Any) -> None:
+def say_json(document: object) -> None:
     """Print one JSON document, indented for people."""
     speak_utf8()
     sys.stdout.write(as_json(document, 2 if sys.stdout.isatty() else None) + "\n")
 
 
-def say_json_line(document: Any) -> None:
+def say_json_line(document: object) -> None:
     """Print one line of NDJSON, at once: somebody may be reading along."""
     speak_utf8()
     sys.stdout.write(as_json(document) + "\n")

@@ -36,7 +36,7 @@ class Document(dict[str, Any], Generic[T_co]):
             raise AttributeError(name) from None
 
 
-def _wrapped(value: Any) -> Any:
+def _wrapped(value: object) -> Any:
     if isinstance(value, dict) and not isinstance(value, Document):
         return Document(value)
     return [_wrapped(item) for item in value] if isinstance(value, list) else value

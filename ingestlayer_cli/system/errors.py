@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from .stamps import Stamped
-from .typed import TYPE_CHECKING, Any, NamedTuple, Self
+from .typed import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
     from .error_document import ErrorDocument, ProblemDocument
@@ -141,7 +141,7 @@ def cause(error: object) -> str:
     return said or type(error).__name__
 
 
-def as_written(value: Any, most: int = 60) -> str:
+def as_written(value: object, most: int = 60) -> str:
     """Return a value as a file has it, TOML or JSON, and not as Python writes it; what is long is cut."""
     if isinstance(value, str):
         import json

@@ -28,7 +28,7 @@ class Log:
         except OSError as error:
             raise UsageError(f"--log {path}: {error.strerror}", "name a file that can be written") from None
 
-    def add(self, decision: str, **details: Any) -> None:
+    def add(self, decision: str, **details: object) -> None:
         """Append one line: when, which command, what was decided, of what."""
         self.add_all([{"decision": decision, **details}])
 

@@ -216,7 +216,7 @@ def clean(text: str, secret: tuple[str, ...], longest: int = EXCERPT) -> str:
     return " ".join(_SURROGATES.sub("�", text).split())[:longest]
 
 
-def sound(data: Any) -> Any:
+def sound(data: object) -> Any:
     """Return what an answer says without halves of characters, which no file and no terminal takes."""
     if isinstance(data, dict):
         return {sound(name): sound(value) for name, value in data.items()}

@@ -75,7 +75,7 @@ BLOCKS: Shapes = {
 _FIXED = ("type", "style", "range", "verbatim", "emoji")
 
 
-def compiled(data: Any) -> list[Data]:
+def compiled(data: object) -> list[Data]:
     """Return the blocks of a file, whose texts are compiled, ready to be kept; ValueError tells what is wrong."""
     blocks = data.get("blocks") if isinstance(data, dict) else data
     if not isinstance(blocks, list) or not all(isinstance(block, dict) and "type" in block for block in blocks):
@@ -93,7 +93,7 @@ def compiled(data: Any) -> list[Data]:
     return [_kept(block) for block in blocks]
 
 
-def _shape_problems(data: Any, known: Shapes, what: str, at: str) -> Iterator[str]:
+def _shape_problems(data: object, known: Shapes, what: str, at: str) -> Iterator[str]:
     """Yield what is wrong with an object that is to be of one of these types, and below it."""
     kind = data.get("type") if isinstance(data, dict) else None
     if not isinstance(data, dict) or kind is None:
@@ -124,7 +124,7 @@ def _shape_problems(data: Any, known: Shapes, what: str, at: str) -> Iterator[st
             yield from _shape_problems(value, shape.children[name], name, f"{at}/{name}")
 
 
-def _list_problems(items: Any, known: Shapes, kind: str, at: str) -> Iterator[str]:
+def _list_problems(items: object, known: Shapes, kind: str, at: str) -> Iterator[str]:
     name = at.rpartition("/")[2]
     room = kit.ROOM.get("fields" if name == "fields" else kind)
     if not isinstance(items, list) or not items:
@@ -136,7 +136,7 @@ def _list_problems(items: Any, known: Shapes, kind: str, at: str) -> Iterator[st
         yield from _shape_problems(item, known, "field" if name == "fields" else "element", f"{at}/{index}")
 
 
-def _item_problems(data: Any, at: str, repeated: bool = False, listed: bool = True) -> Iterator[str]:
+def _item_problems(data: object, at: str, repeated: bool = False, listed: bool = True) -> Iterator[str]:
     """Yield each `$item` without a `repeat` around it, and each `repeat` that is none; `listed`: one may be here."""
     if isinstance(data, list):
         for index, item in enumerate(data):
@@ -157,7 +157,7 @@ def _item_problems(data: Any, at: str, repeated: bool = False, listed: bool = Tr
             yield from _item_problems(value, f"{at}/{name}", around, False)
 
 
-def _repeated_ref(repeat: Any) -> list[str] | None:
+def _repeated_ref(repeat: object) -> list[str] | None:
     """Return the path of the ref that `repeat` is, or None when it is anything else."""
     parts = repeat.get("$template", []) if isinstance(repeat, dict) else []
     part = parts[0] if len(parts) == 1 else ""
@@ -167,7 +167,7 @@ def _repeated_ref(repeat: Any) -> list[str] | None:
     return path
 
 
-def _kept(data: Any) -> Any:
+def _kept(data: object) -> Any:
     """Give each `repeat` the words of its ref, for what it says when that is no list."""
     if isinstance(data, list):
         return [_kept(item) for item in data]

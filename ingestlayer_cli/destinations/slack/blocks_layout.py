@@ -132,7 +132,7 @@ def _text(template: Template, scope: Scope, name: str, rich: bool) -> str:
     return template.render(scope, texts.literal) if rich else texts.said(template, scope)
 
 
-def _elements(value: Any) -> list[Any] | None:
+def _elements(value: object) -> list[Any] | None:
     """Return what a `repeat` stands for: a list's elements, an object's pairs, nothing for null; None: no list."""
     if value is None:
         return []
@@ -187,7 +187,7 @@ def _unique_ids(blocks: list[kit.Block]) -> list[kit.Block]:
     """Make ids that repeated objects share their own: Slack takes each once in a message."""
     taken: dict[str, set[str]] = {"block_id": set(), "action_id": set()}
 
-    def walk(data: Any) -> Any:
+    def walk(data: object) -> Any:
         if isinstance(data, list):
             return [walk(item) for item in data]
         if not isinstance(data, dict):

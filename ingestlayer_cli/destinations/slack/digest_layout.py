@@ -35,7 +35,7 @@ def directions(table: Digest, composing: Composing, title: str, zone: str) -> Di
     return found | ({"event": composing.scope["event"]} if table.blocks is not None else {})
 
 
-def _frozen(data: Any) -> Any:
+def _frozen(data: object) -> Any:
     """Return data whose templates are plain again: what `thaw` takes."""
     if isinstance(data, Template):
         return {"$template": data.parts}

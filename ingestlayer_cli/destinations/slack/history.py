@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ...model.sending import CannotTell, Doubt, Found, Outgoing, Place
 from ...system.clock import DAY, MINUTE
-from ...system.typed import Any, Body
+from ...system.typed import Body
 from . import mention as mentions
 from .answers import DEAD_TOKEN, Answer, clean
 from .client import FailedPageError, Lost, Said, WebApi
@@ -252,7 +252,7 @@ def _mark(message: Body) -> str | None:
     return id_ if isinstance(id_, str) else None
 
 
-def _plain(text: Any) -> str:
+def _plain(text: object) -> str:
     """Return a text as people read it: Slack may write its signs in another way."""
     from html import unescape
 

@@ -145,7 +145,7 @@ _LEAF_IDS = {
 }
 
 
-def _link_problem(element: Any) -> str | None:
+def _link_problem(element: object) -> str | None:
     """Return the note in place of a button or image whose address Slack would refuse, or None."""
     if not isinstance(element, dict) or element.get("type") not in ("button", "image"):
         return None
@@ -238,7 +238,7 @@ _LITERAL = ("text", "link")  # elements of rich text: an ampersand in them is on
 _KEYS = {"title": 100, "confirm": 30, "deny": 30}  # of a confirmation dialog
 
 
-def _texts(data: Any, inside: str = "") -> Iterator[tuple[Block, str, int]]:
+def _texts(data: object, inside: str = "") -> Iterator[tuple[Block, str, int]]:
     """Yield every text below `data` as (its object, its name there, the limit of its place)."""
     if isinstance(data, list):
         for item in data:

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterator
 
-from ...system.typed import Any, Body
+from ...system.typed import Body
 from .mrkdwn import plain
 from .text import INERT, undated
 
@@ -11,7 +11,7 @@ from .text import INERT, undated
 _SEEN = ("text", "url", "alt_text", "image_url")
 
 
-def texts(data: Any) -> Iterator[str]:
+def texts(data: object) -> Iterator[str]:
     """Yield the texts of blocks as people read them, in the order of the message."""
     if isinstance(data, list):
         for item in data:
@@ -25,7 +25,7 @@ def texts(data: Any) -> Iterator[str]:
                 yield from texts(value)
 
 
-def _read(text: str, kind: Any) -> str:
+def _read(text: str, kind: object) -> str:
     text = text.replace(INERT, "")
     return html.unescape(undated(text)) if kind == "mrkdwn" else text
 
@@ -46,7 +46,7 @@ def lines(body: Body) -> list[str] | None:
     return None
 
 
-def _words(data: Any) -> Iterator[str]:
+def _words(data: object) -> Iterator[str]:
     if isinstance(data, list):
         for item in data:
             yield from _words(item)

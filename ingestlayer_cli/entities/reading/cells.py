@@ -18,7 +18,7 @@ TEXTS = ("string", "date", "datetime")  # as which a text stays what it is
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def typed(value: Any, kind: str) -> Any:
+def typed(value: object, kind: str) -> Any:
     """Return `value` as `kind`, or as it is when it does not fit: a bad cell never stops a look-up.
 
     Dates and times stay the text they are.
@@ -31,7 +31,7 @@ def typed(value: Any, kind: str) -> Any:
         return value
 
 
-def fit(value: Any, kind: str) -> Any:
+def fit(value: object, kind: str) -> Any:
     """Return `value` (a text or a JSON value) as `kind`; ValueError when it does not fit. None fits all."""
     read = None if value is None else _FITS.get(kind)
     return value if read is None else read(value)
@@ -55,7 +55,7 @@ def composed(text: str) -> str:
     return normalize("NFC", text)
 
 
-def key_text(value: Any) -> str | None:
+def key_text(value: object) -> str | None:
     """Return the text that a key is compared by (42 is `42`, true is `true`), None when it can be no key.
 
     White space around it is not of it, and its letters are composed.
@@ -109,14 +109,14 @@ def odd_key(key: str) -> str | None:
     return None
 
 
-def _string(value: Any) -> str:
+def _string(value: object) -> str:
     text = value if isinstance(value, str) else key_text(value)
     if text is None:
         raise ValueError
     return text
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(value: object) -> bool:
     if isinstance(value, bool):
         return value
     found = BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else None
@@ -125,7 +125,7 @@ def _boolean(value: Any) -> bool:
     return found
 
 
-def _number(value: Any, whole: bool = False) -> int | float:
+def _number(value: object, whole: bool = False) -> int | float:
     if isinstance(value, str):
         value = _parse_number(value, whole)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -137,7 +137,7 @@ def _number(value: Any, whole: bool = False) -> int | float:
     return value
 
 
-def _integer(value: Any) -> int | float:
+def _integer(value: object) -> int | float:
     return _number(value, whole=True)
 
 
@@ -156,7 +156,7 @@ def _parse_number(text: str, whole: bool) -> int | float:
     return number
 
 
-def _date(value: Any) -> str:
+def _date(value: object) -> str:
     from datetime import date
 
     # fromisoformat() also takes 20261103 and 2026-W45-2.
@@ -166,7 +166,7 @@ def _date(value: Any) -> str:
     return value
 
 
-def _datetime(value: Any) -> str:
+def _datetime(value: object) -> str:
     from ingestlayer_cli.system.clock import parse_rfc3339
 
     if not isinstance(value, str):

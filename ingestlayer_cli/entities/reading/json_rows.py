@@ -21,7 +21,7 @@ class Decoder:
         self.decode, self.raw_decode = decoder.decode, decoder.raw_decode
         self._repeated: str | None = None
 
-    def fault(self, value: Any, line: int, column: int = 1) -> Fault | None:
+    def fault(self, value: object, line: int, column: int = 1) -> Fault | None:
         """Return what is wrong with the value that was read last, as a row."""
         repeated = self.repeated()
         if not isinstance(value, dict):
@@ -231,7 +231,7 @@ class Json(Reader):
         self._counted = at
         return self._offset
 
-    def _fault(self, value: Any, text: str) -> Fault | None:
+    def _fault(self, value: object, text: str) -> Fault | None:
         fault = self.decoder.fault(value, 1)
         if not text.isascii() and (found := self._broken.search(text)):
             raw = text[: found.end()].encode(self.stream.encoding, "surrogateescape")
@@ -251,7 +251,7 @@ class Json(Reader):
         return self._line + lines, at - self._text.rfind("\n", 0, at) if lines else self._column + at
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return a value of a file as a message shows it: as JSON, cut, with nothing in it that does not show."""
     import json
 

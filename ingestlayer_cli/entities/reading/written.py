@@ -6,7 +6,7 @@ They are never guessed. What no setting says is proposed: the setting that would
 import re
 from collections.abc import Callable
 
-from ...system.typed import Any, TomlTable
+from ...system.typed import TomlTable
 
 Plain = Callable[[str], str | None]
 
@@ -181,5 +181,5 @@ class Proposal:
         return self._ways[way] - lost
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else f'"{value}"'

@@ -100,7 +100,7 @@ def laid(known: Traits | None, values: Values, origin: str, at: int) -> Traits:
     return traits if known is None else traits._replace(first_seen=known.first_seen, last_seen=known.last_seen)
 
 
-def typed(project: Project, kind: str, name: str, value: Any) -> Any:
+def typed(project: Project, kind: str, name: str, value: object) -> Any:
     """Return a trait's value by `[entities.KIND].types`; UsageError when it does not fit."""
     wanted = project.entities[kind]["types"].get(name) if kind in project.entities else None
     if broken := next(unsound(value), None):

@@ -1,7 +1,7 @@
 """The rows of a file to import, and what is wrong with each that cannot be."""
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from ...entities.reading.cells import WANTED
 from ...entities.reading.faults import Fault, Record, WholeFileError
@@ -88,7 +88,7 @@ class ImportedFile:
             words = f"{self.name}:{fault.line}:{fault.column}: {fault.words}"
             raise UsageError(words, fault.hint or "nothing was imported") from None
 
-    def _problem(self, value: Any, values: Values, fault: Fault | None) -> str:
+    def _problem(self, value: object, values: Values, fault: Fault | None) -> str:
         """Say what is wrong with a row, or nothing."""
         if fault is not None:
             return fault.words

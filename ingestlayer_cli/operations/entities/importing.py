@@ -94,7 +94,7 @@ def _import_row(
     return _Told(item.key, item.line, before is None, changes)
 
 
-def _differs(known: Traits, name: str, value: Any, at: int) -> bool:
+def _differs(known: Traits, name: str, value: object, at: int) -> bool:
     """Say whether a value is another than the known one, and no later event's word stands against it."""
     if name in known.values and equal(known.values[name], value):
         return False

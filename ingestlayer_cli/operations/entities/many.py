@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ...engine.runtime import Runtime
 from ...entities.file import EntityFile
@@ -72,7 +72,7 @@ def _all(store: Store | None, kind: str, file: EntityFile | None) -> Iterator["L
             yield {"id": key, "values": laid_over({}, traits), "from": ["the store"]}
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -115,11 +115,11 @@ def _refusal(answer: Answer) -> SlackError:
     return SlackError(f"Slack refused: {answer.code}{needed}", SET_UP_REMEDIES.get(answer.code, ""), answer.code)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _as_form(value: Any) -> Any:
+def _as_form(value: object) -> Any:
     return json.dumps(value) if isinstance(value, dict | list) else value
 
 

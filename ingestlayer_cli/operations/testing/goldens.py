@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from ...model.gate import read_json
 from ...system.errors import ProjectError, RejectedError
@@ -26,7 +25,7 @@ def compared(path: str, name: str, got: str) -> Iterator[Failure]:
             yield Failure("body", f"the body in {name}", "another body", unified(expected, got, name, "got"))
 
 
-def pretty(body: Any) -> str:
+def pretty(body: object) -> str:
     # Sorted: the order of an object's names says nothing, and would fill a diff.
     return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -80,7 +80,7 @@ def _rows(given: Given, column: str) -> list[Values]:
     return given if isinstance(given, list) else [{column: key} | row | {column: key} for key, row in given.items()]
 
 
-def _cell(value: Any, kind: str | None) -> Any:
+def _cell(value: object, kind: str | None) -> Any:
     """Return a value of a row as an entity file would have it: TOML's dates are texts there."""
     plain = value.isoformat() if hasattr(value, "isoformat") else value
     return plain if kind is None else typed(plain, kind)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any
 
 from ...project import Project
 from ...project.check_table import SECRET, source_kind
@@ -39,7 +38,7 @@ def named(project: Project) -> dict[str, list[str]]:
     return found
 
 
-def _look(data: Any, user: str, found: dict[str, list[str]]) -> None:
+def _look(data: object, user: str, found: dict[str, list[str]]) -> None:
     if isinstance(data, dict):
         data = [*data.values()]
     if isinstance(data, list):

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from ...language.expressions import ROOTS
 from ...model import families
@@ -35,7 +34,7 @@ def of_declaration(facts: Facts, declaration: TomlTable) -> Iterator[Finding]:
         yield finding(source.place(at, offset), words, "warning")
 
 
-def _texts(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def _texts(data: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
     if isinstance(data, str):
         yield path, data
     elif isinstance(data, dict | list):

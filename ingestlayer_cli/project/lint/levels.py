@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 from statistics import median
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ...entities.reading.faults import WholeFileError
 from ...entities.reading.stream import Reader
@@ -55,7 +55,7 @@ def _values(table: CheckTable, reader: Reader, file: BinaryIO) -> Iterator[float
     names = list(dict.fromkeys(path[1] for path in refs(table.value) if len(path) == 2))
     run, plain = evaluator(table.value), numbers_of(table.format.model_dump())
 
-    def read(found: Any) -> float | None:
+    def read(found: object) -> float | None:
         return to_number(plain(found) if plain is not None and isinstance(found, str) else found)
 
     try:

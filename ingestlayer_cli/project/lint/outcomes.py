@@ -188,7 +188,7 @@ def _value(node: Node, known: dict[tuple[str, ...], Any], held: Values) -> Any:
     return NUMBER if _is_number(left) and _is_number(right) and not is_zero else None
 
 
-def _comparison(node: Node, left: Any, right: Any, held: Values) -> Any:
+def _comparison(node: Node, left: object, right: object, held: Values) -> Any:
     kind = node[0]
     if kind in ("<", "<=", ">", ">=") and not (
         (_is_number(left) and _is_number(right)) or (_is_moment(left) and _is_moment(right))
@@ -206,13 +206,13 @@ def _comparison(node: Node, left: Any, right: Any, held: Values) -> Any:
     return None if held[key] is None else held[key] is not negated
 
 
-def _known(value: Any) -> Node:
+def _known(value: object) -> Node:
     return ["lit", None if isinstance(value, UnknownValue) else value]
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return value.number if isinstance(value, UnknownValue) else to_number(value) is not None
 
 
-def _is_moment(value: Any) -> bool:
+def _is_moment(value: object) -> bool:
     return value.moment if isinstance(value, UnknownValue) else moment(value) is not None

@@ -140,7 +140,7 @@ class PipelineChecks:
             for words, literal in self._never(part["node"]):
                 self.note(at, words, self._offset_of_literal(at, literal), "warning")
 
-    def _offset_of_literal(self, at: Path, literal: Any) -> int | None:
+    def _offset_of_literal(self, at: Path, literal: object) -> int | None:
         text = self.source.value_at(at)
         written_so = [f"'{literal}'", f'"{literal}"'] if isinstance(literal, str) else [show(literal)]
         found = max((text.find(word) for word in written_so), default=-1)

@@ -190,7 +190,7 @@ def _where(selection: Selection, rare: bool = False, rare_source: bool = False) 
     terms: list[str] = ["TRUE"]
     values: list[Any] = []
 
-    def add(term: str, *of: Any) -> None:
+    def add(term: str, *of: object) -> None:
         terms.append(term)
         values.extend(of)
 

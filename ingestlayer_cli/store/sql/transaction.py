@@ -316,7 +316,7 @@ class SqlTransaction(Lookups):
         update = "UPDATE events SET duplicates = duplicates + ?, last_duplicate_at = ? WHERE id = ?"
         self.connection.executemany(update, rows)
 
-    def write_note(self, topic: str, name: str, value: Any, at: int) -> None:
+    def write_note(self, topic: str, name: str, value: object, at: int) -> None:
         self.connection.execute(
             "INSERT INTO notes (topic, name, value, at) VALUES (?,?,?,?) ON CONFLICT (topic, name)"
             " DO UPDATE SET value = excluded.value, at = excluded.at",

@@ -96,7 +96,7 @@ class Transaction(Memory, Protocol):
     def notes(self, topic: str) -> Values:
         """Return all notes of a topic as they are when this transaction reads them, by name."""
 
-    def write_note(self, topic: str, name: str, value: Any, at: int) -> None:
+    def write_note(self, topic: str, name: str, value: object, at: int) -> None:
         """Keep a note, which is any JSON but null, in place of the one before."""
 
     def drop_note(self, topic: str, name: str) -> None:
