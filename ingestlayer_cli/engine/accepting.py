@@ -27,7 +27,8 @@ def accept(runtime: Runtime, transaction: "Transaction", event: Event, payload: 
         first = transaction.first_with_key(event.type, event.key, now - window(declaration))
         if first is not None:
             check_conflict(declaration, first.event, event)
-            transaction.add_duplicate(first.event.id, now)
+            if first.event.id != event.id:  # else it is this one, of whose commit nobody had heard
+                transaction.add_duplicate(first.event.id, now)
             return first
     transaction.add_event(event, payload, runtime.project.line_up, now)
     runs = []

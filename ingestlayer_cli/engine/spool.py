@@ -12,7 +12,7 @@ from ..model.events import Event
 from ..model.gate import Raw
 from ..store.opening import is_file, open_spool
 from ..system.document import Document
-from ..system.errors import Exit, IngestlayerError, RejectedError
+from ..system.errors import Exit, IngestlayerError, RejectedError, StoreError
 from ..system.typed import TYPE_CHECKING
 from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact, without_first
 
@@ -82,15 +82,26 @@ def hand_over(runtime: "Runtime") -> int:
     spool, count = open_spool(path), 0
     while spool.count()[0]:
         with spool.taken(runtime.store.most_together) as events:
-            _accept(runtime, events)
+            new = _new(runtime, events)
+            try:
+                _accept(runtime, new)
+            except StoreError:
+                # One of them may be committed just now, by a server that was thought to be lost.
+                if len(left := _new(runtime, new)) == len(new):
+                    raise
+                _accept(runtime, left)
             count += len(events)
     return count
 
 
-def _accept(runtime: "Runtime", events: list[tuple[Event, str]]) -> None:
-    now = runtime.clock.now()
+def _new(runtime: "Runtime", events: list[tuple[Event, str]]) -> list[tuple[Event, str]]:
+    """Return those that are not stored."""
     known = {event.id for event in runtime.store.history.events([event.id for event, _ in events])}
-    new = [(event, payload) for event, payload in events if event.id not in known]
+    return [(event, payload) for event, payload in events if event.id not in known]
+
+
+def _accept(runtime: "Runtime", new: list[tuple[Event, str]]) -> None:
+    now = runtime.clock.now()
     looked_up = look_up(runtime, [event for event, _ in new])
     foreseen = foresee(runtime, without_first(runtime, [event for event, _ in new], looked_up, now))
 

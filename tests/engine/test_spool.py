@@ -3,17 +3,20 @@
 import json
 import os
 import re
+import threading
 
+import psycopg
 import pytest
 
 from ingestlayer_cli import ingest
 from ingestlayer_cli.engine import runtime
+from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.store.contract.accepting import AwayError
 from ingestlayer_cli.store.opening import open_spool
 from ingestlayer_cli.store.postgres.clock import DatabaseClock
 from ingestlayer_cli.store.sqlite import spool as sqlite_spool
 from tests.support.posting import TYPE, Posting, envelope, payload, posted
-from tests.support.program import Result, here
+from tests.support.program import Result, here, wait_until
 from tests.support.standin import SlackStandin
 
 CHECK = """
@@ -103,6 +106,25 @@ def test_a_batch_is_kept(away: Away, slack: SlackStandin) -> None:
     away.back()
     assert here(away.posting.root, "deliver").code == 0
     assert posted(slack) == ["c0", "c1", "c2", "c3"]
+
+
+def test_an_event_that_is_committed_while_it_is_handed_over_is_stored_once(shared_posting: Posting) -> None:
+    """A server that was stopped goes on with what it was told, though nobody waits for its answer any more."""
+    emit(shared_posting, 0)
+    kept = Event("evt_late", TYPE, 1, "cli", None, payload(1))
+    open_spool(str(shared_posting.root / ".ingestlayer" / "spool.db")).add([(kept, json.dumps(payload(1)))], 1)
+    with psycopg.connect(shared_posting.database) as going_on:
+        going_on.execute(
+            "INSERT INTO events SELECT (jsonb_populate_record(e,"
+            """ '{"seq": 999999, "id": "evt_late", "key": null, "key_hash": null}')).* FROM events e"""
+        )
+        handing = threading.Thread(target=shared_posting.deliver)
+        handing.start()
+        blocked = "SELECT count(*) FROM pg_stat_activity WHERE ? = ANY(pg_blocking_pids(pid))"
+        wait_until(lambda: shared_posting.sql(blocked, going_on.info.backend_pid) == [(1,)])
+    handing.join()
+    assert shared_posting.sql("SELECT count(*), sum(duplicates) FROM events") == [(2, 0)]
+    assert "kept" not in here(shared_posting.root, "status").out
 
 
 def test_who_wants_no_spool_hears_that_nothing_is_accepted(away: Away) -> None:

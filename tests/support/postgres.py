@@ -11,12 +11,13 @@ import glob
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -90,6 +91,22 @@ class Server:
     def stop(self, mode: str = "immediate") -> None:
         if (self.folder / "data" / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", f"{self.folder}/data", "-m", mode, "-w", "stop")
+
+    def freeze(self) -> None:
+        """Stop all of it where it is: its kernel still takes what it is told, and nobody answers."""
+        for process in self._processes():
+            os.kill(process, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for process in self._processes():
+            os.kill(process, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        """Return its processes: the one that may begin others is the first."""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        told = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        pairs = [[*map(int, line.split())] for line in told.splitlines()]
+        return [first, *(process for process, parent in pairs if parent == first)]
 
     def _run(self, program: str, *words: str) -> None:
         # A server that goes on keeps what it was given as streams.
@@ -173,10 +190,14 @@ def _free_port() -> int:
 class Cut:
     """A way to a server that is cut, once, when a client says COMMIT: before the server hears it, or after.
 
-    Where it `lasts`, nobody gets through from then on, until that is taken back. `each` COMMIT may cut it.
+    Where it `lasts`, nobody gets through from then on, until that is taken back. `each` COMMIT may cut it. `instead` is
+    done in the place of that: then what was said goes its way.
     """
 
-    def __init__(self, port: int, after: bool, lasts: bool = False, each: bool = False) -> None:
+    def __init__(
+        self, port: int, after: bool, lasts: bool = False, each: bool = False, instead: Callable[[], None] | None = None
+    ) -> None:
+        self._instead = instead
         self._each = each
         self._port = port
         self._after = after
@@ -211,6 +232,10 @@ class Cut:
             while data := one.recv(65_536):
                 if is_client and b"COMMIT" in data and (self._each or not self.is_cut):
                     self.is_cut = True
+                    if self._instead is not None:
+                        self._instead()
+                        other.sendall(data)
+                        continue
                     one.shutdown(socket.SHUT_RDWR)
                     if self._after:
                         other.sendall(data)

@@ -11,7 +11,7 @@ from ...system.typed import Any, TypeVar
 from ..contract.accepting import AwayError, RepeatError
 from ..sql.base import Base
 from .clock import DatabaseClock
-from .errors import ReadOnlyError
+from .errors import SILENT, HopelessError
 from .fitting import fit
 from .link import VERSION_OF, PostgresLink
 from .locks import SHARE, Locks, Needed
@@ -133,6 +133,8 @@ class PostgresDatabase(Base):
             if not is_said or not link.is_away(error):
                 raise
             self._is_asking = True  # where nobody answers it may be committed: it is not simply done again
+            if str(error) == SILENT:
+                raise
             link.renew()
             self._wait_for(locks)
             if not (self._is_there(event) if event else self._is_committed(number, life)):
@@ -176,7 +178,7 @@ class PostgresDatabase(Base):
         try:
             with self.link.errors():
                 yield
-        except ReadOnlyError:
+        except HopelessError:
             self.link.close()  # the next one may lead to another server
             raise
         except AwayError as error:
@@ -201,6 +203,8 @@ class PostgresDatabase(Base):
                 with self.link.errors():
                     found: list[Any] = self.link.execute(sql, values).fetchall()
                     return found
+            except HopelessError:
+                raise
             except AwayError:
                 losses += 1
                 if self._is_inside or not self.link.is_lost or losses > LOSSES:

@@ -25,6 +25,7 @@ _STATES = [
     ("53100", "has no room: the disk is full", "free some space on the server"),
     ("42P01", "has not the tables of this program", "`ingestlayer store info --schema` prints the SQL that makes them"),
 ]  # fmt: skip
+SILENT = "it gives no answer"
 
 # What a pooler before the server refuses: no other try will do.
 _REFUSED = [
@@ -33,8 +34,8 @@ _REFUSED = [
 ]
 
 
-class ReadOnlyError(AwayError):
-    """What is asked for is done by another server, or by none: doing it again here would not end."""
+class HopelessError(AwayError):
+    """The server takes nothing, or gives no answer: doing it again here would not end."""
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def _in_words(error: Any, address: Address, conninfo: str, patience: float) -> S
         return StoreError(f"{store} is held by another process for over {patience:g} s", hint)
     if state == _READ_ONLY:
         hint = f"is it a standby, or default_transaction_read_only on? Its address is in {address.url}"
-        return ReadOnlyError(f"{store} takes nothing: {said}", hint)
+        return HopelessError(f"{store} takes nothing: {said}", hint)
     for start, words, hint in _STATES:
         if state.startswith(start) or (start == "28" and not state and "password" in said):
             return StoreError(f"{store} {words}: {said}", hint.format(url=address.url))
@@ -72,7 +73,7 @@ def _in_words(error: Any, address: Address, conninfo: str, patience: float) -> S
             return StoreError(f"the pooler of {store} refuses what it is asked: {said}", hint.format(url=address.url))
     if is_away(error):
         hint = f"is the server up, and reached from here? Its address is in {address.url}"
-        return AwayError(f"{store} is out of reach: {said}", hint)
+        return (HopelessError if said == SILENT else AwayError)(f"{store} is out of reach: {said}", hint)
     return StoreError(f"{store} failed: {said}")
 
 

@@ -1,6 +1,5 @@
 """A connection to PostgreSQL, spoken to as SQLite is, and made anew where the server was away for a moment."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import cache
@@ -12,12 +11,14 @@ from .address import Address
 from .errors import errors, is_away
 from .schema import quoted
 from .spoken import bound, spoken
+from .texts import understand
 
 if TYPE_CHECKING:
     import psycopg
 
+    from .waiting import PatientConnection
+
 OLDEST = 130_000  # PostgreSQL 13
-CONNECT = 5  # seconds for one server to answer
 PATIENCE = 15  # seconds that a server which was there is waited for: it may be restarted
 BUSY = 60  # seconds that a lock is waited for
 AGAIN = 60  # seconds after which the database is asked for the time again
@@ -61,7 +62,7 @@ class PostgresLink:
         self._unheard: tuple[Any, Callable[[Any], None]] | None = None
         self._pipeline: AbstractContextManager[Any] | None = None
         self._sync: Callable[[], None]
-        self._connection: psycopg.Connection[Any] = self._connect()
+        self._connection: PatientConnection = self._connect()
 
     @property
     def is_lost(self) -> bool:
@@ -119,6 +120,14 @@ class PostgresLink:
     def run(self, script: str) -> None:
         """Run SQL of several statements, without values, as it is."""
         self._connection.execute(script.encode())
+
+    def run_long(self, script: str) -> None:
+        """Run SQL that may take long, and keep others from the servers that a pooler has."""
+        self._connection.is_long = self._is_pooled
+        try:
+            self.run(script)
+        finally:
+            self._connection.is_long = False
 
     def begin(self, how: str = "") -> None:
         """Begin a transaction, each statement of which is waited for."""
@@ -179,25 +188,26 @@ class PostgresLink:
 
     # Its beginning --------------------------------------------------------------------------------------------------
 
-    def _connect(self) -> "psycopg.Connection[Any]":
+    def _connect(self) -> "PatientConnection":
         driver = _driver()
         own = self._own()
         with self.errors():
-            connection: psycopg.Connection[Any] = driver.connect(
-                self.conninfo, autocommit=True, prepare_threshold=None, **own
-            )
+            made: PatientConnection = driver.connect(self.conninfo, autocommit=True, prepare_threshold=None, **own)
         try:
+            understand(made)
             with self.errors():
-                self._greet(connection)
+                self._greet(made)
         except BaseException:
-            connection.close()
+            made.close()
             raise
-        return connection
+        return made
 
     def _own(self) -> dict[str, Any]:
         """Return what is set beside what the address says."""
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
+
+        from .waiting import CONNECT
 
         try:
             said = conninfo_to_dict(self.conninfo)
@@ -214,7 +224,6 @@ class PostgresLink:
         return "SELECT " + ", ".join(f"set_config('{name}', {it}, {is_local})" for name, it in settings.items())
 
     def _greet(self, connection: "psycopg.Connection[Any]") -> None:
-        _understand(connection)
         from psycopg.errors import UndefinedTable
 
         sent, self.version = monotonic_ns(), 0
@@ -292,7 +301,7 @@ _NONE = _Nothing()
 @cache
 def _driver() -> Any:
     try:
-        import psycopg
+        from .waiting import PatientConnection
     except ImportError:
         from ...system.extras import to_install
 
@@ -300,38 +309,4 @@ def _driver() -> Any:
     from logging import NullHandler, getLogger
 
     getLogger("psycopg").addHandler(NullHandler())  # what goes wrong is said once, and without where the server is
-    return psycopg
-
-
-@cache
-def _adapters() -> tuple[type, type, type]:
-    """Return what writes and reads texts: PostgreSQL's hold no NUL, and Python's may; and what reads sums."""
-    from psycopg.types.numeric import IntLoader
-    from psycopg.types.string import StrDumperUnknown, TextLoader
-
-    class Dumper(StrDumperUnknown):
-        def dump(self, obj: str) -> Any:
-            return super().dump(masked(obj) if "\0" in obj or _MASK in obj else obj)
-
-    class Loader(TextLoader):
-        def load(self, data: Any) -> Any:
-            found = str(super().load(data))
-            return _MASKED.sub(lambda it: _MASK if it[0][1] == "1" else "\0", found) if _MASK in found else found
-
-    return Dumper, Loader, IntLoader
-
-
-_MASK = "\x01"
-_MASKED = re.compile("\x01[01]")
-
-
-def masked(text: str) -> str:
-    """Return a text without NUL, from which it can be told."""
-    return text.replace(_MASK, f"{_MASK}1").replace("\0", f"{_MASK}0")
-
-
-def _understand(connection: "psycopg.Connection[Any]") -> None:
-    dumper, texts, sums = _adapters()
-    connection.adapters.register_dumper(str, dumper)
-    connection.adapters.register_loader("text", texts)
-    connection.adapters.register_loader("numeric", sums)
+    return PatientConnection

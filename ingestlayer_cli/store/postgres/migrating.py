@@ -15,7 +15,7 @@ def migrate(link: PostgresLink) -> None:
             version = version_of(link)  # another process may have been first
             if version != VERSION:
                 has_schema = link.execute("SELECT to_regnamespace(?) IS NOT NULL", (quoted(schema),)).fetchone()[0]
-                link.run(script(schema, version, bool(has_schema)))
+                link.run_long(script(schema, version, bool(has_schema)))
             link.run("COMMIT")
         except BaseException:
             if not link.is_lost:

@@ -1,0 +1,62 @@
+"""A server that is there and says nothing."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from ingestlayer_cli.store.opening import open_to_write
+from ingestlayer_cli.store.postgres import waiting
+from ingestlayer_cli.store.postgres.store import PostgresStore
+from tests.support.postgres import Cut, Server, server
+from tests.support.posting import TYPE, Posting, payload, posted
+from tests.support.program import Result, here
+from tests.support.standin import SlackStandin
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Server]:
+    with server() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "QUIET", 0.2)
+    monkeypatch.setattr(waiting, "CONNECT", 2)
+
+
+def emit(posting: Posting, number: int) -> Result:
+    return here(posting.root, "emit", TYPE, "--data", json.dumps(payload(number)), "--json")
+
+
+def test_an_event_whose_commit_nobody_answers_is_kept_and_stored_once(
+    own: Server, posting: Posting, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posting.share(own.url, "silent")
+    monkeypatch.setenv("DATABASE_URL", own.url)
+    assert emit(posting, 0).code == 0
+    with closing(Cut(own.port, after=True, instead=own.freeze)) as way:
+        monkeypatch.setenv("DATABASE_URL", re.sub(r":\d+/", f":{way.port}/", own.url))
+        try:
+            kept = emit(posting, 1)
+            again = emit(posting, 2)
+        finally:
+            own.thaw()
+    assert (kept.code, kept.json["kept"], again.code) == (75, True, 75)
+    assert kept.json["trouble"]["message"].endswith("is out of reach: it gives no answer")
+    monkeypatch.setenv("DATABASE_URL", own.url)
+    assert here(posting.root, "deliver").code == 0
+    assert posted(slack) == ["c0", "c1", "c2"]
+    assert posting.sql("SELECT count(*) FROM events") == [(3,)]
+
+
+def test_what_takes_long_goes_on_for_as_long_as_its_server_answers(postgres: str) -> None:
+    with closing(open_to_write(postgres)) as store:
+        assert isinstance(store, PostgresStore)
+        began = time.monotonic()
+        assert store.rows("SELECT 1 FROM pg_sleep(0.7)") == [(1,)]
+        assert time.monotonic() - began >= 0.7
