@@ -218,6 +218,7 @@ def in_thread(directions: Mapping[str, Any]) -> str:
 
 # The body of destinations that take data rather than a message -------------------------------------------------
 
+_COMMON = frozenset((*ROOTS, "learned"))  # what scopes have without any step's
 # Of the event as the destination may see it: something may be redacted.
 _SENT = (*OWN, "payload")
 
@@ -230,8 +231,7 @@ def body(composing: Composing) -> str:
 
 def is_over(scope: Scope) -> bool:
     """Say whether a step has put onto the scope, under a root of its own, that what the event tells is over."""
-    own = (value for root, value in scope.items() if root not in (*ROOTS, "learned"))
-    return any(value.get("direction") == "down" for value in own)
+    return any(scope[root].get("direction") == "down" for root in scope.keys() - _COMMON)
 
 
 def paths(data: object, name: str = "") -> Iterator[tuple[str, str]]:

@@ -40,9 +40,9 @@ def in_zone(parts: list[Part], zone: str) -> None:
 
 def _number(value: Any) -> Any:
     number = to_number(value)
-    if number is None:
-        return value
-    return f"{number:,}" if isinstance(number, int) else _trimmed(f"{number:,.2f}")
+    if type(number) is int:
+        return f"{number:,}"
+    return value if number is None else _trimmed(f"{number:,.2f}")
 
 
 def _percent(value: Any) -> Any:
@@ -132,15 +132,16 @@ _TIMES = ("date", "datetime", "month", "week", "day", "hour")
 
 def as_text(value: Any) -> str:
     """Return a value as prose shows it: null is nothing, 2.0 is `2`, lists and objects are JSON."""
-    if isinstance(value, str):
-        return value
+    kind = type(value)
+    if kind is int:
+        return str(value)
     if value is None:
         return ""
-    if isinstance(value, bool):
+    if kind is bool:
         return "true" if value else "false"
-    if isinstance(value, float):
+    if kind is float:
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    return str(value) if isinstance(value, int) else _json(value)
+    return value if isinstance(value, str) else _json(value)
 
 
 class Template:
@@ -155,15 +156,18 @@ class Template:
 
     def render(self, scope: Scope, escape: Callable[[str], str] | None = None) -> str:
         """Return the text with the values put in, each through `escape`."""
+        found = self.texts(scope)
+        return self._form % (*found,) if escape is None else self._form % (*[escape(value) for value in found],)
+
+    def texts(self, scope: Scope) -> list[str]:
+        """Return its values as texts."""
         if not self._form:
             self._take_apart()
-        found: list[str] = []
+        event, found = scope["event"], []
         for name, value_of in self._holes:
-            value = value_of(scope) if name is None else scope["event"].get(name)
-            if type(value) is not str:
-                value = as_text(value)
-            found.append(value if escape is None else escape(value))
-        return self._form % (*found,)
+            value = event.get(name) if value_of is None else value_of(scope)
+            found.append(value if type(value) is str else as_text(value))
+        return found
 
     def _take_apart(self) -> None:
         """Tell its values from the text around them, once it is used: most templates of a start never are.
@@ -172,7 +176,7 @@ class Template:
         """
         # Fields of the event have their names: most values are such, and to call for each takes longer than to look.
         self._holes = [
-            (_field(part), value_of)
+            (name := _field(part), None if name is not None else value_of)
             for part, value_of in zip(self.parts, self._parts, strict=True)
             if not isinstance(part, str) and not isinstance(value_of, str)
         ]
@@ -184,7 +188,7 @@ class Template:
             self._take_apart()
         found: list[str] = []
         for name, value_of in self._holes:
-            value = value_of(scope) if name is None else scope["event"].get(name)
+            value = scope["event"].get(name) if value_of is None else value_of(scope)
             if type(value) is not str:
                 if value is None:
                     return None
@@ -222,12 +226,15 @@ def _value(part: dict[str, Any]) -> Evaluator:
 
 
 def _filtered(inner: Evaluator, name: str, arguments: list[Any]) -> Evaluator:
-    function = FILTERS[name][0]
-    if name in _TAKE_NULL:
-        return lambda scope: function(inner(scope), *arguments)
+    function, takes_null = FILTERS[name][0], name in _TAKE_NULL
     if not arguments:
+        if takes_null:
+            return lambda scope: function(inner(scope))
         return lambda scope: None if (value := inner(scope)) is None else function(value)
-    return lambda scope: None if (value := inner(scope)) is None else function(value, *arguments)
+    (argument,) = arguments
+    if takes_null:
+        return lambda scope: function(inner(scope), argument)
+    return lambda scope: None if (value := inner(scope)) is None else function(value, argument)
 
 
 def url_text(template: Template, scope: Scope) -> str:

@@ -69,8 +69,15 @@ def delivery_id(event_id: str, salt: int) -> str:
     The salt is fixed for (pipeline, destination, number of the run). So preview shows the very id that emit
     will use, and no delivery can be queued twice.
     """
-    digits = event_id[4:].translate(_AS_PYTHON)
-    return "dlv_" + _ulid(int(digits[:10], 32), int(digits[10:], 32) ^ salt)
+    last = int(event_id[-4:].translate(_AS_PYTHON), 32) ^ salt & 0xFFFFF
+    return _start_of_delivery(event_id[4:-4], salt >> 20) + _PAIRS[last >> 10] + _PAIRS[last & 1023]
+
+
+@lru_cache(maxsize=64)
+def _start_of_delivery(start: str, salt: int) -> str:
+    """Return all but its last 20 bits: the events of one millisecond share them."""
+    digits = start.translate(_AS_PYTHON)
+    return "dlv_" + _ulid(int(digits[:10], 32), (int(digits[10:], 32) ^ salt) << 20)[:-4]
 
 
 def _ulid(moment: int, random: int) -> str:

@@ -215,7 +215,7 @@ class Slack(Destination):
             found["digest"] = directions(self._digest, composing, title, self.timezone)
         if self.thread is not None and (key := self.thread.key(composing.scope)):
             found |= {"thread": key, "window": self.thread_window} | ({"update": True} if self.update else {})
-        found |= mentions.directions(self._owners(composing.scope))
+        found |= self._mentioned(composing.scope)[1]
         if mentions.EMAIL.fullmatch(email := composing.target.removeprefix("@").lower()):
             found |= {"to": email, "people": [email, *(other for other in found.get("people", ()) if other != email)]}
             found |= {"instead": self.channel_default.strip()} if self.channel_default else {}
@@ -227,7 +227,7 @@ class Slack(Destination):
     def compose(self, composing: Composing) -> str:
         event, scope = composing.event, composing.scope
         is_over = self._is_over(scope)
-        fallback, blocks = self._message.said(composing, mentions.line(self._owners(scope)), is_over, self.timezone)
+        fallback, blocks = self._message.said(composing, self._mentioned(scope)[0], is_over, self.timezone)
         words, layout = blocks if isinstance(blocks, tuple) else ([], blocks)
         if composing.connection == "webhook":  # its channel is fixed, and it takes no metadata
             return self._json([fallback, *words], layout, is_over, False, False)
@@ -275,8 +275,9 @@ class Slack(Destination):
             return self.resolved.holds(scope)
         return is_over(scope)
 
-    def _owners(self, scope: Scope) -> tuple[mentions.Mentioned, ...]:
-        return mentions.owners(self.mention.render(scope)) if self.mention else ()
+    def _mentioned(self, scope: Scope) -> tuple[str, Directions]:
+        """Return the line that says whom a message is for, and what its sender needs for it."""
+        return mentions.told(self.mention.render(scope)) if self.mention else ("", {})
 
     @classmethod
     def gathered(cls, id_: str, body: Body, told: list[Directions], at: int) -> Body:

@@ -37,6 +37,12 @@ class Mentioned(NamedTuple):
 
 
 @lru_cache(maxsize=256)  # few people own many accounts, and each message asks twice
+def told(text: str) -> tuple[str, Directions]:
+    """Return the line of a message for those that a text names, and what its sender needs for it; see `owners`."""
+    found = owners(text)
+    return line(found), directions(found)
+
+
 def owners(text: str) -> tuple[Mentioned, ...]:
     """Read `maya@acme.com, Bo Li <bo@acme.com>, U0123ABCD, S0123ABCD, Any Name`; the same one counts once."""
     parts = [" ".join(part.split()) for part in text.split(",")]

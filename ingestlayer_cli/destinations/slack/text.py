@@ -49,7 +49,7 @@ _JOINERS = ("\u200d", "\ufe0f", "\u20e3")
 
 def escape(value: str) -> str:
     """Make a value plain text to Slack: it can mention nobody, forge no link, and has no format and no emoji."""
-    if value.isprintable() and not _ACTIVE.search(value):  # nearly every value
+    if value.isalnum() or (value.isprintable() and not _ACTIVE.search(value)):  # nearly every value
         return value
     value = _SIGNS.sub(lambda found: f"{INERT}{INERT.join(found[0])}{INERT}", value.translate(_ESCAPES))
     return _QUOTED.sub(INERT, _EMOJI.sub(f":{INERT}", value))
