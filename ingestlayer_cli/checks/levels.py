@@ -1,6 +1,7 @@
 """What the keys of a check hold in a period, what a row of its source newly reaches, and the event of that."""
 
 import json
+from binascii import crc32
 from collections.abc import Callable, Container, Iterable, Iterator
 from functools import lru_cache
 from math import inf
@@ -10,13 +11,17 @@ from ..entities.reading.cells import key_text
 from ..entities.reading.written import dates_of, numbers_of
 from ..model.crossings import Held, is_of, kept_of
 from ..model.declarations import Declaration, Field
+from ..model.events import encode
 from ..model.gate import Raw, hashed, is_key
 from ..model.memory import Foreseen, Kept, Memory, State
 from ..project.check_table import CROSSED, scope_of
-from ..system.clock import MINUTE, format_time
-from ..system.typed import Any, NamedTuple, TomlTable, Values
+from ..system.clock import DAY, MINUTE, format_time
+from ..system.typed import TYPE_CHECKING, Any, NamedTuple, TomlTable, Values
 from ..system.zones import names_of, period_of
-from .judging import Judged, mark_of
+from .judging import Judge, Judged, mark_of
+
+if TYPE_CHECKING:
+    from ..store.contract.roles.transaction import Transaction
 
 SOON = 30 * MINUTE  # so soon after a run that had a key at its level, a fall is believed when two runs saw it
 _NEVER = -(1 << 62)  # before all times
@@ -69,6 +74,23 @@ class Levels:
         health = kept.value if kept else {}
         self._read_at = health.get("at", _NEVER)
         return health
+
+    def keep_health(self, transaction: "Transaction", judge: Judge, *, is_healthy: bool) -> int | None:
+        """Remember how the source is; return since when its bad rows are known. After a day they are news again."""
+        kept = transaction.state(self.scope, "")
+        health: Values = {"rows": judge.total, "at": self._now}
+        if not is_healthy and kept is not None:
+            health = kept.value
+        known_since = None
+        if judge.problem_count:
+            # Without their numbers: an export may sort its rows anew.
+            found = sorted(encode(row[1:]) for row in judge.problems)
+            which = crc32(f"{judge.problem_count} {found}".encode("utf-8", "surrogatepass"))
+            at = kept.value.get("problems_at") if kept and kept.value.get("problems") == which else None
+            known_since = at if at is not None and 0 <= self._now - at < DAY else None
+            health = health | {"problems": which, "problems_at": self._now if known_since is None else known_since}
+        transaction.remember(Kept(self.scope, "", health, self._now), "")
+        return known_since
 
     def kept(self, memory: Memory, key: str) -> State | None:
         """Return what is kept of a key in this period, also of when the zone was another."""

@@ -108,8 +108,8 @@ class Report:
             self._decide("duplicate", row, level=crossed.level, event=event)
         elif crossed.fallen is not None and state != "refused":
             self._clear(result.told, row, crossed, event)
-        elif state != "refused":
-            self._cross(result.told, row, crossed, event)
+        elif crossed.level is not None and state != "refused":
+            self._cross(result.told, row, crossed, crossed.level, event)
             told = {"level": crossed.level, "previous": crossed.before.level, "event": event}
             self._decide("taken" if state == "taken" else "crossed", row, **told)
         result.told["known"] += state in ("known", "duplicate")
@@ -118,13 +118,13 @@ class Report:
             self._refused(result, settled, error)
         tally.count(result, runs)
 
-    def _cross(self, result: "CheckedDocument", row: Judged, crossed: Reached, event: str | None) -> None:
+    def _cross(self, result: "CheckedDocument", row: Judged, crossed: Reached, level: float, event: str | None) -> None:
         """Tell that a level is newly reached."""
         result["crossed"].append(
             {
                 "key": row.key,
                 "value": row.value,
-                "level": cast("float", crossed.level),
+                "level": level,
                 "previous": crossed.before.level,
                 "event": event,
                 "why": self._judge.words(row),
@@ -154,14 +154,10 @@ class Report:
         if error.exit_code not in result.exit_codes:
             result.exit_codes.append(error.exit_code)
         if len(told["rejects"]) < 100:
-            reject = {told["unit"]: row.number, "kind": error.kind, "message": self.refusal(row, type_, error)}
+            reject = {told["unit"]: row.number, "kind": error.kind, "message": refusal(row, type_, error)}
             told["rejects"].append(cast("RefusedRowDocument", reject))
         self._states[row.key] = "refused"
         self._decide("refused", row, why=_why(error))
-
-    def refusal(self, row: Judged, type_: str, error: RejectedError) -> str:
-        """Say why the event of a row is refused."""
-        return f"{row.key}: {type_} is refused: {_why(error)}"
 
     def finished(self, result: "Document[CheckedDocument]") -> "Document[CheckedDocument]":
         """Close the document of a source that was read."""
@@ -243,3 +239,8 @@ def counted(result: "CheckDocument") -> dict[str, int]:
         return {}
     judged = result["rows"] - result["left_out"] - result["problem_count"]
     return {"rows": judged, "crossed": len(result["crossed"])}
+
+
+def refusal(row: Judged, type_: str, error: RejectedError) -> str:
+    """Say why the event of a row is refused."""
+    return f"{row.key}: {type_} is refused: {_why(error)}"

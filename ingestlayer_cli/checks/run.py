@@ -5,26 +5,23 @@ step, and committed with the events: however often the check runs, a level is to
 commits, never by the clock: one that steps back changes nothing but the period.
 """
 
-from binascii import crc32
 from collections.abc import Callable, Iterable
 
 from ..engine import tally
-from ..engine.accepting import accept, bury_line, foresee, look_ahead, look_up, transact
+from ..engine.accepting import foresee, look_ahead, look_up, transact
 from ..engine.records import CHECKS, Record
 from ..engine.runtime import Runtime
-from ..model.crossings import Held
-from ..model.events import Event, encode
-from ..model.gate import Raw
-from ..model.memory import Foreseen, Kept
-from ..store.contract.accepting import AwayError, First, Queued
-from ..system.clock import DAY, format_time
+from ..model.memory import Foreseen
+from ..store.contract.accepting import AwayError, Queued
+from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError, count_of, gravest
 from ..system.typed import TYPE_CHECKING, NamedTuple, TomlTable, Values, cast
 from .base import Source, SourceError
 from .judging import Judge, Judged
-from .levels import Levels, Reached
+from .levels import Levels
 from .report import Report, Settled, counted, failed_document, unwell
+from .rows import Rows
 from .sources import check_age, source_of
 
 if TYPE_CHECKING:
@@ -90,20 +87,19 @@ def _checked(runtime: Runtime, data: TomlTable, options: CheckOptions) -> "Docum
 
 
 class _Check:
-    def __init__(self, runtime: Runtime, data: TomlTable, options: CheckOptions, at: int | None = None) -> None:
-        """`at`: when its rows were read, unless that is to be now."""
+    def __init__(self, runtime: Runtime, data: TomlTable, options: CheckOptions) -> None:
         self.runtime = runtime
         self.data = data
         self.options = options
         self.name: str = data["name"]
         self.source = f"check:{self.name}"  # of its events
-        self.now = runtime.clock.now() if at is None else at
+        self.now = runtime.clock.now()
         self.levels = Levels(data, self.now)
+        self.rows = Rows(runtime, data, self.levels, self.now, is_baseline=options.baseline)
         self.judge = Judge(data, options.only)
         self.report = Report(data, self.judge, options.decided is not None)
         self.earlier: list[Settled] = []  # what was told of rows that were kept
         self.queued: list[Queued] = []  # of these
-        self.admitted: dict[str, tuple[Raw, Event, str]] = {}  # the events that are foreseen, by the key of their row
 
     def run(self) -> "Document[CheckDocument]":
         if not self.options.is_partial:
@@ -123,12 +119,13 @@ class _Check:
 
     def _judge_kept(self, at: int, rows: list[Judged]) -> None:
         """Judge what was at a level while the store was out of reach, by what its keys hold by now."""
-        earlier = _Check(self.runtime, self.data, self.options, at)
-        ahead = earlier.levels.foresee(rows, Foreseen())
+        levels = Levels(self.data, at)
+        earlier = Rows(self.runtime, self.data, levels, at)
+        ahead = levels.foresee(rows, Foreseen())
 
         def work(transaction: "Transaction") -> list[Settled]:
             look_ahead(transaction, None, ahead)
-            return [settled for row in rows if (settled := earlier._accept(transaction, row)) is not None]
+            return [settled for row in rows if (settled := earlier.accept(transaction, row)) is not None]
 
         done, queued = transact(self.runtime, Foreseen(), work)
         self.earlier += [settled for settled in done if settled.state in ("emitted", "refused")]
@@ -173,22 +170,24 @@ class _Check:
             self._note_waiting(result, self.runtime.stored)
         if weakness is not None:
             candidates = [row for row in candidates if row.value is not None]
-        foreseen = [settled for row in candidates if (settled := self._foreseen(row)) is not None]
+        foreseen = [settled for row in candidates if (settled := self.rows.foreseen(row)) is not None]
         if self.options.dry_run:
             for settled in foreseen:
                 self.report.add(result, settled)
             return self.report.finished(result)
 
         failing = None if weakness is None else self._failing(weakness)
-        looked_up = look_up(self.runtime, events := [event for _, event, _ in self.admitted.values()])
+        looked_up = look_up(self.runtime, events := [event for _, event, _ in self.rows.admitted.values()])
         ahead = self.levels.foresee(candidates, foresee(self.runtime, events))
 
         def work(transaction: "Transaction") -> tuple[list[Settled], int | None, "Stale | RejectedError | None"]:
             look_ahead(transaction, looked_up, ahead)
             self.levels.health(transaction)  # another run may have read the source meanwhile
-            found = [settled for row in candidates if (settled := self._accept(transaction, row)) is not None]
+            found = [settled for row in candidates if (settled := self.rows.accept(transaction, row)) is not None]
             stale = None if failing is None else failing.keep(transaction)
-            return found, self._keep_health(transaction, weakness is None) if whole else None, stale
+            if not whole:
+                return found, None, stale
+            return found, self.levels.keep_health(transaction, self.judge, is_healthy=weakness is None), stale
 
         (done, known_since, stale), queued = transact(self.runtime, ahead, work)
         self._note_stale(result, stale)
@@ -232,84 +231,6 @@ class _Check:
         from ..engine.unfinished import waiting_of
 
         return waiting_of(store, self.runtime.project, self.source)
-
-    def _foreseen(self, row: Judged) -> Settled | None:
-        """Return what will become of a row, as far as can be told without holding the store."""
-        kept = self.levels.first(row.key)
-        crossed = self.levels.reached(row, kept)
-        if not crossed.is_news:
-            return None if row.level is None else Settled(row, crossed, "known", kept.event_id if kept else None)
-        if self.options.baseline:
-            return Settled(row, crossed, "new")
-        try:
-            raw = self._event(row, crossed)
-            self.admitted[row.key] = raw, *self.runtime.gate.admit(raw, self.now)
-        except RejectedError as error:
-            return Settled(row, crossed, "new", error=error)
-        return Settled(row, crossed, "new")
-
-    def _accept(self, transaction: "Transaction", row: Judged) -> Settled | None:
-        """Accept an event when a row newly reaches a level, and remember that it did."""
-        kept = self.levels.kept(transaction, row.key)
-        crossed = self.levels.reached(row, kept)
-        if not crossed.is_news or self.options.baseline:
-            if crossed.state is not None:
-                is_new = crossed.level is not None
-                last = kept.event_id if kept is not None and not is_new else ""
-                transaction.remember(self.levels.silent(crossed.state) if is_new else crossed.state, last)
-            if crossed.level is not None:
-                return Settled(row, crossed, "taken")
-            return None if row.level is None else Settled(row, crossed, "known", kept.event_id if kept else None)
-        raw = self._event(row, crossed)
-        try:
-            event, payload = self._admit(row, raw)
-            runs = accept(self.runtime, transaction, event, payload, self.now)
-        except RejectedError as error:
-            self._refuse(transaction, row, crossed, raw, error)
-            return Settled(row, crossed, "refused", error=error)
-        if crossed.state is not None:
-            transaction.remember(crossed.state, event.id)
-        if isinstance(runs, First):
-            return Settled(row, crossed, "duplicate", runs.event.id)
-        return Settled(row, crossed, "emitted", event.id, runs)
-
-    def _event(self, row: Judged, crossed: Reached) -> Raw:
-        type_ = self.data["emit" if crossed.fallen is None else "cleared"]
-        return self.levels.event(row, crossed, self.runtime.project.declaration(type_))
-
-    def _admit(self, row: Judged, raw: Raw) -> tuple[Event, str]:
-        """Return the event as it was foreseen, unless another run has changed what it tells."""
-        foreseen, event, payload = self.admitted.get(row.key, (None, None, ""))
-        return (event, payload) if event is not None and raw == foreseen else self.runtime.gate.admit(raw, self.now)
-
-    def _refuse(
-        self, transaction: "Transaction", row: Judged, crossed: Reached, raw: Raw, error: RejectedError
-    ) -> None:
-        """Bury the event of a row. That it has crossed is not remembered: the next run tries again."""
-        words = self.report.refusal(row, raw.type, error)
-        if words == crossed.refused:
-            return  # it is a dead letter already
-        bury_line(transaction, raw, encode(raw.payload), error, self.now, None)
-        kept = self.levels.kept(transaction, row.key)
-        value = kept.value if kept else {"held": Held().data(), "again": 0}
-        transaction.remember(self.levels.keep(row.key, {**value, "refused": words}), kept.event_id if kept else "")
-
-    def _keep_health(self, transaction: "Transaction", is_healthy: bool) -> int | None:
-        """Remember how the source is; return since when its bad rows are known. After a day they are news again."""
-        kept = transaction.state(self.levels.scope, "")
-        health: Values = {"rows": self.judge.total, "at": self.now}
-        if not is_healthy and kept is not None:
-            health = kept.value
-        known_since = None
-        if self.judge.problem_count:
-            # Without their numbers: an export may sort its rows anew.
-            found = sorted(encode(row[1:]) for row in self.judge.problems)
-            which = crc32(f"{self.judge.problem_count} {found}".encode("utf-8", "surrogatepass"))
-            at = kept.value.get("problems_at") if kept and kept.value.get("problems") == which else None
-            known_since = at if at is not None and 0 <= self.now - at < DAY else None
-            health = health | {"problems": which, "problems_at": self.now if known_since is None else known_since}
-        transaction.remember(Kept(self.levels.scope, "", health, self.now), "")
-        return known_since
 
     def _deliver(self, result: "Document[SettledDocument]", queued: Queued) -> None:
         tally.settle(self.runtime, result, queued, self.options.deliver, self.options.wait)
