@@ -1,6 +1,6 @@
 """`recipes`: what there is to start from."""
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -81,4 +81,4 @@ def _preview(recipe: "Recipe") -> "PreviewDocument":
             declaration = runtime.project.declaration(recipe.event)
             example = (declaration.example if declaration else None) or {}
             found, _ = flow.preview(runtime, Raw(recipe.event, example, None, None, "cli"))
-    return cast("PreviewDocument", dict(found))
+    return found.told

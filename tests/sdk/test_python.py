@@ -77,7 +77,7 @@ MODULES = {"over_http": "ingestlayer_sdk", "over_store": "ingestlayer_cli"}
 ERROR = re.compile(r"^(\w+)\.py:(\d+): error", re.MULTILINE)
 
 
-class Checked(NamedTuple):
+class MypyChecked(NamedTuple):
     said: str
     first: int
 
@@ -92,7 +92,7 @@ def declared(shared: Folder) -> Folder:
 
 
 @pytest.fixture(scope="module")
-def checked(declared: Folder, tmp_path_factory: pytest.TempPathFactory) -> Checked:
+def checked(declared: Folder, tmp_path_factory: pytest.TempPathFactory) -> MypyChecked:
     """Programs over HTTP and over the store, checked in one run, with what is made itself."""
     folder = tmp_path_factory.mktemp("program")
     assert declared.run("sdk", "python", "--out", folder / "sdk").code == 0
@@ -106,11 +106,11 @@ def checked(declared: Folder, tmp_path_factory: pytest.TempPathFactory) -> Check
     env = environment({"MYPYPATH": str(folder / "sdk")})
     ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE)
     assert not ended.stderr, ended.stderr
-    return Checked(ended.stdout, first)
+    return MypyChecked(ended.stdout, first)
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_what_fits_is_right(checked: Checked, name: str) -> None:
+def test_what_fits_is_right(checked: MypyChecked, name: str) -> None:
     assert len(WRONG) >= 20
     assert {file for file, _ in ERROR.findall(checked.said)} == {*MODULES}, checked.said
     assert min(checked.lines(name)) == checked.first, checked.said
@@ -118,7 +118,7 @@ def test_what_fits_is_right(checked: Checked, name: str) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 @pytest.mark.parametrize("what", WRONG)
-def test_what_does_not_fit_is_wrong(checked: Checked, name: str, what: str) -> None:
+def test_what_does_not_fit_is_wrong(checked: MypyChecked, name: str, what: str) -> None:
     assert checked.first + list(WRONG).index(what) in checked.lines(name), WRONG[what]
 
 

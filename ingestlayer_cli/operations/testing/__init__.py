@@ -6,7 +6,7 @@ memory of its own; entity rows of a test stand in for the project's files.
 
 import json
 import os
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ...engine import flow
 from ...engine.runtime import Runtime
@@ -26,7 +26,7 @@ def run(runtime: Runtime, case: Case, update: bool = False) -> CaseOutcome:
         event, tested = surroundings.go()
     except NotRun as error:
         return CaseOutcome(case, [error.failure], None)
-    preview = cast("PreviewDocument", {"event": event.document(), "runs": [flow.previewed(tested)]})
+    preview: PreviewDocument = {"event": event.document(), "runs": [flow.previewed(tested)]}
     if tested.error is not None:
         return CaseOutcome(case, [Failure("run", "a run without an error", tested.error.message)], preview)
     bodies = [json.loads(message.body) for message in tested.messages]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ingestlayer_cli import main
 from ingestlayer_cli.app import app
 from ingestlayer_cli.commands import settings
 from ingestlayer_cli.model.documents import events
 from ingestlayer_cli.model.documents.schema import DOCUMENTS, schema_of
 from ingestlayer_cli.model.events import ENVELOPE
+from tests.support.folder import Folder
 from tests.support.standin import RateLimited, SlackStandin, Webhook
 
 TYPE = "usage.limit_reached"
@@ -89,49 +89,37 @@ expect = { channels = ["#elsewhere"] }
 """
 
 
-class Bench:
-    """A project, the program run on it in this process, and which documents were seen."""
+class Documented(Folder):
+    """A project, and the program run on it in this process, whose documents are compared with their types."""
 
-    def __init__(self, root: Path, slack: SlackStandin, capsys: pytest.CaptureFixture[str]) -> None:
-        self.root = root
+    def __init__(self, root: Path, slack: SlackStandin) -> None:
+        super().__init__(root)
         self.slack = slack
-        self._capsys = capsys
         self.write("ingestlayer.toml", PROJECT.format(url=slack.url))
         self.write(f"events/{TYPE}.toml", EVENT)
         self.write("pipelines/limits.toml", PIPELINE)
         self.write("customers.csv", "customer_id,plan\nacme,pro\nacme,free\nhooli,team\n")
         self.write("usage.csv", "customer_id,used,limit\nacme,9,10\nhooli,x,10\nglobex,1,10\n")
 
-    def write(self, name: str, text: str) -> Path:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        self._capsys.readouterr()
-        code = main.run(["-C", str(self.root), *arguments, "--json"])
-        return int(code), self._capsys.readouterr().out
-
     def document(self, name: str, *arguments: str, code: int = 0) -> Any:
         """Run a command whose one document must be as the type of this name has it."""
-        got, out = self.run(*arguments)
-        assert got == code, out
-        document = json.loads(out)
+        result = self.here(*arguments, "--json")
+        assert result.code == code, result
+        document = result.json
         check(name, document)
         return document
 
     def lines(self, name: str, *arguments: str, code: int = 0) -> list[Any]:
         """Run a command that prints a document a line, one at least."""
-        got, out = self.run(*arguments)
-        assert got == code, out
-        found = [json.loads(line) for line in out.splitlines()]
+        result = self.here(*arguments, "--json")
+        assert result.code == code, result
+        found = result.lines
         assert found
         for document in found:
             check(name, document)
         return found
 
-    def emit(self, customer: str = "acme", *arguments: str, code: int = 0, used: int = 11) -> Any:
+    def emitted(self, customer: str = "acme", *arguments: str, code: int = 0, used: int = 11) -> Any:
         given = (f"customer_id={customer}", f"used:={used}", "limit:=10")
         return self.document("emit", "emit", TYPE, *given, *arguments, code=code)
 
@@ -147,12 +135,12 @@ def check(name: str, document: Any) -> None:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Documented]:
     monkeypatch.setattr(settings, "project", None)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-test")
     with SlackStandin() as slack:
-        yield Bench(tmp_path / "project", slack, capsys)
+        yield Documented(tmp_path / "project", slack)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -184,50 +172,50 @@ def test_the_envelope_has_the_names_of_its_document() -> None:
 # Events ---------------------------------------------------------------------------------------------------
 
 
-def test_emit(bench: Bench) -> None:
-    accepted = bench.emit("acme", "--key", "k")
+def test_emit(documented: Documented) -> None:
+    accepted = documented.emitted("acme", "--key", "k")
     assert accepted["runs"][0]["deliveries"][0]["status"] == "delivered"
-    assert bench.emit("acme", "--key", "k")["status"] == "duplicate"
-    bench.conflict("k")
-    dropped = bench.emit("acme", used=0)
+    assert documented.emitted("acme", "--key", "k")["status"] == "duplicate"
+    documented.conflict("k")
+    dropped = documented.emitted("acme", used=0)
     assert dropped["runs"][0]["outcome"] == "dropped"
-    bench.slack.script_method("chat.postMessage", RateLimited(60))
-    assert bench.emit("hooli", code=75)["runs"][0]["deliveries"][0]["status"] == "retrying"
+    documented.slack.script_method("chat.postMessage", RateLimited(60))
+    assert documented.emitted("hooli", code=75)["runs"][0]["deliveries"][0]["status"] == "retrying"
 
 
-def test_a_run_that_failed(bench: Bench) -> None:
-    (bench.root / "customers.csv").unlink()
-    failed = bench.emit(code=78)
+def test_a_run_that_failed(documented: Documented) -> None:
+    (documented.root / "customers.csv").unlink()
+    failed = documented.emitted(code=78)
     assert failed["runs"][0]["outcome"] == "failed"
     assert failed["runs"][0]["retry_at"]
-    assert bench.document("events show", "events", "show", "@last")["unfinished"][0]["retry_at"]
-    assert "run again" in bench.document("why", "why", "@last")["summary"]
-    assert bench.document("check", "check", "limits", code=78)["checks"][0]["unfinished"] == 1
-    assert bench.document("check", "check", "limits", code=78)["checks"][0]["highest"][0]["state"] == "unfinished"
-    bench.document("preview", "preview", TYPE, code=78)
-    bench.write("customers.csv", "customer_id,plan\nacme,pro\n")
+    assert documented.document("events show", "events", "show", "@last")["unfinished"][0]["retry_at"]
+    assert "run again" in documented.document("why", "why", "@last")["summary"]
+    assert documented.document("check", "check", "limits", code=78)["checks"][0]["unfinished"] == 1
+    assert documented.document("check", "check", "limits", code=78)["checks"][0]["highest"][0]["state"] == "unfinished"
+    documented.document("preview", "preview", TYPE, code=78)
+    documented.write("customers.csv", "customer_id,plan\nacme,pro\n")
     assert [
-        row["outcome"] for row in bench.lines("deliver *", "deliver") if "outcome" in row and "pipeline" in row
+        row["outcome"] for row in documented.lines("deliver *", "deliver") if "outcome" in row and "pipeline" in row
     ] == [
         "queued",
         "queued",
     ]
 
 
-def test_a_batch(bench: Bench) -> None:
+def test_a_batch(documented: Documented) -> None:
     good = {"type": TYPE, "payload": {"customer_id": "acme", "used": 11, "limit": 10}, "idempotency_key": "k"}
     lines = [json.dumps(good), json.dumps(good), "no JSON", json.dumps({"type": TYPE, "payload": {}})]
-    file = bench.write("batch.ndjson", "\n".join(lines))
-    result = bench.document("emit --batch", "emit", "--batch", str(file), code=65)
+    file = documented.write("batch.ndjson", "\n".join(lines))
+    result = documented.document("emit --batch", "emit", "--batch", str(file), code=65)
     assert (result["accepted"], result["duplicates"], result["rejected"]) == (1, 1, 2)
 
 
-def test_previews(bench: Bench) -> None:
-    shown = bench.document("preview", "preview", TYPE)
+def test_previews(documented: Documented) -> None:
+    shown = documented.document("preview", "preview", TYPE)
     assert shown["runs"][0]["messages"][0]["thread"] == "acme"
-    bench.document("preview", "preview", TYPE, "customer_id=acme", "used:=0", "limit:=1")
-    event = bench.emit()["event"]["id"]
-    bench.document("preview", "preview", "--event", event)
+    documented.document("preview", "preview", TYPE, "customer_id=acme", "used:=0", "limit:=1")
+    event = documented.emitted()["event"]["id"]
+    documented.document("preview", "preview", "--event", event)
 
 
 @pytest.mark.parametrize(
@@ -244,252 +232,252 @@ def test_previews(bench: Bench) -> None:
         (("nothing",), 2),
     ],
 )
-def test_errors(bench: Bench, arguments: tuple[str, ...], code: int) -> None:
-    bench.document("error", *arguments, code=code)
+def test_errors(documented: Documented, arguments: tuple[str, ...], code: int) -> None:
+    documented.document("error", *arguments, code=code)
 
 
-def test_explain(bench: Bench) -> None:
-    assert bench.document("explain", "explain", "store")["topics"][0]["keys"]
+def test_explain(documented: Documented) -> None:
+    assert documented.document("explain", "explain", "store")["topics"][0]["keys"]
 
 
-def test_a_project_that_is_broken(bench: Bench) -> None:
-    bench.write("ingestlayer.toml", "nonsense = 1\n")
-    assert bench.document("error", "emit", TYPE, code=78)["error"]["details"]
-    assert bench.document("validate", "validate", code=1)["problems"]
+def test_a_project_that_is_broken(documented: Documented) -> None:
+    documented.write("ingestlayer.toml", "nonsense = 1\n")
+    assert documented.document("error", "emit", TYPE, code=78)["error"]["details"]
+    assert documented.document("validate", "validate", code=1)["problems"]
 
 
-def test_stored_events(bench: Bench) -> None:
-    event = bench.emit()["event"]["id"]
-    bench.emit("acme", "--key", "of mine", used=0)
-    bench.lines("events list *", "events", "list")
-    bench.document("events show", "events", "show", event)
-    tailed = bench.lines("events tail *", "events", "tail")
+def test_stored_events(documented: Documented) -> None:
+    event = documented.emitted()["event"]["id"]
+    documented.emitted("acme", "--key", "of mine", used=0)
+    documented.lines("events list *", "events", "list")
+    documented.document("events show", "events", "show", event)
+    tailed = documented.lines("events tail *", "events", "tail")
     assert [outcome["status"] for line in tailed for outcome in line["outcomes"]] == ["delivered", "dropped"]
-    bench.document("events export", "events", "export", str(bench.root / "all.ndjson"))
+    documented.document("events export", "events", "export", str(documented.root / "all.ndjson"))
 
 
-def test_why(bench: Bench) -> None:
-    first = bench.emit("acme", "--key", "k")
-    bench.emit("acme", "--key", "k")
-    bench.conflict("k")
-    story = bench.document("why", "why", "k")
+def test_why(documented: Documented) -> None:
+    first = documented.emitted("acme", "--key", "k")
+    documented.emitted("acme", "--key", "k")
+    documented.conflict("k")
+    story = documented.document("why", "why", "k")
     assert (story["asked"], story["accepted"]["duplicates"], len(story["accepted"]["conflicts"])) == (
         {"key": "k"},
         1,
         1,
     )
-    bench.document("why", "why", first["runs"][0]["deliveries"][0]["id"])
-    bench.document("replay", "replay", first["event"]["id"], "--again", "--yes")
-    assert len(bench.document("why", "why", first["event"]["id"])["pipelines"][0]["runs"]) == 2
-    assert bench.document("why", "why", "--refused")["status"] == "refused"
-    bench.lines("events list --refused *", "events", "list", "--refused")
-    bench.document("pipelines pause", "pipelines", "pause", "limits")
-    silent = bench.emit("hooli")["event"]["id"]
-    assert bench.document("why", "why", silent)["pipelines"][0]["why_not"]
+    documented.document("why", "why", first["runs"][0]["deliveries"][0]["id"])
+    documented.document("replay", "replay", first["event"]["id"], "--again", "--yes")
+    assert len(documented.document("why", "why", first["event"]["id"])["pipelines"][0]["runs"]) == 2
+    assert documented.document("why", "why", "--refused")["status"] == "refused"
+    documented.lines("events list --refused *", "events", "list", "--refused")
+    documented.document("pipelines pause", "pipelines", "pause", "limits")
+    silent = documented.emitted("hooli")["event"]["id"]
+    assert documented.document("why", "why", silent)["pipelines"][0]["why_not"]
 
 
-def test_why_of_somebody(bench: Bench) -> None:
-    bench.emit()
-    bench.emit(used=0)
-    bench.conflict(bench.emit("acme", "--key", "k")["event"]["idempotency_key"])
-    bench.run("check", "limits", "-q")
-    story = bench.document("why", "why", "acme")
+def test_why_of_somebody(documented: Documented) -> None:
+    documented.emitted()
+    documented.emitted(used=0)
+    documented.conflict(documented.emitted("acme", "--key", "k")["event"]["idempotency_key"])
+    documented.here("check", "limits", "-q")
+    story = documented.document("why", "why", "acme")
     assert (story["status"], len(story["found"])) == ("found", 5)
     known = {row["check"]: row for row in story["checks"]}
     assert len(known["limits"]["held"]) == len(known["limits"]["rows"]) == 1
     assert known["gone"]["error"]
 
 
-def test_replays_and_backtests(bench: Bench) -> None:
-    event = bench.emit()["event"]["id"]
-    assert bench.document("replay", "replay", event, "--again", "--dry-run")["messages"] == {"#alerts": 1}
-    bench.document("replay", "replay", event, "--yes")
-    bench.write("pipelines/limits.toml", PIPELINE.replace("#alerts", "#limits"))
-    assert bench.document("backtest", "backtest", "--since", "1d")["changes"]
-    assert bench.document("backtest", "backtest", "--since", "1d", "--diff")["changes"][0]
+def test_replays_and_backtests(documented: Documented) -> None:
+    event = documented.emitted()["event"]["id"]
+    assert documented.document("replay", "replay", event, "--again", "--dry-run")["messages"] == {"#alerts": 1}
+    documented.document("replay", "replay", event, "--yes")
+    documented.write("pipelines/limits.toml", PIPELINE.replace("#alerts", "#limits"))
+    assert documented.document("backtest", "backtest", "--since", "1d")["changes"]
+    assert documented.document("backtest", "backtest", "--since", "1d", "--diff")["changes"][0]
 
 
 # Deliveries -----------------------------------------------------------------------------------------------
 
 
-def test_the_outbox(bench: Bench) -> None:
-    waiting = bench.emit("acme", "--no-deliver")["runs"][0]["deliveries"][0]["id"]
-    bench.lines("deliveries list *", "deliveries", "list")
-    bench.document("deliveries show", "deliveries", "show", waiting)
-    assert bench.lines("deliver *", "deliver")[0]["status"] == "delivered"
-    assert bench.document("deliveries show", "deliveries", "show", waiting)["receipt"]
-    bench.slack.script_method("chat.postMessage", RateLimited(60))
-    other = bench.emit("hooli", code=75)["runs"][0]["deliveries"][0]["id"]
-    assert bench.document("deliveries retry", "deliveries", "retry", other)["retrying"] == 1
-    bench.document("deliveries settle", "deliveries", "settle", other, "--dead")
-    assert bench.document("deliveries show", "deliveries", "show", other)["attempts_made"]
+def test_the_outbox(documented: Documented) -> None:
+    waiting = documented.emitted("acme", "--no-deliver")["runs"][0]["deliveries"][0]["id"]
+    documented.lines("deliveries list *", "deliveries", "list")
+    documented.document("deliveries show", "deliveries", "show", waiting)
+    assert documented.lines("deliver *", "deliver")[0]["status"] == "delivered"
+    assert documented.document("deliveries show", "deliveries", "show", waiting)["receipt"]
+    documented.slack.script_method("chat.postMessage", RateLimited(60))
+    other = documented.emitted("hooli", code=75)["runs"][0]["deliveries"][0]["id"]
+    assert documented.document("deliveries retry", "deliveries", "retry", other)["retrying"] == 1
+    documented.document("deliveries settle", "deliveries", "settle", other, "--dead")
+    assert documented.document("deliveries show", "deliveries", "show", other)["attempts_made"]
 
 
 # Checks ---------------------------------------------------------------------------------------------------
 
 
-def test_checks(bench: Bench) -> None:
-    foreseen = bench.document("check", "check", "limits", "--dry-run")["checks"][0]
+def test_checks(documented: Documented) -> None:
+    foreseen = documented.document("check", "check", "limits", "--dry-run")["checks"][0]
     assert foreseen["crossed"][0]["event"] is None
-    told = bench.document("check", "check", "limits")["checks"][0]
+    told = documented.document("check", "check", "limits")["checks"][0]
     assert (told["emitted"], told["problem_count"]) == (1, 1)
-    assert bench.document("check", "check", "limits")["checks"][0]["known"] == 1
-    gone = bench.document("check", "check", "gone", code=75)["checks"][0]
+    assert documented.document("check", "check", "limits")["checks"][0]["known"] == 1
+    gone = documented.document("check", "check", "gone", code=75)["checks"][0]
     assert gone["error"]["kind"]
 
 
-def test_a_check_whose_event_is_refused(bench: Bench) -> None:
-    bench.write(
+def test_a_check_whose_event_is_refused(documented: Documented) -> None:
+    documented.write(
         f"events/{TYPE}.toml", EVENT.replace("[fields]\n", '[fields]\nplan = "string"\n').partition("[example]")[0]
     )
-    (checked,) = bench.document("check", "check", "limits", code=65)["checks"]
+    (checked,) = documented.document("check", "check", "limits", code=65)["checks"]
     assert checked["rejects"]
 
 
-def test_a_source_that_is_silent_for_too_long(bench: Bench) -> None:
-    bench.write("gone.csv", "customer_id,used,limit\nacme,9,10\n")
-    (checked,) = bench.document("check", "check", "gone", code=75)["checks"]
+def test_a_source_that_is_silent_for_too_long(documented: Documented) -> None:
+    documented.write("gone.csv", "customer_id,used,limit\nacme,9,10\n")
+    (checked,) = documented.document("check", "check", "gone", code=75)["checks"]
     assert checked["stale"]["event"]
 
 
 # A project ------------------------------------------------------------------------------------------------
 
 
-def test_a_project_from_a_recipe(bench: Bench) -> None:
-    made = bench.document("init", "init", str(bench.root / "new"), "--recipe", "user-signups")
+def test_a_project_from_a_recipe(documented: Documented) -> None:
+    made = documented.document("init", "init", str(documented.root / "new"), "--recipe", "user-signups")
     assert "ingestlayer.toml" in made["created"]
-    bench.document("recipes", "recipes")
-    bench.document("recipes NAME", "recipes", "user-signups")
+    documented.document("recipes", "recipes")
+    documented.document("recipes NAME", "recipes", "user-signups")
 
 
-def test_a_project_from_a_table(bench: Bench) -> None:
+def test_a_project_from_a_table(documented: Documented) -> None:
     arguments = (
         "init",
-        str(bench.root / "new"),
+        str(documented.root / "new"),
         "--from",
-        str(bench.root / "usage.csv"),
+        str(documented.root / "usage.csv"),
         "--customers",
         "none",
         "--yes",
     )
-    made = bench.document("init --from", *arguments)
+    made = documented.document("init --from", *arguments)
     assert made["check"]["crossed"]
 
 
-def test_validate_and_test(bench: Bench) -> None:
-    assert {row["severity"] for row in bench.document("validate", "validate", code=1)["problems"]} == {
+def test_validate_and_test(documented: Documented) -> None:
+    assert {row["severity"] for row in documented.document("validate", "validate", code=1)["problems"]} == {
         "error",
         "warning",
     }
-    told = bench.document("test", "test", code=1)
-    bench.emit()
-    (captured,) = bench.document("capture", "capture", "@last")["tests"]
+    told = documented.document("test", "test", code=1)
+    documented.emitted()
+    (captured,) = documented.document("capture", "capture", "@last")["tests"]
     assert captured["line"]
     assert [test["outcome"] for test in told["tests"]] == ["passed", "failed"]
 
 
-def test_pipelines(bench: Bench) -> None:
-    bench.document("pipelines list", "pipelines", "list")
-    bench.emit()
-    assert bench.document("pipelines list", "pipelines", "list")["pipelines"][0]["last_24h"]["queued"] == 1
-    assert bench.document("pipelines show", "pipelines", "show", "limits")["versions"]
-    version = bench.document("pipelines diff", "pipelines", "diff", "limits")["version"]
-    assert bench.document("pipelines show --version", "pipelines", "show", "limits", "--version", version)["text"]
-    bench.document("pipelines restore", "pipelines", "restore", "limits", version)
-    bench.document("pipelines pause", "pipelines", "pause", "limits")
-    assert "paused" in bench.document("pipelines list", "pipelines", "list")["pipelines"][0]
-    bench.document("pipelines resume", "pipelines", "resume", "limits")
+def test_pipelines(documented: Documented) -> None:
+    documented.document("pipelines list", "pipelines", "list")
+    documented.emitted()
+    assert documented.document("pipelines list", "pipelines", "list")["pipelines"][0]["last_24h"]["queued"] == 1
+    assert documented.document("pipelines show", "pipelines", "show", "limits")["versions"]
+    version = documented.document("pipelines diff", "pipelines", "diff", "limits")["version"]
+    assert documented.document("pipelines show --version", "pipelines", "show", "limits", "--version", version)["text"]
+    documented.document("pipelines restore", "pipelines", "restore", "limits", version)
+    documented.document("pipelines pause", "pipelines", "pause", "limits")
+    assert "paused" in documented.document("pipelines list", "pipelines", "list")["pipelines"][0]
+    documented.document("pipelines resume", "pipelines", "resume", "limits")
 
 
-def test_doctor(bench: Bench) -> None:
-    code, out = bench.run("doctor")
-    check("doctor", json.loads(out))
-    assert code in (0, 1)  # of the machine
+def test_doctor(documented: Documented) -> None:
+    result = documented.here("doctor", "--json")
+    check("doctor", result.json)
+    assert result.code in (0, 1)  # of the machine
 
 
-def test_status(bench: Bench) -> None:
-    bench.emit("hooli", "--no-deliver")
-    bench.run("check")
-    bench.run("deliver")
-    found = bench.document("status", "status", code=1)
+def test_status(documented: Documented) -> None:
+    documented.emitted("hooli", "--no-deliver")
+    documented.here("check")
+    documented.here("deliver")
+    found = documented.document("status", "status", code=1)
     assert all(found[name] for name in ("troubles", "checks", "deliver", "pipelines", "connections", "messages"))
 
 
-def test_metrics(bench: Bench) -> None:
-    bench.emit()
-    assert bench.document("metrics", "metrics")["metrics"]
+def test_metrics(documented: Documented) -> None:
+    documented.emitted()
+    assert documented.document("metrics", "metrics")["metrics"]
 
 
 @pytest.mark.parametrize("language", ["typescript", "python"])
-def test_clients(bench: Bench, language: str) -> None:
-    out = str(bench.root / "client")
-    assert bench.document(f"sdk {language}", "sdk", language, "--out", out)["written"]
-    assert bench.document(f"sdk {language}", "sdk", language, "--out", out, "--check")["stale"] == []
+def test_clients(documented: Documented, language: str) -> None:
+    out = str(documented.root / "client")
+    assert documented.document(f"sdk {language}", "sdk", language, "--out", out)["written"]
+    assert documented.document(f"sdk {language}", "sdk", language, "--out", out, "--check")["stale"] == []
 
 
-def test_the_openapi_document(bench: Bench) -> None:
-    assert bench.document("sdk openapi", "sdk", "openapi")["openapi"] == "3.1.0"
-    assert bench.document("sdk openapi --out", "sdk", "openapi", "--out", f"{bench.root}/o.json")["written"] == [
-        "o.json"
-    ]
+def test_the_openapi_document(documented: Documented) -> None:
+    assert documented.document("sdk openapi", "sdk", "openapi")["openapi"] == "3.1.0"
+    assert documented.document("sdk openapi --out", "sdk", "openapi", "--out", f"{documented.root}/o.json")[
+        "written"
+    ] == ["o.json"]
 
 
-def test_the_store(bench: Bench) -> None:
-    bench.emit()
-    bench.emit("hooli", "--no-deliver")
-    assert bench.document("store info", "store", "info")["oldest_waiting"]
-    bench.document("store prune", "store", "prune", "--older-than", "1d")
-    bench.document("store vacuum", "store", "vacuum")
+def test_the_store(documented: Documented) -> None:
+    documented.emitted()
+    documented.emitted("hooli", "--no-deliver")
+    assert documented.document("store info", "store", "info")["oldest_waiting"]
+    documented.document("store prune", "store", "prune", "--older-than", "1d")
+    documented.document("store vacuum", "store", "vacuum")
 
 
-def test_keys(bench: Bench) -> None:
-    made = bench.document("keys create", "keys", "create", "shop", "--types", "usage.*", "--expires", "90d")
+def test_keys(documented: Documented) -> None:
+    made = documented.document("keys create", "keys", "create", "shop", "--types", "usage.*", "--expires", "90d")
     assert made["key"].startswith("il_")
-    assert bench.document("keys list", "keys", "list")["keys"]
-    assert bench.document("keys revoke", "keys", "revoke", "shop")["status"] == "revoked"
+    assert documented.document("keys list", "keys", "list")["keys"]
+    assert documented.document("keys revoke", "keys", "revoke", "shop")["status"] == "revoked"
 
 
 # Entities -------------------------------------------------------------------------------------------------
 
 
-def test_entities(bench: Bench) -> None:
-    assert bench.document("entities get", "entities", "get", "customer", "acme")["file"]["duplicates"]
-    changed = bench.document("entities set", "entities", "set", "customer", "acme", "plan=team", "mrr:=1")
+def test_entities(documented: Documented) -> None:
+    assert documented.document("entities get", "entities", "get", "customer", "acme")["file"]["duplicates"]
+    changed = documented.document("entities set", "entities", "set", "customer", "acme", "plan=team", "mrr:=1")
     assert [row["name"] for row in changed["changed"]] == ["plan", "mrr"]
-    traits = bench.document("entities get", "entities", "get", "customer", "acme")["traits"]
+    traits = documented.document("entities get", "entities", "get", "customer", "acme")["traits"]
     assert any(trait["over"] for trait in traits)
-    bench.document("entities set", "entities", "set", "customer", "acme", "--unset", "mrr")
-    bench.document("entities list", "entities", "list")
-    bench.lines("entities list KIND *", "entities", "list", "customer")
-    file = bench.write("more.csv", "customer_id,plan\nacme,enterprise\nnew,free\n,free\n")
-    told = bench.document("entities import", "entities", "import", "customer", str(file), code=65)
+    documented.document("entities set", "entities", "set", "customer", "acme", "--unset", "mrr")
+    documented.document("entities list", "entities", "list")
+    documented.lines("entities list KIND *", "entities", "list", "customer")
+    file = documented.write("more.csv", "customer_id,plan\nacme,enterprise\nnew,free\n,free\n")
+    told = documented.document("entities import", "entities", "import", "customer", str(file), code=65)
     assert (told["new"], told["changed"], told["rejected"]) == (1, 1, 1)
-    bench.document("entities import", "entities", "import", "customer", str(file), "--dry-run", code=65)
+    documented.document("entities import", "entities", "import", "customer", str(file), "--dry-run", code=65)
 
 
 # Slack ----------------------------------------------------------------------------------------------------
 
 
-def test_slack(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.lines("slack channels *", "slack", "channels")
-    assert bench.document("slack test", "slack", "test", "#alerts")["permalink"]
-    code, out = bench.run("slack", "status")
-    check("slack status", json.loads(out))
-    assert code in (0, 1)
-    bench.document("slack manifest", "slack", "manifest")
-    bench.document("error", "slack", "test", "#nowhere", code=1)
+def test_slack(documented: Documented, monkeypatch: pytest.MonkeyPatch) -> None:
+    documented.lines("slack channels *", "slack", "channels")
+    assert documented.document("slack test", "slack", "test", "#alerts")["permalink"]
+    result = documented.here("slack", "status", "--json")
+    check("slack status", result.json)
+    assert result.code in (0, 1)
+    documented.document("slack manifest", "slack", "manifest")
+    documented.document("error", "slack", "test", "#nowhere", code=1)
 
 
-def test_connecting_by_a_token_and_by_a_webhook(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connecting_by_a_token_and_by_a_webhook(documented: Documented, monkeypatch: pytest.MonkeyPatch) -> None:
     def stdin(text: str) -> None:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
     monkeypatch.delenv("SLACK_BOT_TOKEN")
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     stdin("xoxb-test")
-    assert bench.document("slack connect", "slack", "connect", "--token-stdin")["team"]
-    bench.document("slack disconnect", "slack", "disconnect")
-    bench.slack.webhooks["T000/B000/X"] = Webhook("alerts")
-    stdin(f"{bench.slack.base}/services/T000/B000/X")
-    assert bench.document("slack connect", "slack", "connect", "--webhook-stdin")["bot"] is None
-    bench.document("slack test", "slack", "test", "#alerts")
+    assert documented.document("slack connect", "slack", "connect", "--token-stdin")["team"]
+    documented.document("slack disconnect", "slack", "disconnect")
+    documented.slack.webhooks["T000/B000/X"] = Webhook("alerts")
+    stdin(f"{documented.slack.base}/services/T000/B000/X")
+    assert documented.document("slack connect", "slack", "connect", "--webhook-stdin")["bot"] is None
+    documented.document("slack test", "slack", "test", "#alerts")
