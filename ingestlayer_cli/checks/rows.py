@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ..store.contract.roles.transaction import Transaction
 
 
-class Rows:
-    """Rows of one run. `is_baseline`: what they come to is known from now on, and nobody is told."""
+class CheckedRows:
+    """The rows of one run. `is_baseline`: what they come to is known from now on, and nobody is told."""
 
     def __init__(
         self, runtime: Runtime, data: TomlTable, levels: Levels, now: int, *, is_baseline: bool = False

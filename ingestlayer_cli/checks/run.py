@@ -21,7 +21,7 @@ from .base import Source, SourceError
 from .judging import Judge, Judged
 from .levels import Levels
 from .report import Report, Settled, counted, failed_document, unwell
-from .rows import Rows
+from .rows import CheckedRows
 from .sources import check_age, source_of
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class _Check:
         self.source = f"check:{self.name}"  # of its events
         self.now = runtime.clock.now()
         self.levels = Levels(data, self.now)
-        self.rows = Rows(runtime, data, self.levels, self.now, is_baseline=options.baseline)
+        self.rows = CheckedRows(runtime, data, self.levels, self.now, is_baseline=options.baseline)
         self.judge = Judge(data, options.only)
         self.report = Report(data, self.judge, options.decided is not None)
         self.earlier: list[Settled] = []  # what was told of rows that were kept
@@ -120,7 +120,7 @@ class _Check:
     def _judge_kept(self, at: int, rows: list[Judged]) -> None:
         """Judge what was at a level while the store was out of reach, by what its keys hold by now."""
         levels = Levels(self.data, at)
-        earlier = Rows(self.runtime, self.data, levels, at)
+        earlier = CheckedRows(self.runtime, self.data, levels, at)
         ahead = levels.foresee(rows, Foreseen())
 
         def work(transaction: "Transaction") -> list[Settled]:
