@@ -9,7 +9,7 @@ from itertools import groupby
 
 from ..engine.spool import path_of_check
 from ..model.events import Event, encode
-from ..store.contract.accepting import AwayError
+from ..store.contract.accepting import AwayError, SpoolError
 from ..store.opening import is_file, open_spool
 from ..system.document import Document
 from ..system.errors import Exit, ProjectError, count_of
@@ -52,11 +52,18 @@ def _keep(runtime: "Runtime", data: TomlTable) -> int:
 
 
 def hand_over(runtime: "Runtime", name: str, judge: Callable[[int, list[Judged]], None]) -> None:
-    """Let what is kept of a check be judged: the rows of one time after those of another."""
+    """Let what is kept of a check be judged: the rows of one time after those of another.
+
+    What is wrong with the file is noted alone.
+    """
     if is_file(runtime.project.store_path):
         return
     spool = open_spool(path_of_check(runtime.project, name))
-    while spool.count()[0]:
-        with spool.taken(runtime.store.most_together) as events:
-            for at, of in groupby(events, lambda kept: kept[0].received_at):
-                judge(at, [Judged(*event.payload["row"]) for event, _ in of])
+    runtime.spool_error = None
+    try:
+        while spool.count()[0]:
+            with spool.taken(runtime.store.most_together) as events:
+                for at, of in groupby(events, lambda kept: kept[0].received_at):
+                    judge(at, [Judged(*event.payload["row"]) for event, _ in of])
+    except SpoolError as error:
+        runtime.spool_error = error

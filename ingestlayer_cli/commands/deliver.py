@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..store.contract.accepting import AwayError
+from ..store.contract.accepting import AwayError, SpoolError
 from ..system.errors import Exit, count_of
 from ..system.typed import TYPE_CHECKING, Any
 
@@ -107,8 +107,12 @@ def send(
     def troubled(error: IngestlayerError) -> None:
         progress.end()
         why = ": ".join(error.details[0]) if error.details else error.message
-        how = "once that is back" if isinstance(error, AwayError) else "with what was true before"
-        note(f"warning: {why}; it goes on {how}", "yellow")
+        how = "it goes on with what was true before"
+        if isinstance(error, AwayError):
+            how = "it goes on once that is back"
+        elif isinstance(error, SpoolError):
+            how = error.hint
+        note(f"warning: {why}; {how}", "yellow")
 
     def after(runtime: Runtime) -> None:
         """Tell of our own troubles; the messages of `--watch` go in its next round."""
@@ -134,6 +138,8 @@ def send(
             else:
                 result = deliver_noted(runtime, wanted, lambda: flow.deliver(runtime, wanted, said, limit, ran=ran))
                 after(runtime)
+                if runtime.spool_error is not None:
+                    troubled(runtime.spool_error)
         finally:
             signal.signal(signal.SIGTERM, before)
         stopped, waiting, failed = rounds.stopped, result.told["waiting"], result.told["failed"]

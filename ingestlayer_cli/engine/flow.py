@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         RunDocument,
         SkippedDocument,
         TracedDocument,
+        TroubledDocument,
     )
     from ..store.contract.roles.transaction import Transaction
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
@@ -105,7 +106,15 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
         result = _settled(runtime, event, list(enumerate(runs, start=1)), queued, deliver, wait)
     if deliver:
         result.hints += send_due(runtime, now, until).hints
+    _note_spool(runtime, result)
     return result
+
+
+def _note_spool(runtime: Runtime, result: "Document[TroubledDocument]") -> None:
+    if runtime.spool_error is not None:
+        from .spool import note_fault
+
+        note_fault(runtime, result)
 
 
 def _hand_over(runtime: Runtime) -> None:
@@ -164,6 +173,7 @@ def emit_batch(
     settle(runtime, batch.result, Queued.joined(batch.queued), deliver, wait)
     if deliver:
         batch.result.hints += send_due(runtime, started, until, is_patient=True).hints
+    _note_spool(runtime, batch.result)
     return batch.result
 
 
@@ -268,7 +278,8 @@ def deliver(
     told: RoundDocument = {"sent": sent, "outcomes": outcomes, "waiting": waiting, "failed": failed}
     result = Document(told)
     result.hints = hints
-    result.exit_codes = [Exit.DEAD] * ("dead" in outcomes) + [Exit.WAITING] * bool(waiting)
+    result.exit_codes = [Exit.DEAD] * ("dead" in outcomes)
+    result.exit_codes += [Exit.WAITING] * (bool(waiting) or runtime.spool_error is not None)
     result.exit_codes += [Exit.CONFIG] * bool(failed)
     return result
 

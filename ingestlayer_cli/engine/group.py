@@ -85,6 +85,7 @@ class Writer:
         self._size = 0  # of what waits, in events
         self._is_closed = False
         self._store: Store | None = None  # as it was made ready
+        self._spool_words = ""  # what was told last of what is kept
         self._thread = threading.Thread(target=self._work, name="ingestlayer-writer")
 
     def start(self) -> None:
@@ -218,6 +219,9 @@ class Writer:
 
             if hand_over(runtime):
                 self._queued()
+            if (error := runtime.spool_error) is not None and str(error) != self._spool_words:
+                self._spool_words = str(error)
+                self._troubled(error)
         self._admit(runtime, group)
         now, admitted = runtime.clock.now(), [brought.admitted for brought in group]
         looked_up, foreseen = look_out(runtime, (item for lines in admitted for _, item in lines), now)

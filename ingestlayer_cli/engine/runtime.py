@@ -20,6 +20,7 @@ from .pipeline import Pipeline
 if TYPE_CHECKING:
     from ..model.memory import Reacted
     from ..model.sending import Judgement
+    from ..store.contract.accepting import SpoolError
     from ..store.contract.protocols import Store
     from .courier import Courier
     from .failing import FailingPipeline
@@ -60,6 +61,7 @@ class Runtime:
         self.outside = OutsideStore(self.entities, self._stored, self._reacted)
         self.gate = Gate(project.types, project.declaration, project.accepts_undeclared)
         self.connections = connections or Connections(project.connections, show, project.root)
+        self.spool_error: SpoolError | None = None  # what kept events from being handed over, when that was done last
         self._rechecking: Rechecking | None = None
         self.held_until: int | None = None  # while many are accepted: until when at most what they find together waits
         self._pauses: Values = {}

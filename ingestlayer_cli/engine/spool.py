@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from ..model.events import Event
 from ..model.gate import Raw
+from ..store.contract.accepting import SpoolError
 from ..store.opening import is_file, open_spool
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, RejectedError, StoreError
-from ..system.typed import TYPE_CHECKING
+from ..system.typed import TYPE_CHECKING, Any
 from .accepting import accept, bury_line, foresee, look_ahead, look_up, transact, without_first
 
 if TYPE_CHECKING:
@@ -66,32 +67,48 @@ def kept(project: "Project") -> tuple[int, int | None]:
     return open_spool(path_of(project)).count()
 
 
-def kept_of_checks(project: "Project") -> list[tuple[str, int, int | None]]:
-    """Return the checks with rows that are kept on this machine, how many, and since when."""
+def kept_of_check(project: "Project", name: str) -> tuple[int, int | None]:
+    """Return how many rows of a check are kept on this machine, and since when."""
     if is_file(project.store_path):
-        return []
-    found = [(name, *open_spool(path_of_check(project, name)).count()) for name in project.checks]
-    return [(name, rows, since) for name, rows, since in found if rows]
+        return 0, None
+    return open_spool(path_of_check(project, name)).count()
 
 
 def hand_over(runtime: "Runtime") -> int:
-    """Accept what is kept, in its order; return how many events."""
+    """Accept what is kept, in its order; return how many events. What is wrong with the file is noted alone."""
+    runtime.spool_error = None
     path = path_of(runtime.project)
     if is_file(runtime.project.store_path) or not os.path.exists(path):
         return 0
     spool, count = open_spool(path), 0
-    while spool.count()[0]:
-        with spool.taken(runtime.store.most_together) as events:
-            new = _new(runtime, events)
-            try:
-                _accept(runtime, new)
-            except StoreError:
-                # One of them may be committed just now, by a server that was thought to be lost.
-                if len(left := _new(runtime, new)) == len(new):
-                    raise
-                _accept(runtime, left)
+    try:
+        while spool.count()[0]:
+            with spool.taken(runtime.store.most_together) as events:
+                _accept_new(runtime, events)
             count += len(events)
+    except SpoolError as error:
+        runtime.spool_error = error
     return count
+
+
+def note_fault(runtime: "Runtime", result: "Document[Any]") -> None:
+    """Tell in a result that what is kept could not be handed over: what came now is none the worse."""
+    error = runtime.spool_error
+    if error is not None and result.keys() & {"trouble", "error"}:
+        result.hints.append(f"{error.message}; {error.hint}")
+    elif error is not None:
+        result.told["trouble"] = error.document()["error"]
+
+
+def _accept_new(runtime: "Runtime", events: list[tuple[Event, str]]) -> None:
+    new = _new(runtime, events)
+    try:
+        _accept(runtime, new)
+    except StoreError:
+        # One of them may be committed just now, by a server that was thought to be lost.
+        if len(left := _new(runtime, new)) == len(new):
+            raise
+        _accept(runtime, left)
 
 
 def _new(runtime: "Runtime", events: list[tuple[Event, str]]) -> list[tuple[Event, str]]:

@@ -45,6 +45,7 @@ class Watch:
         self._renewing = Renewing(_ready(runtime), lambda: _ready(renew()), troubled)
         self._troubled = troubled
         self._is_away = False  # the database, as far as it was told
+        self._spool_words = ""  # what was told last of what is kept on this machine
         self.stopped = False
         self._noted = 0  # when it was noted last that it runs
 
@@ -91,6 +92,10 @@ class Watch:
             nothing: RoundDocument = {"sent": 0, "outcomes": {}, "waiting": {}, "failed": 0}
             return Document(nothing)
         self._is_away = False
+        fault = self.runtime.spool_error
+        if fault is not None and str(fault) != self._spool_words:
+            self._spool_words = str(fault)
+            self._troubled(fault)
         return result
 
     def _round(

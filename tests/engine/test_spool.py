@@ -166,6 +166,47 @@ def test_status_counts_what_is_kept(away: Away) -> None:
     assert "1 event is kept on this machine" in here(away.posting.root, "status").out
 
 
+def damage(away: Away, name: str = "spool.db") -> bytes:
+    """Damage what is kept on this machine; return what the file is then."""
+    path = away.posting.root / ".ingestlayer" / name
+    path.write_bytes(path.read_bytes()[:100] + b"\x07" * 5_000)
+    return path.read_bytes()
+
+
+def test_a_damaged_spool_stops_no_event_that_reaches_the_database(away: Away, slack: SlackStandin) -> None:
+    emit(away.posting, 1, 75)
+    damaged = damage(away)
+    away.back()
+    told = emit(away.posting, 2)
+    assert (told["status"], len(told["runs"])) == ("accepted", 1)  # type: ignore[arg-type]
+    path = away.posting.root / ".ingestlayer" / "spool.db"
+    assert told["trouble"]["message"].startswith(f"what is kept in {path} is out of reach: ")  # type: ignore[index]
+    result = here(away.posting.root, "emit", "--batch", str(away.posting.batch([envelope(3)])))
+    assert (result.code, "is out of reach" in result.err, ".recover" in result.err) == (0, True, True)
+    assert posted(slack) == ["c0", "c2", "c3"]
+    assert path.read_bytes() == damaged
+
+
+def test_a_damaged_spool_is_told_of_until_it_is_moved_away(away: Away, slack: SlackStandin) -> None:
+    emit(away.posting, 1, 75)
+    damage(away)
+    away.back()
+    for command, code in (("status --json", 1), ("doctor", 1), ("deliver", 75)):
+        result = here(away.posting.root, *command.split())
+        assert (result.code, "spool.db is out of reach" in result.out + result.err) == (code, True), result
+    (away.posting.root / ".ingestlayer" / "spool.db").rename(away.posting.root / "damaged.db")
+    assert here(away.posting.root, "deliver").code == 0
+
+
+def test_what_cannot_be_kept_either_is_not_accepted(away: Away) -> None:
+    emit(away.posting, 1, 75)
+    damaged = damage(away)
+    error = emit(away.posting, 2, 78)["error"]
+    assert "nothing was accepted" in error["hint"]  # type: ignore[index]
+    assert "spool.db" in error["message"]  # type: ignore[index]
+    assert (away.posting.root / ".ingestlayer" / "spool.db").read_bytes() == damaged
+
+
 def checked(away: Away, used: int) -> Result:
     away.posting.write("usage.csv", f"customer_id,metric,limit,used,plan\nc7,seats,100,{used},alerts\n")
     return here(away.posting.root, "check", "--json")
@@ -211,3 +252,13 @@ def test_a_process_that_began_while_it_was_away_has_its_time_once_it_is_back(
         away.back()
         monkeypatch.setattr(runtime, "SAME", 0.0)
         assert isinstance(one.clock, DatabaseClock)
+
+
+def test_damaged_rows_of_a_check_stop_no_run_of_it(checks: Away, slack: SlackStandin) -> None:
+    assert checked(checks, 120).code == 75
+    damage(checks, "checks/quota.db")
+    checks.back()
+    told = checked(checks, 130)
+    assert (told.code, told.json["checks"][0]["emitted"]) == (0, 1)
+    assert "quota.db is out of reach" in told.json["checks"][0]["trouble"]["message"]
+    assert "quota.db is out of reach" in here(checks.posting.root, "status", "--json").out

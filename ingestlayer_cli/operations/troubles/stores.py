@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from ...engine.records import DELIVERS, MACHINES
 from ...engine.refusing import RULES
-from ...engine.spool import kept, kept_of_checks
+from ...engine.spool import kept, kept_of_check, path_of, path_of_check
 from ...project import Project
+from ...store.contract.accepting import SpoolError
 from ...store.opening import is_file
 from ...system.clock import DAY, MINUTE, format_time
 from ...system.errors import count_of
@@ -57,8 +58,12 @@ def _moved(project: Project) -> Iterator[Symptom]:
 
 
 def _kept(project: Project) -> Iterator[Symptom]:
-    """Yield how many events are kept on this machine, because the store was out of reach."""
-    number, since = kept(project)
+    """Yield how many events are kept on this machine, because the store was out of reach, and what cannot be read."""
+    number, since = 0, None
+    try:
+        number, since = kept(project)
+    except SpoolError as error:
+        yield _unreadable(path_of(project), error)
     if number:
         words = f"{count_of(number, 'event is', 'events are')} kept on this machine"
         hint = "`ingestlayer deliver` hands over what is kept once the store is in reach"
@@ -69,7 +74,14 @@ def _kept(project: Project) -> Iterator[Symptom]:
             hint=hint,
             command="ingestlayer deliver",
         )
-    for name, rows, at in kept_of_checks(project):
+    for name in project.checks:
+        rows, at = 0, None
+        try:
+            rows, at = kept_of_check(project, name)
+        except SpoolError as error:
+            yield _unreadable(path_of_check(project, name), error)
+        if not rows:
+            continue
         those = count_of(rows, "row at a level is", "rows at a level are")
         words = f"{those} kept on this machine for the check {name}"
         yield trouble(
@@ -79,6 +91,11 @@ def _kept(project: Project) -> Iterator[Symptom]:
             hint="the next run of it that reaches the store judges what is kept",
             command=f"ingestlayer check {name}",
         )
+
+
+def _unreadable(path: str, error: SpoolError) -> Symptom:
+    words = "what is kept on this machine is not handed over"
+    return trouble("store", "problem", "spool_unreadable", path, words, why=error.message, hint=error.hint)
 
 
 def disk(folder: str) -> Symptom:

@@ -24,6 +24,10 @@ class AwayError(StoreError):
     """The store is out of reach: what is to be accepted may be kept elsewhere until it is there."""
 
 
+class SpoolError(StoreError):
+    """What is kept on this machine cannot be read or written: the store itself may be well."""
+
+
 class LookedUp(NamedTuple):
     """What is stored under many idempotency keys: by type and key, the newest event. `as_of` is the store's own."""
 

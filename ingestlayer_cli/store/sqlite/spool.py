@@ -7,7 +7,9 @@ from contextlib import closing, contextmanager
 from time import monotonic, sleep
 
 from ...model.events import Event
-from ..contract.accepting import AwayError
+from ...system.errors import StoreError
+from ...system.typed import TextIO
+from ..contract.accepting import AwayError, SpoolError
 from ..sql.lookups import stored_event
 from .connection import errors
 
@@ -48,7 +50,9 @@ class SqliteSpool:
         with self._alone():
             with self._opened() as connection:
                 rows = connection.execute(select).fetchall()
-            yield [(stored_event(row), row[5]) for row in rows]
+            with self._errors():
+                events = [(stored_event(row), row[5]) for row in rows]
+            yield events
             if rows:
                 with self._opened() as connection:
                     connection.execute("DELETE FROM kept WHERE seq <= ?", (rows[-1][6],))
@@ -59,7 +63,7 @@ class SqliteSpool:
         from fcntl import LOCK_EX, LOCK_NB, flock
 
         ends = monotonic() + PATIENCE
-        with open(f"{self.path}.lock", "a") as file:
+        with self._lock_file() as file:
             while True:
                 try:
                     flock(file, LOCK_EX | LOCK_NB)
@@ -71,10 +75,14 @@ class SqliteSpool:
                 sleep(0.02)
             yield
 
+    def _lock_file(self) -> TextIO:
+        with self._errors():
+            return open(f"{self.path}.lock", "a")
+
     def count(self) -> tuple[int, int | None]:
         if not os.path.exists(self.path):
             return 0, None
-        with errors(self.path), closing(sqlite3.connect(self.path, timeout=PATIENCE)) as connection:
+        with self._errors(), closing(sqlite3.connect(self.path, timeout=PATIENCE)) as connection:
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'kept'").fetchone():
                 return 0, None
             number, oldest = connection.execute("SELECT count(*), min(at) FROM kept").fetchone()
@@ -83,7 +91,7 @@ class SqliteSpool:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction; another process waits for it."""
-        with errors(self.path, PATIENCE):
+        with self._errors():
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as connection:
                 connection.execute("PRAGMA synchronous = FULL")
@@ -96,3 +104,20 @@ class SqliteSpool:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                     raise
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Say what is wrong with the file: whatever that is, nothing of it is thrown away."""
+        try:
+            with errors(self.path, PATIENCE):
+                yield
+        except (StoreError, OSError, ValueError) as error:
+            said = error.__cause__ or error
+            hint = (
+                f"it is left as it is: `sqlite3 {self.path} .recover` saves what can be read; move it away to keep more"
+            )
+            if "locked" in str(said):
+                hint = "look for a process that is stuck"
+            if isinstance(said, PermissionError) or "readonly" in str(said) or "unable to open" in str(said):
+                hint = f"let this user write {self.path}, and its folder"
+            raise SpoolError(f"what is kept in {self.path} is out of reach: {said}", hint) from error
