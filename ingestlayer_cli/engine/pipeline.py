@@ -6,7 +6,7 @@ from functools import partial
 from ..destinations.base import Composing, Destination
 from ..language.expressions import Scope
 from ..model import families
-from ..model.events import Event, delivery_id, encode, encode_ascii, quoted
+from ..model.events import Event, delivery_id, encode_ascii, quoted
 from ..model.memory import Foreseen, Kept, Memory, Outside, Remembered, Upsert, kept_entity
 from ..steps.base import Context, Step
 from ..system.clock import format_duration
@@ -57,12 +57,10 @@ class Run(NamedTuple):
 
     def stored_trace(self) -> str:
         """Return the trace as the store keeps it, the destinations' decisions at its end."""
-        steps = ",".join([_stored(*entry) for entry in self.trace])
-        if not (self.messages or self.skipped):
-            return f"[{steps}]"
-        sent = [{"destination": m.destination, "target": m.target, "note": m.when} for m in self.messages]
-        decided = encode([*sent, *self.skipped])
-        return f"[{steps},{decided[1:]}" if steps else decided
+        told = [_stored(*entry) for entry in self.trace]
+        told += [_decided(m.destination, m.target, "note", m.when) for m in self.messages]
+        told += [_decided(it["destination"], it["target"], "reason", it["reason"]) for it in self.skipped]
+        return f"[{','.join(told)}]"
 
 
 def entry_document(entry: Entry) -> dict[str, str]:
@@ -76,6 +74,11 @@ def _stored(step: str, verdict: str, note: str, by: str) -> str:
     """Return the same as JSON; to encode it as an object takes three times as long."""
     reason = f',"by":{quoted(by)}' if by else ""
     return f'{{"step":"{step}","verdict":"{verdict}","note":{quoted(note)}{reason}}}'
+
+
+def _decided(destination: str, target: str, name: str, words: str) -> str:
+    """Return what a run decided about a destination so."""
+    return f'{{"destination":{quoted(destination)},"target":{quoted(target)},"{name}":{quoted(words)}}}'
 
 
 class Replay(NamedTuple):

@@ -157,7 +157,7 @@ class Template:
     def render(self, scope: Scope, escape: Callable[[str], str] | None = None) -> str:
         """Return the text with the values put in, each through `escape`."""
         found = self.texts(scope)
-        return self._form % (*found,) if escape is None else self._form % (*[escape(value) for value in found],)
+        return self._form % (*(found if escape is None else map(escape, found)),)
 
     def texts(self, scope: Scope) -> list[str]:
         """Return its values as texts."""
@@ -239,11 +239,13 @@ def _filtered(inner: Evaluator, name: str, arguments: list[Any]) -> Evaluator:
 
 def url_text(template: Template, scope: Scope) -> str:
     """Render a URL: values in it are percent-encoded; one that starts it may be a whole address."""
-    whole = template.starts_with_value
+    if not template.starts_with_value:
+        return template.render(scope, quote).strip()
+    is_first = True
 
     def encoded(value: str) -> str:
-        nonlocal whole
-        first, whole = whole, False
-        return value.strip() if first else quote(value)
+        nonlocal is_first
+        whole, is_first = is_first, False
+        return value.strip() if whole else quote(value)
 
     return template.render(scope, encoded).strip()

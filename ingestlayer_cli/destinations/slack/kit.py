@@ -270,5 +270,5 @@ def is_small(texts: list[str], labels: list[str]) -> bool:
     return (
         len(texts[0]) <= SMALL_TITLE
         and sum(map(len, texts)) <= SMALL
-        and all(len(label) <= SMALL_LABEL for label in labels)
+        and max(map(len, labels), default=0) <= SMALL_LABEL
     )

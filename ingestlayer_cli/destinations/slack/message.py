@@ -132,10 +132,9 @@ class SlackMessage(Section):
         """Return the blocks of a title and `words`: the text, the mention, and where the message comes from."""
         text, mention, where = words
         # A long text may be cut, and whom it is for must not be lost.
-        lines = (
-            [text, mention] if len(text) > _LONG else [f"{text}\n{mention}" if text and mention else text or mention]
-        )
-        lines = [line for line in lines if line]
+        lines = [line for line in (text, mention) if line]
+        if len(text) <= _LONG and lines:
+            lines = ["\n".join(lines)]
         pairs = [(name, texts.said(value, scope)) for name, value in self._pairs]
         if not (pairs or self.text):
             pairs = [(texts.escape(name), texts.escape(as_text(value))) for name, value in scope["body"].items()]
