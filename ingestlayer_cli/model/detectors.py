@@ -86,12 +86,17 @@ _PHONES = re.compile(
     # 030 / 901 820-0, 0049 30 901820
     rf"|(?<![\w.,+/-])(?<![0-9]:)\(?0(?:0[1-9]|[1-9])[0-9]{{0,5}}\)?(?:[{_GAP}./]{{1,3}}[0-9]{{1,9}}){{1,6}}(?![0-9A-Za-z:])"
 )
+# Where one may begin; to try the whole pattern at each character takes twenty times as long in prose.
+_PHONE_STARTS = re.compile(r"[+(0-9](?<!\w[0-9])")
 _DATE = re.compile(r"(?:0?[1-9]|[12][0-9]|3[01])([./-])(?:0?[1-9]|[12][0-9]|3[01])\1(?:19|20)[0-9]{2}(?![0-9])")
 
 
 def _phones(text: str) -> Spans:
     place = 0
-    while match := _PHONES.search(text, place):
+    for start in _PHONE_STARTS.finditer(text):
+        match = _PHONES.match(text, start.start()) if start.start() >= place else None
+        if match is None:
+            continue
         place = match.end()
         if date := _DATE.match(text, match.start()):
             place = date.end()
