@@ -80,7 +80,7 @@ def _judge(node: Node) -> Judge:
     return lambda scope: (found := value(scope), words(scope, found, False))
 
 
-def _negated(value: Any, words: str) -> tuple[bool | None, str]:
+def _negated(value: object, words: str) -> tuple[bool | None, str]:
     held = truth(value)
     return None if held is None else not held, f"not ({words})"
 
@@ -114,7 +114,7 @@ def _judge_comparison(node: Node) -> Judge:
     return run
 
 
-def _misleads(kind: str, first: Any, second: Any, held: bool | None) -> bool:
+def _misleads(kind: str, first: object, second: object, held: bool | None) -> bool:
     """Say whether two numbers, as `show` rounds them, would stand in another relation than they do."""
     a, b = to_number(first), to_number(second)
     if a is None or b is None or abs(a - b) > 1e-4 * (abs(a) + abs(b)):

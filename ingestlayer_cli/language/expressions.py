@@ -80,12 +80,12 @@ def _bounded(value: Any) -> int | float | None:
     return value if math.isfinite(value) else None
 
 
-def truth(value: Any) -> bool | None:
+def truth(value: object) -> bool | None:
     """Return the three-valued truth of a value: null stays null, empty and zero are false."""
     return None if value is None else bool(value)
 
 
-def equal(left: Any, right: Any) -> bool:
+def equal(left: object, right: object) -> bool:
     """JSON equality: 1 equals 1.0, but neither true nor "1"."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
@@ -96,7 +96,7 @@ def equal(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def moment(value: Any) -> Any:
+def moment(value: object) -> Any:
     """Return something ordered for a date or an RFC 3339 time, else None."""
     if not isinstance(value, str):
         return None
@@ -106,7 +106,7 @@ def moment(value: Any) -> Any:
         return None
 
 
-def _contains(whole: Any, part: Any) -> bool | None:
+def _contains(whole: object, part: object) -> bool | None:
     if isinstance(whole, list):
         return any(equal(item, part) for item in whole)
     if isinstance(whole, str):
@@ -184,7 +184,7 @@ def _logic(decisive: bool, left: Evaluator, right: Evaluator) -> Evaluator:
     return lambda scope: kleene(decisive, left(scope), right(scope))
 
 
-def kleene(decisive: bool, left: Any, right: Any) -> bool | None:
+def kleene(decisive: bool, left: object, right: object) -> bool | None:
     """Join two truths: `or` is decided by a true side, `and` by a false one; else a null side makes it null."""
     first, second = truth(left), truth(right)
     if first is decisive or second is decisive:
@@ -215,7 +215,7 @@ _NUMERIC = (int, float)
 def _ordering(compare: Callable[[Any, Any], bool]) -> Comparison:
     """Make the ordered comparison of two values: as numbers, else as dates or times, else null."""
 
-    def run(first: Any, second: Any) -> bool | None:
+    def run(first: object, second: object) -> bool | None:
         if type(first) in _NUMERIC and type(second) in _NUMERIC:  # the usual case
             return compare(first, second)
         a, b = to_number(first), to_number(second)

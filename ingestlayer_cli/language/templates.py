@@ -38,14 +38,14 @@ def in_zone(parts: list[Part], zone: str) -> None:
 # A value that a filter cannot read is passed on as it is: a message with `soon` for a date beats none.
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> Any:
     number = to_number(value)
     if type(number) is int:
         return f"{number:,}"
     return value if number is None else _trimmed(f"{number:,.2f}")
 
 
-def _percent(value: Any) -> Any:
+def _percent(value: object) -> Any:
     number = to_number(value)
     if number is None or not math.isfinite(number * 100):
         return value
@@ -60,7 +60,7 @@ def _trimmed(text: str) -> str:
 def _time(form: str) -> Filter:
     """Make a filter that formats a date, an RFC 3339 time or Unix seconds, in the zone that is its argument."""
 
-    def run(value: Any, zone: str = "") -> Any:
+    def run(value: object, zone: str = "") -> Any:
         # Thousands of events share one `received_at`; other types are rare and may not be hashable.
         return _formatted(value, form, zone) if isinstance(value, str) else _formatted_unix(value, form, zone)
 
@@ -76,7 +76,7 @@ def _formatted(text: str, form: str, zone: str) -> str:
         return text
 
 
-def _formatted_unix(value: Any, form: str, zone: str) -> Any:
+def _formatted_unix(value: object, form: str, zone: str) -> Any:
     seconds = to_number(value)
     try:
         return value if seconds is None else _written(datetime.fromtimestamp(seconds, UTC), form, zone)
@@ -92,18 +92,18 @@ def _written(moment: datetime, form: str, zone: str) -> str:
     return shown.strftime(form.replace("%Y", f"{shown.year:04}"))
 
 
-def _truncate(value: Any, length: int) -> str:
+def _truncate(value: object, length: int) -> str:
     text = as_text(value)
     return text if len(text) <= length else text[: max(length - 1, 0)] + "…"
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     import json
 
     return json.dumps(value, ensure_ascii=False)
 
 
-def _default(value: Any, instead: Any) -> Any:
+def _default(value: object, instead: object) -> Any:
     return instead if value is None else value
 
 
@@ -203,7 +203,7 @@ class Template:
         return self.render(scope)
 
 
-def substitute(data: Any, scope: Scope) -> Any:
+def substitute(data: object, scope: Scope) -> Any:
     """Return JSON-like data with its templates put in as JSON: a template that is one value keeps its type."""
     if isinstance(data, Template):
         return data.value(scope)

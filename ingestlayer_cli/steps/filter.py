@@ -91,7 +91,7 @@ def _ref(field: str) -> Any:
     return node
 
 
-def _operand(value: Any) -> Any:
+def _operand(value: object) -> Any:
     if isinstance(value, str) and value.startswith("$"):
         return _ref(value)
     if isinstance(value, list):

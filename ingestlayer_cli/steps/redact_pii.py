@@ -171,7 +171,7 @@ class _Reading:
         """Return a text as the reader may see it."""
         return self._cut(text, [*self._places(text), *self._findings(text)]) if len(text) >= _LEAST else text
 
-    def _of_body(self, body: Any) -> Any:
+    def _of_body(self, body: object) -> Any:
         self._gather(body, self._plan.body)
         return self._seen(body, self._plan.body)
 
@@ -189,7 +189,7 @@ class _Reading:
 
     # First: what is secret -----------------------------------------------------------------------------
 
-    def _gather(self, value: Any, node: _Node, action: str | None = None, detect: bool = True) -> None:
+    def _gather(self, value: object, node: _Node, action: str | None = None, detect: bool = True) -> None:
         """Learn which values below a node are redacted, and which are kept."""
         detect = detect and bool(self._plan.detect)
         if not (detect or action or node.inside):
@@ -237,7 +237,7 @@ class _Reading:
 
     # Then: what is seen --------------------------------------------------------------------------------
 
-    def _seen(self, value: Any, node: _Node, action: str | None = None, detect: bool = True) -> Any:
+    def _seen(self, value: object, node: _Node, action: str | None = None, detect: bool = True) -> Any:
         """Return the value at a node as the reader may see it."""
         if isinstance(value, list):
             return [self._seen(item, node, action, detect) for item in value]
@@ -259,7 +259,7 @@ class _Reading:
             found[_unlike(shown, found)] = self._seen(inner, below, becomes, detect)
         return found
 
-    def _seen_leaf(self, value: Any, detect: bool) -> Any:
+    def _seen_leaf(self, value: object, detect: bool) -> Any:
         if isinstance(value, str):
             return self._leaf(value, detect)
         if isinstance(value, bool):
@@ -326,7 +326,7 @@ class _Span(NamedTuple):
     replacement: str
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return a value as text; a whole number by all of its digits, however it came."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else as_text(value)
 

@@ -129,7 +129,7 @@ def _taken(body: Body, path: list[str]) -> tuple[Body, Any]:
     return {**body, name: inner}, value
 
 
-def _put(body: Body, path: list[str], value: Any) -> Body:
+def _put(body: Body, path: list[str], value: object) -> Body:
     """Return the body with a value at a path, making the objects on the way to it."""
     name, *rest = path
     if not rest:
