@@ -156,18 +156,15 @@ class Template:
 
     def render(self, scope: Scope, escape: Callable[[str], str] | None = None) -> str:
         """Return the text with the values put in, each through `escape`."""
-        found = self.texts(scope)
-        return self._form % (*(found if escape is None else map(escape, found)),)
-
-    def texts(self, scope: Scope) -> list[str]:
-        """Return its values as texts."""
         if not self._form:
             self._take_apart()
         event, found = scope["event"], []
         for name, value_of in self._holes:
             value = event.get(name) if value_of is None else value_of(scope)
-            found.append(value if type(value) is str else as_text(value))
-        return found
+            if type(value) is not str:
+                value = as_text(value)
+            found.append(value if escape is None else escape(value))
+        return self._form % (*found,)
 
     def _take_apart(self) -> None:
         """Tell its values from the text around them, once it is used: most templates of a start never are.

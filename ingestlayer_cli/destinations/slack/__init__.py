@@ -216,7 +216,8 @@ class Slack(Destination):
         if self.thread is not None and (key := self.thread.key(composing.scope)):
             found |= {"thread": key, "window": self.thread_window} | ({"update": True} if self.update else {})
         found |= self._mentioned(composing.scope)[1]
-        if mentions.EMAIL.fullmatch(email := composing.target.removeprefix("@").lower()):
+        email = composing.target.removeprefix("@").lower()
+        if "@" in email and mentions.EMAIL.fullmatch(email):
             found |= {"to": email, "people": [email, *(other for other in found.get("people", ()) if other != email)]}
             found |= {"instead": self.channel_default.strip()} if self.channel_default else {}
         if composing.connection == "webhook":

@@ -176,8 +176,10 @@ def _time(seconds: int, zone: str) -> str:
 
 def name_of(username: Template | None, scope: Scope) -> str:
     """Return who a message is said to be from; empty for the app itself."""
+    if username is None:
+        return ""
     # A name is no markup to Slack; without the signs it can be none to anybody.
-    said = username.render(scope, texts.literal).translate(_NO_MARKUP) if username else ""
+    said = username.render(scope, texts.literal).translate(_NO_MARKUP)
     return texts.clip(kit.one_line(said), kit.MAX_NAME, markup=False)
 
 

@@ -83,7 +83,9 @@ def said(template: Template, scope: Scope, quotes: bool = True) -> str:
     text = template.render(scope, dated)
     if "<" in text or ">" in text:  # the author's: values have none, but for times
         text = _MARKUP.sub(_marked_up, template.render(scope, _marked)).translate(_UNMARK)
-    return text if text.isprintable() and "&" not in text and ">" not in text else tidy(text, quotes)
+    elif "&" not in text and text.isprintable():
+        return text
+    return tidy(text, quotes)
 
 
 _UNMARK: dict[int, str | None] = {ord(_OPEN): None, ord(_CLOSE): None, ord(_BAR): "|"}
