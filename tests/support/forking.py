@@ -87,7 +87,10 @@ class Mother:
         umask: int = -1,
         is_leader: bool = False,
     ) -> "Forked":
-        """Start the program with these streams; as a leader, in a session of its own that the terminal controls."""
+        """Start the program with these streams; as a leader, in a session of its own that the terminal controls.
+
+        Or a function of the tests, `MODULE:NAME`, which finds its words where a script does.
+        """
         request = os.memfd_create("request")
         answer, reply = os.pipe()
         try:
@@ -298,11 +301,11 @@ def _become(wanted: Mapping[str, Any], streams: Iterable[int]) -> None:
 
 def _ended(program: list[str]) -> int:
     """Run the script's only call; return the exit code that the interpreter would leave with."""
-    from ingestlayer_cli.main import main
-
+    module, _, name = program[0].partition(":")
+    called = getattr(importlib.import_module(module if name else "ingestlayer_cli.main"), name or "main")
     sys.argv = program
     try:
-        main()
+        called()
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     finally:

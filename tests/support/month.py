@@ -8,12 +8,11 @@ What it says must be told, when, must be exactly what the store has. Shared with
 
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from tests.support.checks import EVENT, HOUR, Checked, table
 from tests.support.postgres import server
+from tests.support.program import environment, mother_of
 
 START = datetime(2026, 11, 22, tzinfo=UTC)  # the first of December is in it
 METRICS = ("seats", "api-calls", "storage")
@@ -122,8 +122,14 @@ class Worker:
     """A process that runs the check at the hours that it is told; it may be killed."""
 
     def __init__(self, root: Path) -> None:
-        words = [sys.executable, "-m", "tests.support.month", "--worker", str(root)]
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        mother = mother_of(environment())
+        assert mother is not None
+        source, told = os.pipe()
+        said, out = os.pipe()
+        self.process = mother.start(["tests.support.month:work", str(root)], root, (source, out, 2), environment())
+        os.close(source)
+        os.close(out)
+        self._told, self._said = open(told, "w"), open(said)  # noqa: SIM115
         assert self._answer() == "ready"
 
     def run(self, hour: int) -> None:
@@ -138,30 +144,26 @@ class Worker:
         self.close()
 
     def close(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.stdout.close()
+        with self._said, suppress(BrokenPipeError):  # what it was told as it was killed
+            self._told.close()
         self.process.wait()
 
     def _tell(self, hour: int) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{hour}\n")
-        self.process.stdin.flush()
+        self._told.write(f"{hour}\n")
+        self._told.flush()
 
     def _answer(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        return self._said.readline().strip()
 
 
-def work(root: Path) -> None:
-    """Run the check at each hour that stdin names."""
+def work() -> None:
+    """Run the check of a project at each hour that stdin names."""
     from ingestlayer_cli.checks.run import CheckOptions, check
     from ingestlayer_cli.engine.runtime import Runtime
     from ingestlayer_cli.project import load
     from tests.support.clock import FakeClock
 
-    project = load(str(root), keep=False)
+    project = load(sys.argv[1], keep=False)
     print("ready", flush=True)
     for line in sys.stdin:
         clock = FakeClock(int(START.timestamp()) * 1000 + int(line) * HOUR)
@@ -224,9 +226,6 @@ def _levels(type_: str, payload: dict[str, Any]) -> tuple[float, float]:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["--worker"]:
-        work(Path(sys.argv[2]))
-        return
     given = [word for word in sys.argv[1:] if word != "--postgres"]
     words = given + ["1000", "720", "200", "UTC"][len(given) :]
     customers, hours, kills = map(int, words[:3])
