@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.clock import FakeClock
 from tests.support.posting import Posting, posts
-from tests.support.program import kill, wait_until
+from tests.support.program import wait_until
 from tests.support.standin import (
     BUSY,
     Fault,
@@ -399,11 +399,12 @@ def test_a_sender_that_is_killed_leaves_nothing_half_done(
         accept(runtime, "acme", 3)
     slack.script_method(method, *[Slow(0)] * before_it, HangAfterStore(60) if stored else Hang(60))
     before = calls(slack, method) + before_it
-    process = threaded.start("deliver")
+    process = threaded.forked("deliver")
     wait_until(lambda: calls(slack, method) == before + 1)
     if stored:
         wait_until(lambda: len(slack.updates) if method == "chat.update" else len(slack.messages) == 2 + before_it)
-    kill(process)
+    process.kill()
+    process.communicate()
     for _ in range(3):
         threaded.deliver()
         threaded.let_pass(60)

@@ -290,13 +290,13 @@ def steps_of(text: str) -> int:
 
 
 @pytest.mark.parametrize("piece", PIECES)
-def test_no_text_of_a_hundred_kilobytes_takes_long(piece: str) -> None:
-    """A search whose time grows with the square of the text takes minutes here; a bound of seconds tells it."""
-    text = piece * (100_000 // len(piece))
+def test_no_text_of_forty_kilobytes_takes_long(piece: str) -> None:
+    """A search whose time grows with the square of the text takes seconds here, another some milliseconds."""
+    text = piece * (40_000 // len(piece))
     for whole in (text, f"{text}!", f"x{text}\0"):
         began = time.process_time()
         find(whole)
-        assert time.process_time() - began < 3
+        assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize("piece", PIECES)

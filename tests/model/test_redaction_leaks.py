@@ -184,9 +184,10 @@ def test_none_of_500_secrets_reaches_slack_a_row_the_output_or_an_error(
 
 def leaked(planted: list[Planted], said: list[str]) -> list[str]:
     """Return the secrets that stand in texts, in any case, as they are or as JSON has them."""
-    everything = "\n".join(set(said)).lower()
+    everything = "\n".join({part for text in set(said) for part in text.lower().split('"')})  # the same stands often
     secrets = [secret for event in planted for secret in [*event.secrets, *event.named]]
     assert len(secrets) >= SECRETS
+    assert not any('"' in secret for secret in secrets)
     forms = {secret: {secret.lower(), json.dumps(secret)[1:-1].lower()} for secret in secrets}
     return [secret for secret, written_so in forms.items() if any(form in everything for form in written_so)]
 

@@ -260,7 +260,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("given")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=moves, steps=st.integers(0, 3), other=st.integers(0, 3), selection=st.integers(0, 3))
 def test_nothing_edited_means_nothing_changed(
     folder: Path, history: list[Any], steps: int, other: int, selection: int

@@ -34,7 +34,7 @@ from tests.support.stored import database
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 QUIET = '[[steps]]\nuse = "filter"\nwhen = "$event.metric != \'quiet\'"\n'
 SETTINGS = settings(
-    max_examples=25,
+    max_examples=12,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,

@@ -29,7 +29,7 @@ from tests.support import ROOT
 from tests.support.skewed import skew
 
 # Read by the interpreter as it starts: a fork cannot have another.
-AT_START = ("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONWARNINGS", "PYTHONDEVMODE", "LC_ALL", "LC_CTYPE", "LANG")
+AT_START = ("PYTHONUTF8", "PYTHONWARNINGS", "PYTHONDEVMODE", "LC_ALL", "LC_CTYPE", "LANG")
 # Imported where they are used: by the program, and by what it is made of.
 LAZILY = (
     *("httpx", "slack_sdk.web", "slack_sdk.webhook", "sqlite3", "encodings.ascii", "encodings.utf_8_sig"),
@@ -293,8 +293,16 @@ def _become(wanted: Mapping[str, Any], streams: Iterable[int]) -> None:
     if wanted["umask"] >= 0:
         os.umask(wanted["umask"])
     modes = (("r", -1), ("w", -1), ("w", 1))  # as Python opens them: stderr by the line
+    encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
+    errors = errors or ("strict" if encoding else "")
     sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, buffering, encoding=old.encoding, errors=old.errors)  # noqa: SIM115
+        open(  # noqa: SIM115
+            number,
+            mode,
+            buffering,
+            encoding=encoding or old.encoding,
+            errors=(old is not sys.stderr and errors) or old.errors,
+        )
         for number, ((mode, buffering), old) in enumerate(zip(modes, (sys.stdin, sys.stdout, sys.stderr), strict=True))
     )
 

@@ -206,7 +206,7 @@ COMMANDS = {
 def test_json_is_utf8_whatever_the_terminal_speaks(named: Folder, encoding: str, name: str) -> None:
     plain = named.run(*COMMANDS[name])
     assert NAME in plain.out
-    result = run(named.root, '"$@"', *COMMANDS[name], env=ENCODINGS[encoding])
+    result = named.run(*COMMANDS[name], env=ENCODINGS[encoding])
     assert (result.code, [*map(json.loads, result.out.splitlines())]) == (
         plain.code,
         [*map(json.loads, plain.out.splitlines())],
@@ -215,7 +215,7 @@ def test_json_is_utf8_whatever_the_terminal_speaks(named: Folder, encoding: str,
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_an_export_is_taken_back_whole(named: Folder, made: Any, encoding: str) -> None:
-    export = run(named.root, '"$@"', "events", "export", "-q", env=ENCODINGS[encoding]).out.encode()
+    export = named.run("events", "export", "-q", env=ENCODINGS[encoding]).out.encode()
     other: Folder = made("other")
     result = other.run("emit", "--batch", "-", "--json", "--no-deliver", stdin=export)
     assert (result.code, result.json["accepted"]) == (0, 1)
