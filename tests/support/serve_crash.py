@@ -32,7 +32,7 @@ class Ordeal:
         """Send what is not answered; kill the server a moment after so many are."""
         missing = [number for number in range(self._events) if number not in self.ids]
         requests = [request(body_of(range(number, number + 1))) for number in missing]
-        killed = threading.Event()
+        killers: list[threading.Thread] = []
 
         def heard(at: int, answered: Answered) -> None:
             if answered.status != 202:
@@ -40,9 +40,9 @@ class Ordeal:
                 return
             (result,) = results(answered)
             self.ids[missing[at]] = result["id"]
-            if kill_at is not None and len(self.ids) >= kill_at and not killed.is_set():
-                killed.set()
-                threading.Thread(target=kill).start()
+            if kill_at is not None and len(self.ids) >= kill_at and not killers:
+                killers.append(threading.Thread(target=kill))
+                killers[0].start()
 
         def kill() -> None:
             time.sleep(self._random.random() * 0.02)
@@ -50,8 +50,8 @@ class Ordeal:
 
         with Serving(self.folder, "--open", "--no-deliver") as serving:
             send_all(serving.port, requests, self._connections, heard)
-            if killed.is_set():
-                serving.process.wait()
+            for killer in killers:
+                killer.join()
 
     def check(self) -> None:
         """Every event that was answered is in the store, once, under the id of its answer."""

@@ -1,6 +1,7 @@
 """`ingestlayer serve` as a process, and who sends to it."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -9,12 +10,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from http.client import HTTPResponse
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx
 
 from tests.support.folder import PAYLOAD, USAGE, Folder
-from tests.support.program import PATIENCE, PROGRAM, environment, wait_until
+from tests.support.forking import Forked
+from tests.support.program import PATIENCE, PROGRAM, environment, mother_of, wait_until
 
 
 class Serving:
@@ -28,23 +30,20 @@ class Serving:
         program: Sequence[str] = (PROGRAM,),
     ) -> None:
         self.folder = folder
-        command = [*program, "serve", "--port", "0", *arguments]
-        streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(command, cwd=folder.root, env=environment(env), **streams)
+        self.process, self._stdout, self._stderr = _started([*program, "serve", "--port", "0", *arguments], folder, env)
         self.said: list[str] = []
         self.url = self._listening()
         self.out: list[str] = []
         self._readers = [
             threading.Thread(target=lines.extend, args=(stream,), daemon=True)
-            for stream, lines in ((self.process.stdout, self.out), (self.process.stderr, self.said))
+            for stream, lines in ((self._stdout, self.out), (self._stderr, self.said))
         ]
         for reader in self._readers:
             reader.start()
         self.client = httpx.Client(base_url=self.url, timeout=PATIENCE)
 
     def _listening(self) -> str:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+        for line in self._stderr:
             self.said.append(line)
             if found := re.search(r"listening on (https?://\S+)", line):
                 return found[1]
@@ -103,9 +102,8 @@ class Serving:
     def _end(self) -> None:
         for reader in self._readers:
             reader.join()
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream is not None
-            stream.close()
+        self._stdout.close()
+        self._stderr.close()
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +112,27 @@ class Serving:
         if self.process.poll() is None:
             code = self.stop()
             assert kind is not None or code == 0
+
+
+def _started(
+    command: list[str], folder: Folder, env: Mapping[str, str] | None
+) -> tuple[Forked | subprocess.Popen[str], IO[str], IO[str]]:
+    """Fork the program where that does the same as a start, else start it; return also its stdout and its stderr."""
+    whole = environment(env)
+    (out, its_out), (err, its_err) = os.pipe(), os.pipe()
+    with open(os.devnull) as nothing:
+        streams = nothing.fileno(), its_out, its_err
+        process: Forked | subprocess.Popen[str]
+        if command[0] == PROGRAM and (mother := mother_of(whole)):
+            process = mother.start(command, folder.root, streams, whole)
+        else:
+            stdin, stdout, stderr = streams
+            process = subprocess.Popen(
+                command, cwd=folder.root, env=whole, stdin=stdin, stdout=stdout, stderr=stderr, text=True
+            )
+    os.close(its_out)
+    os.close(its_err)
+    return process, open(out), open(err)
 
 
 def status(connection: socket.socket) -> int:
