@@ -11,9 +11,10 @@ from ..system.typed import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..engine.runtime import Runtime
     from ..engine.unfinished import Again
-    from ..model.documents.deliveries import AgainDocument, SentDocument
+    from ..model.documents.deliveries import AgainDocument, RoundDocument, SentDocument
     from ..project import Project
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
+    from ..system.errors import IngestlayerError
 
 
 def run(args: list[str]) -> int | None:
@@ -50,62 +51,113 @@ def send(
     from ..engine.tally import WAIT
     from ..engine.watching import Watch, deliver_noted, opened
     from ..project import load
-    from ..store.contract.sending import Wanted, went
-    from ..system.console import Progress, note, say, say_json_line
-    from ..system.errors import IngestlayerError
-    from ..system.log import Log
-    from . import note_unheard, settings
+    from ..store.contract.sending import Wanted
+    from . import settings
     from .show import drawing, note_unsent
 
-    progress = Progress("delivery", quiet or json, many="deliveries")
-    count = 0
-    hints: set[str] = set()
-    decisions = None if log is None else Log(log, "deliver")
+    telling = _Telling(log, json, quiet)
+    show = drawing(json or quiet)
 
-    def said(row: "Claimed | Doubtful", attempt: "Attempt") -> None:
-        nonlocal count
-        count += 1
-        progress.end()
-        if decisions is not None:
+    def renewed() -> Runtime:
+        return Runtime(load(settings.project), show=show)
+
+    def after(runtime: Runtime) -> None:
+        """Tell of our own troubles; the messages of `--watch` go in its next round."""
+        if pipeline is None and channel is None and runtime.project.hears_of_itself:
+            telling.own(runtime, None if watch else WAIT)
+
+    project = _project(quiet)
+    with (
+        _waiting(project),
+        closing(Watch(opened(Runtime(project, show=show)), renewed, telling.trouble, after)) as rounds,
+    ):
+        runtime, wanted = rounds.runtime, Wanted(pipeline=pipeline, target=channel)
+        if pipeline is not None or channel is not None:
+            _note_unknown(runtime, pipeline, channel)
+        # SIGTERM, as from systemd: the messages in hand are finished, then the process ends.
+        before = signal.signal(signal.SIGTERM, lambda *_: rounds.stop())
+        try:
+            if watch:
+                result = rounds.run(wanted, telling.sent, limit, telling.ran)
+            else:
+                result = deliver_noted(
+                    runtime, wanted, lambda: flow.deliver(runtime, wanted, telling.sent, limit, ran=telling.ran)
+                )
+                after(runtime)
+                if runtime.spool_error is not None:
+                    telling.trouble(runtime.spool_error)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        stopped, waiting = rounds.stopped, result.told["waiting"]
+        soonest = _soonest(rounds.runtime, wanted) if waiting and not (json or quiet) else ""
+        if quiet and not json:
+            note_unsent(rounds.runtime, result.told["outcomes"].get("shown", 0))
+        unheard = rounds.runtime.heart_faults()
+    telling.end(result.told, soonest, unheard)
+    return 0 if stopped else flow.exit_code(result)
+
+
+class _Telling:
+    """Tells of each message as it goes: on the terminal, as JSON, in the log."""
+
+    def __init__(self, log: str | None, as_json: bool, quiet: bool) -> None:
+        from ..system.console import Progress
+        from ..system.log import Log
+
+        self._as_json = as_json
+        self._quiet = quiet
+        self._progress = Progress("delivery", quiet or as_json, many="deliveries")
+        self._decisions = None if log is None else Log(log, "deliver")
+        self._count = 0
+        self._hints: set[str] = set()
+
+    def sent(self, row: "Claimed | Doubtful", attempt: "Attempt") -> None:
+        from ..store.contract.sending import went
+        from ..system.console import note, say
+
+        self._count += 1
+        self._progress.end()
+        if self._decisions is not None:
             told = {"id": row.id, "destination": row.destination, **went(row.target, attempt.receipt)}
-            decisions.add(attempt.status, **told, outcome=attempt.outcome, why=attempt.error)
-        if json:
+            self._decisions.add(attempt.status, **told, outcome=attempt.outcome, why=attempt.error)
+        if self._as_json:
             _say_json(row, attempt)
-        elif not quiet:
+        elif not self._quiet:
             say(*_words(row, attempt))
         elif attempt.status in ("dead", "unknown") or attempt.outcome == "not-connected":
             note(*_words(row, attempt))  # cron mails what is on stderr
-        if attempt.hint and attempt.hint not in hints and not json:
-            hints.add(attempt.hint)
-            note(f"hint: {attempt.hint}", "yellow")
-        progress.at(count)
+        if not self._as_json:
+            self._hint(attempt.hint)
+        self._progress.at(self._count)
 
-    def ran(again: "Again") -> None:
-        nonlocal count
-        count += 1
-        progress.end()
+    def ran(self, again: "Again") -> None:
+        from ..system.console import note, say, say_json_line
+
+        self._count += 1
+        self._progress.end()
         told = _told(again)
-        if decisions is not None:
-            decisions.add("run again", **told)
-        if json:
+        if self._decisions is not None:
+            self._decisions.add("run again", **told)
+        if self._as_json:
             say_json_line(told)
         elif again.run.outcome == "failed":
             note(_run_words(told), "red")
-            hint = again.run.error.hint if again.run.error else ""
-            if hint and hint not in hints:
-                hints.add(hint)
-                note(f"hint: {hint}", "yellow")
-        elif not quiet:
+            self._hint(again.run.error.hint if again.run.error else "")
+        elif not self._quiet:
             say(_run_words(told))
 
-    def first() -> Runtime:
-        return opened(Runtime(project, show=drawing(json or quiet)))
+    def _hint(self, hint: str | None) -> None:
+        """Say a hint once."""
+        from ..system.console import note
 
-    def renewed() -> Runtime:
-        return Runtime(load(settings.project), show=drawing(json or quiet))
+        if hint and hint not in self._hints:
+            self._hints.add(hint)
+            note(f"hint: {hint}", "yellow")
 
-    def troubled(error: IngestlayerError) -> None:
-        progress.end()
+    def trouble(self, error: "IngestlayerError") -> None:
+        from ..system.console import note
+
+        self._progress.end()
         why = ": ".join(error.details[0]) if error.details else error.message
         how = "it goes on with what was true before"
         if isinstance(error, AwayError):
@@ -114,42 +166,24 @@ def send(
             how = error.hint
         note(f"warning: {why}; {how}", "yellow")
 
-    def after(runtime: Runtime) -> None:
-        """Tell of our own troubles; the messages of `--watch` go in its next round."""
-        if pipeline is None and channel is None and runtime.project.hears_of_itself:
-            from ..operations.alerts import tell_and_send
+    def own(self, runtime: "Runtime", wait: int | None) -> None:
+        """Tell of our own troubles."""
+        from ..operations.alerts import tell_and_send
+        from ..system.console import note
 
-            for words in tell_and_send(runtime, None if watch else WAIT, said):
-                note(f"warning: {words}", "yellow")
+        for words in tell_and_send(runtime, wait, self.sent):
+            note(f"warning: {words}", "yellow")
 
-    project = _project(quiet)
-    with _waiting(project), closing(Watch(first(), renewed, troubled, after)) as rounds:
-        runtime, wanted = rounds.runtime, Wanted(pipeline=pipeline, target=channel)
-        if pipeline is not None or channel is not None:
-            from .deliveries import check_known
+    def end(self, result: "RoundDocument", soonest: str, unheard: list[str]) -> None:
+        """Say what is left."""
+        from ..system.console import note
+        from . import note_unheard
 
-            if doubt := check_known(runtime, pipeline, channel):
-                note(f"warning: {doubt}", "yellow")
-        # SIGTERM, as from systemd: the messages in hand are finished, then the process ends.
-        before = signal.signal(signal.SIGTERM, lambda *_: rounds.stop())
-        try:
-            if watch:
-                result = rounds.run(wanted, said, limit, ran)
-            else:
-                result = deliver_noted(runtime, wanted, lambda: flow.deliver(runtime, wanted, said, limit, ran=ran))
-                after(runtime)
-                if runtime.spool_error is not None:
-                    troubled(runtime.spool_error)
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        stopped, waiting, failed = rounds.stopped, result.told["waiting"], result.told["failed"]
-        soonest = _soonest(rounds.runtime, wanted) if waiting and not (json or quiet) else ""
-        if quiet and not json:
-            note_unsent(rounds.runtime, result.told["outcomes"].get("shown", 0))
-        unheard = rounds.runtime.heart_faults()
-    progress.end()
-    if not json and not quiet:
+        self._progress.end()
+        if self._as_json or self._quiet:
+            return
         note_unheard(unheard)
+        waiting, failed = result["waiting"], result["failed"]
         if waiting:
             words = ", ".join(f"{count:,} {status}" for status, count in waiting.items())
             note(f"still waiting: {words}{soonest}; see `ingestlayer deliveries list`")
@@ -160,9 +194,17 @@ def send(
                 else count_of(failed, "run that failed is", "runs that failed are")
             )
             note(f"{words} run again later; see `ingestlayer events list --status failed`")
-        if not (waiting or failed or count):
+        if not (waiting or failed or self._count):
             note("nothing is due")
-    return 0 if stopped else flow.exit_code(result)
+
+
+def _note_unknown(runtime: "Runtime", pipeline: str | None, channel: str | None) -> None:
+    """Warn of a pipeline or a channel that nothing is known of."""
+    from ..system.console import note
+    from .deliveries import check_known
+
+    if doubt := check_known(runtime, pipeline, channel):
+        note(f"warning: {doubt}", "yellow")
 
 
 @contextmanager
