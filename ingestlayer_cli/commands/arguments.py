@@ -36,15 +36,18 @@ OUTPUT = [
     Option("--json", "", "Print one JSON document."),
     Option("--quiet", "", "Print errors only.", "-q"),
 ]
+NO_DELIVER = Option("--no-deliver", "", "Accept and queue; send nothing now.")
+WAIT = Option("--wait", "DURATION", "How long to wait for its messages, and those that had waited; 10s unless given.")
+LOG = Option("--log", "FILE", "Append what is decided, one JSON object a line.")
 EMIT = [
     *EVENT,
-    Option("--no-deliver", "", "Accept and queue; send nothing now."),
+    NO_DELIVER,
     Option("--dry-run", "", "Show what would happen, like `preview`."),
-    Option("--wait", "DURATION", "How long to wait for its messages, and those that had waited; 10s unless given."),
+    WAIT,
     Option("--batch", "FILE|-", "Many events: .ndjson, .jsonl or .csv, or NDJSON from stdin."),
     Option("--format", "csv|ndjson|TOML", "What a batch holds, or how its CSV is written: 'thousands = \",\"'."),
     Option("--rejects", "FILE", "Where the refused lines of a batch go, as NDJSON."),
-    Option("--log", "FILE", "Append what is decided, one JSON object a line."),
+    LOG,
     *OUTPUT,
 ]
 PREVIEW = [

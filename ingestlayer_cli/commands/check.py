@@ -11,7 +11,7 @@ from ..system.document import Document
 from ..system.errors import Exit, StoreError, UsageError, count_of, gravest, near_miss
 from ..system.typed import TYPE_CHECKING, TomlTable
 from . import Settings, note_unheard
-from .arguments import OUTPUT, Arguments, Option, parse, wait_of
+from .arguments import LOG, NO_DELIVER, OUTPUT, WAIT, Arguments, Option, parse, wait_of
 from .show import drawing, note_trouble, note_unsent
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ CHECK = [
     Option("--dry-run", "", "Show what would be emitted; write nothing, send nothing."),
     Option("--baseline", "", "Take what is at a level as known: emit nothing. For the first run."),
     Option("--only", "KEY", "Rows with this in their key alone."),
-    Option("--no-deliver", "", "Accept and queue; send nothing now."),
-    Option("--wait", "DURATION", "How long to wait for its messages, and those that had waited; 10s unless given."),
-    Option("--log", "FILE", "Append what is decided, one JSON object a line."),
+    NO_DELIVER,
+    WAIT,
+    LOG,
     *OUTPUT,
 ]
 HELP = "see `ingestlayer check --help`"
