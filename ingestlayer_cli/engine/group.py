@@ -12,6 +12,7 @@ from time import monotonic
 from ..model.gate import Line
 from ..store.contract.accepting import AwayError, First
 from ..store.opening import is_file
+from ..system import ending
 from ..system.errors import IngestlayerError, RejectedError, StoreError, count_of
 from ..system.typed import TYPE_CHECKING, NamedTuple
 from .accepting import look_ahead, transact
@@ -85,6 +86,7 @@ class Writer:
         self._size = 0  # of what waits, in events
         self._is_closed = False
         self._store: Store | None = None  # as it was made ready
+        self._away: AwayError | None = None  # the store, when something was written last
         self._spool_words = ""  # what was told last of what is kept
         self._thread = threading.Thread(target=self._work, name="ingestlayer-writer")
 
@@ -158,10 +160,15 @@ class Writer:
         return group
 
     def _write(self, group: list[Brought]) -> None:
+        if self._away is not None and ending.is_told():
+            self._keep(group, self._away)
+            return
+        self._away = None
         try:
             self._renewing.look()
             done = self._accept(group)
         except AwayError as error:
+            self._away = error
             self._renewing.runtime.let_go()
             self._keep(group, error)
         except StoreError as error:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ..store.contract.accepting import AwayError
+from ..system import ending
 from ..system.clock import MINUTE
 from ..system.document import Document
 from ..system.errors import IngestlayerError, StoreError
@@ -56,10 +57,12 @@ class Watch:
     def stop(self) -> None:
         """Finish what is in hand and return from `run`. For handlers of signals, too: nothing is loaded or opened."""
         self.stopped = True
+        ending.tell()
         self.runtime.outbox.stop()
 
     def close(self) -> None:
         self._renewing.close()
+        ending.forget()
 
     def run(
         self,

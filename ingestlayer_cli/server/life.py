@@ -19,6 +19,7 @@ from ..engine.runtime import Runtime
 from ..project import load
 from ..store.contract.accepting import AwayError
 from ..store.opening import is_file
+from ..system import ending
 from ..system.errors import MachineError, UsageError
 from .app import Application
 from .crew import Crew
@@ -97,6 +98,7 @@ class Life:
             renewing = Renewing(runtime, lambda: Runtime(load(self._path).sound()), self._troubled)
             return asyncio.run(self._serve(config, listening, renewing, begun))
         finally:
+            ending.forget()
             self._output.close()
 
     def _check_workers(self, runtime: Runtime) -> None:
@@ -144,6 +146,7 @@ class Life:
 
     def _signalled(self, number: int) -> None:
         self._signals.append(number)
+        ending.tell()
         self._told.set()
 
     async def _finish(self, door: Door, worker: Worker | None) -> None:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import cache
 from time import monotonic_ns, sleep
 
+from ...system import ending
 from ...system.errors import ProjectError, StoreError
 from ...system.typed import TYPE_CHECKING, Any
 from .address import Address
@@ -78,7 +79,7 @@ class PostgresLink:
                 self._connection = self._connect()
                 return
             except StoreError:
-                if monotonic_ns() > ends:
+                if monotonic_ns() > ends or ending.is_told():
                     raise
             sleep(0.1)
 
@@ -214,7 +215,7 @@ class PostgresLink:
         except ProgrammingError:
             words = f"{self.address.url} is no address of a PostgreSQL database"
             raise StoreError(words, "write it as libpq has it: postgresql://USER@HOST/DATABASE") from None
-        defaults = {"connect_timeout": CONNECT, "application_name": "ingestlayer", **_SILENCE}
+        defaults = {"connect_timeout": int(ending.hurried(CONNECT)), "application_name": "ingestlayer", **_SILENCE}
         return {**{n: v for n, v in defaults.items() if n not in said}, "client_encoding": "UTF8"}
 
     def _settings(self, is_local: str) -> str:

@@ -10,6 +10,7 @@ from time import monotonic
 from psycopg import Connection, OperationalError
 from psycopg.errors import ConnectionTimeout
 
+from ...system.ending import hurried
 from ...system.typed import Any
 from .errors import SILENT
 
@@ -36,7 +37,7 @@ class PatientConnection(Connection[Any]):
                 ready = yield wanted
                 if ready or self.is_long:
                     heard = monotonic()
-                elif monotonic() - heard > (ANSWER if self._is_asked else QUIET):
+                elif monotonic() - heard > hurried(ANSWER if self._is_asked else QUIET):
                     if self._is_asked or not self._answers():
                         self.close()
                         raise OperationalError(SILENT)
@@ -49,8 +50,9 @@ class PatientConnection(Connection[Any]):
         """Ask the server whether it is there, as somebody who comes to it."""
         own = self.info
         where: dict[str, Any] = {"host": own.host, "hostaddr": own.hostaddr, "port": own.port, "password": own.password}
+        where["connect_timeout"] = int(hurried(CONNECT))
         try:
-            with PatientConnection.connect(own.dsn, **where, connect_timeout=CONNECT, autocommit=True) as other:
+            with PatientConnection.connect(own.dsn, **where, autocommit=True) as other:
                 other._is_asked = True
                 other.execute("SELECT 1")
         except ConnectionTimeout:

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from time import monotonic, sleep
 
 from ...model.events import Event
+from ...system import ending
 from ...system.errors import StoreError
 from ...system.typed import TextIO
 from ..contract.accepting import AwayError, SpoolError
@@ -69,7 +70,7 @@ class SqliteSpool:
                     flock(file, LOCK_EX | LOCK_NB)
                     break
                 except BlockingIOError:
-                    if monotonic() > ends:
+                    if monotonic() > ends or ending.is_told():
                         words = f"another process hands over what is kept in {self.path}, for over {PATIENCE} s"
                         raise AwayError(words, "look for a process that is stuck") from None
                 sleep(0.02)

@@ -1,19 +1,23 @@
 """A server that is there and says nothing."""
 
+import gc
 import json
 import re
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
 
+from ingestlayer_cli.store.contract.accepting import AwayError
 from ingestlayer_cli.store.opening import open_to_write
-from ingestlayer_cli.store.postgres import waiting
+from ingestlayer_cli.store.postgres import link, waiting
 from ingestlayer_cli.store.postgres.store import PostgresStore
+from ingestlayer_cli.system import ending
 from tests.support.postgres import Cut, Server, server
 from tests.support.posting import TYPE, Posting, payload, posted
-from tests.support.program import Result, here
+from tests.support.program import Result, here, wait_until
 from tests.support.standin import SlackStandin
 
 
@@ -46,6 +50,7 @@ def test_an_event_whose_commit_nobody_answers_is_kept_and_stored_once(
             again = emit(posting, 2)
         finally:
             own.thaw()
+        gc.collect()  # connections that came about too late: psycopg leaves them to that
     assert (kept.code, kept.json["kept"], again.code) == (75, True, 75)
     assert kept.json["trouble"]["message"].endswith("is out of reach: it gives no answer")
     monkeypatch.setenv("DATABASE_URL", own.url)
@@ -60,3 +65,56 @@ def test_what_takes_long_goes_on_for_as_long_as_its_server_answers(postgres: str
         began = time.monotonic()
         assert store.rows("SELECT 1 FROM pg_sleep(0.7)") == [(1,)]
         assert time.monotonic() - began >= 0.7
+
+
+# A process that was told to end -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def patient(own: Server, monkeypatch: pytest.MonkeyPatch) -> PostgresStore:
+    """A store whose server would be waited for for long."""
+    for module, name in ((waiting, "QUIET"), (waiting, "ANSWER"), (waiting, "CONNECT"), (link, "PATIENCE")):
+        monkeypatch.setattr(module, name, 1_000)
+    monkeypatch.setenv("DATABASE_URL", own.url)
+    store = open_to_write("env:DATABASE_URL#patient")
+    assert isinstance(store, PostgresStore)
+    return store
+
+
+def ends(work: Callable[[], object], when: Callable[[], bool]) -> bool:
+    """Say whether work that waits for a server ends once it is told to, because the server is away."""
+    troubles: list[Exception] = []
+
+    def working() -> None:
+        try:
+            work()
+        except AwayError as error:
+            troubles.append(error)
+
+    thread = threading.Thread(target=working, daemon=True)
+    thread.start()
+    wait_until(when)
+    ending.tell()
+    try:
+        thread.join(30)
+    finally:
+        ending.forget()
+    return bool(troubles) and not thread.is_alive()
+
+
+def test_told_to_end_it_waits_for_no_server_that_is_stopped(own: Server, patient: PostgresStore) -> None:
+    own.freeze()
+    try:
+        assert ends(lambda: patient.rows("SELECT 1"), lambda: patient.link._connection.pgconn.transaction_status == 1)
+    finally:
+        own.thaw()
+        patient.close()
+
+
+def test_told_to_end_it_waits_for_no_server_to_come_back(own: Server, patient: PostgresStore) -> None:
+    own.stop()
+    try:
+        assert ends(lambda: patient.rows("SELECT 1"), lambda: patient.link.is_lost)
+    finally:
+        own.start()
+        patient.close()
