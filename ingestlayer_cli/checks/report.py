@@ -4,6 +4,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from ..engine import tally
 from ..engine.pipeline import Run
+from ..store.contract.sending import no_deliveries
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import IngestlayerError, RejectedError
@@ -84,7 +85,7 @@ class Report:
             "runs": tally.no_runs(),
             "unfinished": 0,
             "retry_at": None,
-            "deliveries": tally.no_deliveries(),
+            "deliveries": no_deliveries(),
             "problems": cast("list[BadRowDocument]", problems),
             "problem_count": judge.problem_count,
             "problems_known_since": None,

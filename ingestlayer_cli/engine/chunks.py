@@ -7,13 +7,14 @@ from ..model.events import Event
 from ..model.gate import Line, Raw
 from ..model.memory import Foreseen
 from ..store.contract.accepting import NOTHING, AwayError, First, LookedUp, Queued
+from ..store.contract.sending import no_deliveries
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, RejectedError, StoreError, count_of
 from ..system.typed import TYPE_CHECKING, NamedTuple
 from .accepting import accept, as_text, bury_line, foresee, look_ahead, look_up, transact, without_first
 from .pipeline import Run
 from .runtime import Runtime
-from .tally import add_trouble, count, no_deliveries, no_runs, nothing_accepted, run_again
+from .tally import add_trouble, count, no_runs, nothing_accepted, run_again
 
 if TYPE_CHECKING:
     from ..model.documents.events import BatchDocument

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from ..model.events import Event
 from ..store.contract.accepting import NOTHING, Queued
-from ..store.contract.sending import OPEN, OVER, Wanted
+from ..store.contract.sending import OPEN, OVER, Wanted, no_deliveries
 from ..system.clock import DAY
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, in_words
@@ -18,7 +18,6 @@ from .runtime import Runtime
 
 if TYPE_CHECKING:
     from ..model.documents.events import (
-        DeliveryCounts,
         EmitDocument,
         QueuedDocument,
         RanDocument,
@@ -43,11 +42,6 @@ SAFE = "what was accepted is safe, do not emit it again: `ingestlayer deliver` s
 def no_runs() -> "RunCounts":
     """Return the counts of runs by their outcome, before the first."""
     return {"queued": 0, "dropped": 0, "failed": 0}
-
-
-def no_deliveries() -> "DeliveryCounts":
-    """Return the counts of deliveries by their status, before the first."""
-    return {"delivered": 0, "pending": 0, "retrying": 0, "dead": 0, "unknown": 0}
 
 
 def count(result: "Document[RanDocument]", runs: Iterable[Run]) -> None:

@@ -24,7 +24,7 @@ from ..store.contract.accepting import Queued, Rate
 from ..store.contract.protocols import Store
 from ..store.contract.reading import Selection
 from ..store.contract.roles.transaction import Transaction
-from ..store.contract.sending import Wanted
+from ..store.contract.sending import Wanted, no_deliveries
 from ..system.clock import parse_time
 from ..system.document import Document
 from ..system.errors import Problem, RejectedError, UsageError, count_of
@@ -239,7 +239,7 @@ class _Counts:
             "skipped": 0,
             "today": {},
             "runs": tally.no_runs(),
-            "deliveries": tally.no_deliveries(),
+            "deliveries": no_deliveries(),
         }
         self.result = Document(told)
         self.waiting: list[Queued] = []  # the deliveries that are not queued again

@@ -43,16 +43,18 @@ class BeforeDocument(TypedDict):
     hint: str | None
 
 
-class StoryDeliveryDocument(StandingDeliveryDocument, TriedDocument):
-    """A delivery in the story of its event; `behind` counts the older ones that wait in its channel.
+class FollowingDocument(TypedDict):
+    """What a delivery goes after: the one that it waits for in its thread, else the oldest of its channel."""
 
-    `before` is the one that it waits for in its thread, else the oldest of these.
-    """
+    before: NotRequired[BeforeDocument]
+
+
+class StoryDeliveryDocument(StandingDeliveryDocument, TriedDocument, FollowingDocument):
+    """A delivery in the story of its event; `behind` counts the older ones that wait in its channel."""
 
     held_until: str | None
     due: bool
     behind: int
-    before: NotRequired[BeforeDocument]
 
 
 class PlaceDocument(TypedDict):

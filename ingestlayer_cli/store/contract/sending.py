@@ -7,17 +7,22 @@ from ...system.typed import TYPE_CHECKING, Any, Directions, NamedTuple, Values
 from .accepting import Queued
 
 if TYPE_CHECKING:
-    from ...model.documents.events import Status, WentDocument
+    from ...model.documents.events import DeliveryCounts, Status, WentDocument
 
 WAITING: "tuple[Status, ...]" = ("pending", "retrying")  # the status of a delivery that is to be sent
 OPEN: "tuple[Status, ...]" = (*WAITING, "unknown")  # and of all that are work yet
-COUNTED = ("delivered", *WAITING, "dead", "unknown")  # what counts of deliveries always tell
-STATUSES = (*COUNTED, "shown", "dropped")  # of a delivery; what is shown was drawn on a terminal, and left no machine
+# Of a delivery; what is shown was drawn on a terminal, and left no machine.
+STATUSES: "tuple[Status, ...]" = ("delivered", *WAITING, "dead", "unknown", "shown", "dropped")
 ARRIVED = ("delivered", "shown")  # nothing more is to be done
 OVER = (*ARRIVED, "dropped")  # nobody waits for it, and nothing went wrong
 RUN = "run/"  # what the names of digests begin with that say what one call found
 AT_ONCE = "at_once"  # in the directions of what its operator lets wait for nothing
 GIVEN_UP = "given up by hand"  # the error of what its operator lets rest
+
+
+def no_deliveries() -> "DeliveryCounts":
+    """Return the counts of deliveries by their status, before the first."""
+    return {"delivered": 0, "pending": 0, "retrying": 0, "dead": 0, "unknown": 0}
 
 
 class Claimed(NamedTuple):

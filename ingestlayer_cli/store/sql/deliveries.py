@@ -3,7 +3,7 @@
 import json
 
 from ...system.clock import format_time
-from ...system.typed import TYPE_CHECKING, Any, cast
+from ...system.typed import TYPE_CHECKING, Any
 from ..contract.reading import DeliverySelection, LastSettled, NotArrived, PutOff
 from ..contract.sending import AT_ONCE, GIVEN_UP, OVER, STATUSES, WAITING, Attempt, went
 from .about import about_event, stands_in
@@ -15,8 +15,14 @@ from .outbox import HELD_BACK
 from .short import shortest
 
 if TYPE_CHECKING:
-    from ...model.documents.deliveries import AttemptDocument, DeliveryDocument, WholeDeliveryDocument
-    from ...model.documents.stories import StoryDeliveryDocument
+    from ...model.documents.deliveries import (
+        AttemptDocument,
+        DeliveryDocument,
+        StandingDeliveryDocument,
+        TriedDocument,
+        WholeDeliveryDocument,
+    )
+    from ...model.documents.stories import FollowingDocument, StoryDeliveryDocument
     from .link import Link
 
 _COLUMNS = (
@@ -31,7 +37,6 @@ _OLDER = (  # what waits in the lane of a delivery `d`, and was queued before it
 )
 _LISTED = [status for status in STATUSES if status not in OVER]
 _BY_STATUS = "d.status <> 'delivered'"  # so that there is an index for it
-_OF_THE_EVENT = ("body", "event", "pipeline")  # what its story says itself
 # Directions are JSON: in a text of it, a quotation mark has a backslash before it.
 _PUT_OFF_FOR = (
     f"CASE WHEN d.digest = {HELD_BACK} THEN 'budget' WHEN d.digest IS NOT NULL THEN 'digest'"
@@ -68,13 +73,20 @@ class SqlDeliveries:
         return [name.partition(" ")[2].removeprefix("#") for (name,) in self._rows("SELECT name FROM lanes")]
 
     def starting(self, prefix: str) -> "list[DeliveryDocument]":
-        rows = self._rows(f"SELECT {_COLUMNS}{_FROM} WHERE d.id >= ? AND d.id < ? LIMIT 2", prefix, prefix + "\uffff")
-        return [_document(row) for row in rows]
+        return [_document(row) for row in self._starting(prefix)]
+
+    def _starting(self, prefix: str) -> list[Any]:
+        return self._rows(f"SELECT {_COLUMNS}{_FROM} WHERE d.id >= ? AND d.id < ? LIMIT 2", prefix, prefix + "\uffff")
 
     def shortest(self, ids: list[str]) -> list[str]:
         return shortest(self._rows, "deliveries", ids)
 
     def whole(self, id_: str) -> "WholeDeliveryDocument":
+        tried, body = self._tried(id_)
+        return {**self.starting(id_)[0], **tried, "body": json.loads(body)}
+
+    def _tried(self, id_: str) -> "tuple[TriedDocument, str]":
+        """Return what was tried with a delivery, and its body."""
         seq, body, directions, before = self._rows(
             "SELECT d.seq, d.body, d.directions, (SELECT p.id FROM deliveries p INDEXED BY deliveries_in_thread"
             " WHERE p.thread = d.thread AND p.thread IS NOT NULL AND p.seq < d.seq"
@@ -96,14 +108,13 @@ class SqlDeliveries:
             }
             for at, took, outcome, error, process in rows
         ]
-        return {
-            **self.starting(id_)[0],
+        tried: TriedDocument = {
             "thread": told.get("thread"),
             "update": told.get("update", False),
             "waits_for": before,
             "attempts_made": attempts,
-            "body": json.loads(body),
         }
+        return tried, body
 
     def of_event(self, event_id: str, now: int) -> "dict[int, list[StoryDeliveryDocument]]":
         rows = self._rows(
@@ -115,24 +126,34 @@ class SqlDeliveries:
         )
         found: dict[int, list[StoryDeliveryDocument]] = {}
         for id_, run, free_at, due, behind, oldest in rows:
-            whole = {name: value for name, value in self.whole(id_).items() if name not in _OF_THE_EVENT}
-            document = cast("StoryDeliveryDocument", whole)
-            waits = document["status"] in WAITING
-            document["held_until"] = format_time(free_at) if waits and free_at is not None else None
-            document["due"] = waits and bool(due)
-            document["behind"] = behind if waits else 0
-            if waits and (before := document["waits_for"] or oldest):
-                found_before = self.starting(before)[0]
-                document["before"] = {
-                    "id": found_before["id"],
-                    "event": found_before["event"],
-                    "status": found_before["status"],
-                    "next_at": found_before["next_at"],
-                    "error": found_before["error"],
-                    "hint": found_before["hint"],
-                }
+            standing, (tried, _) = _standing(self._starting(id_)[0]), self._tried(id_)
+            waits = standing["status"] in WAITING
+            document: StoryDeliveryDocument = {
+                **standing,
+                **tried,
+                "held_until": format_time(free_at) if waits and free_at is not None else None,
+                "due": waits and bool(due),
+                "behind": behind if waits else 0,
+                **self._following(tried["waits_for"] or oldest if waits else None),
+            }
             found.setdefault(run, []).append(document)
         return found
+
+    def _following(self, id_: str | None) -> "FollowingDocument":
+        """Return what a delivery goes after, as its story has it."""
+        if id_ is None:
+            return {}
+        before = self.starting(id_)[0]
+        return {
+            "before": {
+                "id": before["id"],
+                "event": before["event"],
+                "status": before["status"],
+                "next_at": before["next_at"],
+                "error": before["error"],
+                "hint": before["hint"],
+            }
+        }
 
     def not_arrived(self, due_before: int, but: str = "") -> list[NotArrived]:
         others, values = of_other_types("deliveries.event", but)
@@ -232,13 +253,16 @@ def _where(selection: DeliverySelection) -> tuple[str, list[Any]]:
 
 
 def _document(row: Any) -> "DeliveryDocument":
-    _, id_, event, pipeline, destination, target, status, attempts, queued, due, *last = row
+    _, id_, event, pipeline, *_ = row
+    return {"id": id_, "event": event, "pipeline": pipeline, **_standing(row)}
+
+
+def _standing(row: Any) -> "StandingDeliveryDocument":
+    _, id_, _, _, destination, target, status, attempts, queued, due, *last = row
     error, hint, settled, receipt, by, superseded_by, carried_by = last
     told = json.loads(receipt) if receipt else None
     return {
         "id": id_,
-        "event": event,
-        "pipeline": pipeline,
         "destination": destination,
         **went(target, told),
         "status": status,

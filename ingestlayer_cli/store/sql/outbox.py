@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection
 
 from ...model.people import Person
 from ...system.clock import format_time
-from ...system.typed import TYPE_CHECKING, Any, cast
+from ...system.typed import TYPE_CHECKING, Any
 from ..contract.accepting import NOTHING, Queued
-from ..contract.sending import ARRIVED, COUNTED, Attempt, Claimed, Leased, Wanted, went
+from ..contract.sending import ARRIVED, Attempt, Claimed, Leased, Wanted, no_deliveries, went
 from .base import Base
 from .names import IS_OPEN, WAITS, lane_name
 from .queued import spans
@@ -29,7 +29,7 @@ from .wanted import (
 )
 
 if TYPE_CHECKING:
-    from ...model.documents.events import DeliveryCounts, StandingDocument
+    from ...model.documents.events import DeliveryCounts, StandingDocument, Status
 
 _LEARN = (
     "INSERT INTO people (workspace, email, user, why, at) VALUES (?,?,?,?,?) ON CONFLICT (workspace, email)"
@@ -223,23 +223,39 @@ class SqlOutbox:
         return {row[0]: Person(*row) for row in rows}
 
     def states(self, queued: Queued) -> "list[StandingDocument]":
-        names = ("run", "id", "destination", "target", "status", "attempts", "error", "hint")
         later = "CASE WHEN status = 'pending' AND due_at > queued_at THEN due_at END"
-        select = f"SELECT receipt, {later}, {', '.join(names)} FROM deliveries WHERE seq BETWEEN ? AND ? ORDER BY seq"
+        names = "run, id, destination, target, status, attempts, error, hint"
+        select = f"SELECT receipt, {later}, {names} FROM deliveries WHERE seq BETWEEN ? AND ? ORDER BY seq"
         found = []
-        for receipt, at, *row in (row for ends in spans(queued) for row in self._rows(select, *ends)):
-            state = dict(zip(names, row, strict=True))
-            state |= {**went(state["target"], told_in(receipt))}
-            found.append(state if at is None else state | {"next_at": format_time(at)})
-        return cast("list[StandingDocument]", found)
+        for receipt, at, run, id_, destination, target, status, attempts, error, hint in (
+            row for ends in spans(queued) for row in self._rows(select, *ends)
+        ):
+            place = went(target, told_in(receipt))
+            state: StandingDocument = {
+                "run": run,
+                "id": id_,
+                "destination": destination,
+                "target": place["target"],
+                "status": status,
+                "attempts": attempts,
+                "error": error,
+                "hint": hint,
+            }
+            if "meant" in place:
+                state["meant"] = place["meant"]
+            if at is not None:
+                state["next_at"] = format_time(at)
+            found.append(state)
+        return found
 
     def counts(self, queued: Queued) -> "DeliveryCounts":
-        found = dict.fromkeys(COUNTED, 0)
+        found = no_deliveries()
+        status: Status
         select = "SELECT status, count(*) FROM deliveries WHERE seq BETWEEN ? AND ? GROUP BY status"
         for ends in spans(queued):
             for status, count in self._rows(select, *ends):
                 found[status] = found.get(status, 0) + count
-        return cast("DeliveryCounts", found)
+        return found
 
     def still_waiting(self, wanted: Wanted) -> dict[str, int]:
         terms, values = filters(wanted)
