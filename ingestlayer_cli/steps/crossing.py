@@ -18,6 +18,8 @@ from ..system.typed import Annotated, Any, ClassVar, Literal, NamedTuple, TomlTa
 from ..system.zones import names_of, period_before, period_of
 from .base import Context, Drop, Step
 
+FEW = 32  # keys of states
+
 
 class Told(NamedTuple):
     """What an event that passes tells: of what was held `before` it, and for the how many-th time."""
@@ -232,7 +234,8 @@ class Crossing(Step):
             return
         keys, at = foreseen.states[place], event.received_at
         keys.add(self._place(at, key))
-        if self.period is not None and self.period != "hour":  # an hour has too many names
+        # An hour has many names: of many events the store finds out at once which of them are asked for.
+        if self.period is not None and (self.period != "hour" or len(keys) < FEW):
             keys.update([f"{name} {key}" for name in names_of(at, self.period)])
         if self.period is not None and self.new_period == "clear":
             keys.add(f"{period_before(at, self.period, self.timezone)} {key}")

@@ -38,6 +38,16 @@ def number_of(*names: str) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 2
 
 
+def of_state(scope: str, key: str) -> tuple[str, str, str]:
+    """Return the name of a state's lock: it is one whatever the key's period is called."""
+    return "state", scope, without_period(key)
+
+
+def without_period(key: str) -> str:
+    """Return a state's key without the name of its period; of one without a period, any part of it."""
+    return key.partition(" ")[2] or key
+
+
 class Locks:
     """The locks of one transaction, which holds the store in share, or alone."""
 

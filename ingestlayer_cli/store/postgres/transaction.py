@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from ...model.memory import Kept, Remembered, Seen, State, Traits, Upsert
 from ...system.typed import TYPE_CHECKING, Any, NamedTuple
 from ..contract.accepting import First, Keys, LookedUp, NewThread, Queued, Rate
+from ..sql.lookups import STATE, stored_state
 from ..sql.names import key_hash
 from ..sql.queued import span
 from ..sql.transaction import SqlTransaction
 from .arrays import array, rows_of
 from .fitting import fit
-from .locks import Locks, number_of
+from .locks import Locks, number_of, of_state, without_period
 from .schema import BLOCK
 from .threads import made_threads
 
@@ -65,6 +66,7 @@ class PostgresTransaction(SqlTransaction):
         self._threads: dict[_Later, NewThread] = {}
         self._paces: dict[_Later, Rate] = {}
         self._queued = Queued()
+        self._absent: dict[str, set[str]] = {}  # by scope: the keys, without their period, of states that are not there
 
     def _first_numbers(self) -> tuple[int, int]:
         return _FIRST, _FIRST
@@ -104,7 +106,7 @@ class PostgresTransaction(SqlTransaction):
         self.locks.hold(
             [
                 *(("key", key) for key in (looked_up.keys if looked_up else ())),
-                *(("state", scope, key) for scope, keys in states.items() for key in keys),
+                *{of_state(scope, key) for scope, keys in states.items() for key in keys},
                 *(("seen", scope, key) for scope, keys in seen.items() for key in keys),
             ],
             shared=[("entity", kind, key) for kind, keys in traits.items() for key in keys],
@@ -116,8 +118,26 @@ class PostgresTransaction(SqlTransaction):
         return super().seen(scope, key, after, before)
 
     def state(self, scope: str, key: str) -> State | None:
-        self.locks.hold([("state", scope, key := fit(key))])
+        self.locks.hold([of_state(scope, key := fit(key))])
+        self._look_beside(scope, key)
         return super().state(scope, key)
+
+    def _look_beside(self, scope: str, key: str) -> None:
+        """Look up a state that was not foreseen, and with it what others that were, and are not there, have by it.
+
+        Who asks for what a key holds under another name of its period is about to ask that of the others.
+        """
+        asked, found = self._states_ahead.get(scope, (set[str](), dict[str, State]()))
+        if not asked or key in asked or (scope, key) in self._states:
+            return
+        if scope not in self._absent:
+            self._absent[scope] = {without_period(it) for it in asked if it not in found}
+        name, _, _ = key.partition(" ")
+        others = {f"{name} {it}" for it in self._absent[scope]} - asked
+        if key in others:
+            for _, keys, rows in self._asked(STATE, "states", "scope", {scope: others}):
+                asked.update(keys)
+                found.update({row[0]: stored_state(row[1:]) for row in rows})
 
     def traits(self, kind: str, key: str) -> Traits | None:
         self.locks.hold(shared=[("entity", kind, key)])
@@ -135,7 +155,8 @@ class PostgresTransaction(SqlTransaction):
     def remember(self, item: Remembered | Kept, event_id: str) -> None:
         item = item._replace(key=fit(item.key))
         if item.key != event_id:  # what an event alone is known by nobody else looks for
-            self.locks.hold([("state" if isinstance(item, Kept) else "seen", item.scope, item.key)])
+            is_state = isinstance(item, Kept)
+            self.locks.hold([of_state(item.scope, item.key) if is_state else ("seen", item.scope, item.key)])
         super().remember(item, event_id)
 
     def write_entities(self, kind: str, entities: dict[str, Traits]) -> None:

@@ -183,6 +183,25 @@ def test_a_batch_asks_the_server_for_many_events_at_once(tmp_path: Path, postgre
     assert said.statements < 300 / 2.5
 
 
+def test_what_an_hour_is_called_in_other_zones_is_looked_up_for_many_events_at_once(
+    tmp_path: Path, postgres: str
+) -> None:
+    url, schema = postgres.split("#")
+    root = project(tmp_path / "shared", f'url = "{url}"\nschema = "{schema}"')
+    for name in PIPELINES:
+        (root / name).unlink()
+    (root / "pipelines" / "hour.toml").write_text(PIPELINES["pipelines/d.toml"].replace("day", "hour"))
+    lines = [{"type": "usage", "payload": {"customer": f"c{number}", "used": 95}} for number in range(200)]
+    with Runtime(load(str(root))) as runtime, Wire(runtime.store, tmp_path / "said") as wire:
+        result: list[Document] = []
+        batch = NdjsonBatch(BytesIO("\n".join(map(json.dumps, lines)).encode()), None, "cli")
+        many = wire.of(lambda: result.append(flow.emit_batch(runtime, batch.chunks(), deliver=False)))
+        one = wire.of(partial(flow.emit, runtime, Raw("usage", {"customer": "x", "used": 95}), deliver=False))
+    assert result[0]["deliveries"]["pending"] == 200
+    assert many.statements < 200
+    assert one.waits <= 11
+
+
 def test_an_event_of_a_process_of_its_own_waits_for_few_answers(tmp_path: Path, postgres: str) -> None:
     """What others have named by then is looked up at once, and nothing is made; a lock out of order is one more."""
     url, schema = postgres.split("#")
