@@ -231,7 +231,8 @@ def body(composing: Composing) -> str:
 
 def is_over(scope: Scope) -> bool:
     """Say whether a step has put onto the scope, under a root of its own, that what the event tells is over."""
-    return any(scope[root].get("direction") == "down" for root in scope.keys() - _COMMON)
+    own = scope.keys() - _COMMON
+    return bool(own) and any(scope[root].get("direction") == "down" for root in own)
 
 
 def paths(data: object, name: str = "") -> Iterator[tuple[str, str]]:
