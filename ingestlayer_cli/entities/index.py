@@ -8,6 +8,7 @@ import os
 import sys
 from binascii import crc32
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 
 from ingestlayer_cli.entities.table import Place
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 ABANDONED = 3600  # seconds: an unfinished index older than this has lost its builder
+PATIENCE = 60  # seconds that another builder is waited for
 SHOW_AFTER = 1.0  # seconds
 COUNT_EVERY = 20_000  # records
 
@@ -100,6 +102,39 @@ def open_index(path: str, identity: str) -> Index | None:
         pass
     if connection:
         connection.close()
+    return None
+
+
+@contextmanager
+def building(path: str) -> Iterator[bool]:
+    """Be the only one that builds an index in its folder; say whether another one was put at `path` meanwhile.
+
+    Who has waited for long builds one, too: a builder may be stuck. So does everybody where nothing can be locked.
+    """
+    from fcntl import LOCK_EX, LOCK_NB, flock
+    from time import monotonic, sleep
+
+    before, ends, folder = _made(path), monotonic() + PATIENCE, -1
+    try:
+        with suppress(OSError):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            folder = os.open(os.path.dirname(path), os.O_RDONLY)
+            while monotonic() < ends:
+                try:
+                    flock(folder, LOCK_EX | LOCK_NB)
+                    break
+                except BlockingIOError:
+                    sleep(0.02)
+        yield _made(path) != before
+    finally:
+        if folder >= 0:
+            os.close(folder)
+
+
+def _made(path: str) -> tuple[int, int] | None:
+    with suppress(OSError):
+        found = os.stat(path)
+        return found.st_ino, found.st_mtime_ns
     return None
 
 
@@ -190,7 +225,6 @@ def _sync(path: str) -> None:
 
 def _sweep(path: str) -> None:
     """Remove what killed builders left."""
-    from contextlib import suppress
     from time import time
 
     folder, name = os.path.split(path)

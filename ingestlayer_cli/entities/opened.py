@@ -97,7 +97,7 @@ class OpenedFile:
     def _indexed(self, rebuild: bool) -> "Index | None":
         from sqlite3 import Error
 
-        from .index import build_index, open_index, with_progress
+        from .index import build_index, building, open_index, with_progress
 
         if self._index_path is None:
             return None
@@ -107,8 +107,11 @@ class OpenedFile:
         if index:
             return index
         try:
-            keyed = with_progress(source.name, self._keyed())
-            return build_index(self._index_path, identity if self.is_settled else "unsettled", keyed)
+            with building(self._index_path) as is_new:
+                if is_new and (index := open_index(self._index_path, identity)):
+                    return index
+                keyed = with_progress(source.name, self._keyed())
+                return build_index(self._index_path, identity if self.is_settled else "unsettled", keyed)
         except (OSError, Error):
             return None
 

@@ -1,6 +1,7 @@
 """The side index of a large file answers what reading the file through answers, whatever befalls it."""
 
 import csv
+import fcntl
 import io
 import json
 import os
@@ -8,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from unicodedata import normalize
 
@@ -258,6 +261,37 @@ def test_processes_that_build_at_once_all_answer(tmp_path: Path) -> None:
     answers = [process.communicate()[0].strip() for process in processes]
     assert answers == ["20001"] * 4
     assert index_of(tmp_path).suffix == ".index"
+
+
+def test_who_finds_another_one_building_waits_for_its_index(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", "customer_id\na\n")
+    indexed(path, tmp_path, "a")
+    index, built = index_of(tmp_path), tmp_path / "built"
+    index.rename(built)
+    rows: list[Row | None] = []
+    waiting = threading.Thread(target=lambda: rows.append(indexed(path, tmp_path, "a")))
+    folder = os.open(index.parent, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    waiting.start()
+    time.sleep(0.2)
+    shutil.copy2(built, index)
+    own = index.stat().st_ino
+    os.close(folder)
+    waiting.join()
+    assert [row.line for row in rows if row] == [2]
+    assert index.stat().st_ino == own
+
+
+def test_a_builder_that_is_stuck_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "PATIENCE", 0.05)
+    path = write(tmp_path, "c.csv", "customer_id\na\n")
+    (tmp_path / "store").mkdir()
+    folder = os.open(tmp_path / "store", os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    found = indexed(path, tmp_path, "a")
+    os.close(folder)
+    assert found is not None
+    assert index_of(tmp_path).exists()
 
 
 def test_a_file_rewritten_all_the_time_is_answered_with_one_of_its_states(tmp_path: Path) -> None:
