@@ -270,5 +270,5 @@ def is_small(texts: list[str], labels: list[str]) -> bool:
     return (
         len(texts[0]) <= SMALL_TITLE
         and sum(map(len, texts)) <= SMALL
-        and max(map(len, labels), default=0) <= SMALL_LABEL
+        and (not labels or max(map(len, labels)) <= SMALL_LABEL)
     )
