@@ -42,6 +42,12 @@ def schema_of(kind: str) -> Schema:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_tidy(made)}
 
 
+@cache
+def text_of(kind: str) -> str:
+    """Return the same as it is written into a file."""
+    return json.dumps(schema_of(kind), indent=1, ensure_ascii=False) + "\n"
+
+
 def _member(family: str, kind: str) -> Schema:
     """Return the schema of a step or a destination; its own definitions stay inside it."""
     cls = families.member(family, kind)
@@ -72,7 +78,7 @@ def refresh(root: str) -> None:
     """Write the schemas of a project where they are missing or stale; one that may not be written is left."""
     for kind in KINDS:
         path = os.path.join(root, FOLDER, f"{kind}.json")
-        text = json.dumps(schema_of(kind), indent=1, ensure_ascii=False) + "\n"
+        text = text_of(kind)
         try:
             with open(path, encoding="utf-8") as file:
                 if file.read() == text:

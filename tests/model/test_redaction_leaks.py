@@ -143,7 +143,7 @@ def test_none_of_500_secrets_reaches_slack_a_row_the_output_or_an_error(
     chance = random.Random(23)
     project(bench, known=str(planted[0].payload["email"]))
     (bench.root / "pipelines/alert.toml").unlink()
-    for number in range(8):
+    for number in range(7):
         bench.pipeline(shuffled(chance, number), f"p{number:02}")
 
     said: list[str] = []
@@ -151,10 +151,12 @@ def test_none_of_500_secrets_reaches_slack_a_row_the_output_or_an_error(
     for number, event in enumerate(planted):
         bench.write("payload.json", json.dumps(event.payload, ensure_ascii=False))
         data = ("usage", "--data", f"@{bench.root}/payload.json", "--key", event.key)
-        previewed = bench.run("preview", *data, "--json")
+        others = [bench.run("preview", *data, "--json")] if number % 3 == 0 else []
         emitted = bench.run("emit", *data, "--json")
-        story = bench.run("why", "@last", "--json")
-        for result in (previewed, emitted, story):
+        if others == []:
+            asked = ("why", "@last") if number % 3 == 1 else ("preview", "--event", "@last")
+            others = [bench.run(*asked, "--json")]
+        for result in (emitted, *others):
             said += [json.dumps(without_the_event(result.json), ensure_ascii=False), result.err]
         assert "runs" in emitted.json, emitted.out
         for run in emitted.json["runs"]:

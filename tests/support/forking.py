@@ -254,7 +254,7 @@ def _make() -> None:
 
     app.command()
     for kind in jsonschema.KINDS:
-        jsonschema.schema_of(kind)
+        jsonschema.text_of(kind)
     for family in ("steps", "destinations"):
         for kind in families.kinds(family):
             models.member_model(families.member(family, kind))

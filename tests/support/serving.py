@@ -40,7 +40,8 @@ class Serving:
         ]
         for reader in self._readers:
             reader.start()
-        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE)
+        # What is trusted is loaded where something is to be: it takes longer than most tests.
+        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, verify=self.url.startswith("https:"))
 
     def _listening(self) -> str:
         for line in self._stderr:
