@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import repeat
 
 from ...language.conditions import Condition
 from ...language.expressions import Scope
 from ...language.templates import Template
-from ...model.events import encode, quoted
 from ...model.families import Duration, Section, WrongKeyError
 from ...system.addresses import quote
 from ...system.clock import DAY
@@ -23,7 +21,7 @@ from . import kit as kit
 from . import mention as mentions
 from . import text as texts
 from .digest import Digest
-from .message import SlackMessage, looks, name_of
+from .message import Bodies, SlackMessage, as_word, name_of
 from .workspaces import connection_of
 
 if TYPE_CHECKING:
@@ -35,10 +33,6 @@ _PERSON = lazy(rf"@({mentions.EMAIL.pattern}|{mentions.USER.pattern})", re.ASCII
 _TOKEN = lazy(r"xox[a-z][-.]|xapp-")
 _LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
 _ICON = lazy(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
-
-
-_FORMS = 64  # that are kept of one destination
-_GAP = "\0"  # where a text goes in a form
 
 
 def _written(value: str) -> int:
@@ -164,7 +158,7 @@ class Slack(Destination):
         super().__init__(**values)
         self._message = SlackMessage(**(values.get("message") or {}))
         self._digest = Digest(**values["digest"]) if values.get("digest") else None
-        self._forms: dict[tuple[Any, ...], str] = {}  # the JSON around the texts of bodies
+        self._bodies = Bodies(self._message.color, self.icon, self.unfurl)
 
     @classmethod
     def compiled(cls, values: TomlTable) -> TomlTable:
@@ -231,45 +225,11 @@ class Slack(Destination):
         fallback, blocks = self._message.said(composing, self._mentioned(scope)[0], is_over, self.timezone)
         words, layout = blocks if isinstance(blocks, tuple) else ([], blocks)
         if composing.connection == "webhook":  # its channel is fixed, and it takes no metadata
-            return self._json([fallback, *words], layout, is_over, False, False)
+            return self._bodies.written([fallback, *words], layout, is_over, False, False)
+        ids = as_word(event.type), event.id, event.type, composing.delivery_id
         name = name_of(self.username, scope)
-        ids = _as_word(event.type), event.id, event.type, composing.delivery_id
-        said = [composing.target, fallback, *words, *((name,) if name else ()), *ids]
-        return self._json(said, layout, is_over, True, bool(name))
-
-    def _json(
-        self, said: list[str], layout: kit.Layout | list[kit.Block], is_over: bool, is_posted: bool, has_name: bool
-    ) -> str:
-        """Return a body of these texts as JSON.
-
-        What stands around them is the same in nearly all: it is written once.
-        """
-        if isinstance(layout, list):
-            return encode(self._body(iter(said), layout, is_over, is_posted, has_name))
-        kind = layout, is_over, is_posted, has_name
-        form = self._forms.get(kind)
-        if form is None:
-            if len(self._forms) >= _FORMS:
-                self._forms.clear()
-            gaps = repeat(_GAP)
-            body = self._body(gaps, kit.laid_out(gaps, layout), is_over, is_posted, has_name)
-            form = self._forms[kind] = encode(body).replace("%", "%%").replace(encode(_GAP), "%s")
-        return form % (*map(quoted, said),)
-
-    def _body(
-        self, text: Iterator[str], blocks: list[kit.Block], is_over: bool, is_posted: bool, has_name: bool
-    ) -> Body:
-        """Return a body, whose texts are taken in their order; without a channel where it is not `is_posted` to one."""
-        channel = {"channel": next(text)} if is_posted else {}
-        body = {**channel, "text": next(text), **self._message.barred(blocks, is_over)}
-        if not is_posted:
-            return body
-        name = {"username": next(text)} if has_name else {}
-        metadata = {
-            "event_type": next(text),
-            "event_payload": {"event_id": next(text), "event_type": next(text), "delivery_id": next(text)},
-        }
-        return {**body, **name, **looks(self.icon, self.unfurl), "metadata": metadata}
+        said = [composing.target, fallback, *words, *([name] if name else []), *ids]
+        return self._bodies.written(said, layout, is_over, True, bool(name))
 
     def _is_over(self, scope: Scope) -> bool:
         if self.resolved is not None:
@@ -382,12 +342,6 @@ class Slack(Destination):
         from .sender import connect
 
         return connect(connection.settings, draw, root)
-
-
-@lru_cache(maxsize=64)
-def _as_word(type_: str) -> str:
-    """Return an event's type as metadata may have it: else Slack drops it."""
-    return re.sub(r"\W", "_", type_)
 
 
 @lru_cache(maxsize=256)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import repeat
 
 from ...language.expressions import Scope
 from ...language.templates import Template, as_text, url_text
+from ...model.events import encode, quoted
 from ...model.families import JsonFile, Section, WrongKeyError
 from ...system.patterns import lazy
 from ...system.typed import Annotated, Any, Body, Literal, TomlTable
@@ -21,6 +25,8 @@ _GOOD = "good"
 Blocks = list[kit.Block] | tuple[list[str], kit.Layout]
 """The blocks of a message; of one that meets no limit, as nearly all, their texts and how they are laid out."""
 
+_FORMS = 64  # that are kept of one destination
+_GAP = "\0"  # where a text goes in a form
 _NO_MARKUP = str.maketrans("<>", "‹›")
 
 
@@ -109,10 +115,6 @@ class SlackMessage(Section):
         both = f"{title}: {text}" if title and text else title or text
         return texts.clip(texts.undated(both) or event.type, kit.MAX_FALLBACK), blocks
 
-    def barred(self, blocks: list[kit.Block], is_over: bool) -> Body:
-        """Return the blocks of its body with the bar of its color."""
-        return kit.barred(blocks, _GOOD if is_over else self.color)
-
     def _own_blocks(self, composing: Composing, mention: str, way: str, is_over: bool) -> list[kit.Block]:
         """Return the blocks of the author's file; a mention and the mark of a replay come after them."""
         from .blocks_layout import laid_out
@@ -183,7 +185,55 @@ def name_of(username: Template | None, scope: Scope) -> str:
     return texts.clip(kit.one_line(said), kit.MAX_NAME, markup=False)
 
 
-def looks(icon: str | None, unfurl: bool | None) -> Body:
+@lru_cache(maxsize=64)
+def as_word(type_: str) -> str:
+    """Return an event's type as metadata may have it: else Slack drops it."""
+    return re.sub(r"\W", "_", type_)
+
+
+class Bodies:
+    """The bodies of one destination as JSON: what stands around their texts is the same in nearly all, and made once.
+
+    A body that `is_posted` names its channel, and may name who it is from; that of a webhook does not.
+    """
+
+    def __init__(self, color: str | None, icon: str | None, unfurl: bool | None) -> None:
+        self._color, self._icon, self._unfurl = color, icon, unfurl
+        self._forms: dict[tuple[Any, ...], str] = {}
+
+    def written(
+        self, said: list[str], layout: kit.Layout | list[kit.Block], is_over: bool, is_posted: bool, has_name: bool
+    ) -> str:
+        """Return a body of these texts, or of these blocks and the texts beside them."""
+        if isinstance(layout, list):
+            return encode(self._body(iter(said), layout, is_over, is_posted, has_name))
+        kind = layout, is_over, is_posted, has_name
+        form = self._forms.get(kind)
+        if form is None:
+            if len(self._forms) >= _FORMS:
+                self._forms.clear()
+            gaps = repeat(_GAP)
+            body = self._body(gaps, kit.laid_out(gaps, layout), is_over, is_posted, has_name)
+            form = self._forms[kind] = encode(body).replace("%", "%%").replace(encode(_GAP), "%s")
+        return form % (*map(quoted, said),)
+
+    def _body(
+        self, text: Iterator[str], blocks: list[kit.Block], is_over: bool, is_posted: bool, has_name: bool
+    ) -> Body:
+        """Return a body, whose texts are taken in their order."""
+        channel = {"channel": next(text)} if is_posted else {}
+        body = {**channel, "text": next(text), **kit.barred(blocks, _GOOD if is_over else self._color)}
+        if not is_posted:
+            return body
+        name = {"username": next(text)} if has_name else {}
+        metadata = {
+            "event_type": next(text),
+            "event_payload": {"event_id": next(text), "event_type": next(text), "delivery_id": next(text)},
+        }
+        return {**body, **name, **_looks(self._icon, self._unfurl), "metadata": metadata}
+
+
+def _looks(icon: str | None, unfurl: bool | None) -> Body:
     """Return what a message is shown with, and whether links in it are drawn."""
     found: Body = {}
     if icon is not None:
