@@ -1,8 +1,9 @@
 """A store in PostgreSQL beside one in SQLite: python -m tests.benchmarks.postgres [EVENTS]
 
 Single emits, batches, and deliveries claimed and recorded, per second, with 1, 4 and 8 processes at once, without their
-starts. Then what a batch costs with 1 and 4 writers: the CPU of clients and of the server an event, which says how they
-grow where there are more cores, and the share of the time in a transaction in which others were waited for.
+starts. Then what a batch costs with 1 and 4 writers: the CPU of clients and of the server an event, and the share of
+the time in a transaction in which others were waited for; and how that grows on the cores of this machine, how far its
+CPU lets it, and on how many cores it would be twice as much.
 Where procrastinate is installed (`pip install -e '.[bench]'`), as many of its jobs as there are single emits are
 deferred and worked on the same server.
 """
@@ -13,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -126,12 +127,13 @@ def store(posting: Posting, name: str, events: int) -> int:
 
 def costs(posting: Posting, own: Server, events: int, first: int) -> None:
     """Tell what an event of a batch costs, with one writer and with several."""
-    events = max(events, ENOUGH)
+    events, found = max(events, ENOUGH), list[tuple[float, float]]()
     for processes in WRITERS:
         lines(posting, first, events, processes)
         with account(own) as taken:
             rate, used = measured(batches, str(posting.root), events, processes, first)
         first += events
+        found.append((rate, (used + taken.cpu) / events))
         of_clients, of_server = (f"{cpu / events * 1_000_000:,.0f}" for cpu in (used, taken.cpu))
         print(
             f"batch with {processes} writers: {rate:,.0f}/s; CPU an event: {of_clients} µs of clients,"
@@ -139,6 +141,17 @@ def costs(posting: Posting, own: Server, events: int, first: int) -> None:
             f" {taken.share('LWLock', 'BufferPin'):.1%} for others' pages, {taken.share('IO'):.1%} for the disk",
             flush=True,
         )
+    print(growth(found, len(os.sched_getaffinity(0))), flush=True)
+
+
+def growth(found: Sequence[tuple[float, float]], cores: int) -> str:
+    """Say how batches grow from the fewest writers to the most, and why no more; `found`: rates, and CPU an event."""
+    (one, _), (many, cpu) = found[0], found[-1]
+    return (
+        f"batch with {WRITERS[-1]} writers: {many / one:.2f} × of {WRITERS[0]}, by {many * cpu:.1f} of {cores} cores:"
+        f" at {cpu * 1_000_000:,.0f} µs of CPU an event these do {cores / cpu:,.0f}/s at most; 2 × takes"
+        f" {2 * one * cpu:.1f} cores"
+    )
 
 
 def app_of(url: str) -> Any:
