@@ -16,6 +16,7 @@ import pytest
 from ingestlayer_cli import commands
 from tests.support.bench import Bench
 from tests.support.checks import Checked
+from tests.support.clock import FakeClock
 from tests.support.customers import Customers
 from tests.support.folder import Folder, copied
 from tests.support.leftovers import pytest_runtest_protocol  # noqa: F401
@@ -187,6 +188,20 @@ def shared(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Folder:
 def made(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder]:
     """Make a project for several tests of a module."""
     return lambda name: copied(template, tmp_path_factory.mktemp(name) / "project")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of webhooks, which notes what it is sent."""
+    found = Receiver()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that stands still unless it is moved."""
+    return FakeClock()
 
 
 # Smaller ones, each for what is tested with it ----------------------------------------------------------------------

@@ -20,7 +20,7 @@ CRON = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "nobody"}  # cro
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def root(tmp_path: Path) -> Path:
     root = tmp_path / "usage"
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns(".ingestlayer"))
     (root / "usage.csv").touch()
@@ -55,50 +55,50 @@ def events(root: Path) -> list[tuple[str, str]]:
         connection.close()
 
 
-def test_the_crontab_has_a_check_a_deliver_and_a_prune(project: Path) -> None:
-    assert [line.split()[3] for line in lines(project)] == ["check", "deliver", "store"]
+def test_the_crontab_has_a_check_a_deliver_and_a_prune(root: Path) -> None:
+    assert [line.split()[3] for line in lines(root)] == ["check", "deliver", "store"]
 
 
-def test_the_line_of_the_check_run_three_times_is_one_alert_each(project: Path) -> None:
+def test_the_line_of_the_check_run_three_times_is_one_alert_each(root: Path) -> None:
     for _ in range(3):
-        done = cron(lines(project)[0])
+        done = cron(lines(root)[0])
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert len(events(project)) == 2
-    assert len((project / "check.log").read_text().splitlines()) == 9
+    assert len(events(root)) == 2
+    assert len((root / "check.log").read_text().splitlines()) == 9
 
 
 @pytest.mark.parametrize(
     "env", [{}, {"LC_ALL": "C"}, {"LANG": "C", "TZ": "America/New_York"}, {"LC_ALL": "POSIX", "HOME": "/nonexistent"}]
 )
-def test_locale_time_zone_and_home_make_no_difference(project: Path, env: dict[str, str]) -> None:
-    text = (project / "usage.csv").read_text().replace("acme", "Büro-日本")
-    (project / "usage.csv").write_text(text, encoding="utf-8")
+def test_locale_time_zone_and_home_make_no_difference(root: Path, env: dict[str, str]) -> None:
+    text = (root / "usage.csv").read_text().replace("acme", "Büro-日本")
+    (root / "usage.csv").write_text(text, encoding="utf-8")
     for _ in range(2):
-        done = cron(lines(project)[0].replace(" -q", ""), env)
+        done = cron(lines(root)[0].replace(" -q", ""), env)
         assert done.returncode == 0, done
         assert "Büro-日本" in done.stdout
-    assert len(events(project)) == 2
+    assert len(events(root)) == 2
 
 
-def test_what_cron_writes_is_for_its_user_alone(project: Path) -> None:
-    cron(lines(project)[0])
-    for path in (project / "check.log", project / ".ingestlayer", *(project / ".ingestlayer").iterdir()):
+def test_what_cron_writes_is_for_its_user_alone(root: Path) -> None:
+    cron(lines(root)[0])
+    for path in (root / "check.log", root / ".ingestlayer", *(root / ".ingestlayer").iterdir()):
         assert stat.S_IMODE(os.stat(path).st_mode) & 0o077 == 0, path
 
 
-def test_an_export_that_fails_is_mailed(project: Path) -> None:
-    cron(lines(project)[0])
-    (project / "usage.csv").unlink()
-    done = cron(lines(project)[0])
+def test_an_export_that_fails_is_mailed(root: Path) -> None:
+    cron(lines(root)[0])
+    (root / "usage.csv").unlink()
+    done = cron(lines(root)[0])
     assert done.returncode == 75
     assert done.stderr.startswith("error: plan-limits: usage.csv cannot be read")
 
 
-def test_lines_that_overlap_are_one_alert_each(project: Path) -> None:
-    line = lines(project)[0]
+def test_lines_that_overlap_are_one_alert_each(root: Path) -> None:
+    line = lines(root)[0]
     done = cron(" & ".join([line] * 5) + "; wait")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert len(events(project)) == 2
+    assert len(events(root)) == 2
 
 
 @pytest.mark.parametrize("name", ["crontab", "systemd/ingestlayer-deliver.service", "github/usage.yml"])
@@ -149,12 +149,12 @@ def test_both_services_may_do_the_same() -> None:
     assert {name for name in check if check[name] != deliver.get(name)} == {"ExecStart", "TimeoutStartSec"}
 
 
-def test_the_commands_of_the_services_run(project: Path) -> None:
+def test_the_commands_of_the_services_run(root: Path) -> None:
     for name in NAMES:
-        command = unit(f"ingestlayer-{name}.service")["Service"]["ExecStart"].replace("/srv/usage", str(project))
+        command = unit(f"ingestlayer-{name}.service")["Service"]["ExecStart"].replace("/srv/usage", str(root))
         done = cron(command, {"PATH": f"{Path(PROGRAM).parent}:/usr/bin:/bin"})
         assert (done.returncode, done.stderr) == (0, ""), done
-    assert len(events(project)) == 2
+    assert len(events(root)) == 2
 
 
 # GitHub ---------------------------------------------------------------------------------------------------

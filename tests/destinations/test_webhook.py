@@ -30,10 +30,9 @@ QUICK = 'timeout = "300ms"'
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
+def receiver(receiver: Receiver) -> Iterator[Receiver]:
+    """One that nothing came to that is no webhook."""
     yield receiver
-    receiver.close()
     assert receiver.problems == []
 
 

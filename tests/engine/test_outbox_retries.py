@@ -13,11 +13,6 @@ from tests.support.standin import BUSY, Garbage, RateLimited, SlackError, SlackS
 CURVE = ["30s", "2m", "10m", "1h"]
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 def pauses(posting: Posting, clock: FakeClock, most: int = 10) -> Iterator[int]:
     """Deliver whenever something falls due; yield how long that took each time, in milliseconds."""
     for _ in range(most):

@@ -22,11 +22,6 @@ ARCHIVED = SlackError("is_archived")
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def watched(posting: Posting, slack: SlackStandin) -> Posting:
     """A project whose troubles are told in #ops."""
     slack.add_channel("ops")

@@ -52,7 +52,7 @@ PROJECT: dict[str, str | bytes | None] = {
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def root(tmp_path: Path) -> Path:
     """A project whose cache is kept and fresh."""
     write(tmp_path, PROJECT)
     age(tmp_path)
@@ -108,14 +108,14 @@ def cache(root: Path) -> Path:
     return root / ".ingestlayer" / "project.json"
 
 
-def test_the_second_load_compiles_nothing(project: Path) -> None:
-    assert not loaded(project)["compiled"]
+def test_the_second_load_compiles_nothing(root: Path) -> None:
+    assert not loaded(root)["compiled"]
 
 
-def test_the_second_load_gives_the_same_project(project: Path) -> None:
-    first = loaded(project, "no")
-    cache(project).unlink()
-    assert {**loaded(project, "no"), "compiled": False} == first
+def test_the_second_load_gives_the_same_project(root: Path) -> None:
+    first = loaded(root, "no")
+    cache(root).unlink()
+    assert {**loaded(root, "no"), "compiled": False} == first
 
 
 def test_a_second_load_in_the_same_process_works_without_a_cache(tmp_path: Path) -> None:
@@ -124,93 +124,93 @@ def test_a_second_load_in_the_same_process_works_without_a_cache(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_an_edit_of_any_file_is_seen(project: Path, name: str) -> None:
-    path = project / name
+def test_an_edit_of_any_file_is_seen(root: Path, name: str) -> None:
+    path = root / name
     path.write_text(path.read_text() + "\n")
-    assert loaded(project)["compiled"]
+    assert loaded(root)["compiled"]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_an_edit_that_keeps_the_size_is_seen(project: Path, name: str) -> None:
-    path = project / name
+def test_an_edit_that_keeps_the_size_is_seen(root: Path, name: str) -> None:
+    path = root / name
     path.write_bytes(path.read_bytes())
-    assert loaded(project)["compiled"]
+    assert loaded(root)["compiled"]
 
 
-def test_what_an_edit_of_the_same_size_says_counts_at_once(project: Path) -> None:
-    path = project / "events" / "usage.toml"
+def test_what_an_edit_of_the_same_size_says_counts_at_once(root: Path) -> None:
+    path = root / "events" / "usage.toml"
     path.write_text(path.read_text().replace('type = "usage"', 'type = "usagf"'))
-    assert loaded(project)["types"] == ["usagf"]
+    assert loaded(root)["types"] == ["usagf"]
 
 
-def test_two_edits_of_the_same_size_right_after_another_are_both_seen(project: Path) -> None:
-    path = project / "events" / "usage.toml"
+def test_two_edits_of_the_same_size_right_after_another_are_both_seen(root: Path) -> None:
+    path = root / "events" / "usage.toml"
     text = path.read_text()
     for name in ("usagf", "usagg", "usagh"):
         path.write_text(text.replace('type = "usage"', f'type = "{name}"'))
-        assert loaded(project)["types"] == [name]
+        assert loaded(root)["types"] == [name]
 
 
 @pytest.mark.parametrize("name", ["events/usage.toml", "pipelines/second.toml", "events/second.toml"])
-def test_a_new_or_removed_file_is_seen(project: Path, name: str) -> None:
-    path = project / name
+def test_a_new_or_removed_file_is_seen(root: Path, name: str) -> None:
+    path = root / name
     if path.exists():
         path.unlink()
     else:
         path.write_text('type = "second"\n[fields]\n' if "events" in name else DESTINATION)
         os.utime(path, (1, 1))
-    assert loaded(project)["compiled"]
+    assert loaded(root)["compiled"]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_an_edit_that_breaks_a_file_is_an_error_and_not_the_old_project(project: Path, name: str) -> None:
-    (project / name).write_text("{")
-    said = loaded(project)
+def test_an_edit_that_breaks_a_file_is_an_error_and_not_the_old_project(root: Path, name: str) -> None:
+    (root / name).write_text("{")
+    said = loaded(root)
     assert said["error"]["kind"] == "project" if "error" in said else said["pipelines"] == []
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_an_edit_that_keeps_size_and_time_is_seen(project: Path, name: str) -> None:
-    path = project / name
+def test_an_edit_that_keeps_size_and_time_is_seen(root: Path, name: str) -> None:
+    path = root / name
     before = path.stat()
     path.write_bytes(path.read_bytes())
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert loaded(project)["compiled"]
+    assert loaded(root)["compiled"]
 
 
-def test_another_file_of_the_same_size_and_time_in_its_place_is_seen(project: Path) -> None:
-    path = project / "events" / "usage.toml"
-    other = project / "other"
+def test_another_file_of_the_same_size_and_time_in_its_place_is_seen(root: Path) -> None:
+    path = root / "events" / "usage.toml"
+    other = root / "other"
     other.write_text(path.read_text().replace('type = "usage"', 'type = "usagf"'))
     os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
     other.replace(path)
-    assert loaded(project)["types"] == ["usagf"]
+    assert loaded(root)["types"] == ["usagf"]
 
 
 @pytest.mark.parametrize(
     "module", ["project/models.py", "steps/filter.py", "destinations/slack/kit.py", "steps/new.py"]
 )
 def test_a_project_is_compiled_again_by_other_code(
-    project: Path, tmp_path_factory: pytest.TempPathFactory, module: str
+    root: Path, tmp_path_factory: pytest.TempPathFactory, module: str
 ) -> None:
     code = tmp_path_factory.mktemp("code")
     shutil.copytree(PACKAGE, code / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
-    assert loaded(project, code=code)["compiled"]
-    assert not loaded(project, code=code)["compiled"]
+    assert loaded(root, code=code)["compiled"]
+    assert not loaded(root, code=code)["compiled"]
     path = code / PACKAGE.name / module
     before = path.stat() if path.exists() else None
     path.write_bytes(path.read_bytes() if path.exists() else b"")
     if before is not None:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert loaded(project, code=code)["compiled"]
+    assert loaded(root, code=code)["compiled"]
 
 
-def rebuilt(project: Path) -> None:
+def rebuilt(root: Path) -> None:
     """The project is loaded as if there were no cache, and then kept again."""
-    assert loaded(project)["types"] == ["usage"]
-    age(project)
-    loaded(project)
-    assert not loaded(project)["compiled"]
+    assert loaded(root)["types"] == ["usage"]
+    age(root)
+    loaded(root)
+    assert not loaded(root)["compiled"]
 
 
 @pytest.mark.parametrize(
@@ -220,15 +220,15 @@ def rebuilt(project: Path) -> None:
         b'{"files": 5, "code": null}\n{}',
     ],
 )
-def test_a_corrupt_cache_is_rebuilt_silently(project: Path, content: bytes) -> None:
-    cache(project).write_bytes(content)
-    rebuilt(project)
+def test_a_corrupt_cache_is_rebuilt_silently(root: Path, content: bytes) -> None:
+    cache(root).write_bytes(content)
+    rebuilt(root)
 
 
 @pytest.mark.parametrize("kept", [10, 200, -1])
-def test_a_truncated_cache_is_rebuilt_silently(project: Path, kept: int) -> None:
-    cache(project).write_bytes(cache(project).read_bytes()[:kept])
-    rebuilt(project)
+def test_a_truncated_cache_is_rebuilt_silently(root: Path, kept: int) -> None:
+    cache(root).write_bytes(cache(root).read_bytes()[:kept])
+    rebuilt(root)
 
 
 @pytest.mark.parametrize(
@@ -240,20 +240,20 @@ def test_a_truncated_cache_is_rebuilt_silently(project: Path, kept: int) -> None
         (b'"sum": ', b'"sum": 1'),
     ],
 )
-def test_a_cache_with_anything_else_in_it_is_rebuilt_silently(project: Path, old: bytes, new: bytes) -> None:
-    content = cache(project).read_bytes()
+def test_a_cache_with_anything_else_in_it_is_rebuilt_silently(root: Path, old: bytes, new: bytes) -> None:
+    content = cache(root).read_bytes()
     assert old in content
-    cache(project).write_bytes(content.replace(old, new))
-    rebuilt(project)
+    cache(root).write_bytes(content.replace(old, new))
+    rebuilt(root)
 
 
-def test_what_is_no_file_in_the_place_of_the_cache_does_not_matter(project: Path) -> None:
-    cache(project).unlink()
-    os.mkfifo(cache(project))
-    rebuilt(project)
-    cache(project).unlink()
-    cache(project).mkdir()
-    assert loaded(project)["types"] == ["usage"]
+def test_what_is_no_file_in_the_place_of_the_cache_does_not_matter(root: Path) -> None:
+    cache(root).unlink()
+    os.mkfifo(cache(root))
+    rebuilt(root)
+    cache(root).unlink()
+    cache(root).mkdir()
+    assert loaded(root)["types"] == ["usage"]
 
 
 def test_without_keep_nothing_is_written(tmp_path: Path) -> None:
@@ -264,8 +264,8 @@ def test_without_keep_nothing_is_written(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_cache_that_is_there_is_used_without_keep(project: Path) -> None:
-    assert not loaded(project, "no")["compiled"]
+def test_a_cache_that_is_there_is_used_without_keep(root: Path) -> None:
+    assert not loaded(root, "no")["compiled"]
 
 
 def test_a_broken_project_leaves_no_cache(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """The receiver finds what a request does wrong: else what is tested against it proves nothing."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 
@@ -13,13 +11,6 @@ GOOD = {
     "webhook-id": "dlv_" + "0" * 26,
     "X-Ingestlayer-Delivery": "dlv_" + "0" * 26,
 }
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
 
 
 def post(receiver: Receiver, content: bytes = b"{}", **headers: str) -> int:

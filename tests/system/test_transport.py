@@ -1,7 +1,6 @@
 """One request and its answer: no redirect is followed, and there is an end to it."""
 
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import InvalidURL
 
@@ -14,13 +13,6 @@ from tests.support.receiver import Answer, Receiver, drip, endless, hang, raw, s
 HEAD = b"HTTP/1.1 200 OK\r\n"
 HEADERS = {"Content-Type": "text/plain", "User-Agent": "x", "webhook-id": "x", "X-Ingestlayer-Delivery": "x"}
 NO_LENGTH = HEAD + b"Connection: close\r\n\r\n"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-    yield found
-    found.close()
 
 
 def reply(receiver: Receiver, answer: Answer, seconds: float = 10, path: str = "/") -> Reply:
