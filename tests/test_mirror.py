@@ -1,5 +1,6 @@
 """The tests mirror the package: what tests `a/b.py` is looked for, and found, in tests/a/test_b.py."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,26 @@ def test_most_modules_with_logic_have_their_test_where_one_looks_for_it() -> Non
     ]
     print(sorted(str(path.relative_to(PACKAGE)) for path in set(WITH_LOGIC) - set(there)))
     assert len(there) > len(WITH_LOGIC) / 2
+
+
+def fixtures(path: Path) -> dict[str, str]:
+    """Return what the fixtures of a module are, by their names."""
+    made = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+    made = [node for node in made if any("pytest.fixture" in ast.unparse(it) for it in node.decorator_list)]
+    kinds = ((node.name, ast.unparse(node.returns)) for node in made if node.returns is not None)
+    return {name: kind.removeprefix("Iterator[").removesuffix("]") for name, kind in kinds}
+
+
+def test_a_shared_fixture_is_of_one_kind_wherever_it_is_made_anew() -> None:
+    shared = fixtures(TESTS / "conftest.py")
+    assert len(shared) > 10
+    others = [
+        f"{path.relative_to(TESTS)}: {name} is a {kind}"
+        for path in FILES
+        for name, kind in fixtures(path).items()
+        if shared.get(name, kind) != kind
+    ]
+    assert others == []
 
 
 def test_every_exception_is_a_test() -> None:

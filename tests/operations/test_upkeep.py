@@ -20,7 +20,7 @@ THREAD = 'thread = "$event.customer_id"\n'
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Pipe]:
+def pipe(tmp_path: Path) -> Iterator[Pipe]:
     """A project whose steps may be ones that the program has never heard of."""
     with members.found():
         yield Pipe(tmp_path)
@@ -31,9 +31,9 @@ def checks(tmp_path: Path) -> Checked:
     return Checked(tmp_path)
 
 
-def prune(bench: Pipe, wanted: int = DAY) -> None:
+def prune(pipe: Pipe, wanted: int = DAY) -> None:
     """Forget what is older than a day, unless who remembers it says otherwise."""
-    with Runtime(bench.project(), bench.clock) as runtime:
+    with Runtime(pipe.project(), pipe.clock) as runtime:
         upkeep.prune(runtime, upkeep.retention(runtime.project, wanted))
 
 
@@ -42,57 +42,57 @@ def pruned_checks(checks: Checked) -> None:
         upkeep.prune(runtime, upkeep.retention(runtime.project, DAY))
 
 
-def kept(bench: Pipe, steps: str, destination: str = "") -> upkeep.Retention:
-    bench.steps(steps, destination=destination)
-    return upkeep.retention(bench.project(), DAY)
+def kept(pipe: Pipe, steps: str, destination: str = "") -> upkeep.Retention:
+    pipe.steps(steps, destination=destination)
+    return upkeep.retention(pipe.project(), DAY)
 
 
 # Steps ---------------------------------------------------------------------------------------------------
 
 
-def test_a_step_of_any_keys_remembers_for_as_long_as_it_says(bench: Pipe) -> None:
-    bench.steps(STREAK + 'lasts = "300d"\n')
-    assert bench.outcome(customer_id="acme") == "dropped"
-    bench.clock.passes("200d")
-    prune(bench)
-    assert bench.select("SELECT count(*) FROM events") == [(0,)]
-    assert bench.outcome(customer_id="acme") == "queued"
+def test_a_step_of_any_keys_remembers_for_as_long_as_it_says(pipe: Pipe) -> None:
+    pipe.steps(STREAK + 'lasts = "300d"\n')
+    assert pipe.outcome(customer_id="acme") == "dropped"
+    pipe.clock.passes("200d")
+    prune(pipe)
+    assert pipe.select("SELECT count(*) FROM events") == [(0,)]
+    assert pipe.outcome(customer_id="acme") == "queued"
 
 
-def test_what_is_older_than_a_step_says_is_forgotten(bench: Pipe) -> None:
-    bench.steps(STREAK + 'lasts = "300d"\n')
-    bench.outcome(customer_id="acme")
-    bench.clock.passes("301d")
-    prune(bench)
-    assert bench.select("SELECT count(*) FROM states") == [(0,)]
+def test_what_is_older_than_a_step_says_is_forgotten(pipe: Pipe) -> None:
+    pipe.steps(STREAK + 'lasts = "300d"\n')
+    pipe.outcome(customer_id="acme")
+    pipe.clock.passes("301d")
+    prune(pipe)
+    assert pipe.select("SELECT count(*) FROM states") == [(0,)]
 
 
 @pytest.mark.parametrize(("steps", "second"), [(STREAK, "queued"), (ONCE, "dropped")])
-def test_a_step_may_remember_for_ever(bench: Pipe, steps: str, second: str) -> None:
-    bench.steps(steps)
-    bench.outcome(customer_id="acme")
-    with Runtime(bench.project(), bench.clock) as runtime:
+def test_a_step_may_remember_for_ever(pipe: Pipe, steps: str, second: str) -> None:
+    pipe.steps(steps)
+    pipe.outcome(customer_id="acme")
+    with Runtime(pipe.project(), pipe.clock) as runtime:
         database(runtime.store).connection.execute("UPDATE deliveries SET status = 'delivered'")
-    bench.clock.passes("4000d")
-    prune(bench)
-    assert bench.select("SELECT count(*) FROM events") == [(0,)]
-    assert bench.outcome(customer_id="acme") == second
+    pipe.clock.passes("4000d")
+    prune(pipe)
+    assert pipe.select("SELECT count(*) FROM events") == [(0,)]
+    assert pipe.outcome(customer_id="acme") == second
 
 
-def test_a_paused_pipeline_keeps_its_memory(bench: Pipe) -> None:
-    bench.steps(f'{STREAK}lasts = "300d"\n', name="pipeline")
-    path = bench.root / "pipelines" / "pipeline.toml"
+def test_a_paused_pipeline_keeps_its_memory(pipe: Pipe) -> None:
+    pipe.steps(f'{STREAK}lasts = "300d"\n', name="pipeline")
+    path = pipe.root / "pipelines" / "pipeline.toml"
     path.write_text(f'status = "paused"\n{path.read_text()}')
-    assert upkeep.retention(bench.project(), DAY).memory == 300 * DAY
+    assert upkeep.retention(pipe.project(), DAY).memory == 300 * DAY
 
 
 # Threads --------------------------------------------------------------------------------------------------
 
 
-def test_a_thread_lasts_for_its_window_or_that_of_its_destination(bench: Pipe) -> None:
-    assert kept(bench, "").memory == DAY
-    assert kept(bench, "", THREAD).memory == 30 * DAY
-    assert kept(bench, "", THREAD + 'thread_window = "40d"\n').memory == 40 * DAY
+def test_a_thread_lasts_for_its_window_or_that_of_its_destination(pipe: Pipe) -> None:
+    assert kept(pipe, "").memory == DAY
+    assert kept(pipe, "", THREAD).memory == 30 * DAY
+    assert kept(pipe, "", THREAD + 'thread_window = "40d"\n').memory == 40 * DAY
 
 
 # Checked ---------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def declared(shared: Folder) -> Folder:
 
 
 @pytest.fixture(scope="module")
-def checked(declared: Folder, tmp_path_factory: pytest.TempPathFactory) -> MypyChecked:
+def reported(declared: Folder, tmp_path_factory: pytest.TempPathFactory) -> MypyChecked:
     """Programs over HTTP and over the store, checked in one run, with what is made itself."""
     folder = tmp_path_factory.mktemp("program")
     assert declared.run("sdk", "python", "--out", folder / "sdk").code == 0
@@ -110,16 +110,16 @@ def checked(declared: Folder, tmp_path_factory: pytest.TempPathFactory) -> MypyC
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_what_fits_is_right(checked: MypyChecked, name: str) -> None:
+def test_what_fits_is_right(reported: MypyChecked, name: str) -> None:
     assert len(WRONG) >= 20
-    assert {file for file, _ in ERROR.findall(checked.said)} == {*MODULES}, checked.said
-    assert min(checked.lines(name)) == checked.first, checked.said
+    assert {file for file, _ in ERROR.findall(reported.said)} == {*MODULES}, reported.said
+    assert min(reported.lines(name)) == reported.first, reported.said
 
 
 @pytest.mark.parametrize("name", MODULES)
 @pytest.mark.parametrize("what", WRONG)
-def test_what_does_not_fit_is_wrong(checked: MypyChecked, name: str, what: str) -> None:
-    assert checked.first + list(WRONG).index(what) in checked.lines(name), WRONG[what]
+def test_what_does_not_fit_is_wrong(reported: MypyChecked, name: str, what: str) -> None:
+    assert reported.first + list(WRONG).index(what) in reported.lines(name), WRONG[what]
 
 
 def test_two_events_of_one_name_in_python_are_told_apart(declared: Folder, tmp_path: Path) -> None:
