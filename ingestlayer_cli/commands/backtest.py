@@ -152,15 +152,15 @@ def _say(result: "BacktestDocument") -> None:
 
 def _sending(counts: "SendingDocument") -> str:
     """Say what becomes of messages that do not go at once, each for itself."""
-    words = []
+    parts = []
     if counts["collapsed"]:
         count = counts["collapsed"] + counts["sent"]
-        words.append(f"of {count:,} messages {counts['collapsed']:,} would be a line of another")
+        parts.append(f"of {count:,} messages {counts['collapsed']:,} would be a line of another")
     if counts["waited"]:
-        words.append(f"{counts['waited']:,} would wait for a digest, for hours or for a budget")
+        parts.append(f"{counts['waited']:,} would wait for a digest, for hours or for a budget")
     if counts["dropped"]:
-        words.append(f"{counts['dropped']:,} would come outside of their hours, and be dropped")
-    return "; ".join(words)
+        parts.append(f"{counts['dropped']:,} would come outside of their hours, and be dropped")
+    return "; ".join(parts)
 
 
 def _words(side: "SideDocument") -> str:

@@ -278,16 +278,16 @@ def _bar(part: float) -> str:
 def _counts(result: "CheckedDocument", options: CheckOptions) -> str:
     new = len(result["crossed"])
     unsaid = "a dry run" if options.dry_run else "known from now on" if options.baseline else ""
-    words = [
+    parts = [
         f"{new:,} newly reached a level"
         + (f" (nothing is emitted: {unsaid})" if unsaid and (new or result["cleared"]) else "")
     ]
-    words += [f"{len(result['cleared']):,} cleared"] if result["cleared"] else []
-    words += [f"{result['emitted']:,} emitted"] if (new or result["cleared"]) and not unsaid else []
-    words += [f"{result['known']:,} known"] if result["known"] else []
-    words += [f"{result['rejected']:,} refused"] if result["rejected"] else []
-    words += [f"{result['problem_count']:,} not judged"] if result["problem_count"] else []
+    parts += [f"{len(result['cleared']):,} cleared"] if result["cleared"] else []
+    parts += [f"{result['emitted']:,} emitted"] if (new or result["cleared"]) and not unsaid else []
+    parts += [f"{result['known']:,} known"] if result["known"] else []
+    parts += [f"{result['rejected']:,} refused"] if result["rejected"] else []
+    parts += [f"{result['problem_count']:,} not judged"] if result["problem_count"] else []
     sent = {status: count for status, count in result["deliveries"].items() if count}
     if sent:
-        words.append("messages: " + ", ".join(f"{count:,} {status}" for status, count in sent.items()))
-    return "; ".join(words)
+        parts.append("messages: " + ", ".join(f"{count:,} {status}" for status, count in sent.items()))
+    return "; ".join(parts)

@@ -169,12 +169,12 @@ class _Questions:
 
     def command(self, place: str) -> str:
         """Return the command line that asks nothing."""
-        words = ["ingestlayer", "init", *([os.path.relpath(place)] if place != "." else [])]
-        words += ["--from", self._given["source"]]
-        words += ["--query", self._given["query"]] if self._given["query"] is not None else []
+        parts = ["ingestlayer", "init", *([os.path.relpath(place)] if place != "." else [])]
+        parts += ["--from", self._given["source"]]
+        parts += ["--query", self._given["query"]] if self._given["query"] is not None else []
         for name, text in self.settled.items():
-            words += [flag(name), text]
-        return shlex.join(words)
+            parts += [flag(name), text]
+        return shlex.join(parts)
 
 
 def flag(name: str) -> str:

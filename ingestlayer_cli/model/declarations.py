@@ -151,8 +151,8 @@ class Field(NamedTuple):
             if type(value) is not bool and not isinstance(value, dict | list) and value in self.values:
                 return None
             listed = ", ".join(map(str, self.values))
-            words = [word for word in self.values if isinstance(word, str)]
-            near = near_miss(value, words) if isinstance(value, str) and len(value) < 100 else ""
+            texts = [word for word in self.values if isinstance(word, str)]
+            near = near_miss(value, texts) if isinstance(value, str) and len(value) < 100 else ""
             return f"{_shown(value)} is not one of {listed}{near}"
         if TYPES[self.type].fits(value):
             if self.max_length is not None and len(value) > self.max_length:

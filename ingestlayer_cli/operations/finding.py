@@ -81,8 +81,8 @@ def refusals(store: Store, about: About, most: int) -> "list[RefusalDocument]":
     """Return what was refused and is about it, the newest first."""
     found = [row for text in about.texts for row in store.refusals.about(text, LOOKED)]
     if about.whole:
-        words = [re.compile(rf"(?<![\w-]){re.escape(text)}(?![\w-])", re.IGNORECASE) for text in about.texts]
-        found = [row for row in found if any(word.search(f"{row['raw']} {row['message']}") for word in words)]
+        patterns = [re.compile(rf"(?<![\w-]){re.escape(text)}(?![\w-])", re.IGNORECASE) for text in about.texts]
+        found = [row for row in found if any(word.search(f"{row['raw']} {row['message']}") for word in patterns)]
     return sorted(found, key=lambda row: str(row["at"]), reverse=True)[:most]
 
 

@@ -64,13 +64,13 @@ def line(found: "ListedDocument", id_width: int, wide: int | None) -> str:
 def kinds(document: "KindsDocument", now: int) -> Iterator[str]:
     """Yield the lines of the kinds that there are."""
     for row in document["kinds"]:
-        words = (
+        parts = (
             [f"{row['file']}{_age(row['modified_at'], now)}: {count_of(row['rows'], 'row')}"]
             if row["file"]
             else ["no file"]
         )
-        words = [f"{row['file']}: {row['problem']}"] if row["problem"] else words
-        yield f"{row['kind']}  {', '.join(words)}, {row['stored']:,} in the store"
+        parts = [f"{row['file']}: {row['problem']}"] if row["problem"] else parts
+        yield f"{row['kind']}  {', '.join(parts)}, {row['stored']:,} in the store"
 
 
 def _age(modified_at: str | None, now: int) -> str:

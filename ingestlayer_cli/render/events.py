@@ -82,14 +82,14 @@ def told(outcomes: "list[Outcome]") -> str:
     """Return what became of an event: `✓ #alerts, … #growth retrying, – limits: filter`."""
     if not outcomes:
         return "– no pipeline"
-    words = []
+    parts = []
     for item in outcomes:
         if not item.target:
-            words.append(f"{_MARKS.get(item.status, '?')} {item.pipeline} {item.reason or item.status}")
+            parts.append(f"{_MARKS.get(item.status, '?')} {item.pipeline} {item.reason or item.status}")
         else:
             state = "" if item.status == "delivered" else f" {item.status}"
-            words.append(f"{_MARKS.get(item.status, '?')} {item.target}{state}")
-    return ", ".join(words)
+            parts.append(f"{_MARKS.get(item.status, '?')} {item.target}{state}")
+    return ", ".join(parts)
 
 
 def table(rows: "list[tuple[str, Event, str, list[Outcome]]]", now: int, wide: int | None) -> list[str]:
