@@ -61,6 +61,7 @@ class Levels:
         # The names that this period may have had when the zone was another, and at last its own.
         others = names_of(now, data["period"]) if data["period"] else ()
         self._names = [*(name for name in others if name != self.period), self.period or "ever"]
+        self.holding: set[str] | None = None  # where it is asked for: the keys that held anything when the run began
         self.held: dict[int, str] = {}  # by the mark of its key: what no row was read of
         self._waiting: dict[int, str] = {}  # which event of a key waits, by the mark of the key
         self._first: dict[str, State] = {}  # what was held of the keys that may change
@@ -112,6 +113,8 @@ class Levels:
             for key, text, event, at in states(self.scope, start):
                 if self._is_of_now(at, name):
                     mark = mark_of(key[len(start) :])
+                    if self.holding is not None and '"reached":[]' not in text:
+                        self.holding.add(key[len(start) :])
                     if len(shared) > _SHARED:
                         shared.clear()
                     self.held[mark] = shared.setdefault(text, text)
@@ -126,6 +129,27 @@ class Levels:
     def first(self, key: str) -> State | None:
         """Return what was held, when this run began, of the key of a row that may change it."""
         return self._first.get(key)
+
+    def as_kept(self, memory: Memory, rows: Iterable[Judged], after: int | None) -> list[Judged]:
+        """Return the rows, of a run that did not reach the store, by which anything may change.
+
+        Where it was read by others since, they know better what has fallen. `after`: when the run before it was, where
+        that did not reach the store either.
+        """
+        self.health(memory)
+        is_overtaken = self._read_at >= self._now
+        self._read_at = max(self._read_at, _NEVER if after is None else after)
+        self._first.clear()
+        found = []
+        for row in rows:
+            kept = self.kept(memory, row.key)
+            is_newer = kept is not None and kept.value["held"]["at"] > self._now
+            if kept is not None and not is_newer and not is_overtaken:
+                self._first[row.key] = kept
+            elif row.level is None or (is_newer and kept is not None and kept.value.get("again")):
+                continue
+            found.append(row)
+        return found
 
     def known(self, row: Judged) -> Reached | None:
         """Return what a row comes to when that is nothing new, and nobody waits for its event; to be asked once.

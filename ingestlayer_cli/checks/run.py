@@ -13,6 +13,7 @@ from ..engine.records import CHECKS, Record
 from ..engine.runtime import Runtime
 from ..model.memory import Foreseen
 from ..store.contract.accepting import AwayError, Queued
+from ..store.opening import is_file
 from ..system.clock import format_time
 from ..system.document import Document
 from ..system.errors import Exit, IngestlayerError, ProjectError, RejectedError, count_of, gravest
@@ -121,15 +122,16 @@ class _Check:
             self.options.decided(self.report.decisions())
         return result
 
-    def _judge_kept(self, at: int, rows: list[Judged]) -> None:
-        """Judge what was at a level while the store was out of reach, by what its keys hold by now."""
+    def _judge_kept(self, at: int, after: int | None, rows: list[Judged]) -> None:
+        """Judge what a run found while the store was out of reach, by what its keys hold by now."""
         levels = Levels(self.data, at)
         earlier = CheckedRows(self.runtime, self.data, levels, at)
         ahead = levels.foresee(rows, Foreseen())
 
         def work(transaction: "Transaction") -> list[Settled]:
             look_ahead(transaction, None, ahead)
-            return [settled for row in rows if (settled := earlier.accept(transaction, row)) is not None]
+            changing = levels.as_kept(transaction, rows, after)
+            return [settled for row in changing if (settled := earlier.accept(transaction, row)) is not None]
 
         done, queued = transact(self.runtime, Foreseen(), work)
         self.earlier += [settled for settled in done if settled.state in ("emitted", "refused")]
@@ -143,6 +145,8 @@ class _Check:
         store = self.runtime.stored if self.options.dry_run else self.runtime.store
         health = self.levels.health(store)
         if store is not None:
+            if self.runtime.project.has_spool and not self.options.is_partial and not is_file(store.path):
+                self.levels.holding = set()
             self.levels.begin(store.states, {run.event.id for run in self._waiting(store)})
         check_age(source, self.data["stale_after"], self.now)
         candidates = []
@@ -195,6 +199,7 @@ class _Check:
 
         (done, known_since, stale), queued = transact(self.runtime, ahead, work)
         self._note_stale(result, stale)
+        self._note_held(done)
         again = self._run_again(result)
         for settled in (*self.earlier, *done):
             self.report.add(result, settled)
@@ -202,6 +207,14 @@ class _Check:
             result.told["problems_known_since"] = format_time(known_since)
         self._deliver(result, Queued.joined((queued, again)))
         return self.report.finished(result)
+
+    def _note_held(self, done: list[Settled]) -> None:
+        """Note on this machine what is held, for a run that will not reach the store."""
+        if self.levels.holding is not None:
+            from .kept import note_held
+
+            held = self.levels.holding.union(settled.row.key for settled in done)
+            note_held(self.runtime.project, self.name, held)
 
     def _run_again(self, result: "Document[CheckDocument]") -> Queued:
         """Run again what failed of the events of this check, where that is due; return what it queued.

@@ -9,12 +9,14 @@ import psycopg
 import pytest
 
 from ingestlayer_cli import ingest
+from ingestlayer_cli.checks.run import check
 from ingestlayer_cli.engine import runtime
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.store.contract.accepting import AwayError
 from ingestlayer_cli.store.opening import open_spool
 from ingestlayer_cli.store.postgres.clock import DatabaseClock
 from ingestlayer_cli.store.sqlite import spool as sqlite_spool
+from tests.support.clock import FakeClock
 from tests.support.posting import TYPE, Posting, envelope, payload, posted
 from tests.support.program import Result, here, wait_until
 from tests.support.standin import SlackStandin
@@ -224,7 +226,7 @@ def test_what_reached_a_level_meanwhile_is_told_though_it_has_fallen_since(check
         kept = checked(checks, 120)
         assert (kept.code, kept.json["checks"][0]["kept"]) == (75, 1)
     assert "kept on this machine" in kept.json["checks"][0]["error"]["hint"]
-    assert "1 row at a level is kept on this machine for the check quota" in here(checks.posting.root, "status").out
+    assert "1 row is kept on this machine for the check quota" in here(checks.posting.root, "status").out
     checks.back()
     told = checked(checks, 20)
     assert (told.code, told.json["checks"][0]["emitted"]) == (0, 1)
@@ -252,6 +254,59 @@ def test_a_process_that_began_while_it_was_away_has_its_time_once_it_is_back(
         away.back()
         monkeypatch.setattr(runtime, "SAME", 0.0)
         assert isinstance(one.clock, DatabaseClock)
+
+
+class Host:
+    """A machine that runs the check now and then, with or without the database."""
+
+    def __init__(self, away: Away) -> None:
+        self._away = away
+        self.clock = FakeClock()
+        away.back()
+        self.told(120)
+
+    def told(self, used: int, later: str = "0s", is_away: bool = False) -> int:
+        """Run the check; return how many events it tells."""
+        self.clock.passes(later)
+        (self._away.go if is_away else self._away.back)()
+        row = f"c7,seats,100,{used},alerts"
+        self._away.posting.write("usage.csv", f"customer_id,metric,limit,used,plan\n{row}\nc8,seats,100,1,alerts\n")
+        with self._away.posting.runtime(self.clock) as runtime:
+            return int(check(runtime, runtime.project.checks["quota"]).get("emitted", 0))
+
+
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        ([("1h", 20), ("1h", 120)], 1),
+        ([("5m", 20), ("5m", 20), ("5m", 120)], 1),  # so soon, a fall counts that two runs have seen
+        ([("5m", 20), ("5m", 120)], 0),
+        ([("1h", 120), ("1h", 130)], 0),
+        ([("1h", 20), ("1h", 120), ("1h", 20), ("1h", 120)], 2),
+    ],
+)
+def test_what_has_fallen_meanwhile_and_reached_its_level_again_is_told_again(
+    checks: Away, slack: SlackStandin, runs: list[tuple[str, int]], told: int
+) -> None:
+    host = Host(checks)
+    for later, used in runs:
+        assert host.told(used, later, is_away=True) == 0
+    assert host.told(120, "1h") == told
+    assert host.told(120, "1h") == 0
+    assert posted(slack) == ["c0", *["c7"] * (1 + told)]
+
+
+def test_a_fall_that_is_older_than_what_another_machine_has_read_counts_no_more(
+    checks: Away, slack: SlackStandin
+) -> None:
+    host = Host(checks)
+    host.told(20, "1h", is_away=True)
+    kept = checks.posting.root / ".ingestlayer" / "checks" / "quota.db"
+    kept.rename(kept.with_suffix(".aside"))
+    assert host.told(120, "1h") == 0
+    kept.with_suffix(".aside").rename(kept)
+    assert host.told(120, "1h") == 0
+    assert posted(slack) == ["c0", "c7"]
 
 
 def test_damaged_rows_of_a_check_stop_no_run_of_it(checks: Away, slack: SlackStandin) -> None:

@@ -82,7 +82,7 @@ def _kept(project: Project) -> Iterator[Symptom]:
             yield _unreadable(path_of_check(project, name), error)
         if not rows:
             continue
-        those = count_of(rows, "row at a level is", "rows at a level are")
+        those = count_of(rows, "row is", "rows are")
         words = f"{those} kept on this machine for the check {name}"
         yield trouble(
             *("store", "warning", "events_kept", name, words),

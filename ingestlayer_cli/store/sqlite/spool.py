@@ -1,5 +1,6 @@
 """What is kept on this machine while the store that several machines share is out of reach: a small SQLite file."""
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from time import monotonic, sleep
 from ...model.events import Event
 from ...system import ending
 from ...system.errors import StoreError
-from ...system.typed import TextIO
+from ...system.typed import TextIO, Values
 from ..contract.accepting import AwayError, SpoolError
 from ..sql.lookups import stored_event
 from .connection import errors
@@ -79,6 +80,13 @@ class SqliteSpool:
     def _lock_file(self) -> TextIO:
         with self._errors():
             return open(f"{self.path}.lock", "a")
+
+    def newest(self) -> dict[str, Values]:
+        if not os.path.exists(self.path):
+            return {}
+        with self._errors(), self._opened() as connection:
+            rows = connection.execute("SELECT key, payload, max(seq) FROM kept WHERE key IS NOT NULL GROUP BY key")
+            return {key: json.loads(payload) for key, payload, _ in rows}
 
     def count(self) -> tuple[int, int | None]:
         if not os.path.exists(self.path):

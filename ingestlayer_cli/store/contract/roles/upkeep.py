@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from ....model.events import Event
 from ....system.clock import Clock
-from ....system.typed import TYPE_CHECKING, Any, Protocol
+from ....system.typed import TYPE_CHECKING, Any, Protocol, Values
 from ..copying import Copied
 from ..reading import Looked, Recent, Size, Totals
 
@@ -100,6 +100,9 @@ class Spool(Protocol):
 
         Nobody else takes them meanwhile; AwayError where another one does so for too long.
         """
+
+    def newest(self) -> dict[str, Values]:
+        """Return the payload of what was kept last under each key."""
 
     def count(self) -> tuple[int, int | None]:
         """Return how many there are, and when the first of them was kept."""
