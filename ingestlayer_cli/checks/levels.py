@@ -59,8 +59,8 @@ class Levels:
         self.period = period_of(now, data["period"], data["timezone"]) if data["period"] else None
         self.start = f"{self.period or 'ever'} "  # of the keys of the states of this period
         # The names that this period may have had when the zone was another, and at last its own.
-        others = names_of(now, data["period"]) if data["period"] else ()
-        self._names = [*(name for name in others if name != self.period), self.period or "ever"]
+        names = names_of(now, data["period"], data["timezone"]) if data["period"] else ("ever",)
+        self._names = [*names[1:], names[0]]
         self.holding: set[str] | None = None  # where it is asked for: the keys that held anything when the run began
         self.held: dict[int, str] = {}  # by the mark of its key: what no row was read of
         self._waiting: dict[int, str] = {}  # which event of a key waits, by the mark of the key

@@ -8,7 +8,8 @@ from io import BufferedReader
 
 from ..engine import flow
 from ..engine.batch import CsvBatch, JsonBatch, NdjsonBatch
-from ..engine.feeding import Feed, ReadBatch
+from ..engine.feeder import ReadBatch
+from ..engine.feeding import Feed
 from ..engine.runtime import Runtime
 from ..model.gate import Line
 from ..project import Project

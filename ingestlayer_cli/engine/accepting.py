@@ -16,12 +16,18 @@ from .runtime import PAUSED, Runtime
 
 if TYPE_CHECKING:
     from ..store.contract.roles.transaction import Transaction
+    from .ahead import Ahead
 
 Found = TypeVar("Found")
 
 
-def accept(runtime: Runtime, transaction: "Transaction", event: Event, payload: str, now: int) -> list[Run] | First:
-    """Store an event with its runs and messages, or return the event that took its key first."""
+def accept(
+    runtime: Runtime, transaction: "Transaction", event: Event, payload: str, now: int, ahead: "Ahead | None" = None
+) -> list[Run] | First:
+    """Store an event with its runs and messages, or return the event that took its key first.
+
+    A run that was made `ahead` is not made again.
+    """
     if event.key is not None:
         declaration = runtime.project.declaration(event.type)
         first = transaction.first_with_key(event.type, event.key, now - window(declaration))
@@ -33,7 +39,9 @@ def accept(runtime: Runtime, transaction: "Transaction", event: Event, payload: 
     transaction.add_event(event, payload, runtime.project.line_up, now)
     runs = []
     for number, pipeline in enumerate(runtime.pipelines(event.type), start=1):
-        run = pipeline.run(event, runtime.outside, transaction)
+        run = ahead.run(event, pipeline, transaction) if ahead is not None else None
+        if run is None:
+            run = pipeline.run(event, runtime.outside, transaction)
         settle_run(runtime, transaction, event, number, pipeline.text, run, now)
         runs.append(run)
     return runs
@@ -115,7 +123,7 @@ def transact(runtime: Runtime, foreseen: Foreseen, work: "Callable[[Transaction]
 
 def look_ahead(transaction: "Transaction", looked_up: LookedUp | None, foreseen: Foreseen) -> None:
     """Read at once what accepting many events will look up one by one."""
-    transaction.look_ahead(looked_up, foreseen.rows, foreseen.states, foreseen.seen)
+    transaction.look_ahead(looked_up, foreseen.entities(), foreseen.states, foreseen.seen)
 
 
 def keep_run(

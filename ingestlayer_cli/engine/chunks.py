@@ -1,6 +1,6 @@
 """A batch: its chunks are accepted in transactions that hold the store for a short time each."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 
 from ..model.events import Event
@@ -19,6 +19,7 @@ from .tally import add_trouble, count, no_runs, nothing_accepted, run_again
 if TYPE_CHECKING:
     from ..model.documents.events import BatchDocument
     from ..store.contract.roles.transaction import Transaction
+    from .ahead import Ahead
 
 HELD = 1.0  # seconds after which a transaction takes no further line: others wait for it
 
@@ -26,10 +27,11 @@ Admitted = tuple[Event, str] | RejectedError
 
 
 class Fed(NamedTuple):
-    """Lines that have passed the gate, and what accepting all of them will look up, where that is known already."""
+    """Lines that have passed the gate; what accepting all of them will look up, and runs, where these are known."""
 
     admitted: list[tuple[Line, Admitted]]
     foreseen: Foreseen | None = None
+    ahead: "Ahead | None" = None
 
 
 Chunk = list[Line] | Fed
@@ -93,16 +95,17 @@ class Batch:
         if self._away is not None:  # in their order
             self._keep(fed.admitted, self._away)
         else:
-            self._accept(*fed)
+            self._accept(fed)
         if self._progress is not None:
             self._progress(self.result.told)
 
-    def _accept(self, admitted: list[tuple[Line, Admitted]], foreseen: Foreseen | None) -> None:
+    def _accept(self, fed: Fed) -> None:
+        admitted, foreseen, ahead = fed
         try:
             most = self._runtime.store.most_together
             while admitted:
-                foreseen = foreseen if len(admitted) <= most else None
-                done = _accept_some(self._runtime, admitted[:most], self._are_letters, foreseen, self._end)
+                some = Fed(admitted[:most], foreseen if len(admitted) <= most else None, ahead)
+                done = _accept_some(self._runtime, some, self._are_letters, self._end)
                 self._last, admitted, foreseen = done.last, admitted[done.number :], None
                 self._add(done)
         except AwayError as error:
@@ -199,25 +202,20 @@ class _Done:
                 self.failed.append(run)
 
 
-def _accept_some(
-    runtime: Runtime,
-    admitted: Sequence[tuple[Line, Admitted]],
-    are_letters: bool,
-    foreseen: Foreseen | None,
-    ending: "Callable[[_Done | None], None]",
-) -> _Done:
+def _accept_some(runtime: Runtime, fed: Fed, are_letters: bool, ending: "Callable[[_Done | None], None]") -> _Done:
     """Accept lines in one transaction: all of them, or as many as it may hold the store for.
 
     `ending` is told what is committed next; None while nothing is.
     """
-    now = runtime.clock.now()
-    looked_up, foreseen = look_out(runtime, (item for _, item in admitted), now, foreseen)
+    now, admitted = runtime.clock.now(), fed.admitted
+    looked_up, foreseen = look_out(runtime, (item for _, item in admitted), now, fed.foreseen)
 
     def work(transaction: "Transaction") -> _Done:
         until = monotonic() + HELD
         done = _Done(0)
         ending(None)
         look_ahead(transaction, looked_up, foreseen)
+        ahead = fed.ahead if fed.ahead is not None and fed.ahead.fits(runtime.outside) else None
         for line, item in admitted:
             done.number, done.last = done.number + 1, line.number
             if are_letters and line.lasting and isinstance(item, RejectedError):
@@ -225,7 +223,8 @@ def _accept_some(
                 continue
             if are_letters and not transaction.earlier.take_dead_letter(line.number):
                 continue
-            outcome = accept_line(runtime, transaction, line, item, now, None if are_letters else line.number)
+            number = None if are_letters else line.number
+            outcome = accept_line(runtime, transaction, line, item, now, number, ahead)
             if isinstance(outcome, RejectedError):
                 done.refused.append((line, outcome))
             else:
@@ -268,13 +267,19 @@ def look_out(
 
 
 def accept_line(
-    runtime: Runtime, transaction: "Transaction", line: Line, item: Admitted, now: int, number: int | None
+    runtime: Runtime,
+    transaction: "Transaction",
+    line: Line,
+    item: Admitted,
+    now: int,
+    number: int | None,
+    ahead: "Ahead | None" = None,
 ) -> list[Run] | First | RejectedError:
     """Accept what a line holds, or keep it as a dead letter, of this number, and return why it is refused."""
     try:
         if isinstance(item, RejectedError):
             raise item
-        return accept(runtime, transaction, *item, now)
+        return accept(runtime, transaction, *item, now, ahead)
     except RejectedError as error:
         raw = line.raw
         if raw is None:

@@ -12,6 +12,8 @@ from .pipeline import Replay, Run
 class FailingPipeline:
     """A pipeline that cannot run: each of its runs fails, and says why."""
 
+    looking = ()
+
     def __init__(self, name: str, version: str, text: str, error: IngestlayerError) -> None:
         self.uses: dict[str, list[str] | None] = {}
         self.name = name

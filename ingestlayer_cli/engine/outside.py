@@ -11,6 +11,7 @@ from ..system.typed import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from ..entities.table import Row
+    from ..system.stamps import FileStamp
 
 Found = TypeVar("Found")
 Asked = tuple[str, tuple[str, ...], str]  # of `reacted`
@@ -40,6 +41,7 @@ class OutsideStore:
         self._reactions: dict[Asked, Reacted] = {}
         self._misses = 0
         self._rows: dict[str, dict[str, Row | Exception | None]] = {}
+        self._offered: Callable[[str, str], Row | None] = _none
         self._near: dict[tuple[str, str], str] = {}  # keys that are like those that have no row
         self._names: dict[str, str | Exception] = {}
         self._secrets: dict[str, str | Exception] = {}
@@ -49,18 +51,28 @@ class OutsideStore:
         """Return a row of a kind's file, or None."""
         if not self._files.sealed:
             return self._files.get(kind, key)
-        try:
-            found = self._rows[kind][key]
-        except KeyError:
+        rows = self._rows.get(kind, {})
+        if key in rows:
+            found = rows[key]
+            return _raised(found) if isinstance(found, Exception) else found
+        if (row := self._offered(kind, key)) is None:
             self._missing.rows[kind].add(key)
-            raise NotReadError from None
-        return _raised(found) if isinstance(found, Exception) else found
+            raise NotReadError
+        return row
 
     def near_key(self, kind: str, key: str) -> str:
         """Return a key that people may take for one of which nothing is known; empty for none."""
         if not self._files.sealed and (kind, key) not in self._near:
             self._note_near(kind, [key])
         return self._near.get((kind, key), "")
+
+    def has(self, kind: str, stamp: "FileStamp", name: str) -> bool:
+        """Say whether the file of a kind, as it was prepared, has this stamp, and this name for people."""
+        return self._names.get(kind) == name and self._files.as_read(kind) == stamp
+
+    def offer(self, rows: "Callable[[str, str], Row | None]") -> None:
+        """Take rows that were read elsewhere, of files that it `has`, until `prepare`; None for one that was not."""
+        self._offered = rows
 
     def file_name(self, kind: str) -> str:
         """Return the name of a kind's file; empty for a kind that only the store knows."""
@@ -99,6 +111,7 @@ class OutsideStore:
     def prepare(self, foreseen: Foreseen) -> None:
         """Read what runs will ask for, of the files as they are now."""
         self._files.refresh()
+        self._offered = _none
         self._rows.clear()
         self._near.clear()
         self._names.clear()
@@ -123,7 +136,7 @@ class OutsideStore:
 
     def _read(self, wanted: Foreseen) -> None:
         for kind, keys in wanted.rows.items():
-            found = self._files.look_up(kind, keys) if len(keys) > 1 else {}
+            found = self._files.look_up(kind, keys) if len(keys) != 1 else {}  # for none it looks at the file
             rows = self._rows.setdefault(kind, {})
             rows.update(found)
             others = [key for key in keys if key not in found]
@@ -165,6 +178,10 @@ class OutsideStore:
         from ..secrets.named import resolve
 
         self._secrets[name] = _tried(resolve, name)
+
+
+def _none(kind: str, key: str) -> None:
+    """Offer no row."""
 
 
 def _tried(read: Callable[..., Any], *asked: str) -> Any:

@@ -118,6 +118,7 @@ class Pipeline:
             for row in data["destinations"]
         ]
         self._foreseeing = [(place, step) for _, place, step in self._steps if type(step).foresee is not Step.foresee]
+        self.looking = [(place, step) for place, step in self._foreseeing if step.looks_up]
         self._redacting = [step for _, _, step in self._steps if step.redacts]
         self.uses: dict[str, list[str] | None] = data["uses"]
         self._rows: dict[tuple[str, str], tuple[Any, str]] = {}  # of entities: the row given last, and how it is kept

@@ -19,7 +19,7 @@ from ..system.clock import parse_time
 from ..system.errors import IngestlayerError, StoreError
 from ..system.hours import opened_at
 from ..system.typed import Directions, TomlTable
-from ..system.zones import moment_of, names_of, period_of
+from ..system.zones import moment_of, names_of
 from .newest import Newest
 from .pipeline import Pipeline
 
@@ -142,7 +142,7 @@ class Rechecking:
         if data is None or name == event.source or not (event.key or "").startswith(f"{name}:"):
             return None
         at, period, zone = event.received_at, data["period"], data["timezone"]
-        names = [period_of(at, period, zone), *names_of(at, period)] if period else ["ever"]
+        names = names_of(at, period, zone) if period else ("ever",)
         periods = "|".join(map(re.escape, names))
         read = re.fullmatch(
             rf"(.*?):(cleared:)?([\d.e+-]+):({periods})(?::\d+)?", str(event.key)[len(name) + 1 :], re.S

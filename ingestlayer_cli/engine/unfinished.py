@@ -107,7 +107,7 @@ def _run(runtime: Runtime, found: list[UnfinishedRun], now: int) -> tuple[list[A
 
     def work(transaction: "Transaction") -> list[Again]:
         done = []
-        transaction.look_ahead(None, foreseen.rows, foreseen.states, foreseen.seen)
+        transaction.look_ahead(None, foreseen.entities(), foreseen.states, foreseen.seen)
         for row, pipeline in zip(found, pipelines, strict=True):
             if pipeline.name in runtime.project.pauses:  # since it was looked for
                 continue

@@ -1,7 +1,7 @@
 """`EntityFile`: find one row of a file by its key, and see the file change."""
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 from ..system.errors import ProjectError
@@ -84,27 +84,15 @@ class EntityFile(EntitySource):
             return {key: row for key, row in found if isinstance(row, Row)}
         return {}
 
-    def read_new(self, keys: Collection[str]) -> tuple[FileStamp, dict[str, Row | None]] | None:
-        """Read those of many rows that are not kept, for `take` in another process; None where none can be had."""
-        with suppress(StaleError, ProjectError, OSError):
-            opened = self._as_it_is()
-            read = self._read(opened, map(key_text, keys))
-            return opened.stamp, {key: row for key, row in read.items() if row is None or isinstance(row, Row)}
-        return None
-
     def keep_at_most(self, most: int) -> None:
-        """Keep so many rows that were looked up, from none on: a process that `take`s keeps what its feeder does."""
+        """Keep so many rows that were looked up, from none on."""
         self._most = most
         self._rows.clear()
 
-    def take(self, stamp: FileStamp, rows: Mapping[str, Row | None]) -> None:
-        """Keep rows that were read elsewhere, of the file as it was looked at here; else they are read when wanted."""
+    def as_read(self) -> FileStamp | None:
+        """Return the stamp of the file as it was looked at last; None where it was not whole, or still changed."""
         opened = self._opened
-        if opened is None or opened.stamp != stamp or not opened.is_settled or opened.error:
-            return
-        if len(self._rows) + len(rows) > self._most:
-            self._rows.clear()
-        self._rows.update(rows)
+        return None if opened is None or opened.error or not opened.is_settled else opened.stamp
 
     def _read(self, opened: OpenedFile, keys: Iterable[str | None]) -> "dict[str, Row | Fault | None]":
         """Read and keep the rows of keys that are not kept yet; return these."""

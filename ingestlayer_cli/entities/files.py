@@ -1,7 +1,7 @@
 """The entity files of a project, opened when one is asked for."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from ..system.clock import DAY, Clock
 from ..system.errors import Problem, ProjectError, count_of
@@ -80,16 +80,9 @@ class EntityFiles:
         for file in self._files.values():
             file.keep_at_most(most)
 
-    def read_new(self, kind: str, keys: Collection[str]) -> "tuple[FileStamp, dict[str, Row | None]] | None":
-        """Read the rows that are not kept yet, for `take` in another process; None where none can be had."""
-        file = self.file(kind)
-        return file.read_new(keys) if file else None
-
-    def take(self, kind: str, stamp: "FileStamp", rows: "Mapping[str, Row | None]") -> None:
-        """Keep rows that another process has read of a file of this stamp: they count while the file has it."""
-        file = self.file(kind)
-        if file:
-            file.take(stamp, rows)
+    def as_read(self, kind: str) -> "FileStamp | None":
+        """Return the stamp of a kind's file as it was looked at last; None where it was not whole, or still changed."""
+        return self._files[kind].as_read() if kind in self._files else None
 
     def refresh(self) -> None:
         """Look again whether a file has changed."""

@@ -141,12 +141,7 @@ def _side(node: Node, mirrored: bool = False) -> Words:
     if len(values) == 2:  # the usual case
         first, second = values
         return lambda scope, value, exact: (
-            form
-            % (
-                show(first(scope), exact),
-                show(second(scope), exact),
-                show(value, exact),
-            )
+            form % (show(first(scope), exact), show(second(scope), exact), show(value, exact))
         )
     return lambda scope, value, exact: form % (*[show(get(scope), exact) for get in values], show(value, exact))
 

@@ -117,10 +117,10 @@ def kept_of(
     So no level is told again where a project gets a time zone, or another. `state` reads a scope's state under
     `PERIOD KEY`.
     """
-    now, names = period_of(at, period, zone), names_of(at, period)
-    for name in names if names[0] == now else (now, *[other for other in names if other != now]):
+    names = names_of(at, period, zone)
+    for name in names:
         kept = state(scope, f"{name} {key}")
-        if kept is not None and is_of(kept.at, name, now, period, zone):
+        if kept is not None and is_of(kept.at, name, names[0], period, zone):
             return kept
     return None
 

@@ -174,7 +174,13 @@ class Foreseen:
 
     def __init__(self) -> None:
         self.rows: defaultdict[str, set[str]] = defaultdict(set)  # keys of entities by their kind
+        self.traits: defaultdict[str, set[str]] = defaultdict(set)  # of those of which only the store is asked
         self.secrets: set[str] = set()  # their names, `env:NAME` or `keyring:NAME`
         self.reactions: set[tuple[str, tuple[str, ...], str]] = set()  # the arguments of `Outside.reacted`
         self.states: defaultdict[str, set[str]] = defaultdict(set)  # keys of `Memory.state` by their scope
         self.seen: defaultdict[str, set[str]] = defaultdict(set)  # keys of `Memory.seen` by their scope
+
+    def entities(self) -> dict[str, set[str]]:
+        """Return the keys of entities, by their kind, of which the store is asked."""
+        kinds = {**self.rows, **self.traits} if self.traits else self.rows
+        return {kind: self.rows.get(kind, set()) | self.traits.get(kind, set()) for kind in kinds}

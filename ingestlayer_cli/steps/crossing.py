@@ -233,10 +233,11 @@ class Crossing(Step):
         if not (key := self.key.key(scope)):
             return
         keys, at = foreseen.states[place], event.received_at
-        keys.add(self._place(at, key))
         # An hour has many names: of many events the store finds out at once which of them are asked for.
-        if self.period is not None and (self.period != "hour" or len(keys) < FEW):
-            keys.update([f"{name} {key}" for name in names_of(at, self.period)])
+        if self.period is None or (self.period == "hour" and len(keys) >= FEW):
+            keys.add(self._place(at, key))
+        else:
+            keys.update([f"{name} {key}" for name in names_of(at, self.period, self.timezone)])
         if self.period is not None and self.new_period == "clear":
             keys.add(f"{period_before(at, self.period, self.timezone)} {key}")
 

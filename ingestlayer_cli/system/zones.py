@@ -98,16 +98,16 @@ def period_before(at: int, period: str, name: str = "") -> str:
     return _named(start - timedelta(minutes=1), period)
 
 
-def names_of(at: int, period: str) -> tuple[str, ...]:
-    """Return what the period of a time is called anywhere on earth, the latest first."""
-    return _names_of(at - at % _STEP, period)
+def names_of(at: int, period: str, name: str = "") -> tuple[str, ...]:
+    """Return what the period of a time is called anywhere on earth: in this zone first, then from the latest on."""
+    return _names_of(at - at % _STEP, period, name)
 
 
 @lru_cache(maxsize=64)
-def _names_of(at: int, period: str) -> tuple[str, ...]:
+def _names_of(at: int, period: str, name: str) -> tuple[str, ...]:
     first, end = YEARS
     times = (min(max(at + hours * HOUR, first), end - 1) for hours in range(14, -13, -1))
-    return tuple(dict.fromkeys(period_of(time, period) for time in times))
+    return tuple(dict.fromkeys([period_of(at, period, name), *(period_of(time, period) for time in times)]))
 
 
 def window_of(at: int, length: int, name: str = "") -> int:

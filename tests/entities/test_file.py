@@ -481,36 +481,37 @@ def test_for_a_key_that_is_not_there_one_is_told_that_looks_the_same(
         assert file.near_key(key) == like
 
 
-# Rows that another process has read -----------------------------------------------------------------------
-
-
-def test_rows_that_were_read_elsewhere_count_while_the_file_is_the_same(tmp_path: Path) -> None:
+def test_no_more_rows_are_kept_than_are_wanted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, "c.csv", CSV)
-    with (
-        EntityFile("customer", path, "customer_id", {}, None) as feeder,
-        EntityFile("customer", path, "customer_id", {}, None) as file,
-    ):
-        read = feeder.read_new(["acme", "zz"])
-        assert read is not None
-        stamp, rows = read
-        assert (rows["acme"], rows["zz"]) == (Row({"customer_id": "acme", "name": "Acme", "mrr": "499"}, 2), None)
-        assert feeder.read_new(["acme", "globex"]) == (stamp, {"globex": feeder.get("globex")})
-        marked = {"acme": Row({"customer_id": "acme"}, 7)}
-        file.take(stamp, marked)  # it was never looked at
-        assert file.look_up(["acme"]) == {"acme": rows["acme"]}
-        file.take(stamp, marked)
-        assert file.look_up(["acme"]) == marked
-        write(tmp_path, "c.csv", CSV.replace("499", "500"))
-        assert file.look_up(["acme"])["acme"].values["mrr"] == "500"
-        file.take(stamp, marked)  # of the file as it was
-        assert file.look_up(["acme"])["acme"].values["mrr"] == "500"
+    reads: list[int] = []
+    pread = os.pread
 
+    def counted(file: int, length: int, start: int) -> bytes:
+        reads.append(start)
+        return pread(file, length, start)
 
-def test_no_more_rows_are_kept_than_are_wanted_at_once(tmp_path: Path) -> None:
-    path = write(tmp_path, "c.csv", CSV)
+    monkeypatch.setattr(os, "pread", counted)
     with EntityFile("customer", path, "customer_id", {}, None) as file:
         file.keep_at_most(1)
         assert [*file.look_up(["acme", "globex"])] == ["acme", "globex"]
-        assert file.read_new(["acme", "globex"]) == (file.stamp(), {})
+        assert [*file.look_up(["acme", "globex"])] == ["acme", "globex"]
+        assert len(reads) == 2
         assert [*file.look_up(["acme", "nobody"])] == ["acme"]
-        assert file.read_new(["globex"]) == (file.stamp(), {"globex": file.get("globex")})
+        assert [*file.look_up(["globex"])] == ["globex"]
+        assert len(reads) == 4
+
+
+def test_a_file_is_told_by_its_stamp_as_it_was_looked_at(tmp_path: Path) -> None:
+    path = write(tmp_path, "c.csv", CSV)
+    with EntityFile("customer", path, "customer_id", {}, None) as file:
+        assert file.as_read() is None  # nobody has looked
+        file.look_up(["acme"])
+        stamp = file.as_read()
+        assert stamp == file.stamp()
+        write(tmp_path, "c.csv", CSV.replace("499", "500"))
+        assert file.as_read() == stamp
+        file.look_up([])
+        assert file.as_read() == file.stamp() != stamp
+        os.utime(path)
+        file.look_up([])
+        assert file.as_read() is None  # it was changed a moment ago, and may change unseen

@@ -19,7 +19,7 @@ from .schema import APPLICATION_ID, VERSION
 BUSY_SECONDS = 60
 # Of a batch. With what SQLite has by itself, 2 MB and 1,000 pages, a chunk of a thousand new keys in no order reads
 # its pages twice and is copied at once, page by page.
-CACHE = 16_000  # kB
+CACHE = 10_000  # kB
 CHECKPOINT = 4_000  # pages of 4 kB
 SAVE = "restore a copy of it; `sqlite3 FILE .recover` saves what can be read"
 
