@@ -466,9 +466,8 @@ WORDY = {
 
 @pytest.mark.parametrize("answer", WORDY.values(), ids=WORDY.keys())
 def test_of_an_answer_a_short_excerpt_is_kept(receiving: Bench, receiver: Receiver, answer: Answer) -> None:
-    started = time.monotonic()
-    error = answered(receiving, receiver, answer, 'timeout = "2s"').delivery["error"]
-    assert time.monotonic() - started < 50
+    hangs = answer is WORDY["a body that hangs"]  # for as long as that it is waited for, and its head must come in time
+    error = answered(receiving, receiver, answer, f'timeout = "{4 if hangs else 30}s"').delivery["error"]
     assert error.startswith("the receiver answered 500 Internal Server Error")
     assert len(error) < 260
     assert error.isprintable()
