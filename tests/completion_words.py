@@ -17,7 +17,8 @@ FILE = Path(completion.__file__).with_name("words.json")
 def made() -> str:
     """Return what `words.json` is to hold."""
     topics = [(topic.name, topic.summary) for topic in every()]
-    found = words(command(), topics, {"": EVENT_STATUSES, "deliveries": STATUSES})
+    unused = command.__wrapped__()  # to one that has run, Typer has added options
+    found = words(unused, topics, {"": EVENT_STATUSES, "deliveries": STATUSES})
     return _lines(found) + "\n"
 
 

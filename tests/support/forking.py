@@ -65,7 +65,7 @@ class Mother:
     ) -> tuple[int, bytes, bytes]:
         """Run the program to its end; return its exit code and what it wrote."""
         out, err = os.memfd_create("out"), os.memfd_create("err")
-        source = _stdin(stdin)
+        source = given(stdin)
         try:
             process = self.start(program, cwd, (source, out, err), env, umask)
             try:
@@ -73,7 +73,7 @@ class Mother:
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise AssertionError(f"{program!r} did not end in {timeout} s") from None
-            return code, _content(out), _content(err)
+            return code, content(out), content(err)
         finally:
             for file in (source, out, err):
                 os.close(file)
@@ -156,7 +156,7 @@ class Writing:
     def __init__(self, mother: Mother, program: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
         self.args = program
         self._files = os.memfd_create("out"), os.memfd_create("err")
-        source = _stdin(b"")
+        source = given(b"")
         try:
             self._process = mother.start(program, cwd, (source, *self._files), env)
         finally:
@@ -171,13 +171,13 @@ class Writing:
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Wait until it is gone; return what it wrote to stdout and stderr."""
         self._process.wait(timeout)
-        out, err = (_content(file).decode() for file in self._files)
+        out, err = (content(file).decode() for file in self._files)
         for file in self._files:
             os.close(file)
         return out, err
 
 
-def _stdin(content: bytes) -> int:
+def given(content: bytes) -> int:
     """Return a pipe that holds all of it; a file when it holds more than a pipe does."""
     if len(content) > PIPE:
         file = os.memfd_create("stdin")
@@ -191,7 +191,7 @@ def _stdin(content: bytes) -> int:
     return ours
 
 
-def _content(file: int) -> bytes:
+def content(file: int) -> bytes:
     return os.pread(file, os.fstat(file).st_size, 0)
 
 
@@ -263,7 +263,7 @@ def _make() -> None:
 def _be_the_program(request: int, stdin: int, out: int, err: int) -> NoReturn:
     code = 1
     try:
-        wanted = json.loads(_content(request))
+        wanted = json.loads(content(request))
         _become(wanted, (stdin, out, err))
         os.close(request)
         code = _ended(wanted["program"])

@@ -1,10 +1,15 @@
-"""Running the real program: its script, as a subprocess, without a shell; or inside this process."""
+"""Running the real program: inside this process, as a fork, or its script, as a subprocess without a shell.
+
+`ran` takes the first of these that does the same as a start. Where the process itself is the claim (its signals, its
+memory, what it loads, how it leaves), it is started.
+"""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +21,7 @@ from typing import Any, NamedTuple
 
 from ingestlayer_cli import main
 from ingestlayer_cli.commands import settings
-from tests.support.forking import Mother
+from tests.support.forking import Mother, content, given
 
 PROGRAM = str(Path(sys.executable).parent / "ingestlayer")
 PATIENCE = 100  # seconds that a call of the program may take on the slowest of machines
@@ -82,18 +87,62 @@ def ingestlayer(
 
 
 def ran(arguments: Sequence[Argument], cwd: Path, stdin: bytes, env: Mapping[str, str], umask: int = -1) -> Result:
-    """Run the program to its end with this environment and no other; forked where that does the same as a start."""
+    """Run the program to its end with this environment and no other."""
     program = [PROGRAM, *map(os.fsdecode, arguments)]
-    if mother := mother_of(env):
-        code, out, err = mother.run(program, cwd, stdin, env, umask, PATIENCE)
-    else:
+    if not _mother().can(env):
         done = subprocess.run(
             program, cwd=cwd, input=stdin, capture_output=True, env=env, umask=umask, timeout=PATIENCE
         )
         code, out, err = done.returncode, done.stdout, done.stderr
+    elif umask >= 0 or _is_for_a_fork(program, env):
+        code, out, err = _mother().run(program, cwd, stdin, env, umask, PATIENCE)
+    else:
+        code, out, err = _inside(program, cwd, stdin, env)
     result = Result(code, out.decode(), err.decode())
     assert "Traceback" not in result.err, result.err
     return result
+
+
+def _is_for_a_fork(program: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether it would run on, or leave, or run beside others, who have one environment with it in this process."""
+    stays = {"serve", "--watch", "-f", "--follow"}.intersection(program)
+    return bool(stays) or "_INGESTLAYER_COMPLETE" in env or threading.current_thread() is not threading.main_thread()
+
+
+def _inside(program: list[str], cwd: Path, stdin: bytes, env: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+    """Run the program in this process as in one of its own: with streams, a folder and an environment of its own."""
+    files = given(stdin), os.memfd_create("out"), os.memfd_create("err")
+    ours = [os.dup(number) for number in range(3)]
+    before = os.getcwd(), dict(os.environ), vars(settings).copy(), sys.argv, sys.stdin, sys.stdout, sys.stderr
+    try:
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+        os.chdir(cwd)
+        _set_environment(env)
+        vars(settings).update(project=None, debug=False)
+        sys.argv = program
+        with (
+            open(0, errors="surrogateescape", encoding="utf-8", closefd=False) as sys.stdin,
+            open(1, "w", errors="surrogateescape", encoding="utf-8", closefd=False) as sys.stdout,
+            open(2, "w", 1, errors="backslashreplace", encoding="utf-8", closefd=False) as sys.stderr,
+        ):
+            code = int(main.run(program[1:]))
+        return code, content(files[1]), content(files[2])
+    finally:
+        sys.argv, sys.stdin, sys.stdout, sys.stderr = before[3:]
+        vars(settings).update(before[2])
+        _set_environment(before[1])
+        os.chdir(before[0])
+        for number, file in enumerate(ours):
+            os.dup2(file, number)
+        for file in (*files, *ours):
+            os.close(file)
+
+
+def _set_environment(env: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
 
 
 def ran_at_once(commands: Sequence[Sequence[Argument]], cwd: Path, env: Mapping[str, str]) -> list[Result]:
