@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support.program import LONG_AGO, Result, ran
+from tests.support.program import LONG_AGO, NO_KEYRING, Result, ran
 from tests.support.standin import SlackStandin, Webhook
 
 MARK = "distinctive-secret"
@@ -14,7 +14,6 @@ TOKEN = f"xoxb-1-{MARK}-bot"
 OTHER = f"xoxb-2-{MARK}-other"
 CLIENT_ID, CLIENT_SECRET = "1234.5678", f"{MARK}-of-the-client"
 REDIRECT = "https://localhost/slack/callback"
-NO_KEYRING = "keyring.backends.fail.Keyring"
 SCOPES = ("chat:write", "chat:write.public", "users:read", "users:read.email", "channels:read")
 TYPE = "usage.limit_reached"
 EMIT = ("emit", TYPE, "customer_id=acme", "used:=120")

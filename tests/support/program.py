@@ -30,6 +30,7 @@ LONG_AGO = 1_577_836_800  # seconds; for files that are not to be taken for just
 Argument = str | bytes | Path
 
 _OURS = ("INGESTLAYER_", "_INGESTLAYER", "SLACK_", "COMP_", "PYTHON", "NO_COLOR", "FORCE_COLOR", "XDG_")
+NO_KEYRING = "keyring.backends.fail.Keyring"
 _PROXIES = ("HTTP", "http", "ALL_PROXY", "SSL_")
 
 
@@ -104,9 +105,11 @@ def ran(arguments: Sequence[Argument], cwd: Path, stdin: bytes, env: Mapping[str
 
 
 def _is_for_a_fork(program: Sequence[str], env: Mapping[str, str]) -> bool:
-    """Whether it would run on, or leave, or run beside others, who have one environment with it in this process."""
+    """Whether it would run on or leave, or has what a process has one of: a main thread, an encoding, a keyring."""
     stays = {"serve", "--watch", "-f", "--follow"}.intersection(program)
-    return bool(stays) or "_INGESTLAYER_COMPLETE" in env or threading.current_thread() is not threading.main_thread()
+    own = {"_INGESTLAYER_COMPLETE", "PYTHONIOENCODING"}.intersection(env)
+    has_keyring = env.get("PYTHON_KEYRING_BACKEND", NO_KEYRING) != NO_KEYRING
+    return bool(stays or own) or has_keyring or threading.current_thread() is not threading.main_thread()
 
 
 def _inside(program: list[str], cwd: Path, stdin: bytes, env: Mapping[str, str]) -> tuple[int, bytes, bytes]:
