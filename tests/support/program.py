@@ -27,17 +27,19 @@ PROGRAM = str(Path(sys.executable).parent / "ingestlayer")
 PATIENCE = 100  # seconds that a call of the program may take on the slowest of machines
 LONG_AGO = 1_577_836_800  # seconds; for files that are not to be taken for just changed
 
+NO_KEYRING = "keyring.backends.fail.Keyring"  # nobody's own
+
 Argument = str | bytes | Path
 
 _OURS = ("INGESTLAYER_", "_INGESTLAYER", "SLACK_", "COMP_", "PYTHON", "NO_COLOR", "FORCE_COLOR", "XDG_")
-NO_KEYRING = "keyring.backends.fail.Keyring"
 _PROXIES = ("HTTP", "http", "ALL_PROXY", "SSL_")
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return an environment in which nothing of the caller's changes what the program does."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS + _PROXIES)}
-    return {**kept, "TERM": "dumb", "COLUMNS": "160", "PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8", **(more or {})}
+    fixed = {"TERM": "dumb", "COLUMNS": "160", "PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8"}
+    return {**kept, **fixed, "PYTHON_KEYRING_BACKEND": NO_KEYRING, **(more or {})}
 
 
 class Result(NamedTuple):
@@ -108,7 +110,7 @@ def _is_for_a_fork(program: Sequence[str], env: Mapping[str, str]) -> bool:
     """Whether it would run on or leave, or has what a process has one of: a main thread, an encoding, a keyring."""
     stays = {"serve", "--watch", "-f", "--follow"}.intersection(program)
     own = {"_INGESTLAYER_COMPLETE", "PYTHONIOENCODING"}.intersection(env)
-    has_keyring = env.get("PYTHON_KEYRING_BACKEND", NO_KEYRING) != NO_KEYRING
+    has_keyring = env.get("PYTHON_KEYRING_BACKEND") != NO_KEYRING
     return bool(stays or own) or has_keyring or threading.current_thread() is not threading.main_thread()
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support.program import NO_KEYRING
 from tests.support.terminal import Terminal
 
 CONSOLE = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
-EMPTY = {"PATH": "/usr/bin:/bin", "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}  # nobody's own keyring
+EMPTY = {"PATH": "/usr/bin:/bin", "PYTHON_KEYRING_BACKEND": NO_KEYRING}
 # What ids, times and places are in the pages, at the length that they have, so that boxes and tables stay as they are.
 VARYING = [
     (re.compile(r"\b(evt|dlv)_[0-9A-Z]{26}"), r"\1_01KAPTE000MEXAMPLE00000000"),

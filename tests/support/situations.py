@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ingestlayer_cli import main
-from tests.support.program import Result
+from tests.support.program import NO_KEYRING, Result
 from tests.support.standin import SlackStandin
 
 TOKEN = "xoxb-test"
@@ -26,7 +26,7 @@ SURROUNDINGS = {
     "USER": "maya",
     "LOGNAME": "maya",
     "SLACK_BOT_TOKEN": TOKEN,
-    "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+    "PYTHON_KEYRING_BACKEND": NO_KEYRING,
 }
 TYPE = "usage.limit_reached"
 SETTINGS = """
