@@ -72,13 +72,15 @@ class Postgres:
     def rows(self) -> Iterator[SourceRow]:
         try:
             import psycopg
+
+            from ..system.postgres import PatientConnection
         except ImportError:
             from ..system.extras import to_install
 
             raise ProjectError("PostgreSQL needs the package psycopg", to_install("postgres")) from None
         address = with_secrets(self._address)
         try:
-            with psycopg.connect(address, connect_timeout=max(self._timeout // 1000, 2)) as connection:
+            with PatientConnection.connect(address, connect_timeout=max(self._timeout // 1000, 2)) as connection:
                 connection.read_only = True
                 _read_every_date(connection)
                 connection.execute("SELECT set_config('statement_timeout', %s, true)", (str(self._timeout),))

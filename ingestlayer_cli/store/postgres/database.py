@@ -11,7 +11,7 @@ from ...system.typed import Any, TypeVar
 from ..contract.accepting import AwayError, RepeatError
 from ..sql.base import Base
 from .clock import DatabaseClock
-from .errors import SILENT, HopelessError
+from .errors import HopelessError, is_silent
 from .fitting import fit
 from .link import VERSION_OF, PostgresLink
 from .locks import SHARE, Locks, Needed
@@ -133,7 +133,7 @@ class PostgresDatabase(Base):
             if not is_said or not link.is_away(error):
                 raise
             self._is_asking = True  # where nobody answers it may be committed: it is not simply done again
-            if str(error) == SILENT:
+            if is_silent(error):
                 raise
             link.renew()
             self._wait_for(locks)

@@ -25,8 +25,6 @@ _STATES = [
     ("53100", "has no room: the disk is full", "free some space on the server"),
     ("42P01", "has not the tables of this program", "`ingestlayer store info --schema` prints the SQL that makes them"),
 ]  # fmt: skip
-SILENT = "it gives no answer"
-
 # What a pooler before the server refuses: no other try will do.
 _REFUSED = [
     ("unsupported startup parameter", "take `options` out of {url} and PGOPTIONS: what is needed is set without it"),
@@ -73,7 +71,7 @@ def _in_words(error: Any, address: Address, conninfo: str, patience: float) -> S
             return StoreError(f"the pooler of {store} refuses what it is asked: {said}", hint.format(url=address.url))
     if is_away(error):
         hint = f"is the server up, and reached from here? Its address is in {address.url}"
-        return (HopelessError if said == SILENT else AwayError)(f"{store} is out of reach: {said}", hint)
+        return (HopelessError if is_silent(error) else AwayError)(f"{store} is out of reach: {said}", hint)
     return StoreError(f"{store} failed: {said}")
 
 
@@ -86,6 +84,13 @@ def is_away(error: Any) -> bool:
     if isinstance(error, PipelineAborted):  # a statement before it failed
         return False
     return state.startswith(_AWAY) or (isinstance(error, OperationalError | InterfaceError) and not state)
+
+
+def is_silent(error: Any) -> bool:
+    """Say whether the server has not answered, nor would it who came to it."""
+    from ...system.postgres import SILENT
+
+    return str(error) == SILENT
 
 
 def _first_line(text: str) -> str:

@@ -17,7 +17,7 @@ from .texts import understand
 if TYPE_CHECKING:
     import psycopg
 
-    from .waiting import PatientConnection
+    from ...system.postgres import PatientConnection
 
 OLDEST = 130_000  # PostgreSQL 13
 PATIENCE = 15  # seconds that a server which was there is waited for: it may be restarted
@@ -208,7 +208,7 @@ class PostgresLink:
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
 
-        from .waiting import CONNECT
+        from ...system.postgres import CONNECT
 
         try:
             said = conninfo_to_dict(self.conninfo)
@@ -302,7 +302,7 @@ _NONE = _Nothing()
 @cache
 def _driver() -> Any:
     try:
-        from .waiting import PatientConnection
+        from ...system.postgres import PatientConnection
     except ImportError:
         from ...system.extras import to_install
 

@@ -1,7 +1,7 @@
-"""No answer is waited for without an end: a server that was stopped, or hangs, is found out by asking it anew.
+"""Connections to PostgreSQL, over which no answer is waited for without an end.
 
-What takes long, as an index does, or waits for others, goes on for as long as its server answers at all: its kernel's
-word that a question has arrived is no answer.
+A server that was stopped, or hangs, is found out by asking it anew. What takes long, as an index does, or waits for
+others, goes on for as long as its server answers at all: its kernel's word that a question has arrived is no answer.
 """
 
 from collections.abc import Generator
@@ -10,13 +10,13 @@ from time import monotonic
 from psycopg import Connection, OperationalError
 from psycopg.errors import ConnectionTimeout
 
-from ...system.ending import hurried
-from ...system.typed import Any
-from .errors import SILENT
+from .ending import hurried
+from .typed import Any
 
 CONNECT = 5  # seconds for one server to answer who connects
 QUIET = 10  # seconds without a word after which it is asked anew
 ANSWER = 5  # seconds for the answer to that
+SILENT = "it gives no answer"  # what is raised then, in words
 
 
 class PatientConnection(Connection[Any]):
