@@ -77,6 +77,7 @@ class Batch:
                 except Exception as error:
                     self._stop(error)
                     return
+                del chunk  # before the next is read
         except KeyboardInterrupt as stopped:
             self._last, accepted = self._counted
             more = self._ending and f"; of the next {count_of(self._ending.number, 'line')} it is not known"

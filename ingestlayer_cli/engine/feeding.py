@@ -93,6 +93,7 @@ class Feed:
         project = self._runtime.project
         while (fed := self._next(pipe, project)) is not None:
             yield fed
+            del fed  # before the next is read
 
     def _next(self, pipe: BinaryIO, project: "Project") -> Fed | None:
         """Return the next lines; None at the end. Whatever reading them raised there is raised here."""
@@ -101,6 +102,7 @@ class Feed:
         if not message:
             raise self._lost()
         kind, *rest = marshal.loads(message)  # noqa: S302 - from our own fork
+        del message
         if kind == "lines":
             return _unpacked(self._runtime, project, *rest)
         *self._told, failure = rest
