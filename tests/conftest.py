@@ -5,7 +5,6 @@ import os
 import secrets
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -20,6 +19,7 @@ from tests.support.clock import FakeClock
 from tests.support.customers import Customers
 from tests.support.folder import Folder, copied
 from tests.support.leftovers import pytest_runtest_protocol  # noqa: F401
+from tests.support.order import pytest_collection_modifyitems, pytest_terminal_summary  # noqa: F401
 from tests.support.person import Person
 from tests.support.pipe import Pipe
 from tests.support.postgres import shared as shared_server
@@ -32,19 +32,6 @@ from tests.support.sweep import leaks
 from tests.support.tested import make
 
 TESTS = Path(__file__).parent
-# Few tests that take long. A worker takes file after file: who took one of these last would be the last by far.
-LONG = {
-    TESTS / name
-    for name in (
-        *("engine/test_flow_ordeal.py", "engine/test_gathering_model.py", "engine/test_outbox_crash.py"),
-        *("checks/test_run_month.py", "steps/test_histories.py", "engine/test_outbox_threads_model.py"),
-        *("engine/test_outbox_races.py", "engine/test_flood.py", "engine/test_resident.py"),
-        *("system/test_console.py", "engine/test_flow_look_ahead.py", "model/test_redaction_leaks.py"),
-        *("project/test_kept.py", "test_docs.py", "completion/test_installing.py"),
-        *("test_examples_deploy.py", "test_examples_cron.py", "test_readme.py"),
-        *("sdk/test_typescript_client.py", "server/test_life.py", "engine/test_outbox_waiting.py"),
-    )
-}
 
 
 def pytest_configure() -> None:
@@ -77,12 +64,6 @@ def _make_own_share(config: pytest.Config) -> None:
     for file in files[int(worker.removeprefix("gw")) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]:
         with suppress(Exception):  # what is wrong with a file is told as it is collected
             import_module(".".join(file.relative_to(TESTS.parent).with_suffix("").parts))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest: those that are known to, then those of the most tests."""
-    counts = Counter(item.path for item in items)
-    items.sort(key=lambda item: (item.path not in LONG, -counts[item.path], item.path))
 
 
 def pytest_xdist_auto_num_workers() -> int:

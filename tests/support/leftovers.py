@@ -27,10 +27,11 @@ def _end() -> None:
     for name in ("last_type", "last_value", "last_traceback", "last_exc"):
         with suppress(AttributeError):
             delattr(sys, name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
         gc.collect()
         gc.collect()  # what was held by what ended just now
-    for process in list(subprocess._active):  # type: ignore[attr-defined]
-        process.kill()
-        process.wait()
+    for warning in told:
+        if isinstance(warning.source, subprocess.Popen):
+            warning.source.kill()
+            warning.source.wait()
