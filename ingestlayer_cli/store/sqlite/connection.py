@@ -37,6 +37,19 @@ class SqliteTransaction(Noticing, SqlTransaction):
     """The only write transaction of a file."""
 
 
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """Hold the only write transaction of a file; commit at the end, roll everything back on any exception."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite ends one itself, on a full disk for one
+            connection.execute("ROLLBACK")
+        raise
+
+
 class Database(Noticing, Base):
     """An open file. One thread at a time may use it."""
 
@@ -50,21 +63,17 @@ class Database(Noticing, Base):
 
     @contextmanager
     def transaction(self, may_repeat: bool = False) -> Iterator[SqliteTransaction]:
-        """Hold the only write transaction; commit at the end, roll everything back on any exception."""
         with errors(self.path, self._patience):
             try:
-                self.connection.execute("BEGIN IMMEDIATE")
-                self._check_version()
-                transaction = SqliteTransaction(self.connection, self._versions, self._numbers)
-                yield transaction
-                transaction.flush()
-                self.connection.execute("COMMIT")
+                with writing(self.connection):
+                    self._check_version()
+                    transaction = SqliteTransaction(self.connection, self._versions, self._numbers)
+                    yield transaction
+                    transaction.flush()
             except BaseException:
                 # Numbers that were handed out inside may not exist now.
                 self._versions.clear()
                 self._numbers.clear()
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
                 raise
 
     def _check_version(self) -> None:

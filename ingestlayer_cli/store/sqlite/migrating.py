@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from ...system.console import draw_over
 from ...system.errors import StoreError
 from ..sql.names import key_hash
-from .connection import BUSY_SECONDS, version_of
+from .connection import BUSY_SECONDS, version_of, writing
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 SHOW_AFTER = 1.0  # seconds
@@ -21,8 +21,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     if version_of(connection, path) == 0:
         _use_wal(connection)
     connection.create_function("key_hash", 1, key_hash, deterministic=True)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with writing(connection):
         version = version_of(connection, path)  # another process may have been first
         if 0 < version < VERSION:
             _copy(path, f"{path}.v{version}")
@@ -32,11 +31,6 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
                     connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 @contextmanager

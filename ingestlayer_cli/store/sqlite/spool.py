@@ -13,7 +13,7 @@ from ...system.errors import StoreError
 from ...system.typed import TextIO, Values
 from ..contract.accepting import AwayError, SpoolError
 from ..sql.lookups import stored_event
-from .connection import errors
+from .connection import errors, writing
 
 PATIENCE = 10  # seconds for another process that hands it over
 _TABLE = """
@@ -104,15 +104,9 @@ class SqliteSpool:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)) as connection:
                 connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("BEGIN IMMEDIATE")
-                try:
+                with writing(connection):
                     connection.execute(_TABLE)
                     yield connection
-                    connection.execute("COMMIT")
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
