@@ -11,7 +11,7 @@ from psycopg import Connection, OperationalError
 from psycopg.errors import ConnectionTimeout
 
 from .ending import hurried
-from .typed import Any
+from .typed import Any, NoReturn
 
 CONNECT = 5  # seconds for one server to answer who connects
 QUIET = 10  # seconds without a word after which it is asked anew
@@ -23,6 +23,7 @@ class PatientConnection(Connection[Any]):
     """A connection whose every wait has an end."""
 
     is_long = False  # whether what is said takes so long that a pooler may have no server for others meanwhile
+    ends: float | None = None  # when what is waited for has to be there, however well the server answers others
     _is_asked = False  # whether it only asks for another one
 
     def wait(self, gen: Any, *args: Any, **named: Any) -> Any:
@@ -35,16 +36,21 @@ class PatientConnection(Connection[Any]):
             wanted = next(gen)
             while True:
                 ready = yield wanted
+                if not ready and self.ends is not None and monotonic() > self.ends:
+                    self._lose()
                 if ready or self.is_long:
                     heard = monotonic()
                 elif monotonic() - heard > hurried(ANSWER if self._is_asked else QUIET):
                     if self._is_asked or not self._answers():
-                        self.close()
-                        raise OperationalError(SILENT)
+                        self._lose()
                     heard = monotonic()
                 wanted = gen.send(ready)
         except StopIteration as ended:
             return ended.value
+
+    def _lose(self) -> NoReturn:
+        self.close()
+        raise OperationalError(SILENT)
 
     def _answers(self) -> bool:
         """Ask the server whether it is there, as somebody who comes to it."""

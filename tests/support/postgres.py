@@ -97,6 +97,17 @@ class Server:
         for process in self._processes():
             os.kill(process, signal.SIGSTOP)
 
+    def standby(self, name: str) -> None:
+        """Have each commit wait for a standby of this name; for none where it is empty."""
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SET synchronous_commit TO local")
+            connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'".encode())
+            connection.execute("SELECT pg_reload_conf()")
+            while connection.execute("SHOW synchronous_standby_names").fetchone() != (name,):
+                time.sleep(0.01)
+
     def thaw(self) -> None:
         for process in self._processes():
             os.kill(process, signal.SIGCONT)

@@ -61,6 +61,25 @@ def test_an_event_whose_commit_nobody_answers_is_kept_and_stored_once(
     assert posting.sql("SELECT count(*) FROM events") == [(2,)]
 
 
+def test_a_commit_that_a_server_does_not_end_is_kept_and_stored_once(
+    own: Server, posting: Posting, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for a standby that is gone, and answers others meanwhile."""
+    posting.share(own.url, "unended")
+    monkeypatch.setenv("DATABASE_URL", own.url)
+    monkeypatch.setattr(link, "BUSY", 0.3)
+    monkeypatch.setattr(link, "COMMITTED", 0.3)
+    assert emit(posting, 0).code == 0
+    own.standby("gone")
+    try:
+        assert emit(posting, 1).code == 75
+    finally:
+        own.standby("")
+    assert here(posting.root, "deliver").code == 0
+    assert posted(slack) == ["c0", "c1"]
+    assert posting.sql("SELECT count(*) FROM events") == [(2,)]
+
+
 def test_what_takes_long_goes_on_for_as_long_as_its_server_answers(postgres: str) -> None:
     with closing(open_to_write(postgres)) as store:
         assert isinstance(store, PostgresStore)

@@ -127,8 +127,7 @@ class PostgresDatabase(Base):
                 number, life = link.execute(f"SELECT pg_current_xact_id_if_assigned()::text, ({_LIFE})").fetchone()
             link.hear()
             is_said = True
-            link.run("COMMIT")
-            link.leave()
+            link.commit()
         except Exception as error:
             if not is_said or not link.is_away(error):
                 raise

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import cache
-from time import monotonic_ns, sleep
+from time import monotonic, monotonic_ns, sleep
 
 from ...system import ending
 from ...system.errors import ProjectError, StoreError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OLDEST = 130_000  # PostgreSQL 13
 PATIENCE = 15  # seconds that a server which was there is waited for: it may be restarted
+COMMITTED = 30  # seconds for a commit, beside those for what is written before it
 BUSY = 60  # seconds that a lock is waited for
 AGAIN = 60  # seconds after which the database is asked for the time again
 # A process that was stopped in the middle of a transaction holds others up no longer than this. Rows that change often
@@ -169,6 +170,17 @@ class PostgresLink:
     def sync(self) -> None:
         """Wait for all answers."""
         self._sync()
+
+    def commit(self) -> None:
+        """Commit, and wait for all answers.
+
+        A server that cannot write any more, or waits for a standby that is gone, does not end that: it is not waited
+        for longer than what is said before may take.
+        """
+        self._connection.ends = monotonic() + self._patience + COMMITTED
+        self.run("COMMIT")
+        self.leave()
+        self._connection.ends = None
 
     def leave(self) -> None:
         """Wait for all answers; what is said from now on is waited for each."""
