@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.folder import ACME, PAYLOAD, USAGE, Folder, envelope
+from tests.support.folder import ACME, PAYLOAD, USAGE, Folder, copied, envelope
 from tests.support.project import age
 
 PIPELINE = "pipelines/usage-limit-hits.toml"
@@ -155,10 +157,18 @@ def test_pipelines_list_names_the_broken_one(two: Folder) -> None:
 # ingestlayer.toml and declarations -----------------------------------------------------------------------
 
 
-@pytest.fixture(params=["settings", "settings that are no TOML", "declaration", "declaration that is no TOML", "gone"])
-def broken(project: Folder, request: pytest.FixtureRequest) -> Folder:
+@pytest.fixture(scope="module")
+def sound(made: Callable[[str], Folder]) -> Folder:
+    """A project that has taken an event, and is kept compiled."""
+    project = made("sound")
     age(project.root)
     project.emit(*ACME, "--key", "before")
+    return project
+
+
+@pytest.fixture(params=["settings", "settings that are no TOML", "declaration", "declaration that is no TOML", "gone"])
+def broken(sound: Folder, tmp_path: Path, request: pytest.FixtureRequest) -> Folder:
+    project = copied(sound.root, tmp_path / "project")
     if request.param == "gone":
         (project.root / SETTINGS).unlink()
     else:
