@@ -113,7 +113,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.dictionaries(st.text(), JSON, max_size=4))
 def test_any_body_arrives_as_it_is_stored_and_its_signatures_hold(
     body: dict[str, Any], receiver: Receiver, receiving: Bench

@@ -168,7 +168,7 @@ def test_a_read_of_a_store_never_says_that_something_was_not_accepted(posting: P
         assert "accepted" not in posting.run(*command).err
 
 
-@pytest.mark.parametrize("blocks", range(20, 400, 40))
+@pytest.mark.parametrize("blocks", range(20, 400, 60))
 def test_on_a_disk_that_fills_up_what_is_told_is_what_is_stored(
     blocks: int, posting: Posting, slack: SlackStandin
 ) -> None:

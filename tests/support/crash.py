@@ -49,8 +49,9 @@ class Campaign:
         self.kills = kills
         self.history = history
         self.counts: Counter[str] = Counter()
-        self.batches = [self._batch(number) for number in range(max(kills // KILLS_A_BATCH, 4))]
+        self.batches = [self._batch(number) for number in range(max(kills // KILLS_A_BATCH, 10))]
         self._idle = list(range(len(self.batches)))
+        self._whole: set[int] = set()  # those that are stored: to send one again is killed in no other phase
         self._known: dict[str, str] = {}  # every key that was seen in the store, and its event
         self._random = random.Random(seed)
         self._lock = threading.Lock()
@@ -114,17 +115,26 @@ class Campaign:
     def _is_enough(self) -> bool:
         """A phase that never comes is given up after four times the kills. Of messages in hand not all had left."""
         kills = self.counts["kills"]
-        is_met = all(self.counts[f"killed {it}"] for it in PHASES) and self.counts["killed with a message in hand"] > 4
-        return kills >= self.kills and (kills >= 4 * self.kills or is_met)
+        return kills >= self.kills and (kills >= 4 * self.kills or self._is_met())
+
+    def _is_met(self) -> bool:
+        return all(self.counts[f"killed {it}"] for it in PHASES) and self.counts["killed with a message in hand"] > 4
 
     def _emit(self) -> None:
         with self._lock:
-            number = self._idle.pop(self._random.randrange(len(self._idle)))
+            if not set(self._idle) - self._whole and not self._is_met():
+                self._idle.append(len(self.batches))
+                self.batches.append(self._batch(len(self.batches)))
+            wanted = [number for number in self._idle if number not in self._whole or self._random.random() < 0.1]
+            number = self._random.choice(wanted or self._idle)
+            self._idle.remove(number)
         before = self._look(number)
         wait = self._random.choice([["--no-deliver"], ["--wait", "1s"], []])
         process = self._started("emit", "--batch", self.batches[number], "--json", *wait)
         killed = self._kill_sometime(process)
         after = self._look(number)
+        if after == self.size:
+            self._whole.add(number)
         if killed and before == self.size:
             self._count("killed while all were duplicates")
         elif killed:

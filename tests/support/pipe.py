@@ -147,8 +147,8 @@ class Pipe:
             ]
 
     def select(self, sql: str) -> list[Any]:
-        """Read the store."""
-        with closing(sqlite3.connect(self.root / ".ingestlayer" / "store.db")) as store:
+        """Ask the store."""
+        with closing(sqlite3.connect(self.root / ".ingestlayer" / "store.db", isolation_level=None)) as store:
             return store.execute(sql).fetchall()
 
     def preview(self, **payload: Any) -> dict[str, Any]:
