@@ -509,7 +509,7 @@ def test_the_token_is_written_nowhere(bench: Bench, monkeypatch: pytest.MonkeyPa
 def test_the_webhooks_address_is_written_nowhere(hooked: Bench, does: Fault) -> None:
     hooked.slack.script.append(does)
     results = [hooked.emit(), hooked.run("--debug", "deliver"), hooked.run("emit", "a.b", "c=d")]
-    said = everything(hooked, *results)
+    said = re.sub("[0-9A-Z]{26}", "", everything(hooked, *results))  # an id may have any four characters
     assert not any(part in said for part in ("T000", "B000", "xyz"))
 
 
