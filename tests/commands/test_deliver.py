@@ -164,7 +164,7 @@ def test_sigterm_finishes_the_message_in_hand_and_no_other(posting: Posting, sla
 
 
 def test_ctrl_c_finishes_the_message_in_hand(posting: Posting, slack: SlackStandin) -> None:
-    slack.always = Slow(1)
+    slack.always = Slow(3)
     posting.accept(range(3))
     process = posting.start("deliver")
     wait_until(lambda: posts(slack) == 1)

@@ -118,6 +118,7 @@ def _inside(program: list[str], cwd: Path, stdin: bytes, env: Mapping[str, str])
     """Run the program in this process as in one of its own: with streams, a folder and an environment of its own."""
     files = given(stdin), os.memfd_create("out"), os.memfd_create("err")
     ours = [os.dup(number) for number in range(3)]
+    others = set(threading.enumerate())
     before = os.getcwd(), dict(os.environ), vars(settings).copy(), sys.argv, sys.stdin, sys.stdout, sys.stderr
     try:
         for number, file in enumerate(files):
@@ -132,6 +133,7 @@ def _inside(program: list[str], cwd: Path, stdin: bytes, env: Mapping[str, str])
             open(2, "w", 1, errors="backslashreplace", encoding="utf-8", closefd=False) as sys.stderr,
         ):
             code = int(main.run(program[1:]))
+            _wait_for_its_threads(others)
         return code, content(files[1]), content(files[2])
     finally:
         sys.argv, sys.stdin, sys.stdout, sys.stderr = before[3:]
@@ -142,6 +144,13 @@ def _inside(program: list[str], cwd: Path, stdin: bytes, env: Mapping[str, str])
             os.dup2(file, number)
         for file in (*files, *ours):
             os.close(file)
+
+
+def _wait_for_its_threads(others: set[threading.Thread]) -> None:
+    """Wait for what an interpreter waits for before it ends; not for what came from elsewhere meanwhile."""
+    for thread in set(threading.enumerate()) - others:
+        if thread.name.startswith("ingestlayer") and not thread.daemon:
+            thread.join(PATIENCE)
 
 
 def _set_environment(env: Mapping[str, str]) -> None:
