@@ -89,9 +89,9 @@ def without_first(runtime: Runtime, events: list[Event], looked_up: LookedUp, no
             yield event
 
 
-def foresee(runtime: Runtime, events: Iterable[Event]) -> Foreseen:
-    """Return what accepting these events will look up, as far as they tell it."""
-    foreseen = Foreseen()
+def foresee(runtime: Runtime, events: Iterable[Event], foreseen: Foreseen | None = None) -> Foreseen:
+    """Return what accepting these events will look up, as far as they tell it, beside what is foreseen already."""
+    foreseen = Foreseen() if foreseen is None else foreseen
     for event in events:
         scope = event.scope()
         for pipeline in runtime.pipelines(event.type):

@@ -5,7 +5,8 @@ would be in the transaction as long as there is nothing yet under what it asked 
 """
 
 import marshal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 from ..entities.table import Row
 from ..model.events import Event
@@ -34,7 +35,6 @@ class Ahead:
         self._made = made
         self._files = files
         self._packed = rows
-        self._rows: dict[str, dict[str, tuple[Any, ...]]] | None = None
 
     def fits(self, outside: OutsideStore) -> bool:
         """Say whether the files are still those; then give what was read of them to whoever runs the others."""
@@ -43,9 +43,15 @@ class Ahead:
             outside.offer(self._row)
         return fits
 
-    def foresee(self, foreseen: Foreseen) -> None:
-        """Add what the runs asked memory for: they ask it again, to see whether there is something now."""
-        for runs in self._made.values():
+    def foresee(self, runtime: Runtime, events: Iterable[Event], foreseen: Foreseen) -> Iterator[Event]:
+        """Add what the runs of events asked memory for: they ask it again, to see whether there is something now.
+
+        Yield the events that have others, too.
+        """
+        for event in events:
+            runs = self._made.get(event.id, ())
+            if len(runs) < len(runtime.pipelines(event.type)):
+                yield event
             for run, seen, states, traits in runs:
                 for kind, key in traits:
                     foreseen.traits[kind].add(key)
@@ -55,6 +61,16 @@ class Ahead:
                     foreseen.seen[scope].add(key)
                 for upsert in run[_UPSERTS]:
                     foreseen.traits[upsert[0]].add(upsert[1])
+
+    def spare(self, foreseen: Foreseen) -> None:
+        """Leave of the rows that are foreseen only those that are not here, and to look at the files of these."""
+        for kind, keys in foreseen.rows.items():
+            if keys:
+                here = keys & self._read.get(kind, {}).keys()
+                keys -= here
+                foreseen.traits[kind] |= here
+        for kind, _, _ in self._files:
+            foreseen.rows[kind].update()
 
     def run(self, event: Event, pipeline: "Pipeline | FailingPipeline", memory: Memory) -> Run | None:
         """Return the run of a pipeline; None where there is none that holds."""
@@ -73,10 +89,14 @@ class Ahead:
         return None
 
     def _row(self, kind: str, key: str) -> Row | None:
-        if self._rows is None:  # hardly ever is one wanted
-            self._rows = marshal.loads(self._packed)  # noqa: S302 - from our own fork
-        row = self._rows.get(kind, {}).get(key)
+        row = self._read.get(kind, {}).get(key)
         return None if row is None else Row(*row)
+
+    @cached_property
+    def _read(self) -> dict[str, dict[str, tuple[Any, ...]]]:
+        """The rows, by kind and key: hardly ever is one wanted."""
+        found: dict[str, dict[str, tuple[Any, ...]]] = marshal.loads(self._packed)  # noqa: S302 - from our own fork
+        return found
 
 
 def packed_rows(rows: dict[str, dict[str, Row]]) -> bytes:
@@ -95,24 +115,20 @@ def foresee_rows(runtime: Runtime, events: Iterable[Event]) -> dict[str, set[str
     return foreseen.rows
 
 
-def run_ahead(runtime: Runtime, events: Iterable[Event], rows: "ReadRows") -> tuple[Made, list[Event]]:
+def run_ahead(runtime: Runtime, events: Iterable[Event], rows: "ReadRows") -> Made:
     """Run the pipelines on events that are not accepted yet.
 
-    A run that fails, asks for what was not read, or for much, is left out: return, too, the events of these.
+    A run that fails, asks for what was not read, or for much, is left out.
     """
     made: Made = {}
-    others: list[Event] = []
     for event in events:
         of_event = made[event.id] = []
-        pipelines = runtime.pipelines(event.type)
-        for pipeline in pipelines:
+        for pipeline in runtime.pipelines(event.type):
             memory = _EmptyMemory()
             run = pipeline.run(event, rows, memory)
             if run.error is None and memory.number <= FEW:
                 of_event.append((_packed(run), *memory.asked()))
-        if len(of_event) < len(pipelines):
-            others.append(event)
-    return made, others
+    return made
 
 
 class _EmptyMemory:

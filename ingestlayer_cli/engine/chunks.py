@@ -27,10 +27,9 @@ Admitted = tuple[Event, str] | RejectedError
 
 
 class Fed(NamedTuple):
-    """Lines that have passed the gate; what accepting all of them will look up, and runs, where these are known."""
+    """Lines that have passed the gate, and their runs, where these are made already."""
 
     admitted: list[tuple[Line, Admitted]]
-    foreseen: Foreseen | None = None
     ahead: "Ahead | None" = None
 
 
@@ -96,18 +95,16 @@ class Batch:
         if self._away is not None:  # in their order
             self._keep(fed.admitted, self._away)
         else:
-            self._accept(fed)
+            self._accept(*fed)
         if self._progress is not None:
             self._progress(self.result.told)
 
-    def _accept(self, fed: Fed) -> None:
-        admitted, foreseen, ahead = fed
+    def _accept(self, admitted: list[tuple[Line, Admitted]], ahead: "Ahead | None") -> None:
         try:
             most = self._runtime.store.most_together
             while admitted:
-                some = Fed(admitted[:most], foreseen if len(admitted) <= most else None, ahead)
-                done = _accept_some(self._runtime, some, self._are_letters, self._end)
-                self._last, admitted, foreseen = done.last, admitted[done.number :], None
+                done = _accept_some(self._runtime, Fed(admitted[:most], ahead), self._are_letters, self._end)
+                self._last, admitted = done.last, admitted[done.number :]
                 self._add(done)
         except AwayError as error:
             if self._are_letters:  # they are where they were
@@ -209,7 +206,7 @@ def _accept_some(runtime: Runtime, fed: Fed, are_letters: bool, ending: "Callabl
     `ending` is told what is committed next; None while nothing is.
     """
     now, admitted = runtime.clock.now(), fed.admitted
-    looked_up, foreseen = look_out(runtime, (item for _, item in admitted), now, fed.foreseen)
+    looked_up, foreseen = look_out(runtime, (item for _, item in admitted), now, fed.ahead)
 
     def work(transaction: "Transaction") -> _Done:
         until = monotonic() + HELD
@@ -257,14 +254,18 @@ def admit_line(runtime: Runtime, line: Line, now: int) -> Admitted:
 
 
 def look_out(
-    runtime: Runtime, items: Iterable[Admitted], now: int, foreseen: Foreseen | None = None
+    runtime: Runtime, items: Iterable[Admitted], now: int, ahead: "Ahead | None" = None
 ) -> tuple[LookedUp, Foreseen]:
-    """Return what accepting these will look up, in the store and outside of it; `foreseen` if none is a duplicate."""
+    """Return what accepting these will look up, in the store and outside of it."""
     events = [item[0] for item in items if not isinstance(item, RejectedError)]
     looked_up = look_up(runtime, events)
-    if foreseen is not None and not looked_up.firsts:
-        return looked_up, foreseen
-    return looked_up, foresee(runtime, without_first(runtime, events, looked_up, now))
+    wanted = without_first(runtime, events, looked_up, now)
+    if ahead is None:
+        return looked_up, foresee(runtime, wanted)
+    foreseen = Foreseen()
+    foresee(runtime, ahead.foresee(runtime, wanted, foreseen), foreseen)
+    ahead.spare(foreseen)
+    return looked_up, foreseen
 
 
 def accept_line(

@@ -12,7 +12,6 @@ from ..model.events import Event
 from ..model.gate import Line
 from ..system.errors import RejectedError, in_words
 from ..system.typed import TYPE_CHECKING, Any, NoReturn, Protocol
-from .accepting import foresee
 from .ahead import Files, Made, ReadRows, foresee_rows, packed_rows, run_ahead
 from .batch import CHUNK
 from .chunks import admit_lines
@@ -94,28 +93,18 @@ class _Feeder:
             for line, item in admitted
         ]
         events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
-        foreseen, ahead = None, (Made(), Files(), b"")
-        with suppress(Exception):  # it is but a hint: what fails of it fails where it is asked for
-            foreseen, ahead = self._ahead(events)
-        return lines, items, foreseen, ahead
+        ahead = None
+        with suppress(Exception):  # what fails of it fails where it is accepted
+            ahead = self._ahead(events)
+        return lines, items, ahead
 
-    def _ahead(self, events: list[Event]) -> tuple[tuple[Any, ...], tuple[Made, Files, bytes]]:
-        """Run the pipelines on events; return what accepting them will look up, and what an `Ahead` is made of."""
+    def _ahead(self, events: list[Event]) -> tuple[Made, Files, bytes]:
+        """Run the pipelines on events; return what an `Ahead` is made of."""
         files, wanted = self._files, foresee_rows(self._runtime, events)
         files.refresh()
         rows = {kind: files.look_up(kind, keys) for kind, keys in wanted.items()}
         read = [(kind, stamp, files.name(kind)) for kind in rows if (stamp := files.as_read(kind)) is not None]
-        made, others = run_ahead(self._runtime, events, ReadRows(rows, read))
-        known = foresee(self._runtime, others)
-        for kind in rows:
-            known.rows[kind].update()  # whether its file is the same is looked at there
-        sets = [_lists(each) for each in (known.rows, known.states, known.seen)]
-        return (*sets, [*known.secrets], [*known.reactions]), (made, read, packed_rows(rows))
-
-
-def _lists(sets: dict[str, set[str]]) -> dict[str, list[str]]:
-    # Marshal puts a set into an order, which takes longer than all the rest.
-    return {name: [*keys] for name, keys in sets.items()}
+        return run_ahead(self._runtime, events, ReadRows(rows, read)), read, packed_rows(rows)
 
 
 def _refusal(line: Line, why: RejectedError) -> tuple[None, Refusal]:
@@ -123,11 +112,9 @@ def _refusal(line: Line, why: RejectedError) -> tuple[None, Refusal]:
     return None, (of, why.kind, why.message, why.hint, [(it.path, it.problem) for it in why.details], why.text)
 
 
-def _flattened(
-    lines: list[tuple[Any, ...]], items: list[tuple[Head | None, Any]], foreseen: Any, _: Any
-) -> tuple[Any, ...]:
+def _flattened(lines: list[tuple[Any, ...]], items: list[tuple[Head | None, Any]], _: object) -> tuple[Any, ...]:
     """Return the same where some payload, or row, is nested more deeply than marshal goes: payloads as JSON alone."""
-    return lines, [(head and (*head[:-1], None), rest) for head, rest in items], foreseen, ({}, [], b""), True
+    return lines, [(head and (*head[:-1], None), rest) for head, rest in items], None, True
 
 
 class _Writer:

@@ -15,7 +15,6 @@ from contextlib import suppress
 
 from ..model.events import Event
 from ..model.gate import Line, Raw, read_json
-from ..model.memory import Foreseen
 from ..system.errors import MachineError, Problem, RejectedError
 from ..system.typed import TYPE_CHECKING, Any, BinaryIO, Self
 from .ahead import Ahead, Files, Made
@@ -161,8 +160,7 @@ def _unpacked(
     project: "Project",
     lines: list[tuple[Any, ...]],
     items: list[tuple[Head | None, Any]],
-    foreseen: tuple[Any, ...] | None,
-    ahead: tuple[Made, Files, bytes],
+    ahead: tuple[Made, Files, bytes] | None,
     is_flat: bool = False,
 ) -> Fed:
     """Return what the fork has made of lines."""
@@ -173,16 +171,9 @@ def _unpacked(
         (new(Line, line), (new(Event, head), rest)) if head is not None else _refused(line, rest)
         for line, (head, rest) in zip(lines, items, strict=True)
     ]
-    if foreseen is None or runtime.project is not project:  # other pipelines run by now
+    if ahead is None or runtime.project is not project:  # other pipelines run by now
         return Fed(admitted)
-    known = Foreseen()
-    for found, sets in zip((known.rows, known.states, known.seen), foreseen, strict=False):
-        found.update((name, set(keys)) for name, keys in sets.items())
-    known.secrets.update(foreseen[3])
-    known.reactions.update(foreseen[4])
-    made = Ahead(*ahead)
-    made.foresee(known)
-    return Fed(admitted, known, made)
+    return Fed(admitted, Ahead(*ahead))
 
 
 def _refused(line: tuple[Any, ...], refusal: Refusal) -> tuple[Line, RejectedError]:

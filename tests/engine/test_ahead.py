@@ -34,7 +34,7 @@ def lines(*payloads: dict[str, Any]) -> list[Line]:
 
 def made(runtime: Runtime, *payloads: dict[str, Any]) -> tuple[Any, list[Event], Pipeline]:
     """Return the runs that are made ahead on payloads, the events, and the pipeline."""
-    ((admitted, _, ahead),), _ = fed(runtime, [lines(*payloads)])
+    ((admitted, ahead),), _ = fed(runtime, [lines(*payloads)])
     events = [item[0] for _, item in admitted if isinstance(item, tuple)]
     (pipeline,) = runtime.pipelines("usage")
     assert isinstance(pipeline, Pipeline)
