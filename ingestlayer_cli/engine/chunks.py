@@ -258,14 +258,14 @@ def look_out(
 ) -> tuple[LookedUp, Foreseen]:
     """Return what accepting these will look up, in the store and outside of it."""
     events = [item[0] for item in items if not isinstance(item, RejectedError)]
-    looked_up = look_up(runtime, events)
-    wanted = without_first(runtime, events, looked_up, now)
     if ahead is None:
-        return looked_up, foresee(runtime, wanted)
+        looked_up = look_up(runtime, events)
+        return looked_up, foresee(runtime, without_first(runtime, events, looked_up, now))
     foreseen = Foreseen()
-    foresee(runtime, ahead.foresee(runtime, wanted, foreseen), foreseen)
+    foresee(runtime, ahead.foresee(runtime, events, foreseen), foreseen)
     ahead.spare(foreseen)
-    return looked_up, foreseen
+    # Which of them are duplicates hardly matters any more: it is found in the transaction.
+    return LookedUp([event.key for event in events if event.key is not None], {}, None), foreseen
 
 
 def accept_line(

@@ -28,6 +28,10 @@ OF_HASHES = (
     "unnest(translate(?, '[]', '{}')::bigint[]) AS w (hash)"
     " CROSS JOIN LATERAL (SELECT * FROM events WHERE key_hash = w.hash OFFSET 0) e"
 )
+_GIVEN = (
+    "SELECT content, seq FROM unnest(?::bigint[]) AS w (hash)"
+    " CROSS JOIN LATERAL (SELECT content, seq FROM given WHERE hash = w.hash OFFSET 0) g"
+)
 FEW = 4  # rows that are said each by itself
 _FIRST = 1 << 62  # of the numbers that rows have until the end
 _LANE, _THREAD, _RATE = 7, 14, 15  # their places in a row of deliveries
@@ -315,8 +319,7 @@ class PostgresTransaction(SqlTransaction):
         numbers: dict[str | None, int | None] = {None: None, "": 0}
         if wanted := {row[-1]: key_hash(row[-1]) for row in self._runs if row[-1]}:
             execute = self.connection.execute
-            select = "SELECT content, seq FROM given WHERE hash = ANY(?)"
-            numbers.update(execute(select, (array(wanted.values()),)).fetchall())
+            numbers.update(execute(_GIVEN, (array(wanted.values()),)).fetchall())
             if new := [(hashed, text) for text, hashed in wanted.items() if text not in numbers]:
                 insert = f"INSERT INTO given (hash, content) {rows_of('given', 'hash, content')} RETURNING content, seq"
                 columns = [array(column) for column in zip(*new, strict=True)]
