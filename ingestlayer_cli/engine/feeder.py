@@ -104,6 +104,7 @@ class _Feeder:
         files.refresh()
         rows = {kind: files.look_up(kind, keys) for kind, keys in wanted.items()}
         read = [(kind, stamp, files.name(kind)) for kind in rows if (stamp := files.as_read(kind)) is not None]
+        rows = {kind: rows[kind] for kind, _, _ in read}  # of the others it would not be seen that they change
         return run_ahead(self._runtime, events, ReadRows(rows, read)), read, packed_rows(rows)
 
 

@@ -1,5 +1,6 @@
 """Runs that are made ahead count for as long as they are what would be made now, and not a moment longer."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from ingestlayer_cli.engine.chunks import Batch
 from ingestlayer_cli.engine.pipeline import Pipeline
 from ingestlayer_cli.engine.runtime import Runtime
+from ingestlayer_cli.entities import opened
 from ingestlayer_cli.model.events import Event
 from ingestlayer_cli.model.gate import Line, Raw
 from ingestlayer_cli.model.memory import Seen, State, Traits
@@ -112,6 +114,21 @@ def test_rows_of_a_file_that_has_changed_since_do_not_count(fresh: Pipe) -> None
         found = accept(fresh, runtime, chunks)
     assert ["old) line 3" in trace for _, trace, _ in found] == [True, False]
     assert ["old) line 2" in trace for _, trace, _ in found] == [False, True]
+
+
+def test_rows_of_a_file_that_may_change_unseen_do_not_count(fresh: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor in the run of a pipeline that looks up what another one does, and tells nothing of the file."""
+    monkeypatch.setattr(opened, "TICK", 10**12)
+    fresh.steps(ENRICH, name="enriching")
+    fresh.steps(UPSERT, name="writing")
+    file = fresh.root / "customers.csv"
+    os.utime(file)
+    with Runtime(fresh.project(), clock=fresh.clock) as runtime:
+        chunks, _ = fed(runtime, [lines({"customer_id": "acme", "used": 7})])
+        file.write_text("customer_id,name,mrr\nacme,Acme SE,1\n")
+        settle(file)
+        accept(fresh, runtime, chunks)
+    assert fresh.messages() == ["acme Acme SE"] * 2
 
 
 def test_the_age_of_a_file_is_told_as_it_is_in_the_transaction(fresh: Pipe) -> None:
