@@ -85,7 +85,7 @@ class _Feeder:
             return marshal.dumps(("lines", *_flattened(*packed)))
 
     def _packed(self, chunk: list[Line]) -> tuple[Any, ...]:
-        """Return what `feeding.unpacked` takes."""
+        """Return what `feeding` unpacks."""
         admitted = admit_lines(self._runtime, chunk)
         lines = [(number, None, None, text, is_lasting) for number, _, _, text, is_lasting in chunk]
         items = [

@@ -71,7 +71,7 @@ class OutsideStore:
         return self._names.get(kind) == name and self._files.as_read(kind) == stamp
 
     def offer(self, rows: "Callable[[str, str], Row | None]") -> None:
-        """Take rows that were read elsewhere, of files that it `has`, until `prepare`; None for one that was not."""
+        """Take rows that were read elsewhere, of files that it `has`, while it is held; None for one that was not."""
         self._offered = rows
 
     def file_name(self, kind: str) -> str:
@@ -111,7 +111,6 @@ class OutsideStore:
     def prepare(self, foreseen: Foreseen) -> None:
         """Read what runs will ask for, of the files as they are now."""
         self._files.refresh()
-        self._offered = _none
         self._rows.clear()
         self._near.clear()
         self._names.clear()
@@ -133,6 +132,7 @@ class OutsideStore:
                 raise NotReadError
         finally:
             self._files.sealed = False
+            self._offered = _none
 
     def _read(self, wanted: Foreseen) -> None:
         for kind, keys in wanted.rows.items():
