@@ -36,7 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say after a whole run which files are to be begun with."""
-    if config.args != config.getini("testpaths"):
+    is_part = config.getoption("keyword") or config.getoption("lf") or config.getoption("maxfail")
+    if is_part or config.args != config.getini("testpaths"):
         return
     took: defaultdict[str, float] = defaultdict(float)
     for reports in terminalreporter.stats.values():
