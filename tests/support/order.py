@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import ROOT
 
-SHARE = 0.01  # of the time of all files
+SHARE = 0.02  # of the time of all files
 LONG = {
     f"tests/{name}"
     for name in (
