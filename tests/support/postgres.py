@@ -94,8 +94,20 @@ class Server:
 
     def freeze(self) -> None:
         """Stop all of it where it is: its kernel still takes what it is told, and nobody answers."""
-        for process in self._processes():
-            os.kill(process, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        """Send a signal to all its processes: first to the one that begins others."""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(first, number)
+        told = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        for process, parent in (map(int, line.split()) for line in told.splitlines()):
+            if parent == first:
+                with contextlib.suppress(ProcessLookupError):  # it has ended since
+                    os.kill(process, number)
 
     def standby(self, name: str) -> None:
         """Have each commit wait for a standby of this name; for none where it is empty."""
@@ -107,17 +119,6 @@ class Server:
             connection.execute("SELECT pg_reload_conf()")
             while connection.execute("SHOW synchronous_standby_names").fetchone() != (name,):
                 time.sleep(0.01)
-
-    def thaw(self) -> None:
-        for process in self._processes():
-            os.kill(process, signal.SIGCONT)
-
-    def _processes(self) -> list[int]:
-        """Return its processes: the one that may begin others is the first."""
-        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        told = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-        pairs = [[*map(int, line.split())] for line in told.splitlines()]
-        return [first, *(process for process, parent in pairs if parent == first)]
 
     def _run(self, program: str, *words: str) -> None:
         # A server that goes on keeps what it was given as streams.

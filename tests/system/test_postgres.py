@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ingestlayer_cli.store.contract.accepting import AwayError
@@ -149,7 +150,14 @@ def test_a_source_that_says_nothing_fails_the_check(
 ) -> None:
     monkeypatch.setenv("METER_DB", own.url)
     checked = Checked(tmp_path, table('source = "env:METER_DB"', more="query = 'SELECT pg_sleep(60)'"))
-    freezing = threading.Timer(0.5, own.freeze)
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+
+    def freeze() -> None:
+        with psycopg.connect(own.url, autocommit=True) as looking:
+            wait_until(lambda: looking.execute(asked).fetchone() == (1,))
+        own.freeze()
+
+    freezing = threading.Thread(target=freeze)
     freezing.start()
     try:
         failed = checked.run()
