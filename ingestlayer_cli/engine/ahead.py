@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..system.stamps import FileStamp
     from .failing import FailingPipeline
 
+NOTHING, ROWS, RUNS = range(3)  # what is made ahead
 FEW = 12  # answers of memory of a run that is made ahead: each is asked for again
 
 # As plain data, by event: of each pipeline the run, and what it asked of `seen`, `state` and `traits`.
@@ -33,8 +34,20 @@ class Ahead:
     def __init__(self, made: Made, files: Files, rows: bytes) -> None:
         """`rows`: see `packed_rows`."""
         self._made = made
+        self._wanted = self._held = 0  # runs that were asked for, and that did hold
         self._files = files
         self._packed = rows
+
+    @property
+    def has_runs(self) -> bool:
+        return bool(self._made)
+
+    @property
+    def use(self) -> int:
+        """What of it was of use in the transaction: `RUNS`, only `ROWS`, or, where most are duplicates, `NOTHING`."""
+        if 2 * self._wanted < len(self._made):
+            return NOTHING
+        return RUNS if 2 * self._held >= self._wanted else ROWS
 
     def fits(self, outside: OutsideStore) -> bool:
         """Say whether the files are still those; then give what was read of them to whoever runs the others."""
@@ -74,6 +87,7 @@ class Ahead:
 
     def run(self, event: Event, pipeline: "Pipeline | FailingPipeline", memory: Memory) -> Run | None:
         """Return the run of a pipeline; None where there is none that holds."""
+        self._wanted += 1
         for run, seen, states, traits in self._made.get(event.id, ()):
             if run[0] == pipeline.name and run[1] == pipeline.version:
                 for asked in traits:
@@ -85,6 +99,7 @@ class Ahead:
                 for asked in seen:
                     if memory.seen(*asked) is not None:
                         return None
+                self._held += 1
                 return _unpacked(run)
         return None
 

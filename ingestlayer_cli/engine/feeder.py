@@ -12,15 +12,19 @@ from ..model.events import Event
 from ..model.gate import Line
 from ..system.errors import RejectedError, in_words
 from ..system.typed import TYPE_CHECKING, Any, NoReturn, Protocol
-from .ahead import Files, Made, ReadRows, foresee_rows, packed_rows, run_ahead
+from .ahead import NOTHING, RUNS, Files, Made, ReadRows, foresee_rows, packed_rows, run_ahead
 from .batch import CHUNK
 from .chunks import admit_lines
 from .runtime import Runtime
 
 if TYPE_CHECKING:
+    from mmap import mmap
     from queue import Queue
 
+    Byte = bytearray | mmap
+
 AHEAD = 1 << 20  # bytes that the pipe holds: a chunk of usual lines
+REST = 15  # chunks of which no more is made ahead than is of use
 READY = 1  # messages that wait for it; another one is in the making
 HEAD = 8  # bytes that say how long a message is
 
@@ -38,21 +42,23 @@ class ReadBatch(Protocol):
     def proposal(self) -> str: ...
 
 
-def feed_and_leave(runtime: Runtime, chunks: Iterable[list[Line]], reader: ReadBatch, pipe: int) -> NoReturn:
+def feed_and_leave(
+    runtime: Runtime, chunks: Iterable[list[Line]], reader: ReadBatch, pipe: int, use: "Byte"
+) -> NoReturn:
     """Feed the rest of a batch, and leave: nothing of what the fork took along is closed or flushed by it."""
     code = 1
     try:
         _set_apart(pipe)
-        feed(runtime, chunks, reader, pipe)
+        feed(runtime, chunks, reader, pipe, use)
         code = 0
     finally:
         os._exit(code)
 
 
-def feed(runtime: Runtime, chunks: Iterable[list[Line]], reader: ReadBatch, pipe: int) -> None:
+def feed(runtime: Runtime, chunks: Iterable[list[Line]], reader: ReadBatch, pipe: int, use: "Byte") -> None:
     """Write chunks to a pipe, for `Feed.fed`, and what the reader tells then; or why it cannot read on."""
     writer = _Writer(pipe)
-    feeder, failure = _Feeder(runtime), None
+    feeder, failure = _Feeder(runtime, use), None
     try:
         for chunk in chunks:
             writer.write(feeder.message(chunk))
@@ -68,11 +74,13 @@ def feed(runtime: Runtime, chunks: Iterable[list[Line]], reader: ReadBatch, pipe
 class _Feeder:
     """What makes of lines what the other process needs of them."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, use: "Byte") -> None:
         project = runtime.project
         self._runtime = runtime
         self._files = EntityFiles(project.root, project.entities, runtime.clock, project.home)
         self._files.keep_at_most(CHUNK)
+        self._use = use
+        self._mode, self._left = RUNS, 0  # what is made ahead, and of how many more chunks, where that is not all
 
     def close(self) -> None:
         self._files.close()
@@ -94,9 +102,19 @@ class _Feeder:
         ]
         events = [item[0] for _, item in admitted if not isinstance(item, RejectedError)]
         ahead = None
-        with suppress(Exception):  # what fails of it fails where it is accepted
-            ahead = self._ahead(events)
+        self._heed()
+        if self._mode != NOTHING:
+            with suppress(Exception):  # what fails of it fails where it is accepted
+                ahead = self._ahead(events)
         return lines, items, ahead
+
+    def _heed(self) -> None:
+        """Make no more than what is of use, for some chunks; then all of it, to see."""
+        if self._left:
+            self._left -= 1
+        else:
+            self._mode, self._use[0] = self._use[0], RUNS
+            self._left = 0 if self._mode == RUNS else REST
 
     def _ahead(self, events: list[Event]) -> tuple[Made, Files, bytes]:
         """Run the pipelines on events; return what an `Ahead` is made of."""
@@ -105,7 +123,8 @@ class _Feeder:
         rows = {kind: files.look_up(kind, keys) for kind, keys in wanted.items()}
         read = [(kind, stamp, files.name(kind)) for kind in rows if (stamp := files.as_read(kind)) is not None]
         rows = {kind: rows[kind] for kind, _, _ in read}  # of the others it would not be seen that they change
-        return run_ahead(self._runtime, events, ReadRows(rows, read)), read, packed_rows(rows)
+        some = events if self._mode == RUNS else []
+        return run_ahead(self._runtime, some, ReadRows(rows, read)), read, packed_rows(rows)
 
 
 def _refusal(line: Line, why: RejectedError) -> tuple[None, Refusal]:

@@ -17,12 +17,14 @@ from ..model.events import Event
 from ..model.gate import Line, Raw, read_json
 from ..system.errors import MachineError, Problem, RejectedError
 from ..system.typed import TYPE_CHECKING, Any, BinaryIO, Self
-from .ahead import Ahead, Files, Made
+from .ahead import RUNS, Ahead, Files, Made
 from .chunks import Admitted, Chunk, Fed
 from .feeder import HEAD, Head, ReadBatch, Refusal, feed_and_leave
 from .runtime import Runtime
 
 if TYPE_CHECKING:
+    from mmap import mmap
+
     from ..project import Project
 
 BIG = 250  # lines of a chunk, at least, that was there at once: a pipe gives so many
@@ -38,6 +40,7 @@ class Feed:
         self._reader = reader
         self._told: tuple[list[str], str] | None = None
         self._feeder: tuple[int, BinaryIO] | None = None  # its process, and what it writes
+        self.use: bytearray | mmap = bytearray([RUNS])  # what is of use of what is made ahead: both processes see it
 
     @property
     def notes(self) -> Iterable[str]:
@@ -67,9 +70,13 @@ class Feed:
 
     def _begin(self) -> None:
         """Fork, where the machine has room for it; else all goes on here."""
+        from mmap import mmap
+
         runtime = self._runtime
         clock = runtime.clock
         with suppress(OSError):
+            self.use = mmap(-1, 1)
+            self.use[0] = RUNS
             ours, theirs = os.pipe()
             # Ctrl-C is for this process alone, which ends the other.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -78,7 +85,7 @@ class Feed:
                 if pid == 0:
                     os.close(ours)
                     runtime.clock = clock  # it asks no database, not one that was out of reach either
-                    feed_and_leave(runtime, self._chunks, self._reader, theirs)
+                    feed_and_leave(runtime, self._chunks, self._reader, theirs, self.use)
                 self._feeder = pid, open(ours, "rb", buffering=0)  # noqa: SIM115
             except OSError:
                 os.close(ours)
@@ -92,6 +99,8 @@ class Feed:
         project = self._runtime.project
         while (fed := self._next(pipe, project)) is not None:
             yield fed
+            if fed.ahead is not None and fed.ahead.has_runs:
+                self.use[0] = fed.ahead.use
             del fed  # before the next is read
 
     def _next(self, pipe: BinaryIO, project: "Project") -> Fed | None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from ingestlayer_cli.engine.ahead import NOTHING, ROWS, RUNS
 from ingestlayer_cli.engine.chunks import Batch
+from ingestlayer_cli.engine.feeder import REST
+from ingestlayer_cli.engine.flow import emit
 from ingestlayer_cli.engine.pipeline import Pipeline
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.entities import opened
@@ -165,3 +168,29 @@ def test_a_pipeline_that_was_paused_since_does_not_run(fresh: Pipe) -> None:
             transaction.write_note("paused", pipeline.name, {"at": 0, "by": "jane", "why": ""}, 0)
         assert accept(fresh, runtime, [chunk]) == []
     assert fresh.select("SELECT count(*) FROM events") == [(1,)]
+
+
+# How much is made ahead --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "use"), [("k1", "acme", NOTHING), (None, "acme", ROWS), ("k2", "globex", RUNS)]
+)
+def test_what_is_made_ahead_is_told_to_be_of_use(fresh: Pipe, key: str | None, name: str, use: int) -> None:
+    """Of a duplicate nothing is, of a run that is made again the row of its file."""
+    fresh.steps(ENRICH + DEDUPE)
+    with Runtime(fresh.project(), clock=fresh.clock) as runtime:
+        emit(runtime, Raw("usage", {"customer_id": "acme"}, "k1"), deliver=False)
+        (chunk,), _ = fed(runtime, [[Line(1, Raw("usage", {"customer_id": name}, key), None, b"")]])
+        accept(fresh, runtime, [chunk])
+    assert chunk.ahead is not None
+    assert chunk.ahead.use == use
+
+
+@pytest.mark.parametrize(("use", "is_there"), [(NOTHING, False), (ROWS, True)])
+def test_what_is_of_no_use_is_not_made_for_some_chunks(fresh: Pipe, use: int, is_there: bool) -> None:
+    fresh.steps(ENRICH)
+    with Runtime(fresh.project(), clock=fresh.clock) as runtime:
+        chunks, _ = fed(runtime, [lines({"customer_id": "acme"})] * (REST + 3), use)
+    assert [chunk.ahead is not None and chunk.ahead.has_runs for chunk in chunks] == [False] * (REST + 1) + [True] * 2
+    assert {chunk.ahead is not None for chunk in chunks[: REST + 1]} == {is_there}

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterable
 
+from ingestlayer_cli.engine.ahead import RUNS
 from ingestlayer_cli.engine.chunks import Fed
 from ingestlayer_cli.engine.feeder import feed
 from ingestlayer_cli.engine.feeding import Feed
@@ -16,15 +17,18 @@ class Nothing:
     proposal = "a proposal"
 
 
-def fed(runtime: Runtime, chunks: Iterable[list[Line]]) -> tuple[list[Fed], Feed]:
-    """Feed chunks through a pipe; return what comes out of it, and the feed."""
+def fed(runtime: Runtime, chunks: Iterable[list[Line]], use: int = RUNS) -> tuple[list[Fed], Feed]:
+    """Feed chunks through a pipe, of whose runs so much is said to be of use; return what comes out, and the feed."""
     ours, theirs = os.pipe()
 
+    found = Feed(runtime, iter(()), Nothing())
+    found.use[0] = use
+
     def write() -> None:
-        feed(runtime, chunks, Nothing(), theirs)
+        feed(runtime, chunks, Nothing(), theirs, found.use)
         os.close(theirs)
 
-    writer, found = threading.Thread(target=write), Feed(runtime, iter(()), Nothing())
+    writer = threading.Thread(target=write)
     writer.start()
     try:
         with open(ours, "rb", buffering=0) as pipe:
