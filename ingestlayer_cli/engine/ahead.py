@@ -182,7 +182,7 @@ class ReadRows:
     """The rows of entity files that were read before, by kind and key; there is nothing else outside the store."""
 
     def __init__(self, rows: dict[str, dict[str, Row]], files: Files) -> None:
-        self._rows = {kind: rows[kind] for kind, _, _ in files}
+        self._rows = rows
         self._names = {kind: name for kind, _, name in files}
 
     def row(self, kind: str, key: str) -> Any:
