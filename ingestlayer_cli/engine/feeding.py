@@ -122,8 +122,8 @@ class Feed:
             raise error
         return None
 
-    def _end(self) -> int:
-        """End the process; return what it ended with."""
+    def _end(self) -> int | None:
+        """End the process; return what it ended with, where that is told."""
         if self._feeder is not None:
             (pid, pipe), self._feeder = self._feeder, None
             pipe.close()
@@ -133,12 +133,12 @@ class Feed:
                     os.kill(pid, signal.SIGKILL)
                     _, status = os.waitpid(pid, 0)
                 return os.waitstatus_to_exitcode(status)
-        return 0
+        return None
 
     def _lost(self) -> MachineError:
         code = self._end()
-        ended = f"ended with {code}"
-        if code < 0:
+        ended = "has ended" if code is None else f"ended with {code}"
+        if code is not None and code < 0:
             ended = f"was killed ({signal.Signals(-code).name})"
         hint = "is there enough memory?" if code == -signal.SIGKILL else ""
         return MachineError(f"the batch cannot be read: the process that reads it {ended}", hint)

@@ -8,6 +8,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 from types import SimpleNamespace
@@ -213,13 +214,13 @@ COUNT = 3_000
 class Batch:
     """A batch from a pipe that stays open, COUNT lines of which are accepted, and the process that feeds it."""
 
-    def __init__(self, project: Folder) -> None:
+    def __init__(self, project: Folder, **more: Any) -> None:
         self.project = project
         ours, self.pipe = os.pipe()
         fcntl(self.pipe, F_SETPIPE_SZ, 1 << 20)  # all of it is there before it is read
         self.write(*range(COUNT))
         arguments = ("emit", "--batch", "-", "--no-deliver", "--json")
-        self.process = start(*arguments, cwd=project.root, stdin=ours, start_new_session=True)
+        self.process = start(*arguments, cwd=project.root, stdin=ours, start_new_session=True, **more)
         os.close(ours)
         self.accepted(COUNT)
         pid = self.process.pid
@@ -247,14 +248,22 @@ class Batch:
             return True
 
 
+@contextmanager
+def running(project: Folder, **more: Any) -> Iterator[Batch]:
+    found = Batch(project, **more)
+    try:
+        yield found
+    finally:
+        found.process.kill()
+        found.process.communicate()
+        os.close(found.pipe)
+        wait_until(found.has_fed)
+
+
 @pytest.fixture
 def batch(project: Folder) -> Iterator[Batch]:
-    found = Batch(project)
-    yield found
-    found.process.kill()
-    found.process.communicate()
-    os.close(found.pipe)
-    wait_until(found.has_fed)
+    with running(project) as found:
+        yield found
 
 
 @beside
@@ -273,6 +282,17 @@ def test_where_the_process_beside_is_killed_it_is_told_how_far_the_batch_came(ba
     assert result["trouble"]["message"] == f"stopped after line 3,000: {words}"
     assert "is there enough memory?" in result["trouble"]["hint"]
     assert "what came until line 3,000 is safe: emit the lines after it alone" in result["trouble"]["hint"]
+
+
+@beside
+def test_how_the_process_beside_ended_is_not_told_where_nobody_knows(project: Folder) -> None:
+    """Whoever has started the program ignores SIGCHLD, which is handed down: nothing is told of a child then."""
+    with running(project, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)) as batch:
+        os.kill(batch.feeder, signal.SIGKILL)
+        code, result = batch.ended()
+    assert (code, result["accepted"]) == (75, COUNT)
+    words = "stopped after line 3,000: the batch cannot be read: the process that reads it has ended"
+    assert result["trouble"]["message"] == words
 
 
 @beside
