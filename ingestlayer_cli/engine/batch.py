@@ -99,7 +99,7 @@ def _too_long() -> RejectedError:
     return RejectedError("size", f"the line is larger than {MAX_PAYLOAD:,} bytes")
 
 
-class NdjsonBatch:
+class _Envelopes:
     """Envelopes {type, payload, idempotency_key?, timestamp?, source?}, or payloads of one given type."""
 
     notes: tuple[str, ...] = ()
@@ -109,6 +109,10 @@ class NdjsonBatch:
         self._file = file
         self._type = type_
         self._source = source
+
+
+class NdjsonBatch(_Envelopes):
+    """One a line."""
 
     def chunks(self) -> Iterator[list[Line]]:
         from ..entities.reading.faults import WholeFileError
@@ -148,16 +152,8 @@ def raw_event(data: Any, type_: str | None, source: str) -> Raw:
     return Raw(data["type"], payload, data.get("idempotency_key"), data.get("timestamp"), source)
 
 
-class JsonBatch:
-    """One JSON list of what the lines of a batch are."""
-
-    notes: tuple[str, ...] = ()
-    proposal = ""
-
-    def __init__(self, file: BinaryIO, type_: str | None, source: str) -> None:
-        self._file = file
-        self._type = type_
-        self._source = source
+class JsonBatch(_Envelopes):
+    """One JSON list of them."""
 
     def chunks(self) -> Iterator[list[Line]]:
         return chunked(self._lines())

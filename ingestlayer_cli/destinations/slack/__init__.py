@@ -10,7 +10,6 @@ from ...language.conditions import Condition
 from ...language.expressions import Scope
 from ...language.templates import Template
 from ...model.families import Duration, Section, WrongKeyError
-from ...system.addresses import quote
 from ...system.clock import DAY
 from ...system.errors import ProjectError, UsageError
 from ...system.patterns import lazy
@@ -33,14 +32,6 @@ _PERSON = lazy(rf"@({mentions.EMAIL.pattern}|{mentions.USER.pattern})", re.ASCII
 _TOKEN = lazy(r"xox[a-z][-.]|xapp-")
 _LIKE = "#name, a channel's id, or a person: @maya@acme.com, @U0123ABCD"
 _ICON = lazy(r":[\w+'-]+(::skin-tone-[2-6])?:|https://[^\s/<>\"]+(/[^\s<>\"]*)?")
-
-
-def _written(value: str) -> int:
-    return texts.size(texts.escape(value))
-
-
-def _in_url(value: str) -> int:
-    return len(quote(value))
 
 
 class Slack(Destination):
@@ -144,13 +135,13 @@ class Slack(Destination):
     message: Annotated[SlackMessage | None, "What it says."] = None
 
     limits: ClassVar[dict[tuple[str, ...], Limit]] = {
-        ("message", "title"): Limit(kit.MAX_HEADER, _written, "Slack shows {most}"),
-        ("message", "text"): Limit(kit.MAX_TEXT, _written, "Slack shows {most}"),
-        ("message", "fields", "*"): Limit(kit.MAX_FIELD, _written, "Slack shows {most}"),
-        ("message", "context"): Limit(kit.MAX_TEXT, _written, "Slack shows {most}"),
-        ("message", "buttons", "*", "text"): Limit(kit.MAX_LABEL, _written, "Slack shows {most}"),
+        ("message", "title"): Limit(kit.MAX_HEADER, texts.written, "Slack shows {most}"),
+        ("message", "text"): Limit(kit.MAX_TEXT, texts.written, "Slack shows {most}"),
+        ("message", "fields", "*"): Limit(kit.MAX_FIELD, texts.written, "Slack shows {most}"),
+        ("message", "context"): Limit(kit.MAX_TEXT, texts.written, "Slack shows {most}"),
+        ("message", "buttons", "*", "text"): Limit(kit.MAX_LABEL, texts.written, "Slack shows {most}"),
         ("message", "buttons", "*", "url"): Limit(
-            texts.MAX_URL, _in_url, "Slack takes {most}, there will be no button", True
+            texts.MAX_URL, texts.in_url, "Slack takes {most}, there will be no button", True
         ),
     }
 

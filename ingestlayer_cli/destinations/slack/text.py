@@ -8,6 +8,7 @@ import re
 
 from ...language.expressions import Scope
 from ...language.templates import Template
+from ...system.addresses import quote
 from ...system.patterns import lazy
 from ...system.zones import Moment
 
@@ -141,6 +142,16 @@ def url_problem(text: str) -> str | None:
 def size(text: str) -> int:
     """Return the length in UTF-16 code units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def written(value: str) -> int:
+    """Return how much of Slack's room a value takes once it is escaped."""
+    return size(escape(value))
+
+
+def in_url(value: str) -> int:
+    """Return how long a value is in an address."""
+    return len(quote(value))
 
 
 def clip(text: str, limit: int, way: str = "", markup: bool = True) -> str:
