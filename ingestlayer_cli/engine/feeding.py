@@ -139,7 +139,8 @@ class Feed:
         code = self._end()
         ended = "has ended" if code is None else f"ended with {code}"
         if code is not None and code < 0:
-            ended = f"was killed ({signal.Signals(-code).name})"
+            names = {it.value: it.name for it in signal.Signals}  # those for real time have none
+            ended = f"was killed ({names.get(-code, f'signal {-code}')})"
         hint = "is there enough memory?" if code == -signal.SIGKILL else ""
         return MachineError(f"the batch cannot be read: the process that reads it {ended}", hint)
 

@@ -21,12 +21,13 @@ from hypothesis import strategies as st
 from ingestlayer_cli.engine import feeder, feeding
 from ingestlayer_cli.engine.batch import NdjsonBatch
 from ingestlayer_cli.engine.chunks import Admitted, admit_lines
+from ingestlayer_cli.engine.feeding import Feed
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line
 from ingestlayer_cli.project import load
 from ingestlayer_cli.system.errors import IngestlayerError, RejectedError, UsageError
 from tests.support.clock import FakeClock
-from tests.support.feeding import fed
+from tests.support.feeding import Nothing, fed
 from tests.support.folder import PAYLOAD, USAGE, Folder, envelope
 from tests.support.posting import Posting
 from tests.support.posting import envelope as posted
@@ -282,6 +283,16 @@ def test_where_the_process_beside_is_killed_it_is_told_how_far_the_batch_came(ba
     assert result["trouble"]["message"] == f"stopped after line 3,000: {words}"
     assert "is there enough memory?" in result["trouble"]["hint"]
     assert "what came until line 3,000 is safe: emit the lines after it alone" in result["trouble"]["hint"]
+
+
+def test_a_signal_without_a_name_is_told_by_its_number(loaded: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = Feed(loaded, iter(()), Nothing())
+    monkeypatch.setattr(feed, "_end", lambda: -40)
+    with (
+        open(os.devnull, "rb", buffering=0) as pipe,
+        pytest.raises(IngestlayerError, match=r"was killed \(signal 40\)"),
+    ):
+        next(feed.fed(pipe))
 
 
 @beside
