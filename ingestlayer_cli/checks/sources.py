@@ -120,19 +120,22 @@ class Command(Text):
         import signal
         import subprocess
 
+        from ..system.interrupting import held_back
+
         streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": complained}
+        process = None
         try:
-            # A group of its own, so that what it has started ends with it.
-            process = subprocess.Popen(self._words, cwd=self._root, start_new_session=True, **streams)  # noqa: S603
+            with held_back():  # once it runs it is known here, and ended
+                # A group of its own, so that what it has started ends with it.
+                process = subprocess.Popen(self._words, cwd=self._root, start_new_session=True, **streams)  # noqa: S603
+            return process.wait(self._seconds)
         except OSError as error:
             hint = "cron's PATH is short: write the whole path"
             raise SourceError(f"{self.name} cannot be started: {error.strerror}", hint) from None
-        try:
-            return process.wait(self._seconds)
         except subprocess.TimeoutExpired:
             hint = MORE_TIME
             raise SourceError(f"{self.name} took over {self._seconds:g} s", hint) from None
         finally:
-            if process.returncode is None:
+            if process is not None and process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -135,6 +136,23 @@ def test_stdin_is_csv_or_ndjson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def command(*words: str) -> str:
     return f"command = {json.dumps([sys.executable, '-c', *words])}"
+
+
+def test_ctrl_c_while_a_command_is_begun_ends_it(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a session of its own, so that Ctrl-C comes to the check alone: that must know it by then."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            begun.append(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    checked.write("ingestlayer.toml", table(command("import time; time.sleep(100)")))
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checked.run()
+    assert begun[0].returncode == -signal.SIGKILL
 
 
 def test_the_place_of_what_is_wrong_with_a_whole_file_is_said(checked: Checked) -> None:
