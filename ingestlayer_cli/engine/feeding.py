@@ -127,7 +127,8 @@ class Feed:
         if self._feeder is not None:
             (pid, pipe), self._feeder = self._feeder, None
             pipe.close()
-            with suppress(ChildProcessError):  # where SIGCHLD is ignored, as whoever started us may have it
+            # Where SIGCHLD is ignored, as whoever started us may have it, it is gone without a word, at any moment.
+            with suppress(ChildProcessError, ProcessLookupError):
                 found, status = os.waitpid(pid, os.WNOHANG)
                 if not found:
                     os.kill(pid, signal.SIGKILL)

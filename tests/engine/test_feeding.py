@@ -285,6 +285,16 @@ def test_where_the_process_beside_is_killed_it_is_told_how_far_the_batch_came(ba
     assert "what came until line 3,000 is safe: emit the lines after it alone" in result["trouble"]["hint"]
 
 
+def test_a_process_that_is_gone_when_it_is_to_be_killed_has_ended(
+    loaded: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where SIGCHLD is ignored it may go between the look at it and that."""
+    feed = Feed(loaded, iter(()), Nothing())
+    feed._feeder = 1 << 30, open(os.devnull, "rb", buffering=0)  # noqa: SIM115 - the feed closes it
+    monkeypatch.setattr(os, "waitpid", lambda *_: (0, 0))
+    assert feed._end() is None
+
+
 def test_a_signal_without_a_name_is_told_by_its_number(loaded: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     feed = Feed(loaded, iter(()), Nothing())
     monkeypatch.setattr(feed, "_end", lambda: -40)
