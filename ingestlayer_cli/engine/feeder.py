@@ -77,8 +77,7 @@ class _Feeder:
     def __init__(self, runtime: Runtime, use: "Byte") -> None:
         project = runtime.project
         self._runtime = runtime
-        self._files = EntityFiles(project.root, project.entities, runtime.clock, project.home)
-        self._files.keep_at_most(CHUNK)
+        self._files = EntityFiles(project.root, project.entities, runtime.clock, project.home, most=CHUNK)
         self._use = use
         self._mode, self._left = RUNS, 0  # what is made ahead, and of how many more chunks, where that is not all
 

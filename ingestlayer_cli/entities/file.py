@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 INDEX_FROM = 256 * 1024  # bytes; a smaller file is kept in memory
 MISSES = 100  # keys of a large file that were not found, and for which others like them are looked up
-ROWS_KEPT = 10_000  # rows that were looked up, unless told otherwise; one more, and they are forgotten
+ROWS_KEPT = 10_000  # rows that were looked up; one more, and they are forgotten
 
 
 class EntityFile(EntitySource):
@@ -38,6 +38,7 @@ class EntityFile(EntitySource):
         index_dir: str | None,
         *,
         index_from: int = INDEX_FROM,
+        most: int = ROWS_KEPT,
         columns: dict[str, str] | None = None,
         format: TomlTable | None = None,
     ) -> None:
@@ -46,7 +47,7 @@ class EntityFile(EntitySource):
         self._index_from = index_from
         self._opened: OpenedFile | None = None  # the file as it was looked at last
         self._rows: dict[str, Row | Fault | None] = {}  # those of it that were looked up last
-        self._most = ROWS_KEPT
+        self._most = most
         self._alike: dict[str, str] | None = None  # its keys by what people see of them
         self._misses = 0  # for how many keys of a large file others like them were looked for
 
@@ -84,28 +85,22 @@ class EntityFile(EntitySource):
             return {key: row for key, row in found if isinstance(row, Row)}
         return {}
 
-    def keep_at_most(self, most: int) -> None:
-        """Keep so many rows that were looked up, from none on."""
-        self._most = most
-        self._rows.clear()
-
     def as_read(self) -> FileStamp | None:
         """Return the stamp of the file as it was looked at last; None where it was not whole, or still changed."""
         opened = self._opened
         return None if opened is None or opened.error or not opened.is_settled else opened.stamp
 
-    def _read(self, opened: OpenedFile, keys: Iterable[str | None]) -> "dict[str, Row | Fault | None]":
-        """Read and keep the rows of keys that are not kept yet; return these."""
+    def _read(self, opened: OpenedFile, keys: Iterable[str | None]) -> None:
+        """Read and keep the rows of keys that are not kept yet."""
         if opened.places is None or opened.error:
-            return {}
+            return
         asked = [key for key in dict.fromkeys(keys) if key and key.isprintable()]
         wanted = [key for key in asked if key not in self._rows]
         if wanted and len(self._rows) + len(wanted) > self._most:
             self._rows.clear()
             wanted = asked
-        read = opened.read(wanted) if wanted else {}
-        self._rows.update(read)
-        return read
+        if wanted:
+            self._rows.update(opened.read(wanted))
 
     def near_key(self, key: str) -> str:
         """Return a key that people may take for one that `get` has not found; empty for none.

@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 class EntityFiles:
     """The entity files of a project, by kind."""
 
-    def __init__(self, root: str, tables: dict[str, TomlTable], clock: Clock, index: str | None) -> None:
-        """`tables` says of each kind its file, below `root`; side indexes are kept in the folder `index`, if any."""
+    def __init__(
+        self, root: str, tables: dict[str, TomlTable], clock: Clock, index: str | None, most: int | None = None
+    ) -> None:
+        """`tables` says of each kind its file, below `root`; side indexes are kept in the folder `index`, if any.
+
+        `most`: the rows of each file that are kept, where they are not as many as usual.
+        """
+        self._settings = {} if most is None else {"most": most}
         self._root = root
         self._tables = tables
         self._clock = clock
@@ -28,7 +34,6 @@ class EntityFiles:
         self._looked: set[str] = set()  # the kinds whose file was looked at since `refresh`
         # Of these: why the file, or its row of a key, cannot be used.
         self._unusable: dict[tuple[str, str | None], ProjectError] = {}
-        self._most: int | None = None  # rows of a file that are kept, where that was told
         self.sealed = False  # while the store is held: whoever asks for a file now would keep others waiting for it
 
     def get(self, kind: str, key: str) -> "Row | None":
@@ -74,12 +79,6 @@ class EntityFiles:
         file = self.file(kind)
         return file.look_up(keys) if file and not self._unusable else {}
 
-    def keep_at_most(self, most: int) -> None:
-        """Keep so many rows of each file, from none on."""
-        self._most = most
-        for file in self._files.values():
-            file.keep_at_most(most)
-
     def as_read(self, kind: str) -> "FileStamp | None":
         """Return the stamp of a kind's file as it was looked at last; None where it was not whole, or still changed."""
         return self._files[kind].as_read() if kind in self._files else None
@@ -123,10 +122,8 @@ class EntityFiles:
             from .file import EntityFile
 
             path = os.path.join(self._root, table["file"])
-            settings = {name: table[name] for name in ("types", "columns", "format")}
-            file = self._files[kind] = EntityFile(kind, path, table["key"], index_dir=self._index, **settings)
-            if self._most is not None:
-                file.keep_at_most(self._most)
+            settings = {**self._settings, **{name: table[name] for name in ("types", "columns", "format")}}
+            self._files[kind] = EntityFile(kind, path, table["key"], index_dir=self._index, **settings)
         return self._files[kind]
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ingestlayer_cli.engine import flow
 from ingestlayer_cli.engine.runtime import Runtime
 from ingestlayer_cli.model.gate import Line, Raw
-from tests.support.entities import settle
+from tests.support.entities import counted_reads, settle
 from tests.support.feeding import fed
 from tests.support.pipe import Pipe
 
@@ -110,14 +110,7 @@ def test_a_batch_leaves_what_its_events_leave_one_by_one(
 
 
 def test_a_row_is_read_once_for_all_events_of_a_chunk(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    reads: list[int] = []
-    pread = os.pread
-
-    def counted(file: int, length: int, start: int) -> bytes:
-        reads.append(start)
-        return pread(file, length, start)
-
-    monkeypatch.setattr(os, "pread", counted)
+    reads = counted_reads(monkeypatch)
     pipe.steps(STEPS["enrich"])
     settle(pipe.root / "customers.csv")
     pipe.batch([{"customer_id": name} for name in ("acme", "globex") * 50])

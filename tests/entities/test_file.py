@@ -11,7 +11,7 @@ import pytest
 from ingestlayer_cli.entities.file import EntityFile
 from ingestlayer_cli.entities.table import Row
 from ingestlayer_cli.system.errors import ProjectError
-from tests.support.entities import ALWAYS_INDEXED, NEVER_INDEXED, found, look_up, settle, write
+from tests.support.entities import ALWAYS_INDEXED, NEVER_INDEXED, counted_reads, found, look_up, settle, write
 
 CSV = "customer_id,name,mrr\nacme,Acme,499\nglobex,Globex,12.5\n"
 
@@ -483,16 +483,8 @@ def test_for_a_key_that_is_not_there_one_is_told_that_looks_the_same(
 
 def test_no_more_rows_are_kept_than_are_wanted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, "c.csv", CSV)
-    reads: list[int] = []
-    pread = os.pread
-
-    def counted(file: int, length: int, start: int) -> bytes:
-        reads.append(start)
-        return pread(file, length, start)
-
-    monkeypatch.setattr(os, "pread", counted)
-    with EntityFile("customer", path, "customer_id", {}, None) as file:
-        file.keep_at_most(1)
+    reads = counted_reads(monkeypatch)
+    with EntityFile("customer", path, "customer_id", {}, None, most=1) as file:
         assert [*file.look_up(["acme", "globex"])] == ["acme", "globex"]
         assert [*file.look_up(["acme", "globex"])] == ["acme", "globex"]
         assert len(reads) == 2

@@ -6,6 +6,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ingestlayer_cli.entities.file import EntityFile
 from ingestlayer_cli.entities.table import Row
 
@@ -26,6 +28,19 @@ def settle(path: Path) -> None:
     """Give a file an mtime in the past that no other file of the tests has."""
     at = 1_600_000_000 + next(_hours) * 3600
     os.utime(path, (at, at))
+
+
+def counted_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return where the rows that are read from now on begin, one after the other."""
+    reads: list[int] = []
+    pread = os.pread
+
+    def counted(file: int, length: int, start: int) -> bytes:
+        reads.append(start)
+        return pread(file, length, start)
+
+    monkeypatch.setattr(os, "pread", counted)
+    return reads
 
 
 def look_up(
