@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mmap import mmap
     from queue import Queue
 
-    Byte = bytearray | mmap
+    Byte = bytearray | mmap  # that both processes see
 
 AHEAD = 1 << 20  # bytes that the pipe holds: a chunk of usual lines
 REST = 15  # chunks of which no more is made ahead than is of use

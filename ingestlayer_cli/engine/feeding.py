@@ -23,9 +23,8 @@ from .feeder import HEAD, Head, ReadBatch, Refusal, feed_and_leave
 from .runtime import Runtime
 
 if TYPE_CHECKING:
-    from mmap import mmap
-
     from ..project import Project
+    from .feeder import Byte
 
 BIG = 250  # lines of a chunk, at least, that was there at once: a pipe gives so many
 MANY = 1_000  # lines of such chunks after which a batch is long
@@ -40,7 +39,7 @@ class Feed:
         self._reader = reader
         self._told: tuple[list[str], str] | None = None
         self._feeder: tuple[int, BinaryIO] | None = None  # its process, and what it writes
-        self.use: bytearray | mmap = bytearray([RUNS])  # what is of use of what is made ahead: both processes see it
+        self.use: Byte = bytearray([RUNS])  # what is of use of what is made ahead
 
     @property
     def notes(self) -> Iterable[str]:
