@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from ingestlayer_cli.system.clock import format_time
 from tests.support.posting import PIPELINE, TYPE, Posting, ago, assert_each_once, context_line, envelope, posted, posts
 from tests.support.program import kill, wait_until
 from tests.support.standin import BUSY, Hang, SlackStandin, Slow
 
-MARK = f"replayed {ago()[:10]}, first seen {ago(hours=1)[:10]}"
+
+def mark(posting: Posting) -> str:
+    """Return what a message says that is posted again today, of an event that came when it did."""
+    ((at,),) = posting.sql("SELECT received_at FROM events")
+    return f"replayed {ago()[:10]}, first seen {format_time(at)[:10]}"
 
 
 def test_a_delivered_event_is_not_sent_again(posting: Posting, slack: SlackStandin) -> None:
@@ -150,7 +155,7 @@ def test_a_replayed_message_says_so(posting: Posting, slack: SlackStandin) -> No
     posting.replay("--until", "now", "--again")
     first, second = (context_line(message.body) for message in slack.messages)
     assert "replayed" not in first
-    assert second.endswith(f" · {MARK}")
+    assert second.endswith(f" · {mark(posting)}")
 
 
 def test_a_message_of_blocks_says_so_too(posting: Posting, slack: SlackStandin) -> None:
@@ -158,7 +163,7 @@ def test_a_message_of_blocks_says_so_too(posting: Posting, slack: SlackStandin) 
     posting.pipeline('[destinations.message]\nblocks = "own.json"')
     posting.stored(1)
     posting.replay("--until", "now", "--again")
-    assert context_line(slack.messages[1].body) == MARK
+    assert context_line(slack.messages[1].body) == mark(posting)
 
 
 def test_with_quiet_mark_a_replayed_message_is_as_the_first(posting: Posting, slack: SlackStandin) -> None:
