@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import groupby
 
-from ..engine.spool import path_of_check
+from ..engine.spool import drain, path_of_check
 from ..model.events import Event, encode
-from ..store.contract.accepting import AwayError, SpoolError
+from ..store.contract.accepting import AwayError
 from ..store.opening import is_file, open_spool
 from ..system.document import Document
 from ..system.errors import Exit, ProjectError, UsageError, count_of
@@ -116,13 +116,10 @@ def hand_over(runtime: "Runtime", name: str, judge: Callable[[int, int | None, l
     """
     if is_file(runtime.project.store_path):
         return
-    spool = open_spool(path_of_check(runtime.project, name))
-    runtime.spool_error = None
-    try:
-        while spool.count()[0]:
-            with spool.taken(runtime.store.most_together) as events:
-                for at, of in groupby(events, lambda kept: kept[0].received_at):
-                    kept = [event.payload for event, _ in of]
-                    judge(at, kept[0].get("after"), [Judged(*it["row"]) for it in kept])
-    except SpoolError as error:
-        runtime.spool_error = error
+
+    def take(events: list[tuple[Event, str]]) -> None:
+        for at, of in groupby(events, lambda kept: kept[0].received_at):
+            kept = [event.payload for event, _ in of]
+            judge(at, kept[0].get("after"), [Judged(*it["row"]) for it in kept])
+
+    drain(runtime, path_of_check(runtime.project, name), take)

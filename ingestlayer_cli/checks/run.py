@@ -114,10 +114,7 @@ class _Check:
             result: Document[CheckDocument] = self._failed(error)
         else:
             result = self._judged(source, candidates)
-        if self.runtime.spool_error is not None:
-            from ..engine.spool import note_fault
-
-            note_fault(self.runtime, result)
+        tally.note_spool(self.runtime, result)
         if self.options.decided is not None and not self.options.dry_run:
             self.options.decided(self.report.decisions())
         return result

@@ -39,6 +39,7 @@ from .tally import (
     Numbered,
     accepted,
     add_trouble,
+    note_spool,
     nothing_accepted,
     run_again,
     send_due,
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
         RunDocument,
         SkippedDocument,
         TracedDocument,
-        TroubledDocument,
     )
     from ..store.contract.roles.transaction import Transaction
     from ..store.contract.sending import Attempt, Claimed, Doubtful, Wanted
@@ -106,15 +106,8 @@ def emit(runtime: Runtime, raw: Raw, deliver: bool = True, wait: int = WAIT) -> 
         result = _settled(runtime, event, list(enumerate(runs, start=1)), queued, deliver, wait)
     if deliver:
         result.hints += send_due(runtime, now, until).hints
-    _note_spool(runtime, result)
+    note_spool(runtime, result)
     return result
-
-
-def _note_spool(runtime: Runtime, result: "Document[TroubledDocument]") -> None:
-    if runtime.spool_error is not None:
-        from .spool import note_fault
-
-        note_fault(runtime, result)
 
 
 def _hand_over(runtime: Runtime) -> None:
@@ -173,7 +166,7 @@ def emit_batch(
     settle(runtime, batch.result, Queued.joined(batch.queued), deliver, wait)
     if deliver:
         batch.result.hints += send_due(runtime, started, until, is_patient=True).hints
-    _note_spool(runtime, batch.result)
+    note_spool(runtime, batch.result)
     return batch.result
 
 

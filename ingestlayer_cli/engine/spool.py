@@ -6,7 +6,7 @@ looked for by its id, so that it is stored once.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..model.events import Event
 from ..model.gate import Raw
@@ -80,23 +80,28 @@ def hand_over(runtime: "Runtime") -> int:
     path = path_of(runtime.project)
     if is_file(runtime.project.store_path) or not os.path.exists(path):
         return 0
+    return drain(runtime, path, lambda events: _accept_new(runtime, events))
+
+
+def drain(runtime: "Runtime", path: str, take: Callable[[list[tuple[Event, str]]], None]) -> int:
+    """Hand over what is kept in a file, many at a time; return how many. What is wrong with the file is noted alone."""
+    runtime.spool_error = None
     spool, count = open_spool(path), 0
     try:
         while spool.count()[0]:
             with spool.taken(runtime.store.most_together) as events:
-                _accept_new(runtime, events)
+                take(events)
             count += len(events)
     except SpoolError as error:
         runtime.spool_error = error
     return count
 
 
-def note_fault(runtime: "Runtime", result: "Document[Any]") -> None:
+def note_fault(error: SpoolError, result: "Document[Any]") -> None:
     """Tell in a result that what is kept could not be handed over: what came now is none the worse."""
-    error = runtime.spool_error
-    if error is not None and result.keys() & {"trouble", "error"}:
+    if result.keys() & {"trouble", "error"}:
         result.hints.append(f"{error.message}; {error.hint}")
-    elif error is not None:
+    else:
         result.told["trouble"] = error.document()["error"]
 
 

@@ -86,6 +86,14 @@ def nothing_accepted(error: IngestlayerError) -> IngestlayerError:
     return error
 
 
+def note_spool(runtime: Runtime, result: Document[Any]) -> None:
+    """Tell in a result what is wrong with what is kept on this machine, if anything is."""
+    if runtime.spool_error is not None:
+        from .spool import note_fault
+
+        note_fault(runtime.spool_error, result)
+
+
 def add_trouble(
     result: "Document[TroubledDocument]", error: Exception, after: str = "after the commit", hint: str = SAFE
 ) -> None:
