@@ -17,7 +17,7 @@ from ..model.memory import Foreseen, Kept, Memory, State
 from ..project.check_table import CROSSED, scope_of
 from ..system.clock import DAY, MINUTE, format_time
 from ..system.typed import TYPE_CHECKING, Any, NamedTuple, TomlTable, Values
-from ..system.zones import names_of, period_of
+from ..system.zones import names_of
 from .judging import Judge, Judged, mark_of
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class Levels:
         self._data = data
         self._now = now
         self.scope = scope_of(data["name"])
-        self.period = period_of(now, data["period"], data["timezone"]) if data["period"] else None
-        self.start = f"{self.period or 'ever'} "  # of the keys of the states of this period
-        # The names that this period may have had when the zone was another, and at last its own.
         names = names_of(now, data["period"], data["timezone"]) if data["period"] else ("ever",)
+        self.period = names[0] if data["period"] else None
+        self.start = f"{names[0]} "  # of the keys of the states of this period
+        # The names that this period may have had when the zone was another, and at last its own.
         self._names = [*names[1:], names[0]]
         self.holding: set[str] | None = None  # where it is asked for: the keys that held anything when the run began
         self.held: dict[int, str] = {}  # by the mark of its key: what no row was read of
